@@ -1,0 +1,167 @@
+#!/usr/bin/env node
+// Makes dist/: what the image, the local runtime and the `lab` command run. Idea: everything that runs in production is
+// a bundle made here, so the image needs no npm and the CLI starts without reading hundreds of small files.
+//
+//   dist/node.js   the peer, one file (COPYed into the image, started by path for local labs)
+//   dist/cli.js    the CLI, with chunks beside it: what is imported dynamically stays a chunk, read only when used
+//   dist/lab.js    the bin: plain JavaScript that checks the Node version, then loads cli.js
+//
+// Runs as `prepare` after `npm ci` (so it must work under whatever Node runs npm), by `npm run build`, and is imported by
+// the lab to rebuild the peer alone when its sources changed.
+import { existsSync, realpathSync } from "node:fs";
+import { chmod, lstat, mkdir, readdir, readFile, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL(".", import.meta.url));
+const dist = join(root, "dist");
+
+/**
+ * Builds dist/node.js. The same sources give the same bytes on every machine, and a file whose content is right already
+ * isn't touched: its hash can name an image.
+ * @returns {Promise<string>} the absolute path of the bundle
+ * @throws when the sources don't compile; the message carries esbuild's own report with file and line
+ */
+export async function buildNodeBundle() {
+  await bundle({ entryPoints: { node: "node/runtime/main.ts" }, minifyWhitespace: true, minifySyntax: true });
+  return join(dist, "node.js");
+}
+
+/**
+ * Builds dist/cli.js, its chunks and dist/lab.js, and removes chunks of earlier builds.
+ * @returns {Promise<string>} the absolute path of the bin
+ */
+export async function buildCli() {
+  const written = await bundle({
+    entryPoints: { cli: "lab/cli.ts" },
+    splitting: true,
+    chunkNames: "chunk-[hash]",
+    plugins: [fitPackages()],
+  });
+  for (const name of await readdir(dist)) {
+    if (name.startsWith("chunk-") && !written.has(name)) await rm(join(dist, name), { force: true });
+  }
+  const bin = join(dist, "lab.js");
+  await writeIfChanged(bin, await readFile(join(root, "lab/bin.js")));
+  await chmod(bin, 0o755);
+  return bin;
+}
+
+/**
+ * Puts `lab` into node_modules/.bin, where `npx lab` finds it at once. npm links the bins of dependencies only, and were
+ * `lab` a bin of package.json, npx would first install the project into its own cache, with warnings, each time that the
+ * folder moves. That is why the bin in package.json has the package's name.
+ */
+async function linkBin() {
+  const binFolder = join(root, "node_modules/.bin");
+  const link = join(binFolder, "lab");
+  const target = relative(binFolder, join(dist, "lab.js"));
+  if ((await readlink(link).catch(() => "")) === target) return;
+  await mkdir(binFolder, { recursive: true });
+  if (await lstat(link).catch(() => undefined)) await rm(link);
+  await symlink(target, link);
+}
+
+/**
+ * @param {import("esbuild").BuildOptions} options
+ * @returns {Promise<Set<string>>} the names of the files that make up the bundle
+ */
+async function bundle(options) {
+  const { build } = await import("esbuild");
+  const result = await build({
+    absWorkingDir: root,
+    outdir: "dist",
+    bundle: true,
+    platform: "node",
+    target: "node22",
+    format: "esm",
+    // Next to the bundle, for whoever starts it with --enable-source-maps; the image doesn't carry it.
+    sourcemap: "linked",
+    sourcesContent: false,
+    logLevel: "silent",
+    // CommonJS packages inside an ES module bundle still call these.
+    banner: {
+      js: [
+        'import { createRequire as __createRequire } from "node:module";',
+        "const require = __createRequire(import.meta.url);",
+        "const __filename = import.meta.filename, __dirname = import.meta.dirname;",
+      ].join(""),
+    },
+    ...options,
+    write: false,
+  });
+  const files = result.outputFiles ?? [];
+  await mkdir(dist, { recursive: true });
+  // The entry last: whoever starts it meanwhile finds the chunks that it names.
+  for (const file of files.toReversed()) await writeIfChanged(file.path, file.contents);
+  return new Set(files.map((file) => relative(dist, file.path)));
+}
+
+/**
+ * Three modules of dockerode's can't live in a bundle: they load native add-ons (ssh2) or .proto files from their own
+ * folder (BuildKit sessions), and cost more start-up time than everything else together. They are required from
+ * node_modules at the moment that they are first called.
+ * yaml offers Node its CommonJS build; imported dynamically from a bundle that has no named exports, its ES build does.
+ * @returns {import("esbuild").Plugin}
+ */
+function fitPackages() {
+  /** @type {Record<string, string>} */
+  const stubs = {
+    "docker-modem/lib/ssh.js": `module.exports = (options) => require("docker-modem/lib/ssh.js")(options);`,
+    "dockerode/lib/session.js": `module.exports = (...args) => require("dockerode/lib/session.js")(...args);`,
+    "dockerode/lib/buildkit.js": `module.exports.followProgress = (...args) => require("dockerode/lib/buildkit.js").followProgress(...args);`,
+  };
+  const names = Object.keys(stubs);
+  return {
+    name: "fit-packages",
+    setup(build) {
+      build.onLoad({ filter: /[\\/](docker-modem|dockerode)[\\/]lib[\\/](ssh|session|buildkit)\.js$/ }, (args) => {
+        const path = args.path.replaceAll("\\", "/");
+        const name = names.find((candidate) => path.endsWith(`/${candidate}`));
+        return name === undefined ? undefined : { contents: stubs[name] ?? "", loader: "js" };
+      });
+      build.onResolve({ filter: /^yaml$/ }, () => ({ path: join(root, "node_modules/yaml/browser/index.js") }));
+      build.onResolve({ filter: /^(docker-modem|dockerode)\/lib\// }, (args) => ({ path: args.path, external: true }));
+    },
+  };
+}
+
+/**
+ * Whole or not at all: a node that starts during a build must not read half a bundle.
+ * @param {string} path
+ * @param {Uint8Array} contents
+ */
+async function writeIfChanged(path, contents) {
+  const old = await readFile(path).catch(() => undefined);
+  if (old?.equals(contents)) return;
+  const temporary = `${path}.${process.pid}.tmp`;
+  await writeFile(temporary, contents);
+  await rename(temporary, path);
+}
+
+/** @param {unknown} error */
+function explain(error) {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "ERR_MODULE_NOT_FOUND") {
+    return "esbuild isn't installed, so dist/ can't be made\n  install the project with its development dependencies: npm ci";
+  }
+  return error instanceof Error ? error.message : String(error);
+}
+
+async function main() {
+  const builds = [];
+  if (existsSync(join(root, "node/runtime/main.ts"))) builds.push(buildNodeBundle());
+  else console.log("build: node/runtime/main.ts isn't there, skipped");
+  if (existsSync(join(root, "lab/cli.ts"))) builds.push(buildCli());
+  else console.log("build: lab/cli.ts isn't there, skipped");
+  const built = await Promise.all(builds);
+  await linkBin();
+  for (const path of built) console.log(`build: ${relative(root, path)}`);
+}
+
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  await main().catch((error) => {
+    console.error(`build: ${explain(error)}`);
+    process.exitCode = 1;
+  });
+}
