@@ -1,0 +1,41 @@
+/**
+ * A fault is desired state, not a command: `set`, `change`, `heal` and re-apply after a restart are all "make it so".
+ *
+ * Faults act at the receiver, keyed by the source: that cuts multicast and unicast alike, is invisible to the sender, and vanishes
+ * with the receiver's namespace. A fault names one directed pair; the verbs (partition, isolate, netem 3) expand to sets of them.
+ */
+import { z } from "zod";
+import { Impairment } from "../../node/wire/control.ts";
+import { NodeId } from "../../node/wire/ids.ts";
+
+export const Fault = z.object({
+  /** `f1`, `f2`, … within a lab; all pairs that one command made share it. */
+  id: z.string(),
+  /** What made it, as typed: "partition 1,2 3,4,5". */
+  cause: z.string(),
+  kind: z.enum(["partition", "isolate", "netem", "unplug"]),
+  /** Where packets come from and who sees the effect. */
+  from: NodeId,
+  to: NodeId,
+  impairment: Impairment,
+  /** Wall clock, milliseconds; null: until healed. */
+  untilMs: z.number().nullable(),
+  /** Put on the sender's own interface instead (one loss hits all receivers alike). */
+  egress: z.boolean().default(false),
+});
+export type Fault = z.infer<typeof Fault>;
+
+/** The list of one lab, with the number that every change raises. */
+export const FaultList = z.object({ generation: z.int().min(0), nextId: z.int().min(1), faults: z.array(Fault) });
+export type FaultList = z.infer<typeof FaultList>;
+
+export type FaultBackend = "nft" | "netem" | "htb" | "shim" | "engine";
+
+/** What became of one receiver's part of the list. Printed with every fault; never a silent no-op. */
+export interface FaultReport {
+  readonly node: NodeId;
+  readonly backends: readonly FaultBackend[];
+  /** Read back from where it was put. */
+  readonly verified: boolean;
+  readonly detail: string;
+}

@@ -1,0 +1,317 @@
+/**
+ * The contract of the pure core, and the whole state of a node as plain data.
+ *
+ *   create(config, self, seed, recovered?) -> NodeState
+ *   step(state, input, nowMs)              -> readonly Effect[]
+ *   nextDeadlineMs(state)                  -> number | null
+ *
+ * `step` is synchronous and deterministic: the clock is an argument, randomness a generator inside the state, the disk a request
+ * (`persist`) that comes back as an input (`stored`). Same seed and same inputs give the same effects, byte for byte. The state is
+ * plain data (`structuredClone` works). `nowMs` is a monotonic clock in milliseconds; it never goes back. Extra ticks are no-ops.
+ */
+import type { RefusalCode, TradeData } from "../wire/control.ts";
+import type { JournalEvent } from "../wire/journal.ts";
+import type { Genesis, Message, Phase, PeerState, Rumour, TradeRecord } from "../wire/message.ts";
+import type { NodeId } from "../wire/ids.ts";
+import type { RandomState } from "./random.ts";
+import type { TimerTable } from "./timers.ts";
+
+/** Every span of the protocol in milliseconds; presets with their reasons are in node/runtime/config.ts. */
+export interface Timing {
+  readonly heartbeatMs: number;
+  /** Upper bound of a suspicion, and the hard failure bound (`DS_HEARTBEAT_TIMEOUT`). */
+  readonly heartbeatTimeoutMs: number;
+  /** Upper bound of every wait in an election (`DS_ELECTION_TIMEOUT`). */
+  readonly electionTimeoutMs: number;
+  readonly probeIntervalMs: number;
+  readonly probeTimeoutMinMs: number;
+  readonly suspicionMinMs: number;
+  readonly discoveryMs: number;
+  readonly okWaitMinMs: number;
+  readonly rankDelayMs: number;
+  readonly voteRoundMinMs: number;
+  readonly nakBackoffMs: number;
+  readonly holdbackAgeMs: number;
+  readonly gossipMs: number;
+  readonly offerTimeoutMs: number;
+  readonly retransmitMinMs: number;
+  readonly retransmitMaxMs: number;
+  readonly retransmitCapMs: number;
+}
+
+export interface CoreConfig {
+  readonly initialCredits: number;
+  /** Fixed for a cluster's life; empty: every coordinator is provisional. */
+  readonly voters: readonly NodeId[];
+  /** Ids that are expected (`--nodes`): discovery ends early when all have been heard. */
+  readonly expected: readonly NodeId[];
+  /** Addresses given by `--peers`, `id -> host:port`. */
+  readonly peers: ReadonlyMap<NodeId, string>;
+  /** Also send every multicast by unicast to all known peers (`--peers`: works without multicast). */
+  readonly fanOut: boolean;
+  readonly preempt: boolean;
+  /** Records are on disk (false: memory only, said so at the start). */
+  readonly durable: boolean;
+  /** Bytes of JSON that fit one datagram. */
+  readonly bodyBytesMax: number;
+  readonly timing: Timing;
+}
+
+export interface Self {
+  readonly id: NodeId;
+  readonly incarnation: number;
+  readonly bootId: string;
+  /** Own unicast address as told to others; null: they learn it from packets. */
+  readonly address: string | null;
+}
+
+/** What the store held at boot. Records in the order in which they were delivered. */
+export interface Recovered {
+  readonly term: number;
+  readonly votedFor: NodeId | null;
+  readonly accounts: readonly Genesis[];
+  readonly records: readonly TradeRecord[];
+  readonly intents: readonly BuyIntent[];
+}
+
+/** A buy that was asked for and not yet known to have happened or not: survives the buyer's restart. */
+export interface BuyIntent {
+  readonly tradeId: string;
+  readonly requestId: string | null;
+  readonly payer: NodeId;
+  readonly payerIncarnation: number;
+  readonly amount: number;
+}
+
+export type Row =
+  | { readonly table: "record"; readonly record: TradeRecord }
+  | { readonly table: "account"; readonly account: Genesis }
+  | { readonly table: "vote"; readonly term: number; readonly votedFor: NodeId | null }
+  /** The next boot must use an incarnation above this (JOIN refused as stale). */
+  | { readonly table: "incarnation"; readonly atLeast: number }
+  | { readonly table: "intent"; readonly intent: BuyIntent; readonly done: boolean };
+
+/** Commands of the control channel and the prompt that change something; queries are functions in query.ts. */
+export type Command =
+  | {
+      readonly op: "sell" | "buy";
+      readonly requestId: string;
+      readonly peer: NodeId;
+      readonly amount: number;
+      readonly inc: number | null;
+      readonly until: "settled" | "accepted";
+    }
+  | { readonly op: "election"; readonly requestId: string };
+
+export type CommandResult =
+  | { readonly ok: true; readonly data: TradeData | Record<string, unknown>; readonly text: string }
+  | {
+      readonly ok: false;
+      readonly code: RefusalCode;
+      readonly definite: boolean;
+      readonly message: string;
+      readonly tradeId?: string;
+    };
+
+export interface Origin {
+  /** From the authenticated header. */
+  readonly sender: NodeId;
+  readonly incarnation: number;
+  readonly bootId: string;
+  /** `host:port` that the datagram came from. */
+  readonly address: string;
+}
+
+export type Input =
+  | { readonly type: "start" }
+  | { readonly type: "message"; readonly message: Message; readonly from: Origin }
+  | { readonly type: "command"; readonly command: Command }
+  | { readonly type: "tick" }
+  | { readonly type: "stored"; readonly writeId: number }
+  | { readonly type: "storeFailed"; readonly writeId: number; readonly reason: string }
+  /** The process did not run for `frozenMs` (pause, laptop lid): given before anything that queued up meanwhile. */
+  | { readonly type: "resumed"; readonly frozenMs: number }
+  /** Leave gracefully: ends with an `exit` effect. */
+  | { readonly type: "stop" };
+
+interface Deferred {
+  /** Held back until this write is durable; discarded if it fails. Absent: at once. */
+  readonly afterWrite?: number;
+}
+
+export type Effect =
+  | ({ readonly type: "multicast"; readonly message: Message; readonly fanOut: readonly string[] } & Deferred)
+  | ({ readonly type: "unicast"; readonly to: NodeId; readonly address: string; readonly message: Message } & Deferred)
+  | { readonly type: "persist"; readonly writeId: number; readonly rows: readonly Row[] }
+  | ({ readonly type: "reply"; readonly requestId: string; readonly final: boolean; readonly result: CommandResult } & Deferred)
+  | ({ readonly type: "journal"; readonly event: JournalEvent } & Deferred)
+  /** READY was reached for the first time (health file). */
+  | { readonly type: "ready" }
+  /** End the process: 0 after a graceful leave, 1 otherwise; `reason` is for a person. */
+  | ({ readonly type: "exit"; readonly code: number; readonly reason: string } & Deferred);
+
+export type Role = "FOLLOWER" | "CANDIDATE" | "COORDINATOR";
+
+/** How one peer is seen. */
+export interface Member {
+  readonly id: NodeId;
+  address: string | null;
+  incarnation: number;
+  rinc: number;
+  bootId: string | null;
+  state: PeerState;
+  /** What the peer says of itself; null until heard. */
+  phase: Phase | null;
+  /** Last valid datagram; null: never heard by us. */
+  lastHeardAtMs: number | null;
+  /** When `state` last changed. */
+  stateSinceMs: number;
+  /** Smoothed round trip of probes; null: not measured. */
+  srttMs: number | null;
+  /** What it last claimed to follow. */
+  coordinator: NodeId | null;
+  term: number;
+  elected: boolean;
+  /** Credits it last reported. */
+  credits: number | null;
+  /** Its debits' number at its boot. */
+  bootSeq: number | null;
+  /** Records known durable there. */
+  durable: Map<NodeId, number>;
+  ledgerHash: string | null;
+}
+
+export interface NodeState {
+  readonly config: CoreConfig;
+  readonly self: Self;
+  /** Instant of the running step. */
+  nowMs: number;
+  phase: Phase;
+  /** Own refutation counter. */
+  rinc: number;
+  readonly random: RandomState;
+  readonly timers: TimerTable;
+  outbox: Effect[];
+  nextWriteId: number;
+  nextMsgId: number;
+  readonly members: Map<NodeId, Member>;
+  readonly counters: Map<string, number>;
+  readonly rumours: RumourQueue;
+  readonly detector: DetectorState;
+  readonly election: ElectionState;
+  readonly join: JoinState;
+  readonly ledger: LedgerState;
+  readonly causal: CausalState;
+  readonly trading: TradingState;
+}
+
+export interface RumourQueue {
+  readonly items: { rumour: Rumour; sendsLeft: number }[];
+}
+
+/** Owned by failure-detector.ts and suspicion code. */
+export interface DetectorState {
+  pingSeq: number;
+  roundRobin: NodeId[];
+  readonly probes: Map<number, Probe>;
+  readonly suspicions: Map<NodeId, Suspicion>;
+  /** Lifeguard's local health, 0 (healthy) to 8: multiplies timeouts. */
+  health: number;
+  /** Nobody is suspected before this instant (after a freeze). */
+  graceUntilMs: number;
+}
+
+export interface Probe {
+  readonly target: NodeId;
+  readonly sentAtMs: number;
+  /** Asked on behalf of this node (PING_REQ); null: for ourselves. */
+  readonly forNode: NodeId | null;
+  readonly forSeq: number;
+  stage: "direct" | "indirect";
+}
+
+export interface Suspicion {
+  readonly sinceMs: number;
+  readonly incarnation: number;
+  readonly rinc: number;
+  readonly by: NodeId[];
+}
+
+/** Owned by election.ts. */
+export interface ElectionState {
+  role: Role;
+  coordinator: NodeId | null;
+  /** Term of the claim that we follow or make. */
+  claimTerm: number;
+  elected: boolean;
+  /** Durable: highest term seen, and the vote cast in it. */
+  term: number;
+  votedFor: NodeId | null;
+  patience: number;
+  candidacy: Candidacy | null;
+  failures: number;
+  /** Membership unchanged since (preemption waits for calm). */
+  calmSinceMs: number;
+  readyAtMs: number | null;
+  readonly leadershipsLostAtMs: number[];
+  [extra: string]: unknown;
+}
+
+export interface Candidacy {
+  stage: "rank" | "deference" | "waiting" | "storing" | "voting";
+  term: number;
+  readonly startedAtMs: number;
+  readonly votes: NodeId[];
+  readonly answers: NodeId[];
+  [extra: string]: unknown;
+}
+
+/** Owned by join.ts. */
+export interface JoinState {
+  nonce: string;
+  attempts: number;
+  startedAtMs: number;
+  readonly answers: Map<NodeId, { accountKnown: boolean; account: Genesis | null }>;
+  responder: NodeId | null;
+  target: Map<NodeId, number> | null;
+  [extra: string]: unknown;
+}
+
+/** Owned by ledger.ts: a pure fold over the delivered records. */
+export interface LedgerState {
+  readonly accounts: Map<NodeId, Account>;
+  /** Delivery order of all records, for state transfer. */
+  readonly log: TradeRecord[];
+  /** Delivered (in memory). */
+  readonly clock: Map<NodeId, number>;
+  /** Delivered and on disk: what may be advertised. */
+  readonly durable: Map<NodeId, number>;
+  readonly [extra: string]: unknown;
+}
+
+export interface Account {
+  readonly genesis: Genesis;
+  balance: number;
+  readonly records: TradeRecord[];
+  lastHash: string;
+}
+
+/** Owned by causal-broadcast.ts. */
+export interface CausalState {
+  readonly holdback: Map<NodeId, Map<number, HeldRecord>>;
+  held: number;
+  readonly [extra: string]: unknown;
+}
+
+export interface HeldRecord {
+  readonly record: TradeRecord;
+  readonly heldAtMs: number;
+  readonly via: NodeId;
+}
+
+/** Owned by trading.ts. */
+export interface TradingState {
+  nextTradeSeq: number;
+  reserved: number;
+  readonly [extra: string]: unknown;
+}

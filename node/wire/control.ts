@@ -1,0 +1,170 @@
+/**
+ * The control channel: what the lab asks a node, and what the node answers, over the node's unicast UDP port.
+ *
+ * Datagrams use the peers' envelope with the control flag, authenticated by the control token. A request is repeated (same
+ * `request_id`) until its final reply arrives; the node executes it at most once, across its own restarts too for trades
+ * (PROTOCOL.md, control). A reply longer than one datagram is cut into pages that the client fetches by number.
+ */
+import { z } from "zod";
+import { Amount, NodeId, RequestId, TradeId } from "./ids.ts";
+import { PeerState, Phase } from "./message.ts";
+
+/** Characters of result text in one page: leaves room for envelope, frame and JSON escapes in 1200 B. */
+export const PAGE_CHARS = 480;
+
+/** How one receiver treats what arrives from one source. All chances are fractions 0 to 1. `cut` drops everything. */
+export const Impairment = z.object({
+  cut: z.boolean().default(false),
+  delayMs: z.number().min(0).max(60_000).default(0),
+  jitterMs: z.number().min(0).max(60_000).default(0),
+  loss: z.number().min(0).max(1).default(0),
+  duplicate: z.number().min(0).max(1).default(0),
+  reorder: z.number().min(0).max(1).default(0),
+  /** Bits a second; 0: no limit. */
+  rateBps: z.number().min(0).max(10_000_000_000).default(0),
+});
+export type Impairment = z.infer<typeof Impairment>;
+
+/** One receive-side rule: packets from node `source` (null: every peer) until `untilMs` (wall clock; null: until healed). */
+export const ImpairmentRule = z.object({
+  id: z.string().max(40),
+  source: NodeId.nullable(),
+  impairment: Impairment,
+  untilMs: z.number().nullable(),
+});
+export type ImpairmentRule = z.infer<typeof ImpairmentRule>;
+
+const Trade = {
+  peer: NodeId,
+  amount: Amount,
+  /** Incarnation of the node that the client talks to: a restarted node answers STALE instead of trading twice. */
+  inc: z.int().min(0).optional(),
+  /** Final reply when both ends have it on disk (`settled`), or as soon as the node took it up (`accepted`). */
+  until: z.enum(["settled", "accepted"]).default("settled"),
+};
+
+export const ControlRequest = z.discriminatedUnion("op", [
+  /** Small and cheap: identity, role, coordinator, balance. What `agree` is computed from. */
+  z.object({ op: z.literal("ping"), request_id: RequestId }),
+  z.object({ op: z.literal("state"), request_id: RequestId }),
+  z.object({ op: z.literal("status"), request_id: RequestId }),
+  z.object({ op: z.literal("balance"), request_id: RequestId }),
+  z.object({ op: z.literal("nodes"), request_id: RequestId }),
+  z.object({ op: z.literal("help"), request_id: RequestId }),
+  z.object({
+    op: z.literal("history"),
+    request_id: RequestId,
+    /** Number of the oldest entry to return, 0 first, and how many. */
+    offset: z.int().min(0).default(0),
+    limit: z.int().min(1).max(1000).default(200),
+  }),
+  z.object({ op: z.literal("sell"), request_id: RequestId, ...Trade }),
+  z.object({ op: z.literal("buy"), request_id: RequestId, ...Trade }),
+  z.object({ op: z.literal("trade"), request_id: RequestId, trade_id: TradeId }),
+  z.object({ op: z.literal("election"), request_id: RequestId }),
+  z.object({ op: z.literal("leave"), request_id: RequestId }),
+  /** Replaces the node's whole list of receive-side rules (desired state, so a repetition is harmless). */
+  z.object({ op: z.literal("impair"), request_id: RequestId, generation: z.int().min(0), rules: z.array(ImpairmentRule).max(256), part: z.int().min(0).default(0), parts: z.int().min(1).max(256).default(1) }),
+  /** Fetches page `page` of an earlier reply. */
+  z.object({ op: z.literal("page"), request_id: RequestId, of: RequestId, page: z.int().min(0) }),
+]);
+export type ControlRequest = z.infer<typeof ControlRequest>;
+export type ControlOp = ControlRequest["op"];
+
+/** Why a command was refused. The reply says with `definite` whether it certainly did not and never will happen. */
+export const RefusalCode = z.enum([
+  "BAD_REQUEST",
+  "UNKNOWN_COMMAND",
+  "SELF_TRADE",
+  "UNKNOWN_NODE",
+  "NODE_LEFT",
+  "NODE_FAILED",
+  "INSUFFICIENT_CREDITS",
+  "REJECTED",
+  "STALE",
+  "EXPIRED",
+  "NOT_READY",
+  "IN_DOUBT",
+  "STORAGE",
+  "BUSY",
+  "NO_SUCH_PAGE",
+  "UNAUTHORISED",
+]);
+export type RefusalCode = z.infer<typeof RefusalCode>;
+
+/** One datagram of an answer. `body` is a slice of the JSON text of the result (or of the refusal). */
+export const ControlReply = z.object({
+  request_id: RequestId,
+  /** False: taken up, still working (the client stops fearing loss and goes on waiting). */
+  final: z.boolean(),
+  page: z.int().min(0),
+  pages: z.int().min(1),
+  body: z.string(),
+});
+export type ControlReply = z.infer<typeof ControlReply>;
+
+/** The JSON that the pages make up. */
+export type ControlResult =
+  | { ok: true; data: unknown; text?: string }
+  | { ok: false; code: RefusalCode; definite: boolean; message: string; trade_id?: string };
+
+export const PingData = z.object({
+  id: NodeId,
+  inc: z.int(),
+  phase: Phase,
+  role: z.enum(["FOLLOWER", "CANDIDATE", "COORDINATOR"]),
+  coordinator: NodeId.nullable(),
+  term: z.int(),
+  elected: z.boolean(),
+  preempt: z.boolean(),
+  balance: z.int(),
+  ledger_hash: z.string(),
+  holdback: z.int(),
+  pending: z.int(),
+});
+export type PingData = z.infer<typeof PingData>;
+
+export const MemberData = z.object({
+  id: NodeId,
+  state: PeerState,
+  inc: z.int(),
+  rinc: z.int(),
+  address: z.string().nullable(),
+  phase: Phase.nullable(),
+  silent_ms: z.number().nullable(),
+  srtt_ms: z.number().nullable(),
+});
+
+export const StateData = PingData.extend({
+  boot_id: z.string(),
+  auth: z.enum(["open", "keyed"]),
+  durable: z.boolean(),
+  profile: z.string(),
+  uptime_ms: z.number(),
+  members: z.array(MemberData),
+  clock: z.record(z.string(), z.int()),
+  balances: z.record(z.string(), z.int()),
+  reserved: z.int(),
+  pending_trades: z.array(z.object({ trade_id: z.string(), type: z.enum(["sell", "buy"]), peer: NodeId, amount: z.int(), state: z.string() })),
+  voters: z.array(NodeId),
+  counters: z.record(z.string(), z.number()),
+  impairments: z.array(ImpairmentRule),
+  impair_generation: z.int(),
+  rss_bytes: z.number(),
+});
+export type StateData = z.infer<typeof StateData>;
+
+export const HistoryEntry = z.object({
+  trade_id: z.string(),
+  from: NodeId,
+  to: NodeId,
+  amount: z.int(),
+  seq: z.int(),
+  request_id: z.string().nullable(),
+});
+export const HistoryData = z.object({ total: z.int(), offset: z.int(), entries: z.array(HistoryEntry) });
+export type HistoryData = z.infer<typeof HistoryData>;
+
+/** Result of a trade: `settled` (both disks), `accepted` (taken up), `committed` (payer's disk only). */
+export const TradeData = z.object({ trade_id: z.string(), state: z.enum(["accepted", "committed", "settled", "rejected", "expired", "in_doubt", "unknown"]), balance: z.int() });
+export type TradeData = z.infer<typeof TradeData>;

@@ -1,0 +1,37 @@
+/**
+ * The primitive values that every datagram, journal line and control request is built from, with their bounds.
+ *
+ * Idea: a limit on everything. What passes one of these schemas can be stored, added and compared without further checks.
+ */
+import { z } from "zod";
+
+/** A node's number, which is also its Bully priority: 1 to 65535 (the envelope has 16 bits for it). */
+export const NodeId = z.int().min(1).max(65_535);
+export type NodeId = number;
+
+/** Boot counter of a node, raised and made durable before its first datagram. 32 bits in the envelope. */
+export const Incarnation = z.int().min(0).max(0xffff_ffff);
+
+/** Election term. Bounded far below 2^53 so that `term + 1` is always exact. */
+export const Term = z.int().min(0).max(2 ** 48);
+
+/** Position of a record in its owner's log: 0 is the genesis, debits start at 1. */
+export const Seq = z.int().min(0).max(2 ** 48);
+
+/** The largest amount of one trade and the largest initial balance, in credits: sums of 256 accounts stay exact. */
+export const AMOUNT_MAX = 2 ** 40;
+export const Amount = z.int().min(1).max(AMOUNT_MAX);
+export const Credits = z.int().min(0).max(2 ** 52);
+
+/** A random 64-bit number as 16 hex digits: boot ids, nonces, hashes. */
+export const Hex64 = z.string().regex(/^[0-9a-f]{16}$/);
+
+/** Names of trades (`<from>-<to>-<incarnation>.<seq>`) and of control requests. */
+export const TradeId = z.string().min(1).max(64);
+export const RequestId = z.string().min(1).max(48);
+
+/** `host:port` of a peer's unicast socket (IPv4). */
+export const Address = z.string().regex(/^\d{1,3}(\.\d{1,3}){3}:\d{1,5}$/);
+
+/** Most accounts (and so clock entries) of one cluster: what still fits a datagram (PROTOCOL.md, limits). */
+export const MEMBERS_MAX = 256;

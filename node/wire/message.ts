@@ -1,0 +1,171 @@
+/**
+ * Every datagram that peers exchange: the zod schemas are the single source of the types.
+ *
+ * The frame `{message_type, sender_id, sender_priority, vector_clock, payload, timestamp}` and the first fields of each payload
+ * are those of the original Python project; PROTOCOL.md has the catalogue with the meaning and reliability of each type.
+ * Unknown fields are ignored (newer peers may add some); unknown types are counted and dropped.
+ */
+import { z } from "zod";
+import { ClockField } from "./clock.ts";
+import { Address, Amount, Credits, Hex64, Incarnation, NodeId, RequestId, Seq, Term, TradeId } from "./ids.ts";
+
+/** What a node says of itself. Trades are made only in READY (PROTOCOL.md, node states). */
+export const Phase = z.enum(["JOINING", "SYNCING", "READY", "LEAVING", "RECOVERING", "CONFLICT", "HALTED"]);
+export type Phase = z.infer<typeof Phase>;
+
+/** How a peer is seen. UNKNOWN: named by --nodes or --peers, never heard. */
+export const PeerState = z.enum(["UNKNOWN", "ALIVE", "SUSPECTED", "FAILED", "LEFT"]);
+export type PeerState = z.infer<typeof PeerState>;
+
+/** One sentence of gossip: `of` is in `state` as of its (inc, rinc). A higher pair wins; for equal pairs the later state wins. */
+export const Rumour = z.object({ of: NodeId, state: PeerState, inc: Incarnation, rinc: z.int().min(0).max(2 ** 31), by: NodeId });
+export type Rumour = z.infer<typeof Rumour>;
+
+/** Who its sender follows: claims are ordered by (elected, term, coordinator_id). */
+export const Claim = z.object({ coordinator_id: NodeId.nullable(), term: Term, elected: z.boolean() });
+export type Claim = z.infer<typeof Claim>;
+
+/** An account's record 0 (PROTOCOL.md, genesis): who minted how much, once, under a random nonce. */
+export const Genesis = z.object({ id: NodeId, epoch: z.int().min(0).max(65_535), nonce: Hex64, initial: Credits });
+export type Genesis = z.infer<typeof Genesis>;
+
+/** One debit: number `seq` of `seller_id`'s log. `deps` are the records that it causally follows, its own number included. */
+export const TradeRecord = z.object({
+  trade_id: TradeId,
+  buyer_id: NodeId,
+  seller_id: NodeId,
+  amount: Amount,
+  seq: Seq.min(1),
+  deps: ClockField,
+  prev_hash: Hex64,
+  request_id: RequestId.optional(),
+});
+export type TradeRecord = z.infer<typeof TradeRecord>;
+
+/** One row of the member table, as state transfer carries it. */
+export const MemberRow = z.object({
+  id: NodeId,
+  inc: Incarnation,
+  rinc: z.int().min(0).max(2 ** 31),
+  state: PeerState,
+  addr: Address.nullable(),
+});
+export type MemberRow = z.infer<typeof MemberRow>;
+
+const MsgId = z.string().min(1).max(48);
+const Proto = z.object({ min: z.int().min(1).max(255), max: z.int().min(1).max(255) });
+const Patience = z.int().min(0).max(1000);
+
+const payloads = {
+  HEARTBEAT: z.object({
+    credits: Credits,
+    ...Claim.shape,
+    rinc: z.int().min(0).max(2 ** 31),
+    phase: Phase,
+    hb_seq: z.int().min(0),
+    /** Rows of the sender's durable vector: all of them, or the changed ones and a rotating window (12.7). */
+    digest: ClockField,
+    /** Fingerprint of the whole durable ledger: equal hashes end the comparison. */
+    ledger_hash: Hex64,
+    /** Number of the sender's last debit when this incarnation began: an older incarnation made no later ones. */
+    boot_seq: Seq,
+    voters_hash: Hex64,
+    proto: Proto,
+    rumours: z.array(Rumour).max(8),
+  }),
+  JOIN: z.object({
+    msg_id: MsgId,
+    boot_id: Hex64,
+    nonce: Hex64,
+    proto: Proto,
+    /** The account of the joiner if it has one in its store; null asks «is account N known?» (12.4). */
+    account: Genesis.nullable(),
+    have_hash: Hex64,
+  }),
+  JOIN_RESPONSE: z.object({
+    msg_id: MsgId,
+    nonce: Hex64,
+    ...Claim.shape,
+    /** Ids that the responder knows, as the keys of a clock whose counters are 0. */
+    known_nodes: ClockField,
+    /** The responder's durable vector: the joiner is synchronised when it covers this. */
+    clock_state: ClockField,
+    /** The joiner's own account as the responder knows it; null: unknown to it. */
+    account: Genesis.nullable(),
+    phase: Phase,
+    proto: Proto,
+    refused: z.enum(["STALE_INC", "DUPLICATE_ID", "PROTOCOL", "FULL", "ACCOUNT_CONFLICT"]).optional(),
+    known_inc: Incarnation.optional(),
+    known_addr: Address.optional(),
+    your_addr: Address.optional(),
+  }),
+  LEAVE: z.object({ msg_id: MsgId }),
+  ELECTION: z.object({ kind: z.enum(["alive", "vote"]), term: Term, patience: Patience }),
+  OK: z.object({ kind: z.enum(["alive", "vote"]), granted: z.boolean(), round_term: Term, ...Claim.shape }),
+  COORDINATOR: z.object({ msg_id: MsgId, ...Claim.shape }),
+  TRADE_REQUEST: z.object({
+    target_id: NodeId,
+    amount: Amount,
+    trade_type: z.enum(["buy", "sell"]),
+    trade_id: TradeId,
+    /** Incarnation of the payer (buy) or payee (sell) when the trade was created; never refreshed on a retransmission. */
+    to_inc: Incarnation,
+    request_id: RequestId.optional(),
+  }),
+  TRADE_RESPONSE: z.object({ trade_id: TradeId, accepted: z.boolean(), reason: z.string().max(120).optional() }),
+  TRADE_CONFIRM: z.object({ success: z.literal(true), ...TradeRecord.shape }),
+  ACK: z.object({ origin: NodeId, seq: Seq }),
+  NAK: z.object({ ranges: z.array(z.object({ origin: NodeId, from: Seq, to: Seq })).min(1).max(16) }),
+  STATE_REQUEST: z.object({ have: ClockField, want: z.enum(["members", "records", "both"]) }),
+  STATE_CHUNK: z.object({
+    index: z.int().min(0).max(255),
+    /** True when the responder has more than it sent for this request: ask again with the new vector. */
+    more: z.boolean(),
+    last: z.boolean(),
+    members: z.array(MemberRow).max(32),
+    accounts: z.array(Genesis).max(32),
+    records: z.array(TradeRecord).max(32),
+  }),
+  PING: z.object({ ping_seq: z.int().min(0), rumours: z.array(Rumour).max(8) }),
+  PING_REQ: z.object({ ping_seq: z.int().min(0), target: NodeId, target_addr: Address }),
+  PONG: z.object({ ping_seq: z.int().min(0), target: NodeId, ok: z.boolean(), rumours: z.array(Rumour).max(8) }),
+} as const;
+
+export type MessageType = keyof typeof payloads;
+export const MESSAGE_TYPES = Object.keys(payloads) as readonly MessageType[];
+export type Payload<T extends MessageType> = z.infer<(typeof payloads)[T]>;
+
+function frame<T extends MessageType>(type: T) {
+  return z.object({
+    message_type: z.literal(type),
+    sender_id: NodeId,
+    sender_priority: NodeId,
+    /** Heartbeats, probes and elections are not events of the causal order: null (original, challenge 1). */
+    vector_clock: ClockField.nullable(),
+    payload: payloads[type],
+    /** Wall-clock milliseconds at the sender: for people, never used by the protocol. */
+    timestamp: z.number().min(0),
+  });
+}
+
+export const Message = z.discriminatedUnion("message_type", [
+  frame("HEARTBEAT"),
+  frame("JOIN"),
+  frame("JOIN_RESPONSE"),
+  frame("LEAVE"),
+  frame("ELECTION"),
+  frame("OK"),
+  frame("COORDINATOR"),
+  frame("TRADE_REQUEST"),
+  frame("TRADE_RESPONSE"),
+  frame("TRADE_CONFIRM"),
+  frame("ACK"),
+  frame("NAK"),
+  frame("STATE_REQUEST"),
+  frame("STATE_CHUNK"),
+  frame("PING"),
+  frame("PING_REQ"),
+  frame("PONG"),
+]);
+export type Message = z.infer<typeof Message>;
+export type MessageOf<T extends MessageType> = Extract<Message, { message_type: T }>;
