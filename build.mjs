@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+// @ts-check
 // Makes dist/: what the image, the local runtime and the `lab` command run. Idea: everything that runs in production is
 // a bundle made here, so the image needs no npm and the CLI starts without reading hundreds of small files.
 //

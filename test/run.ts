@@ -1,0 +1,199 @@
+// `npm test`: everything that must hold, in one run with one verdict. Builds, then lint and types, then the test
+// projects from the cheapest to the dearest; their output is shown as it comes, their counts come from vitest's JSON.
+// The closing lines say what was skipped and why; the last line is `N passed, N failed, N skipped`.
+//
+//   npm test                       everything that this machine can run
+//   npm test -- --all              the extended tests too (LAB_TEST_ALL=1)
+//   npm test -- unit               some suites: lint types unit sim integration docker netem
+//   npm test -- unit/selectors     some files, by a part of their path
+//
+// LAB_TEST_DOCKER=required and LAB_TEST_NETEM=required make a failure of what is otherwise skipped for want of an engine
+// or of the kernel's netem. A failure doesn't stop the run: one run tells everything.
+import { spawn } from "node:child_process";
+import { globSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { type Availability, buildImage, probeDocker, probeNetem } from "./support/docker-available.ts";
+
+const root = join(import.meta.dirname, "..");
+const artifacts = join(root, ".test-artifacts");
+/** The image that the docker tests start; they find its name in LAB_TEST_IMAGE. */
+const testImage = "energy-lab-node:test";
+const vitest = "node_modules/vitest/vitest.mjs";
+
+/** Vitest projects that run side by side. */
+interface Suite {
+  readonly projects: readonly string[];
+  readonly files: readonly string[];
+  /** Can it run here? Asked just before it would. */
+  readonly prepare?: () => Promise<Availability>;
+  /** The environment variable that turns a skip into a failure when it says `required`. */
+  readonly requiredBy?: string;
+}
+
+const suites: readonly Suite[] = [
+  { projects: ["unit", "sim"], files: listTests("test/unit", "test/sim") },
+  { projects: ["integration"], files: listTests("test/integration") },
+  {
+    projects: ["docker"],
+    files: listTests("test/docker").filter((file) => !file.startsWith("test/docker/netem/")),
+    prepare: prepareDocker,
+    requiredBy: "LAB_TEST_DOCKER",
+  },
+  {
+    projects: ["netem"],
+    files: listTests("test/docker/netem"),
+    prepare: async () => {
+      const docker = await prepareDocker();
+      return docker.available ? probeNetem(testImage) : docker;
+    },
+    requiredBy: "LAB_TEST_NETEM",
+  },
+];
+
+/** What this file reads of vitest's JSON report. */
+const reportSchema = z.object({
+  testResults: z.array(
+    z.object({
+      name: z.string(),
+      status: z.string(),
+      assertionResults: z.array(z.object({ status: z.string(), fullName: z.string() })),
+    }),
+  ),
+});
+
+const counts = { passed: 0, failed: 0, skipped: 0 };
+const closingLines: string[] = [];
+
+const selection = parseSelection(process.argv.slice(2));
+if (selection.all) process.env.LAB_TEST_ALL = "1";
+process.env.LAB_TEST_IMAGE = testImage;
+rmSync(artifacts, { recursive: true, force: true });
+mkdirSync(artifacts, { recursive: true });
+
+const isBuilt = (await run("build.mjs")) === 0;
+if (!isBuilt) fail("build");
+if (selection.has("lint"))
+  tally("lint", await run("node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings"));
+if (selection.has("types")) tally("types", await run("node_modules/typescript/bin/tsc", "--noEmit"));
+for (const suite of suites) await runSuite(suite);
+
+for (const line of closingLines) console.log(line);
+console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;
+
+async function runSuite(suite: Suite): Promise<void> {
+  const projects = suite.projects.filter((project) => selection.has(project));
+  const files = suite.files.filter(
+    (file) => projects.length > 0 || selection.paths.some((path) => file.includes(path)),
+  );
+  if (files.length === 0) return;
+  const name = suite.projects.join(" and ");
+  const scope = projects.length > 0 ? projects.map((project) => `--project=${project}`) : files;
+
+  let availability: Availability = { available: true };
+  try {
+    if (suite.prepare !== undefined) availability = await suite.prepare();
+  } catch (error) {
+    fail(`${name}: ${error instanceof Error ? error.message : error}`);
+    return;
+  }
+  if (!availability.available) {
+    if (suite.requiredBy !== undefined && process.env[suite.requiredBy] === "required") {
+      fail(`${name}: ${availability.reason}, and ${suite.requiredBy}=required`);
+      return;
+    }
+    const tests = await countTests(name, scope, files.length);
+    counts.skipped += tests;
+    closingLines.push(`skipped: ${name} (${tests} tests): ${availability.reason}`);
+    return;
+  }
+
+  const report = join(artifacts, `${suite.projects.join("-")}.json`);
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  countReport(name, report, await run(vitest, "run", ...scope, ...reporters));
+}
+
+/** A missing engine or base image is a reason to skip; an image that doesn't build is a failure, so it throws. */
+async function prepareDocker(): Promise<Availability> {
+  const availability = await probeDocker();
+  if (availability.available) await buildImage(root, testImage);
+  return availability;
+}
+
+/** Adds a finished project's tests to the counts; what vitest calls an error outside a test counts as a failure. */
+function countReport(name: string, path: string, exitCode: number): void {
+  const failedBefore = counts.failed;
+  const { testResults } = readReport(path);
+  for (const file of testResults) {
+    for (const { status, fullName } of file.assertionResults) {
+      if (status === "passed") counts.passed++;
+      else if (status === "failed") fail(`${relativeToRoot(file.name)}: ${fullName}`);
+      else {
+        counts.skipped++;
+        closingLines.push(`skipped: ${relativeToRoot(file.name)}: ${fullName}`);
+      }
+    }
+    if (file.status === "failed" && !file.assertionResults.some(({ status }) => status === "failed")) {
+      fail(`${relativeToRoot(file.name)} doesn't load or fails outside its tests`);
+    }
+  }
+  if (exitCode !== 0 && counts.failed === failedBefore) fail(`${name}: vitest ended with exit code ${exitCode}`);
+}
+
+function readReport(path: string): z.infer<typeof reportSchema> {
+  try {
+    return reportSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+  } catch {
+    // No report: vitest's exit code says that it failed.
+    return { testResults: [] };
+  }
+}
+
+/** How many tests a suite that can't run here has; its files, where they can't even be loaded. */
+async function countTests(name: string, scope: readonly string[], fileCount: number): Promise<number> {
+  const path = join(artifacts, `${name}-list.json`);
+  await run(vitest, "list", ...scope, `--json=${path}`);
+  try {
+    return z.array(z.unknown()).parse(JSON.parse(readFileSync(path, "utf8"))).length;
+  } catch {
+    return fileCount;
+  }
+}
+
+function tally(what: string, exitCode: number): void {
+  if (exitCode === 0) counts.passed++;
+  else fail(what);
+}
+
+function fail(what: string): void {
+  counts.failed++;
+  closingLines.push(`failed: ${what}`);
+}
+
+/** Runs a JavaScript program of the project in this Node, its output shown; resolves to its exit code. */
+async function run(script: string, ...args: readonly string[]): Promise<number> {
+  const child = spawn(process.execPath, [script, ...args], { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  const exitCode = await new Promise<number | null>((resolve, reject) => child.on("error", reject).on("exit", resolve));
+  return exitCode ?? 1;
+}
+
+function parseSelection(args: readonly string[]) {
+  const words = args.filter((arg) => !arg.startsWith("--"));
+  const known = new Set(["lint", "types", "unit", "sim", "integration", "docker", "netem"]);
+  const names = new Set(words.filter((word) => known.has(word)));
+  if (names.has("docker")) names.add("netem");
+  return {
+    all: args.includes("--all"),
+    paths: words.filter((word) => !known.has(word)).map((word) => word.replace(/^\.\//, "")),
+    has: (name: string): boolean => words.length === 0 || names.has(name),
+  };
+}
+
+function listTests(...folders: readonly string[]): string[] {
+  return folders.flatMap((folder) => globSync(`${folder}/**/*.test.ts`, { cwd: root })).sort();
+}
+
+function relativeToRoot(path: string): string {
+  return path.startsWith(root) ? path.slice(root.length + 1) : path;
+}

@@ -1,0 +1,39 @@
+// Test projects, one a folder of tests. No retries anywhere: a test that passes the second time is a finding.
+//
+// Unit and simulator tests are pure and share the two cores; integration and docker tests measure deadlines on real
+// sockets and processes, so their files run one at a time.
+import { defineConfig } from "vitest/config";
+
+// Software-emulated machines run everything many times slower; whoever tests there says so.
+const timeFactor = Number(process.env.LAB_TEST_TIME_FACTOR ?? 1);
+
+function project(
+  name: string,
+  folder: string,
+  options: { testTimeoutMs: number; parallel: boolean; exclude?: string },
+) {
+  return {
+    test: {
+      name,
+      include: [`${folder}/**/*.test.ts`],
+      exclude: options.exclude === undefined ? [] : [options.exclude],
+      testTimeout: options.testTimeoutMs * timeFactor,
+      hookTimeout: options.testTimeoutMs * timeFactor,
+      fileParallelism: options.parallel,
+      retry: 0,
+    },
+  };
+}
+
+export default defineConfig({
+  test: {
+    maxWorkers: 2,
+    projects: [
+      project("unit", "test/unit", { testTimeoutMs: 10_000, parallel: true }),
+      project("sim", "test/sim", { testTimeoutMs: 60_000, parallel: true }),
+      project("integration", "test/integration", { testTimeoutMs: 60_000, parallel: false }),
+      project("docker", "test/docker", { testTimeoutMs: 120_000, parallel: false, exclude: "test/docker/netem/**" }),
+      project("netem", "test/docker/netem", { testTimeoutMs: 120_000, parallel: false }),
+    ],
+  },
+});
