@@ -13,7 +13,7 @@ import { spawn } from "node:child_process";
 import { globSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { type Availability, buildImage, probeDocker, probeNetem } from "./support/docker-available.ts";
+import { type Availability, buildImage, probeDocker, probeNetem, probeRyuk } from "./support/docker-available.ts";
 
 const root = join(import.meta.dirname, "..");
 const artifacts = join(root, ".test-artifacts");
@@ -80,7 +80,7 @@ for (const suite of suites) await runSuite(suite);
 
 for (const line of closingLines) console.log(line);
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
-process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;
+process.exitCode = counts.failed > 0 || counts.passed + counts.skipped === 0 ? 1 : 0;
 
 async function runSuite(suite: Suite): Promise<void> {
   const projects = suite.projects.filter((project) => selection.has(project));
@@ -95,7 +95,9 @@ async function runSuite(suite: Suite): Promise<void> {
   try {
     if (suite.prepare !== undefined) availability = await suite.prepare();
   } catch (error) {
-    fail(`${name}: ${error instanceof Error ? error.message : error}`);
+    const message = String(error);
+    console.error(message);
+    fail(`${name}: ${message.split("\n")[0]}`);
     return;
   }
   if (!availability.available) {
@@ -117,7 +119,15 @@ async function runSuite(suite: Suite): Promise<void> {
 /** A missing engine or base image is a reason to skip; an image that doesn't build is a failure, so it throws. */
 async function prepareDocker(): Promise<Availability> {
   const availability = await probeDocker();
-  if (availability.available) await buildImage(root, testImage);
+  if (!availability.available) return availability;
+  await buildImage(root, testImage);
+  if (process.env.TESTCONTAINERS_RYUK_DISABLED === undefined) {
+    const ryuk = await probeRyuk();
+    if (!ryuk.available) {
+      console.log(`testcontainers runs without Ryuk: ${ryuk.reason}`);
+      process.env.TESTCONTAINERS_RYUK_DISABLED = "true";
+    }
+  }
   return availability;
 }
 

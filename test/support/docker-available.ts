@@ -13,6 +13,9 @@ import { z } from "zod";
 /** What the Dockerfile builds on. */
 export const baseImage = "node:24-bookworm-slim";
 
+/** As testcontainers 12.2 names it. */
+const ryukImage = "testcontainers/ryuk:0.14.0";
+
 export type Availability = { available: true } | { available: false; reason: string };
 
 /** Connects to the engine that the docker client would use; doesn't talk to it yet. */
@@ -34,20 +37,22 @@ export async function probeDocker(timeoutMs = 180_000): Promise<Availability> {
     return { available: false, reason: `no Docker engine answers (${describe(error)})` };
   }
   try {
-    await docker.getImage(baseImage).inspect();
-    return { available: true };
-  } catch {
-    // Absent: try to pull it.
-  }
-  try {
-    const stream = await docker.pull(baseImage, { abortSignal: AbortSignal.timeout(timeoutMs) });
-    await new Promise<void>((resolve, reject) => {
-      docker.modem.followProgress(stream, (error) => (error ? reject(error) : resolve()));
-    });
-    await docker.getImage(baseImage).inspect();
+    await ensureImage(docker, baseImage, timeoutMs);
     return { available: true };
   } catch (error) {
-    return { available: false, reason: `the base image ${baseImage} can't be had (${describe(error)})` };
+    const reason = `the base image ${baseImage} can't be had (${describe(error)}); .ci/base-image makes it from packages`;
+    return { available: false, reason };
+  }
+}
+
+/** Can testcontainers have Ryuk, its reaper? Where it can't, testcontainers must be told or it fails every test. */
+export async function probeRyuk(timeoutMs = 60_000): Promise<Availability> {
+  const docker = await connectDocker();
+  try {
+    await ensureImage(docker, process.env.RYUK_CONTAINER_IMAGE ?? ryukImage, timeoutMs);
+    return { available: true };
+  } catch (error) {
+    return { available: false, reason: describe(error) };
   }
 }
 
@@ -59,7 +64,8 @@ export async function buildImage(projectFolder: string, tag: string): Promise<vo
   const docker = await connectDocker();
   const stream = await docker.buildImage(
     { context: projectFolder, src: ["Dockerfile", "compose/entrypoint.sh", "dist/node.js"] },
-    { t: tag },
+    // forcerm: a failed step leaves no container behind.
+    { t: tag, forcerm: true },
   );
   const output = await new Promise<{ stream?: string; error?: string }[]>((resolve, reject) => {
     docker.modem.followProgress(stream, (error, items) => (error ? reject(error) : resolve(items)));
@@ -90,6 +96,24 @@ export async function probeNetem(image: string): Promise<Availability> {
   } finally {
     await container.remove({ force: true });
   }
+}
+
+/** Pulls an image that is absent. Throws when it can't be had. */
+async function ensureImage(docker: Docker, name: string, timeoutMs: number): Promise<void> {
+  const isThere = await docker
+    .getImage(name)
+    .inspect()
+    .then(
+      () => true,
+      () => false,
+    );
+  if (isThere) return;
+  const stream = await docker.pull(name, { abortSignal: AbortSignal.timeout(timeoutMs) });
+  await new Promise<void>((resolve, reject) => {
+    docker.modem.followProgress(stream, (error) => (error ? reject(error) : resolve()));
+  });
+  // A failed pull may end as a stream that says so and nothing else.
+  await docker.getImage(name).inspect();
 }
 
 const configSchema = z.object({ currentContext: z.string().optional() });
