@@ -1,0 +1,391 @@
+/**
+ * A whole cluster in virtual time: what tests, swarms and (later) the lab's third engine drive.
+ *
+ *   const sim = new SimCluster({ nodes: 5, seed: 1, profile: "fast" });
+ *   sim.startAll();
+ *   sim.runUntil(() => sim.agree(), 1_000);
+ *
+ * Every step of every node is checked (invariants.ts); the first contradiction ends the run with the seed in the message.
+ */
+import { TIMING_PROFILES } from "../../node/core/timing.ts";
+import type { CommandResult, CoreConfig, Timing } from "../../node/core/types.ts";
+import { DATAGRAM_BYTES_MAX, OVERHEAD_BYTES } from "../../node/wire/envelope.ts";
+import type { Message } from "../../node/wire/message.ts";
+import { Draw } from "./draw.ts";
+import { EventQueue } from "./event-queue.ts";
+import { describeState, isAgreed, isConverged } from "./inspect.ts";
+import { Invariants } from "./invariants.ts";
+import { addressOf, type LinkModel, Network } from "./network.ts";
+import { SimJournal } from "./sim-journal.ts";
+import { type NodeObserver, SimNode } from "./sim-node.ts";
+import { type DiskModel, SimStore } from "./store.ts";
+
+export interface SimOptions extends Partial<LinkModel> {
+  /** How many, with ids 1 to this, or which ids. */
+  readonly nodes: number | readonly number[];
+  readonly seed: number;
+  readonly profile?: "default" | "fast";
+  readonly timing?: Partial<Timing>;
+  /** Default: ids 1 to V, V the largest odd number up to min(nodes, 5), as the lab does. */
+  readonly voters?: readonly number[];
+  /** Default: all ids (`--nodes`). */
+  readonly expected?: readonly number[];
+  readonly preempt?: boolean;
+  readonly initialCredits?: number;
+  readonly durable?: boolean;
+  /** False: no multicast between the nodes; they know each other by `--peers`. */
+  readonly multicast?: boolean;
+  readonly disk?: Partial<DiskModel>;
+  readonly tickLagMs?: number;
+  /** Journal every datagram (`--trace`). */
+  readonly wire?: boolean;
+}
+
+/** A command under way: `final` is its last word. */
+export interface SimCommand {
+  readonly requestId: string;
+  readonly node: number;
+  readonly results: CommandResult[];
+  final: CommandResult | null;
+}
+
+export type SimOrder =
+  | {
+      readonly op: "sell" | "buy";
+      readonly peer: number;
+      readonly amount: number;
+      readonly requestId?: string;
+      readonly until?: "settled" | "accepted";
+      readonly inc?: number;
+    }
+  | { readonly op: "election"; readonly requestId?: string };
+
+/** A run that broke a promise or missed a deadline. The message says how to see it again. */
+export class SimFailure extends Error {
+  readonly seed: number;
+
+  constructor(seed: number, message: string, options?: { cause: unknown }) {
+    super(message, options);
+    this.seed = seed;
+    this.name = "SimFailure";
+  }
+}
+
+export class SimCluster {
+  readonly queue = new EventQueue();
+  readonly network: Network;
+  readonly invariants = new Invariants();
+  readonly journal: SimJournal;
+  readonly ids: readonly number[];
+  readonly config: CoreConfig;
+  readonly seed: number;
+  /** By slot: the id, or a made-up number for a second process with an id. */
+  readonly nodes = new Map<number, SimNode>();
+  readonly commands: SimCommand[] = [];
+  /** Called for every datagram as it leaves; for tests that need the moment. */
+  onSend: ((node: SimNode, message: Message, to: number | null) => void) | null = null;
+  private readonly options: SimOptions;
+  private readonly observer: NodeObserver;
+
+  constructor(options: SimOptions) {
+    this.options = options;
+    this.seed = options.seed;
+    this.ids =
+      typeof options.nodes === "number" ? Array.from({ length: options.nodes }, (_, i) => i + 1) : options.nodes;
+    this.journal = new SimJournal(options.wire ?? false);
+    this.network = new Network(this.queue, new Draw(this.seed, "network"), linkOf(options));
+    this.network.multicastWorks = options.multicast ?? true;
+    this.config = configOf(options, this.ids);
+    this.observer = this.observe();
+    for (const id of this.ids) this.add(id);
+  }
+
+  /** A process that does not run yet, with an empty disk. `slot` differs from the id for a duplicate of that id. */
+  add(id: number, slot = id, config: Partial<CoreConfig> = {}): SimNode {
+    const store = new SimStore(this.queue, new Draw(this.seed, `disk ${slot}`), this.options.disk ?? {});
+    const node = new SimNode({
+      slot,
+      id,
+      config: { ...this.config, expected: this.config.expected.filter((other) => other !== id), ...config },
+      store,
+      queue: this.queue,
+      network: this.network,
+      draw: new Draw(this.seed, `process ${slot}`),
+      observer: this.observer,
+      tickLagMs: this.options.tickLagMs ?? 0.5,
+    });
+    this.nodes.set(slot, node);
+    return node;
+  }
+
+  node(slot: number): SimNode {
+    const node = this.nodes.get(slot);
+    if (node === undefined) throw new RangeError(`no node ${slot} in this simulation`);
+    return node;
+  }
+
+  get nowMs(): number {
+    return this.queue.nowMs;
+  }
+
+  /** Every process that runs and is not frozen, by slot. */
+  running(): SimNode[] {
+    return [...this.nodes.values()].filter((node) => node.status === "running").sort((a, b) => a.slot - b.slot);
+  }
+
+  // Processes ---------------------------------------------------------------------------------------------------------------
+
+  /** Starts every node that is down, each `staggerMs` after the one before. */
+  startAll(staggerMs = 0): void {
+    let waitMs = 0;
+    for (const node of this.nodes.values()) {
+      if (node.status !== "down") continue;
+      if (waitMs === 0) this.start(node.slot);
+      else this.queue.after(waitMs, () => this.start(node.slot));
+      waitMs += staggerMs;
+    }
+  }
+
+  start(slot: number): void {
+    const node = this.node(slot);
+    if (node.status !== "down") return;
+    this.note(`start ${slot}`);
+    this.guard(() => node.boot());
+  }
+
+  kill(slot: number): void {
+    this.note(`kill ${slot}`);
+    const node = this.node(slot);
+    node.kill();
+    this.invariants.onDown(node);
+  }
+
+  restart(slot: number): void {
+    this.kill(slot);
+    this.start(slot);
+  }
+
+  freeze(slot: number): void {
+    this.note(`freeze ${slot}`);
+    this.node(slot).freeze();
+  }
+
+  resume(slot: number): void {
+    this.note(`resume ${slot}`);
+    this.guard(() => this.node(slot).resume());
+  }
+
+  /** Graceful stop (SIGTERM): the node leaves and exits by itself. */
+  stop(slot: number): void {
+    this.note(`stop ${slot}`);
+    this.guard(() => this.node(slot).feed({ type: "stop" }));
+  }
+
+  /** Kills the process in the middle of what it does: after `effects` more effects. */
+  killAfterEffects(slot: number, effects: number): void {
+    this.note(`kill ${slot} after ${effects} effects`);
+    this.node(slot).fuse = effects;
+  }
+
+  // Network -----------------------------------------------------------------------------------------------------------------
+
+  /** Cuts every link between different groups; slots in no group keep all their links. */
+  partition(...groups: readonly (readonly number[])[]): void {
+    this.note(`partition ${groups.map((group) => group.join(",")).join(" | ")}`);
+    for (const group of groups) {
+      for (const other of groups) {
+        if (other === group) continue;
+        for (const from of group) for (const to of other) this.network.cut(from, to);
+      }
+    }
+  }
+
+  isolate(slot: number): void {
+    this.partition(
+      [slot],
+      [...this.nodes.keys()].filter((other) => other !== slot),
+    );
+  }
+
+  /** `to` hears nothing from `from`; the other way still works. */
+  cutOneWay(from: number, to: number): void {
+    this.note(`cut ${from} -> ${to}`);
+    this.network.cut(from, to);
+  }
+
+  heal(): void {
+    this.note("heal");
+    this.network.heal();
+  }
+
+  shape(change: Partial<LinkModel>): void {
+    this.note(`netem ${JSON.stringify(change)}`);
+    this.network.shape(change);
+  }
+
+  // Commands ----------------------------------------------------------------------------------------------------------------
+
+  command(slot: number, order: SimOrder): SimCommand {
+    const requestId = order.requestId ?? `r${this.commands.length + 1}`;
+    const command: SimCommand = { requestId, node: slot, results: [], final: null };
+    this.commands.push(command);
+    const input =
+      order.op === "election"
+        ? { op: order.op, requestId }
+        : {
+            op: order.op,
+            requestId,
+            peer: order.peer,
+            amount: order.amount,
+            inc: order.inc ?? null,
+            until: order.until ?? "settled",
+          };
+    this.note(`${slot}: ${order.op}${order.op === "election" ? "" : ` ${order.peer} ${order.amount}`}`);
+    this.guard(() => this.node(slot).feed({ type: "command", command: input }));
+    return command;
+  }
+
+  sell(slot: number, peer: number, amount: number): SimCommand {
+    return this.command(slot, { op: "sell", peer, amount });
+  }
+
+  buy(slot: number, peer: number, amount: number): SimCommand {
+    return this.command(slot, { op: "buy", peer, amount });
+  }
+
+  // Time --------------------------------------------------------------------------------------------------------------------
+
+  runFor(spanMs: number): void {
+    const limitMs = this.nowMs + spanMs;
+    while (this.guard(() => this.queue.runNext(limitMs)));
+  }
+
+  /** Runs until the condition holds and returns how long that took; throws when it doesn't within `withinMs`. */
+  runUntil(condition: () => boolean, withinMs: number, what = "the condition"): number {
+    const startMs = this.nowMs;
+    while (!condition()) {
+      if (this.guard(() => this.queue.runNext(startMs + withinMs))) continue;
+      if (condition()) break;
+      this.fail(`${what} did not come true within ${withinMs} ms`);
+    }
+    return this.nowMs - startMs;
+  }
+
+  /** Ends the run with everything a person needs to look into it. */
+  fail(message: string, cause?: unknown): never {
+    const states = [...this.nodes.values()].map(describeState).join("\n");
+    const recent = this.journal.transcript(40);
+    throw new SimFailure(
+      this.seed,
+      `seed ${this.seed}, at ${this.nowMs.toFixed(1)} ms: ${message}\n${states}\n${recent}`,
+      { cause },
+    );
+  }
+
+  // Conditions (PROTOCOL.md, words) -------------------------------------------------------------------------------------------
+
+  /** Every running node (or those listed: one side of a partition) follows one coordinator, which is the right one. */
+  agree(slots?: readonly number[]): boolean {
+    return isAgreed(this.pick(slots), this.config.preempt);
+  }
+
+  /** `agree`, equal durable ledgers, nothing held back, nothing pending. */
+  converged(slots?: readonly number[]): boolean {
+    return isConverged(this.pick(slots), this.config.preempt);
+  }
+
+  private pick(slots: readonly number[] | undefined): SimNode[] {
+    const running = this.running();
+    return slots === undefined ? running : running.filter((node) => slots.includes(node.slot));
+  }
+
+  private note(msg: string): void {
+    this.journal.write(0, 0, this.nowMs, this.nowMs, { kind: "fault", level: "info", msg });
+  }
+
+  /** Anything thrown while the cluster runs (assertion, invariant) ends it with the seed in the message. */
+  private guard<T>(run: () => T): T {
+    try {
+      return run();
+    } catch (error) {
+      if (error instanceof SimFailure) throw error;
+      return this.fail(error instanceof Error ? (error.stack ?? error.message) : String(error), error);
+    }
+  }
+
+  private observe(): NodeObserver {
+    return {
+      onBoot: (node) => this.invariants.onBoot(node),
+      onStep: (node, input) => this.invariants.onStep(node, input),
+      onSend: (node, message, to, bytes) => {
+        this.invariants.onSend(node, message);
+        this.journal.sent(node.slot, node.incarnation, this.nowMs, message, to, bytes);
+        this.onSend?.(node, message, to);
+      },
+      onReply: (node, requestId, final, result) => {
+        this.invariants.onReply(node, result);
+        const text = result.ok ? result.text : `${result.code}: ${result.message}`;
+        this.journal.write(node.slot, node.incarnation, this.nowMs, node.localNowMs(), {
+          kind: "reply",
+          level: "info",
+          msg: `${requestId}: ${text}`,
+          id: requestId,
+        });
+        const command = this.commands.find(
+          (candidate) => candidate.requestId === requestId && candidate.node === node.slot,
+        );
+        if (command === undefined) return;
+        command.results.push(result);
+        if (final) command.final = result;
+      },
+      onJournal: (node, event) => this.journal.write(node.slot, node.incarnation, this.nowMs, node.localNowMs(), event),
+      onExit: (node, code, reason) => {
+        this.journal.write(node.slot, node.incarnation, this.nowMs, node.localNowMs(), {
+          kind: "state",
+          level: "info",
+          msg: `exit ${code}: ${reason}`,
+        });
+        this.invariants.onDown(node);
+      },
+    };
+  }
+}
+
+/** The voters that the lab declares: an odd number, so that a tie of halves can't happen. */
+export function votersOf(ids: readonly number[]): number[] {
+  const count = Math.min(ids.length, 5);
+  return [...ids].sort((a, b) => a - b).slice(0, count % 2 === 1 ? count : count - 1);
+}
+
+function configOf(options: SimOptions, ids: readonly number[]): CoreConfig {
+  const multicast = options.multicast ?? true;
+  return {
+    initialCredits: options.initialCredits ?? 100,
+    voters: options.voters ?? votersOf(ids),
+    expected: options.expected ?? ids,
+    peers: new Map(multicast ? [] : ids.map((id) => [id, addressOf(id)])),
+    fanOut: !multicast,
+    preempt: options.preempt ?? true,
+    durable: options.durable ?? true,
+    bodyBytesMax: DATAGRAM_BYTES_MAX - OVERHEAD_BYTES,
+    timing: { ...TIMING_PROFILES[options.profile ?? "fast"], ...options.timing },
+  };
+}
+
+function linkOf(options: SimOptions): Partial<LinkModel> {
+  const model: Record<string, number> = {};
+  for (const name of [
+    "delayMs",
+    "jitterMs",
+    "loss",
+    "duplicate",
+    "reorder",
+    "reorderMs",
+    "burst",
+    "burstMs",
+  ] as const) {
+    const value = options[name];
+    if (value !== undefined) model[name] = value;
+  }
+  return model;
+}

@@ -1,0 +1,272 @@
+/**
+ * One process: the production core between a modelled network, disk, clock and scheduler.
+ *
+ * It does what the runtime's driver does (effects in order, `afterWrite` held until the write is durable, one tick when the next
+ * deadline comes) and what happens to real processes: they are killed between any two effects, frozen, and started again.
+ */
+import { create, nextDeadlineMs, step } from "../../node/core/step.ts";
+import type { CommandResult, CoreConfig, Effect, Input, NodeState } from "../../node/core/types.ts";
+import { decodeMessage, encodeMessage } from "../../node/wire/codec.ts";
+import { DATAGRAM_BYTES_MAX, openDatagram, sealDatagram } from "../../node/wire/envelope.ts";
+import type { JournalEvent } from "../../node/wire/journal.ts";
+import type { Message } from "../../node/wire/message.ts";
+import type { Draw } from "./draw.ts";
+import { type EventQueue, type ScheduledEvent, TIME_STEP_MS } from "./event-queue.ts";
+import type { Network } from "./network.ts";
+import { addressOf } from "./network.ts";
+import { SIM_AUTHENTICATOR } from "./seal.ts";
+import type { SimStore } from "./store.ts";
+
+/** Who watches: the journal and the checkers. Called synchronously, in the order in which things happen. */
+export interface NodeObserver {
+  onBoot(node: SimNode): void;
+  onStep(node: SimNode, input: Input): void;
+  onSend(node: SimNode, message: Message, to: number | null, bytes: number): void;
+  onReply(node: SimNode, requestId: string, final: boolean, result: CommandResult): void;
+  onJournal(node: SimNode, event: JournalEvent): void;
+  onExit(node: SimNode, code: number, reason: string): void;
+}
+
+export interface SimNodeOptions {
+  /** Position in the network; the id, unless two processes claim one id. */
+  readonly slot: number;
+  readonly id: number;
+  readonly config: CoreConfig;
+  readonly store: SimStore;
+  readonly queue: EventQueue;
+  readonly network: Network;
+  readonly draw: Draw;
+  readonly observer: NodeObserver;
+  /** Ticks come up to this much late, as timers of a real event loop do. */
+  readonly tickLagMs: number;
+}
+
+type Status = "down" | "running" | "frozen";
+
+/** What queues up in a frozen process: a socket buffer of 4 MB holds about this many datagrams. */
+const FROZEN_INPUTS_MAX = 8_192;
+
+export class SimNode {
+  status: Status = "down";
+  state: NodeState | null = null;
+  /** How the last process ended; null while it runs or after a kill. */
+  exit: { readonly code: number; readonly reason: string } | null = null;
+  readyAtMs: number | null = null;
+  incarnation = 0;
+  /** Kill the process in the middle of an effect list: after this many more effects. Null: not armed. */
+  fuse: number | null = null;
+  private bootId = "";
+  private packetSeq = 0;
+  private clockOffsetMs = 0;
+  private frozenAtMs = 0;
+  private readonly backlog: (() => void)[] = [];
+  private readonly held = new Map<number, Effect[]>();
+  private readonly unwritten = new Set<number>();
+  private wakeUp: ScheduledEvent | null = null;
+  private armedForMs: number | null = null;
+
+  readonly options: SimNodeOptions;
+
+  constructor(options: SimNodeOptions) {
+    this.options = options;
+  }
+
+  get slot(): number {
+    return this.options.slot;
+  }
+
+  get id(): number {
+    return this.options.id;
+  }
+
+  get store(): SimStore {
+    return this.options.store;
+  }
+
+  boot(): void {
+    const { queue, draw, store, network, config } = this.options;
+    this.status = "running";
+    this.exit = null;
+    this.readyAtMs = null;
+    this.fuse = null;
+    this.packetSeq = 0;
+    const recovered = store.isEmpty || !config.durable ? undefined : store.recover();
+    this.incarnation = store.nextIncarnation();
+    this.bootId = draw.hex64();
+    // Monotonic clocks of different machines have nothing in common.
+    this.clockOffsetMs = queue.nowMs - draw.integer(0, 1_000_000);
+    const self = { id: this.id, incarnation: this.incarnation, bootId: this.bootId, address: addressOf(this.slot) };
+    this.state = create(config, self, draw.seed(), recovered);
+    network.attach(this.slot, (datagram, from) => this.receive(datagram, from));
+    this.options.observer.onBoot(this);
+    this.feed({ type: "start" });
+  }
+
+  /** SIGKILL, power cut: nothing more is sent, unconfirmed writes may be lost. */
+  kill(): void {
+    if (this.status === "down") return;
+    this.status = "down";
+    this.options.network.detach(this.slot);
+    if (this.wakeUp !== null) this.options.queue.cancel(this.wakeUp);
+    this.wakeUp = null;
+    this.state = null;
+    this.backlog.length = 0;
+    this.held.clear();
+    this.unwritten.clear();
+    this.store.crash();
+  }
+
+  freeze(): void {
+    if (this.status !== "running") return;
+    this.status = "frozen";
+    this.frozenAtMs = this.options.queue.nowMs;
+    if (this.wakeUp !== null) this.options.queue.cancel(this.wakeUp);
+    this.wakeUp = null;
+  }
+
+  /** SIGCONT: the core is told how long it slept, then everything that queued up comes in one burst. */
+  resume(): void {
+    if (this.status !== "frozen") return;
+    this.status = "running";
+    const burst = this.backlog.splice(0);
+    this.feed({ type: "resumed", frozenMs: this.options.queue.nowMs - this.frozenAtMs });
+    for (const happen of burst) happen();
+  }
+
+  /** Gives the core an input now, or queues it while the process is frozen. */
+  feed(input: Input): void {
+    if (this.status === "frozen") this.backlog.push(() => this.feed(input));
+    if (this.status !== "running" || this.state === null) return;
+    const effects = step(this.state, input, this.localNowMs());
+    // Writes first: an effect may wait for a write that the same step asks for.
+    for (const effect of effects) if (effect.type === "persist") this.persist(effect);
+    for (const effect of effects) if (effect.type !== "persist") this.performOrHold(effect);
+    if (this.state === null) return;
+    this.options.observer.onStep(this, input);
+    this.arm();
+  }
+
+  /** The core's clock: monotonic since an arbitrary instant. */
+  localNowMs(): number {
+    return this.options.queue.nowMs - this.clockOffsetMs;
+  }
+
+  private receive(datagram: Uint8Array, from: string): void {
+    if (this.status === "frozen") {
+      if (this.backlog.length < FROZEN_INPUTS_MAX) this.backlog.push(() => this.receive(datagram, from));
+      return;
+    }
+    const opened = openDatagram(datagram, SIM_AUTHENTICATOR);
+    if (!opened.ok) throw new Error(`node ${this.id} can't open a datagram from ${from}: ${opened.reason}`);
+    const { header } = opened;
+    if (header.sender === this.id && header.bootId === this.bootId) return;
+    const decoded = decodeMessage(opened.body);
+    if (!decoded.ok) {
+      const why = `${decoded.reason} ${decoded.detail}`;
+      throw new Error(`node ${this.id} can't read a datagram of node ${header.sender}: ${why}`);
+    }
+    const origin = { sender: header.sender, incarnation: header.incarnation, bootId: header.bootId, address: from };
+    this.feed({ type: "message", message: decoded.message, from: origin });
+  }
+
+  private persist(effect: Extract<Effect, { type: "persist" }>): void {
+    const { writeId, rows } = effect;
+    this.unwritten.add(writeId);
+    const boot = this.bootId;
+    this.store.write(writeId, rows, (failure) => {
+      if (this.bootId === boot && this.status !== "down") this.onWritten(writeId, failure);
+    });
+  }
+
+  private onWritten(writeId: number, failure: string | null): void {
+    if (this.status === "frozen") {
+      this.backlog.push(() => this.onWritten(writeId, failure));
+      return;
+    }
+    const effects = this.held.get(writeId) ?? [];
+    this.unwritten.delete(writeId);
+    this.held.delete(writeId);
+    if (failure === null) for (const effect of effects) this.perform(effect);
+    this.feed(failure === null ? { type: "stored", writeId } : { type: "storeFailed", writeId, reason: failure });
+  }
+
+  private performOrHold(effect: Effect): void {
+    const writeId = "afterWrite" in effect ? effect.afterWrite : undefined;
+    if (writeId === undefined || !this.unwritten.has(writeId)) this.perform(effect);
+    else this.held.set(writeId, [...(this.held.get(writeId) ?? []), effect]);
+  }
+
+  private perform(effect: Effect): void {
+    if (this.state === null || this.isBlown()) return;
+    switch (effect.type) {
+      case "multicast":
+        this.send(effect.message, null, { multicast: true, addresses: effect.fanOut });
+        return;
+      case "unicast":
+        this.send(effect.message, effect.to, { multicast: false, addresses: [effect.address] });
+        return;
+      case "reply":
+        this.options.observer.onReply(this, effect.requestId, effect.final, effect.result);
+        return;
+      case "journal":
+        this.options.observer.onJournal(this, effect.event);
+        return;
+      case "ready":
+        this.readyAtMs ??= this.options.queue.nowMs;
+        return;
+      case "exit":
+        this.kill();
+        this.exit = { code: effect.code, reason: effect.reason };
+        this.options.observer.onExit(this, effect.code, effect.reason);
+        return;
+      case "persist":
+        throw new Error("a write can't wait for a write");
+    }
+  }
+
+  private send(message: Message, to: number | null, route: { multicast: boolean; addresses: readonly string[] }): void {
+    const { network, observer, queue } = this.options;
+    this.packetSeq += 1;
+    const header = {
+      control: false,
+      keyId: 1,
+      sender: this.id,
+      incarnation: this.incarnation,
+      bootId: this.bootId,
+      packetSeq: this.packetSeq,
+    };
+    const stamped = { ...message, timestamp: Math.round(queue.nowMs) };
+    const datagram = sealDatagram(header, encodeMessage(stamped), SIM_AUTHENTICATOR);
+    if (datagram.length > DATAGRAM_BYTES_MAX) {
+      throw new Error(`node ${this.id}: ${message.message_type} of ${datagram.length} B is larger than a datagram`);
+    }
+    observer.onSend(this, stamped, to, datagram.length);
+    network.send(this.slot, datagram, route);
+  }
+
+  /** True when the fuse burned down: the process is dead from here on. */
+  private isBlown(): boolean {
+    if (this.fuse === null) return false;
+    this.fuse -= 1;
+    if (this.fuse >= 0) return false;
+    this.kill();
+    this.options.observer.onExit(this, 137, "killed between two effects");
+    return true;
+  }
+
+  private arm(): void {
+    if (this.status !== "running" || this.state === null) return;
+    const deadlineMs = nextDeadlineMs(this.state);
+    if (deadlineMs === this.armedForMs && this.wakeUp !== null) return;
+    if (this.wakeUp !== null) this.options.queue.cancel(this.wakeUp);
+    this.wakeUp = null;
+    this.armedForMs = deadlineMs;
+    if (deadlineMs === null) return;
+    const lagMs = TIME_STEP_MS + this.options.draw.between(0, this.options.tickLagMs);
+    const atMs = Math.max(deadlineMs + this.clockOffsetMs, this.options.queue.nowMs) + lagMs;
+    this.wakeUp = this.options.queue.at(atMs, () => {
+      this.wakeUp = null;
+      this.feed({ type: "tick" });
+    });
+  }
+}
