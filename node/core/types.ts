@@ -284,23 +284,46 @@ export interface LedgerState {
   readonly log: TradeRecord[];
   /** Delivered (in memory). */
   readonly clock: Map<NodeId, number>;
-  /** Delivered and on disk: what may be advertised. */
+  /** Delivered and on disk: what may be advertised. An account that is on disk appears with 0. */
   readonly durable: Map<NodeId, number>;
-  readonly [extra: string]: unknown;
+  /** Writes of this ledger that are not known durable yet, oldest first. */
+  readonly writes: Map<number, LedgerWrite>;
+  /** Exclusive or of the durable accounts' chain hashes, two words of 32 bits. */
+  readonly fingerprint: { high: number; low: number };
+  readonly byTrade: Map<string, TradeRecord>;
+  /** Executed trades that this node asked for, by control request (protocol 12.9). */
+  readonly byRequest: Map<string, TradeRecord>;
+  /** Durable rows that changed since the last digest, and the id after which the rotating window goes on. */
+  readonly digest: { readonly changed: Set<NodeId>; cursor: NodeId };
+}
+
+export interface LedgerWrite {
+  readonly accounts: readonly NodeId[];
+  readonly records: readonly TradeRecord[];
 }
 
 export interface Account {
   readonly genesis: Genesis;
   balance: number;
+  /** Debit k is at index k - 1. */
   readonly records: TradeRecord[];
+  /** Where debit k is in the ledger's log. */
+  readonly positions: number[];
   lastHash: string;
 }
 
-/** Owned by causal-broadcast.ts. */
+/** Owned by causal-broadcast.ts and the repair modules. */
 export interface CausalState {
   readonly holdback: Map<NodeId, Map<number, HeldRecord>>;
   held: number;
-  readonly [extra: string]: unknown;
+  /** Causes of the next own record: the latest records since the last own one. Null: rebuild it from the log (after a boot). */
+  frontier: Map<NodeId, Cause> | null;
+  /** Records that are known to exist and missing here, by origin. */
+  readonly gaps: Map<NodeId, Gap>;
+  /** Repairs sent within the last NAK backoff, by `origin/seq`, oldest first. */
+  readonly repairs: Map<string, { readonly atMs: number; askers: number }>;
+  pull: Pull | null;
+  sync: { readonly target: Map<NodeId, number>; responder: NodeId } | null;
 }
 
 export interface HeldRecord {
@@ -309,9 +332,76 @@ export interface HeldRecord {
   readonly via: NodeId;
 }
 
+export interface Cause {
+  readonly seq: number;
+  /** A credit to this node is among what the record stands for: the money of the next debit may come from it. */
+  readonly paysSelf: boolean;
+}
+
+export interface Gap {
+  upTo: number;
+  /** Who advertised it, so has it. */
+  via: NodeId;
+  attempts: number;
+}
+
+/** A state transfer in progress: STATE_REQUEST is repeated with the grown vector until the responder has no more. */
+export interface Pull {
+  responder: NodeId;
+  want: "members" | "records" | "both";
+  attempts: number;
+}
+
 /** Owned by trading.ts. */
 export interface TradingState {
   nextTradeSeq: number;
+  /** Credits promised to open sell offers: available = balance - reserved. */
   reserved: number;
-  readonly [extra: string]: unknown;
+  readonly pending: Map<string, PendingTrade>;
+  /** Pending trades by control request. */
+  readonly byRequest: Map<string, string>;
+  /** Committed debits that the payee is not known to have on disk, by payee; ascending by number. */
+  readonly unacked: Map<NodeId, UnackedQueue>;
+  /** Buys that this node, as payer, refused: refused once is refused for ever. */
+  readonly refused: Map<NodeId, RefusedWindow>;
+  /** Final refusals by control request, and outcomes of trades that were not executed, oldest first, bounded. */
+  readonly answers: Map<string, CommandResult>;
+  readonly closed: Map<string, TradeData["state"]>;
+  /** Buys in doubt by payer. */
+  readonly doubts: Map<NodeId, string[]>;
+}
+
+export type TradeStage = "OFFERED" | "COMMITTED" | "REQUESTED" | "IN_DOUBT";
+
+export interface PendingTrade {
+  readonly tradeId: string;
+  readonly type: "sell" | "buy";
+  readonly peer: NodeId;
+  /** The peer's boot incarnation when the trade was made; never refreshed. */
+  readonly peerIncarnation: number;
+  readonly amount: number;
+  /** Null: the peer asked (this node is the payer of a buy). */
+  readonly requestId: string | null;
+  until: "settled" | "accepted";
+  /** The final reply has been given. */
+  answered: boolean;
+  stage: TradeStage;
+  attempts: number;
+  /** The debit's number once committed. */
+  seq: number | null;
+  /** Write that makes the present stage durable; null: nothing to wait for, or done. */
+  writeId: number | null;
+  text: string;
+}
+
+export interface UnackedQueue {
+  readonly entries: Map<number, { readonly tradeId: string; sentAtMs: number }>;
+  attempts: number;
+}
+
+export interface RefusedWindow {
+  readonly reasons: Map<string, string>;
+  /** Trades of the initiator up to this (incarnation, number) are refused without being remembered one by one. */
+  floorIncarnation: number;
+  floorSeq: number;
 }

@@ -1,0 +1,94 @@
+/**
+ * SHA-256 in plain integer arithmetic, for the hash chain of the ledger: the core may import nothing, and the simulator and a
+ * browser have no synchronous hash of their own. Every JavaScript engine computes the same bits.
+ *
+ * Source: FIPS 180-4, sections 4.1.2, 5.1.1, 5.3.3 and 6.2. Tested against node:crypto.
+ */
+
+// FIPS 180-4, 4.2.2: the first 32 bits of the fractional parts of the cube roots of the first 64 primes.
+const ROUND_CONSTANTS = Uint32Array.from(
+  (
+    "428a2f98 71374491 b5c0fbcf e9b5dba5 3956c25b 59f111f1 923f82a4 ab1c5ed5 d807aa98 12835b01 243185be 550c7dc3 72be5d74 " +
+    "80deb1fe 9bdc06a7 c19bf174 e49b69c1 efbe4786 0fc19dc6 240ca1cc 2de92c6f 4a7484aa 5cb0a9dc 76f988da 983e5152 a831c66d " +
+    "b00327c8 bf597fc7 c6e00bf3 d5a79147 06ca6351 14292967 27b70a85 2e1b2138 4d2c6dfc 53380d13 650a7354 766a0abb 81c2c92e " +
+    "92722c85 a2bfe8a1 a81a664b c24b8b70 c76c51a3 d192e819 d6990624 f40e3585 106aa070 19a4c116 1e376c08 2748774c 34b0bcb5 " +
+    "391c0cb3 4ed8aa4a 5b9cca4f 682e6ff3 748f82ee 78a5636f 84c87814 8cc70208 90befffa a4506ceb bef9a3f7 c67178f2"
+  )
+    .split(" ")
+    .map((word) => Number.parseInt(word, 16)),
+);
+
+const INITIAL_STATE = [
+  0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
+] as const;
+
+const BLOCK_BYTES = 64;
+
+/** The 32-byte digest as 64 hex digits. A string is hashed as UTF-8. */
+export function sha256Hex(input: string | Uint8Array): string {
+  let text = "";
+  for (const word of digestWords(input)) text += word.toString(16).padStart(8, "0");
+  return text;
+}
+
+/** The first 8 bytes of the digest as 16 hex digits: the length of every fingerprint in the protocol. */
+export function sha256Hex64(input: string | Uint8Array): string {
+  const words = digestWords(input);
+  return (words[0] as number).toString(16).padStart(8, "0") + (words[1] as number).toString(16).padStart(8, "0");
+}
+
+function digestWords(input: string | Uint8Array): Uint32Array {
+  const bytes = typeof input === "string" ? new TextEncoder().encode(input) : input;
+  const blocks = pad(bytes);
+  const view = new DataView(blocks.buffer);
+  const state = Uint32Array.from(INITIAL_STATE);
+  const schedule = new Uint32Array(64);
+  for (let at = 0; at < blocks.length; at += BLOCK_BYTES) compress(state, schedule, view, at);
+  return state;
+}
+
+/** 5.1.1: a one bit, zeros, and the length in bits as a 64-bit number, to a multiple of 64 bytes. */
+function pad(bytes: Uint8Array): Uint8Array {
+  const padded = new Uint8Array(Math.ceil((bytes.length + 9) / BLOCK_BYTES) * BLOCK_BYTES);
+  padded.set(bytes);
+  padded[bytes.length] = 0x80;
+  const view = new DataView(padded.buffer);
+  view.setUint32(padded.length - 8, Math.floor(bytes.length / 0x2000_0000));
+  view.setUint32(padded.length - 4, (bytes.length * 8) >>> 0);
+  return padded;
+}
+
+function rotate(word: number, by: number): number {
+  return (word >>> by) | (word << (32 - by));
+}
+
+/** 6.2.2, one block. Additions are modulo 2^32: `| 0` keeps them exact in doubles. */
+function compress(state: Uint32Array, w: Uint32Array, view: DataView, at: number): void {
+  for (let t = 0; t < 16; t++) w[t] = view.getUint32(at + 4 * t);
+  for (let t = 16; t < 64; t++) {
+    const w15 = w[t - 15] as number;
+    const w2 = w[t - 2] as number;
+    const s0 = rotate(w15, 7) ^ rotate(w15, 18) ^ (w15 >>> 3);
+    const s1 = rotate(w2, 17) ^ rotate(w2, 19) ^ (w2 >>> 10);
+    w[t] = (w[t - 16] as number) + s0 + (w[t - 7] as number) + s1;
+  }
+  let [a, b, c, d, e, f, g, h] = state as unknown as [number, number, number, number, number, number, number, number];
+  for (let t = 0; t < 64; t++) {
+    const sum1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
+    const choice = (e & f) ^ (~e & g);
+    const temp1 = (h + sum1 + choice + (ROUND_CONSTANTS[t] as number) + (w[t] as number)) | 0;
+    const sum0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
+    const majority = (a & b) ^ (a & c) ^ (b & c);
+    const temp2 = (sum0 + majority) | 0;
+    h = g;
+    g = f;
+    f = e;
+    e = (d + temp1) | 0;
+    d = c;
+    c = b;
+    b = a;
+    a = (temp1 + temp2) | 0;
+  }
+  const mixed = [a, b, c, d, e, f, g, h];
+  for (let i = 0; i < 8; i++) state[i] = (state[i] as number) + (mixed[i] as number);
+}
