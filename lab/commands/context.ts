@@ -1,0 +1,34 @@
+/**
+ * What every command gets: the global options, a printer, a way to the lab that is meant, and the signal that Ctrl-C gives.
+ *
+ * A command is a function of its arguments and this context; it never touches process, streams or exit codes itself. Errors are
+ * thrown (LabError) and printed in one place (cli.ts).
+ */
+import type { Progress } from "../engine/engine.ts";
+import type { RuntimeChoice } from "../engine/open-engine.ts";
+import type { Lab } from "../lab.ts";
+import type { Printer } from "../ui/printer.ts";
+
+export interface GlobalOptions {
+  /** Which lab: --name, LAB_NAME, or "lab". */
+  readonly name: string;
+  /** True when the user named it. */
+  readonly isNamed: boolean;
+  readonly runtime: RuntimeChoice;
+  readonly output: "text" | "json";
+  readonly verbose: boolean;
+}
+
+export interface CommandContext {
+  /** Valid inside an action: commander has parsed the line by then. */
+  readonly options: GlobalOptions;
+  readonly printer: Printer;
+  /** Steps of long work, shown on stderr. */
+  readonly progress: Progress;
+  /** Aborted by Ctrl-C and SIGTERM. */
+  readonly signal: AbortSignal;
+  /** Opens the lab that is meant, runs `action`, and closes sockets and engine whatever happens. */
+  withLab<T>(action: (lab: Lab) => Promise<T>): Promise<T>;
+  /** The process's exit code when the command ends without an error (`doctor`, `wait`). */
+  setExitCode(code: number): void;
+}

@@ -1,0 +1,216 @@
+/**
+ * A lab that exists: its engine, its nodes, its control channel and its own files in one handle.
+ *
+ * What commands, scenarios and tests call. The handle holds no truth: `info` is what the engine said last (`refresh` asks again),
+ * and the coordinator is whoever the nodes name at the moment of asking.
+ */
+import type { PingData } from "../node/wire/control.ts";
+import type { NodeId } from "../node/wire/ids.ts";
+import { type Agreement, type Answers, findCoordinator, judgeAgreement, judgeConvergence } from "./agreement.ts";
+import { type CallOptions, type ControlBody, ControlClient, type ControlTarget } from "./control-client.ts";
+import type { Engine, LabInfo, NodeInfo, Progress } from "./engine/engine.ts";
+import { findLab, type RuntimeChoice } from "./engine/open-engine.ts";
+import { LabError, noSuchLab, noSuchNode } from "./errors.ts";
+import { lockLab } from "./lock.ts";
+import { needsCoordinator, parseSelector, resolveSelector } from "./selectors.ts";
+import { StateDir } from "./state-dir.ts";
+
+/** A node as a selector found it. */
+export interface Chosen {
+  readonly info: NodeInfo;
+  readonly id: NodeId;
+  /** Null when nobody was asked who leads. */
+  readonly role: "coordinator" | "follower" | null;
+}
+
+export interface LabOptions {
+  readonly runtime?: RuntimeChoice;
+  readonly progress?: Progress;
+  readonly signal?: AbortSignal;
+}
+
+const PING_TIMEOUT_MS = 700;
+
+export class Lab implements AsyncDisposable {
+  readonly engine: Engine;
+  readonly state: StateDir;
+  readonly progress: Progress;
+  readonly #signal: AbortSignal | undefined;
+  #info: LabInfo;
+  #control: ControlClient;
+
+  constructor(engine: Engine, info: LabInfo, options: LabOptions = {}) {
+    this.engine = engine;
+    this.#info = info;
+    this.state = new StateDir(info.name);
+    this.progress = options.progress ?? (() => {});
+    this.#signal = options.signal;
+    this.#control = new ControlClient(info.token);
+  }
+
+  /** Finds the lab in the local runtime or in Docker. @throws LabError("notFound") */
+  static async open(name: string, options: LabOptions = {}): Promise<Lab> {
+    const { engine, info } = await findLab(name, options.runtime ?? "auto");
+    return new Lab(engine, info, options);
+  }
+
+  get name(): string {
+    return this.#info.name;
+  }
+
+  /** As the engine saw it last. */
+  get info(): LabInfo {
+    return this.#info;
+  }
+
+  /** Ids of all nodes, ascending. */
+  get ids(): readonly NodeId[] {
+    return this.#info.nodes.map((node) => node.id).sort((a, b) => a - b);
+  }
+
+  /** Ids of the nodes that run and aren't paused. */
+  get running(): readonly NodeId[] {
+    return this.ids.filter((id) => isUp(this.node(id)));
+  }
+
+  async refresh(): Promise<LabInfo> {
+    const info = await this.engine.lab(this.name);
+    if (info === null) throw noSuchLab(this.name);
+    this.#info = info;
+    return info;
+  }
+
+  /** @throws LabError("notFound") */
+  node(id: NodeId): NodeInfo {
+    const found = this.#info.nodes.find((node) => node.id === id);
+    if (found === undefined)
+      throw noSuchNode(
+        this.name,
+        id,
+        this.#info.nodes.map((node) => node.id),
+      );
+    return found;
+  }
+
+  /** Where to ask node `id`: a datagram, or an exec inside it when no datagram gets there. */
+  target(id: NodeId): ControlTarget {
+    const info = this.node(id);
+    return {
+      node: id,
+      address: info.unplugged ? null : info.control,
+      exec: (json, timeoutMs) => this.engine.controlExec(this.name, id, json, timeoutMs),
+    };
+  }
+
+  /**
+   * One control request to one node; its data and its text.
+   * @throws LabError with the node's refusal, or with the reason why it can't answer (paused, exited, silent)
+   */
+  async call(id: NodeId, body: ControlBody, options: CallOptions = {}): Promise<{ data: unknown; text: string }> {
+    this.#assertAnswering(this.node(id));
+    try {
+      return await this.#control.call(this.target(id), body, this.#withSignal(options));
+    } catch (error) {
+      // Silence has a cause that the engine may know by now.
+      if (error instanceof LabError && error.exit === "timeout" && error.details.accepted === false) {
+        await this.refresh();
+        this.#assertAnswering(this.node(id));
+      }
+      throw error;
+    }
+  }
+
+  /** What each of these nodes says of itself; null: no answer. Default: all that run and aren't paused. */
+  async ping(ids: readonly NodeId[] = this.running, options: CallOptions = {}): Promise<Answers> {
+    const all = this.#withSignal({ timeoutMs: PING_TIMEOUT_MS, ...options });
+    const answers = await Promise.all(ids.map((id) => this.#control.ping(this.target(id), all)));
+    return new Map(ids.map((id, i) => [id, answers[i] ?? null]));
+  }
+
+  async pingOne(id: NodeId, options: CallOptions = {}): Promise<PingData | null> {
+    return (await this.ping([id], options)).get(id) ?? null;
+  }
+
+  async coordinator(): Promise<NodeId | null> {
+    return findCoordinator(await this.ping());
+  }
+
+  async judge(what: "agree" | "converged"): Promise<Agreement> {
+    const answers = await this.ping();
+    return what === "agree" ? judgeAgreement(answers) : judgeConvergence(answers);
+  }
+
+  /**
+   * The nodes that `selector` means now, with their roles where they had to be asked for.
+   * @param eligible what the command can apply to: narrows words (`all`, `random`), never ids that are named
+   */
+  async resolve(selector: string, eligible: (node: NodeInfo) => boolean = () => true): Promise<readonly Chosen[]> {
+    const parts = parseSelector(selector);
+    const coordinator = needsCoordinator(parts) ? await this.coordinator() : null;
+    const ids = resolveSelector(
+      parts,
+      {
+        lab: this.name,
+        nodes: this.ids,
+        eligible: this.ids.filter((id) => eligible(this.node(id))),
+        running: this.running,
+        coordinator,
+      },
+      Math.random,
+    );
+    return ids.map((id) => ({
+      info: this.node(id),
+      id,
+      role: coordinator === null ? null : id === coordinator ? "coordinator" : "follower",
+    }));
+  }
+
+  /** Runs `change` while no other command changes this lab. */
+  async locked<T>(purpose: string, change: () => Promise<T>): Promise<T> {
+    await using _lock = await lockLab(this.state, {
+      purpose,
+      ...(this.#signal === undefined ? {} : { signal: this.#signal }),
+      onWait: (holder) =>
+        this.progress({ step: "lock", state: "info", detail: `waiting for process ${holder.pid} (${holder.purpose})` }),
+    });
+    await this.refresh();
+    return await change();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#control[Symbol.asyncDispose]();
+    await this.engine[Symbol.asyncDispose]();
+  }
+
+  #assertAnswering(node: NodeInfo): void {
+    const { id, status } = node;
+    if (status === "paused") {
+      throw new LabError("failed", `node ${id} is paused: it can't answer`, `let it go on: lab resume ${id}`, {
+        details: { node: id, status },
+      });
+    }
+    if (status === "exited" || status === "created") {
+      const code = node.exitCode === null ? "" : ` with exit code ${node.exitCode}`;
+      throw new LabError("failed", `node ${id} has exited${code}`, `start it again: lab start ${id}`, {
+        details: { node: id, status },
+      });
+    }
+  }
+
+  #withSignal(options: CallOptions): CallOptions {
+    return this.#signal === undefined || options.signal !== undefined ? options : { ...options, signal: this.#signal };
+  }
+}
+
+export function isUp(node: NodeInfo): boolean {
+  return node.status === "running" || node.status === "starting";
+}
+
+export function isAlive(node: NodeInfo): boolean {
+  return isUp(node) || node.status === "paused";
+}
+
+/** "killed 5 (coordinator)", "paused 1,2". */
+export function describeChosen(verb: string, chosen: readonly Chosen[]): string {
+  return `${verb} ${chosen.map((node) => (node.role === null ? `${node.id}` : `${node.id} (${node.role})`)).join(", ")}`;
+}

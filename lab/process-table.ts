@@ -1,0 +1,105 @@
+/**
+ * Which processes run on this machine, without mistaking a new process for an old one.
+ *
+ * Idea: a process id alone says nothing after a while (ids are reused), so whoever writes one down writes the process's start
+ * time beside it and compares both. Linux reads /proc; elsewhere `ps` is asked. Used by the local engine, locks and helpers.
+ */
+import { execFile } from "node:child_process";
+import { readdir, readFile } from "node:fs/promises";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+const hasProc = process.platform === "linux";
+
+/** A process as it was when somebody noted it. `start` is opaque: equal for the same process, different for any other. */
+export interface ProcessMark {
+  readonly pid: number;
+  readonly start: string;
+}
+
+export interface ProcessStatus {
+  readonly mark: ProcessMark;
+  readonly stopped: boolean;
+}
+
+/** State of process `pid` now; null when there is none (a zombie counts as gone). */
+export function readProcess(pid: number): Promise<ProcessStatus | null> {
+  return hasProc ? readProc(pid) : readPs(pid);
+}
+
+/** Null when the marked process has ended, whatever runs under its number now. */
+export async function findProcess(mark: ProcessMark): Promise<ProcessStatus | null> {
+  const status = await readProcess(mark.pid);
+  return status !== null && status.mark.start === mark.start ? status : null;
+}
+
+export async function ownMark(): Promise<ProcessMark> {
+  const own = await readProcess(process.pid);
+  return own?.mark ?? { pid: process.pid, start: "" };
+}
+
+/** Sends a signal; false when the process is gone. */
+export function sendSignal(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    process.kill(pid, signal);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    throw error;
+  }
+}
+
+/**
+ * Processes of this user whose environment has `variable`, with its value: how nodes are found when every file about them is
+ * lost. Where environments can't be read the list is empty.
+ */
+export function findByEnvironment(variable: string): Promise<readonly { pid: number; value: string }[]> {
+  return hasProc ? findInProc(variable) : findWithPs(variable);
+}
+
+async function findInProc(variable: string): Promise<readonly { pid: number; value: string }[]> {
+  const prefix = `${variable}=`;
+  const pids = (await readdir("/proc")).map(Number).filter((pid) => Number.isInteger(pid) && pid > 0);
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const text = await readFile(`/proc/${pid}/environ`, "latin1").catch(() => "");
+      if (!text.includes(prefix)) return null;
+      const entry = text.split("\0").find((item) => item.startsWith(prefix));
+      return entry === undefined ? null : { pid, value: entry.slice(prefix.length) };
+    }),
+  );
+  return found.filter((item) => item !== null);
+}
+
+async function findWithPs(variable: string): Promise<readonly { pid: number; value: string }[]> {
+  const text = await run("ps", ["-Eww", "-axo", "pid=,command="], { maxBuffer: 64 * 2 ** 20 })
+    .then((result) => result.stdout)
+    .catch(() => "");
+  const found: { pid: number; value: string }[] = [];
+  for (const line of text.split("\n")) {
+    const at = line.indexOf(` ${variable}=`);
+    if (at < 0) continue;
+    const value = line.slice(at + variable.length + 2).split(" ")[0] ?? "";
+    found.push({ pid: Number.parseInt(line, 10), value });
+  }
+  return found;
+}
+
+async function readProc(pid: number): Promise<ProcessStatus | null> {
+  const text = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => null);
+  if (text === null) return null;
+  // The command's name stands in brackets and may contain anything: fields are counted from the last bracket.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const state = fields[0];
+  if (state === "Z" || state === "X" || state === undefined) return null;
+  return { mark: { pid, start: fields[19] ?? "" }, stopped: state === "T" || state === "t" };
+}
+
+async function readPs(pid: number): Promise<ProcessStatus | null> {
+  const text = await run("ps", ["-o", "stat=,lstart=", "-p", String(pid)])
+    .then((result) => result.stdout.trim())
+    .catch(() => "");
+  const [state, ...start] = text.split(/\s+/);
+  if (state === undefined || state === "" || state.startsWith("Z")) return null;
+  return { mark: { pid, start: start.join(" ") }, stopped: state.startsWith("T") };
+}

@@ -1,0 +1,94 @@
+/**
+ * The CLI's own files about one lab: `$XDG_STATE_HOME/energy-lab/<lab>/`, mode 0700.
+ *
+ * Idea: nothing here is needed to take a lab down. The engine's labels (docker) or its process table (local) are the record that
+ * a lab exists; what is lost here is read back or begins anew. Files are replaced whole (write aside, rename), so a CLI that is
+ * killed in the middle leaves the old content or the new one.
+ */
+import { randomBytes } from "node:crypto";
+import { appendFile, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { LabError } from "./errors.ts";
+
+/** Names that are safe as a folder, a container's name and a label alike. */
+const NAME = /^[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?$/;
+
+export function stateRoot(environment: NodeJS.ProcessEnv = process.env): string {
+  const base = environment.XDG_STATE_HOME;
+  return join(base?.startsWith("/") ? base : join(homedir(), ".local", "state"), "energy-lab");
+}
+
+/** Throws LabError("usage") for a name that can't be a folder or a label. */
+export function checkLabName(name: string): string {
+  if (NAME.test(name)) return name;
+  throw new LabError(
+    "usage",
+    `"${name}" can't be the name of a lab`,
+    "use 1 to 40 of a-z, 0-9, - and _, beginning and ending with a letter or a digit",
+  );
+}
+
+/** Labs that have a folder here, whether or not they still exist. */
+export async function listStateDirs(root = stateRoot()): Promise<readonly string[]> {
+  const entries = await readdir(root, { withFileTypes: true }).catch(() => []);
+  return entries.filter((entry) => entry.isDirectory() && NAME.test(entry.name)).map((entry) => entry.name);
+}
+
+export class StateDir {
+  readonly lab: string;
+  readonly path: string;
+
+  constructor(lab: string, root = stateRoot()) {
+    this.lab = checkLabName(lab);
+    this.path = join(root, lab);
+  }
+
+  file(name: string): string {
+    return join(this.path, name);
+  }
+
+  async ensure(): Promise<void> {
+    try {
+      await mkdir(this.path, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      throw new LabError(
+        "failed",
+        `the lab's folder ${this.path} can't be made: ${(error as Error).message}`,
+        "set XDG_STATE_HOME to a folder that you can write to",
+        { cause: error },
+      );
+    }
+  }
+
+  /** What `parse` makes of the file's JSON; null when it is absent, half-written, or `parse` throws. */
+  async readJson<T>(name: string, parse: (json: unknown) => T): Promise<T | null> {
+    try {
+      return parse(JSON.parse(await readFile(this.file(name), "utf8")));
+    } catch {
+      return null;
+    }
+  }
+
+  /** Replaces the file as a whole; readable by its owner only. */
+  async writeJson(name: string, value: unknown): Promise<void> {
+    await this.ensure();
+    const temporary = this.file(`${name}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`);
+    await writeFile(temporary, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
+    await rename(temporary, this.file(name));
+  }
+
+  /** One line about what the lab itself did (kill, netem, heal, …): journal.jsonl, beside the nodes' own journals. */
+  async appendJournal(entry: { readonly what: string; readonly [field: string]: unknown }): Promise<void> {
+    const line = { time: Date.now(), kind: "fault", node: 0, msg: entry.what, ...entry };
+    // A full or read-only disk must not stop what the user asked for.
+    await this.ensure()
+      .then(() => appendFile(this.file("journal.jsonl"), `${JSON.stringify(line)}\n`, { mode: 0o600 }))
+      .catch(() => {});
+  }
+
+  /** Removes everything that is known about the lab here. */
+  async remove(): Promise<void> {
+    await rm(this.path, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
