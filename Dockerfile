@@ -17,7 +17,7 @@ RUN set -eu; \
     if ! command -v tc >/dev/null || ! command -v nft >/dev/null; then \
       apt-get update -qq; \
       apt-get install -y -qq --no-install-recommends iproute2 nftables; \
-      rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log; \
+      rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/* /var/log/apt /var/log/dpkg.log; \
     fi; \
     getent group 1000 >/dev/null || groupadd --gid 1000 node; \
     getent passwd 1000 >/dev/null || useradd --uid 1000 --gid 1000 --no-create-home --home-dir /data --shell /usr/sbin/nologin node; \
