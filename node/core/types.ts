@@ -10,9 +10,9 @@
  * plain data (`structuredClone` works). `nowMs` is a monotonic clock in milliseconds; it never goes back. Extra ticks are no-ops.
  */
 import type { RefusalCode, TradeData } from "../wire/control.ts";
-import type { JournalEvent } from "../wire/journal.ts";
-import type { Genesis, Message, Phase, PeerState, Rumour, TradeRecord } from "../wire/message.ts";
 import type { NodeId } from "../wire/ids.ts";
+import type { JournalEvent } from "../wire/journal.ts";
+import type { Claim, Genesis, Message, PeerState, Phase, Rumour, TradeRecord } from "../wire/message.ts";
 import type { RandomState } from "./random.ts";
 import type { TimerTable } from "./timers.ts";
 
@@ -143,7 +143,12 @@ export type Effect =
   | ({ readonly type: "multicast"; readonly message: Message; readonly fanOut: readonly string[] } & Deferred)
   | ({ readonly type: "unicast"; readonly to: NodeId; readonly address: string; readonly message: Message } & Deferred)
   | { readonly type: "persist"; readonly writeId: number; readonly rows: readonly Row[] }
-  | ({ readonly type: "reply"; readonly requestId: string; readonly final: boolean; readonly result: CommandResult } & Deferred)
+  | ({
+      readonly type: "reply";
+      readonly requestId: string;
+      readonly final: boolean;
+      readonly result: CommandResult;
+    } & Deferred)
   | ({ readonly type: "journal"; readonly event: JournalEvent } & Deferred)
   /** READY was reached for the first time (health file). */
   | { readonly type: "ready" }
@@ -183,7 +188,8 @@ export interface Member {
 
 export interface NodeState {
   readonly config: CoreConfig;
-  readonly self: Self;
+  /** Replaced by one with a higher incarnation when JOIN was refused as stale (12.6): seal datagrams with this one. */
+  self: Self;
   /** Instant of the running step. */
   nowMs: number;
   phase: Phase;
@@ -203,6 +209,15 @@ export interface NodeState {
   readonly ledger: LedgerState;
   readonly causal: CausalState;
   readonly trading: TradingState;
+  readonly beat: BeatState;
+  /** Not null while the node leaves. */
+  leaving: { readonly startedAtMs: number; announced: number } | null;
+}
+
+/** Owned by heartbeat.ts. */
+export interface BeatState {
+  seq: number;
+  lastAtMs: number;
 }
 
 export interface RumourQueue {
@@ -219,6 +234,10 @@ export interface DetectorState {
   health: number;
   /** Nobody is suspected before this instant (after a freeze). */
   graceUntilMs: number;
+  /** When the next round of probes is due: a late one tells of an overloaded process. */
+  nextRoundAtMs: number;
+  /** Who accuses peers that we don't suspect ourselves (yet). */
+  readonly accusers: Map<NodeId, NodeId[]>;
 }
 
 export interface Probe {
@@ -227,7 +246,11 @@ export interface Probe {
   /** Asked on behalf of this node (PING_REQ); null: for ourselves. */
   readonly forNode: NodeId | null;
   readonly forSeq: number;
-  stage: "direct" | "indirect";
+  /** `late`: given up, kept to measure the round trip of an answer that comes after all. */
+  stage: "direct" | "indirect" | "late";
+  helpers: number;
+  /** Helpers that answered that they can't reach the target either: so the fault is not ours. */
+  nacks: number;
 }
 
 export interface Suspicion {
@@ -254,7 +277,21 @@ export interface ElectionState {
   calmSinceMs: number;
   readyAtMs: number | null;
   readonly leadershipsLostAtMs: number[];
-  [extra: string]: unknown;
+  /** Incarnation of the coordinator when its claim was accepted: a restarted process doesn't lead any more. */
+  coordinatorIncarnation: number;
+  /** The term that this node won; 0: none. */
+  wonTerm: number;
+  /** Voters that named us since we lost sight of the quorum. */
+  support: NodeId[];
+  /** Ballots being written, by write. */
+  readonly ballots: Map<number, { readonly term: number; readonly candidate: NodeId }>;
+  /** No own candidacy before this instant: a vote was given away, or a round failed. */
+  quietUntilMs: number;
+  /** Asked for an election although there may be a coordinator (command, OK to a lower node, preemption); null: not. */
+  wanted: "command" | "answered" | "preempt" | null;
+  /** Empty disk under a known id: no vote before a majority of the other voters told their highest term (section 3, 8). */
+  abstaining: boolean;
+  readonly termsHeardFrom: NodeId[];
 }
 
 export interface Candidacy {
@@ -263,7 +300,10 @@ export interface Candidacy {
   readonly startedAtMs: number;
   readonly votes: NodeId[];
   readonly answers: NodeId[];
-  [extra: string]: unknown;
+  /** The write of the own ballot; null: none under way. */
+  writeId: number | null;
+  /** A live elected coordinator that an answer named. */
+  named: Claim | null;
 }
 
 /** Owned by join.ts. */
@@ -274,7 +314,33 @@ export interface JoinState {
   readonly answers: Map<NodeId, { accountKnown: boolean; account: Genesis | null }>;
   responder: NodeId | null;
   target: Map<NodeId, number> | null;
-  [extra: string]: unknown;
+  /** The discovery window is open. */
+  discovering: boolean;
+  /** The ledger covers `target`. */
+  synchronised: boolean;
+  /** Write of the freshly minted account; null: none under way. */
+  mintWriteId: number | null;
+  /** Somebody else knows our account as we do (or it came from our own store). */
+  confirmed: boolean;
+  /** The account is known to others and our store was empty. */
+  lostDisk: boolean;
+  /** Joiners that have not been answered: nonce and address. */
+  readonly waiting: Map<NodeId, { readonly nonce: string; readonly address: string }>;
+  /** Ids claimed by two processes, until the older one answered or kept silent. */
+  readonly contests: Map<NodeId, IdContest>;
+  /** Another process with our id, as a third node told us. */
+  rivalAddress: string | null;
+  staleWrite: { readonly writeId: number; readonly incarnation: number } | null;
+  announcedReady: boolean;
+}
+
+/** Protocol 12.6: the newcomer waits while the known process is asked at its last address. */
+export interface IdContest {
+  readonly known: { readonly bootId: string; readonly address: string };
+  readonly newcomer: Origin;
+  readonly nonce: string | null;
+  pingSeq: number;
+  tries: number;
 }
 
 /** Owned by ledger.ts: a pure fold over the delivered records. */

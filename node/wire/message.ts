@@ -18,7 +18,16 @@ export const PeerState = z.enum(["UNKNOWN", "ALIVE", "SUSPECTED", "FAILED", "LEF
 export type PeerState = z.infer<typeof PeerState>;
 
 /** One sentence of gossip: `of` is in `state` as of its (inc, rinc). A higher pair wins; for equal pairs the later state wins. */
-export const Rumour = z.object({ of: NodeId, state: PeerState, inc: Incarnation, rinc: z.int().min(0).max(2 ** 31), by: NodeId });
+export const Rumour = z.object({
+  of: NodeId,
+  state: PeerState,
+  inc: Incarnation,
+  rinc: z
+    .int()
+    .min(0)
+    .max(2 ** 31),
+  by: NodeId,
+});
 export type Rumour = z.infer<typeof Rumour>;
 
 /** Who its sender follows: claims are ordered by (elected, term, coordinator_id). */
@@ -46,7 +55,10 @@ export type TradeRecord = z.infer<typeof TradeRecord>;
 export const MemberRow = z.object({
   id: NodeId,
   inc: Incarnation,
-  rinc: z.int().min(0).max(2 ** 31),
+  rinc: z
+    .int()
+    .min(0)
+    .max(2 ** 31),
   state: PeerState,
   addr: Address.nullable(),
 });
@@ -60,7 +72,10 @@ const payloads = {
   HEARTBEAT: z.object({
     credits: Credits,
     ...Claim.shape,
-    rinc: z.int().min(0).max(2 ** 31),
+    rinc: z
+      .int()
+      .min(0)
+      .max(2 ** 31),
     phase: Phase,
     hb_seq: z.int().min(0),
     /** Rows of the sender's durable vector: all of them, or the changed ones and a rotating window (12.7). */
@@ -98,9 +113,12 @@ const payloads = {
     known_inc: Incarnation.optional(),
     known_addr: Address.optional(),
     your_addr: Address.optional(),
+    /** Highest term that a voter has seen: a voter that lost its disk adopts it before it votes again. */
+    seen_term: Term.optional(),
   }),
   LEAVE: z.object({ msg_id: MsgId }),
   ELECTION: z.object({ kind: z.enum(["alive", "vote"]), term: Term, patience: Patience }),
+  /** `round_term`: the term that was asked for; in a refusal the highest one that the voter has seen. */
   OK: z.object({ kind: z.enum(["alive", "vote"]), granted: z.boolean(), round_term: Term, ...Claim.shape }),
   COORDINATOR: z.object({ msg_id: MsgId, ...Claim.shape }),
   TRADE_REQUEST: z.object({
@@ -115,7 +133,12 @@ const payloads = {
   TRADE_RESPONSE: z.object({ trade_id: TradeId, accepted: z.boolean(), reason: z.string().max(120).optional() }),
   TRADE_CONFIRM: z.object({ success: z.literal(true), ...TradeRecord.shape }),
   ACK: z.object({ origin: NodeId, seq: Seq }),
-  NAK: z.object({ ranges: z.array(z.object({ origin: NodeId, from: Seq, to: Seq })).min(1).max(16) }),
+  NAK: z.object({
+    ranges: z
+      .array(z.object({ origin: NodeId, from: Seq, to: Seq }))
+      .min(1)
+      .max(16),
+  }),
   STATE_REQUEST: z.object({ have: ClockField, want: z.enum(["members", "records", "both"]) }),
   STATE_CHUNK: z.object({
     index: z.int().min(0).max(255),
