@@ -7,39 +7,17 @@
  *
  * Every step of every node is checked (invariants.ts); the first contradiction ends the run with the seed in the message.
  */
-import { TIMING_PROFILES } from "../../node/core/timing.ts";
-import type { CommandResult, CoreConfig, Timing } from "../../node/core/types.ts";
-import { DATAGRAM_BYTES_MAX, OVERHEAD_BYTES } from "../../node/wire/envelope.ts";
+import type { CommandResult, CoreConfig } from "../../node/core/types.ts";
 import type { Message } from "../../node/wire/message.ts";
 import { Draw } from "./draw.ts";
 import { EventQueue } from "./event-queue.ts";
 import { describeState, isAgreed, isConverged } from "./inspect.ts";
 import { Invariants } from "./invariants.ts";
-import { addressOf, type LinkModel, Network } from "./network.ts";
+import { type LinkModel, Network } from "./network.ts";
 import { SimJournal } from "./sim-journal.ts";
 import { type NodeObserver, SimNode } from "./sim-node.ts";
-import { type DiskModel, SimStore } from "./store.ts";
-
-export interface SimOptions extends Partial<LinkModel> {
-  /** How many, with ids 1 to this, or which ids. */
-  readonly nodes: number | readonly number[];
-  readonly seed: number;
-  readonly profile?: "default" | "fast";
-  readonly timing?: Partial<Timing>;
-  /** Default: ids 1 to V, V the largest odd number up to min(nodes, 5), as the lab does. */
-  readonly voters?: readonly number[];
-  /** Default: all ids (`--nodes`). */
-  readonly expected?: readonly number[];
-  readonly preempt?: boolean;
-  readonly initialCredits?: number;
-  readonly durable?: boolean;
-  /** False: no multicast between the nodes; they know each other by `--peers`. */
-  readonly multicast?: boolean;
-  readonly disk?: Partial<DiskModel>;
-  readonly tickLagMs?: number;
-  /** Journal every datagram (`--trace`). */
-  readonly wire?: boolean;
-}
+import { configOf, linkOf, type SimOptions } from "./sim-options.ts";
+import { SimStore } from "./store.ts";
 
 /** A command under way: `final` is its last word. */
 export interface SimCommand {
@@ -349,43 +327,4 @@ export class SimCluster {
       },
     };
   }
-}
-
-/** The voters that the lab declares: an odd number, so that a tie of halves can't happen. */
-export function votersOf(ids: readonly number[]): number[] {
-  const count = Math.min(ids.length, 5);
-  return [...ids].sort((a, b) => a - b).slice(0, count % 2 === 1 ? count : count - 1);
-}
-
-function configOf(options: SimOptions, ids: readonly number[]): CoreConfig {
-  const multicast = options.multicast ?? true;
-  return {
-    initialCredits: options.initialCredits ?? 100,
-    voters: options.voters ?? votersOf(ids),
-    expected: options.expected ?? ids,
-    peers: new Map(multicast ? [] : ids.map((id) => [id, addressOf(id)])),
-    fanOut: !multicast,
-    preempt: options.preempt ?? true,
-    durable: options.durable ?? true,
-    bodyBytesMax: DATAGRAM_BYTES_MAX - OVERHEAD_BYTES,
-    timing: { ...TIMING_PROFILES[options.profile ?? "fast"], ...options.timing },
-  };
-}
-
-function linkOf(options: SimOptions): Partial<LinkModel> {
-  const model: Record<string, number> = {};
-  for (const name of [
-    "delayMs",
-    "jitterMs",
-    "loss",
-    "duplicate",
-    "reorder",
-    "reorderMs",
-    "burst",
-    "burstMs",
-  ] as const) {
-    const value = options[name];
-    if (value !== undefined) model[name] = value;
-  }
-  return model;
 }

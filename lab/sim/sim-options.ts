@@ -1,0 +1,68 @@
+/**
+ * What a simulated cluster is made of, and the node configuration that the lab would derive from it.
+ */
+import { TIMING_PROFILES } from "../../node/core/timing.ts";
+import type { CoreConfig, Timing } from "../../node/core/types.ts";
+import { DATAGRAM_BYTES_MAX, OVERHEAD_BYTES } from "../../node/wire/envelope.ts";
+import { addressOf, type LinkModel } from "./network.ts";
+import type { DiskModel } from "./store.ts";
+
+export interface SimOptions extends Partial<LinkModel> {
+  /** How many, with ids 1 to this, or which ids. */
+  readonly nodes: number | readonly number[];
+  readonly seed: number;
+  readonly profile?: "default" | "fast";
+  readonly timing?: Partial<Timing>;
+  /** Default: ids 1 to V, V the largest odd number up to min(nodes, 5), as the lab does. */
+  readonly voters?: readonly number[];
+  /** Default: all ids (`--nodes`). */
+  readonly expected?: readonly number[];
+  readonly preempt?: boolean;
+  readonly initialCredits?: number;
+  readonly durable?: boolean;
+  /** False: no multicast between the nodes; they know each other by `--peers`. */
+  readonly multicast?: boolean;
+  readonly disk?: Partial<DiskModel>;
+  readonly tickLagMs?: number;
+  /** Journal every datagram (`--trace`). */
+  readonly wire?: boolean;
+}
+
+/** The voters that the lab declares: an odd number, so that a tie of halves can't happen. */
+export function votersOf(ids: readonly number[]): number[] {
+  const count = Math.min(ids.length, 5);
+  return [...ids].sort((a, b) => a - b).slice(0, count % 2 === 1 ? count : count - 1);
+}
+
+export function configOf(options: SimOptions, ids: readonly number[]): CoreConfig {
+  const multicast = options.multicast ?? true;
+  return {
+    initialCredits: options.initialCredits ?? 100,
+    voters: options.voters ?? votersOf(ids),
+    expected: options.expected ?? ids,
+    peers: new Map(multicast ? [] : ids.map((id) => [id, addressOf(id)])),
+    fanOut: !multicast,
+    preempt: options.preempt ?? true,
+    durable: options.durable ?? true,
+    bodyBytesMax: DATAGRAM_BYTES_MAX - OVERHEAD_BYTES,
+    timing: { ...TIMING_PROFILES[options.profile ?? "fast"], ...options.timing },
+  };
+}
+
+export function linkOf(options: SimOptions): Partial<LinkModel> {
+  const model: Record<string, number> = {};
+  for (const name of [
+    "delayMs",
+    "jitterMs",
+    "loss",
+    "duplicate",
+    "reorder",
+    "reorderMs",
+    "burst",
+    "burstMs",
+  ] as const) {
+    const value = options[name];
+    if (value !== undefined) model[name] = value;
+  }
+  return model;
+}

@@ -1,0 +1,30 @@
+/**
+ * Randomised simulator tests: one seed after the other, and when one fails, the command that replays exactly that one.
+ */
+import { SimFailure } from "../../lab/sim/cluster.ts";
+
+/** Seeds 1 to `count`, or only the one that SIM_SEED names. */
+export function seedsTo(count: number): number[] {
+  const only = process.env.SIM_SEED;
+  if (only !== undefined) return [Number(only)];
+  return Array.from({ length: count }, (_, index) => index + 1);
+}
+
+/** Runs the body under each seed; `file` is the test file's path from the root (`test/sim/swarm.test.ts`). */
+export function underSeeds(file: string, count: number, body: (seed: number) => void): void {
+  for (const seed of seedsTo(count)) {
+    try {
+      body(seed);
+    } catch (error) {
+      const replay = `replay: SIM_SEED=${seed} npx vitest run --project sim ${file}`;
+      const message = error instanceof Error ? error.message : String(error);
+      throw new SimFailure(seed, `${replay}\n${message}`, { cause: error });
+    }
+  }
+}
+
+/** The value below which `fraction` of the samples lie (nearest rank). */
+export function percentile(samples: readonly number[], fraction: number): number {
+  const sorted = [...samples].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(sorted.length * fraction) - 1)] ?? Number.NaN;
+}
