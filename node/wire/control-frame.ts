@@ -36,7 +36,14 @@ export type ControlSeal = Omit<Header, "control" | "keyId">;
 export type OpenedRequest =
   | { ok: true; header: Header; request: ControlRequest }
   /** Authentic but not a request that we know: answerable, since its id could be read. */
-  | { ok: false; reason: "bad_request"; header: Header; requestId: string; message: string }
+  | {
+      ok: false;
+      reason: "bad_request";
+      header: Header;
+      requestId: string;
+      code: "BAD_REQUEST" | "UNKNOWN_COMMAND";
+      message: string;
+    }
   | { ok: false; reason: DropReason };
 
 export type OpenedReply = { ok: true; header: Header; reply: ControlReply } | { ok: false; reason: DropReason };
@@ -83,6 +90,7 @@ export function openControlRequest(datagram: Uint8Array, authenticator: Authenti
     reason: "bad_request",
     header: opened.header,
     requestId,
+    code: parsed.error.issues[0]?.path[0] === "op" ? "UNKNOWN_COMMAND" : "BAD_REQUEST",
     message: describeBadRequest(opened.json, parsed.error.issues),
   };
 }

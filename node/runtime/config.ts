@@ -1,0 +1,180 @@
+/**
+ * From `DS_*` variables and arguments to one checked configuration. Idea: a profile (core/timing.ts) gives all spans, single
+ * variables override single values, and what depends on an overridden value follows it.
+ */
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { TIMING_PROFILES } from "../core/timing.ts";
+import type { CoreConfig, Timing } from "../core/types.ts";
+import { OVERHEAD_BYTES } from "../wire/envelope.ts";
+import type { NodeId } from "../wire/ids.ts";
+import type { JournalLevel } from "../wire/journal.ts";
+import { ConfigError, messageOf } from "./errors.ts";
+import { type ClusterKey, OPEN_KEYS, parseKeys } from "./keyring.ts";
+import { readSettings, type Settings } from "./settings.ts";
+
+export interface NodeConfig {
+  readonly id: NodeId;
+  readonly profile: "default" | "fast";
+  readonly core: CoreConfig;
+  readonly network: NetworkConfig;
+  /** First: the one that seals. */
+  readonly keys: readonly ClusterKey[];
+  /** For SIGHUP; null: keys can't change while the node runs. */
+  readonly keysFile: string | null;
+  readonly controlToken: string | null;
+  /** Null: memory only. */
+  readonly dataDir: string | null;
+  readonly readyFile: string | null;
+  /** Where receive-side faults are kept for the next start; null: nowhere. */
+  readonly faultsFile: string | null;
+  readonly run: string | null;
+  readonly journal: "events" | "wire";
+  readonly logLevel: JournalLevel;
+  /** Null: when stdin is a terminal. */
+  readonly prompt: boolean | null;
+}
+
+export interface NetworkConfig {
+  readonly group: string;
+  readonly groupPort: number;
+  readonly unicastPort: number;
+  /** Null: detected. */
+  readonly host: string | null;
+  readonly datagramBytesMax: number;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Throws ConfigError. Reads the key and token files when variables name them. */
+export function loadConfig(environment: Environment): NodeConfig {
+  const settings = readSettings(environment);
+  const id = settings.DS_NODE_ID;
+  if (id === undefined)
+    throw new ConfigError("this node has no number", "give one from 1 to 65535: node main.js 1 (or DS_NODE_ID=1)");
+  const portBase = settings.DS_UNICAST_PORT_BASE ?? 6000;
+  if (portBase + id > 65_535)
+    throw new ConfigError(
+      `node ${id} would need port ${portBase + id}`,
+      "DS_UNICAST_PORT_BASE plus the node's number must be at most 65535",
+    );
+  const datagramBytesMax = settings.DS_MAX_DATAGRAM ?? 1200;
+  const dataDir = settings.DS_DATA_DIR === undefined ? null : resolve(settings.DS_DATA_DIR);
+  return {
+    id,
+    profile: settings.DS_PROFILE ?? "default",
+    core: coreConfig(settings, id, portBase, datagramBytesMax, dataDir !== null),
+    network: {
+      group: settings.DS_MULTICAST_GROUP ?? "224.1.1.1",
+      groupPort: settings.DS_MULTICAST_PORT ?? 5007,
+      unicastPort: portBase + id,
+      host: settings.DS_HOST ?? null,
+      datagramBytesMax,
+    },
+    keys: loadKeys(settings),
+    keysFile: settings.DS_KEYS_FILE ?? null,
+    controlToken: loadToken(settings),
+    dataDir,
+    readyFile: settings.DS_READY_FILE ?? null,
+    faultsFile: settings.DS_FAULTS_FILE ?? (dataDir === null ? null : join(dataDir, "faults.json")),
+    run: settings.DS_RUN ?? null,
+    journal: settings.DS_JOURNAL ?? "events",
+    logLevel: levelOf(settings.DS_LOG_LEVEL ?? "INFO"),
+    prompt: settings.DS_PROMPT ?? null,
+  };
+}
+
+/** The token alone, for the control client. */
+export function loadToken(settings: Settings): string | null {
+  if (settings.DS_CONTROL_TOKEN !== undefined) return settings.DS_CONTROL_TOKEN;
+  if (settings.DS_CONTROL_TOKEN_FILE === undefined) return null;
+  const token = readText("DS_CONTROL_TOKEN_FILE", settings.DS_CONTROL_TOKEN_FILE).trim();
+  if (token.length < 8)
+    throw new ConfigError(
+      `DS_CONTROL_TOKEN_FILE: ${settings.DS_CONTROL_TOKEN_FILE} holds ${token.length} characters`,
+      "a token has at least 8 characters",
+    );
+  return token;
+}
+
+/** The keys that the file holds now. Throws ConfigError. */
+export function readKeysFile(path: string): readonly ClusterKey[] {
+  return parseKeys("DS_KEYS_FILE", readText("DS_KEYS_FILE", path));
+}
+
+function loadKeys(settings: Settings): readonly ClusterKey[] {
+  if (settings.DS_KEYS !== undefined) return parseKeys("DS_KEYS", settings.DS_KEYS);
+  return settings.DS_KEYS_FILE === undefined ? OPEN_KEYS : readKeysFile(settings.DS_KEYS_FILE);
+}
+
+function readText(variable: string, path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new ConfigError(`${variable}: can't read ${path}`, messageOf(error));
+  }
+}
+
+function coreConfig(
+  settings: Settings,
+  id: NodeId,
+  portBase: number,
+  datagramBytesMax: number,
+  durable: boolean,
+): CoreConfig {
+  const peers = new Map<NodeId, string>();
+  for (const peer of settings.DS_PEERS ?? []) {
+    if (peer.id !== id) peers.set(peer.id, `${peer.ip}:${peer.port ?? portBase + peer.id}`);
+  }
+  return {
+    initialCredits: settings.DS_INITIAL_CREDITS ?? 100,
+    voters: ascending(settings.DS_VOTERS ?? []),
+    expected: ascending(settings.DS_NODES ?? []).filter((other) => other !== id),
+    peers,
+    fanOut: peers.size > 0,
+    preempt: settings.DS_PREEMPT ?? true,
+    durable,
+    bodyBytesMax: datagramBytesMax - OVERHEAD_BYTES,
+    timing: timingOf(settings),
+  };
+}
+
+function timingOf(settings: Settings): Timing {
+  const preset = TIMING_PROFILES[settings.DS_PROFILE ?? "default"];
+  const heartbeatMs = millisOr(settings.DS_HEARTBEAT_INTERVAL, preset.heartbeatMs);
+  const heartbeatTimeoutMs = millisOr(settings.DS_HEARTBEAT_TIMEOUT, preset.heartbeatTimeoutMs);
+  const electionTimeoutMs = millisOr(settings.DS_ELECTION_TIMEOUT, preset.electionTimeoutMs);
+  const probeIntervalMs = millisOr(settings.DS_PROBE_INTERVAL, preset.probeIntervalMs);
+  const suspicionMult = settings.DS_SUSPICION_MULT ?? preset.suspicionMinMs / preset.probeIntervalMs;
+  const retransmitCapMs = millisOr(settings.DS_MESSAGE_RETRY_DELAY, preset.retransmitCapMs);
+  return {
+    ...preset,
+    heartbeatMs,
+    heartbeatTimeoutMs,
+    electionTimeoutMs,
+    probeIntervalMs,
+    probeTimeoutMinMs: Math.min(preset.probeTimeoutMinMs, probeIntervalMs),
+    suspicionMinMs: Math.min(Math.round(suspicionMult * probeIntervalMs), heartbeatTimeoutMs),
+    discoveryMs: Math.min(preset.discoveryMs, heartbeatMs),
+    okWaitMinMs: Math.min(preset.okWaitMinMs, electionTimeoutMs),
+    voteRoundMinMs: Math.min(preset.voteRoundMinMs, electionTimeoutMs),
+    nakBackoffMs: settings.DS_NAK_BACKOFF_MS ?? preset.nakBackoffMs,
+    gossipMs: millisOr(settings.DS_GOSSIP_INTERVAL, preset.gossipMs),
+    retransmitCapMs,
+    retransmitMaxMs: Math.min(preset.retransmitMaxMs, retransmitCapMs),
+  };
+}
+
+function millisOr(seconds: number | undefined, millis: number): number {
+  return seconds === undefined ? millis : Math.round(seconds * 1000);
+}
+
+function ascending(ids: readonly NodeId[]): NodeId[] {
+  return [...new Set(ids)].sort((a, b) => a - b);
+}
+
+function levelOf(word: NonNullable<Settings["DS_LOG_LEVEL"]>): JournalLevel {
+  if (word === "DEBUG") return "debug";
+  if (word === "ERROR") return "error";
+  return word === "INFO" ? "info" : "warn";
+}

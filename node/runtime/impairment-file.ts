@@ -1,0 +1,43 @@
+/**
+ * Receive-side faults that survive a restart: `{generation, rules}` as JSON, written whole whenever `impair` is obeyed and read
+ * before the first packet. The lab may write it too, for a node that is stopped.
+ */
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { z } from "zod";
+import { ImpairmentRule } from "../wire/control.ts";
+import { codeOf, messageOf } from "./errors.ts";
+
+export interface ImpairmentSet {
+  readonly generation: number;
+  readonly rules: readonly ImpairmentRule[];
+}
+
+export type LoadedImpairments = { ok: true; set: ImpairmentSet } | { ok: false; message: string };
+
+const NOTHING: LoadedImpairments = { ok: true, set: { generation: 0, rules: [] } };
+
+/** A missing file is an empty set; one that can't be understood is a message, and no reason not to start. */
+export function loadImpairments(path: string): LoadedImpairments {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    return codeOf(error) === "ENOENT" ? NOTHING : { ok: false, message: messageOf(error) };
+  }
+  const schema = z.object({ generation: z.int().min(0), rules: z.array(ImpairmentRule).max(256) });
+  try {
+    const parsed = schema.safeParse(JSON.parse(text));
+    return parsed.success ? { ok: true, set: parsed.data } : { ok: false, message: "not a list of faults" };
+  } catch {
+    return { ok: false, message: "not JSON" };
+  }
+}
+
+/** Whole or not at all. Throws when the file can't be written. */
+export function saveImpairments(path: string, set: ImpairmentSet): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = `${path}.tmp`;
+  writeFileSync(temporary, `${JSON.stringify(set)}\n`);
+  renameSync(temporary, path);
+}

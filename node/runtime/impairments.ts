@@ -1,0 +1,157 @@
+/**
+ * The node's own fault injector: what `tc netem` would do to arriving packets, for kernels without it and for local processes.
+ *
+ * Idea: faults act at the receiver, keyed by the source node that the header names, on multicast and unicast alike; the sender
+ * notices nothing and third parties are untouched. Control datagrams never come here. The rules are desired state: the whole list
+ * is replaced at once, a rule ends by itself at its `untilMs`, and the list survives a restart (impairment-file.ts).
+ * Semantics follow netem(8): jitter is uniform and may reorder; `reorder` lets a share of the packets overtake the delayed ones.
+ */
+import { drawUint32, type RandomState, seedRandom } from "../core/random.ts";
+import type { Impairment, ImpairmentRule } from "../wire/control.ts";
+import { peekHeader } from "../wire/envelope.ts";
+
+export interface ImpairmentsOptions {
+  /** Hands a packet on to the node. */
+  readonly deliver: (datagram: Uint8Array, address: string) => void;
+  readonly count: (counter: string) => void;
+  readonly seed: number;
+  /** Wall clock in milliseconds. */
+  readonly wallNowMs?: () => number;
+  /** Monotonic clock in milliseconds. */
+  readonly nowMs?: () => number;
+  readonly schedule?: (run: () => void, delayMs: number) => void;
+}
+
+export interface Impairments {
+  /** A peer's datagram as it came from the socket: handed on now, later, twice or never. */
+  receive(datagram: Uint8Array, address: string): void;
+  /** False: an older generation than the one in force, ignored. */
+  replace(generation: number, rules: readonly ImpairmentRule[]): boolean;
+  readonly generation: number;
+  /** Rules in force now, without those that have ended. */
+  list(): readonly ImpairmentRule[];
+}
+
+const HELD_MAX = 20_000;
+/** A rate limit queues at most this much traffic; what comes on top is dropped, as any router does. */
+const RATE_QUEUE_MS = 2_000;
+/** How long an undelayed packet is held back to be overtaken. */
+const OVERTAKEN_MS = 15;
+
+export function createImpairments(options: ImpairmentsOptions): Impairments {
+  const wallNowMs = options.wallNowMs ?? Date.now;
+  const nowMs = options.nowMs ?? (() => performance.now());
+  const schedule = options.schedule ?? ((run, delayMs) => setTimeout(run, delayMs));
+  const random = seedRandom(options.seed);
+  let rules: readonly ImpairmentRule[] = [];
+  let generation = 0;
+  let held = 0;
+  /** When the link of (rule, source) is free again, for rates. */
+  const freeAtMs = new Map<string, number>();
+
+  const isInForce = (rule: ImpairmentRule): boolean => rule.untilMs === null || rule.untilMs > wallNowMs();
+
+  const deliverAfter = (delayMs: number, datagram: Uint8Array, address: string): void => {
+    if (delayMs <= 0) {
+      options.deliver(datagram, address);
+      return;
+    }
+    if (held >= HELD_MAX) {
+      options.count("impaired_overflow");
+      return;
+    }
+    held += 1;
+    options.count("impaired_delayed");
+    schedule(() => {
+      held -= 1;
+      options.deliver(datagram, address);
+    }, delayMs);
+  };
+
+  /** How long the packet waits for its turn at the rule's rate; null: the queue is full. */
+  const waitForRate = (rule: ImpairmentRule, source: number, bytes: number): number | null => {
+    if (rule.impairment.rateBps === 0) return 0;
+    const name = `${rule.id}/${source}`;
+    const now = nowMs();
+    const startAtMs = Math.max(now, freeAtMs.get(name) ?? 0);
+    if (startAtMs - now > RATE_QUEUE_MS) return null;
+    const doneAtMs = startAtMs + (bytes * 8_000) / rule.impairment.rateBps;
+    freeAtMs.set(name, doneAtMs);
+    return doneAtMs - now;
+  };
+
+  return {
+    get generation() {
+      return generation;
+    },
+    list() {
+      rules = rules.filter(isInForce);
+      return rules;
+    },
+    replace(nextGeneration, nextRules) {
+      if (nextGeneration < generation) return false;
+      generation = nextGeneration;
+      rules = nextRules.filter(isInForce);
+      freeAtMs.clear();
+      return true;
+    },
+    receive(datagram, address) {
+      const source = rules.length === 0 ? null : (peekHeader(datagram)?.sender ?? null);
+      if (source === null) {
+        options.deliver(datagram, address);
+        return;
+      }
+      let delayMs = 0;
+      let copies = 1;
+      for (const rule of rules) {
+        if ((rule.source !== null && rule.source !== source) || !isInForce(rule)) continue;
+        const fate = decideFate(rule.impairment, random);
+        const waitMs = fate.lost === null ? waitForRate(rule, source, datagram.length) : 0;
+        const lost = waitMs === null ? "impaired_rate_dropped" : fate.lost;
+        if (lost !== null) {
+          options.count(lost);
+          return;
+        }
+        delayMs += fate.delayMs + (waitMs ?? 0);
+        copies += fate.extraCopies;
+        if (fate.extraCopies > 0) options.count("impaired_duplicated");
+        if (fate.isReordered) options.count("impaired_reordered");
+      }
+      for (let copy = 0; copy < copies; copy++) deliverAfter(delayMs, datagram, address);
+    },
+  };
+}
+
+interface Fate {
+  readonly lost: string | null;
+  readonly delayMs: number;
+  readonly extraCopies: number;
+  readonly isReordered: boolean;
+}
+
+function decideFate(impairment: Impairment, random: RandomState): Fate {
+  // Always five draws: which packets are lost doesn't depend on what else is switched on.
+  const [loss, duplicate, reorder, jitter, gap] = [
+    draw(random),
+    draw(random),
+    draw(random),
+    draw(random),
+    draw(random),
+  ];
+  const isReordered = reorder < impairment.reorder;
+  const spreadMs = (2 * jitter - 1) * impairment.jitterMs;
+  const regularMs = Math.max(0, impairment.delayMs + spreadMs);
+  // With a delay, a reordered packet overtakes; without one, it is held back until others have overtaken it.
+  const overtaking = impairment.delayMs > 0 ? 0 : 1 + gap * OVERTAKEN_MS;
+  return {
+    lost: impairment.cut ? "impaired_cut" : loss < impairment.loss ? "impaired_lost" : null,
+    delayMs: isReordered ? overtaking : regularMs,
+    extraCopies: duplicate < impairment.duplicate ? 1 : 0,
+    isReordered,
+  };
+}
+
+/** Uniform in [0, 1). */
+function draw(random: RandomState): number {
+  return drawUint32(random) / 0x1_0000_0000;
+}

@@ -1,0 +1,81 @@
+/**
+ * From a peer's datagram to a typed message, or to a counted drop. Nothing a stranger sends gets further than this file.
+ *
+ * The order of checks (PROTOCOL.md, envelope): length, magic, version, key, tag, replay window, incarnation, JSON, schema, sender.
+ * State moves only behind the tag. A JOIN passes the incarnation gate: a node that lost its disk must be able to ask, and gets
+ * told which incarnation to use.
+ */
+import type { Origin } from "../core/types.ts";
+import { decodeMessage } from "../wire/codec.ts";
+import { type DropReason, openDatagram, peekHeader } from "../wire/envelope.ts";
+import type { NodeId } from "../wire/ids.ts";
+import type { Message } from "../wire/message.ts";
+import type { Keyring } from "./keyring.ts";
+import { createReplayWindows } from "./replay-window.ts";
+
+export interface IntakeOptions {
+  readonly keyring: Keyring;
+  readonly self: { readonly id: NodeId; readonly bootId: string };
+  readonly datagramBytesMax: number;
+  /** Highest incarnation of a peer that the core has accepted; 0 when it knows none. */
+  readonly knownIncarnation: (sender: NodeId) => number;
+  readonly onDrop: (drop: Drop) => void;
+}
+
+export interface Drop {
+  readonly reason: DropReason;
+  readonly detail: string;
+  readonly address: string;
+  /** As the header says; unproven unless the drop came after the tag check. */
+  readonly sender: NodeId | 0 | null;
+}
+
+export interface Accepted {
+  readonly message: Message;
+  readonly from: Origin;
+  readonly packetSeq: number;
+  readonly bytes: number;
+}
+
+export interface Intake {
+  /** Null when it was dropped (and reported). `address` is `host:port` of the sender. */
+  accept(datagram: Uint8Array, address: string): Accepted | null;
+}
+
+export function createIntake(options: IntakeOptions): Intake {
+  const { keyring, self, onDrop } = options;
+  const windows = createReplayWindows();
+
+  return {
+    accept(datagram, address) {
+      const peeked = peekHeader(datagram);
+      const drop = (reason: DropReason, detail = ""): null => {
+        onDrop({ reason, detail, address, sender: peeked?.sender ?? null });
+        return null;
+      };
+      // Multicast loops back to its sender: known by the boot id before any cryptography.
+      if (peeked?.sender === self.id && peeked.bootId === self.bootId) return drop("own");
+      const opened = openDatagram(datagram, keyring, options.datagramBytesMax);
+      if (!opened.ok) return drop(opened.reason, opened.detail);
+      const { header } = opened;
+      if (!windows.isFresh(header.sender, header.bootId, header.packetSeq))
+        return drop("replay", `packet ${header.packetSeq}`);
+      windows.mark(header.sender, header.bootId, header.packetSeq);
+
+      const known = options.knownIncarnation(header.sender);
+      const isStale = header.incarnation < known;
+      const decoded = decodeMessage(opened.body);
+      if (isStale && !(decoded.ok && decoded.message.message_type === "JOIN"))
+        return drop("stale_incarnation", `${header.incarnation}, known ${known}`);
+      if (!decoded.ok) return drop(decoded.reason, decoded.detail);
+      if (decoded.message.sender_id !== header.sender)
+        return drop("sender_mismatch", `${decoded.message.sender_id} under ${header.sender}`);
+      return {
+        message: decoded.message,
+        from: { sender: header.sender, incarnation: header.incarnation, bootId: header.bootId, address },
+        packetSeq: header.packetSeq,
+        bytes: datagram.length,
+      };
+    },
+  };
+}
