@@ -7,36 +7,18 @@
  *
  * Every step of every node is checked (invariants.ts); the first contradiction ends the run with the seed in the message.
  */
-import type { CommandResult, CoreConfig } from "../../node/core/types.ts";
+import type { CoreConfig } from "../../node/core/types.ts";
 import type { Message } from "../../node/wire/message.ts";
 import { Draw } from "./draw.ts";
 import { EventQueue } from "./event-queue.ts";
 import { describeState, isAgreed, isConverged } from "./inspect.ts";
 import { Invariants } from "./invariants.ts";
 import { type LinkModel, Network } from "./network.ts";
+import { observeCluster, type SimCommand, type SimOrder } from "./observer.ts";
 import { SimJournal } from "./sim-journal.ts";
 import { type NodeObserver, SimNode } from "./sim-node.ts";
 import { configOf, linkOf, type SimOptions } from "./sim-options.ts";
 import { SimStore } from "./store.ts";
-
-/** A command under way: `final` is its last word. */
-export interface SimCommand {
-  readonly requestId: string;
-  readonly node: number;
-  readonly results: CommandResult[];
-  final: CommandResult | null;
-}
-
-export type SimOrder =
-  | {
-      readonly op: "sell" | "buy";
-      readonly peer: number;
-      readonly amount: number;
-      readonly requestId?: string;
-      readonly until?: "settled" | "accepted";
-      readonly inc?: number;
-    }
-  | { readonly op: "election"; readonly requestId?: string };
 
 /** A run that broke a promise or missed a deadline. The message says how to see it again. */
 export class SimFailure extends Error {
@@ -74,7 +56,13 @@ export class SimCluster {
     this.network = new Network(this.queue, new Draw(this.seed, "network"), linkOf(options));
     this.network.multicastWorks = options.multicast ?? true;
     this.config = configOf(options, this.ids);
-    this.observer = this.observe();
+    this.observer = observeCluster({
+      queue: this.queue,
+      invariants: this.invariants,
+      journal: this.journal,
+      commands: this.commands,
+      onSend: (node, message, to) => this.onSend?.(node, message, to),
+    });
     for (const id of this.ids) this.add(id);
   }
 
@@ -289,42 +277,5 @@ export class SimCluster {
       if (error instanceof SimFailure) throw error;
       return this.fail(error instanceof Error ? (error.stack ?? error.message) : String(error), error);
     }
-  }
-
-  private observe(): NodeObserver {
-    return {
-      onBoot: (node) => this.invariants.onBoot(node),
-      onStep: (node, input) => this.invariants.onStep(node, input),
-      onSend: (node, message, to, bytes) => {
-        this.invariants.onSend(node, message);
-        this.journal.sent(node.slot, node.incarnation, this.nowMs, message, to, bytes);
-        this.onSend?.(node, message, to);
-      },
-      onReply: (node, requestId, final, result) => {
-        this.invariants.onReply(node, result);
-        const text = result.ok ? result.text : `${result.code}: ${result.message}`;
-        this.journal.write(node.slot, node.incarnation, this.nowMs, node.localNowMs(), {
-          kind: "reply",
-          level: "info",
-          msg: `${requestId}: ${text}`,
-          id: requestId,
-        });
-        const command = this.commands.find(
-          (candidate) => candidate.requestId === requestId && candidate.node === node.slot,
-        );
-        if (command === undefined) return;
-        command.results.push(result);
-        if (final) command.final = result;
-      },
-      onJournal: (node, event) => this.journal.write(node.slot, node.incarnation, this.nowMs, node.localNowMs(), event),
-      onExit: (node, code, reason) => {
-        this.journal.write(node.slot, node.incarnation, this.nowMs, node.localNowMs(), {
-          kind: "state",
-          level: "info",
-          msg: `exit ${code}: ${reason}`,
-        });
-        this.invariants.onDown(node);
-      },
-    };
   }
 }

@@ -80,7 +80,7 @@ export class Invariants {
   }
 
   /** S5: nothing leaves a node that its own disk could still forget. */
-  onSend(node: SimNode, message: Message): void {
+  onSend(node: SimNode, message: Message, to: number | null): void {
     const { store } = node;
     if (message.message_type === "HEARTBEAT") {
       for (const [origin, seq] of message.payload.digest) {
@@ -95,11 +95,9 @@ export class Invariants {
       require(store.durableSeq(origin) >= seq, "S5", () =>
         `node ${node.id} acknowledges ${origin}/${seq} before it is on disk`);
     } else if (message.message_type === "ELECTION" && message.payload.kind === "vote") {
-      require(store.term >= message.payload.term, "S5", () =>
-        `node ${node.id} asks for votes in term ${message.payload.term}, on its disk is ${store.term}`);
+      this.checkBallot(node, message.payload.term, node.id);
     } else if (message.message_type === "OK" && message.payload.kind === "vote" && message.payload.granted) {
-      require(store.term >= message.payload.round_term, "S5", () =>
-        `node ${node.id} grants a vote in term ${message.payload.round_term}, on its disk is ${store.term}`);
+      this.checkBallot(node, message.payload.round_term, to);
     }
   }
 
@@ -156,6 +154,13 @@ export class Invariants {
         `node ${node.id} delivers ${key}, which follows ${cause}/${needed}, and has only ${cause}/${have}`);
     }
     replica.clock.set(origin, seq);
+  }
+
+  /** A vote that is told to anybody is on disk; a later term on disk means that the vote is merely late. */
+  private checkBallot(node: SimNode, term: number, candidate: number | null): void {
+    const stored = `term ${node.store.term}, vote for ${node.store.votedFor}`;
+    const isStored = node.store.term > term || (node.store.term === term && node.store.votedFor === candidate);
+    require(isStored, "S5", () => `node ${node.id} votes for ${candidate} in term ${term}, on its disk is ${stored}`);
   }
 
   /** The first delivery is the payer's own (M3): anywhere else the record would have left before it was durable. */

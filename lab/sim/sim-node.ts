@@ -138,6 +138,8 @@ export class SimNode {
     if (this.status === "frozen") this.backlog.push(() => this.feed(input));
     if (this.status !== "running" || this.state === null) return;
     const effects = step(this.state, input, this.localNowMs());
+    // The core may raise its own incarnation (JOIN refused as stale): what follows is sealed with the new one.
+    this.incarnation = this.state.self.incarnation;
     // Writes first: an effect may wait for a write that the same step asks for.
     for (const effect of effects) if (effect.type === "persist") this.persist(effect);
     for (const effect of effects) if (effect.type !== "persist") this.performOrHold(effect);

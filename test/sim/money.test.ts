@@ -1,7 +1,8 @@
 /** Trades under every fault that a network and a process have: nothing is lost, made or done twice (PROTOCOL.md, money). */
 import { describe, expect, it } from "vitest";
-import { SimCluster, type SimCommand } from "../../lab/sim/cluster.ts";
+import { SimCluster } from "../../lab/sim/cluster.ts";
 import { Draw } from "../../lab/sim/draw.ts";
+import type { SimCommand } from "../../lab/sim/observer.ts";
 import type { SimOptions } from "../../lab/sim/sim-options.ts";
 import { underSeeds } from "../support/sim-seeds.ts";
 

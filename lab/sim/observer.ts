@@ -1,0 +1,66 @@
+/**
+ * What happens at the nodes, on its way into the journal, past the checkers, to the commands that wait for it.
+ */
+import type { CommandResult } from "../../node/core/types.ts";
+import type { JournalEvent } from "../../node/wire/journal.ts";
+import type { Message } from "../../node/wire/message.ts";
+import type { EventQueue } from "./event-queue.ts";
+import type { Invariants } from "./invariants.ts";
+import type { SimJournal } from "./sim-journal.ts";
+import type { NodeObserver, SimNode } from "./sim-node.ts";
+
+/** A command under way: `final` is its last word. */
+export interface SimCommand {
+  readonly requestId: string;
+  readonly node: number;
+  readonly results: CommandResult[];
+  final: CommandResult | null;
+}
+
+export type SimOrder =
+  | {
+      readonly op: "sell" | "buy";
+      readonly peer: number;
+      readonly amount: number;
+      readonly requestId?: string;
+      readonly until?: "settled" | "accepted";
+      readonly inc?: number;
+    }
+  | { readonly op: "election"; readonly requestId?: string };
+
+interface Observed {
+  readonly queue: EventQueue;
+  readonly invariants: Invariants;
+  readonly journal: SimJournal;
+  readonly commands: readonly SimCommand[];
+  readonly onSend: (node: SimNode, message: Message, to: number | null) => void;
+}
+
+export function observeCluster({ queue, invariants, journal, commands, onSend }: Observed): NodeObserver {
+  const write = (node: SimNode, event: JournalEvent) =>
+    journal.write(node.slot, node.incarnation, queue.nowMs, node.localNowMs(), event);
+  return {
+    onBoot: (node) => invariants.onBoot(node),
+    onStep: (node, input) => invariants.onStep(node, input),
+    onSend: (node, message, to, bytes) => {
+      invariants.onSend(node, message, to);
+      journal.sent(node.slot, node.incarnation, queue.nowMs, message, to, bytes);
+      onSend(node, message, to);
+    },
+    onReply: (node, requestId, final, result) => {
+      invariants.onReply(node, result);
+      const text = result.ok ? result.text : `${result.code}: ${result.message}`;
+      write(node, { kind: "reply", level: "info", msg: `${requestId}: ${text}`, id: requestId });
+      for (const command of commands) {
+        if (command.requestId !== requestId || command.node !== node.slot) continue;
+        command.results.push(result);
+        if (final) command.final ??= result;
+      }
+    },
+    onJournal: write,
+    onExit: (node, code, reason) => {
+      write(node, { kind: "state", level: "info", msg: `exit ${code}: ${reason}` });
+      invariants.onDown(node);
+    },
+  };
+}
