@@ -26,10 +26,11 @@ CREATE TABLE records (
   prev_hash  TEXT NOT NULL,
   request_id TEXT,
   own        INTEGER NOT NULL,
+  initiator  INTEGER NOT NULL,
   UNIQUE (origin, seq)
 ) STRICT;
--- One request of one client makes one debit of ours, across restarts. Other nodes' records are theirs to judge.
-CREATE UNIQUE INDEX records_by_request ON records (request_id, buyer) WHERE own = 1 AND request_id IS NOT NULL;
+-- One request at one node makes one debit of ours, across restarts. Other nodes' records are theirs to judge.
+CREATE UNIQUE INDEX records_by_request ON records (request_id, initiator) WHERE own = 1 AND request_id IS NOT NULL;
 CREATE TABLE accounts (id INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, nonce TEXT NOT NULL, initial INTEGER NOT NULL) STRICT;
 CREATE TABLE vote (one INTEGER PRIMARY KEY CHECK (one = 1), term INTEGER NOT NULL, voted_for INTEGER) STRICT;
 CREATE TABLE boots (incarnation INTEGER PRIMARY KEY, boot_id TEXT, started_at INTEGER) STRICT;

@@ -11,6 +11,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { BuyIntent, Row } from "../core/types.ts";
 import { encodeClock } from "../wire/clock.ts";
 import type { NodeId } from "../wire/ids.ts";
+import type { TradeRecord } from "../wire/message.ts";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.ts";
 import { messageOf, OperatorError } from "./errors.ts";
 import { checkLedger, LEDGER_FILE, openSchema, readRecovered } from "./ledger-schema.ts";
@@ -164,7 +165,7 @@ function prepareInserts(database: DatabaseSync, self: NodeId): (row: Row) => voi
       case "record": {
         const record = row.record;
         prepare(
-          "INSERT INTO records (origin, seq, trade_id, buyer, amount, deps, prev_hash, request_id, own) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+          "INSERT INTO records (origin, seq, trade_id, buyer, amount, deps, prev_hash, request_id, own, initiator) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         ).run(
           record.seller_id,
           record.seq,
@@ -175,6 +176,7 @@ function prepareInserts(database: DatabaseSync, self: NodeId): (row: Row) => voi
           record.prev_hash,
           record.request_id ?? null,
           record.seller_id === self ? 1 : 0,
+          initiatorOf(record),
         );
         return;
       }
@@ -197,6 +199,12 @@ function prepareInserts(database: DatabaseSync, self: NodeId): (row: Row) => voi
         return;
     }
   };
+}
+
+/** A trade's name begins with the node that asked for it. */
+function initiatorOf(record: TradeRecord): NodeId {
+  const initiator = Number.parseInt(record.trade_id, 10);
+  return Number.isNaN(initiator) ? record.seller_id : initiator;
 }
 
 function writeIntent(prepare: (sql: string) => StatementSync, intent: BuyIntent, done: boolean): void {

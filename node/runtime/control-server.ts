@@ -1,0 +1,117 @@
+/**
+ * The control channel's end in the node: authenticated requests in, paged replies out, each request executed at most once.
+ *
+ * It speaks on the peers' unicast socket but beside them: no impairment, no peer table, and it answers in every phase of the node's
+ * life. A stranger without the token gets silence, not an error: an answer would tell that somebody is here, and who sends from a
+ * forged address could aim it.
+ */
+
+import type { ControlReply, ControlRequest, ControlResult, RefusalCode } from "../wire/control.ts";
+import { type ControlSeal, openControlRequest, sealControlReply } from "../wire/control-frame.ts";
+import { controlAuthenticator } from "./control-key.ts";
+import { createReplyCache } from "./reply-cache.ts";
+
+/** A request that is executed (or answered) by the node; pages are the server's own business. */
+export type NodeRequest = Exclude<ControlRequest, { op: "page" }>;
+
+export interface ControlServerOptions {
+  readonly token: string | null;
+  /** Header of the next reply, its packet number used up. */
+  readonly nextSeal: () => ControlSeal;
+  readonly send: (datagram: Uint8Array, address: string) => void;
+  readonly count: (counter: string) => void;
+  /** True for addresses (`host:port`) of this machine or container: only they are obeyed without a token. */
+  readonly isLocal: (address: string) => boolean;
+  /** The result, or null when it will come through `finish`. */
+  readonly execute: (request: NodeRequest) => ControlResult | null;
+}
+
+export interface ControlServer {
+  receive(datagram: Uint8Array, address: string): void;
+  /** The answer to a request that `execute` left open. A non-final one tells that work goes on. False: nobody asked. */
+  reply(requestId: string, final: boolean, result: ControlResult): boolean;
+}
+
+export function createControlServer(options: ControlServerOptions): ControlServer {
+  const authenticator = controlAuthenticator(options.token);
+  const cache = createReplyCache();
+
+  const send = (reply: ControlReply, address: string): void => {
+    options.send(sealControlReply(reply, options.nextSeal(), authenticator), address);
+  };
+  const sendPage = (requestId: string, pages: readonly string[], page: number, address: string): void =>
+    send({ request_id: requestId, final: true, page, pages: pages.length, body: pages[page] ?? "" }, address);
+  const sendWorking = (requestId: string, address: string): void =>
+    send({ request_id: requestId, final: false, page: 0, pages: 1, body: "" }, address);
+  /** Refusals of the channel itself aren't kept: they say nothing about an execution. */
+  const refuse = (requestId: string, code: RefusalCode, message: string, address: string): void =>
+    sendPage(requestId, [JSON.stringify(refusal(code, message))], 0, address);
+
+  const finish = (requestId: string, result: ControlResult): boolean => {
+    const entry = cache.finish(requestId, result);
+    if (entry?.pages == null) return false;
+    sendPage(requestId, entry.pages, 0, entry.address);
+    return true;
+  };
+
+  const fetchPage = (request: Extract<ControlRequest, { op: "page" }>, address: string): void => {
+    const pages = cache.get(request.of)?.pages;
+    if (pages == null) refuse(request.request_id, "NO_SUCH_PAGE", "that reply isn't here any more: ask again", address);
+    else if (request.page >= pages.length)
+      refuse(request.request_id, "NO_SUCH_PAGE", `page: the reply has ${pages.length} pages`, address);
+    else sendPage(request.request_id, pages, request.page, address);
+  };
+
+  const execute = (request: NodeRequest, address: string): void => {
+    const requestId = request.request_id;
+    const fingerprint = JSON.stringify(request);
+    const known = cache.get(requestId);
+    if (known !== undefined) {
+      if (known.fingerprint !== fingerprint) {
+        refuse(requestId, "BAD_REQUEST", "request_id: was used for another request", address);
+        return;
+      }
+      options.count("control_repeated");
+      known.address = address;
+      if (known.pages === null) sendWorking(requestId, address);
+      else sendPage(requestId, known.pages, 0, address);
+      return;
+    }
+    if (!cache.begin(requestId, fingerprint, address)) {
+      refuse(requestId, "BUSY", "too many requests are in progress", address);
+      return;
+    }
+    options.count("control_requests");
+    const result = options.execute(request);
+    if (result !== null) finish(requestId, result);
+    else if (cache.get(requestId)?.pages === null) sendWorking(requestId, address);
+  };
+
+  return {
+    receive(datagram, address) {
+      const opened = openControlRequest(datagram, authenticator);
+      if (!opened.ok && opened.reason !== "bad_request") {
+        options.count(opened.reason === "bad_tag" ? "control_unauthorised" : "control_malformed");
+        return;
+      }
+      if (options.token === null && !options.isLocal(address)) {
+        options.count("control_unauthorised");
+        return;
+      }
+      if (!opened.ok) refuse(opened.requestId, opened.code, opened.message, address);
+      else if (opened.request.op === "page") fetchPage(opened.request, address);
+      else execute(opened.request, address);
+    },
+    reply(requestId, final, result) {
+      if (final) return finish(requestId, result);
+      const entry = cache.get(requestId);
+      if (entry === undefined || entry.pages !== null) return false;
+      sendWorking(requestId, entry.address);
+      return true;
+    },
+  };
+}
+
+export function refusal(code: RefusalCode, message: string, definite = true): ControlResult {
+  return { ok: false, code, definite, message };
+}
