@@ -6,6 +6,7 @@
  */
 import { execFile } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
@@ -51,7 +52,7 @@ export function sendSignal(pid: number, signal: NodeJS.Signals | 0): boolean {
 
 /**
  * Processes of this user whose environment has `variable`, with its value: how nodes are found when every file about them is
- * lost. Where environments can't be read the list is empty.
+ * lost. The value must be free of spaces. Where environments can't be read the list is empty.
  */
 export function findByEnvironment(variable: string): Promise<readonly { pid: number; value: string }[]> {
   return hasProc ? findInProc(variable) : findWithPs(variable);
@@ -83,6 +84,16 @@ async function findWithPs(variable: string): Promise<readonly { pid: number; val
     found.push({ pid: Number.parseInt(line, 10), value });
   }
   return found;
+}
+
+/** Waits until the process has ended; false when it hasn't within `timeoutMs`. */
+export async function waitForEnd(mark: ProcessMark, timeoutMs: number): Promise<boolean> {
+  const deadlineMs = performance.now() + timeoutMs;
+  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 25)) {
+    if ((await findProcess(mark)) === null) return true;
+    if (performance.now() > deadlineMs) return false;
+    await sleep(pauseMs);
+  }
 }
 
 async function readProc(pid: number): Promise<ProcessStatus | null> {
