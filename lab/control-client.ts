@@ -131,7 +131,15 @@ export class ControlClient implements AsyncDisposable {
     options: CallOptions,
   ): Promise<string> {
     const request: ControlRequest = { op: "page", request_id: newRequestId(), of, page };
-    const reply = await this.#exchange(target, request, deadlineMs, options, (candidate) => candidate.page === page);
+    const reply = await this.#exchange(target, request, deadlineMs, options, () => true);
+    if (reply.page !== page) {
+      const why = "it restarted, or forgot the answer";
+      throw new LabError(
+        "failed",
+        `node ${target.node} can't send the rest of its answer: ${why}`,
+        "repeat the command",
+      );
+    }
     return reply.body;
   }
 

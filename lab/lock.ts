@@ -6,6 +6,7 @@
  * creates `steal-<nonce of the dead lock>` may replace that lock, and looks again before doing so.
  */
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { link, readFile, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LabError } from "./errors.ts";
@@ -44,6 +45,8 @@ export async function lockLab(dir: StateDir, options: LockOptions): Promise<Asyn
   try {
     for (let waitMs = 5; ; waitMs = Math.min(waitMs * 2, 100)) {
       if (await tryLink(own, path)) break;
+      // `down` may have removed the folder with our file in it.
+      if (!existsSync(own)) await dir.ensure().then(() => writeFile(own, JSON.stringify(holder), { mode: 0o600 }));
       const current = await readHolder(path);
       if (current !== null && (await findProcess(current)) === null) {
         if (await takeOver(dir, path, own, current)) break;
@@ -77,7 +80,8 @@ async function tryLink(own: string, path: string): Promise<boolean> {
     await link(own, path);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === "EEXIST" || code === "ENOENT") return false;
     throw error;
   }
 }

@@ -1,0 +1,210 @@
+/**
+ * Brings a lab up: plan -> record -> create -> agree, and takes back what it made when it doesn't get there.
+ *
+ * Order of creation: first the lab's folder with what is going to exist, then the engine's things, each of which carries its lab's
+ * name. A CLI that is killed at any instant so leaves only what `lab down` finds. Whatever doesn't depend on each other runs at
+ * the same time: image and network, all nodes, and the first questions to nodes that are still starting.
+ */
+import { randomBytes } from "node:crypto";
+import type { Engine, LabInfo, LabSpec, Progress } from "./engine/engine.ts";
+import { chooseEngine, type RuntimeChoice } from "./engine/open-engine.ts";
+import { LabError } from "./errors.ts";
+import { Lab } from "./lab.ts";
+import { lockLab } from "./lock.ts";
+import { type LabPlan, type LabRequest, planLab, type Secrets } from "./plan.ts";
+import { ownMark } from "./process-table.ts";
+import { StateDir } from "./state-dir.ts";
+import { type Agreed, waitForAgreement } from "./wait-for.ts";
+
+export interface UpOptions {
+  readonly runtime: RuntimeChoice;
+  readonly wait: boolean;
+  readonly timeoutMs: number;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+  /** Something that the user should know (the runtime that was fallen back to). */
+  readonly onNotice: (message: string) => void;
+}
+
+export interface UpResult {
+  readonly lab: Lab;
+  /** Null with `wait: false`. */
+  readonly agreed: Agreed | null;
+  /** False: it ran already. */
+  readonly created: boolean;
+}
+
+/** Random token, key and run id of a new lab. */
+export function makeSecrets(name: string, nowMs: number): Secrets {
+  return {
+    run: `${name}-${nowMs.toString(36)}`,
+    token: randomBytes(32).toString("hex"),
+    keys: `1:${randomBytes(32).toString("base64")}`,
+  };
+}
+
+/** Engine and plan for `up --dry-run`: nothing is made. */
+export async function dryRun(request: LabRequest, options: UpOptions): Promise<LabPlan> {
+  await using engine = await chooseEngine(options.runtime, {
+    signal: options.signal,
+    onFallback: noteFallback(options),
+  });
+  return planLab(request, engine.name, makeSecrets(request.name, Date.now()));
+}
+
+/**
+ * Starts the lab, or what is missing of it when it exists already as described.
+ * @throws LabError; what was made by then is gone again, except after a timeout: then the nodes stay to be looked at
+ */
+export async function bringUp(request: LabRequest, options: UpOptions): Promise<UpResult> {
+  const state = new StateDir(request.name);
+  const engine = await chooseEngine(options.runtime, { signal: options.signal, onFallback: noteFallback(options) });
+  let current: Engine = engine;
+  try {
+    await using _lock = await lockLab(state, { purpose: "up", signal: options.signal });
+    const existing = await findExisting(current, request.name, options);
+    if (existing !== null) return await joinExisting(existing, request, options);
+    try {
+      return await create(current, state, request, options);
+    } catch (error) {
+      if (!canFallBack(error, options.runtime)) throw error;
+      noteFallback(options)((error as LabError).message);
+      await current[Symbol.asyncDispose]();
+      current = await chooseEngine("local", { signal: options.signal, onFallback: () => {} });
+      return await create(current, state, request, options);
+    }
+  } catch (error) {
+    await current[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Docker answers, but can't have the image's base. */
+function canFallBack(error: unknown, runtime: RuntimeChoice): boolean {
+  return runtime === "auto" && error instanceof LabError && error.exit === "engineUnreachable";
+}
+
+function noteFallback(options: UpOptions): (why: string) => void {
+  return (why) => options.onNotice(`using local processes instead of Docker: ${why}`);
+}
+
+async function create(engine: Engine, state: StateDir, request: LabRequest, options: UpOptions): Promise<UpResult> {
+  const { progress, signal } = options;
+  const plan = planLab(request, engine.name, makeSecrets(request.name, Date.now()));
+  const record = { runtime: engine.name, run: plan.spec.run, nodes: plan.spec.nodes, profile: plan.spec.profile };
+  await state.writeJson("lab.json", { ...record, upBy: await ownMark() });
+  let lab: Lab | undefined;
+  try {
+    await allDone([engine.prepare(progress, signal), engine.createLab(plan.spec, progress, signal)]);
+    throwIfAborted(signal);
+    progress({ step: "nodes", state: "start", detail: `${plan.nodes.length}` });
+    const nodes = await engine.addNodes(plan.spec, plan.nodes, progress, signal);
+    throwIfAborted(signal);
+    progress({ step: "nodes", state: "done", detail: `${nodes.length} started` });
+    lab = new Lab(engine, { ...describeLab(plan.spec), nodes }, { progress, signal });
+    const agreed = options.wait ? await agree(lab, options) : null;
+    await Promise.all([
+      state.writeJson("lab.json", record),
+      state.appendJournal({ what: "up", run: plan.spec.run, nodes: plan.spec.nodes }),
+    ]);
+    return { lab, agreed, created: true };
+  } catch (error) {
+    const isTimeout = error instanceof LabError && error.exit === "timeout";
+    if (lab !== undefined && isTimeout) {
+      await state.writeJson("lab.json", record);
+      throw error;
+    }
+    await takeBack(engine, state, plan.spec.name, progress);
+    throw signal.aborted ? interrupted() : error;
+  }
+}
+
+async function agree(lab: Lab, options: UpOptions): Promise<Agreed> {
+  options.progress({ step: "agree", state: "start" });
+  const agreed = await waitForAgreement(lab, {
+    timeoutMs: options.timeoutMs,
+    signal: options.signal,
+    onReason: (detail) => options.progress({ step: "agree", state: "info", detail }),
+  });
+  options.progress({ step: "agree", state: "done", detail: `coordinator is ${agreed.agreement.coordinator}` });
+  return agreed;
+}
+
+/** A lab of that name, in the runtime that was chosen or, when nothing was said, in the other one. */
+async function findExisting(engine: Engine, name: string, options: UpOptions): Promise<Lab | null> {
+  const info = await engine.lab(name);
+  if (info !== null) return new Lab(engine, info, { progress: options.progress, signal: options.signal });
+  if (engine.name === "local") return null;
+  await using local = await chooseEngine("local", { signal: options.signal, onFallback: () => {} });
+  if ((await local.lab(name)) === null) return null;
+  throw new LabError(
+    "failed",
+    `a local lab named "${name}" exists already`,
+    `use it with --runtime local, remove it with \`lab down --name ${name}\`, or choose another --name`,
+  );
+}
+
+/** Like compose: a lab that is there as described is completed and shown; any other is left alone. */
+async function joinExisting(lab: Lab, request: LabRequest, options: UpOptions): Promise<UpResult> {
+  const { info } = lab;
+  const wanted =
+    typeof request.nodes === "number"
+      ? Array.from({ length: request.nodes }, (_, i) => i + 1)
+      : request.nodes.map((node) => node.id);
+  const differs = wanted.length !== lab.ids.length || wanted.some((id) => !lab.ids.includes(id));
+  if (info.run === null || lab.ids.length === 0) {
+    throw new LabError(
+      "failed",
+      `lab "${lab.name}" is half-made: an earlier \`up\` was killed`,
+      `remove it first: lab down --name ${lab.name}`,
+    );
+  }
+  if (differs || info.profile !== request.profile) {
+    throw new LabError(
+      "failed",
+      `lab "${lab.name}" exists already: nodes ${lab.ids.join(",")}, profile ${info.profile}`,
+      `change it with \`lab scale ${wanted.length}\`, remove it with \`lab down\`, or choose another --name`,
+    );
+  }
+  options.onNotice(`lab "${lab.name}" exists already`);
+  const down = info.nodes.filter((node) => node.status === "exited" || node.status === "created");
+  await Promise.all(down.map((node) => lab.engine.start(lab.name, node.id)));
+  if (down.length > 0) options.onNotice(`started ${down.map((node) => node.id).join(", ")}`);
+  await lab.refresh();
+  return { lab, agreed: options.wait ? await agree(lab, options) : null, created: false };
+}
+
+async function takeBack(engine: Engine, state: StateDir, name: string, progress: Progress): Promise<void> {
+  progress({ step: "remove", state: "start", detail: "removing what was made" });
+  try {
+    await engine.destroyLab(name, progress);
+    await state.remove();
+    progress({ step: "remove", state: "done" });
+  } catch (error) {
+    progress({
+      step: "remove",
+      state: "failed",
+      detail: `${(error as Error).message}; later: lab down --name ${name}`,
+    });
+  }
+}
+
+/** Waits for all, also when one fails: what the others make meanwhile must be there before it is taken back. */
+async function allDone(work: readonly Promise<unknown>[]): Promise<void> {
+  const results = await Promise.allSettled(work);
+  const failed = results.find((result) => result.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+}
+
+function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw interrupted();
+}
+
+function interrupted(): LabError {
+  return new LabError("interrupted", "interrupted", "what was made is gone again");
+}
+
+function describeLab(spec: LabSpec): Omit<LabInfo, "nodes"> {
+  const { name, runtime, run, profile, voters, token } = spec;
+  return { name, runtime, run, profile, voters, token, createdAtMs: Date.now(), network: null };
+}

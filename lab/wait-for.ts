@@ -1,0 +1,211 @@
+/**
+ * Waiting for what nodes say of themselves, without fixed pauses.
+ *
+ * Idea: every node is asked for itself, again and again in short intervals that grow with the number of nodes, so that the answer
+ * is seen within milliseconds and fifty nodes aren't drowned in questions. What the condition needs is judged after every answer.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { PingData } from "../node/wire/control.ts";
+import type { NodeId } from "../node/wire/ids.ts";
+import { type Agreement, type Answers, judgeAgreement } from "./agreement.ts";
+import { LabError } from "./errors.ts";
+import { isAlive, isUp, type Lab } from "./lab.ts";
+
+const ASK_MS_MIN = 15;
+const ASK_MS_PER_NODE = 2;
+const ASK_MS_MAX = 250;
+/** How often the engine is asked whether nodes still run. */
+const LOOK_MS = 400;
+
+export interface WaitOptions {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+  /** What is still missing, whenever that changes. */
+  readonly onReason?: (reason: string) => void;
+}
+
+export interface Agreed {
+  readonly agreement: Agreement;
+  readonly answers: ReadonlyMap<NodeId, PingData>;
+  readonly tookMs: number;
+}
+
+/**
+ * Waits until `ids` agree (default: all nodes that run and aren't paused).
+ * @throws LabError("timeout") with what was seen instead; LabError("failed") when one of the nodes exits meanwhile
+ */
+export async function waitForAgreement(lab: Lab, options: WaitOptions & { ids?: readonly NodeId[] }): Promise<Agreed> {
+  const startedAtMs = performance.now();
+  const ids = options.ids ?? lab.running;
+  if (ids.length === 0)
+    throw new LabError("failed", `no node of lab "${lab.name}" is running`, "start them: lab start all");
+  const answers = new Map<NodeId, PingData | null>(ids.map((id) => [id, null]));
+  const stop = new AbortController();
+  const signal = AbortSignal.any([stop.signal, ...(options.signal === undefined ? [] : [options.signal])]);
+  let reason = "";
+  const { promise, resolve, reject } = Promise.withResolvers<Agreed>();
+  const judge = () => {
+    const agreement = judgeAgreement(answers);
+    if (agreement.reason !== reason) {
+      reason = agreement.reason;
+      if (reason !== "") options.onReason?.(reason);
+    }
+    return agreement;
+  };
+  let confirming = false;
+  const onAnswer = async () => {
+    if (confirming || !judge().agreed) return;
+    // Answers are of different instants: one more round, all at once, must say the same.
+    confirming = true;
+    for (const [id, ping] of await lab.ping(ids, { signal })) answers.set(id, ping);
+    confirming = false;
+    const agreement = judge();
+    if (agreement.agreed) {
+      resolve({ agreement, answers: answers as Map<NodeId, PingData>, tookMs: performance.now() - startedAtMs });
+    }
+  };
+  const timer = setTimeout(() => {
+    reject(
+      new LabError(
+        "timeout",
+        `no agreement after ${options.timeoutMs / 1000} s: ${reason}`,
+        `look at it: lab ps, lab logs`,
+        {
+          details: { reason },
+        },
+      ),
+    );
+  }, options.timeoutMs);
+  const asking = ids.map((id) =>
+    askAgain(lab, id, ids.length, signal, async (ping) => {
+      answers.set(id, ping);
+      await onAnswer();
+    }),
+  );
+  const looking = watchExits(lab, ids, signal);
+  try {
+    return await Promise.race([promise, ...asking, looking]);
+  } finally {
+    clearTimeout(timer);
+    stop.abort();
+    await Promise.allSettled([...asking, looking]);
+  }
+}
+
+/** Looks at the running nodes until `holds` says yes. @throws LabError("timeout") with what `describe` saw last */
+export async function waitUntil(
+  lab: Lab,
+  options: WaitOptions,
+  look: (answers: Answers) => { readonly done: boolean; readonly seen: string },
+): Promise<void> {
+  const deadlineMs = performance.now() + options.timeoutMs;
+  for (let lookedAtMs = Number.NEGATIVE_INFINITY, seen = ""; ; ) {
+    if (performance.now() - lookedAtMs > LOOK_MS) {
+      lookedAtMs = performance.now();
+      await lab.refresh();
+    }
+    const leftMs = deadlineMs - performance.now();
+    const view = look(await lab.ping(lab.running, { timeoutMs: Math.max(50, Math.min(leftMs, 500)) }));
+    if (view.done) return;
+    if (view.seen !== seen) options.onReason?.(view.seen);
+    seen = view.seen;
+    if (performance.now() > deadlineMs) {
+      throw new LabError(
+        "timeout",
+        `not reached after ${options.timeoutMs / 1000} s: ${seen}`,
+        "look at it: lab ps, lab logs",
+        {
+          details: { seen },
+        },
+      );
+    }
+    await pause(askEveryMs(lab.running.length), options.signal);
+  }
+}
+
+async function askAgain(
+  lab: Lab,
+  id: NodeId,
+  count: number,
+  signal: AbortSignal,
+  onAnswer: (ping: PingData | null) => Promise<void>,
+): Promise<never> {
+  const pauseMs = askEveryMs(count);
+  for (;;) {
+    // A node that is starting doesn't listen yet: ask at short intervals instead of ever longer ones.
+    const ping = await lab.pingOne(id, { signal, timeoutMs: 1_000, retryMsMax: Math.max(25, pauseMs) });
+    await onAnswer(ping);
+    await pause(pauseMs, signal);
+  }
+}
+
+/** Throws when one of the nodes has exited: waiting for it would be in vain. */
+async function watchExits(lab: Lab, ids: readonly NodeId[], signal: AbortSignal): Promise<never> {
+  for (;;) {
+    await pause(LOOK_MS, signal);
+    const info = await lab.refresh();
+    const gone = ids.filter((id) => !info.nodes.some((node) => node.id === id && isAlive(node)));
+    if (gone.length > 0) throw await explainExit(lab, gone);
+    const frozen = info.nodes.filter((node) => ids.includes(node.id) && !isUp(node));
+    if (frozen.length > 0) {
+      const who = frozen.map((node) => node.id);
+      throw new LabError(
+        "failed",
+        `node ${who.join(", ")} was paused meanwhile`,
+        `let it go on: lab resume ${who.join(",")}`,
+      );
+    }
+  }
+}
+
+/** Why nodes that should run don't: their last words. */
+export async function explainExit(lab: Lab, ids: readonly NodeId[]): Promise<LabError> {
+  const first = ids[0] ?? 0;
+  const words = await lastWords(lab, first, 8);
+  const code = lab.info.nodes.find((node) => node.id === first)?.exitCode;
+  const how = code === null || code === undefined ? "exited" : `exited with code ${code}`;
+  const who = ids.length === 1 ? `node ${first} ${how}` : `nodes ${ids.join(", ")} exited; node ${first}`;
+  const said =
+    words.length === 0 ? " without a word" : ` and said last:\n${words.map((line) => `    ${line}`).join("\n")}`;
+  return new LabError(
+    "failed",
+    `${who}${said}`,
+    `mend that, then: lab start ${ids.join(",")} (all it said: lab logs ${first})`,
+    {
+      details: { nodes: ids, last: words },
+    },
+  );
+}
+
+async function lastWords(lab: Lab, id: NodeId, count: number): Promise<readonly string[]> {
+  const lines: string[] = [];
+  try {
+    const options = { follow: false, tail: count, sinceMs: null, signal: AbortSignal.timeout(2_000) };
+    for await (const line of lab.engine.logs(lab.name, [id], options)) lines.push(readable(line.text));
+  } catch {
+    // Whatever is wrong with its logs, the exit is what matters.
+  }
+  return lines.slice(-count);
+}
+
+/** A journal line's sentence; any other line as it is. */
+function readable(text: string): string {
+  try {
+    const { msg } = JSON.parse(text) as { msg?: unknown };
+    return typeof msg === "string" ? msg : text;
+  } catch {
+    return text;
+  }
+}
+
+function askEveryMs(count: number): number {
+  return Math.min(ASK_MS_MAX, ASK_MS_MIN + ASK_MS_PER_NODE * count);
+}
+
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleep(ms, undefined, signal === undefined ? {} : { signal });
+  } catch {
+    throw new LabError("interrupted", "interrupted", "");
+  }
+}
