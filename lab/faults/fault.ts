@@ -8,13 +8,16 @@ import { z } from "zod";
 import { Impairment } from "../../node/wire/control.ts";
 import { NodeId } from "../../node/wire/ids.ts";
 
+export const FaultKind = z.enum(["partition", "isolate", "netem", "unplug"]);
+export type FaultKind = z.infer<typeof FaultKind>;
+
 export const Fault = z.object({
   /** `f1`, `f2`, … within a lab; all pairs that one command made share it. */
   id: z.string(),
   /** What made it, as typed: "partition 1,2 3,4,5". */
   cause: z.string(),
-  kind: z.enum(["partition", "isolate", "netem", "unplug"]),
-  /** Where packets come from and who sees the effect. */
+  kind: FaultKind,
+  /** Where packets come from and who sees the effect. The same node twice: `unplug`, or `egress`. */
   from: NodeId,
   to: NodeId,
   impairment: Impairment,
@@ -22,12 +25,19 @@ export const Fault = z.object({
   untilMs: z.number().nullable(),
   /** Put on the sender's own interface instead (one loss hits all receivers alike). */
   egress: z.boolean().default(false),
+  /** The end that stands for "every other node": one that joins the lab later takes its place there too. */
+  openEnd: z.enum(["from", "to"]).nullable().default(null),
 });
 export type Fault = z.infer<typeof Fault>;
 
 /** The list of one lab, with the number that every change raises. */
 export const FaultList = z.object({ generation: z.int().min(0), nextId: z.int().min(1), faults: z.array(Fault) });
 export type FaultList = z.infer<typeof FaultList>;
+
+export const EMPTY_FAULT_LIST: FaultList = { generation: 0, nextId: 1, faults: [] };
+
+/** No impairment at all: what every field is when it isn't given. */
+export const NO_IMPAIRMENT: Impairment = Impairment.parse({});
 
 export type FaultBackend = "nft" | "netem" | "htb" | "shim" | "engine";
 
@@ -37,5 +47,7 @@ export interface FaultReport {
   readonly backends: readonly FaultBackend[];
   /** Read back from where it was put. */
   readonly verified: boolean;
+  /** Not applied now, but will be without further commands: the node is down or paused. */
+  readonly pending: boolean;
   readonly detail: string;
 }

@@ -1,0 +1,126 @@
+/**
+ * Changes of the fault list: pure functions from one list to the next.
+ *
+ * On one pair any number of cuts (partition, isolate) hold side by side, so healing one leaves the others; of `netem` there is
+ * one: a later command replaces the earlier one's parameters as a whole, so that what was typed last is what holds.
+ */
+import type { Impairment } from "../../node/wire/control.ts";
+import type { NodeId } from "../../node/wire/ids.ts";
+import type { Pair } from "./expand.ts";
+import type { Fault, FaultKind, FaultList } from "./fault.ts";
+
+export interface NewFault {
+  readonly cause: string;
+  readonly kind: FaultKind;
+  readonly pairs: readonly Pair[];
+  readonly impairment: Impairment;
+  readonly untilMs: number | null;
+  readonly egress: boolean;
+}
+
+export interface Change {
+  readonly list: FaultList;
+  /** The new fault's id. */
+  readonly id: string;
+  readonly added: readonly Fault[];
+  /** Earlier `netem` of the same pairs, which no longer holds. */
+  readonly replaced: readonly Fault[];
+}
+
+export function addFault(list: FaultList, fault: NewFault): Change {
+  const id = `f${list.nextId}`;
+  const { pairs, ...shared } = fault;
+  const added = pairs.map((pair): Fault => ({ id, ...shared, ...pair }));
+  const keys = new Set(added.map(keyOf));
+  // A cut stacks, everything else of one kind on one pair is replaced.
+  const isReplaced = (old: Fault): boolean => isExclusive(old) && old.kind === fault.kind && keys.has(keyOf(old));
+  return {
+    list: {
+      generation: list.generation + 1,
+      nextId: list.nextId + 1,
+      faults: [...list.faults.filter((old) => !isReplaced(old)), ...added],
+    },
+    id,
+    added,
+    replaced: list.faults.filter(isReplaced),
+  };
+}
+
+/** What `heal` takes away: everything, one fault by its id, or all that touches these nodes. */
+export type HealTarget = { readonly all: true } | { readonly id: string } | { readonly nodes: readonly NodeId[] };
+
+export function healFaults(
+  list: FaultList,
+  target: HealTarget,
+): { readonly list: FaultList; readonly healed: readonly Fault[] } {
+  const isHealed = (fault: Fault): boolean => {
+    if ("all" in target) return true;
+    if ("id" in target) return fault.id === target.id;
+    return target.nodes.includes(fault.from) || target.nodes.includes(fault.to);
+  };
+  const healed = list.faults.filter(isHealed);
+  if (healed.length === 0) return { list, healed };
+  return {
+    list: { ...list, generation: list.generation + 1, faults: list.faults.filter((fault) => !isHealed(fault)) },
+    healed,
+  };
+}
+
+/** Without the faults whose time is over. The nodes ended those by themselves, so this is no new generation. */
+export function dropExpired(list: FaultList, nowMs: number): FaultList {
+  const faults = list.faults.filter((fault) => fault.untilMs === null || fault.untilMs > nowMs);
+  return faults.length === list.faults.length ? list : { ...list, faults };
+}
+
+/**
+ * Fits the list to the nodes that the lab has now: forgets pairs with a node that was removed, and lets a node that joined take
+ * its place wherever a fault means "every other node".
+ */
+export function fitToNodes(list: FaultList, nodes: readonly NodeId[]): FaultList {
+  const present = new Set(nodes);
+  const kept = list.faults.filter((fault) => present.has(fault.from) && present.has(fault.to));
+  const joined: Fault[] = [];
+  for (const group of groupById(kept)) {
+    const covered = new Set(group.flatMap((fault) => [fault.from, fault.to]));
+    for (const node of nodes) {
+      if (covered.has(node)) continue;
+      const pairs = group.flatMap((fault): Fault[] => {
+        if (fault.openEnd === null) return [];
+        return [fault.openEnd === "to" ? { ...fault, to: node } : { ...fault, from: node }];
+      });
+      joined.push(...new Map(pairs.map((fault) => [keyOf(fault), fault])).values());
+    }
+  }
+  if (joined.length === 0 && kept.length === list.faults.length) return list;
+  return { ...list, generation: list.generation + 1, faults: [...kept, ...joined] };
+}
+
+/** The faults of each command, in order of their ids. */
+export function groupById(faults: readonly Fault[]): readonly (readonly [Fault, ...Fault[]])[] {
+  const groups = new Map<string, [Fault, ...Fault[]]>();
+  for (const fault of faults) {
+    const group = groups.get(fault.id);
+    if (group === undefined) groups.set(fault.id, [fault]);
+    else group.push(fault);
+  }
+  return [...groups.values()].sort(([a], [b]) => Number(a.id.slice(1)) - Number(b.id.slice(1)));
+}
+
+/** One list out of several copies of parts of it (each node keeps what concerns it). */
+export function mergeLists(lists: readonly FaultList[]): FaultList {
+  const faults = new Map<string, Fault>();
+  const generation = Math.max(0, ...lists.map((list) => list.generation));
+  // The newest copy of each pair's fault; a copy in a node that was down is older than the others.
+  for (const list of [...lists].sort((a, b) => a.generation - b.generation)) {
+    for (const fault of list.faults) faults.set(`${fault.id} ${keyOf(fault)}`, fault);
+  }
+  return { generation, nextId: Math.max(1, ...lists.map((list) => list.nextId)), faults: [...faults.values()] };
+}
+
+function isExclusive(fault: Fault): boolean {
+  return fault.kind === "netem" || fault.kind === "unplug";
+}
+
+function keyOf(fault: Pick<Fault, "from" | "to" | "egress">): string {
+  return `${fault.from}>${fault.to}${fault.egress ? " egress" : ""}`;
+}
