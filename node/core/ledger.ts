@@ -113,7 +113,10 @@ export function recordHash(record: TradeRecord): string {
 }
 
 /** Why the next record of its origin can't be right, or null. Only for a record whose causes have been delivered. */
-export function faultOf(ledger: LedgerState, record: TradeRecord): "chain" | "overspend" | "unknown account" | "repeated trade" | null {
+export function faultOf(
+  ledger: LedgerState,
+  record: TradeRecord,
+): "chain" | "overspend" | "unknown account" | "repeated trade" | null {
   const payer = ledger.accounts.get(record.seller_id);
   if (payer === undefined || !ledger.accounts.has(record.buyer_id)) return "unknown account";
   if (record.seq !== payer.records.length + 1 || record.prev_hash !== payer.lastHash) return "chain";
@@ -136,13 +139,26 @@ export function applyRecord(ledger: LedgerState, record: TradeRecord): void {
   ledger.log.push(record);
   ledger.clock.set(record.seller_id, record.seq);
   ledger.byTrade.set(record.trade_id, record);
-  if (record.request_id !== undefined) ledger.byRequest.set(record.request_id, record);
+  const request = requestKey(record);
+  if (request !== null) ledger.byRequest.set(request, record);
+}
+
+/** The executed trade that node `initiator` made for a control request. */
+export function executedFor(ledger: LedgerState, initiator: NodeId, requestId: string): TradeRecord | undefined {
+  return ledger.byRequest.get(`${initiator}/${requestId}`);
+}
+
+/** Request ids are unique per node that was asked, which is the first number of the trade id. */
+function requestKey(record: TradeRecord): string | null {
+  if (record.request_id === undefined) return null;
+  return `${record.trade_id.slice(0, record.trade_id.indexOf("-"))}/${record.request_id}`;
 }
 
 /** Asks for rows of the ledger (and others with them, in one transaction) to be made durable. */
 export function persistLedger(state: NodeState, write: LedgerWrite, extra: readonly Row[] = []): number {
   const rows: Row[] = [];
-  for (const id of write.accounts) rows.push({ table: "account", account: (state.ledger.accounts.get(id) as Account).genesis });
+  for (const id of write.accounts)
+    rows.push({ table: "account", account: (state.ledger.accounts.get(id) as Account).genesis });
   for (const record of write.records) rows.push({ table: "record", record });
   const writeId = persist(state, [...rows, ...extra]);
   state.ledger.writes.set(writeId, write);

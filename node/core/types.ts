@@ -234,8 +234,6 @@ export interface DetectorState {
   health: number;
   /** Nobody is suspected before this instant (after a freeze). */
   graceUntilMs: number;
-  /** When the next round of probes is due: a late one tells of an overloaded process. */
-  nextRoundAtMs: number;
   /** Who accuses peers that we don't suspect ourselves (yet). */
   readonly accusers: Map<NodeId, NodeId[]>;
 }
@@ -277,6 +275,8 @@ export interface ElectionState {
   calmSinceMs: number;
   readyAtMs: number | null;
   readonly leadershipsLostAtMs: number[];
+  /** When the present coordinator was accepted (or lost). */
+  sinceMs: number;
   /** Incarnation of the coordinator when its claim was accepted: a restarted process doesn't lead any more. */
   coordinatorIncarnation: number;
   /** The term that this node won; 0: none. */
@@ -357,7 +357,7 @@ export interface LedgerState {
   /** Exclusive or of the durable accounts' chain hashes, two words of 32 bits. */
   readonly fingerprint: { high: number; low: number };
   readonly byTrade: Map<string, TradeRecord>;
-  /** Executed trades that this node asked for, by control request (protocol 12.9). */
+  /** Executed trades by `initiator/control request`: at most once, across restarts too. */
   readonly byRequest: Map<string, TradeRecord>;
   /** Durable rows that changed since the last digest, and the id after which the rotating window goes on. */
   readonly digest: { readonly changed: Set<NodeId>; cursor: NodeId };
@@ -416,6 +416,8 @@ export interface Pull {
   responder: NodeId;
   want: "members" | "records" | "both";
   attempts: number;
+  /** Accounts and records here when the last request went out: without any growth since, the next one waits for its timer. */
+  mark: number;
 }
 
 /** Owned by trading.ts. */

@@ -1,0 +1,273 @@
+/**
+ * Causal broadcast of debits: a record is delivered once, after all records that its payer had delivered before making it.
+ *
+ * Idea: Birman, Schiper, Stephenson 1991, with two changes. The clock counts debits only, and what can't be delivered yet is held in
+ * a bounded buffer from which anything may be dropped, since every record can be fetched again (repair.ts). Durable before visible:
+ * nothing is acknowledged, announced or logged before the write that it stands for is on disk.
+ */
+import type { NodeId } from "../wire/ids.ts";
+import { AMOUNT_MAX } from "../wire/ids.ts";
+import type { MessageOf, TradeRecord } from "../wire/message.ts";
+import { causesOfNext, FULL_VECTOR_MAX, forgetCauses, noteCause } from "./causes.ts";
+import { narrowGap, noteMissing } from "./gaps.ts";
+import { addHeld, heldHeads, removeHeld } from "./holdback.ts";
+import { accountOf, applyRecord, assert, balanceOf, faultOf, persistLedger } from "./ledger.ts";
+import { count, journal, multicast, unicast } from "./outbox.ts";
+import { closeCredited, intentRowOf, takeCredited } from "./trade-table.ts";
+import type { CausalState, NodeState, PendingTrade, Row } from "./types.ts";
+import { clockObject, deliverable, entry } from "./vector-clock.ts";
+
+export function createCausal(): CausalState {
+  return {
+    holdback: new Map(),
+    held: 0,
+    frontier: null,
+    gaps: new Map(),
+    repairs: new Map(),
+    pull: null,
+    sync: null,
+  };
+}
+
+export interface Debit {
+  readonly tradeId: string;
+  readonly payee: NodeId;
+  readonly amount: number;
+  readonly requestId: string | null;
+}
+
+/** Commits a debit of the own account: in memory now, for good when the returned write is durable. Null: it has too many causes. */
+export function append(state: NodeState, debit: Debit): { record: TradeRecord; writeId: number } | null {
+  const { self, ledger } = state;
+  const account = accountOf(state, self.id);
+  assert(account !== undefined && state.phase !== "HALTED", "a node without account or disk can't pay");
+  assert(Number.isSafeInteger(debit.amount) && debit.amount >= 1 && debit.amount <= AMOUNT_MAX, "amount out of bounds");
+  assert(debit.payee !== self.id, "a node can't pay itself");
+  const seq = account.records.length + 1;
+  const deps = causesOfNext(state, seq);
+  if (deps === null) return null;
+  const record: TradeRecord = {
+    trade_id: debit.tradeId,
+    buyer_id: debit.payee,
+    seller_id: self.id,
+    amount: debit.amount,
+    seq,
+    deps,
+    prev_hash: account.lastHash,
+    ...(debit.requestId === null ? {} : { request_id: debit.requestId }),
+  };
+  applyRecord(ledger, record);
+  forgetCauses(state);
+  return { record, writeId: persistLedger(state, { accounts: [], records: [record] }) };
+}
+
+/** Sends an own record to everybody, and to the payee once more, when its write is durable. */
+export function announce(state: NodeState, record: TradeRecord, writeId: number): void {
+  const payload = confirmPayload(record);
+  const options = { clock: record.deps, afterWrite: writeId };
+  multicast(state, "TRADE_CONFIRM", payload, options);
+  // Without multicast the payee has just been sent a copy of its own.
+  if (!state.config.fanOut) unicast(state, record.buyer_id, "TRADE_CONFIRM", payload, options);
+}
+
+/** The payload of a record; its vector travels in the frame, and here again while it is short. */
+export function confirmPayload(record: TradeRecord): MessageOf<"TRADE_CONFIRM">["payload"] {
+  return { success: true, ...record, deps: record.deps.size > FULL_VECTOR_MAX ? new Map() : record.deps };
+}
+
+export function onTradeConfirm(state: NodeState, message: MessageOf<"TRADE_CONFIRM">): void {
+  const { success: _, ...fields } = message.payload;
+  const deps = fields.deps.size > 0 ? fields.deps : (message.vector_clock ?? fields.deps);
+  receiveRecords(state, [{ ...fields, deps }], message.sender_id);
+}
+
+interface Batch {
+  readonly records: TradeRecord[];
+  readonly credited: PendingTrade[];
+  readonly rows: Row[];
+  /** Balance of this node before each credit to it, by position in `records`. */
+  readonly balancesBefore: number[];
+}
+
+/** Takes records that `via` sent, in any order: delivers what can be, holds the rest, makes all of it durable in one write. */
+export function receiveRecords(state: NodeState, records: readonly TradeRecord[], via: NodeId): void {
+  if (state.phase === "HALTED") {
+    count(state, "dropped_halted");
+    return;
+  }
+  const batch: Batch = { records: [], credited: [], rows: [], balancesBefore: [] };
+  for (const record of records) receiveOne(state, batch, record, via);
+  if (batch.records.length > 0) flush(state, batch);
+}
+
+/** Accounts came in: held records may have waited for them. */
+export function drainHeld(state: NodeState): void {
+  if (state.phase === "HALTED") return;
+  const batch: Batch = { records: [], credited: [], rows: [], balancesBefore: [] };
+  drain(state, batch);
+  if (batch.records.length > 0) flush(state, batch);
+}
+
+function receiveOne(state: NodeState, batch: Batch, record: TradeRecord, via: NodeId): void {
+  const { seller_id: origin, seq } = record;
+  if (origin === record.buyer_id || record.deps.get(origin) !== seq) {
+    count(state, "records_malformed");
+    journal(state, {
+      kind: "drop",
+      level: "warn",
+      msg: `Record ${origin}/${seq} is malformed`,
+      id: record.trade_id,
+      from: origin,
+    });
+    return;
+  }
+  if (seq <= entry(state.ledger.clock, origin)) {
+    onDuplicate(state, record);
+    return;
+  }
+  if (origin === state.self.id && !isRestoring(state)) {
+    raiseConflict(
+      state,
+      record,
+      "is an own debit that this node never made: its disk was lost or its id is used twice",
+    );
+    return;
+  }
+  if (state.causal.holdback.get(origin)?.has(seq)) {
+    count(state, "duplicates");
+    return;
+  }
+  if (isDeliverable(state, record)) {
+    if (deliver(state, batch, record, false)) drain(state, batch);
+    return;
+  }
+  if (!addHeld(state, record, via)) return;
+  journal(state, { kind: "hold", level: "info", msg: "Buffering message for causal delivery", ...fieldsOf(record) });
+  noteMissing(state, record, via);
+}
+
+function isRestoring(state: NodeState): boolean {
+  return state.phase === "JOINING" || state.phase === "SYNCING" || state.phase === "RECOVERING";
+}
+
+function isDeliverable(state: NodeState, record: TradeRecord): boolean {
+  const { accounts, clock } = state.ledger;
+  if (!accounts.has(record.seller_id) || !accounts.has(record.buyer_id)) return false;
+  return deliverable(clock, record.seller_id, record.seq, record.deps);
+}
+
+/** The same record again is normal; another record under the same number is a broken promise of its owner. */
+function onDuplicate(state: NodeState, record: TradeRecord): void {
+  const { seller_id: origin, seq } = record;
+  const known = accountOf(state, origin)?.records[seq - 1];
+  if (
+    known === undefined ||
+    known.trade_id !== record.trade_id ||
+    known.prev_hash !== record.prev_hash ||
+    known.amount !== record.amount
+  ) {
+    if (origin === state.self.id) {
+      raiseConflict(state, record, "differs from the own record of that number");
+      return;
+    }
+    raiseEquivocation(state, record);
+    return;
+  }
+  count(state, "duplicates");
+  journal(state, {
+    kind: "duplicate",
+    level: "debug",
+    msg: `Duplicate of trade ${record.trade_id} ignored`,
+    ...fieldsOf(record),
+  });
+  if (record.buyer_id === state.self.id && entry(state.ledger.durable, origin) >= seq)
+    unicast(state, origin, "ACK", { origin, seq });
+}
+
+/** False: the record contradicts its log and is thrown away. */
+function deliver(state: NodeState, batch: Batch, record: TradeRecord, wasHeld: boolean): boolean {
+  removeHeld(state, record.seller_id, record.seq);
+  const fault = faultOf(state.ledger, record);
+  if (fault !== null) {
+    raiseEquivocation(state, record, fault);
+    return false;
+  }
+  if (wasHeld) {
+    journal(state, {
+      kind: "hold",
+      level: "info",
+      msg: `Delivering buffered message from Node ${record.seller_id}`,
+      released: true,
+      ...fieldsOf(record),
+    });
+  }
+  batch.balancesBefore.push(balanceOf(state, record.buyer_id));
+  applyRecord(state.ledger, record);
+  noteCause(state, record);
+  narrowGap(state, record.seller_id);
+  batch.records.push(record);
+  const credited = record.buyer_id === state.self.id ? takeCredited(state, record) : null;
+  if (credited !== null) {
+    batch.credited.push(credited);
+    batch.rows.push(intentRowOf(credited, true));
+  }
+  return true;
+}
+
+function drain(state: NodeState, batch: Batch): void {
+  for (let progress = state.causal.held > 0; progress && state.causal.held > 0; ) {
+    progress = false;
+    for (const record of heldHeads(state)) {
+      if (isDeliverable(state, record) && deliver(state, batch, record, true)) progress = true;
+    }
+  }
+}
+
+/** One write for all that was delivered in this step, and behind it everything that others may see of it. */
+function flush(state: NodeState, batch: Batch): void {
+  const writeId = persistLedger(state, { accounts: [], records: batch.records }, batch.rows);
+  const acks = new Map<NodeId, number>();
+  batch.records.forEach((record, index) => {
+    const mine = record.buyer_id === state.self.id;
+    if (mine) acks.set(record.seller_id, record.seq);
+    const before = batch.balancesBefore[index] as number;
+    const { amount, seller_id, buyer_id } = record;
+    const msg = mine
+      ? `BUY ${amount} credits from Node ${seller_id} [${before} -> ${before + amount}]`
+      : `Delivered trade of ${amount} credits from Node ${seller_id} to Node ${buyer_id}`;
+    const balance = mine ? { balance: before + amount } : {};
+    journal(state, { kind: "deliver", level: mine ? "info" : "debug", msg, ...fieldsOf(record), ...balance }, writeId);
+  });
+  // An acknowledgement covers all earlier debits of that payer: one for each payer is enough.
+  for (const [origin, seq] of acks) unicast(state, origin, "ACK", { origin, seq }, { afterWrite: writeId });
+  for (const trade of batch.credited) closeCredited(state, trade, writeId);
+}
+
+/** Two records under one number, or one that doesn't fit its log. Never applied; loud, since somebody's disk or key is not his own. */
+function raiseEquivocation(state: NodeState, record: TradeRecord, why = "another record has that number"): void {
+  count(state, "equivocations");
+  journal(state, {
+    kind: "drop",
+    level: "error",
+    msg: `EQUIVOCATION: debit ${record.seq} of Node ${record.seller_id} contradicts its log (${why}), ignored`,
+    ...fieldsOf(record),
+  });
+}
+
+function raiseConflict(state: NodeState, record: TradeRecord, why: string): void {
+  count(state, "equivocations");
+  if (state.phase === "CONFLICT") return;
+  state.phase = "CONFLICT";
+  journal(state, {
+    kind: "drop",
+    level: "error",
+    msg: `EQUIVOCATION: record ${record.seller_id}/${record.seq} ${why}; this node stops trading`,
+    ...fieldsOf(record),
+  });
+}
+
+/** The journal's fields of a record. */
+export function fieldsOf(record: TradeRecord) {
+  const { trade_id, seller_id, buyer_id, amount, seq, deps } = record;
+  return { type: "TRADE_CONFIRM", id: trade_id, from: seller_id, to: buyer_id, amount, seq, vc: clockObject(deps) };
+}

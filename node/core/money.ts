@@ -1,0 +1,90 @@
+/**
+ * The money half of the core as tables for `step`: handlers by message and timer, and what follows a completed or failed write.
+ */
+import type { NodeId } from "../wire/ids.ts";
+import type { MessageOf, MessageType, TradeRecord } from "../wire/message.ts";
+import { onTradeConfirm } from "./causal-broadcast.ts";
+import { onNakTimer } from "./gaps.ts";
+import { onHoldbackTimer } from "./holdback.ts";
+import { onSynchronised } from "./join.ts";
+import { markDurable } from "./ledger.ts";
+import {
+  onConfirmTimer,
+  onOfferTimer,
+  onRequestTimer,
+  onTradeRequest,
+  onTradeResponse,
+  rearmConfirm,
+} from "./negotiation.ts";
+import { count, journal } from "./outbox.ts";
+import { onPullTimer, onSyncTimer, takeSynchronised } from "./pull.ts";
+import { onAck, onNak } from "./repair.ts";
+import { onStateChunk, onStateRequest } from "./state-transfer.ts";
+import { failPending } from "./trading.ts";
+import type { NodeState, Origin } from "./types.ts";
+
+type Handler<T extends MessageType> = (state: NodeState, message: MessageOf<T>, from: Origin) => void;
+type MoneyMessage =
+  | "TRADE_REQUEST"
+  | "TRADE_RESPONSE"
+  | "TRADE_CONFIRM"
+  | "ACK"
+  | "NAK"
+  | "STATE_REQUEST"
+  | "STATE_CHUNK";
+
+export const messageHandlers: { readonly [T in MoneyMessage]: Handler<T> } = {
+  TRADE_REQUEST: onTradeRequest,
+  TRADE_RESPONSE: onTradeResponse,
+  TRADE_CONFIRM: onTradeConfirm,
+  ACK: onAck,
+  NAK: onNak,
+  STATE_REQUEST: onStateRequest,
+  STATE_CHUNK: onStateChunk,
+};
+
+/** Timers by kind; the key is a trade id, a node id or empty. */
+export const moneyTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
+  nak: onNakTimer,
+  pull: onPullTimer,
+  sync: onSyncCheck,
+  holdback: onHoldbackTimer,
+  request: onRequestTimer,
+  offer: onOfferTimer,
+  confirm: onConfirmTimer,
+};
+
+/** A write is on disk: the durable vector moves on, own debits in it are out and await their payees. */
+export function onMoneyStored(state: NodeState, writeId: number): void {
+  const write = markDurable(state, writeId);
+  if (write === null) return;
+  for (const record of write.records) if (record.seller_id === state.self.id) awaitPayee(state, record);
+  if (takeSynchronised(state)) onSynchronised(state);
+}
+
+/** The disk can't be trusted any more: promise nothing new, keep what is reserved, let a person decide. */
+export function onMoneyStoreFailed(state: NodeState, writeId: number, reason: string): void {
+  count(state, "store_failures");
+  if (state.phase !== "HALTED") {
+    state.phase = "HALTED";
+    journal(state, {
+      kind: "state",
+      level: "error",
+      msg: `HALTED: write ${writeId} failed (${reason}), this node stops trading`,
+    });
+  }
+  failPending(state, reason);
+}
+
+function onSyncCheck(state: NodeState): void {
+  if (takeSynchronised(state)) onSynchronised(state);
+  else onSyncTimer(state);
+}
+
+function awaitPayee(state: NodeState, record: TradeRecord): void {
+  const payee: NodeId = record.buyer_id;
+  const item = state.trading.unacked.get(payee)?.entries.get(record.seq);
+  if (item === undefined) return;
+  item.sentAtMs = state.nowMs;
+  rearmConfirm(state, payee);
+}

@@ -1,0 +1,323 @@
+/**
+ * The datagrams of a trade: request, response and confirmation, each repeated until answered, each harmless when it comes twice.
+ *
+ *   sell: payer reserves, asks; payee accepts; payer commits.        buy: payee asks; payer checks and commits.
+ *
+ * A request names the incarnation of its receiver at the time the trade was made and is refused by any other (STALE): a copy that
+ * was delayed past a restart can't start anything. A refused buy is refused for ever. A buyer that got no answer in time stops asking
+ * for the trade and asks the payer to refuse it instead; the answer to that is final either way.
+ */
+import type { NodeId } from "../wire/ids.ts";
+import type { MessageOf, TradeRecord } from "../wire/message.ts";
+import { announce, append, confirmPayload, fieldsOf } from "./causal-broadcast.ts";
+import { accountOf, balanceOf } from "./ledger.ts";
+import { count, journal, persist, reply, unicast, unicastTo } from "./outbox.ts";
+import { startPull } from "./pull.ts";
+import { refusedReason, rememberRefusal } from "./refused-window.ts";
+import { cancelTimer, hasTimer, setTimer } from "./timers.ts";
+import {
+  addDoubt,
+  addPending,
+  addUnacked,
+  closeRefused,
+  intentRowOf,
+  outcomeResult,
+  releaseReserve,
+} from "./trade-table.ts";
+import type { CommandResult, NodeState, Origin, PendingTrade } from "./types.ts";
+import { entry } from "./vector-clock.ts";
+
+const NO_CREDITS = "Insufficient credits";
+const STALE = "STALE";
+const EXPIRED = "EXPIRED";
+
+/** Confirmations that one retransmission sends to one payee: the rest is repaired by NAK once it hears these. */
+const CONFIRMS_PER_RESEND_MAX = 16;
+
+// Sending -----------------------------------------------------------------------------------------------------------------
+
+/** Sends (again) what asks for the trade, or for its refusal once it is in doubt, and arms the next try. */
+export function sendRequest(state: NodeState, trade: PendingTrade): void {
+  const { tradeId, peer, amount, type } = trade;
+  if (trade.stage === "IN_DOUBT") {
+    unicast(state, peer, "TRADE_RESPONSE", { trade_id: tradeId, accepted: false, reason: EXPIRED });
+  } else {
+    const payload = { target_id: peer, amount, trade_type: type, trade_id: tradeId, to_inc: trade.peerIncarnation };
+    const request = type === "buy" && trade.requestId !== null ? { request_id: trade.requestId } : {};
+    unicast(state, peer, "TRADE_REQUEST", { ...payload, ...request }, { afterWrite: trade.writeId ?? undefined });
+  }
+  setTimer(state.timers, "request", tradeId, state.nowMs + retryDelayMs(state, peer, trade.attempts));
+  trade.attempts += 1;
+}
+
+export function onRequestTimer(state: NodeState, tradeId: string): void {
+  const trade = state.trading.pending.get(tradeId);
+  if (trade === undefined || trade.stage === "COMMITTED" || state.phase === "HALTED") return;
+  count(state, "requests_repeated");
+  sendRequest(state, trade);
+}
+
+/** The initiator's patience is over. A sell was never committed, so it never happened; a buy may have been. */
+export function onOfferTimer(state: NodeState, tradeId: string): void {
+  const trade = state.trading.pending.get(tradeId);
+  if (trade === undefined) return;
+  if (trade.stage === "OFFERED") {
+    const message = `Node ${trade.peer} did not answer within ${state.config.timing.offerTimeoutMs / 1000} s: trade ${tradeId} expired`;
+    closeRefused(state, trade, "expired", { ok: false, code: "EXPIRED", definite: true, message, tradeId });
+    return;
+  }
+  if (trade.stage !== "REQUESTED") return;
+  trade.stage = "IN_DOUBT";
+  addDoubt(state.trading, trade.peer, tradeId);
+  const message = `Node ${trade.peer} did not answer: it is open whether trade ${tradeId} happened`;
+  journal(state, {
+    kind: "trade",
+    level: "warn",
+    msg: message,
+    id: tradeId,
+    from: trade.peer,
+    to: state.self.id,
+    outcome: "in_doubt",
+  });
+  if (trade.requestId !== null && !trade.answered) {
+    trade.answered = true;
+    reply(state, trade.requestId, true, { ok: false, code: "IN_DOUBT", definite: false, message, tradeId });
+  }
+  if (state.phase !== "HALTED") sendRequest(state, trade);
+}
+
+/** The payee hasn't told that it has them on disk: send the oldest confirmations again. */
+export function onConfirmTimer(state: NodeState, key: string): void {
+  const peer = Number(key);
+  const queue = state.trading.unacked.get(peer);
+  if (queue === undefined) return;
+  const delayMs = retryDelayMs(state, peer, 0);
+  let sent = 0;
+  for (const [seq, item] of queue.entries) {
+    if (sent >= CONFIRMS_PER_RESEND_MAX || seq > entry(state.ledger.durable, state.self.id)) break;
+    if (item.sentAtMs + delayMs > state.nowMs) break;
+    const record = accountOf(state, state.self.id)?.records[seq - 1];
+    if (record === undefined) continue;
+    unicast(state, peer, "TRADE_CONFIRM", confirmPayload(record), { clock: record.deps });
+    sent += 1;
+  }
+  if (sent > 0) queue.attempts += 1;
+  count(state, "confirms_repeated", sent);
+  setTimer(state.timers, "confirm", peer, state.nowMs + retryDelayMs(state, peer, queue.attempts));
+}
+
+/** A debit to `peer` is on disk and has been sent: its acknowledgement is due. */
+export function rearmConfirm(state: NodeState, peer: NodeId): void {
+  if (hasTimer(state.timers, "confirm", peer)) return;
+  setTimer(state.timers, "confirm", peer, state.nowMs + retryDelayMs(state, peer, 0));
+}
+
+/** First after four round trips, within bounds, then 1.4 times longer each time. */
+function retryDelayMs(state: NodeState, peer: NodeId, attempts: number): number {
+  const { retransmitMinMs, retransmitMaxMs, retransmitCapMs } = state.config.timing;
+  const srttMs = state.members.get(peer)?.srttMs ?? retransmitMaxMs;
+  let delayMs = Math.max(retransmitMinMs, Math.min(retransmitMaxMs, Math.ceil(4 * srttMs)));
+  for (let i = 0; i < attempts && delayMs < retransmitCapMs; i++) delayMs = Math.ceil((delayMs * 7) / 5);
+  return Math.min(delayMs, retransmitCapMs);
+}
+
+// Receiving ---------------------------------------------------------------------------------------------------------------
+
+export function onTradeRequest(state: NodeState, message: MessageOf<"TRADE_REQUEST">, from: Origin): void {
+  const { payload } = message;
+  const name = parseTradeId(payload.trade_id);
+  if (payload.target_id !== state.self.id || name === null || name.from !== from.sender || name.to !== state.self.id) {
+    count(state, "requests_malformed");
+    return;
+  }
+  if (payload.trade_type === "sell") onSellRequest(state, payload, from);
+  else onBuyRequest(state, payload, from);
+}
+
+/** Somebody wants to pay us: accepting promises nothing but to be there. */
+function onSellRequest(state: NodeState, payload: MessageOf<"TRADE_REQUEST">["payload"], from: Origin): void {
+  if (payload.to_inc !== state.self.incarnation) {
+    respond(state, from, payload.trade_id, false, STALE);
+    return;
+  }
+  // A joiner will soon be able to; the request is repeated until then.
+  if (state.phase === "JOINING" || state.phase === "SYNCING") return;
+  const reason = state.phase === "READY" ? undefined : `Node ${state.self.id} is not ready to trade (${state.phase})`;
+  respond(state, from, payload.trade_id, reason === undefined, reason);
+}
+
+/** Somebody wants to be paid by us: this node decides, once, by committing or refusing. */
+function onBuyRequest(state: NodeState, payload: MessageOf<"TRADE_REQUEST">["payload"], from: Origin): void {
+  const { trade_id: tradeId, amount } = payload;
+  const { sender } = from;
+  if (answerDecided(state, tradeId, from) || !knowsOwnLog(state)) return;
+  if (payload.to_inc !== state.self.incarnation) {
+    respond(state, from, tradeId, false, STALE);
+    return;
+  }
+  if (!state.join.confirmed) return;
+  if (accountOf(state, sender) === undefined) {
+    startPull(state, sender, "records");
+    return;
+  }
+  const reason =
+    state.phase !== "READY"
+      ? `Node ${state.self.id} is not ready to trade (${state.phase})`
+      : balanceOf(state, state.self.id) - state.trading.reserved < amount
+        ? NO_CREDITS
+        : null;
+  if (reason !== null) {
+    rememberRefusal(state.trading, sender, tradeId, reason);
+    respond(state, from, tradeId, false, reason);
+    return;
+  }
+  const trade: PendingTrade = {
+    tradeId,
+    type: "buy",
+    peer: sender,
+    peerIncarnation: payload.to_inc,
+    amount,
+    requestId: null,
+    until: "settled",
+    answered: true,
+    stage: "COMMITTED",
+    attempts: 0,
+    seq: null,
+    writeId: null,
+    text: "",
+  };
+  const record = commit(state, trade, payload.request_id ?? null);
+  if (record === null) return;
+  addPending(state.trading, trade);
+  const options = { afterWrite: trade.writeId ?? undefined };
+  unicastTo(state, sender, from.address, "TRADE_RESPONSE", { trade_id: tradeId, accepted: true }, options);
+}
+
+/** A buy that was decided before gets the same answer again. */
+function answerDecided(state: NodeState, tradeId: string, from: Origin): boolean {
+  const record = state.ledger.byTrade.get(tradeId);
+  if (record !== undefined) {
+    // Not on disk yet: its confirmation leaves when it is.
+    if (record.seller_id !== state.self.id || entry(state.ledger.durable, state.self.id) < record.seq) return true;
+    respond(state, from, tradeId, true);
+    unicastTo(state, from.sender, from.address, "TRADE_CONFIRM", confirmPayload(record), { clock: record.deps });
+    return true;
+  }
+  const reason = refusedReason(state.trading, from.sender, tradeId);
+  if (reason === null) return false;
+  respond(state, from, tradeId, false, reason);
+  return true;
+}
+
+/**
+ * «I never executed that» is an answer only of a node that holds all of its own log. One that is still joining may get debits back that
+ * its disk had lost; one in conflict doesn't know. They say nothing, and are asked again.
+ */
+function knowsOwnLog(state: NodeState): boolean {
+  return state.phase === "READY" || state.phase === "LEAVING" || state.phase === "HALTED";
+}
+
+export function onTradeResponse(state: NodeState, message: MessageOf<"TRADE_RESPONSE">, from: Origin): void {
+  const { trade_id: tradeId, accepted, reason } = message.payload;
+  const name = parseTradeId(tradeId);
+  if (name === null) {
+    count(state, "responses_malformed");
+    return;
+  }
+  if (name.from === from.sender && name.to === state.self.id) {
+    if (!accepted) onWithdrawn(state, tradeId, from);
+    return;
+  }
+  const trade = state.trading.pending.get(tradeId);
+  if (trade === undefined || trade.peer !== from.sender || trade.stage === "COMMITTED") return;
+  if (!accepted) {
+    onRefused(state, trade, reason ?? "rejected");
+    return;
+  }
+  if (trade.type === "sell" && trade.stage === "OFFERED") {
+    onAccepted(state, trade);
+    return;
+  }
+  // Committed at the payer: the record itself is on its way and repeated until we acknowledge it.
+  count(state, "buys_accepted");
+}
+
+/** The buyer gave up waiting: unless the trade was executed it is refused from now on, and the answer says which. */
+function onWithdrawn(state: NodeState, tradeId: string, from: Origin): void {
+  if (answerDecided(state, tradeId, from) || !knowsOwnLog(state)) return;
+  rememberRefusal(state.trading, from.sender, tradeId, EXPIRED);
+  respond(state, from, tradeId, false, EXPIRED);
+}
+
+function onAccepted(state: NodeState, trade: PendingTrade): void {
+  if (state.phase !== "READY") return;
+  // The payee's account is needed to book the credit; its acceptance comes again meanwhile.
+  if (accountOf(state, trade.peer) === undefined) {
+    startPull(state, trade.peer, "records");
+    return;
+  }
+  releaseReserve(state, trade);
+  trade.stage = "COMMITTED";
+  if (commit(state, trade, trade.requestId) !== null) {
+    cancelTimer(state.timers, "request", trade.tradeId);
+    cancelTimer(state.timers, "offer", trade.tradeId);
+    return;
+  }
+  trade.stage = "OFFERED";
+  state.trading.reserved += trade.amount;
+}
+
+/** The trade happens here, in memory now and for good with the write; everything that others may know of it waits for that. */
+function commit(state: NodeState, trade: PendingTrade, requestId: string | null): TradeRecord | null {
+  const before = balanceOf(state, state.self.id);
+  const made = append(state, { tradeId: trade.tradeId, payee: trade.peer, amount: trade.amount, requestId });
+  if (made === null) return null;
+  const { record, writeId } = made;
+  trade.seq = record.seq;
+  trade.writeId = writeId;
+  const after = before - trade.amount;
+  trade.text = `SELL ${trade.amount} credits to Node ${trade.peer} [${before} -> ${after}] (trade_id=${trade.tradeId})`;
+  announce(state, record, writeId);
+  addUnacked(state, record);
+  journal(
+    state,
+    { kind: "trade", level: "info", msg: trade.text, ...fieldsOf(record), balance: after, outcome: "committed" },
+    writeId,
+  );
+  if (trade.requestId !== null && !trade.answered) {
+    reply(state, trade.requestId, false, outcomeResult(state, trade.tradeId, "committed", trade.text), writeId);
+  }
+  return record;
+}
+
+function onRefused(state: NodeState, trade: PendingTrade, reason: string): void {
+  const { tradeId, peer } = trade;
+  if (trade.type === "buy" && state.phase !== "HALTED") persist(state, [intentRowOf(trade, true)]);
+  const code =
+    reason === NO_CREDITS
+      ? "INSUFFICIENT_CREDITS"
+      : reason === STALE
+        ? "STALE"
+        : reason === EXPIRED
+          ? "EXPIRED"
+          : "REJECTED";
+  const message = `Node ${peer} rejected trade ${tradeId}: ${reason}`;
+  const result: CommandResult = { ok: false, code, definite: true, message, tradeId };
+  closeRefused(state, trade, reason === EXPIRED ? "expired" : "rejected", result);
+}
+
+function respond(state: NodeState, to: Origin, tradeId: string, accepted: boolean, reason?: string): void {
+  unicastTo(state, to.sender, to.address, "TRADE_RESPONSE", {
+    trade_id: tradeId,
+    accepted,
+    ...(reason === undefined ? {} : { reason }),
+  });
+}
+
+/** `<from>-<to>-<incarnation>.<number>`, or null. */
+export function parseTradeId(tradeId: string): { from: NodeId; to: NodeId; incarnation: number; seq: number } | null {
+  const match = /^(\d{1,5})-(\d{1,5})-(\d{1,10})\.(\d{1,15})$/.exec(tradeId);
+  if (match === null) return null;
+  const [from, to, incarnation, seq] = match.slice(1).map(Number) as [number, number, number, number];
+  return { from, to, incarnation, seq };
+}

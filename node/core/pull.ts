@@ -1,0 +1,104 @@
+/**
+ * Asking for state: one STATE_REQUEST with the own vector, answered by chunks, repeated with the grown vector until there is no more.
+ *
+ * Idea: the responder keeps nothing about the transfer, so any member can answer the next request, and a lost chunk is simply asked
+ * for again. Used by a joiner (`Sync`), for large gaps, and for accounts that a digest names and we lack.
+ */
+import type { NodeId } from "../wire/ids.ts";
+import { aliveIds } from "./membership.ts";
+import { count, unicast } from "./outbox.ts";
+import { drawBelow } from "./random.ts";
+import { cancelTimer, setTimer } from "./timers.ts";
+import type { NodeState, Pull } from "./types.ts";
+import { coversAccounts } from "./vector-clock.ts";
+
+const RETRY_FIRST_MS = 50;
+const RETRY_CAP_MS = 1_000;
+/** Attempts at one responder before another member is asked. */
+const ATTEMPTS_PER_RESPONDER = 2;
+/** Without a joiner's target nobody waits for the answer: digests start it again when there is a reason. */
+const ATTEMPTS_MAX = 8;
+
+/** Starts a transfer from `responder`, or widens the one that is running. */
+export function startPull(state: NodeState, responder: NodeId, want: Pull["want"]): void {
+  const running = state.causal.pull;
+  if (running !== null) {
+    if (running.want !== want) running.want = "both";
+    return;
+  }
+  state.causal.pull = { responder, want, attempts: 0, mark: -1 };
+  request(state);
+}
+
+/** The responder has more than it sent: ask again with the vector of now. */
+export function continuePull(state: NodeState): void {
+  const pull = state.causal.pull;
+  if (pull === null || pull.mark === sizeOf(state)) return;
+  pull.attempts = 0;
+  request(state);
+}
+
+/** Something of the transfer arrived: the next silence counts from here. */
+export function notePullProgress(state: NodeState): void {
+  if (state.causal.pull === null) return;
+  state.causal.pull.attempts = 0;
+  setTimer(state.timers, "pull", "", state.nowMs + RETRY_FIRST_MS);
+}
+
+export function endPull(state: NodeState): void {
+  state.causal.pull = null;
+  cancelTimer(state.timers, "pull", "");
+}
+
+export function onPullTimer(state: NodeState): void {
+  const pull = state.causal.pull;
+  if (pull === null) return;
+  pull.attempts += 1;
+  if (pull.attempts >= ATTEMPTS_MAX && state.causal.sync === null) {
+    endPull(state);
+    return;
+  }
+  if (pull.attempts % ATTEMPTS_PER_RESPONDER === 0)
+    pull.responder = anotherPeer(state, pull.responder) ?? pull.responder;
+  count(state, "state_requests_repeated");
+  request(state);
+}
+
+/** A joiner waits for `target`: true once, when all of it is on disk. */
+export function takeSynchronised(state: NodeState): boolean {
+  const { sync } = state.causal;
+  if (sync === null || !coversAccounts(state.ledger.durable, sync.target)) return false;
+  state.causal.sync = null;
+  cancelTimer(state.timers, "sync", "");
+  return true;
+}
+
+/** Keeps a transfer going for as long as the joiner's target isn't reached. */
+export function onSyncTimer(state: NodeState): void {
+  const { sync } = state.causal;
+  if (sync === null) return;
+  if (state.causal.pull === null && !coversAccounts(state.ledger.clock, sync.target)) {
+    sync.responder = anotherPeer(state, sync.responder) ?? sync.responder;
+    startPull(state, sync.responder, "both");
+  }
+  setTimer(state.timers, "sync", "", state.nowMs + RETRY_FIRST_MS);
+}
+
+/** A member that is alive and not `not`, at random; null when there is none. */
+export function anotherPeer(state: NodeState, not: NodeId): NodeId | null {
+  const others = aliveIds(state).filter((id) => id !== not && id !== state.self.id);
+  return others[drawBelow(state.random, Math.max(1, others.length))] ?? null;
+}
+
+function request(state: NodeState): void {
+  const pull = state.causal.pull;
+  if (pull === null) return;
+  pull.mark = sizeOf(state);
+  unicast(state, pull.responder, "STATE_REQUEST", { have: state.ledger.clock, want: pull.want });
+  const waitMs = Math.min(RETRY_FIRST_MS << Math.min(pull.attempts, 5), RETRY_CAP_MS);
+  setTimer(state.timers, "pull", "", state.nowMs + waitMs);
+}
+
+function sizeOf(state: NodeState): number {
+  return state.ledger.log.length + state.ledger.accounts.size;
+}

@@ -1,0 +1,128 @@
+/**
+ * Repair: digests name what exists, NAKs fetch single records, state transfer fetches the rest.
+ *
+ * Nothing that was announced can stay missing: each heartbeat carries rows of the sender's durable vector, and whoever lacks a record
+ * asks the one who named it. Sources: Demers et al. 1987 (anti-entropy); PGM, RFC 3208, and JGroups NAKACK2 (repair by multicast
+ * when several ask).
+ */
+import type { Clock } from "../wire/clock.ts";
+import type { NodeId } from "../wire/ids.ts";
+import type { MessageOf } from "../wire/message.ts";
+import { confirmPayload } from "./causal-broadcast.ts";
+import { NAK_RANGE_MAX, noteGap } from "./gaps.ts";
+import { accountOf, ledgerHash } from "./ledger.ts";
+import { noteDurable } from "./membership.ts";
+import { count, journal, multicast, unicastTo } from "./outbox.ts";
+import { startPull } from "./pull.ts";
+import { setTimer } from "./timers.ts";
+import { noteSettled, wakeDoubts } from "./trade-table.ts";
+import type { NodeState, Origin } from "./types.ts";
+import { entry, sortedIds } from "./vector-clock.ts";
+
+/** Records that one NAK may fetch: bounds what a forged or repeated one can cost. */
+const REPAIRS_PER_NAK_MAX = 64;
+
+/**
+ * At most `maxRows` rows of the durable vector: those that changed since the last digest, then a window that moves on each time, so
+ * that a row whose change was lost is told again (changed rows alone never converge after a loss).
+ */
+export function buildDigest(state: NodeState, maxRows: number): Clock {
+  const { durable, digest } = state.ledger;
+  const ids = sortedIds(durable);
+  if (ids.length <= maxRows) {
+    digest.changed.clear();
+    return new Map(ids.map((id) => [id, entry(durable, id)]));
+  }
+  const chosen = new Set<NodeId>();
+  const rotating = Math.min(maxRows, Math.ceil(ids.length / 8));
+  for (const id of [...digest.changed].sort((a, b) => a - b)) {
+    if (chosen.size >= maxRows - rotating) break;
+    chosen.add(id);
+    digest.changed.delete(id);
+  }
+  const start = ids.findIndex((id) => id > digest.cursor);
+  for (let step = 0; step < ids.length && chosen.size < maxRows; step++) {
+    const id = ids[(Math.max(start, 0) + step) % ids.length] as NodeId;
+    chosen.add(id);
+    digest.changed.delete(id);
+    digest.cursor = id;
+  }
+  return new Map([...chosen].sort((a, b) => a - b).map((id) => [id, entry(durable, id)]));
+}
+
+/** `from` has these records on disk; `hash` covers all of its ledger, so equal ones need no look at the rows. */
+export function onDigest(state: NodeState, from: NodeId, digest: Clock, hash: string): void {
+  noteDurable(state, from, digest);
+  noteSettled(state, from, entry(digest, state.self.id));
+  wakeDoubts(state, from);
+  if (hash === ledgerHash(state)) return;
+  for (const [id, seq] of digest) {
+    if (id === state.self.id && isOwnLogAhead(state, seq, from)) continue;
+    noteGap(state, id, seq, from);
+  }
+}
+
+/** Fetches everything up to `target` from `responder` (or another member); `takeSynchronised` tells when it is all on disk. */
+export function startSync(state: NodeState, responder: NodeId, target: Clock): void {
+  state.causal.sync = { target: new Map(target), responder };
+  startPull(state, responder, "both");
+  setTimer(state.timers, "sync", "", state.nowMs);
+}
+
+export function onNak(state: NodeState, message: MessageOf<"NAK">, from: Origin): void {
+  let left = REPAIRS_PER_NAK_MAX;
+  for (const range of message.payload.ranges) {
+    const account = accountOf(state, range.origin);
+    const to = Math.min(range.to, range.from + NAK_RANGE_MAX - 1, entry(state.ledger.durable, range.origin));
+    for (let seq = Math.max(1, range.from); seq <= to && left > 0; seq++) {
+      left -= 1;
+      const record = account?.records[seq - 1];
+      if (record === undefined) continue;
+      const route = routeOfRepair(state, `${range.origin}/${seq}`);
+      if (route === "none") continue;
+      count(state, route === "multicast" ? "repairs_multicast" : "repairs_unicast");
+      const options = { clock: record.deps };
+      if (route === "multicast") multicast(state, "TRADE_CONFIRM", confirmPayload(record), options);
+      else unicastTo(state, from.sender, from.address, "TRADE_CONFIRM", confirmPayload(record), options);
+    }
+  }
+}
+
+export function onAck(state: NodeState, message: MessageOf<"ACK">, from: Origin): void {
+  const { origin, seq } = message.payload;
+  noteDurable(state, from.sender, new Map([[origin, seq]]));
+  if (origin === state.self.id) noteSettled(state, from.sender, seq);
+}
+
+/** First asker: unicast at once. A second one within the NAK backoff: everybody. More of them have it on the way already. */
+function routeOfRepair(state: NodeState, key: string): "unicast" | "multicast" | "none" {
+  const { repairs } = state.causal;
+  const since = state.nowMs - state.config.timing.nakBackoffMs;
+  for (const [oldest, { atMs }] of repairs) {
+    if (atMs > since) break;
+    repairs.delete(oldest);
+  }
+  const recent = repairs.get(key);
+  if (recent === undefined) {
+    repairs.set(key, { atMs: state.nowMs, askers: 1 });
+    return "unicast";
+  }
+  recent.askers += 1;
+  return recent.askers === 2 ? "multicast" : "none";
+}
+
+/** Another node has more of the own log than this disk: lost disk or an id used twice. While joining it is simply fetched. */
+function isOwnLogAhead(state: NodeState, seq: number, from: NodeId): boolean {
+  const { phase, ledger, self } = state;
+  if (seq <= entry(ledger.clock, self.id) || (phase !== "READY" && phase !== "LEAVING")) return false;
+  state.phase = "CONFLICT";
+  count(state, "equivocations");
+  journal(state, {
+    kind: "drop",
+    level: "error",
+    msg: `EQUIVOCATION: Node ${from} has own debit ${seq} of this node, whose disk ends at ${entry(ledger.clock, self.id)}; this node stops trading`,
+    from,
+    seq,
+  });
+  return true;
+}
