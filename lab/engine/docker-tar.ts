@@ -1,0 +1,39 @@
+/**
+ * A build context in the oldest tar format there is (ustar, POSIX.1-1988): a head of 512 bytes and the content, padded, per file.
+ * Owner and time are fixed, so that the same files give the same archive and the engine's build cache is hit.
+ */
+export interface TarFile {
+  /** At most 100 bytes. */
+  readonly path: string;
+  readonly content: Uint8Array;
+  readonly mode: number;
+}
+
+const BLOCK = 512;
+
+export function packTar(files: readonly TarFile[]): Buffer {
+  const parts: Uint8Array[] = [];
+  for (const file of files) {
+    parts.push(head(file), file.content, Buffer.alloc((BLOCK - (file.content.length % BLOCK)) % BLOCK));
+  }
+  parts.push(Buffer.alloc(2 * BLOCK));
+  return Buffer.concat(parts);
+}
+
+function head(file: TarFile): Buffer {
+  const block = Buffer.alloc(BLOCK);
+  if (Buffer.byteLength(file.path) > 100) throw new Error(`path too long for a tar head: ${file.path}`);
+  const octal = (value: number, digits: number) => `${value.toString(8).padStart(digits, "0")}\0`;
+  block.write(file.path, 0);
+  block.write(octal(file.mode, 7), 100);
+  block.write(octal(0, 7), 108);
+  block.write(octal(0, 7), 116);
+  block.write(octal(file.content.length, 11), 124);
+  block.write(octal(0, 11), 136);
+  block.write("        ", 148);
+  block.write("0", 156);
+  block.write("ustar\u000000", 257);
+  const sum = block.reduce((total, byte) => total + byte, 0);
+  block.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
+  return block;
+}

@@ -1,0 +1,133 @@
+// A stand-in for the node (one small script in the real image, started by the real entry point), so that these tests say what the
+// engine does and nothing about the protocol; and labs that are gone after each test, counted.
+import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { DockerEngine } from "../../lab/engine/docker.ts";
+import { type Connection, connectDocker } from "../../lab/engine/docker-connect.ts";
+import { listLabThings } from "../../lab/engine/docker-destroy.ts";
+import { buildImage } from "../../lab/engine/docker-image.ts";
+import { IMAGE_REPOSITORY } from "../../lab/engine/docker-labels.ts";
+import type { LabSpec, NodeSpec } from "../../lab/engine/engine.ts";
+import { projectRoot } from "../../lab/engine/node-bundle.ts";
+
+export const quiet = (): void => {};
+export const never = new AbortController().signal;
+
+/** Says hello, echoes what its group hears, answers `control request` as the node does. */
+const STAND_IN = `
+const [command, , request] = process.argv.slice(2);
+if (command === "control") {
+  console.log(JSON.stringify({ ok: true, data: { echo: JSON.parse(request), uid: process.getuid() } }));
+} else {
+  console.log("hello from " + process.env.DS_NODE_ID + " at " + process.env.DS_HOST);
+  console.error("to stderr");
+  if (process.env.DS_SAY) console.log(process.env.DS_SAY.repeat(Number(process.env.DS_SAY_TIMES ?? 1)));
+  require("node:fs").writeFileSync("/data/starts", "x", { flag: "a" });
+  require("node:fs").writeFileSync(process.env.DS_READY_FILE, "");
+  process.on("SIGTERM", () => { console.log("bye"); process.exit(0); });
+  setInterval(() => {}, 1000);
+}
+`;
+
+export const standInImage = `${IMAGE_REPOSITORY}:stand-in`;
+
+export async function openStandInEngine(): Promise<DockerEngine> {
+  const root = projectRoot();
+  using connection = await connectDocker();
+  const read = (name: string) => readFile(join(root, name));
+  await buildImage(
+    connection.docker,
+    {
+      tag: standInImage,
+      base: "node:24-bookworm-slim",
+      files: [
+        { path: "Dockerfile", content: await read("Dockerfile"), mode: 0o644 },
+        { path: "compose/entrypoint.sh", content: await read("compose/entrypoint.sh"), mode: 0o755 },
+        { path: "dist/node.js", content: Buffer.from(STAND_IN), mode: 0o644 },
+      ],
+    },
+    quiet,
+    never,
+  );
+  return DockerEngine.open({ ...process.env, LAB_NODE_IMAGE: standInImage });
+}
+
+/** A raw connection, to see and to spoil what the engine adapter made. */
+export function openRaw(): Promise<Connection> {
+  return connectDocker();
+}
+
+export function labSpec(options: Partial<LabSpec> = {}): LabSpec {
+  const name = `t-eng-${randomBytes(4).toString("hex")}`;
+  return {
+    name,
+    runtime: "docker",
+    run: `${name}-1`,
+    profile: "fast",
+    voters: [1, 2, 3],
+    nodes: [1, 2, 3],
+    token: randomBytes(16).toString("hex"),
+    keys: "1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    env: { DS_LOG_LEVEL: "INFO" },
+    ...options,
+  };
+}
+
+export function nodeSpecs(...ids: readonly number[]): readonly NodeSpec[] {
+  return ids.map((id) => ({ id, env: {} }));
+}
+
+/** A lab for one test: taken down when it ends, and nothing of it may be left. */
+export class TestLab implements AsyncDisposable {
+  readonly engine: DockerEngine;
+  readonly spec: LabSpec;
+
+  constructor(engine: DockerEngine, spec: LabSpec = labSpec()) {
+    this.engine = engine;
+    this.spec = spec;
+  }
+
+  static async up(
+    engine: DockerEngine,
+    ids: readonly number[] = [1, 2, 3],
+    options: Partial<LabSpec> = {},
+  ): Promise<TestLab> {
+    const lab = new TestLab(engine, labSpec({ nodes: ids, ...options }));
+    try {
+      await engine.createLab(lab.spec, quiet, never);
+      await engine.addNodes(lab.spec, nodeSpecs(...ids), quiet, never);
+      return lab;
+    } catch (error) {
+      await engine.destroyLab(lab.spec.name, quiet);
+      throw error;
+    }
+  }
+
+  async node(id: number) {
+    const info = await this.engine.lab(this.spec.name);
+    const node = info?.nodes.find((other) => other.id === id);
+    if (node === undefined) throw new Error(`no node ${id}`);
+    return node;
+  }
+
+  async things(): Promise<number> {
+    using raw = await openRaw();
+    return (await listLabThings(raw.docker, this.spec.name)).length;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.engine.destroyLab(this.spec.name, quiet);
+    expect(await this.things()).toBe(0);
+  }
+}
+
+/** Until `what` holds; a deadline instead of a sleep. */
+export async function eventually(what: () => Promise<boolean> | boolean, withinMs = 10_000): Promise<void> {
+  const deadlineMs = Date.now() + withinMs;
+  while (!(await what())) {
+    if (Date.now() > deadlineMs) throw new Error(`not within ${withinMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
