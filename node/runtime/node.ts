@@ -1,0 +1,258 @@
+/**
+ * One running node: puts the pure core, the sockets, the disk, the journal and the control channel together, in this order:
+ *
+ *   port (is this number free here?) -> ledger (lock, checks, incarnation on disk) -> faults of the last run -> core -> first datagram
+ */
+import { randomBytes } from "node:crypto";
+import { create, nextDeadlineMs, step } from "../core/step.ts";
+import type { NodeState, Self } from "../core/types.ts";
+import type { ControlResult } from "../wire/control.ts";
+import { peekHeader } from "../wire/envelope.ts";
+import { type NodeConfig, readKeysFile } from "./config.ts";
+import { type ControlServer, createControlServer } from "./control-server.ts";
+import { createDriver, type Driver, type OuterEffect } from "./driver.ts";
+import { messageOf } from "./errors.ts";
+import { openFaultDesk } from "./fault-desk.ts";
+import { createImpairments } from "./impairments.ts";
+import { createIntake } from "./intake.ts";
+import type { Journal } from "./journal-writer.ts";
+import { createKeyring } from "./keyring.ts";
+import { openLedgerStore } from "./ledger-store.ts";
+import { isOwnAddress } from "./local-address.ts";
+import { createOperations, type Operations } from "./operations.ts";
+import { createOutgoing, type Outgoing } from "./outgoing.ts";
+import { openMemoryStore, type Store, type StoreEvents } from "./store.ts";
+import { createTroubleLog } from "./trouble-log.ts";
+import { openUdpTransport, type UdpTransport } from "./udp-transport.ts";
+import { removeReadyFile, saveWhereabouts, writeReadyFile } from "./whereabouts.ts";
+import { createWireTap } from "./wire-tap.ts";
+
+export interface NodeOptions {
+  readonly config: NodeConfig;
+  readonly journal: Journal;
+  /** Answers to requests that didn't come over the control channel. */
+  readonly onReply: (requestId: string, final: boolean, result: ControlResult) => void;
+  /** Everything is closed and flushed; the process should end now. */
+  readonly onExit: (code: number, reason: string) => void;
+}
+
+export interface RunningNode {
+  readonly execute: Operations;
+  /** Leaves the cluster, then exits; a second call exits at once. */
+  leave(): void;
+  /** Reads the key file again. */
+  reloadKeys(): void;
+}
+
+/** A leave that takes longer than this is cut short: `docker stop` kills after ten seconds. */
+const LEAVE_MS_MAX = 8_000;
+
+/** Resolves when the first datagrams are on their way. Throws OperatorError when the node can't run. */
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const { config, journal } = options;
+  const { id } = config;
+  const startedAtMs = performance.now();
+  const bootId = randomBytes(8).toString("hex");
+  const keyring = createKeyring(config.keys);
+  const counters = new Map<string, number>();
+  const count = (counter: string): void => void counters.set(counter, (counters.get(counter) ?? 0) + 1);
+  const trouble = createTroubleLog(journal, count);
+
+  // The transport comes first, so what it delivers to is set later; nothing arrives before this function yields again.
+  let onPeerDatagram: (datagram: Uint8Array, address: string) => void = () => {};
+  let control: ControlServer | null = null;
+  const transport: UdpTransport = await openUdpTransport(config.network, {
+    onDatagram: (datagram, address) => {
+      if (peekHeader(datagram)?.control === true) control?.receive(datagram, address);
+      else onPeerDatagram(datagram, address);
+    },
+    onTrouble: trouble.onTransport,
+    onNotice: (message) => journal.note("debug", message),
+  });
+
+  let driver: Driver | null = null;
+  let store: Store;
+  try {
+    store = openStore({
+      onStored: (writeIds) => driver?.onStored(writeIds),
+      onFailed: (writeIds, reason) => driver?.onStoreFailed(writeIds, reason),
+    });
+  } catch (error) {
+    await transport.close();
+    throw error;
+  }
+  journal.begin(store.incarnation);
+  noteStart();
+
+  const impairments = createImpairments({ deliver: receive, count, seed: id });
+  const faultDesk = openFaultDesk({ impairments, file: config.faultsFile, journal });
+  onPeerDatagram = (datagram, address) => impairments.receive(datagram, address);
+
+  const address = config.network.host === null ? null : `${config.network.host}:${config.network.unicastPort}`;
+  const self: Self = { id, incarnation: store.incarnation, bootId, address };
+  const state: NodeState = create(config.core, self, randomBytes(6).readUIntBE(0, 6), store.recovered ?? undefined);
+  const wireTap = config.journal === "wire" ? createWireTap(journal, () => state.self) : null;
+  const intake = createIntake({
+    keyring,
+    self,
+    datagramBytesMax: config.network.datagramBytesMax,
+    knownIncarnation: (sender) => state.members.get(sender)?.incarnation ?? 0,
+    onDrop: trouble.onDrop,
+  });
+  const outgoing: Outgoing = createOutgoing({
+    keyring,
+    self: () => state.self,
+    datagramBytesMax: config.network.datagramBytesMax,
+    sendGroup: transport.sendGroup,
+    sendTo: transport.sendTo,
+    onSent: (message, sent) => wireTap?.sent(message, sent),
+    onOversize: trouble.onOversize,
+  });
+  let journalIncarnation = store.incarnation;
+  driver = createDriver({
+    machine: {
+      step: (input, nowMs) => step(state, input, nowMs),
+      nextDeadlineMs: () => nextDeadlineMs(state),
+    },
+    persist: (effect) => store.persist(effect.writeId, effect.rows),
+    perform,
+    freezeMs: Math.max(250, config.core.timing.suspicionMinMs / 2),
+  });
+  const execute = createOperations({
+    state,
+    command: (command) => driver?.feed({ type: "command", command }),
+    impair: faultDesk.onImpair,
+    leave,
+    facts: () => ({
+      auth: keyring.auth,
+      profile: config.profile,
+      uptimeMs: Math.round(performance.now() - startedAtMs),
+      counters,
+      impairments: impairments.list(),
+      impairGeneration: impairments.generation,
+      rssBytes: process.memoryUsage.rss(),
+    }),
+  });
+  control = createControlServer({
+    token: config.controlToken,
+    nextSeal: outgoing.nextSeal,
+    send: transport.sendTo,
+    count,
+    isLocal: (from) => isOwnAddress(from.slice(0, from.lastIndexOf(":"))),
+    execute,
+  });
+  let isLeaving = false;
+  let isFinished = false;
+  driver.feed({ type: "start" });
+  return { execute, leave, reloadKeys };
+
+  function receive(datagram: Uint8Array, from: string): void {
+    const accepted = intake.accept(datagram, from);
+    if (accepted === null) return;
+    wireTap?.received(accepted, id);
+    driver?.feed({ type: "message", message: accepted.message, from: accepted.from });
+  }
+
+  function perform(effect: OuterEffect): void {
+    switch (effect.type) {
+      case "multicast":
+        outgoing.multicast(effect.message, effect.fanOut);
+        return;
+      case "unicast":
+        outgoing.unicast(effect.message, effect.to, effect.address);
+        return;
+      case "journal":
+        if (journalIncarnation !== state.self.incarnation) {
+          journalIncarnation = state.self.incarnation;
+          journal.begin(journalIncarnation);
+        }
+        journal.write(effect.event);
+        return;
+      case "reply": {
+        const result = toControlResult(effect.result);
+        if (control?.reply(effect.requestId, effect.final, result) !== true)
+          options.onReply(effect.requestId, effect.final, result);
+        return;
+      }
+      case "ready":
+        becomeReady();
+        return;
+      case "exit":
+        void finish(effect.code, effect.reason);
+        return;
+    }
+  }
+
+  function openStore(events: StoreEvents): Store {
+    if (config.dataDir === null) return openMemoryStore(events);
+    return openLedgerStore({ directory: config.dataDir, id, bootId, events });
+  }
+
+  function noteStart(): void {
+    removeReadyFile(config.readyFile);
+    if (config.dataDir !== null) {
+      const ip = config.network.host?.startsWith("127.") === true ? config.network.host : "127.0.0.1";
+      saveWhereabouts(config.dataDir, { id, ip, port: config.network.unicastPort });
+    }
+    if (config.network.host === null) journal.note("info", `Auto-detected local IP: ${transport.host}`);
+    if (config.dataDir === null) journal.note("info", "No data directory: credits and history are in memory only");
+    if (keyring.auth === "open")
+      journal.note("warn", "auth: open (public development key; DS_KEYS makes the cluster private)");
+  }
+
+  function becomeReady(): void {
+    if (config.readyFile === null) return;
+    try {
+      writeReadyFile(config.readyFile, id);
+    } catch (error) {
+      journal.note("warn", `Can't write the ready file: ${messageOf(error)}`);
+    }
+  }
+
+  function leave(): void {
+    if (isLeaving) {
+      void finish(1, "stopped before the leave was done");
+      return;
+    }
+    isLeaving = true;
+    setTimeout(() => void finish(1, "nobody confirmed the leave in time"), LEAVE_MS_MAX).unref();
+    driver?.feed({ type: "stop" });
+  }
+
+  function reloadKeys(): void {
+    if (config.keysFile === null) {
+      journal.note("warn", "No DS_KEYS_FILE: keys can't be reloaded");
+      return;
+    }
+    try {
+      keyring.replaceKeys(readKeysFile(config.keysFile));
+      journal.note("info", `Keys reloaded; key ${keyring.primaryKeyId} seals`);
+    } catch (error) {
+      journal.note("error", `Keys not reloaded, the old ones stay: ${messageOf(error)}`);
+    }
+  }
+
+  async function finish(code: number, reason: string): Promise<void> {
+    if (isFinished) return;
+    isFinished = true;
+    driver?.stop();
+    removeReadyFile(config.readyFile);
+    if (reason !== "") journal.note(code === 0 ? "info" : "error", reason);
+    try {
+      store.close();
+    } catch (error) {
+      journal.note("error", `The ledger wasn't closed properly: ${messageOf(error)}`);
+    }
+    await transport.close();
+    journal.flush();
+    options.onExit(code, reason);
+  }
+}
+
+type CoreResult = Extract<OuterEffect, { type: "reply" }>["result"];
+
+function toControlResult(result: CoreResult): ControlResult {
+  if (result.ok) return result;
+  const { tradeId, ...rest } = result;
+  return tradeId === undefined ? rest : { ...rest, trade_id: tradeId };
+}

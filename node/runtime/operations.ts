@@ -1,0 +1,97 @@
+/**
+ * What each request of the control channel (and each word of the prompt) does. Queries are answered from the core's state at once;
+ * commands go into the core, whose reply comes back as an effect.
+ */
+import { historyPage, historyText } from "../core/history.ts";
+import { describePing, describeState, nodesText, statusText } from "../core/query.ts";
+import { tradeOutcome } from "../core/trading.ts";
+import type { Command, NodeState } from "../core/types.ts";
+import type { ControlResult, ImpairmentRule, StateData } from "../wire/control.ts";
+import { HELP_TEXT } from "./command-line.ts";
+import type { NodeRequest } from "./control-server.ts";
+
+/** What the shell knows and the core doesn't. */
+export interface ShellFacts {
+  readonly auth: "open" | "keyed";
+  readonly profile: string;
+  readonly uptimeMs: number;
+  readonly counters: ReadonlyMap<string, number>;
+  readonly impairments: readonly ImpairmentRule[];
+  readonly impairGeneration: number;
+  readonly rssBytes: number;
+}
+
+export interface OperationsOptions {
+  readonly state: NodeState;
+  readonly command: (command: Command) => void;
+  readonly impair: (request: Extract<NodeRequest, { op: "impair" }>) => ControlResult;
+  readonly leave: () => void;
+  readonly facts: () => ShellFacts;
+}
+
+/** The result, or null when the core will reply. */
+export type Operations = (request: NodeRequest) => ControlResult | null;
+
+export function createOperations(options: OperationsOptions): Operations {
+  const { state } = options;
+  return (request) => {
+    switch (request.op) {
+      case "ping":
+        return succeed(describePing(state));
+      case "state":
+        return succeed(describeWhole(state, options.facts()));
+      case "status":
+        return succeed(describePing(state), statusText(state));
+      case "balance": {
+        const { balance } = describePing(state);
+        return succeed({ balance }, `Balance: ${balance} credits`);
+      }
+      case "nodes":
+        return succeed({ members: describeState(state).members }, nodesText(state));
+      case "help":
+        return succeed({}, HELP_TEXT);
+      case "history":
+        return succeed(historyPage(state, request.offset, request.limit), historyText(state));
+      case "trade":
+        return succeed(tradeOutcome(state, request.trade_id));
+      case "sell":
+      case "buy":
+        options.command({
+          op: request.op,
+          requestId: request.request_id,
+          peer: request.peer,
+          amount: request.amount,
+          inc: request.inc ?? null,
+          until: request.until,
+        });
+        return null;
+      case "election":
+        options.command({ op: "election", requestId: request.request_id });
+        return null;
+      case "leave":
+        // After the reply is out: the last thing a client hears should not be silence.
+        setImmediate(options.leave);
+        return succeed({ leaving: true }, "Shutting down...");
+      case "impair":
+        return options.impair(request);
+    }
+  };
+}
+
+function describeWhole(state: NodeState, facts: ShellFacts): StateData {
+  const described = describeState(state);
+  return {
+    ...described,
+    auth: facts.auth,
+    profile: facts.profile,
+    uptime_ms: facts.uptimeMs,
+    counters: { ...described.counters, ...Object.fromEntries(facts.counters) },
+    impairments: [...facts.impairments],
+    impair_generation: facts.impairGeneration,
+    rss_bytes: facts.rssBytes,
+  };
+}
+
+function succeed(data: unknown, text?: string): ControlResult {
+  return text === undefined ? { ok: true, data } : { ok: true, data, text };
+}

@@ -1,0 +1,50 @@
+/**
+ * `DS_JOURNAL=wire`: a journal line for every peer datagram sent and received. Exporters match them by `id`, the datagram's own name:
+ * `<sender>-<incarnation>.<packet number>`.
+ */
+import type { Self } from "../core/types.ts";
+import type { NodeId } from "../wire/ids.ts";
+import type { Message } from "../wire/message.ts";
+import type { Accepted } from "./intake.ts";
+import type { Journal } from "./journal-writer.ts";
+
+export interface WireTap {
+  sent(message: Message, sent: { packetSeq: number; bytes: number; to: NodeId | null }): void;
+  received(accepted: Accepted, to: NodeId): void;
+}
+
+export function createWireTap(journal: Journal, self: () => Self): WireTap {
+  return {
+    sent(message, { packetSeq, bytes, to }) {
+      const { id, incarnation } = self();
+      journal.write({
+        kind: "send",
+        level: "info",
+        msg: `send ${message.message_type} to ${to === null ? "the group" : `Node ${to}`}`,
+        type: message.message_type,
+        id: `${id}-${incarnation}.${packetSeq}`,
+        from: id,
+        ...(to === null ? {} : { to }),
+        ...clockOf(message),
+        bytes,
+      });
+    },
+    received({ message, from, packetSeq, bytes }, to) {
+      journal.write({
+        kind: "recv",
+        level: "info",
+        msg: `recv ${message.message_type} from Node ${from.sender}`,
+        type: message.message_type,
+        id: `${from.sender}-${from.incarnation}.${packetSeq}`,
+        from: from.sender,
+        to,
+        ...clockOf(message),
+        bytes,
+      });
+    },
+  };
+}
+
+function clockOf(message: Message): { vc?: Record<string, number> } {
+  return message.vector_clock === null ? {} : { vc: Object.fromEntries(message.vector_clock) };
+}

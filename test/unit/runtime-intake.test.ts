@@ -1,0 +1,190 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { createIntake, type Drop, type Intake } from "../../node/runtime/intake.ts";
+import { createKeyring, type Keyring, OPEN_KEYS } from "../../node/runtime/keyring.ts";
+import { createReplayWindows, WINDOW_PACKETS } from "../../node/runtime/replay-window.ts";
+import { encodeMessage } from "../../node/wire/codec.ts";
+import { type Header, sealDatagram } from "../../node/wire/envelope.ts";
+import type { Message } from "../../node/wire/message.ts";
+
+const leave = (sender: number): Message => ({
+  message_type: "LEAVE",
+  sender_id: sender,
+  sender_priority: sender,
+  vector_clock: null,
+  payload: { msg_id: "2-1.1" },
+  timestamp: 0,
+});
+const join = (sender: number): Message => ({
+  message_type: "JOIN",
+  sender_id: sender,
+  sender_priority: sender,
+  vector_clock: null,
+  payload: {
+    msg_id: "2-1.1",
+    boot_id: "00000000000000bb",
+    nonce: "0000000000000001",
+    proto: { min: 1, max: 1 },
+    account: null,
+    have_hash: "0000000000000000",
+  },
+  timestamp: 0,
+});
+const header = (changes: Partial<Header> = {}): Header => ({
+  control: false,
+  keyId: 0,
+  sender: 2,
+  incarnation: 5,
+  bootId: "00000000000000bb",
+  packetSeq: 1,
+  ...changes,
+});
+
+function setUp(keyring: Keyring = createKeyring(OPEN_KEYS)): { intake: Intake; drops: Drop[]; keyring: Keyring } {
+  const drops: Drop[] = [];
+  const intake = createIntake({
+    keyring,
+    self: { id: 1, bootId: "00000000000000aa" },
+    datagramBytesMax: 1200,
+    knownIncarnation: (sender) => (sender === 2 ? 5 : 0),
+    onDrop: (drop) => drops.push(drop),
+  });
+  return { intake, drops, keyring };
+}
+
+describe("intake", () => {
+  test("must pass an authentic message with its origin", () => {
+    const { intake, keyring } = setUp();
+    const accepted = intake.accept(sealDatagram(header(), encodeMessage(leave(2)), keyring), "10.0.0.2:6002");
+    expect(accepted?.from).toEqual({
+      sender: 2,
+      incarnation: 5,
+      bootId: "00000000000000bb",
+      address: "10.0.0.2:6002",
+    });
+    expect(accepted?.message.message_type).toBe("LEAVE");
+  });
+
+  test("must take each packet number of a boot once, whichever socket brings it", () => {
+    const { intake, drops, keyring } = setUp();
+    const datagram = sealDatagram(header(), encodeMessage(leave(2)), keyring);
+    expect(intake.accept(datagram, "10.0.0.2:6002")).not.toBeNull();
+    expect(intake.accept(datagram, "10.0.0.2:6002")).toBeNull();
+    expect(drops.map((drop) => drop.reason)).toEqual(["replay"]);
+  });
+
+  test("must drop, by reason, what isn't right", () => {
+    const { intake, drops, keyring } = setUp();
+    const good = sealDatagram(header({ packetSeq: 9 }), encodeMessage(leave(2)), keyring);
+    const altered = (at: number): Uint8Array => {
+      const copy = Uint8Array.from(good);
+      copy[at] = (copy[at] ?? 0) ^ 1;
+      return copy;
+    };
+    const stranger = createKeyring([{ id: 0, secret: new Uint8Array(32) }]);
+    const seal = (changes: Partial<Header>, body: Uint8Array, ring: Keyring = keyring): Uint8Array =>
+      sealDatagram(header(changes), body, ring);
+    const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+    const cases: [Uint8Array, string][] = [
+      [new Uint8Array(1201), "oversize"],
+      [new Uint8Array(10), "truncated"],
+      [altered(0), "magic"],
+      [altered(2), "version"],
+      [altered(4), "unknown_key"],
+      [altered(30), "bad_tag"],
+      [altered(good.length - 1), "bad_tag"],
+      [seal({ packetSeq: 2 }, encodeMessage(leave(2)), stranger), "bad_tag"],
+      [seal({ packetSeq: 3, incarnation: 4 }, encodeMessage(leave(2))), "stale_incarnation"],
+      [seal({ packetSeq: 4 }, new TextEncoder().encode("{")), "not_json"],
+      [seal({ packetSeq: 5 }, json({ message_type: "LEAVE" })), "schema"],
+      [seal({ packetSeq: 6 }, json({ message_type: "DANCE" })), "unknown_type"],
+      [seal({ packetSeq: 7 }, encodeMessage(leave(3))), "sender_mismatch"],
+      [seal({ sender: 1, bootId: "00000000000000aa" }, encodeMessage(leave(1))), "own"],
+    ];
+    for (const [datagram] of cases) expect(intake.accept(datagram, "10.0.0.9:1")).toBeNull();
+    expect(drops.map((drop) => drop.reason)).toEqual(cases.map(([, reason]) => reason));
+  });
+
+  test("must let a JOIN of an older incarnation through: it is told which one to use", () => {
+    const { intake, keyring } = setUp();
+    const datagram = sealDatagram(header({ incarnation: 1 }), encodeMessage(join(2)), keyring);
+    expect(intake.accept(datagram, "10.0.0.2:6002")?.from.incarnation).toBe(1);
+  });
+
+  test("must not move the replay window for a forged packet number", () => {
+    const { intake, keyring } = setUp();
+    const forged = sealDatagram(header({ packetSeq: 2 ** 40 }), encodeMessage(leave(2)), keyring);
+    forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1;
+    expect(intake.accept(forged, "10.0.0.9:1")).toBeNull();
+    expect(intake.accept(sealDatagram(header(), encodeMessage(leave(2)), keyring), "10.0.0.2:6002")).not.toBeNull();
+  });
+
+  test("must never throw, whatever bytes arrive", () => {
+    const { intake } = setUp();
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 1300 }), (bytes) => intake.accept(bytes, "10.0.0.9:1") === null));
+  });
+});
+
+describe("keyring", () => {
+  const oldKey = { id: 1, secret: Buffer.alloc(32, 1) };
+  const newKey = { id: 2, secret: Buffer.alloc(32, 2) };
+  const body = encodeMessage(leave(2));
+
+  test("must verify with every key and seal with the first", () => {
+    const before = createKeyring([oldKey]);
+    const during = createKeyring([newKey, oldKey]);
+    const sealed = (ring: Keyring): Uint8Array => sealDatagram(header({ keyId: ring.primaryKeyId }), body, ring);
+    expect(setUp(during).intake.accept(sealed(before), "a:1")).not.toBeNull();
+    expect(during.primaryKeyId).toBe(2);
+    const { intake, drops } = setUp(before);
+    expect(intake.accept(sealed(during), "a:1")).toBeNull();
+    expect(drops[0]?.reason).toBe("unknown_key");
+    before.replaceKeys([oldKey, newKey]);
+    expect(intake.accept(sealed(during), "a:1")).not.toBeNull();
+  });
+
+  test("must keep derived keys of verified boots only, and a bounded number of them", () => {
+    const ring = createKeyring([oldKey]);
+    const bytes = new Uint8Array(30);
+    const boot = (i: number): Header => header({ keyId: 1, bootId: i.toString(16).padStart(16, "0") });
+    for (let i = 0; i < 2000; i++) ring.verify(boot(i), bytes, new Uint8Array(16));
+    expect(ring.derivedCount).toBe(0);
+    for (let i = 0; i < 2000; i++) ring.tag(boot(i), bytes);
+    expect(ring.derivedCount).toBe(1024);
+  });
+
+  test("must not accept a tag of one boot under another", () => {
+    const ring = createKeyring([oldKey]);
+    const bytes = new Uint8Array(30);
+    const tag = ring.tag(header({ keyId: 1 }), bytes);
+    expect(ring.verify(header({ keyId: 1, bootId: "00000000000000cc" }), bytes, tag ?? bytes)).toBe("bad_tag");
+  });
+});
+
+describe("replay windows", () => {
+  test("must accept each number exactly once, in any order within the window", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 200_000 }), { maxLength: 300 }), (numbers) => {
+        const windows = createReplayWindows();
+        const seen = new Set<number>();
+        let highest = 0;
+        for (const number of numbers) {
+          const expected = !seen.has(number) && number > highest - WINDOW_PACKETS;
+          if (windows.isFresh(2, "b", number) !== expected) return false;
+          if (!expected) continue;
+          windows.mark(2, "b", number);
+          seen.add(number);
+          highest = Math.max(highest, number);
+        }
+        return true;
+      }),
+    );
+  });
+
+  test("must keep a bounded number of windows", () => {
+    const windows = createReplayWindows(4);
+    for (let boot = 0; boot < 10; boot++) windows.mark(2, String(boot), 1);
+    expect(windows.count).toBe(4);
+    expect(windows.isFresh(2, "9", 1)).toBe(false);
+  });
+});
