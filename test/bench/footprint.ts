@@ -1,0 +1,75 @@
+/**
+ * What the lab costs when nothing happens: image size above its base, a node's memory, an idle node's share of a core; and the
+ * CLI's own start.
+ */
+import { setTimeout as pause } from "node:timers/promises";
+import type Docker from "dockerode";
+import { connectDocker } from "../../lab/engine/docker-connect.ts";
+import { Lab } from "../../lab/lab.ts";
+import { StateData } from "../../node/wire/control.ts";
+import { lab as cli } from "./command.ts";
+import type { Report } from "./report.ts";
+
+const NAME = "bench-idle";
+const BASE = "node:24-bookworm-slim";
+const IDLE_MS = 20_000;
+
+export async function benchCli(report: Report, rounds: number): Promise<void> {
+  report.heading("the CLI itself");
+  const samples: number[] = [];
+  for (let round = 0; round <= rounds; round++) {
+    const { ms } = await cli("--help");
+    if (round > 0) samples.push(ms);
+  }
+  report.row({ what: "lab --help, whole process", unit: "ms", samples, goal: { of: "median", atMost: 200 } });
+}
+
+export async function benchFootprint(report: Report): Promise<void> {
+  report.heading(`five idle nodes, profile default, ${IDLE_MS / 1000} s (Docker)`);
+  using connection = await connectDocker();
+  await cli("up", "--name", NAME, "--nodes", "5", "--profile", "default", "--runtime", "docker");
+  try {
+    await using lab = await Lab.open(NAME, { runtime: "docker" });
+    const before = await cpuSeconds(connection.docker);
+    await pause(IDLE_MS);
+    const after = await cpuSeconds(connection.docker);
+    const shares = [...after].map(([id, seconds]) => ((seconds - (before.get(id) ?? 0)) / (IDLE_MS / 1000)) * 100);
+    report.row({
+      what: "an idle node's share of one core",
+      unit: "%",
+      samples: shares,
+      goal: { of: "median", atMost: 1 },
+    });
+    const states = await Promise.all(
+      lab.ids.map(async (id) => StateData.parse((await lab.call(id, { op: "state" })).data)),
+    );
+    report.row({
+      what: "a node's resident memory",
+      unit: "MB",
+      samples: states.map((state) => state.rss_bytes / 1e6),
+      goal: { of: "median", atMost: 85 },
+    });
+    const [container] = await connection.docker.listContainers({ filters: { label: [`energy-lab.lab=${NAME}`] } });
+    const image = await connection.docker.getImage(container?.ImageID ?? "").inspect();
+    const base = await connection.docker.getImage(BASE).inspect();
+    report.row({
+      what: "image above its base",
+      unit: "MB",
+      samples: [(image.Size - base.Size) / 1e6],
+      goal: { of: "max", atMost: 15 },
+    });
+  } finally {
+    await cli("down", "--name", NAME);
+  }
+}
+
+async function cpuSeconds(docker: Docker): Promise<ReadonlyMap<string, number>> {
+  const containers = await docker.listContainers({ filters: { label: [`energy-lab.lab=${NAME}`] } });
+  const entries = await Promise.all(
+    containers.map(async ({ Id }) => {
+      const stats = await docker.getContainer(Id).stats({ stream: false, "one-shot": true });
+      return [Id, stats.cpu_stats.cpu_usage.total_usage / 1e9] as const;
+    }),
+  );
+  return new Map(entries);
+}

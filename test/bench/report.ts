@@ -1,0 +1,45 @@
+/**
+ * The rows of a benchmark: what was measured, beside the goal or the floor of the same run. Text for people, JSON lines with -o json.
+ */
+import { type Summary, summarise } from "./stats.ts";
+
+export interface Row {
+  readonly what: string;
+  readonly unit: "ms" | "ratio" | "MB" | "%";
+  readonly samples: readonly number[];
+  /** What the project aims at; null: a floor or a neighbour, for comparison only. */
+  readonly goal: { readonly atMost: number; readonly of: keyof Summary } | null;
+}
+
+export class Report {
+  readonly #json: boolean;
+
+  constructor(json: boolean) {
+    this.#json = json;
+  }
+
+  heading(text: string): void {
+    if (!this.#json) process.stdout.write(`\n${text}\n`);
+  }
+
+  note(text: string): void {
+    process.stderr.write(`  ${text}\n`);
+  }
+
+  row(row: Row): void {
+    const summary = summarise(row.samples);
+    if (this.#json) {
+      process.stdout.write(`${JSON.stringify({ ...row, ...summary })}\n`);
+      return;
+    }
+    const digits = row.unit === "ratio" ? 2 : row.unit === "ms" && summary.median >= 10 ? 0 : 1;
+    const show = (value: number): string => value.toFixed(digits);
+    const goal =
+      row.goal === null
+        ? ""
+        : `   goal: ${row.goal.of} <= ${row.goal.atMost} ${summary[row.goal.of] <= row.goal.atMost ? "(met)" : "(MISSED)"}`;
+    process.stdout.write(
+      `  ${row.what.padEnd(58)} median ${show(summary.median)} ${row.unit}  p95 ${show(summary.p95)}  min ${show(summary.min)}  max ${show(summary.max)}  n=${summary.n}${goal}\n`,
+    );
+  }
+}

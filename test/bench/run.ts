@@ -1,0 +1,54 @@
+/**
+ * `npm run bench`: measures what the project promises, beside the floor that the machine sets, and prints both.
+ *
+ *   npm run bench                       everything that this machine can run (about 15 minutes on two cores)
+ *   npm run bench -- up failover        only these: cli, up, failover, faults, footprint
+ *   npm run bench -- --runtime local    without Docker
+ *   npm run bench -- --quick            fewer rounds and sizes
+ *   npm run bench -- -o json            a JSON line for each row
+ *
+ * Not a test: a missed goal is printed, not an exit code. Numbers of one run compare; numbers of two runs don't.
+ */
+
+import { cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { probeDocker } from "../support/docker-available.ts";
+import { benchFailover } from "./failover.ts";
+import { benchFaults } from "./faults.ts";
+import { benchCli, benchFootprint } from "./footprint.ts";
+import { Report } from "./report.ts";
+import { benchUp } from "./up.ts";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    runtime: { type: "string" },
+    quick: { type: "boolean", default: false },
+    output: { type: "string", short: "o", default: "text" },
+  },
+});
+
+const report = new Report(values.output === "json");
+const docker = await probeDocker();
+const runtime =
+  values.runtime === "local" || values.runtime === "docker" ? values.runtime : docker.available ? "docker" : "local";
+if (!docker.available) report.note(`no Docker here (${docker.reason}): only what the local runtime can show`);
+report.heading(
+  `Node ${process.versions.node}, ${cpus().length} cores (${cpus()[0]?.model ?? "unknown"}), runtime ${runtime}`,
+);
+
+const wanted = (section: string): boolean => positionals.length === 0 || positionals.includes(section);
+const rounds = values.quick ? 3 : 10;
+
+if (wanted("cli")) await benchCli(report, rounds);
+if (wanted("up") && runtime === "docker")
+  await benchUp(report, { sizes: values.quick ? [5] : [5, 20, 50], rounds: values.quick ? 3 : 5 });
+if (wanted("failover")) {
+  await benchFailover(report, { runtime, profile: "fast", nodes: 5, kills: values.quick ? 5 : 20, goalMs: 1000 });
+  await benchFailover(report, { runtime, profile: "default", nodes: 5, kills: values.quick ? 3 : 10, goalMs: 4000 });
+}
+if (wanted("faults")) {
+  await benchFaults(report, { runtime, nodes: 5, rounds });
+  if (!values.quick) await benchFaults(report, { runtime, nodes: 20, rounds: 5 });
+}
+if (wanted("footprint") && runtime === "docker") await benchFootprint(report);
