@@ -246,7 +246,7 @@ case \${1:-start} in
     timer
     ;;
   drain)
-    drain && forget
+    drain && [ $keep = 0 ] && forget
     ;;
   start)
     # The numbers of processes of the container's last life mean nothing now.

@@ -52,7 +52,7 @@ export function compileApplyScript(application: Application): string {
 # The network faults of node ${compiled.node}, as energy-lab compiled them; see its lab/faults/compile-script.ts.
 set -u
 dir=${FAULTS_DIR} stamp=${stampOf(application)} sent=${application.nowMs} ip=${compiled.ip ?? "none"}
-ends="${ends.join(" ")}" over=${flag(isOverAtLast)}
+ends="${ends.join(" ")}" over=${flag(isOverAtLast)} keep=${flag(compiled.faults.length > 0)}
 has_nft=${flag(kernel.nft)} has_netem=${flag(kernel.netem)}
 ${compiled.steps.map(({ state }, index) => compileStep(state, index, compiled.peers, kernel)).join("\n")}
 ${SCRIPT_LIBRARY}`;

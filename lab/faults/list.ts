@@ -46,8 +46,12 @@ export function addFault(list: FaultList, fault: NewFault): Change {
   };
 }
 
-/** What `heal` takes away: everything, one fault by its id, or all that touches these nodes. */
-export type HealTarget = { readonly all: true } | { readonly id: string } | { readonly nodes: readonly NodeId[] };
+/** What `heal` takes away: everything, one fault by its id, all that touches these nodes, or only their pulled cables. */
+export type HealTarget =
+  | { readonly all: true }
+  | { readonly id: string }
+  | { readonly nodes: readonly NodeId[] }
+  | { readonly cables: readonly NodeId[] };
 
 export function healFaults(
   list: FaultList,
@@ -56,6 +60,7 @@ export function healFaults(
   const isHealed = (fault: Fault): boolean => {
     if ("all" in target) return true;
     if ("id" in target) return fault.id === target.id;
+    if ("cables" in target) return fault.kind === "unplug" && target.cables.includes(fault.to);
     return target.nodes.includes(fault.from) || target.nodes.includes(fault.to);
   };
   const healed = list.faults.filter(isHealed);

@@ -17,8 +17,6 @@ const SPAN_UNITS: Readonly<Record<string, number>> = {
 const RATE_UNITS: Readonly<Record<string, number>> = { bit: 1, kbit: 1e3, mbit: 1e6, gbit: 1e9 };
 
 const DELAY_MS_MAX = 60_000;
-const DURATION_MS_MIN = 100;
-const DURATION_MS_MAX = 7 * 24 * 3_600_000;
 const RATE_BPS_MIN = 1_000;
 const RATE_BPS_MAX = 10_000_000_000;
 
@@ -28,15 +26,6 @@ export function parseDelayMs(text: string, option: string): number {
   const spanMs = parseSpan(text, option, hint);
   if (spanMs > DELAY_MS_MAX) throw outOfRange(option, text, "is more than 60s", hint);
   return spanMs;
-}
-
-/** `--for`: 100 ms to 7 days, in milliseconds. Throws LabError("usage"). */
-export function parseDurationMs(text: string, option: string): number {
-  const hint = "write it as 30s, 500ms, 5m or 1h";
-  const spanMs = parseSpan(text, option, hint);
-  if (spanMs < DURATION_MS_MIN) throw outOfRange(option, text, "is less than 100ms", hint);
-  if (spanMs > DURATION_MS_MAX) throw outOfRange(option, text, "is more than 7 days", hint);
-  return Math.round(spanMs);
 }
 
 /** `--loss`, `--dup`, `--reorder`: a fraction from 0 to 1. Throws LabError("usage"). */
