@@ -24,9 +24,10 @@ export function startPull(state: NodeState, responder: NodeId, want: Pull["want"
   const running = state.causal.pull;
   if (running !== null) {
     if (running.want !== want) running.want = "both";
+    if (running.responder !== responder) running.next = responder;
     return;
   }
-  state.causal.pull = { responder, want, attempts: 0, mark: -1 };
+  state.causal.pull = { responder, want, attempts: 0, mark: -1, next: null };
   request(state);
 }
 
@@ -46,8 +47,10 @@ export function notePullProgress(state: NodeState): void {
 }
 
 export function endPull(state: NodeState): void {
+  const next = state.causal.pull?.next ?? null;
   state.causal.pull = null;
   cancelTimer(state.timers, "pull", "");
+  if (next !== null) startPull(state, next, "records");
 }
 
 export function onPullTimer(state: NodeState): void {

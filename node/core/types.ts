@@ -218,6 +218,8 @@ export interface NodeState {
 export interface BeatState {
   seq: number;
   lastAtMs: number;
+  /** Own debits at boot; null: the store was empty and others have not told us yet. */
+  bootSeq: number | null;
 }
 
 export interface RumourQueue {
@@ -330,6 +332,8 @@ export interface JoinState {
   readonly contests: Map<NodeId, IdContest>;
   /** Another process with our id, as a third node told us. */
   rivalAddress: string | null;
+  /** A process with our id that gave way to us. */
+  beatenAddress: string | null;
   staleWrite: { readonly writeId: number; readonly incarnation: number } | null;
   announcedReady: boolean;
 }
@@ -418,6 +422,8 @@ export interface Pull {
   attempts: number;
   /** Accounts and records here when the last request went out: without any growth since, the next one waits for its timer. */
   mark: number;
+  /** Who else has named something that was missing meanwhile: asked when this transfer is over. */
+  next: NodeId | null;
 }
 
 /** Owned by trading.ts. */
