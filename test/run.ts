@@ -13,12 +13,10 @@ import { spawn } from "node:child_process";
 import { globSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { type Availability, buildImage, probeDocker, probeNetem, probeRyuk } from "./support/docker-available.ts";
+import { type Availability, probeDocker, probeNetem, probeRyuk } from "./support/docker-available.ts";
 
 const root = join(import.meta.dirname, "..");
 const artifacts = join(root, ".test-artifacts");
-/** The image that the docker tests start; they find its name in LAB_TEST_IMAGE. */
-const testImage = "energy-lab-node:test";
 const vitest = "node_modules/vitest/vitest.mjs";
 
 /** Vitest projects that run side by side. */
@@ -37,16 +35,13 @@ const suites: readonly Suite[] = [
   {
     projects: ["docker"],
     files: listTests("test/docker").filter((file) => !file.startsWith("test/docker/netem/")),
-    prepare: prepareDocker,
+    prepare: prepareDockerTests,
     requiredBy: "LAB_TEST_DOCKER",
   },
   {
     projects: ["netem"],
     files: listTests("test/docker/netem"),
-    prepare: async () => {
-      const docker = await prepareDocker();
-      return docker.available ? probeNetem(testImage) : docker;
-    },
+    prepare: prepareNetemTests,
     requiredBy: "LAB_TEST_NETEM",
   },
 ];
@@ -67,7 +62,6 @@ const closingLines: string[] = [];
 
 const selection = parseSelection(process.argv.slice(2));
 if (selection.all) process.env.LAB_TEST_ALL = "1";
-process.env.LAB_TEST_IMAGE = testImage;
 rmSync(artifacts, { recursive: true, force: true });
 mkdirSync(artifacts, { recursive: true });
 
@@ -116,11 +110,11 @@ async function runSuite(suite: Suite): Promise<void> {
   countReport(name, report, await run(vitest, "run", ...scope, ...reporters));
 }
 
-/** A missing engine or base image is a reason to skip; an image that doesn't build is a failure, so it throws. */
-async function prepareDocker(): Promise<Availability> {
-  const availability = await probeDocker();
-  if (!availability.available) return availability;
-  await buildImage(root, testImage);
+/** Engine and image for the tests that want them; the image's name reaches the tests as LAB_TEST_IMAGE. */
+async function prepareDockerTests(): Promise<Availability> {
+  const docker = await probeDocker();
+  if (!docker.available) return docker;
+  process.env.LAB_TEST_IMAGE = docker.image;
   if (process.env.TESTCONTAINERS_RYUK_DISABLED === undefined) {
     const ryuk = await probeRyuk();
     if (!ryuk.available) {
@@ -128,7 +122,12 @@ async function prepareDocker(): Promise<Availability> {
       process.env.TESTCONTAINERS_RYUK_DISABLED = "true";
     }
   }
-  return availability;
+  return docker;
+}
+
+async function prepareNetemTests(): Promise<Availability> {
+  const docker = await probeDocker();
+  return docker.available ? probeNetem(docker.image) : docker;
 }
 
 /** Adds a finished project's tests to the counts; what vitest calls an error outside a test counts as a failure. */

@@ -1,86 +1,56 @@
-// Is there an engine, and can the image be built on it? Asked once, before the docker tests; the answer carries the
-// reason, because a suite that is skipped must say why.
-//
-// dockerode knows DOCKER_HOST but not docker contexts, so the current context is read here the way the docker client
-// does: DOCKER_HOST, else DOCKER_CONTEXT, else `currentContext` of ~/.docker/config.json.
-import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { homedir } from "node:os";
-import { join } from "node:path";
-import Docker from "dockerode";
-import { z } from "zod";
-
-/** What the Dockerfile builds on. */
-export const baseImage = "node:24-bookworm-slim";
+// Is there an engine, and can the node's image be had on it? Asked once, before the docker tests; the answer carries the
+// reason, because a suite that is skipped must say why. Connection and image are the lab's own: what is tested is what
+// `lab up` starts.
+import type Docker from "dockerode";
+import { connectDocker } from "../../lab/engine/docker-connect.ts";
+import { buildImage, planImage } from "../../lab/engine/docker-image.ts";
+import { LabError } from "../../lab/errors.ts";
 
 /** As testcontainers 12.2 names it. */
 const ryukImage = "testcontainers/ryuk:0.14.0";
 
-export type Availability = { available: true } | { available: false; reason: string };
+export type Unavailable = { readonly available: false; readonly reason: string };
+export type Availability = { readonly available: true } | Unavailable;
 
-/** Connects to the engine that the docker client would use; doesn't talk to it yet. */
-export async function connectDocker(environment: NodeJS.ProcessEnv = process.env): Promise<Docker> {
-  if (environment.DOCKER_HOST) return new Docker();
-  const folder = environment.DOCKER_CONFIG ?? join(homedir(), ".docker");
-  const name = environment.DOCKER_CONTEXT ?? (await readCurrentContext(folder));
-  if (name === undefined || name === "default") return new Docker();
-  return new Docker(await readContext(folder, name));
-}
-
-/** Does an engine answer, and is the base image there or at least to be had? Pulls it when it is absent. */
-export async function probeDocker(timeoutMs = 180_000): Promise<Availability> {
-  let docker: Docker;
+/**
+ * Does an engine answer, and can it build the node's image? Builds it, so the tests find it there.
+ * @throws when the image doesn't build although its base is there: that is a defect, not a reason to skip
+ */
+export async function probeDocker(): Promise<{ readonly available: true; readonly image: string } | Unavailable> {
   try {
-    docker = await connectDocker();
-    await docker.listImages({ abortSignal: AbortSignal.timeout(10_000) });
+    using connection = await connectDocker();
+    await connection.docker.listImages({ abortSignal: AbortSignal.timeout(10_000) });
   } catch (error) {
-    return { available: false, reason: `no Docker engine answers (${describe(error)})` };
+    return { available: false, reason: `no Docker engine answers (${firstLine(error)})` };
   }
+  using connection = await connectDocker();
+  const signal = AbortSignal.timeout(600_000);
+  const ignoreProgress = () => undefined;
+  const plan = await planImage(ignoreProgress);
   try {
-    await ensureImage(docker, baseImage, timeoutMs);
-    return { available: true };
+    await buildImage(connection.docker, plan, ignoreProgress, signal);
+    return { available: true, image: plan.tag };
   } catch (error) {
-    const reason = `the base image ${baseImage} can't be had (${describe(error)}); .ci/base-image makes it from packages`;
-    return { available: false, reason };
+    if (!(error instanceof LabError) || error.details.reason !== "noBaseImage") throw error;
+    return { available: false, reason: `${firstLine(error)}; .ci/base-image makes it from packages` };
   }
 }
 
 /** Can testcontainers have Ryuk, its reaper? Where it can't, testcontainers must be told or it fails every test. */
-export async function probeRyuk(timeoutMs = 60_000): Promise<Availability> {
-  const docker = await connectDocker();
+export async function probeRyuk(): Promise<Availability> {
+  using connection = await connectDocker();
   try {
-    await ensureImage(docker, process.env.RYUK_CONTAINER_IMAGE ?? ryukImage, timeoutMs);
+    await ensureImage(connection.docker, process.env.RYUK_CONTAINER_IMAGE ?? ryukImage);
     return { available: true };
   } catch (error) {
-    return { available: false, reason: describe(error) };
+    return { available: false, reason: firstLine(error) };
   }
 }
 
-/**
- * Builds the project's image from dist/node.js, with the builder that every engine has.
- * @throws when the build fails, with the builder's last lines
- */
-export async function buildImage(projectFolder: string, tag: string): Promise<void> {
-  const docker = await connectDocker();
-  const stream = await docker.buildImage(
-    { context: projectFolder, src: ["Dockerfile", "compose/entrypoint.sh", "dist/node.js"] },
-    // forcerm: a failed step leaves no container behind.
-    { t: tag, forcerm: true },
-  );
-  const output = await new Promise<{ stream?: string; error?: string }[]>((resolve, reject) => {
-    docker.modem.followProgress(stream, (error, items) => (error ? reject(error) : resolve(items)));
-  });
-  // dockerode reports a failed build as one more item, not as an error.
-  const failure = output.find((item) => item.error !== undefined)?.error;
-  if (failure === undefined) return;
-  const tail = output.map((item) => item.stream ?? "").join("");
-  throw new Error(`the image doesn't build: ${failure}\n${tail.slice(-2_000)}`);
-}
-
-/** Has the engine's kernel netem? Asked by using it, in a throw-away container of the project's image. */
+/** Has the engine's kernel netem? Asked by using it, in a throw-away container of the node's image. */
 export async function probeNetem(image: string): Promise<Availability> {
-  const docker = await connectDocker();
-  const container = await docker.createContainer({
+  using connection = await connectDocker();
+  const container = await connection.docker.createContainer({
     Image: image,
     Entrypoint: ["tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"],
     // Plain text in the log instead of frames.
@@ -99,7 +69,7 @@ export async function probeNetem(image: string): Promise<Availability> {
 }
 
 /** Pulls an image that is absent. Throws when it can't be had. */
-async function ensureImage(docker: Docker, name: string, timeoutMs: number): Promise<void> {
+async function ensureImage(docker: Docker, name: string): Promise<void> {
   const isThere = await docker
     .getImage(name)
     .inspect()
@@ -108,7 +78,7 @@ async function ensureImage(docker: Docker, name: string, timeoutMs: number): Pro
       () => false,
     );
   if (isThere) return;
-  const stream = await docker.pull(name, { abortSignal: AbortSignal.timeout(timeoutMs) });
+  const stream = await docker.pull(name, { abortSignal: AbortSignal.timeout(60_000) });
   await new Promise<void>((resolve, reject) => {
     docker.modem.followProgress(stream, (error) => (error ? reject(error) : resolve()));
   });
@@ -116,44 +86,7 @@ async function ensureImage(docker: Docker, name: string, timeoutMs: number): Pro
   await docker.getImage(name).inspect();
 }
 
-const configSchema = z.object({ currentContext: z.string().optional() });
-const contextSchema = z.object({
-  Endpoints: z.object({ docker: z.object({ Host: z.string(), SkipTLSVerify: z.boolean().optional() }) }),
-});
-
-async function readCurrentContext(folder: string): Promise<string | undefined> {
-  const text = await readFile(join(folder, "config.json"), "utf8").catch(() => "{}");
-  return configSchema.parse(JSON.parse(text)).currentContext;
-}
-
-async function readContext(folder: string, name: string): Promise<Docker.DockerOptions> {
-  const id = createHash("sha256").update(name).digest("hex");
-  const text = await readFile(join(folder, "contexts/meta", id, "meta.json"), "utf8").catch(() => {
-    throw new Error(`the docker context ${name} doesn't exist`);
-  });
-  const { Host: host } = contextSchema.parse(JSON.parse(text)).Endpoints.docker;
-  const url = new URL(host);
-  if (url.protocol === "unix:" || url.protocol === "npipe:") return { socketPath: url.pathname };
-  if (url.protocol === "ssh:") {
-    return { protocol: "ssh", host: url.hostname, port: Number(url.port || 22), username: url.username };
-  }
-  const [ca, cert, key] = await Promise.all(
-    ["ca.pem", "cert.pem", "key.pem"].map((file) =>
-      readFile(join(folder, "contexts/tls", id, "docker", file), "utf8").catch(() => undefined),
-    ),
-  );
-  const tls = ca !== undefined || cert !== undefined;
-  return {
-    protocol: tls ? "https" : "http",
-    host: url.hostname,
-    port: Number(url.port || (tls ? 2376 : 2375)),
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-  };
-}
-
-function describe(error: unknown): string {
+function firstLine(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message.split("\n")[0] ?? message;
+  return message.split("\n", 1)[0] ?? message;
 }
