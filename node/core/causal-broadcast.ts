@@ -133,12 +133,13 @@ function receiveOne(state: NodeState, batch: Batch, record: TradeRecord, via: No
     );
     return;
   }
-  if (state.causal.holdback.get(origin)?.has(seq)) {
-    count(state, "duplicates");
+  if (isDeliverable(state, record)) {
+    const wasHeld = state.causal.holdback.get(origin)?.has(seq) ?? false;
+    if (deliver(state, batch, record, wasHeld)) drain(state, batch);
     return;
   }
-  if (isDeliverable(state, record)) {
-    if (deliver(state, batch, record, false)) drain(state, batch);
+  if (state.causal.holdback.get(origin)?.has(seq)) {
+    count(state, "duplicates");
     return;
   }
   if (!addHeld(state, record, via)) return;
@@ -146,7 +147,8 @@ function receiveOne(state: NodeState, batch: Batch, record: TradeRecord, via: No
   noteMissing(state, record, via);
 }
 
-function isRestoring(state: NodeState): boolean {
+/** On its way in (back) a node takes its own debits from others like anybody's. */
+export function isRestoring(state: NodeState): boolean {
   return state.phase === "JOINING" || state.phase === "SYNCING" || state.phase === "RECOVERING";
 }
 

@@ -8,7 +8,7 @@
 import type { Clock } from "../wire/clock.ts";
 import type { NodeId } from "../wire/ids.ts";
 import type { MessageOf } from "../wire/message.ts";
-import { confirmPayload } from "./causal-broadcast.ts";
+import { confirmPayload, isRestoring } from "./causal-broadcast.ts";
 import { NAK_RANGE_MAX, noteGap } from "./gaps.ts";
 import { accountOf, ledgerHash } from "./ledger.ts";
 import { noteDurable } from "./membership.ts";
@@ -114,15 +114,12 @@ function routeOfRepair(state: NodeState, key: string): "unicast" | "multicast" |
 /** Another node has more of the own log than this disk: lost disk or an id used twice. While joining it is simply fetched. */
 function isOwnLogAhead(state: NodeState, seq: number, from: NodeId): boolean {
   const { phase, ledger, self } = state;
-  if (seq <= entry(ledger.clock, self.id) || (phase !== "READY" && phase !== "LEAVING")) return false;
+  const own = entry(ledger.clock, self.id);
+  if (seq <= own || isRestoring(state)) return false;
+  if (phase !== "READY" && phase !== "LEAVING") return true;
   state.phase = "CONFLICT";
   count(state, "equivocations");
-  journal(state, {
-    kind: "drop",
-    level: "error",
-    msg: `EQUIVOCATION: Node ${from} has own debit ${seq} of this node, whose disk ends at ${entry(ledger.clock, self.id)}; this node stops trading`,
-    from,
-    seq,
-  });
+  const msg = `EQUIVOCATION: Node ${from} has own debit ${seq} of this node, whose log ends at ${own}; this node stops trading`;
+  journal(state, { kind: "drop", level: "error", msg, from, seq });
   return true;
 }

@@ -36,6 +36,8 @@ export function onStateChunk(state: NodeState, message: MessageOf<"STATE_CHUNK">
   const { members, accounts, records, last, more } = message.payload;
   for (const row of members) mergeMemberRow(state, row);
   for (const genesis of accounts) {
+    // Whether this node has an account, and which, is for the join to find out.
+    if (genesis.id === state.self.id && accountOf(state, genesis.id) === undefined) continue;
     if (adoptAccount(state, genesis) === "conflict") reportConflict(state, genesis, from.sender);
   }
   receiveRecords(state, records, from.sender);

@@ -54,7 +54,7 @@ function messagesOf(effects: readonly Effect[]): string[] {
 }
 
 function sentOf(effects: readonly Effect[]): { to: number | null; message: Message }[] {
-  return effects.flatMap((effect) => {
+  return effects.flatMap((effect): { to: number | null; message: Message }[] => {
     if (effect.type === "unicast") return [{ to: effect.to, message: effect.message }];
     return effect.type === "multicast" ? [{ to: null, message: effect.message }] : [];
   });
