@@ -1,7 +1,7 @@
 /**
  * Words about a whole cluster (PROTOCOL.md, words): agree, converged; and one line about a node for people.
  */
-import { summarise } from "../../node/core/query.ts";
+import { describePing } from "../../node/core/query.ts";
 import type { SimNode } from "./sim-node.ts";
 
 /** All follow one coordinator, which says so of itself and, with preemption, is the highest READY id. */
@@ -31,7 +31,7 @@ export function hasEqualLedgers(nodes: readonly SimNode[]): boolean {
   let first: string | null = null;
   for (const { state } of nodes) {
     if (state === null || state.phase !== "READY") return false;
-    const data = summarise(state);
+    const data = describePing(state);
     if (data.holdback > 0 || data.pending > 0) return false;
     const ledger = `${data.ledger_hash} ${describeVector(state.ledger.durable)}`;
     first ??= ledger;
@@ -46,7 +46,7 @@ export function describeState(node: SimNode): string {
     return `  node ${node.slot} down${node.exit === null ? "" : ` (exit ${node.exit.code}: ${node.exit.reason})`}`;
   const { election } = state;
   const members = [...state.members.values()].map((member) => `${member.id}:${member.state}`).join(" ");
-  const data = summarise(state);
+  const data = describePing(state);
   return (
     `  node ${node.slot}.${node.incarnation} ${node.status} ${state.phase} ${election.role} follows ${election.coordinator} ` +
     `(term ${election.claimTerm}${election.elected ? " elected" : ""}, seen ${election.term}) balance ${data.balance} ` +

@@ -1,0 +1,86 @@
+/**
+ * The other side of joining: what a running node does with somebody's JOIN.
+ *
+ * Coordinator and voters answer at once (a majority of voters must confirm that an account is new); so does everybody while nobody
+ * leads. The others step in 300 ms apart, in order of their ids, for joiners that are still unanswered (protocol section 4, join).
+ */
+import type { NodeId } from "../wire/ids.ts";
+import type { MessageOf } from "../wire/message.ts";
+import { isVoter } from "./claims.ts";
+import { answerJoin, PROTO, refuseJoin, sendJoinTo } from "./join-messages.ts";
+import { adoptAccount } from "./ledger.ts";
+import { unsuspectedIds } from "./membership.ts";
+import { journal } from "./outbox.ts";
+import { hasTimer, setTimer } from "./timers.ts";
+import type { NodeState, Origin } from "./types.ts";
+
+const RANK_DELAY_MS = 300;
+/** Our own JOIN is not repeated to the same newcomer within this. */
+const GREETING_GAP_MS = 100;
+
+export const admissionTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
+  "join-answer": (state, key) => answerWaiting(state, Number(key)),
+  greeted: () => {},
+};
+
+export function onJoin(state: NodeState, message: MessageOf<"JOIN">, from: Origin): void {
+  const { nonce, proto, account } = message.payload;
+  const member = state.members.get(from.sender);
+  if (member === undefined || state.phase === "CONFLICT" || state.phase === "HALTED" || state.phase === "LEAVING")
+    return;
+  if (proto.min > PROTO.max || proto.max < PROTO.min) {
+    const msg = `Refused Node ${from.sender}: it speaks protocol ${proto.min} to ${proto.max}, this node ${PROTO.min} to ${PROTO.max}`;
+    journal(state, { kind: "drop", level: "warn", msg, from: from.sender });
+    refuseJoin(state, from, nonce, { refused: "PROTOCOL" });
+    return;
+  }
+  member.phase ??= "JOINING";
+  greet(state, from);
+  if (account !== null && account.id === from.sender && adoptAccount(state, account) === "conflict") {
+    journal(state, {
+      kind: "drop",
+      level: "error",
+      msg: `Node ${from.sender} comes with another account than the one known here`,
+      from: from.sender,
+    });
+    refuseJoin(state, from, nonce, { refused: "ACCOUNT_CONFLICT" });
+    return;
+  }
+  const { self, election } = state;
+  if (isVoter(state, self.id) || election.coordinator === self.id || election.coordinator === null) {
+    answerJoin(state, from, nonce);
+    return;
+  }
+  state.join.waiting.set(from.sender, { nonce, address: from.address });
+  const rank = unsuspectedIds(state).filter((id) => id < self.id && id !== from.sender).length + 1;
+  if (!hasTimer(state.timers, "join-answer", from.sender))
+    setTimer(state.timers, "join-answer", from.sender, state.nowMs + rank * RANK_DELAY_MS);
+}
+
+/** Who joins at the same time as we do must hear of us without waiting for our next announcement. */
+function greet(state: NodeState, from: Origin): void {
+  if (state.phase !== "JOINING" || hasTimer(state.timers, "greeted", from.sender)) return;
+  setTimer(state.timers, "greeted", from.sender, state.nowMs + GREETING_GAP_MS);
+  sendJoinTo(state, from.sender, from.address);
+}
+
+/** Level-triggered: a new coordinator answers whoever still waits (12.1). */
+export function reviewAdmissions(state: NodeState): void {
+  if (state.join.waiting.size === 0 || state.election.coordinator !== state.self.id) return;
+  for (const id of [...state.join.waiting.keys()].sort((a, b) => a - b)) answerWaiting(state, id);
+}
+
+function answerWaiting(state: NodeState, id: NodeId): void {
+  const waiting = state.join.waiting.get(id);
+  const member = state.members.get(id);
+  state.join.waiting.delete(id);
+  // Its heartbeats tell whether somebody else has answered it.
+  if (waiting === undefined || member?.phase !== "JOINING" || state.phase === "LEAVING") return;
+  const joiner = {
+    sender: id,
+    incarnation: member.incarnation,
+    bootId: member.bootId ?? "",
+    address: waiting.address,
+  };
+  answerJoin(state, joiner, waiting.nonce);
+}

@@ -1,0 +1,230 @@
+/**
+ * Roles and claims: who is coordinator, how sure that is, and which of two claims gives way.
+ *
+ * A claim is (elected, term, id) and claims are ordered so. `elected` means a majority of the fixed voters gave its vote in that term,
+ * which happens at most once a term; everything else is provisional: the original's coordinator, one for each reachable component.
+ * Nothing is discarded when the lesser claim steps down. Sources: Garcia-Molina 1982 (Bully and, for merging, Invitation); Raft's terms.
+ */
+import type { NodeId } from "../wire/ids.ts";
+import type { Claim, MessageOf } from "../wire/message.ts";
+import { ensureMember, isLive } from "./membership.ts";
+import { journal, multicast, nextMsgId, persist, unicast } from "./outbox.ts";
+import { hurryHeartbeat } from "./rumours.ts";
+import { cancelTimer, hasTimer, setTimer } from "./timers.ts";
+import type { ElectionState, NodeState, Origin } from "./types.ts";
+
+/** A new coordinator says so three times, this far apart; heartbeats repeat it for ever. */
+const ANNOUNCEMENTS = 3;
+const ANNOUNCEMENT_GAP_MS = 20;
+
+export const claimTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
+  announce: (state, key) => announce(state, Number(key)),
+  corrected: () => {},
+};
+
+// Questions ---------------------------------------------------------------------------------------------------------------
+
+/** What this node follows, as messages carry it. */
+export function claimOf(state: NodeState): Claim {
+  const { coordinator, claimTerm, elected } = state.election;
+  return { coordinator_id: coordinator, term: claimTerm, elected };
+}
+
+/** Negative when `a` gives way to `b`. */
+export function compareClaims(a: Claim, b: Claim): number {
+  return Number(a.elected) - Number(b.elected) || a.term - b.term || (a.coordinator_id ?? 0) - (b.coordinator_id ?? 0);
+}
+
+export function isVoter(state: NodeState, id: NodeId): boolean {
+  return state.config.voters.includes(id);
+}
+
+/** Votes that elect. */
+export function majority(state: NodeState): number {
+  return Math.floor(state.config.voters.length / 2) + 1;
+}
+
+/** Voters that take part as far as we know, ourselves included. */
+export function liveVoters(state: NodeState): NodeId[] {
+  return state.config.voters.filter((id) => {
+    if (id === state.self.id) return true;
+    const member = state.members.get(id);
+    return member !== undefined && isLive(member);
+  });
+}
+
+// Role changes ------------------------------------------------------------------------------------------------------------
+
+export function becomeCoordinator(state: NodeState, term: number, elected: boolean): void {
+  const { election } = state;
+  const isRepeat =
+    election.coordinator === state.self.id && election.claimTerm === term && election.elected === elected;
+  endCandidacy(state);
+  Object.assign(election, { role: "COORDINATOR", coordinator: state.self.id, claimTerm: term, elected });
+  election.coordinatorIncarnation = state.self.incarnation;
+  if (elected) {
+    election.wonTerm = term;
+    election.failures = 0;
+  }
+  setTimer(state.timers, "quorum", "", state.nowMs + state.config.timing.probeIntervalMs);
+  if (isRepeat) return;
+  election.sinceMs = state.nowMs;
+  election.support = [];
+  tell(state, "info", `I am now the COORDINATOR${suffix(election)}`);
+  tell(state, "info", `COORDINATOR message broadcast (reliable) - I am the new leader!${suffix(election)}`);
+  announce(state, 1);
+}
+
+/** The claim of a live node that is greater than ours, or the first one. */
+export function becomeFollower(state: NodeState, claim: Claim & { coordinator_id: NodeId }): void {
+  const { election } = state;
+  if (election.coordinator === state.self.id) noteLeadershipLost(state, claim.coordinator_id);
+  endCandidacy(state);
+  const member = ensureMember(state, claim.coordinator_id);
+  Object.assign(election, { role: "FOLLOWER", coordinator: claim.coordinator_id, claimTerm: claim.term });
+  Object.assign(election, { elected: claim.elected, sinceMs: state.nowMs, failures: 0, patience: 0, wanted: null });
+  election.coordinatorIncarnation = member?.incarnation ?? 0;
+  election.support = [];
+  tell(state, "info", `Accepted Node ${claim.coordinator_id} as coordinator${suffix(election)}`);
+}
+
+/** The coordinator is gone: nobody is followed until the next claim. `why` is the line for the journal. */
+export function becomeLeaderless(state: NodeState, why: string): void {
+  const { election } = state;
+  if (election.role === "COORDINATOR") election.role = "FOLLOWER";
+  election.coordinator = null;
+  election.elected = false;
+  election.sinceMs = state.nowMs;
+  tell(state, "warn", why);
+}
+
+/** Same coordinator, less (or again more) certain of itself. */
+export function becomeProvisional(state: NodeState, why: string): void {
+  const { election } = state;
+  election.elected = false;
+  election.support = [];
+  tell(state, "warn", `${why} (provisional: no quorum)`);
+  hurryHeartbeat(state);
+}
+
+/** Drops an own candidacy, whatever its stage. */
+export function endCandidacy(state: NodeState): void {
+  const { election } = state;
+  election.candidacy = null;
+  if (election.role === "CANDIDATE")
+    election.role = election.coordinator === state.self.id ? "COORDINATOR" : "FOLLOWER";
+  cancelTimer(state.timers, "candidacy", "");
+  cancelTimer(state.timers, "vote-resend", "");
+  cancelTimer(state.timers, "ok-resend", "");
+}
+
+/** A higher term exists: it is ours too, durably (terms never go back), and a candidacy in a lower one is over. */
+export function adoptTerm(state: NodeState, term: number): void {
+  const { election } = state;
+  if (term <= election.term) return;
+  election.term = term;
+  election.votedFor = null;
+  persist(state, [{ table: "vote", term, votedFor: null }]);
+  const stage = election.candidacy?.stage;
+  if (stage === "storing" || stage === "voting") endCandidacy(state);
+}
+
+// Claims of others ----------------------------------------------------------------------------------------------------------
+
+export function onCoordinator(state: NodeState, message: MessageOf<"COORDINATOR">, from: Origin): void {
+  noteClaim(state, message.payload, from.sender);
+}
+
+/** What a peer says that it follows: remembered, then weighed. */
+export function noteClaim(state: NodeState, claim: Claim, from: NodeId): void {
+  const member = state.members.get(from);
+  if (member === undefined) return;
+  member.coordinator = claim.coordinator_id;
+  member.term = Math.max(member.term, claim.term);
+  member.elected = claim.elected;
+  if (!isLive(member)) return;
+  weighClaim(state, claim, from);
+}
+
+/** A claim, at first or second hand: follow it if it is greater than ours and nothing that we know speaks against it. */
+export function weighClaim(state: NodeState, claim: Claim, from: NodeId): void {
+  const { election } = state;
+  adoptTerm(state, claim.term);
+  const id = claim.coordinator_id;
+  if (election.coordinator === from && id !== from) becomeLeaderless(state, `Node ${from} is no longer coordinator`);
+  if (id === null) return;
+  if (id === state.self.id) {
+    noteSupport(state, claim, from);
+    return;
+  }
+  if (!isCredible(state, id, claim, from)) return;
+  if (election.coordinator === id) {
+    refreshClaim(state, claim, from === id);
+    return;
+  }
+  if (election.coordinator === null || compareClaims(claimOf(state), claim) < 0)
+    becomeFollower(state, { ...claim, coordinator_id: id });
+  else if (election.role === "COORDINATOR" && from === id) correct(state, from);
+}
+
+/** Our coordinator's own word replaces what we thought; second-hand news must be newer. */
+function refreshClaim(state: NodeState, claim: Claim, isOwnWord: boolean): void {
+  const { election } = state;
+  if (claim.term < election.claimTerm || (!isOwnWord && claim.term === election.claimTerm)) return;
+  if (claim.term === election.claimTerm && claim.elected === election.elected) return;
+  election.claimTerm = claim.term;
+  election.elected = claim.elected;
+  election.coordinatorIncarnation =
+    state.members.get(claim.coordinator_id ?? 0)?.incarnation ?? election.coordinatorIncarnation;
+  if (isOwnWord && election.candidacy !== null) endCandidacy(state);
+  tell(state, "info", `Accepted Node ${election.coordinator} as coordinator${suffix(election)}`);
+  // A provisional coordinator looks for voters that follow it: let it see that at once.
+  if (!claim.elected && isVoter(state, state.self.id)) hurryHeartbeat(state);
+}
+
+/** Dead nodes don't lead; and second-hand news must be newer than what the node last said of itself. */
+function isCredible(state: NodeState, id: NodeId, claim: Claim, from: NodeId): boolean {
+  const member = state.members.get(id);
+  if (member === undefined) return true;
+  if (member.state === "FAILED" || member.state === "LEFT") return false;
+  if (from === id || member.lastHeardAtMs === null) return true;
+  return member.coordinator === id || claim.term > member.term;
+}
+
+/** A lesser coordinator speaks: tell it who leads (rate limited), so that a heal takes one round trip. */
+function correct(state: NodeState, to: NodeId): void {
+  if (hasTimer(state.timers, "corrected", to)) return;
+  setTimer(state.timers, "corrected", to, state.nowMs + state.config.timing.probeIntervalMs);
+  unicast(state, to, "COORDINATOR", { msg_id: nextMsgId(state), ...claimOf(state) });
+}
+
+function noteSupport(state: NodeState, claim: Claim, from: NodeId): void {
+  const { election } = state;
+  if (election.coordinator !== state.self.id || claim.term !== election.claimTerm) return;
+  if (isVoter(state, from) && !election.support.includes(from)) election.support.push(from);
+}
+
+function noteLeadershipLost(state: NodeState, to: NodeId): void {
+  const { leadershipsLostAtMs } = state.election;
+  leadershipsLostAtMs.push(state.nowMs);
+  if (leadershipsLostAtMs.length > 8) leadershipsLostAtMs.shift();
+  cancelTimer(state.timers, "quorum", "");
+  for (let n = 2; n <= ANNOUNCEMENTS; n++) cancelTimer(state.timers, "announce", n);
+  tell(state, "info", `Stepping down in favour of Node ${to}`);
+}
+
+function announce(state: NodeState, n: number): void {
+  if (state.election.coordinator !== state.self.id) return;
+  multicast(state, "COORDINATOR", { msg_id: nextMsgId(state), ...claimOf(state) });
+  if (n < ANNOUNCEMENTS) setTimer(state.timers, "announce", n + 1, state.nowMs + ANNOUNCEMENT_GAP_MS * n);
+}
+
+function suffix(election: ElectionState): string {
+  return election.elected ? "" : " (provisional: no quorum)";
+}
+
+/** One line of the journal about the election, with what the checkers need. */
+export function tell(state: NodeState, level: "info" | "warn", msg: string): void {
+  const { role, claimTerm, elected, coordinator } = state.election;
+  journal(state, { kind: "election", level, msg, role, term: claimTerm, elected, coordinator });
+}

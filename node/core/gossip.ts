@@ -1,0 +1,85 @@
+/**
+ * What to believe of a rumour. Hearsay about death yields to direct evidence of life; news of life is always welcome.
+ *
+ * Idea (SWIM section 4.2): newer (incarnation, rinc) wins. Beyond SWIM: a FAILED rumour about a peer that we have just heard becomes
+ * an accusation (we probe it ourselves), so that one node behind a bad link can't make everybody drop a healthy peer.
+ */
+import type { NodeId } from "../wire/ids.ts";
+import type { Rumour } from "../wire/message.ts";
+import {
+  becomeAlive,
+  becomeFailed,
+  becomeLeft,
+  becomeReborn,
+  ensureMember,
+  isLive,
+  refuteIfAccused,
+} from "./membership.ts";
+import { compareStanding, spread } from "./rumours.ts";
+import { onAccusation } from "./suspicion.ts";
+import type { Member, NodeState } from "./types.ts";
+
+export function onRumours(state: NodeState, rumours: readonly Rumour[]): void {
+  for (const rumour of rumours) onRumour(state, rumour);
+}
+
+function onRumour(state: NodeState, rumour: Rumour): void {
+  if (rumour.of === state.self.id) {
+    refuteIfAccused(state, rumour);
+    return;
+  }
+  const member = ensureMember(state, rumour.of);
+  if (member === null || rumour.by === state.self.id) return;
+  if (rumour.inc < member.incarnation || (rumour.inc === member.incarnation && rumour.rinc < member.rinc)) return;
+  switch (rumour.state) {
+    case "ALIVE":
+      believeAlive(state, member, rumour);
+      return;
+    case "SUSPECTED":
+      believeAccusation(state, member, rumour);
+      return;
+    case "FAILED":
+      believeFailed(state, member, rumour);
+      return;
+    case "LEFT":
+      if (member.state === "LEFT" || member.state === "UNKNOWN") return;
+      if (rumour.inc > member.incarnation) becomeReborn(state, member, rumour.inc, null);
+      becomeLeft(state, member);
+      return;
+    case "UNKNOWN":
+      return;
+  }
+}
+
+function believeAlive(state: NodeState, member: Member, rumour: Rumour): void {
+  const isNews = rumour.inc > member.incarnation || rumour.rinc > member.rinc;
+  if (!isNews) return;
+  if (rumour.inc > member.incarnation) becomeReborn(state, member, rumour.inc, null);
+  member.rinc = rumour.rinc;
+  if (member.address !== null) becomeAlive(state, member);
+  spread(state, rumour);
+}
+
+function believeAccusation(state: NodeState, member: Member, rumour: Rumour): void {
+  if (!isLive(member) || rumour.inc !== member.incarnation) return;
+  member.rinc = rumour.rinc;
+  const known: readonly NodeId[] =
+    state.detector.suspicions.get(member.id)?.by ?? state.detector.accusers.get(member.id) ?? [];
+  if (known.includes(rumour.by)) return;
+  onAccusation(state, member, rumour.by);
+  spread(state, rumour);
+}
+
+function believeFailed(state: NodeState, member: Member, rumour: Rumour): void {
+  if (!isLive(member)) return;
+  const standing = { state: member.state, inc: member.incarnation, rinc: member.rinc };
+  if (compareStanding(rumour, standing) <= 0) return;
+  const silentMs = state.nowMs - (member.lastHeardAtMs ?? member.stateSinceMs);
+  if (silentMs < state.config.timing.suspicionMinMs || state.nowMs < state.detector.graceUntilMs) {
+    onAccusation(state, member, rumour.by);
+    return;
+  }
+  if (rumour.inc > member.incarnation) becomeReborn(state, member, rumour.inc, null);
+  member.rinc = rumour.rinc;
+  becomeFailed(state, member, true);
+}

@@ -1,0 +1,151 @@
+/**
+ * HEARTBEAT: what a node says of itself to everybody, at a fixed interval and at once when there is news.
+ *
+ * It carries credits, the claim that its sender follows, a digest of its durable ledger and a few rumours, within the bytes of one
+ * datagram (12.7). It is no event of the causal order: its vector clock is null (original, challenge 1).
+ */
+import { type Clock, encodeClock } from "../wire/clock.ts";
+import type { MessageOf, Payload } from "../wire/message.ts";
+import { sha256Hex64 } from "../wire/sha256.ts";
+import { claimOf, noteClaim } from "./claims.ts";
+import { onRumours } from "./gossip.ts";
+import { FRAME_BYTES, PROTO } from "./join-messages.ts";
+import { accountOf, balanceOf, durableClock, ledgerHash } from "./ledger.ts";
+import { becomeAlive } from "./membership.ts";
+import { count, journal, multicast, unicast } from "./outbox.ts";
+import { drawBelow } from "./random.ts";
+import { buildDigest, onDigest } from "./repair.ts";
+import { beatIntervalMs, hurryHeartbeat, spread, takeRumours } from "./rumours.ts";
+import { hasTimer, setTimer } from "./timers.ts";
+import type { Member, NodeState, Origin } from "./types.ts";
+
+const RUMOURS_MAX = 4;
+/** FAILED peers, and those never heard, are in every so many fan-outs: clusters without multicast heal that way (12.2). */
+const FAILED_EVERY = 4;
+/** No buyer holds this many records: «I don't know how many debits my earlier life made». */
+const BOOT_SEQ_UNKNOWN = 281_474_976_710_656;
+
+export const heartbeatTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
+  beat: (state) => {
+    scheduleBeat(state, beatIntervalMs(state));
+    sendHeartbeat(state);
+  },
+  "beat-early": sendHeartbeat,
+  "leave-answered": () => {},
+};
+
+/** The first one soon, at a random instant, so that a group started together doesn't speak in unison. */
+export function startHeartbeat(state: NodeState): void {
+  scheduleBeat(state, drawBelow(state.random, Math.max(1, Math.floor(state.config.timing.heartbeatMs / 2))));
+}
+
+/** Nothing of ours is sent before `atMs` (after a freeze, until the socket has been read). */
+export function pauseHeartbeat(state: NodeState, atMs: number): void {
+  setTimer(state.timers, "beat", "", atMs);
+  if (hasTimer(state.timers, "beat-early", "")) setTimer(state.timers, "beat-early", "", atMs);
+}
+
+function scheduleBeat(state: NodeState, inMs: number): void {
+  setTimer(state.timers, "beat", "", state.nowMs + inMs);
+}
+
+function sendHeartbeat(state: NodeState): void {
+  if (state.phase === "CONFLICT" || (state.leaving?.announced ?? 0) > 0) return;
+  const { beat } = state;
+  beat.seq += 1;
+  beat.lastAtMs = state.nowMs;
+  const payload = heartbeatPayload(state);
+  if (!state.config.fanOut) multicast(state, "HEARTBEAT", payload);
+  else multicast(state, "HEARTBEAT", payload, { fanOut: fanOutOf(state, beat.seq % FAILED_EVERY === 0) });
+}
+
+function fanOutOf(state: NodeState, withSilent: boolean): string[] {
+  const chosen: Member[] = [];
+  for (const member of state.members.values()) {
+    const isSilent = member.state === "FAILED" || member.state === "UNKNOWN";
+    if (member.address !== null && member.state !== "LEFT" && (withSilent || !isSilent)) chosen.push(member);
+  }
+  return chosen.sort((a, b) => a.id - b.id).map((member) => member.address as string);
+}
+
+export function heartbeatPayload(state: NodeState): Payload<"HEARTBEAT"> {
+  const payload: Payload<"HEARTBEAT"> = {
+    credits: balanceOf(state, state.self.id),
+    ...claimOf(state),
+    rinc: state.rinc,
+    phase: state.phase,
+    hb_seq: state.beat.seq,
+    digest: new Map(),
+    ledger_hash: ledgerHash(state),
+    boot_seq: state.beat.bootSeq ?? BOOT_SEQ_UNKNOWN,
+    voters_hash: votersHash(state.config.voters),
+    proto: PROTO,
+    rumours: takeRumours(state, RUMOURS_MAX),
+  };
+  // The empty digest was counted as `{}`, two characters like the quotes of the encoded one.
+  const room = state.config.bodyBytesMax - FRAME_BYTES - JSON.stringify(payload).length;
+  return { ...payload, digest: buildDigest(state, rowsThatFit(durableClock(state), room)) };
+}
+
+/** Rows of the vector that surely fit `room` characters of base64, whichever rows they are. */
+function rowsThatFit(clock: Clock, room: number): number {
+  if (encodeClock(clock).length <= room) return clock.size;
+  let idMax = 0;
+  let seqMax = 0;
+  for (const [id, seq] of clock) {
+    idMax = Math.max(idMax, id);
+    seqMax = Math.max(seqMax, seq);
+  }
+  const bytesPerRow = varintBytes(idMax) + varintBytes(seqMax);
+  return Math.max(0, Math.floor(((room - 1) * 3) / 4 / bytesPerRow));
+}
+
+function varintBytes(value: number): number {
+  let bytes = 1;
+  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) bytes += 1;
+  return bytes;
+}
+
+/** Nodes with different voters would elect two coordinators: they must notice. */
+export function votersHash(voters: readonly number[]): string {
+  return sha256Hex64(JSON.stringify([...voters].sort((a, b) => a - b)));
+}
+
+export function onHeartbeat(state: NodeState, message: MessageOf<"HEARTBEAT">, from: Origin): void {
+  const { payload } = message;
+  const member = state.members.get(from.sender);
+  if (member === undefined) return;
+  member.credits = payload.credits;
+  member.phase = payload.phase;
+  member.bootSeq = payload.boot_seq;
+  member.ledgerHash = payload.ledger_hash;
+  if (payload.rinc > member.rinc) {
+    // A refutation: its own word is newer than whatever was said about it.
+    member.rinc = payload.rinc;
+    becomeAlive(state, member);
+    spread(state, { of: member.id, state: "ALIVE", inc: member.incarnation, rinc: member.rinc, by: member.id });
+  }
+  onRumours(state, payload.rumours);
+  noteClaim(state, payload, from.sender);
+  if (accountOf(state, state.self.id) !== undefined || payload.digest.size > 0)
+    onDigest(state, from.sender, payload.digest, payload.ledger_hash);
+  checkVoters(state, payload.voters_hash, from);
+  // A leaver waits until its records are safe with us: tell it now, not at the next beat.
+  if (payload.phase === "LEAVING" && !hasTimer(state.timers, "leave-answered", from.sender)) {
+    setTimer(state.timers, "leave-answered", from.sender, state.nowMs + state.config.timing.probeIntervalMs);
+    unicast(state, from.sender, "HEARTBEAT", heartbeatPayload(state));
+  }
+}
+
+function checkVoters(state: NodeState, hash: string, from: Origin): void {
+  if (hash === votersHash(state.config.voters)) return;
+  count(state, "voters_differ");
+  if ((state.counters.get("voters_differ") ?? 0) > 1) return;
+  const msg = `Node ${from.sender} was started with other voters than this node: set DS_VOTERS alike everywhere`;
+  journal(state, { kind: "state", level: "error", msg, from: from.sender });
+}
+
+/** The coordinator that we followed has changed, or we have: others should not wait for a beat to learn it. */
+export function announceChange(state: NodeState): void {
+  hurryHeartbeat(state);
+}

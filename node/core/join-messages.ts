@@ -1,0 +1,99 @@
+/**
+ * The two messages of joining, built to fit a datagram: JOIN («here I am, do you know my account?») and JOIN_RESPONSE.
+ *
+ * What a big group needs beyond them (members, accounts, records) follows as STATE_CHUNKs (protocol 12.7).
+ */
+import type { Clock } from "../wire/clock.ts";
+import { encodeClock } from "../wire/clock.ts";
+import type { NodeId } from "../wire/ids.ts";
+import type { Payload } from "../wire/message.ts";
+import { claimOf, isVoter } from "./claims.ts";
+import { accountOf, durableClock, ledgerHash } from "./ledger.ts";
+import { knownIds } from "./membership.ts";
+import { multicast, nextMsgId, unicastTo } from "./outbox.ts";
+import type { NodeState, Origin } from "./types.ts";
+
+/** Versions of the protocol that this build speaks. */
+export const PROTO = { min: 1, max: 1 } as const;
+
+/** The frame around a payload, with the longest ids and the time stamp that the shell adds. */
+export const FRAME_BYTES = 160;
+
+export function multicastJoin(state: NodeState): void {
+  multicast(state, "JOIN", joinPayload(state));
+}
+
+export function sendJoinTo(state: NodeState, to: NodeId, address: string): void {
+  unicastTo(state, to, address, "JOIN", joinPayload(state));
+}
+
+function joinPayload(state: NodeState): Payload<"JOIN"> {
+  const own = accountOf(state, state.self.id);
+  // An account that is not on disk yet might be forgotten: nobody is told of it.
+  const isDurable = own !== undefined && durableClock(state).has(state.self.id);
+  return {
+    msg_id: nextMsgId(state),
+    boot_id: state.self.bootId,
+    nonce: state.join.nonce,
+    proto: PROTO,
+    account: isDurable ? own.genesis : null,
+    have_hash: ledgerHash(state),
+  };
+}
+
+/** Tells a joiner what we know, and ends its being pending here. */
+export function answerJoin(state: NodeState, joiner: Origin, nonce: string): void {
+  state.join.waiting.delete(joiner.sender);
+  const payload: Payload<"JOIN_RESPONSE"> = { ...emptyResponse(state, joiner, nonce) };
+  if (isVoter(state, state.self.id)) payload.seen_term = state.election.term;
+  const room = state.config.bodyBytesMax - FRAME_BYTES - JSON.stringify(payload).length;
+  const rows = fitRows(durableClock(state), knownIds(state), room);
+  unicastTo(state, joiner.sender, joiner.address, "JOIN_RESPONSE", { ...payload, ...rows });
+}
+
+export function refuseJoin(
+  state: NodeState,
+  joiner: Origin,
+  nonce: string,
+  refusal: Pick<Payload<"JOIN_RESPONSE">, "refused" | "known_inc" | "known_addr">,
+): void {
+  const payload = { ...emptyResponse(state, joiner, nonce), ...refusal };
+  unicastTo(state, joiner.sender, joiner.address, "JOIN_RESPONSE", payload);
+}
+
+function emptyResponse(state: NodeState, joiner: Origin, nonce: string): Payload<"JOIN_RESPONSE"> {
+  return {
+    msg_id: nextMsgId(state),
+    nonce,
+    ...claimOf(state),
+    known_nodes: new Map(),
+    clock_state: new Map(),
+    account: accountOf(state, joiner.sender)?.genesis ?? null,
+    phase: state.phase,
+    proto: PROTO,
+    your_addr: joiner.address,
+  };
+}
+
+/**
+ * As many rows of the vector as fit, the rest of the ids without counters; what doesn't fit at all is learned by state transfer.
+ * `room` is in characters of base64 (both fields are encoded as strings that need no escapes).
+ */
+function fitRows(clock: Clock, ids: readonly NodeId[], room: number): { clock_state: Clock; known_nodes: Clock } {
+  const rows = [...clock].sort(([a], [b]) => a - b);
+  const rest = (kept: readonly (readonly [NodeId, number])[]): Map<NodeId, number> => {
+    const named = new Set(kept.map(([id]) => id));
+    return new Map(ids.filter((id) => !named.has(id)).map((id) => [id, 0]));
+  };
+  for (let kept = rows.length; ; kept = Math.floor((kept * 3) / 4)) {
+    const clock_state = new Map(rows.slice(0, kept));
+    const known_nodes = rest(rows.slice(0, kept));
+    if (encodeClock(clock_state).length + encodeClock(known_nodes).length <= room) return { clock_state, known_nodes };
+    if (kept === 0) return { clock_state, known_nodes: firstThatFit(known_nodes, room) };
+  }
+}
+
+function firstThatFit(ids: Clock, room: number): Clock {
+  // Two ids far apart take 4 bytes, so 16 characters hold three of them at least.
+  return new Map([...ids].slice(0, Math.floor((room * 3) / 16)));
+}

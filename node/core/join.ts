@@ -1,0 +1,312 @@
+/**
+ * Joining: discovery, the own account, state transfer, READY. Level-triggered: `reviewJoin` does whatever has become possible.
+ *
+ * Nobody waits for ever (12.1): discovery ends when all expected nodes have been heard or its window closes; a node whose account is
+ * on disk is READY then even if nobody answered. Money is never minted on a guess (12.4): a fresh account needs a majority of the
+ * voters that don't know one, or, without voters, stays unconfirmed until another node has taken note of it.
+ */
+import type { NodeId } from "../wire/ids.ts";
+import type { Genesis, MessageOf } from "../wire/message.ts";
+import { isVoter, majority, noteClaim } from "./claims.ts";
+import { onDuplicateRefusal } from "./identity.ts";
+import { multicastJoin } from "./join-messages.ts";
+import { accountOf, adoptAccount, durableClock, mintAccount } from "./ledger.ts";
+import { isLive, noteDurable } from "./membership.ts";
+import { journal, persist } from "./outbox.ts";
+import { drawHex64 } from "./random.ts";
+import { startSync } from "./repair.ts";
+import { hurryHeartbeat } from "./rumours.ts";
+import { cancelTimer, setTimer } from "./timers.ts";
+import type { JoinState, NodeState, Origin, Recovered, Self } from "./types.ts";
+import { clockObject, entry, merge } from "./vector-clock.ts";
+import { noteSeenTerm } from "./votes.ts";
+
+/** The first announcements are close together (a single loss costs 20 ms), later ones back off. */
+const EARLY_GAPS_MS = [20, 60] as const;
+const RETRY_FIRST_MS = 500;
+const RETRY_CAP_MS = 8_000;
+
+export const joinTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
+  "join-announce": announce,
+  "join-discovery": endDiscovery,
+  "join-sync": onSyncTooLong,
+  "join-conflict": settleConflict,
+};
+
+export function createJoin(self: Self, recovered: Recovered | undefined): JoinState {
+  return {
+    nonce: "",
+    attempts: 0,
+    startedAtMs: 0,
+    answers: new Map(),
+    responder: null,
+    target: null,
+    discovering: true,
+    synchronised: false,
+    mintWriteId: null,
+    confirmed: recovered?.accounts.some((account) => account.id === self.id) ?? false,
+    lostDisk: false,
+    waiting: new Map(),
+    contests: new Map(),
+    rivalAddress: null,
+    beatenAddress: null,
+    staleWrite: null,
+    announcedReady: false,
+  };
+}
+
+export function startJoin(state: NodeState): void {
+  const { join } = state;
+  join.startedAtMs = state.nowMs;
+  join.nonce = drawHex64(state.random);
+  setTimer(state.timers, "join-discovery", "", state.nowMs + state.config.timing.discoveryMs);
+  journal(state, { kind: "state", level: "info", msg: "JOIN announced (reliable)" });
+  announce(state);
+}
+
+/** Repeated until somebody has answered and, where that is open, confirmed the account. */
+function announce(state: NodeState): void {
+  const { join, phase } = state;
+  const isDone = join.answers.size > 0 && join.confirmed && phase !== "JOINING";
+  if (isDone || phase === "CONFLICT" || phase === "HALTED" || phase === "LEAVING") return;
+  multicastJoin(state);
+  const gapMs = EARLY_GAPS_MS[join.attempts] ?? RETRY_FIRST_MS << Math.min(4, join.attempts - EARLY_GAPS_MS.length);
+  join.attempts += 1;
+  setTimer(state.timers, "join-announce", "", state.nowMs + Math.min(gapMs, RETRY_CAP_MS));
+}
+
+// Level trigger -------------------------------------------------------------------------------------------------------------
+
+/** Run after every input while the node is on its way in. */
+export function reviewJoin(state: NodeState): void {
+  const { join, config } = state;
+  if (state.phase !== "JOINING" && state.phase !== "SYNCING") return;
+  if (join.discovering && config.expected.length > 0 && areAllHeard(state)) endDiscovery(state);
+  if (accountOf(state, state.self.id) === undefined) {
+    if (mayMint(state)) mint(state);
+    return;
+  }
+  if (!durableClock(state).has(state.self.id)) return;
+  if (join.mintWriteId !== null) {
+    // The account is on disk now: one more JOIN tells everybody about it.
+    join.mintWriteId = null;
+    multicastJoin(state);
+  }
+  if (join.lostDisk && !hasAskedEverybody(state)) return;
+  if (state.phase === "JOINING" ? !join.discovering && !join.lostDisk : join.synchronised) becomeReady(state);
+}
+
+/** Whoever got our money may be the only one to know: a lost log is complete when every live member's vector is covered (12.5). */
+function hasAskedEverybody(state: NodeState): boolean {
+  const own = entry(durableClock(state), state.self.id);
+  for (const member of state.members.values()) {
+    if (!isLive(member)) continue;
+    if (member.ledgerHash === null || entry(member.durable, state.self.id) > own) return false;
+  }
+  return true;
+}
+
+function areAllHeard(state: NodeState): boolean {
+  for (const id of state.config.expected)
+    if (id !== state.self.id && (state.members.get(id)?.phase ?? null) === null) return false;
+  return true;
+}
+
+function endDiscovery(state: NodeState): void {
+  state.join.discovering = false;
+  cancelTimer(state.timers, "join-discovery", "");
+}
+
+/** After a freeze the window goes on for as long as it would have. */
+export function pauseDiscovery(state: NodeState, frozenMs: number): void {
+  const { join, config } = state;
+  if (!join.discovering) return;
+  const addedMs = Math.min(frozenMs, config.timing.discoveryMs);
+  const endsAtMs = Math.max(state.nowMs, join.startedAtMs + config.timing.discoveryMs + addedMs);
+  setTimer(state.timers, "join-discovery", "", endsAtMs);
+}
+
+// The own account -----------------------------------------------------------------------------------------------------------
+
+function mayMint(state: NodeState): boolean {
+  const { join, config, self } = state;
+  let unknownToVoters = isVoter(state, self.id) ? 1 : 0;
+  for (const [id, { accountKnown }] of join.answers) {
+    if (accountKnown) return false;
+    if (isVoter(state, id)) unknownToVoters += 1;
+  }
+  return config.voters.length > 0 ? unknownToVoters >= majority(state) : !join.discovering;
+}
+
+function mint(state: NodeState): void {
+  const { join, config } = state;
+  join.mintWriteId = mintAccount(state);
+  join.confirmed = config.voters.length > 0 || join.answers.size > 0;
+  const note = join.confirmed ? "" : ", unconfirmed until another node has taken note of it";
+  const msg = `New account with ${config.initialCredits} credits${note}`;
+  journal(state, { kind: "state", level: "info", msg, balance: config.initialCredits });
+}
+
+/** What another node knows of our account. */
+function compareAccounts(state: NodeState, known: Genesis | null): void {
+  const own = accountOf(state, state.self.id);
+  if (known === null || known.id !== state.self.id) return;
+  if (own === undefined) {
+    state.join.lostDisk = true;
+    state.election.abstaining = isVoter(state, state.self.id);
+    adoptAccount(state, known);
+    const msg = `The account of Node ${state.self.id} is known to others and this store was empty: getting it back`;
+    journal(state, { kind: "state", level: "warn", msg });
+  } else if (own.genesis.nonce === known.nonce) state.join.confirmed = true;
+  else setTimer(state.timers, "join-conflict", "", state.nowMs + state.config.timing.discoveryMs);
+}
+
+/** Two accounts under our id: the nonce that more members know wins, ties go to the smaller one (12.4). */
+function settleConflict(state: NodeState): void {
+  const own = accountOf(state, state.self.id)?.genesis.nonce;
+  if (own === undefined) return;
+  const counts = new Map<string, number>([[own, 1]]);
+  for (const { account } of state.join.answers.values())
+    if (account !== null) counts.set(account.nonce, (counts.get(account.nonce) ?? 0) + 1);
+  const [winner] = [...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))[0] ?? [own];
+  const isOurs = winner === own;
+  if (!isOurs) state.phase = "CONFLICT";
+  journal(state, {
+    kind: "state",
+    level: "error",
+    msg: isOurs
+      ? `Some nodes know another account of Node ${state.self.id}; most know this one`
+      : `CONFLICT: most nodes know another account of Node ${state.self.id}; this process stops taking part`,
+  });
+}
+
+// Answers -------------------------------------------------------------------------------------------------------------------
+
+export function onJoinResponse(state: NodeState, message: MessageOf<"JOIN_RESPONSE">, from: Origin): void {
+  const { payload } = message;
+  const { join } = state;
+  const member = state.members.get(from.sender);
+  if (payload.nonce !== join.nonce || member === undefined) return;
+  if (payload.refused !== undefined) {
+    onRefusal(state, payload, from.sender);
+    return;
+  }
+  member.phase = payload.phase;
+  noteClaim(state, payload, from.sender);
+  if (payload.seen_term !== undefined) noteSeenTerm(state, from.sender, payload.seen_term);
+  noteDurable(state, from.sender, payload.clock_state);
+  join.answers.set(from.sender, { accountKnown: payload.account !== null, account: payload.account });
+  compareAccounts(state, payload.account);
+  if (state.phase !== "JOINING" && !(state.phase === "SYNCING" && join.lostDisk)) return;
+  const title = payload.coordinator_id === from.sender ? "coordinator " : "";
+  const msg = `Received JOIN_RESPONSE from ${title}Node ${from.sender}`;
+  journal(state, { kind: "state", level: "info", msg, from: from.sender });
+  becomeSyncing(state, from.sender, payload.clock_state);
+}
+
+function becomeSyncing(state: NodeState, responder: NodeId, clock: ReadonlyMap<NodeId, number>): void {
+  const { join } = state;
+  state.phase = "SYNCING";
+  join.responder = responder;
+  join.target = merge(join.target ?? new Map(), clock);
+  join.synchronised = false;
+  setTimer(state.timers, "join-sync", "", state.nowMs + state.config.timing.heartbeatTimeoutMs);
+  startSync(state, responder, join.target);
+}
+
+/** The money half calls this when everything up to the target is on disk. */
+export function onSynchronised(state: NodeState): void {
+  const { join, election } = state;
+  if (state.phase !== "SYNCING") return;
+  join.synchronised = true;
+  cancelTimer(state.timers, "join-sync", "");
+  const ids = [...new Set([...state.members.keys(), ...(join.target?.keys() ?? []), state.self.id])];
+  const known = ids.filter((id) => state.members.get(id)?.state !== "UNKNOWN").sort((a, b) => a - b);
+  const vc = clockObject(durableClock(state));
+  journal(state, { kind: "state", level: "info", msg: "Vector clock synchronized from coordinator", vc });
+  const coordinator = election.coordinator ?? "none";
+  const msg = `State synchronized - coordinator=${coordinator}, known_nodes=[${known.join(", ")}]`;
+  journal(state, { kind: "state", level: "info", msg, coordinator: election.coordinator });
+}
+
+/** Nobody could serve the transfer: digests merge the rest (12.1). A node that lost its disk has to have it. */
+function onSyncTooLong(state: NodeState): void {
+  if (state.phase !== "SYNCING") return;
+  if (state.join.lostDisk) {
+    setTimer(state.timers, "join-sync", "", state.nowMs + state.config.timing.heartbeatTimeoutMs);
+    return;
+  }
+  journal(state, {
+    kind: "state",
+    level: "warn",
+    msg: "State transfer did not finish; going on, digests will complete it",
+  });
+  state.join.synchronised = true;
+}
+
+function becomeReady(state: NodeState): void {
+  const { join } = state;
+  if (join.lostDisk && state.config.durable) {
+    state.phase = "RECOVERING";
+    const msg = "RECOVERING: the store was lost; this node may receive and not pay";
+    journal(state, { kind: "state", level: "error", msg });
+    return;
+  }
+  state.phase = "READY";
+  state.election.readyAtMs = state.nowMs;
+  state.beat.bootSeq ??= entry(durableClock(state), state.self.id);
+  journal(state, { kind: "state", level: "info", msg: `Node ${state.self.id} is READY` });
+  hurryHeartbeat(state);
+  if (join.announcedReady) return;
+  join.announcedReady = true;
+  state.outbox.push({ type: "ready" });
+}
+
+// Refusals ------------------------------------------------------------------------------------------------------------------
+
+function onRefusal(state: NodeState, payload: MessageOf<"JOIN_RESPONSE">["payload"], by: NodeId): void {
+  switch (payload.refused) {
+    case "STALE_INC":
+      onStaleIncarnation(state, payload.known_inc ?? 0);
+      return;
+    case "DUPLICATE_ID":
+      onDuplicateRefusal(state, payload.known_addr, by);
+      return;
+    case "ACCOUNT_CONFLICT":
+      state.join.answers.set(by, { accountKnown: true, account: payload.account });
+      compareAccounts(state, payload.account);
+      return;
+    case "PROTOCOL":
+    case "FULL": {
+      if (state.phase !== "JOINING") return;
+      const why =
+        payload.refused === "FULL"
+          ? "its member table is full"
+          : `it speaks protocol ${payload.proto.min} to ${payload.proto.max}`;
+      journal(state, { kind: "state", level: "error", msg: `JOIN refused by Node ${by}: ${why}` });
+      return;
+    }
+  }
+}
+
+/** Our incarnation was used before (empty or older store): write down the next one, then join again with it (12.6). */
+function onStaleIncarnation(state: NodeState, known: number): void {
+  const { join, self } = state;
+  if (join.staleWrite !== null || known < self.incarnation) return;
+  if (state.phase !== "JOINING" && state.phase !== "SYNCING") return;
+  const incarnation = known + 1;
+  const writeId = persist(state, [{ table: "incarnation", atLeast: incarnation }]);
+  join.staleWrite = { writeId, incarnation };
+  const msg = `Incarnation ${self.incarnation} is stale, going on with ${incarnation}`;
+  journal(state, { kind: "state", level: "warn", msg });
+}
+
+export function onJoinStored(state: NodeState, writeId: number): void {
+  const { join } = state;
+  if (join.staleWrite?.writeId !== writeId) return;
+  state.self = { ...state.self, incarnation: join.staleWrite.incarnation };
+  join.staleWrite = null;
+  join.nonce = drawHex64(state.random);
+  join.attempts = 0;
+  announce(state);
+}

@@ -1,0 +1,230 @@
+/**
+ * The member table: who is in the group, in which state, at which address; and the only functions that change a peer's state.
+ *
+ * Idea (SWIM section 4.2, memberlist): a peer's standing is (incarnation, rinc, state); newer standing wins, and only the peer itself
+ * can make a newer one, by raising `rinc`. Entries are never removed: a LEFT or FAILED peer keeps its incarnation and its account.
+ */
+import type { Clock } from "../wire/clock.ts";
+import type { RefusalCode } from "../wire/control.ts";
+import { MEMBERS_MAX, type NodeId } from "../wire/ids.ts";
+import type { MemberRow, PeerState, Rumour } from "../wire/message.ts";
+import { count, journal } from "./outbox.ts";
+import { compareStanding, spread, spreadAtOnce } from "./rumours.ts";
+import { cancelTimer } from "./timers.ts";
+import type { Member, NodeState } from "./types.ts";
+
+/** PROTOCOL.md, peer states. What is missing here is a bug of ours. */
+const TRANSITIONS: Readonly<Record<PeerState, readonly PeerState[]>> = {
+  UNKNOWN: ["ALIVE", "FAILED", "LEFT"],
+  ALIVE: ["SUSPECTED", "FAILED", "LEFT"],
+  SUSPECTED: ["ALIVE", "FAILED", "LEFT"],
+  FAILED: ["ALIVE", "LEFT"],
+  LEFT: ["ALIVE"],
+};
+
+// Questions ---------------------------------------------------------------------------------------------------------------
+
+/** Other nodes that take part, ascending: ALIVE, and SUSPECTED ones while nothing is proven. */
+export function aliveIds(state: NodeState): NodeId[] {
+  return idsIn(state, isLive);
+}
+
+/** Other nodes that nobody suspects, ascending. */
+export function unsuspectedIds(state: NodeState): NodeId[] {
+  return idsIn(state, (member) => member.state === "ALIVE");
+}
+
+export function isLive(member: Member): boolean {
+  return member.state === "ALIVE" || member.state === "SUSPECTED";
+}
+
+/** Ids of the whole group, the own one included, ascending; LEFT and FAILED ones too. */
+export function knownIds(state: NodeState): NodeId[] {
+  return [...idsIn(state, (member) => member.state !== "UNKNOWN"), state.self.id].sort((a, b) => a - b);
+}
+
+/** The table as state transfer carries it: what the receiver should believe, the own row included. */
+export function memberRows(state: NodeState): MemberRow[] {
+  const { self } = state;
+  const rows: MemberRow[] = [
+    { id: self.id, inc: self.incarnation, rinc: state.rinc, state: "ALIVE", addr: self.address },
+  ];
+  for (const member of state.members.values()) {
+    if (member.state === "UNKNOWN") continue;
+    rows.push({ id: member.id, inc: member.incarnation, rinc: member.rinc, state: member.state, addr: member.address });
+  }
+  return rows.sort((a, b) => a.id - b.id);
+}
+
+/** Why no trade can be made with this peer now; null: it can (12.14: a SUSPECTED peer is no reason to refuse). */
+export function tradeRefusal(state: NodeState, peer: NodeId): { code: RefusalCode; message: string } | null {
+  const member = state.members.get(peer);
+  if (member !== undefined && isLive(member)) return null;
+  const active = [...aliveIds(state), state.self.id].sort((a, b) => a - b).join(", ");
+  const message = `Node ${peer} is not available in the system. Active nodes: [${active}]`;
+  if (member?.state === "LEFT") return { code: "NODE_LEFT", message };
+  if (member?.state === "FAILED") return { code: "NODE_FAILED", message };
+  return { code: "UNKNOWN_NODE", message };
+}
+
+// Changes -----------------------------------------------------------------------------------------------------------------
+
+/** The entry of a peer, made when it is new; null when the table is full. */
+export function ensureMember(state: NodeState, id: NodeId): Member | null {
+  const known = state.members.get(id);
+  if (known !== undefined) return known;
+  if (id === state.self.id || state.members.size >= MEMBERS_MAX - 1) {
+    count(state, "members_full");
+    return null;
+  }
+  const member = newMember(id, state.nowMs);
+  state.members.set(id, member);
+  return member;
+}
+
+export function newMember(id: NodeId, nowMs: number, address: string | null = null): Member {
+  return {
+    id,
+    address,
+    incarnation: 0,
+    rinc: 0,
+    bootId: null,
+    state: "UNKNOWN",
+    phase: null,
+    lastHeardAtMs: null,
+    stateSinceMs: nowMs,
+    srttMs: null,
+    coordinator: null,
+    term: 0,
+    elected: false,
+    credits: null,
+    bootSeq: null,
+    durable: new Map(),
+    ledgerHash: null,
+  };
+}
+
+/** Whatever we thought: it is there. Ends a suspicion. */
+export function becomeAlive(state: NodeState, member: Member): void {
+  const before = member.state;
+  forgetSuspicion(state, member.id);
+  if (before === "ALIVE") return;
+  enter(state, member, "ALIVE");
+  if (before !== "SUSPECTED") state.election.calmSinceMs = state.nowMs;
+  const host = (member.address ?? "unknown address").split(":")[0];
+  const msg =
+    before === "UNKNOWN"
+      ? `Discovered peer Node ${member.id} at ${host}`
+      : before === "SUSPECTED"
+        ? `Node ${member.id} recovered (suspicion cleared)`
+        : `Node ${member.id} is back at ${host} (was ${before})`;
+  tell(state, member, "info", msg);
+}
+
+export function becomeSuspected(state: NodeState, member: Member): void {
+  enter(state, member, "SUSPECTED");
+  tell(state, member, "warn", `Node ${member.id} SUSPECTED (missed heartbeat timeout)`);
+  spreadAtOnce(state, rumourOf(state, member));
+}
+
+/** `at once` for what we found out ourselves; hearsay only travels on with the next messages. */
+export function becomeFailed(state: NodeState, member: Member, isHearsay: boolean): void {
+  forgetSuspicion(state, member.id);
+  enter(state, member, "FAILED");
+  state.election.calmSinceMs = state.nowMs;
+  tell(state, member, "warn", `Node ${member.id} FAILED (sustained heartbeat absence)`);
+  if (isHearsay) spread(state, rumourOf(state, member));
+  else spreadAtOnce(state, rumourOf(state, member));
+}
+
+export function becomeLeft(state: NodeState, member: Member): void {
+  forgetSuspicion(state, member.id);
+  enter(state, member, "LEFT");
+  state.election.calmSinceMs = state.nowMs;
+  tell(state, member, "info", `Node ${member.id} is leaving`);
+  spread(state, rumourOf(state, member));
+}
+
+/** A new process under a known id: nothing that was measured or said before holds any more. Its account and records do. */
+export function becomeReborn(state: NodeState, member: Member, incarnation: number, bootId: string | null): void {
+  const isRestart = member.incarnation > 0 && member.state !== "UNKNOWN";
+  Object.assign(member, { incarnation, bootId, rinc: 0, phase: null, srttMs: null, bootSeq: null });
+  Object.assign(member, { coordinator: null, elected: false });
+  // `term` stays: second-hand claims about the old process must not count as news of the new one.
+  if (state.election.coordinator === member.id) member.term = Math.max(member.term, state.election.claimTerm);
+  state.detector.accusers.delete(member.id);
+  if (isRestart && isLive(member)) {
+    state.election.calmSinceMs = state.nowMs;
+    tell(state, member, "info", `Node ${member.id} restarted (incarnation ${incarnation})`);
+  }
+}
+
+/** Merges one row of another node's table (state transfer). */
+export function mergeMemberRow(state: NodeState, row: MemberRow): void {
+  if (row.id === state.self.id) {
+    refuteIfAccused(state, { of: row.id, state: row.state, inc: row.inc, rinc: row.rinc });
+    return;
+  }
+  const member = ensureMember(state, row.id);
+  if (member === null) return;
+  if (member.address === null || row.inc > member.incarnation) member.address = row.addr ?? member.address;
+  const standing = { state: member.state, inc: member.incarnation, rinc: member.rinc };
+  if (compareStanding({ state: row.state, inc: row.inc, rinc: row.rinc }, standing) <= 0) return;
+  // Another node's suspicion is no evidence of ours: probes will tell.
+  const heardDirectly = member.lastHeardAtMs !== null && isLive(member) && row.inc === member.incarnation;
+  if (row.state === "UNKNOWN" || (heardDirectly && row.state !== "LEFT" && row.rinc === member.rinc)) return;
+  if (row.inc > member.incarnation) becomeReborn(state, member, row.inc, null);
+  member.rinc = row.rinc;
+  if (row.state === "LEFT") becomeLeft(state, member);
+  else if (row.state === "FAILED" && member.state !== "FAILED") becomeFailed(state, member, true);
+  else if (row.state !== "FAILED" && member.address !== null) becomeAlive(state, member);
+}
+
+/** Records that `from` is known to have on disk. */
+export function noteDurable(state: NodeState, from: NodeId, clock: Clock): void {
+  const member = state.members.get(from);
+  if (member === undefined) return;
+  for (const [id, seq] of clock) if (seq > (member.durable.get(id) ?? -1)) member.durable.set(id, seq);
+}
+
+/** Someone thinks we are gone: raise `rinc`, which makes a newer standing than theirs, and say so at once. */
+export function refuteIfAccused(state: NodeState, rumour: Omit<Rumour, "by">): void {
+  const { self } = state;
+  if (rumour.state !== "SUSPECTED" && rumour.state !== "FAILED") return;
+  if (rumour.inc !== self.incarnation || rumour.rinc < state.rinc) return;
+  state.rinc = rumour.rinc + 1;
+  count(state, "refutations");
+  journal(state, {
+    kind: "member",
+    level: "info",
+    msg: `Refuting ${rumour.state} of this node (incarnation ${self.incarnation}.${state.rinc})`,
+  });
+  spreadAtOnce(state, { of: self.id, state: "ALIVE", inc: self.incarnation, rinc: state.rinc, by: self.id });
+}
+
+export function rumourOf(state: NodeState, member: Member): Rumour {
+  return { of: member.id, state: member.state, inc: member.incarnation, rinc: member.rinc, by: state.self.id };
+}
+
+function enter(state: NodeState, member: Member, next: PeerState): void {
+  if (!TRANSITIONS[member.state].includes(next))
+    throw new Error(`assertion: node ${member.id} can't go from ${member.state} to ${next}`);
+  member.state = next;
+  member.stateSinceMs = state.nowMs;
+}
+
+function forgetSuspicion(state: NodeState, id: NodeId): void {
+  state.detector.suspicions.delete(id);
+  state.detector.accusers.delete(id);
+  cancelTimer(state.timers, "suspicion", id);
+}
+
+function tell(state: NodeState, member: Member, level: "info" | "warn", msg: string): void {
+  journal(state, { kind: "member", level, msg, peer: member.id, state: member.state, peer_inc: member.incarnation });
+}
+
+function idsIn(state: NodeState, wanted: (member: Member) => boolean): NodeId[] {
+  const ids: NodeId[] = [];
+  for (const member of state.members.values()) if (wanted(member)) ids.push(member.id);
+  return ids.sort((a, b) => a - b);
+}

@@ -1,0 +1,52 @@
+/**
+ * Preemption: a higher id takes over from a lower coordinator once it is READY and the group has been calm (Bully's preference).
+ *
+ * Idea: each leadership lost within a minute doubles the calm that is required, so a node that comes and goes does not take the
+ * group with it (protocol section 3, 7). `DS_PREEMPT=0` keeps the incumbent.
+ */
+import { isLive } from "./membership.ts";
+import { beatIntervalMs } from "./rumours.ts";
+import { hasTimer, setTimer } from "./timers.ts";
+import type { NodeState } from "./types.ts";
+
+const CALM_BEATS = 2;
+const MEMORY_MS = 60_000;
+const CALM_MAX_MS = 60_000;
+
+export const preemptionTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
+  preempt: (state) => {
+    if (isDue(state)) state.election.wanted = "preempt";
+  },
+};
+
+/** Arms the timer while we should lead and don't. */
+export function reviewPreemption(state: NodeState): void {
+  if (!isEntitled(state) || hasTimer(state.timers, "preempt", "")) return;
+  setTimer(state.timers, "preempt", "", Math.max(dueAtMs(state), state.nowMs + 1));
+}
+
+/** The calm that this node owes the group before it takes over, in milliseconds. */
+export function calmNeededMs(state: NodeState): number {
+  let spanMs = CALM_BEATS * beatIntervalMs(state);
+  for (const atMs of state.election.leadershipsLostAtMs) if (state.nowMs - atMs <= MEMORY_MS) spanMs *= 2;
+  return Math.min(spanMs, CALM_MAX_MS);
+}
+
+function isEntitled(state: NodeState): boolean {
+  const { config, phase, election, self } = state;
+  if (!config.preempt || phase !== "READY" || election.coordinator === null || election.candidacy !== null)
+    return false;
+  if (election.coordinator >= self.id) return false;
+  for (const member of state.members.values())
+    if (member.id > self.id && isLive(member) && member.phase === "READY") return false;
+  return true;
+}
+
+function dueAtMs(state: NodeState): number {
+  const { calmSinceMs, readyAtMs } = state.election;
+  return Math.max(calmSinceMs, readyAtMs ?? state.nowMs) + calmNeededMs(state);
+}
+
+function isDue(state: NodeState): boolean {
+  return isEntitled(state) && state.nowMs >= dueAtMs(state);
+}

@@ -1,0 +1,120 @@
+/**
+ * What a node says of itself when asked: pure functions of the state, in the shapes of the control channel and in the words of the
+ * original's prompt. The shell adds what only it knows (authentication, profile, uptime, impairments, memory).
+ */
+import type { PingData, StateData } from "../wire/control.ts";
+import { accountOf, balanceOf, durableClock, ledgerHash } from "./ledger.ts";
+import { aliveIds } from "./membership.ts";
+import { pendingTrades } from "./trading.ts";
+import type { Member, NodeState } from "./types.ts";
+import { clockObject } from "./vector-clock.ts";
+
+/** What only the shell knows of a node's state. */
+export type ShellFields = "auth" | "profile" | "uptime_ms" | "impairments" | "impair_generation" | "rss_bytes";
+export type CoreStateData = Omit<StateData, ShellFields>;
+type MemberRowData = StateData["members"][number];
+
+/** Small and cheap: what agreement is computed from. */
+export function describePing(state: NodeState): PingData {
+  const { self, phase, election, config, causal } = state;
+  return {
+    id: self.id,
+    inc: self.incarnation,
+    phase,
+    role: election.role,
+    coordinator: election.coordinator,
+    term: election.claimTerm,
+    elected: election.elected,
+    preempt: config.preempt,
+    balance: balanceOf(state, self.id),
+    ledger_hash: ledgerHash(state),
+    holdback: causal.held,
+    pending: pendingTrades(state).length,
+  };
+}
+
+export function describeState(state: NodeState): CoreStateData {
+  const { config, ledger, self } = state;
+  const balances: Record<string, number> = {};
+  for (const id of [...ledger.accounts.keys()].sort((a, b) => a - b)) balances[id] = accountOf(state, id)?.balance ?? 0;
+  return {
+    ...describePing(state),
+    boot_id: self.bootId,
+    durable: config.durable,
+    members: membersById(state).map((member) => describeMember(state, member)),
+    clock: clockObject(durableClock(state)),
+    balances,
+    reserved: state.trading.reserved,
+    pending_trades: pendingTrades(state),
+    voters: [...config.voters],
+    counters: Object.fromEntries([...state.counters].sort(([a], [b]) => (a < b ? -1 : 1))),
+  };
+}
+
+/** The other nodes, by id. */
+export function describeMembers(state: NodeState): MemberRowData[] {
+  return membersById(state).map((member) => describeMember(state, member));
+}
+
+/** The original's `status` block. */
+export function statusText(state: NodeState): string {
+  const { self, phase, election, config, causal } = state;
+  const active = [...aliveIds(state), self.id].sort((a, b) => a - b);
+  const clock = [...durableClock(state)].filter(([, seq]) => seq > 0).sort(([a], [b]) => a - b);
+  return [
+    `Node ${self.id} (${phase}${config.durable ? "" : ", memory only"})`,
+    `  Role: ${election.role}`,
+    `  Coordinator: ${describeCoordinator(state)}`,
+    `  Balance: ${balanceText(state)}`,
+    `  Active Nodes: [${active.join(", ")}]`,
+    `  Vector Clock: [${clock.map(([id, seq]) => `${id}:${seq}`).join(", ")}]`,
+    `  Buffered Messages: ${causal.held}`,
+    `  Pending Trades: ${pendingTrades(state).length}`,
+  ].join("\n");
+}
+
+/** The original's `nodes`: known nodes and their states, this one included. */
+export function nodesText(state: NodeState): string {
+  const { self, election } = state;
+  const lines = membersById(state).map((member) => ({ id: member.id, text: nodeLine(state, member) }));
+  const note = election.coordinator === self.id ? ", coordinator" : "";
+  lines.push({ id: self.id, text: `  Node ${self.id}: ALIVE (this node${note})` });
+  lines.sort((a, b) => a.id - b.id);
+  return ["Known nodes:", ...lines.map((line) => line.text)].join("\n");
+}
+
+export function balanceText(state: NodeState): string {
+  const { reserved } = state.trading;
+  const balance = balanceOf(state, state.self.id);
+  return `${balance} energy credits${reserved > 0 ? ` (${reserved} reserved)` : ""}`;
+}
+
+function describeCoordinator(state: NodeState): string {
+  const { coordinator, claimTerm, elected } = state.election;
+  if (coordinator === null) return "none";
+  return `Node ${coordinator} (term ${claimTerm}${elected ? "" : ", provisional: no quorum"})`;
+}
+
+function nodeLine(state: NodeState, member: Member): string {
+  const silentMs = member.lastHeardAtMs === null ? null : state.nowMs - member.lastHeardAtMs;
+  const heard = silentMs === null ? "never heard" : `heard ${(silentMs / 1000).toFixed(1)} s ago`;
+  const role = state.election.coordinator === member.id ? ", coordinator" : "";
+  return `  Node ${member.id}: ${member.state} (${member.address ?? "no address"}, ${heard}${role})`;
+}
+
+function describeMember(state: NodeState, member: Member): MemberRowData {
+  return {
+    id: member.id,
+    state: member.state,
+    inc: member.incarnation,
+    rinc: member.rinc,
+    address: member.address,
+    phase: member.phase,
+    silent_ms: member.lastHeardAtMs === null ? null : Math.max(0, state.nowMs - member.lastHeardAtMs),
+    srtt_ms: member.srttMs,
+  };
+}
+
+function membersById(state: NodeState): Member[] {
+  return [...state.members.values()].sort((a, b) => a.id - b.id);
+}

@@ -1,0 +1,223 @@
+/**
+ * The core's entry: one input in, a list of effects out. Routing only; every decision is in the module that the tables name.
+ *
+ * Idea (etcd's raft, quinn-proto): the whole node is `state`, time is an argument, and what shall happen outside is a value. After
+ * each input the level-triggered reviews run, so a forgotten event can't leave anything undone for longer than one step.
+ */
+import type { Message, MessageOf, MessageType } from "../wire/message.ts";
+import { admissionTimers, onJoin, reviewAdmissions } from "./admission.ts";
+import { createCausal } from "./causal-broadcast.ts";
+import { claimTimers, onCoordinator } from "./claims.ts";
+import { electionTimers, onElection, onElectionCommand, onOk, pauseElection, reviewElection } from "./election.ts";
+import {
+  detectorTimers,
+  onPing,
+  onPingReq,
+  onPong,
+  pauseDetector,
+  startDetector,
+  worsenHealth,
+} from "./failure-detector.ts";
+import { heartbeatTimers, onHeartbeat, pauseHeartbeat, startHeartbeat } from "./heartbeat.ts";
+import { admit, identityTimers, initialMembers, onContestPong } from "./identity.ts";
+import { createJoin, joinTimers, onJoinResponse, onJoinStored, pauseDiscovery, reviewJoin, startJoin } from "./join.ts";
+import { leaveTimers, onLeave, onStop } from "./leave.ts";
+import { createLedger } from "./ledger.ts";
+import { messageHandlers, moneyTimers, onMoneyStored, onMoneyStoreFailed } from "./money.ts";
+import { count, journal } from "./outbox.ts";
+import { preemptionTimers } from "./preemption.ts";
+import { doubtLeadership, quorumTimers } from "./quorum.ts";
+import { seedRandom } from "./random.ts";
+import { suspicionTimers } from "./suspicion.ts";
+import { createTimers, nextTimeoutMs, takeDue } from "./timers.ts";
+import { createTrading, onTradeCommand } from "./trading.ts";
+import type { CoreConfig, Effect, Input, NodeState, Origin, Recovered, Self } from "./types.ts";
+import { onVoteStored, voteTimers } from "./votes.ts";
+
+/** A tick that comes this late tells of a busy process: its own time-outs are not to be trusted (protocol section 2). */
+const LAG_MS = 100;
+
+const timerHandlers: ReadonlyMap<string, (state: NodeState, key: string) => void> = new Map(
+  [
+    admissionTimers,
+    claimTimers,
+    detectorTimers,
+    electionTimers,
+    heartbeatTimers,
+    identityTimers,
+    joinTimers,
+    leaveTimers,
+    preemptionTimers,
+    quorumTimers,
+    suspicionTimers,
+    voteTimers,
+    moneyTimers,
+  ].flatMap((table) => Object.entries(table)),
+);
+
+type Handlers = { readonly [T in MessageType]: (state: NodeState, message: MessageOf<T>, from: Origin) => void };
+
+const handlers: Handlers = {
+  ...messageHandlers,
+  HEARTBEAT: onHeartbeat,
+  JOIN: onJoin,
+  JOIN_RESPONSE: onJoinResponse,
+  LEAVE: onLeave,
+  ELECTION: onElection,
+  OK: onOk,
+  COORDINATOR: onCoordinator,
+  PING: onPing,
+  PING_REQ: onPingReq,
+  PONG: (state, message, from) => {
+    onContestPong(state, message, from);
+    onPong(state, message, from);
+  },
+};
+
+/** A node before its first input (`start`). `recovered` is what its store held; absent: the store was empty. */
+export function create(config: CoreConfig, self: Self, seed: number, recovered?: Recovered): NodeState {
+  const ledger = createLedger(recovered);
+  const hasAccount = ledger.accounts.has(self.id);
+  const state: NodeState = {
+    config,
+    self,
+    nowMs: 0,
+    phase: "JOINING",
+    rinc: 0,
+    random: seedRandom(seed),
+    timers: createTimers(),
+    outbox: [],
+    nextWriteId: 1,
+    nextMsgId: 1,
+    members: new Map(),
+    counters: new Map(),
+    rumours: { items: [] },
+    detector: {
+      pingSeq: 0,
+      roundRobin: [],
+      probes: new Map(),
+      suspicions: new Map(),
+      health: 0,
+      graceUntilMs: 0,
+      accusers: new Map(),
+    },
+    election: {
+      role: "FOLLOWER",
+      coordinator: null,
+      claimTerm: 0,
+      elected: false,
+      term: recovered?.term ?? 0,
+      votedFor: recovered?.votedFor ?? null,
+      patience: 0,
+      candidacy: null,
+      failures: 0,
+      calmSinceMs: 0,
+      readyAtMs: null,
+      leadershipsLostAtMs: [],
+      sinceMs: 0,
+      coordinatorIncarnation: 0,
+      wonTerm: 0,
+      support: [],
+      ballots: new Map(),
+      quietUntilMs: 0,
+      wanted: null,
+      abstaining: false,
+      termsHeardFrom: [],
+    },
+    join: createJoin(self, recovered),
+    ledger,
+    causal: createCausal(),
+    trading: createTrading(recovered, self),
+    beat: { seq: 0, lastAtMs: 0, bootSeq: hasAccount ? (ledger.clock.get(self.id) ?? 0) : null },
+    leaving: null,
+  };
+  return state;
+}
+
+/** Advances the node by one input at the monotonic instant `nowMs`; returns what the shell has to do, in order. */
+export function step(state: NodeState, input: Input, nowMs: number): readonly Effect[] {
+  state.nowMs = nowMs;
+  state.outbox = [];
+  take(state, input);
+  reviewJoin(state);
+  reviewElection(state);
+  reviewAdmissions(state);
+  const effects = state.outbox;
+  state.outbox = [];
+  return effects;
+}
+
+/** The instant of the next due timer, or null; an earlier tick is a no-op. */
+export function nextDeadlineMs(state: NodeState): number | null {
+  return nextTimeoutMs(state.timers);
+}
+
+function take(state: NodeState, input: Input): void {
+  switch (input.type) {
+    case "start":
+      onStart(state);
+      return;
+    case "message":
+      onMessage(state, input.message, input.from);
+      return;
+    case "command":
+      if (input.command.op === "election") onElectionCommand(state, input.command);
+      else onTradeCommand(state, input.command);
+      return;
+    case "tick":
+      onTick(state);
+      return;
+    case "stored":
+      onVoteStored(state, input.writeId);
+      onJoinStored(state, input.writeId);
+      onMoneyStored(state, input.writeId);
+      return;
+    case "storeFailed":
+      onMoneyStoreFailed(state, input.writeId, input.reason);
+      return;
+    case "resumed":
+      onResumed(state, input.frozenMs);
+      return;
+    case "stop":
+      onStop(state);
+      return;
+  }
+}
+
+function onStart(state: NodeState): void {
+  // Nothing is known yet: what happens from now on is measured from now on.
+  state.election.calmSinceMs = state.nowMs;
+  state.beat.lastAtMs = state.nowMs;
+  initialMembers(state);
+  startHeartbeat(state);
+  startDetector(state);
+  startJoin(state);
+}
+
+function onMessage(state: NodeState, message: Message, from: Origin): void {
+  if (!admit(state, message, from)) return;
+  const handle = handlers[message.message_type] as (state: NodeState, message: Message, from: Origin) => void;
+  handle(state, message, from);
+}
+
+function onTick(state: NodeState): void {
+  const lateMs = state.nowMs - (nextTimeoutMs(state.timers) ?? state.nowMs);
+  if (lateMs > LAG_MS && state.nowMs >= state.detector.graceUntilMs) {
+    worsenHealth(state);
+    if (lateMs > Math.max(LAG_MS, state.config.timing.suspicionMinMs / 2)) onResumed(state, lateMs);
+  }
+  for (let due = takeDue(state.timers, state.nowMs); due !== null; due = takeDue(state.timers, state.nowMs))
+    timerHandlers.get(due.kind)?.(state, due.key);
+}
+
+/** This process did not run for `frozenMs`: what it missed is no evidence against others, nor for its own leadership. */
+function onResumed(state: NodeState, frozenMs: number): void {
+  count(state, "freezes");
+  const msg = `This node did not run for ${Math.round(frozenMs)} ms`;
+  journal(state, { kind: "state", level: "warn", msg });
+  pauseDetector(state, frozenMs);
+  pauseDiscovery(state, frozenMs);
+  pauseElection(state, state.detector.graceUntilMs);
+  if (frozenMs >= state.config.timing.suspicionMinMs / 2) doubtLeadership(state);
+  pauseHeartbeat(state, state.nowMs + state.config.timing.probeTimeoutMinMs);
+}

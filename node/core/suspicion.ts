@@ -1,0 +1,103 @@
+/**
+ * Suspicions: the second phase of detection. A peer that did not answer is SUSPECTED, told so, and FAILED only if it stays silent.
+ *
+ * Idea (Lifeguard, Dadgar et al. 2017, arXiv 1707.00788): the first suspicion waits long, a second independent witness shortens the
+ * wait to the minimum; a node that is slow itself (health above 0) waits longer before it accuses others.
+ */
+import type { NodeId } from "../wire/ids.ts";
+import { becomeFailed, becomeSuspected, isLive } from "./membership.ts";
+import { cancelTimer, setTimer } from "./timers.ts";
+import type { Member, NodeState } from "./types.ts";
+
+export const suspicionTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
+  suspicion: (state, key) => onSuspicionTimeout(state, Number(key)),
+};
+
+/** Our own probes of this peer failed, or it missed its heartbeats. */
+export function suspect(state: NodeState, member: Member): void {
+  const { detector } = state;
+  if (state.nowMs < detector.graceUntilMs || !isLive(member)) return;
+  if (member.state === "SUSPECTED") return;
+  const accusers = detector.accusers.get(member.id) ?? [];
+  detector.suspicions.set(member.id, {
+    sinceMs: state.nowMs,
+    incarnation: member.incarnation,
+    rinc: member.rinc,
+    by: [...accusers],
+  });
+  becomeSuspected(state, member);
+  armSuspicion(state, member.id);
+}
+
+/**
+ * Another node suspects this peer. That is a reason to probe it now, not yet to believe it: our own failure to reach it is the
+ * confirmation that counts (12.2).
+ */
+export function onAccusation(state: NodeState, member: Member, by: NodeId): void {
+  const { detector } = state;
+  if (by === state.self.id || by === member.id) return;
+  const suspicion = detector.suspicions.get(member.id);
+  const witnesses = suspicion?.by ?? detector.accusers.get(member.id) ?? [];
+  if (!witnesses.includes(by)) witnesses.push(by);
+  if (suspicion !== undefined) {
+    armSuspicion(state, member.id);
+    return;
+  }
+  detector.accusers.set(member.id, witnesses);
+  setTimer(state.timers, "probe-now", member.id, state.nowMs);
+}
+
+/** How long this suspicion lasts, in milliseconds: the hard bound, or the minimum once enough others agree. */
+export function suspicionSpanMs(state: NodeState, witnesses: number): number {
+  const { timing } = state.config;
+  let others = 0;
+  for (const member of state.members.values()) if (isLive(member)) others += 1;
+  const needed = others > 2 ? 1 : 0;
+  if (witnesses < needed) return timing.heartbeatTimeoutMs;
+  const spanMs = (timing.suspicionMinMs * sizeTenths(others + 1) * (1 + state.detector.health)) / 10;
+  return Math.min(spanMs, timing.heartbeatTimeoutMs);
+}
+
+/** After a freeze of our own: what we missed is no evidence, so every suspicion starts again. */
+export function restartSuspicions(state: NodeState): void {
+  state.detector.accusers.clear();
+  for (const [id, suspicion] of state.detector.suspicions) {
+    state.detector.suspicions.set(id, { ...suspicion, sinceMs: state.nowMs, by: [] });
+    armSuspicion(state, id);
+  }
+}
+
+function armSuspicion(state: NodeState, id: NodeId): void {
+  const suspicion = state.detector.suspicions.get(id);
+  if (suspicion === undefined) return;
+  const dueAtMs = suspicion.sinceMs + suspicionSpanMs(state, suspicion.by.length);
+  setTimer(state.timers, "suspicion", id, Math.max(dueAtMs, state.detector.graceUntilMs, state.nowMs));
+}
+
+function onSuspicionTimeout(state: NodeState, id: NodeId): void {
+  const member = state.members.get(id);
+  const suspicion = state.detector.suspicions.get(id);
+  if (member === undefined || suspicion === undefined || member.state !== "SUSPECTED") {
+    cancelTimer(state.timers, "suspicion", id);
+    return;
+  }
+  // Health may have grown or the group shrunk since the timer was set.
+  if (state.nowMs < suspicion.sinceMs + suspicionSpanMs(state, suspicion.by.length)) armSuspicion(state, id);
+  else becomeFailed(state, member, false);
+}
+
+/** 10 * max(1, log10 n) from a table (12.14). */
+function sizeTenths(n: number): number {
+  for (const [limit, tenths] of SIZE_TENTHS) if (n <= limit) return tenths;
+  return 24;
+}
+
+const SIZE_TENTHS: readonly (readonly [number, number])[] = [
+  [10, 10],
+  [16, 12],
+  [25, 14],
+  [40, 16],
+  [63, 18],
+  [100, 20],
+  [160, 22],
+];
