@@ -23,6 +23,11 @@ export function isOwnAddress(address: string, interfaces: Interfaces = networkIn
   return address.startsWith("127.") || listAddresses(interfaces).some((own) => own.address === address);
 }
 
+/** False in a container whose cable is pulled: nothing but loopback. */
+export function hasNetwork(interfaces: Interfaces = networkInterfaces()): boolean {
+  return listAddresses(interfaces).some((own) => !own.internal);
+}
+
 function listAddresses(interfaces: Interfaces): { name: string; address: string; internal: boolean }[] {
   return Object.entries(interfaces).flatMap(([name, rows]) =>
     (rows ?? [])

@@ -11,11 +11,12 @@ import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { networkInterfaces } from "node:os";
 import type { NetworkConfig } from "./config.ts";
 import { codeOf, messageOf, OperatorError } from "./errors.ts";
-import { detectLocalAddress, isOwnAddress } from "./local-address.ts";
+import { detectLocalAddress, hasNetwork, isOwnAddress } from "./local-address.ts";
 import { createSendQueue } from "./send-queue.ts";
 
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 const CHECK_INTERVAL_MS = 2_000;
+const HOST_HINT = "check --host (or leave it away: the address is found by itself)";
 
 export interface TransportEvents {
   readonly onDatagram: (datagram: Uint8Array, address: string, via: "unicast" | "multicast") => void;
@@ -39,6 +40,9 @@ export interface UdpTransport {
 
 /** Resolves when both sockets are bound. Throws OperatorError when the unicast port or the address can't be had. */
 export async function openUdpTransport(network: NetworkConfig, events: TransportEvents): Promise<UdpTransport> {
+  // Without any network the address may still come (a container whose cable is pulled); with one it is a mistake.
+  if (network.host !== null && !isOwnAddress(network.host) && hasNetwork())
+    throw new OperatorError(`${network.host} isn't an address of this machine`, HOST_HINT);
   let host = network.host ?? detectLocalAddress();
   let isClosed = false;
   let unicast = await openUnicast();
@@ -239,7 +243,7 @@ function explainBind(error: unknown, network: NetworkConfig, address: string): O
         "stop it, use another number, or another DS_UNICAST_PORT_BASE",
       );
     case "EADDRNOTAVAIL":
-      return new OperatorError(`${address} isn't an address of this machine`, "check --host (or leave it away)");
+      return new OperatorError(`${address} isn't an address of this machine`, HOST_HINT);
     case "EACCES":
       return new OperatorError(`UDP port ${port} needs privileges`, "use a DS_UNICAST_PORT_BASE of 1024 or more");
     default:
