@@ -96,7 +96,7 @@ export async function waitForAgreement(lab: Lab, options: WaitOptions & { ids?: 
 export async function waitUntil(
   lab: Lab,
   options: WaitOptions,
-  look: (answers: Answers) => { readonly done: boolean; readonly seen: string },
+  look: (answers: Answers) => Promise<{ readonly done: boolean; readonly seen: string }>,
 ): Promise<void> {
   const deadlineMs = performance.now() + options.timeoutMs;
   for (let lookedAtMs = Number.NEGATIVE_INFINITY, seen = ""; ; ) {
@@ -105,7 +105,7 @@ export async function waitUntil(
       await lab.refresh();
     }
     const leftMs = deadlineMs - performance.now();
-    const view = look(await lab.ping(lab.running, { timeoutMs: Math.max(50, Math.min(leftMs, 500)) }));
+    const view = await look(await lab.ping(lab.running, { timeoutMs: Math.max(50, Math.min(leftMs, 500)) }));
     if (view.done) return;
     if (view.seen !== seen) options.onReason?.(view.seen);
     seen = view.seen;

@@ -15,6 +15,7 @@ export interface GlobalOptions {
   /** True when the user named it. */
   readonly isNamed: boolean;
   readonly runtime: RuntimeChoice;
+  readonly isRuntimeNamed: boolean;
   readonly output: "text" | "json";
   readonly verbose: boolean;
 }
@@ -29,6 +30,12 @@ export interface CommandContext {
   readonly signal: AbortSignal;
   /** Opens the lab that is meant, runs `action`, and closes sockets and engine whatever happens. */
   withLab<T>(action: (lab: Lab) => Promise<T>): Promise<T>;
+  /** Shows what is still being waited for, as the progress of `step`. */
+  onReason(step: string): (reason: string) => void;
+  /** " --name x" for hints, empty when the lab is the default one. */
+  hintFlags(name: string): string;
+  /** Ctrl-C then only aborts the signal, and the command itself comes to an end; otherwise the process ends at once. */
+  finishOnInterrupt(): void;
   /** The process's exit code when the command ends without an error (`doctor`, `wait`). */
   setExitCode(code: number): void;
 }

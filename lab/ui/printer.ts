@@ -15,7 +15,8 @@ export class Printer {
   readonly color: boolean;
   /** stderr is a terminal whose lines can be drawn anew. */
   readonly live: boolean;
-  readonly columns: number;
+  /** stdout is a terminal whose screen can be drawn anew. */
+  readonly redraws: boolean;
   readonly #streams: Streams;
   #clear: () => void = () => {};
 
@@ -26,7 +27,7 @@ export class Printer {
     this.json = options.json;
     this.color = !plain && streams.stdout.isTTY === true;
     this.live = streams.stderr.isTTY === true && environment.TERM !== "dumb" && (environment.CI ?? "") === "";
-    this.columns = streams.stdout.columns ?? 120;
+    this.redraws = streams.stdout.isTTY === true && environment.TERM !== "dumb" && !this.json;
   }
 
   /** The command's answer: `value` with -o json, `text` otherwise (the newline is added). */
@@ -35,10 +36,19 @@ export class Printer {
     this.#streams.stdout.write(this.json ? `${JSON.stringify(value, null, 2)}\n` : text === "" ? "" : `${text}\n`);
   }
 
-  /** One item of a stream: one line, in either form. */
-  item(value: unknown, text: string): void {
+  /**
+   * One item of a stream: one line, in either form.
+   * @param line the item as a line of JSON already, when it is one
+   */
+  item(value: unknown, text: string, line?: string): void {
     this.#clear();
-    this.#streams.stdout.write(this.json ? `${JSON.stringify(value)}\n` : `${text}\n`);
+    const json = line?.startsWith("{") === true ? line : JSON.stringify(value);
+    this.#streams.stdout.write(this.json ? `${json}\n` : `${text}\n`);
+  }
+
+  /** A whole screen on stdout in place of the last one. */
+  screen(text: string): void {
+    this.#streams.stdout.write(`\u001b[H\u001b[2J${text}`);
   }
 
   /** Something for the person at the terminal: stderr. */

@@ -1,0 +1,136 @@
+/**
+ * Changes of a lab that exists: take down, scale, kill, stop, start, pause, leave, remove. Each is one use case that commands,
+ * scenarios and tests call; the caller holds the lab's lock (`lab.locked`).
+ */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import type { NodeId } from "../node/wire/ids.ts";
+import type { LabSpec, Leftover, Progress, RuntimeName } from "./engine/engine.ts";
+import { openEngine, type RuntimeChoice } from "./engine/open-engine.ts";
+import { LabError } from "./errors.ts";
+import { cancelHelpers, startResumer } from "./helpers.ts";
+import { isAlive, isUp, type Lab } from "./lab.ts";
+import { planScale, type ScalePlan } from "./plan.ts";
+import { StateDir } from "./state-dir.ts";
+
+/** Long enough to flush the store, say LEAVE and let the payees acknowledge (PROTOCOL.md, LEAVE: 2 s). */
+const LEAVE_MS_MAX = 6_000;
+
+/**
+ * Removes a lab from every runtime that has something of it, whatever state it is in; safe to repeat.
+ * @returns what was removed; empty: there was nothing
+ */
+export async function takeDown(name: string, choice: RuntimeChoice, progress: Progress): Promise<readonly Leftover[]> {
+  const state = new StateDir(name);
+  const madeIn = await state.readJson("lab.json", (json) => (json as { runtime?: RuntimeName }).runtime ?? null);
+  await cancelHelpers(name);
+  const removed: Leftover[] = [];
+  const runtimes: readonly RuntimeName[] = choice === "auto" ? ["local", "docker"] : [choice];
+  for (const runtime of runtimes) {
+    try {
+      await using engine = await openEngine(runtime);
+      removed.push(...(await engine.destroyLab(name, progress)));
+    } catch (error) {
+      // An engine that doesn't answer has nothing to remove, unless this lab was made there.
+      const excusable = choice === "auto" && runtime === "docker" && madeIn !== "docker";
+      if (!excusable || !(error instanceof LabError) || error.exit !== "engineUnreachable") throw error;
+    }
+    if (choice === "auto" && runtime === "local" && removed.length > 0 && madeIn === "local") break;
+  }
+  await state.remove();
+  return removed;
+}
+
+/** What `scale` would do. @throws LabError when the lab's own specification is lost */
+export async function prepareScale(lab: Lab, count: number): Promise<{ plan: ScalePlan; spec: LabSpec }> {
+  const spec = await lab.engine.readSpec(lab.name);
+  if (spec === null) {
+    throw new LabError(
+      "unsupported",
+      `lab "${lab.name}" wasn't made by \`lab up\`: it can't be scaled`,
+      "scale it with what made it",
+    );
+  }
+  return { plan: planScale(lab.ids, count, lab.info.voters), spec };
+}
+
+/** Adds new nodes all at once; removes the highest first, each after a graceful LEAVE. */
+export async function scale(
+  lab: Lab,
+  prepared: { plan: ScalePlan; spec: LabSpec },
+  signal: AbortSignal,
+): Promise<void> {
+  const { plan, spec } = prepared;
+  if (plan.add.length > 0) {
+    const nodes = [...lab.ids, ...plan.add.map((node) => node.id)];
+    await lab.engine.prepare(lab.progress, signal);
+    await lab.engine.addNodes({ ...spec, nodes }, plan.add, lab.progress, signal);
+  }
+  for (const id of plan.remove) {
+    lab.progress({ step: "scale", state: "info", detail: `node ${id} leaves` });
+    if (isUp(lab.node(id))) await leave(lab, id).catch(() => {});
+    await removeNode(lab, id);
+  }
+  await lab.refresh();
+}
+
+/** Graceful LEAVE by the node itself; resolves when its process has ended. */
+export async function leave(lab: Lab, id: NodeId): Promise<void> {
+  const deadlineMs = performance.now() + LEAVE_MS_MAX;
+  // Its last reply may get lost with the process: the end of the process is the answer.
+  const asked = lab.call(id, { op: "leave" }, { timeoutMs: LEAVE_MS_MAX }).then(
+    () => null,
+    (error: unknown) => error,
+  );
+  let refused: unknown = null;
+  void asked.then((error) => {
+    refused = error;
+  });
+  for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 2, 100)) {
+    await lab.refresh();
+    if (!isAlive(lab.node(id))) return;
+    if (refused !== null) throw refused;
+    if (performance.now() > deadlineMs) {
+      throw new LabError("timeout", `node ${id} is still leaving`, `end it: lab stop ${id}`);
+    }
+    await sleep(pauseMs);
+  }
+}
+
+export async function kill(lab: Lab, ids: readonly NodeId[], signal: string): Promise<void> {
+  await Promise.all(ids.map((id) => lab.engine.kill(lab.name, id, signal)));
+  await lab.state.appendJournal({ what: `kill ${ids.join(",")} ${signal}`, nodes: ids });
+}
+
+export async function stop(lab: Lab, ids: readonly NodeId[], graceMs: number): Promise<void> {
+  await Promise.all(ids.map((id) => cancelHelpers(lab.name, id)));
+  await Promise.all(ids.map((id) => lab.engine.stop(lab.name, id, graceMs)));
+  await lab.state.appendJournal({ what: `stop ${ids.join(",")}`, nodes: ids });
+}
+
+export async function start(lab: Lab, ids: readonly NodeId[]): Promise<void> {
+  await Promise.all(ids.map((id) => lab.engine.start(lab.name, id)));
+  await lab.state.appendJournal({ what: `start ${ids.join(",")}`, nodes: ids });
+}
+
+/** @param untilMs wall clock: the pause ends then by itself, even when this process is killed; null: when somebody resumes it */
+export async function pause(lab: Lab, ids: readonly NodeId[], untilMs: number | null): Promise<void> {
+  // A timer of an earlier pause must not end this one.
+  await Promise.all(ids.map((id) => cancelHelpers(lab.name, id)));
+  // Who ends it is there before it begins.
+  if (untilMs !== null) await Promise.all(ids.map((id) => startResumer(lab.name, lab.engine.name, id, untilMs)));
+  await Promise.all(ids.map((id) => lab.engine.pause(lab.name, id)));
+  await lab.state.appendJournal({ what: `pause ${ids.join(",")}`, nodes: ids, untilMs });
+}
+
+export async function resume(lab: Lab, ids: readonly NodeId[]): Promise<void> {
+  await Promise.all(ids.map((id) => cancelHelpers(lab.name, id)));
+  await Promise.all(ids.map((id) => lab.engine.resume(lab.name, id)));
+  await lab.state.appendJournal({ what: `resume ${ids.join(",")}`, nodes: ids });
+}
+
+export async function removeNode(lab: Lab, id: NodeId): Promise<void> {
+  await cancelHelpers(lab.name, id);
+  await lab.engine.remove(lab.name, id);
+  await lab.state.appendJournal({ what: `rm ${id}`, nodes: [id] });
+}

@@ -1,0 +1,222 @@
+/**
+ * The `lab` command: parses the line, runs one command, prints its error, and says how the process exits.
+ *
+ * Idea: this is the only place that knows process, streams and exit codes. It imports commander and the verbs' outlines alone;
+ * what a verb does is loaded when it runs, so `lab --help` costs a start of Node and little more.
+ */
+import { Command, CommanderError, Option } from "commander";
+import { registerCareCommands } from "./commands/care.ts";
+import { registerClusterCommands } from "./commands/cluster.ts";
+import type { CommandContext, GlobalOptions } from "./commands/context.ts";
+import { registerFaultCommands } from "./commands/faults.ts";
+import { registerLifecycleCommands } from "./commands/lifecycle.ts";
+import { registerShowCommands } from "./commands/show.ts";
+import { registerTalkCommands } from "./commands/talk.ts";
+import { registerWatchCommands } from "./commands/watch.ts";
+import type { Progress } from "./engine/engine.ts";
+import { EXIT, LabError } from "./errors.ts";
+import { Printer } from "./ui/printer.ts";
+import { createProgress } from "./ui/progress.ts";
+
+const DEFAULT_NAME = "lab";
+
+const EXAMPLES = `
+Examples:
+  lab up --nodes 5                  five nodes; waits until they agree
+  lab ps                            who leads, who has how much
+  lab sell 1 2 30                   node 1 sells 30 credits to node 2
+  lab kill leader                   and see the next one take over
+  lab partition 1,2 3,4,5           cut the network in two; lab heal mends it
+  lab up -f lab.yaml --name shop    another lab beside it, from a file
+  lab down                          remove everything
+
+A node is named by 3, 1,2, 1-3, leader, followers, random or all.
+Exit codes: 0 ok, 1 failed, 2 usage, 3 no such lab or node, 4 engine unreachable, 5 invariant violated,
+            6 not supported here, 7 inconclusive, 124 timed out, 130 interrupted.`;
+
+interface Run {
+  exitCode: number;
+  mayFinish: boolean;
+}
+
+/** Runs one command line and ends the process. */
+export async function main(argv: readonly string[]): Promise<void> {
+  // `lab logs | head`: whoever read us has had enough.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.failed);
+  });
+  process.stderr.on("error", () => {});
+  const interrupt = new AbortController();
+  const run: Run = { exitCode: EXIT.ok, mayFinish: false };
+  let onInterrupt: () => void = () => {};
+  const interrupted = new Promise<void>((resolve) => {
+    onInterrupt = resolve;
+  });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      if (interrupt.signal.aborted) return;
+      interrupt.abort();
+      if (!run.mayFinish) onInterrupt();
+    });
+  }
+  const outcome = await Promise.race([runLine(argv, run, interrupt.signal), interrupted.then(() => EXIT.interrupted)]);
+  process.exit(outcome);
+}
+
+/** Runs one command line; resolves to its exit code. */
+async function runLine(argv: readonly string[], run: Run, signal: AbortSignal): Promise<number> {
+  run.exitCode = EXIT.ok;
+  const raw = peekOptions(argv);
+  const printer = new Printer(
+    { stdout: process.stdout, stderr: process.stderr },
+    { json: raw.json, environment: process.env },
+  );
+  const program = new Command("lab");
+  const context = createContext(program, printer, run, signal);
+  describeProgram(program, printer);
+  registerClusterCommands(program, context);
+  registerShowCommands(program, context);
+  registerWatchCommands(program, context);
+  registerTalkCommands(program, context, async (line) => {
+    await runLine(line, run, signal);
+  });
+  registerLifecycleCommands(program, context);
+  registerFaultCommands(program, context);
+  registerCareCommands(program, context);
+  for (const command of program.commands) inheritOutput(command, program);
+  if (argv.length === 0) {
+    program.outputHelp();
+    return EXIT.ok;
+  }
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    printer.clear();
+    return run.exitCode;
+  } catch (error) {
+    return report(error, printer, raw.verbose);
+  }
+}
+
+function describeProgram(program: Command, printer: Printer): void {
+  program
+    .description("Run clusters of peers that trade energy credits, and break them.")
+    .usage("[options] <command>")
+    .option("-n, --name <lab>", "which lab (or LAB_NAME)", process.env.LAB_NAME || DEFAULT_NAME)
+    .addOption(
+      new Option("--runtime <where>", "docker, local or auto (or LAB_RUNTIME)").choices(["docker", "local", "auto"]),
+    )
+    .addOption(new Option("-o, --output <format>", "text or json").choices(["text", "json"]).default("text"))
+    .option("--verbose", "show where an error comes from")
+    .helpOption("-h, --help", "show help")
+    .helpCommand("help [command]", "show help for a command")
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText("after", EXAMPLES)
+    .exitOverride()
+    .configureOutput({
+      writeErr: (text) => printer.raw(text),
+      // Printed by `report`, in the same form as every other error.
+      outputError: () => {},
+    });
+}
+
+/** Subcommands are made before these are set, and commander copies them only then. */
+function inheritOutput(command: Command, program: Command): void {
+  command.copyInheritedSettings(program);
+  command.helpOption("-h, --help", "show help");
+  for (const child of command.commands) inheritOutput(child, program);
+}
+
+function createContext(program: Command, printer: Printer, run: Run, signal: AbortSignal): CommandContext {
+  const progress: Progress = createProgress(printer);
+  return {
+    get options() {
+      return readOptions(program);
+    },
+    printer,
+    progress,
+    signal,
+    async withLab(action) {
+      const { Lab } = await import("./lab.ts");
+      const { name, runtime } = readOptions(program);
+      await using lab = await Lab.open(name, { runtime, progress, signal });
+      return await action(lab);
+    },
+    onReason: (step) => (detail) => progress({ step, state: "start", detail }),
+    hintFlags: (name) => (name === (process.env.LAB_NAME || DEFAULT_NAME) ? "" : ` --name ${name}`),
+    finishOnInterrupt() {
+      run.mayFinish = true;
+    },
+    setExitCode(code) {
+      run.exitCode = code;
+    },
+  };
+}
+
+function readOptions(program: Command): GlobalOptions {
+  const { name, runtime, output, verbose } = program.opts<{
+    name: string;
+    runtime?: string;
+    output: "text" | "json";
+    verbose?: boolean;
+  }>();
+  const fromEnvironment = process.env.LAB_RUNTIME;
+  const chosen = runtime ?? fromEnvironment;
+  if (chosen !== undefined && chosen !== "" && chosen !== "docker" && chosen !== "local" && chosen !== "auto") {
+    throw new LabError("usage", `LAB_RUNTIME is "${chosen}"`, "use docker, local or auto");
+  }
+  return {
+    name,
+    isNamed: program.getOptionValueSource("name") !== "default" || (process.env.LAB_NAME ?? "") !== "",
+    runtime: chosen === undefined || chosen === "" ? "auto" : chosen,
+    isRuntimeNamed: chosen !== undefined && chosen !== "",
+    output,
+    verbose: verbose === true,
+  };
+}
+
+/** How to print, before the line is parsed: also what is wrong with it is printed. */
+function peekOptions(argv: readonly string[]): { json: boolean; verbose: boolean } {
+  const at = argv.findIndex((word) => word === "-o" || word === "--output");
+  const inline = argv.some((word) => word === "-ojson" || word === "--output=json");
+  return { json: inline || (at >= 0 && argv[at + 1] === "json"), verbose: argv.includes("--verbose") };
+}
+
+/** Two lines: what happened, what to do. With -o json the same as one JSON value on stderr. */
+function report(error: unknown, printer: Printer, verbose: boolean): number {
+  printer.clear();
+  const failure = error instanceof CommanderError ? explainUsage(error) : error;
+  if (failure === null) return EXIT.ok;
+  if (failure instanceof LabError) {
+    if (printer.json) {
+      const { exit, message, hint, details } = failure;
+      printer.say(JSON.stringify({ error: { exit: EXIT[exit], name: exit, message, hint, ...details } }));
+    } else {
+      printer.say(`lab: ${failure.message}`);
+      if (failure.hint !== "") printer.say(`  ${failure.hint}`);
+    }
+    if (verbose) printer.say(describeStack(failure));
+    return EXIT[failure.exit];
+  }
+  // A bug of ours: its stack is the most useful thing that can be said.
+  printer.say(`lab: ${failure instanceof Error ? failure.message : String(failure)}`);
+  printer.say(verbose ? describeStack(failure) : "  this is a bug in lab; the same with --verbose shows where");
+  return EXIT.failed;
+}
+
+/** Commander's complaint in our form; null for what isn't one (help was shown). */
+function explainUsage(error: CommanderError): LabError | null {
+  if (error.exitCode === 0) return null;
+  // `lab help nonsense` and a bare group show help and fail without a message.
+  if (error.code === "commander.help") return null;
+  const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
+  const suggestion = /\(Did you mean (.+)\?\)/.exec(rest.join(" "))?.[1];
+  const hint = suggestion === undefined ? "see `lab --help`" : `did you mean ${suggestion}?`;
+  return new LabError("usage", first.replaceAll("'", '"'), hint);
+}
+
+function describeStack(error: unknown): string {
+  const parts: string[] = [];
+  for (let current = error; current instanceof Error; current = current.cause)
+    parts.push(current.stack ?? current.message);
+  return parts.join("\ncaused by: ");
+}

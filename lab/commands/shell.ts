@@ -1,0 +1,111 @@
+/**
+ * Prompts: the original's, spoken to a running node over the control channel, and one for lab's own commands.
+ *
+ * Both read lines from stdin, a terminal or a pipe; in a pipe nothing is prompted, so a script's output is the commands' output.
+ */
+import { createInterface } from "node:readline";
+import type { ControlBody } from "../control-client.ts";
+import { LabError } from "../errors.ts";
+import type { Lab } from "../lab.ts";
+import type { CommandContext } from "./context.ts";
+
+const QUIT: ReadonlySet<string> = new Set(["quit", "exit", "q"]);
+
+/** Returns when the user quits or the input ends. Errors are printed, not thrown: a prompt goes on. */
+export async function openNodeShell(context: CommandContext, lab: Lab, id: number): Promise<void> {
+  await lab.call(id, { op: "ping" });
+  if (process.stdin.isTTY)
+    context.printer.say(
+      `node ${id} of lab "${lab.name}"; help lists the commands, quit leaves the prompt (the node goes on)`,
+    );
+  for await (const line of readLines(`Node ${id}> `, context.signal)) {
+    if (QUIT.has(line)) return;
+    await show(context, async () => {
+      context.printer.data(null, (await speak(lab, id, line)).trimEnd());
+    });
+  }
+}
+
+/** Each line is a `lab` command without the word `lab`. */
+export async function openLabShell(context: CommandContext, runLine: (argv: string[]) => Promise<void>): Promise<void> {
+  const { name } = context.options;
+  if (process.stdin.isTTY) context.printer.say("lab's commands without the word lab; help lists them, quit ends");
+  for await (const line of readLines("lab> ", context.signal)) {
+    if (QUIT.has(line)) return;
+    const words = splitWords(line.replace(/^lab\s+/, ""));
+    if (words[0] === "shell" && words.length === 1) continue;
+    await runLine([...words, ...(words.includes("--name") || words.includes("-n") ? [] : ["--name", name])]);
+  }
+}
+
+async function speak(lab: Lab, id: number, line: string): Promise<string> {
+  const [word = "", ...rest] = line.split(/\s+/);
+  const body = await parseLine(word.toLowerCase(), rest);
+  if (typeof body === "string") return body;
+  const { text } = await lab.call(id, body, body.op === "sell" || body.op === "buy" ? { timeoutMs: 15_000 } : {});
+  return text;
+}
+
+/** A request, or the sentence that the original's prompt answers with. */
+async function parseLine(word: string, rest: readonly string[]): Promise<ControlBody | string> {
+  switch (word) {
+    case "help":
+    case "status":
+    case "balance":
+    case "nodes":
+    case "election":
+      return { op: word };
+    case "history":
+      return { op: "history", offset: 0, limit: 200 };
+    case "sell":
+    case "buy": {
+      const { parseAmount } = await import("../trade.ts");
+      const [peer = "", amount = ""] = rest;
+      if (rest.length !== 2 || !/^[1-9]\d*$/.test(peer)) return `Usage: ${word} <node_id> <amount>`;
+      return { op: word, peer: Number(peer), amount: parseAmount(amount), until: "settled" };
+    }
+    default:
+      return `Unknown command: ${word}. Type 'help' for commands.`;
+  }
+}
+
+async function* readLines(prompt: string, signal: AbortSignal): AsyncGenerator<string> {
+  const isTerminal = process.stdin.isTTY === true;
+  const reader = createInterface({
+    input: process.stdin,
+    terminal: isTerminal,
+    ...(isTerminal ? { output: process.stdout } : {}),
+  });
+  const stop = () => reader.close();
+  signal.addEventListener("abort", stop);
+  reader.on("SIGINT", stop);
+  reader.setPrompt(prompt);
+  try {
+    if (isTerminal) reader.prompt();
+    for await (const line of reader) {
+      const text = line.trim();
+      if (text !== "") yield text;
+      if (signal.aborted) return;
+      if (isTerminal) reader.prompt();
+    }
+  } finally {
+    signal.removeEventListener("abort", stop);
+    reader.close();
+  }
+}
+
+async function show(context: CommandContext, action: () => Promise<void>): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    if (!(error instanceof LabError) || error.exit === "interrupted") throw error;
+    context.printer.say(error.message);
+    // In a script the failure counts, although the rest is still done.
+    if (process.stdin.isTTY !== true) context.setExitCode(1);
+  }
+}
+
+/** Words as a shell would split them; quotes keep spaces. */
+function splitWords(line: string): string[] {
+  return [...line.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map((match) => match[1] ?? match[2] ?? match[3] ?? "");
+}
