@@ -9,7 +9,7 @@
 //
 // Runs as `prepare` after `npm ci` (so it must work under whatever Node runs npm), by `npm run build`, and is imported by
 // the lab to rebuild the peer alone when its sources changed.
-import { existsSync, realpathSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import { chmod, lstat, mkdir, readdir, readFile, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -150,12 +150,7 @@ function explain(error) {
 }
 
 async function main() {
-  const builds = [];
-  if (existsSync(join(root, "node/runtime/main.ts"))) builds.push(buildNodeBundle());
-  else console.log("build: node/runtime/main.ts isn't there, skipped");
-  if (existsSync(join(root, "lab/cli.ts"))) builds.push(buildCli());
-  else console.log("build: lab/cli.ts isn't there, skipped");
-  const built = await Promise.all(builds);
+  const built = await Promise.all([buildNodeBundle(), buildCli()]);
   await linkBin();
   for (const path of built) console.log(`build: ${relative(root, path)}`);
 }
