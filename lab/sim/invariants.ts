@@ -95,7 +95,8 @@ export class Invariants {
       require(store.durableSeq(origin) >= seq, "S5", () =>
         `node ${node.id} acknowledges ${origin}/${seq} before it is on disk`);
     } else if (message.message_type === "ELECTION" && message.payload.kind === "vote") {
-      this.checkBallot(node, message.payload.term, node.id);
+      const isVoter = node.options.config.voters.includes(node.id);
+      this.checkBallot(node, message.payload.term, isVoter ? node.id : null);
     } else if (message.message_type === "OK" && message.payload.kind === "vote" && message.payload.granted) {
       this.checkBallot(node, message.payload.round_term, to);
     }
@@ -160,7 +161,7 @@ export class Invariants {
   private checkBallot(node: SimNode, term: number, candidate: number | null): void {
     const stored = `term ${node.store.term}, vote for ${node.store.votedFor}`;
     const isStored = node.store.term > term || (node.store.term === term && node.store.votedFor === candidate);
-    require(isStored, "S5", () => `node ${node.id} votes for ${candidate} in term ${term}, on its disk is ${stored}`);
+    require(isStored, "S5", () => `node ${node.id} tells of a vote for ${candidate} in term ${term}, on its disk is ${stored}`);
   }
 
   /** The first delivery is the payer's own (M3): anywhere else the record would have left before it was durable. */
