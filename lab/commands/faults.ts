@@ -1,286 +1,77 @@
-/**
- * The verbs that break the network: netem, partition, isolate, unplug, and heal, plug and faults to undo and to see.
- */
+/** `netem`, `partition`, `isolate`, `unplug`: breaking the network; `heal`, `plug`, `faults`: undoing and seeing it. */
 import type { Command } from "commander";
-import { formatDuration, parseDuration } from "../duration.ts";
-import { LabError } from "../errors.ts";
-import { chooseBackends } from "../faults/compile.ts";
-import { describeEffect, describeEffects, describeOwn, formatRemaining } from "../faults/describe.ts";
-import { expandIsolate, expandNetem, expandPartition } from "../faults/expand.ts";
-import { NO_IMPAIRMENT } from "../faults/fault.ts";
-import { groupById, type HealTarget } from "../faults/list.ts";
-import { parseChance, parseDelayMs, parseRateBps } from "../faults/parse.ts";
-import { type FaultOutcome, type HealOutcome, heal, listFaults, setFault, unplug } from "../faults/service.ts";
-import type { Chosen, Lab } from "../lab.ts";
 import type { CommandContext } from "./context.ts";
+import type { NetemOptions } from "./fault-actions.ts";
 
-/** Longer than any demonstration; what should last longer lasts until healed. */
-const FOR_MS_MIN = 100;
-const FOR_MS_MAX = 7 * 24 * 3_600_000;
-
-interface NetemOptions {
-  readonly delay?: string;
-  readonly jitter?: string;
-  readonly loss?: string;
-  readonly dup?: string;
-  readonly reorder?: string;
-  readonly rate?: string;
-  readonly from?: string;
-  readonly to?: string;
-  readonly both?: boolean;
-  readonly egress?: boolean;
-  readonly for?: string;
-}
+const GROUP = "Break the network:";
+const NODES = "which nodes: 3, 1,2, 1-3, leader, followers, random, all";
+const FOR = "end by itself after this time, even when lab itself is killed";
 
 export function registerFaultCommands(program: Command, context: CommandContext): void {
+  // What a verb does is loaded when it runs.
+  const load = () => import("./fault-actions.ts");
+
   program
-    .command("netem <nodes>")
-    .description("delay, lose, double, reorder or slow down what nodes send (at each receiver)")
-    .option("--delay <span>", "one way, as 100ms")
-    .option("--jitter <span>", "delay varies by as much either way")
+    .command("netem")
+    .helpGroup(GROUP)
+    .description("delay, lose, double, reorder or slow down what nodes send (done at each receiver)")
+    .argument("<nodes>", NODES)
+    .option("--delay <time>", "one way, as 100ms")
+    .option("--jitter <time>", "the delay varies by as much either way")
     .option("--loss <chance>", "as 10% or 0.1")
     .option("--dup <chance>", "packets that arrive twice")
     .option("--reorder <chance>", "packets that overtake others")
-    .option("--rate <rate>", "as 64kbit or 1mbit a second")
+    .option("--rate <rate>", "bits a second, as 64kbit or 1mbit")
     .option("--from <nodes>", "only what these send to <nodes>")
     .option("--to <nodes>", "only what <nodes> send to these")
     .option("--both", "the other way too")
     .option("--egress", "on the sender's own interface: a loss hits all receivers alike")
-    .option("--for <span>", "ends by itself, as 30s")
-    .action((nodes: string, options: NetemOptions) => runNetem(context, nodes, options));
+    .option("--for <time>", FOR)
+    .action(async (nodes: string, options: NetemOptions) => (await load()).runNetem(context, nodes, options));
+
   program
-    .command("partition <groups...>")
-    .description("cut the network between groups: partition 1,2 3,4,5 (one group: cut off from the rest)")
-    .option("--one-way", "only what the first group sends to the second is cut")
-    .option("--for <span>", "ends by itself, as 30s")
-    .action((groups: string[], options: { oneWay?: boolean; for?: string }) => runPartition(context, groups, options));
-  program
-    .command("isolate <nodes>")
-    .description("cut nodes off from all others, both ways")
-    .option("--for <span>", "ends by itself, as 30s")
-    .action((nodes: string, options: { for?: string }) => runIsolate(context, nodes, options));
-  program
-    .command("unplug <nodes>")
-    .description("pull the network cable (docker)")
-    .action((nodes: string) => runUnplug(context, nodes));
-  program
-    .command("plug <nodes>")
-    .description("put the network cable back")
-    .action((nodes: string) =>
-      context.withLab(async (lab) => {
-        const chosen = await lab.resolve(nodes);
-        const outcome = await heal(lab, { cables: chosen.map((node) => node.id) }, `plug ${nodes}`);
-        printHealed(context, outcome);
-      }),
+    .command("partition")
+    .helpGroup(GROUP)
+    .description("cut the network between groups; one group is cut off from the rest, nodes in no group reach everyone")
+    .argument("<groups...>", "as 1,2 3,4,5")
+    .option("--one-way", "cut only what the first group sends to the second")
+    .option("--for <time>", FOR)
+    .action(async (groups: string[], options: { oneWay?: boolean; for?: string }) =>
+      (await load()).runPartition(context, groups, options),
     );
+
   program
-    .command("heal [what...]")
-    .description("end faults: all, or those of nodes (heal 3), or one (heal f2)")
-    .action((what: string[]) => runHeal(context, what));
+    .command("isolate")
+    .helpGroup(GROUP)
+    .description("cut nodes off from all others, both ways")
+    .argument("<nodes>", NODES)
+    .option("--for <time>", FOR)
+    .action(async (nodes: string, options: { for?: string }) => (await load()).runIsolate(context, nodes, options));
+
+  program
+    .command("unplug")
+    .helpGroup(GROUP)
+    .description("pull the network cable (docker)")
+    .argument("<nodes>", NODES)
+    .action(async (nodes: string) => (await load()).runUnplug(context, nodes));
+
+  program
+    .command("plug")
+    .helpGroup(GROUP)
+    .description("put the network cable back")
+    .argument("<nodes>", NODES)
+    .action(async (nodes: string) => (await load()).runPlug(context, nodes));
+
+  program
+    .command("heal")
+    .helpGroup(GROUP)
+    .description("end network faults: all, those that touch some nodes, or one")
+    .argument("[what...]", "nodes (3), or a fault (f2)")
+    .action(async (what: string[]) => (await load()).runHeal(context, what));
+
   program
     .command("faults")
+    .helpGroup(GROUP)
     .description("list the network faults that hold now")
-    .action(() => runFaults(context));
-}
-
-async function runNetem(context: CommandContext, nodes: string, options: NetemOptions): Promise<void> {
-  const impairment = {
-    cut: false,
-    delayMs: options.delay === undefined ? 0 : parseDelayMs(options.delay, "--delay"),
-    jitterMs: options.jitter === undefined ? 0 : parseDelayMs(options.jitter, "--jitter"),
-    loss: options.loss === undefined ? 0 : parseChance(options.loss, "--loss"),
-    duplicate: options.dup === undefined ? 0 : parseChance(options.dup, "--dup"),
-    reorder: options.reorder === undefined ? 0 : parseChance(options.reorder, "--reorder"),
-    rateBps: options.rate === undefined ? 0 : parseRateBps(options.rate, "--rate"),
-  };
-  if (Object.values(impairment).every((value) => value === 0 || value === false)) {
-    throw new LabError(
-      "usage",
-      "netem without anything to impair",
-      `say what: lab netem ${nodes} --delay 100ms --loss 10%; to end it: lab heal ${nodes}`,
-    );
-  }
-  const forMs = readFor(options.for);
-  await context.withLab(async (lab) => {
-    const pick = async (selector: string | undefined) =>
-      selector === undefined ? null : (await lab.resolve(selector)).map((node) => node.id);
-    const chosen = await lab.resolve(nodes);
-    const pairs = expandNetem(
-      {
-        nodes: chosen.map((node) => node.id),
-        from: await pick(options.from),
-        to: await pick(options.to),
-        both: options.both === true,
-        egress: options.egress === true,
-      },
-      lab.ids,
-    );
-    const egress = options.egress === true;
-    const cause = describeCause(`netem ${nodes}`, options, chosen);
-    printSet(context, await setFault(lab, { cause, kind: "netem", pairs, impairment, forMs, egress }));
-  });
-}
-
-async function runPartition(
-  context: CommandContext,
-  groups: readonly string[],
-  options: { oneWay?: boolean; for?: string },
-): Promise<void> {
-  const forMs = readFor(options.for);
-  await context.withLab(async (lab) => {
-    const chosen = await Promise.all(groups.map((group) => lab.resolve(group)));
-    const ids = chosen.map((group) => group.map((node) => node.id));
-    const { pairs, bridges } = expandPartition(ids, lab.ids, { oneWay: options.oneWay === true });
-    const cause = describeCause(`partition ${groups.join(" ")}`, options, chosen.flat());
-    const impairment = { ...NO_IMPAIRMENT, cut: true };
-    printSet(context, await setFault(lab, { cause, kind: "partition", pairs, impairment, forMs, egress: false }));
-    if (bridges.length > 0) {
-      context.printer.say(`${bridges.join(",")} in no group: still in contact with everyone`);
-    }
-  });
-}
-
-async function runIsolate(context: CommandContext, nodes: string, options: { for?: string }): Promise<void> {
-  const forMs = readFor(options.for);
-  await context.withLab(async (lab) => {
-    const chosen = await lab.resolve(nodes);
-    const pairs = expandIsolate(
-      chosen.map((node) => node.id),
-      lab.ids,
-    );
-    const cause = describeCause(`isolate ${nodes}`, options, chosen);
-    const impairment = { ...NO_IMPAIRMENT, cut: true };
-    printSet(context, await setFault(lab, { cause, kind: "isolate", pairs, impairment, forMs, egress: false }));
-  });
-}
-
-async function runUnplug(context: CommandContext, nodes: string): Promise<void> {
-  await context.withLab(async (lab) => {
-    const chosen = await lab.resolve(nodes);
-    const ids = chosen.map((node) => node.id);
-    printSet(context, await unplug(lab, ids, describeCause(`unplug ${nodes}`, {}, chosen)));
-    context.printer.say(`control goes by exec inside the container meanwhile; put it back: lab plug ${ids.join(",")}`);
-  });
-}
-
-async function runHeal(context: CommandContext, what: readonly string[]): Promise<void> {
-  await context.withLab(async (lab) => {
-    if (what.length === 0) {
-      printHealed(context, await heal(lab, { all: true }, "heal"));
-      return;
-    }
-    for (const item of what) {
-      printHealed(context, await heal(lab, await readHealTarget(lab, item), `heal ${item}`));
-    }
-  });
-}
-
-async function readHealTarget(lab: Lab, item: string): Promise<HealTarget> {
-  if (/^f\d+$/.test(item)) return { id: item };
-  return { nodes: (await lab.resolve(item)).map((node) => node.id) };
-}
-
-async function runFaults(context: CommandContext): Promise<void> {
-  await context.withLab(async (lab) => {
-    const [list, kernel] = await Promise.all([listFaults(lab), lab.engine.kernelFaults(lab.progress)]);
-    const nowMs = Date.now();
-    const groups = groupById(list.faults).map((faults) => {
-      const [first] = faults;
-      return {
-        id: first.id,
-        cause: first.cause,
-        kind: first.kind,
-        pairs: faults.map(({ from, to }) => ({ from, to })),
-        impairment: first.impairment,
-        egress: first.egress,
-        until_ms: first.untilMs,
-        remaining_ms: first.untilMs === null ? null : first.untilMs - nowMs,
-        backends: [...new Set(faults.flatMap((fault) => chooseBackends(fault, kernel)))],
-        effects: describeEffects(faults, list),
-        own: describeOwn(faults),
-      };
-    });
-    const text = groups.map((group) =>
-      [
-        `${group.id}  ${group.cause}  (${formatRemaining(group.until_ms, nowMs)}; backend ${group.backends.join(" + ")})`,
-        ...[...group.effects.map(describeEffect), ...group.own].map((line) => `    ${line}`),
-      ].join("\n"),
-    );
-    context.printer.data(groups, text.join("\n"));
-    if (groups.length === 0) context.printer.say("no faults; try: lab netem 1 --delay 100ms, lab partition 1,2 3,4,5");
-  });
-}
-
-function printSet(context: CommandContext, outcome: FaultOutcome): void {
-  const { id, added, replaced, list, reports, kernel } = outcome;
-  const byNode = new Map(reports.map((report) => [report.node, report]));
-  const backends = [...new Set(added.flatMap((fault) => chooseBackends(fault, kernel)))];
-  const effects = describeEffects(added, list);
-  const receivers = new Set(added.map((fault) => fault.to));
-  // A receiver for which nothing changed was verified when that was set.
-  const pending = [...receivers].filter((node) => byNode.get(node)?.pending === true);
-  const verified = [...receivers].every((node) => byNode.get(node)?.verified !== false);
-  const state = verified ? "verified" : `not yet on ${pending.map((node) => describePending(node)).join(", ")}`;
-  const how = `backend ${backends.join(" + ")}, ${state}`;
-  const lines = [...effects.map(describeEffect), ...describeOwn(added)].map((line) => `${line}; ${how}`);
-  const untilMs = added[0]?.untilMs ?? null;
-  context.printer.data(
-    {
-      fault: id,
-      cause: added[0]?.cause ?? "",
-      pairs: added.map(({ from, to }) => ({ from, to })),
-      effects,
-      backends,
-      verified,
-      reports,
-      replaced: [...new Set(replaced.map((fault) => fault.id))],
-      until_ms: untilMs,
-    },
-    lines.join("\n"),
-  );
-  if (replaced.length > 0) {
-    const old = groupById(replaced).map(([fault]) => `${fault.id} (${fault.cause})`);
-    context.printer.say(`replaces on these pairs: ${old.join(", ")}`);
-  }
-  const left = untilMs === null ? "until healed" : `ends by itself in ${formatDuration(untilMs - Date.now())}`;
-  context.printer.say(`${id}: ${left}; to end it: lab heal ${id}`);
-
-  function describePending(node: number): string {
-    return `${node} (${byNode.get(node)?.detail ?? "unknown"})`;
-  }
-}
-
-function printHealed(context: CommandContext, outcome: HealOutcome): void {
-  const { healed, plugged, list, reports } = outcome;
-  const ids = [...new Set(healed.map((fault) => fault.id))];
-  const pending = reports.filter((report) => report.pending);
-  const verified = reports.every((report) => report.verified);
-  const lines = [
-    ...groupById(healed).map(([fault]) => `healed ${fault.id}: ${fault.cause}`),
-    ...plugged.map((id) => `${id}: cable plugged in again`),
-    ...pending.map((report) => `${report.node}: ${report.detail}`),
-  ];
-  const left = groupById(list.faults).map(([fault]) => fault.id);
-  context.printer.data({ healed: ids, plugged, verified, reports, left }, lines.join("\n"));
-  if (lines.length === 0) context.printer.say("there was nothing to heal");
-  else if (left.length > 0) context.printer.say(`still there: ${left.join(", ")} (lab faults)`);
-  else if (verified) context.printer.say("verified: the network is clean");
-}
-
-/** What was typed, and whom a word meant. */
-function describeCause(verb: string, options: object, chosen: readonly Chosen[]): string {
-  const flags = Object.entries(options).map(([name, value]) => {
-    const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-    return value === true ? flag : `${flag} ${value}`;
-  });
-  const words = /[a-z]/.test(verb.slice(verb.indexOf(" ")));
-  const meant = words ? ` (${chosen.map((node) => (node.role === null ? node.id : `${node.id}: ${node.role}`))})` : "";
-  return `${[verb, ...flags].join(" ")}${meant}`;
-}
-
-function readFor(text: string | undefined): number | null {
-  if (text === undefined) return null;
-  const forMs = Math.round(parseDuration(text, "--for"));
-  if (forMs >= FOR_MS_MIN && forMs <= FOR_MS_MAX) return forMs;
-  throw new LabError("usage", `--for ${text} is out of range`, "from 100ms to 7d; without it, until healed");
+    .action(async () => (await load()).runFaults(context));
 }
