@@ -27,10 +27,25 @@ RUN set -eu; \
 
 COPY compose/entrypoint.sh dist/node.js /app/
 
+# Without a package.json beside it Node takes node.js for CommonJS first, and compiles it twice.
+# One node lives here for a moment, alone on its loopback, so that Node keeps what it compiled: every container then starts
+# with a third less CPU time, which shows when fifty start at once. Afterwards the cache is root's, for reading only. A
+# builder in which a node can't live makes an image without it.
+RUN set -eu; \
+    echo '{ "type": "module" }' >/app/package.json; \
+    install -d -o 1000 -g 1000 /app/cache /tmp/warm-up; \
+    export NODE_COMPILE_CACHE=/app/cache DS_PROFILE=fast DS_HOST=127.0.0.1 DS_READY_FILE=/tmp/warm-up/ready; \
+    timeout --kill-after=5 20 setpriv --reuid=1000 --regid=1000 --clear-groups node /app/node.js 1 </dev/null >/dev/null 2>&1 & \
+    node=$!; \
+    while kill -0 $node 2>/dev/null && [ ! -e /tmp/warm-up/ready ]; do sleep 0.05; done; \
+    kill $node 2>/dev/null || true; wait $node || true; \
+    rm -rf /tmp/warm-up; chown -R 0:0 /app/cache; chmod -R u=rwX,go=rX /app/cache
+
 # ExperimentalWarning: node:sqlite. NODE_OPTIONS rather than an argument, so that `docker exec ... node /app/node.js
 # control status` is as quiet. No VOLUME: the ledger outlives kill and restart in the container's own layer, and removing
 # the container leaves nothing behind.
 ENV NODE_OPTIONS=--disable-warning=ExperimentalWarning \
+    NODE_COMPILE_CACHE=/app/cache \
     DS_DATA_DIR=/data \
     DS_READY_FILE=/run/lab/ready
 

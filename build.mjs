@@ -37,7 +37,6 @@ export async function buildCli() {
     entryPoints: { cli: "lab/cli.ts" },
     splitting: true,
     chunkNames: "chunk-[hash]",
-    plugins: [fitPackages()],
   });
   for (const name of await readdir(dist)) {
     if (name.startsWith("chunk-") && !written.has(name)) await rm(join(dist, name), { force: true });
@@ -80,6 +79,7 @@ async function bundle(options) {
     sourcemap: "linked",
     sourcesContent: false,
     logLevel: "silent",
+    plugins: [fitPackages()],
     // CommonJS packages inside an ES module bundle still call these.
     banner: {
       js: [
@@ -99,10 +99,12 @@ async function bundle(options) {
 }
 
 /**
- * Three modules of dockerode's can't live in a bundle: they load native add-ons (ssh2) or .proto files from their own
- * folder (BuildKit sessions), and cost more start-up time than everything else together. They are required from
- * node_modules at the moment that they are first called.
- * yaml offers Node its CommonJS build; imported dynamically from a bundle that has no named exports, its ES build does.
+ * What the packages need before they fit into a bundle.
+ * - Three modules of dockerode's can't live in one: they load native add-ons (ssh2) or .proto files from their own folder
+ *   (BuildKit sessions), and cost more start-up time than everything else together. They are required from node_modules
+ *   at the moment that they are first called.
+ * - zod carries its messages in fifty languages, a third of the node's bundle; English stays.
+ * - yaml offers Node its CommonJS build; imported dynamically from a bundle that has no named exports, its ES build does.
  * @returns {import("esbuild").Plugin}
  */
 function fitPackages() {
@@ -121,6 +123,10 @@ function fitPackages() {
         const name = names.find((candidate) => path.endsWith(`/${candidate}`));
         return name === undefined ? undefined : { contents: stubs[name] ?? "", loader: "js" };
       });
+      build.onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({
+        contents: `export { default as en } from "./en.js";`,
+        loader: "js",
+      }));
       build.onResolve({ filter: /^yaml$/ }, () => ({ path: join(root, "node_modules/yaml/browser/index.js") }));
       build.onResolve({ filter: /^(docker-modem|dockerode)\/lib\// }, (args) => ({ path: args.path, external: true }));
     },
