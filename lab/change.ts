@@ -8,6 +8,7 @@ import type { NodeId } from "../node/wire/ids.ts";
 import type { LabSpec, Leftover, Progress, RuntimeName } from "./engine/engine.ts";
 import { openEngine, type RuntimeChoice } from "./engine/open-engine.ts";
 import { LabError } from "./errors.ts";
+import { reapplyFaults } from "./faults/service.ts";
 import { cancelHelpers, startResumer } from "./helpers.ts";
 import { isAlive, isUp, type Lab } from "./lab.ts";
 import { planScale, type ScalePlan } from "./plan.ts";
@@ -20,7 +21,12 @@ const LEAVE_MS_MAX = 6_000;
  * Removes a lab from every runtime that has something of it, whatever state it is in; safe to repeat.
  * @returns what was removed; empty: there was nothing
  */
-export async function takeDown(name: string, choice: RuntimeChoice, progress: Progress): Promise<readonly Leftover[]> {
+export async function takeDown(
+  name: string,
+  choice: RuntimeChoice,
+  progress: Progress,
+  options: { readonly keepFolder?: boolean } = {},
+): Promise<readonly Leftover[]> {
   const state = new StateDir(name);
   const madeIn = await state.readJson("lab.json", (json) => (json as { runtime?: RuntimeName }).runtime ?? null);
   await cancelHelpers(name);
@@ -37,7 +43,7 @@ export async function takeDown(name: string, choice: RuntimeChoice, progress: Pr
     }
     if (choice === "auto" && runtime === "local" && removed.length > 0 && madeIn === "local") break;
   }
-  await state.remove();
+  if (options.keepFolder !== true) await state.remove();
   return removed;
 }
 
@@ -65,6 +71,10 @@ export async function scale(
     const nodes = [...lab.ids, ...plan.add.map((node) => node.id)];
     await lab.engine.prepare(lab.progress, signal);
     await lab.engine.addNodes({ ...spec, nodes }, plan.add, lab.progress, signal);
+    await reapplyFaults(
+      lab,
+      plan.add.map((node) => node.id),
+    );
   }
   for (const id of plan.remove) {
     lab.progress({ step: "scale", state: "info", detail: `node ${id} leaves` });
@@ -110,6 +120,7 @@ export async function stop(lab: Lab, ids: readonly NodeId[], graceMs: number): P
 
 export async function start(lab: Lab, ids: readonly NodeId[]): Promise<void> {
   await Promise.all(ids.map((id) => lab.engine.start(lab.name, id)));
+  await reapplyFaults(lab, ids);
   await lab.state.appendJournal({ what: `start ${ids.join(",")}`, nodes: ids });
 }
 
@@ -126,6 +137,8 @@ export async function pause(lab: Lab, ids: readonly NodeId[], untilMs: number | 
 export async function resume(lab: Lab, ids: readonly NodeId[]): Promise<void> {
   await Promise.all(ids.map((id) => cancelHelpers(lab.name, id)));
   await Promise.all(ids.map((id) => lab.engine.resume(lab.name, id)));
+  // What was changed while it was frozen couldn't reach it.
+  await reapplyFaults(lab, ids);
   await lab.state.appendJournal({ what: `resume ${ids.join(",")}`, nodes: ids });
 }
 

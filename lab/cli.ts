@@ -54,7 +54,8 @@ export async function main(argv: readonly string[]): Promise<void> {
   });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
-      if (interrupt.signal.aborted) return;
+      // The second time the user means it: what is left then, `lab down` removes.
+      if (interrupt.signal.aborted) process.exit(EXIT.interrupted);
       interrupt.abort();
       if (!run.mayFinish) onInterrupt();
     });
@@ -141,7 +142,7 @@ function createContext(program: Command, printer: Printer, run: Run, signal: Abo
       await using lab = await Lab.open(name, { runtime, progress, signal });
       return await action(lab);
     },
-    onReason: (step) => (detail) => progress({ step, state: "start", detail }),
+    onReason: (step) => (detail) => progress({ step, state: "info", detail }),
     hintFlags: (name) => (name === (process.env.LAB_NAME || DEFAULT_NAME) ? "" : ` --name ${name}`),
     finishOnInterrupt() {
       run.mayFinish = true;

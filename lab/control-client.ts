@@ -173,10 +173,13 @@ export class ControlClient implements AsyncDisposable {
           return;
         }
         sent++;
-        socket.send(this.#seal(request), port, host, (error) => {
+        try {
           // Unreachable host or full buffer: the next repetition tries again, the deadline ends it.
-          void error;
-        });
+          socket.send(this.#seal(request), port, host, () => {});
+        } catch (error) {
+          finish(() => reject(error));
+          return;
+        }
         timer = setTimeout(send, Math.min(retryMs, leftMs));
         retryMs = Math.min(retryMs * 1.6, retryMsMax);
       };

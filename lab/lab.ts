@@ -11,8 +11,10 @@ import { type CallOptions, type ControlBody, ControlClient, type ControlTarget }
 import type { Engine, LabInfo, NodeInfo, Progress } from "./engine/engine.ts";
 import { findLab, type RuntimeChoice } from "./engine/open-engine.ts";
 import { LabError, noSuchLab, noSuchNode } from "./errors.ts";
+import { FaultList } from "./faults/fault.ts";
 import { lockLab } from "./lock.ts";
 import { needsCoordinator, parseSelector, resolveSelector } from "./selectors.ts";
+import { findSides } from "./sides.ts";
 import { StateDir } from "./state-dir.ts";
 
 /** A node as a selector found it. */
@@ -30,6 +32,7 @@ export interface LabOptions {
 }
 
 const PING_TIMEOUT_MS = 700;
+const EXEC_TIMEOUT_MS = 10_000;
 
 export class Lab implements AsyncDisposable {
   readonly engine: Engine;
@@ -95,6 +98,13 @@ export class Lab implements AsyncDisposable {
   /** Where to ask node `id`: a datagram, or an exec inside it when no datagram gets there. */
   target(id: NodeId): ControlTarget {
     const info = this.node(id);
+    if (info.unplugged) {
+      this.progress({
+        step: "control",
+        state: "info",
+        detail: `node ${id} is unplugged: asked by a command inside its container`,
+      });
+    }
     return {
       node: id,
       address: info.unplugged ? null : info.control,
@@ -123,7 +133,13 @@ export class Lab implements AsyncDisposable {
   /** What each of these nodes says of itself; null: no answer. Default: all that run and aren't paused. */
   async ping(ids: readonly NodeId[] = this.running, options: CallOptions = {}): Promise<Answers> {
     const all = this.#withSignal({ timeoutMs: PING_TIMEOUT_MS, ...options });
-    const answers = await Promise.all(ids.map((id) => this.#control.ping(this.target(id), all)));
+    const answers = await Promise.all(
+      ids.map((id) => {
+        const target = this.target(id);
+        // A command inside a container takes as long as Node takes to start.
+        return this.#control.ping(target, target.address === null ? { ...all, timeoutMs: EXEC_TIMEOUT_MS } : all);
+      }),
+    );
     return new Map(ids.map((id, i) => [id, answers[i] ?? null]));
   }
 
@@ -136,8 +152,22 @@ export class Lab implements AsyncDisposable {
   }
 
   async judge(what: "agree" | "converged"): Promise<Agreement> {
-    const answers = await this.ping();
-    return what === "agree" ? judgeAgreement(answers) : judgeConvergence(answers);
+    const [answers, sides] = await Promise.all([this.ping(), this.sides()]);
+    return what === "agree" ? judgeAgreement(answers, sides) : judgeConvergence(answers);
+  }
+
+  /** The sides of the partition that the lab's faults make; one side when the network is whole. */
+  async sides(): Promise<readonly (readonly NodeId[])[]> {
+    const nowMs = Date.now();
+    const list = await this.state.readJson("faults.json", FaultList.parse);
+    const cuts = (list?.faults ?? []).filter(
+      ({ impairment, untilMs }) => (impairment.cut || impairment.loss >= 1) && (untilMs ?? nowMs) >= nowMs,
+    );
+    return findSides(
+      this.ids,
+      cuts,
+      this.#info.nodes.filter((node) => node.unplugged).map((node) => node.id),
+    );
   }
 
   /**

@@ -87,6 +87,10 @@ export class StateDir {
       .catch(() => {});
   }
 
+  async removeFile(name: string): Promise<void> {
+    await rm(this.file(name), { force: true });
+  }
+
   /** Removes everything that is known about the lab here. */
   async remove(): Promise<void> {
     await rm(this.path, { recursive: true, force: true, maxRetries: 3 });

@@ -6,13 +6,14 @@
  * the same time: image and network, all nodes, and the first questions to nodes that are still starting.
  */
 import { randomBytes } from "node:crypto";
+import { start, takeDown } from "./change.ts";
 import type { Engine, LabInfo, LabSpec, Progress } from "./engine/engine.ts";
-import { chooseEngine, type RuntimeChoice } from "./engine/open-engine.ts";
+import { chooseEngine, openEngine, type RuntimeChoice } from "./engine/open-engine.ts";
 import { LabError } from "./errors.ts";
 import { Lab } from "./lab.ts";
 import { lockLab } from "./lock.ts";
 import { type LabPlan, type LabRequest, planLab, type Secrets } from "./plan.ts";
-import { ownMark } from "./process-table.ts";
+import { findProcess, ownMark, type ProcessMark } from "./process-table.ts";
 import { StateDir } from "./state-dir.ts";
 import { type Agreed, waitForAgreement } from "./wait-for.ts";
 
@@ -62,6 +63,7 @@ export async function bringUp(request: LabRequest, options: UpOptions): Promise<
   let current: Engine = engine;
   try {
     await using _lock = await lockLab(state, { purpose: "up", signal: options.signal });
+    await clearHalfMade(state, options);
     const existing = await findExisting(current, request.name, options);
     if (existing !== null) return await joinExisting(existing, request, options);
     try {
@@ -130,17 +132,33 @@ async function agree(lab: Lab, options: UpOptions): Promise<Agreed> {
   return agreed;
 }
 
-/** A lab of that name, in the runtime that was chosen or, when nothing was said, in the other one. */
+/** What an `up` that was killed left behind is worth nothing: it makes room for this one. */
+async function clearHalfMade(state: StateDir, options: UpOptions): Promise<void> {
+  const upBy = await state.readJson("lab.json", (json) => (json as { upBy?: ProcessMark }).upBy ?? null);
+  if (upBy === null || (await findProcess(upBy)) !== null) return;
+  options.onNotice("removing what an earlier, interrupted `up` left behind");
+  // Everything but the folder, in which our own lock lies.
+  await takeDown(state.lab, "auto", options.progress, { keepFolder: true });
+  await state.removeFile("lab.json");
+}
+
+/** A lab of that name in the runtime that was chosen, or in the local one when nothing was said. */
 async function findExisting(engine: Engine, name: string, options: UpOptions): Promise<Lab | null> {
+  const labOptions = { progress: options.progress, signal: options.signal };
   const info = await engine.lab(name);
-  if (info !== null) return new Lab(engine, info, { progress: options.progress, signal: options.signal });
+  if (info !== null) return new Lab(engine, info, labOptions);
   if (engine.name === "local") return null;
-  await using local = await chooseEngine("local", { signal: options.signal, onFallback: () => {} });
-  if ((await local.lab(name)) === null) return null;
+  const local = await openEngine("local");
+  const there = await local.lab(name);
+  if (there === null) return null;
+  if (options.runtime === "auto") {
+    await engine[Symbol.asyncDispose]();
+    return new Lab(local, there, labOptions);
+  }
   throw new LabError(
     "failed",
     `a local lab named "${name}" exists already`,
-    `use it with --runtime local, remove it with \`lab down --name ${name}\`, or choose another --name`,
+    `use it with --runtime local, remove it with \`lab down ${name}\`, or choose another --name`,
   );
 }
 
@@ -152,7 +170,7 @@ async function joinExisting(lab: Lab, request: LabRequest, options: UpOptions): 
       ? Array.from({ length: request.nodes }, (_, i) => i + 1)
       : request.nodes.map((node) => node.id);
   const differs = wanted.length !== lab.ids.length || wanted.some((id) => !lab.ids.includes(id));
-  if (info.run === null || lab.ids.length === 0) {
+  if (lab.ids.length === 0 || (info.runtime === "local" && info.run === null)) {
     throw new LabError(
       "failed",
       `lab "${lab.name}" is half-made: an earlier \`up\` was killed`,
@@ -168,8 +186,13 @@ async function joinExisting(lab: Lab, request: LabRequest, options: UpOptions): 
   }
   options.onNotice(`lab "${lab.name}" exists already`);
   const down = info.nodes.filter((node) => node.status === "exited" || node.status === "created");
-  await Promise.all(down.map((node) => lab.engine.start(lab.name, node.id)));
-  if (down.length > 0) options.onNotice(`started ${down.map((node) => node.id).join(", ")}`);
+  if (down.length > 0) {
+    await start(
+      lab,
+      down.map((node) => node.id),
+    );
+    options.onNotice(`started ${down.map((node) => node.id).join(", ")}`);
+  }
   await lab.refresh();
   return { lab, agreed: options.wait ? await agree(lab, options) : null, created: false };
 }

@@ -14,6 +14,7 @@ import { isAlive, isUp, type Lab } from "./lab.ts";
 const ASK_MS_MIN = 15;
 const ASK_MS_PER_NODE = 2;
 const ASK_MS_MAX = 250;
+const ASK_EXEC_MS = 500;
 /** How often the engine is asked whether nodes still run. */
 const LOOK_MS = 400;
 
@@ -44,8 +45,9 @@ export async function waitForAgreement(lab: Lab, options: WaitOptions & { ids?: 
   const signal = AbortSignal.any([stop.signal, ...(options.signal === undefined ? [] : [options.signal])]);
   let reason = "";
   const { promise, resolve, reject } = Promise.withResolvers<Agreed>();
+  const sides = await lab.sides();
   const judge = () => {
-    const agreement = judgeAgreement(answers);
+    const agreement = judgeAgreement(answers, sides);
     if (agreement.reason !== reason) {
       reason = agreement.reason;
       if (reason !== "") options.onReason?.(reason);
@@ -130,10 +132,11 @@ async function askAgain(
   signal: AbortSignal,
   onAnswer: (ping: PingData | null) => Promise<void>,
 ): Promise<never> {
-  const pauseMs = askEveryMs(count);
+  // A command inside a container costs a process: it is given time.
+  const pauseMs = lab.target(id).address === null ? ASK_EXEC_MS : askEveryMs(count);
   for (;;) {
     // A node that is starting doesn't listen yet: ask at short intervals instead of ever longer ones.
-    const ping = await lab.pingOne(id, { signal, timeoutMs: 1_000, retryMsMax: Math.max(25, pauseMs) });
+    const ping = await lab.pingOne(id, { signal, timeoutMs: 1_000, retryMsMax: Math.max(25, askEveryMs(count)) });
     await onAnswer(ping);
     await pause(pauseMs, signal);
   }

@@ -6,6 +6,7 @@
  */
 import { randomBytes, randomInt } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
+import { setTimeout as sleep } from "node:timers/promises";
 import { LabError } from "../errors.ts";
 
 export const BLOCK = 300;
@@ -61,16 +62,21 @@ export async function hasLoopbackMulticast(group: string): Promise<boolean> {
     sender.setMulticastInterface(LOOPBACK);
     sender.setMulticastTTL(1);
     const { port } = receiver.address();
-    return await new Promise<boolean>((resolve) => {
-      const deadline = setTimeout(() => resolve(false), 300);
+    const heard = new Promise<boolean>((resolve) => {
       receiver.on("message", (datagram) => {
-        if (!datagram.equals(word)) return;
-        clearTimeout(deadline);
-        resolve(true);
+        if (datagram.equals(word)) resolve(true);
       });
-      // Twice: one lost datagram isn't a verdict.
-      for (const delayMs of [0, 50]) setTimeout(() => sender.send(word, port, group, () => {}), delayMs).unref();
     });
+    // Again after a moment: one lost datagram isn't a verdict.
+    for (const waitMs of [60, 250]) {
+      sender.send(word, port, group, () => {});
+      const deadline = new AbortController();
+      const silence = sleep(waitMs, false, { signal: deadline.signal }).catch(() => false);
+      const isHeard = await Promise.race([heard, silence]);
+      deadline.abort();
+      if (isHeard) return true;
+    }
+    return false;
   } catch {
     return false;
   } finally {

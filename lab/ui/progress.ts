@@ -5,14 +5,34 @@
 import type { Progress } from "../engine/engine.ts";
 import type { Printer } from "./printer.ts";
 
+/** Between two lines about what is being waited for. */
+const INFO_MS = 2_000;
+/** Said the first time, whatever else was said. */
+const ONCE: ReadonlySet<string> = new Set(["lock", "control"]);
 /** Steps that last long enough to be announced where nothing can be redrawn. */
-const LONG_STEPS: ReadonlySet<string> = new Set(["image", "base", "bundle", "agree", "remove", "election", "lock"]);
+const LONG_STEPS: ReadonlySet<string> = new Set(["image", "base", "bundle", "agree", "remove", "election"]);
 
 export function createProgress(printer: Printer, columns = process.stderr.columns ?? 100): Progress {
   if (printer.json) return (event) => printer.raw(`${JSON.stringify({ progress: event })}\n`);
   if (printer.live) return createLiveProgress(printer, columns);
+  return createPlainProgress(printer);
+}
+
+function createPlainProgress(printer: Printer): Progress {
+  let toldAtMs = performance.now();
+  const told = new Set<string>();
   return ({ step, state, detail = "", node }) => {
-    if (node !== undefined || state === "info") return;
+    if (node !== undefined) return;
+    if (state === "info") {
+      // What is still missing changes many times a second: now and then is often enough to see that something happens.
+      const isOnce = ONCE.has(step) && !told.has(detail);
+      if (!isOnce && performance.now() - toldAtMs < INFO_MS) return;
+      told.add(detail);
+      toldAtMs = performance.now();
+      printer.say(`  ${step.padEnd(8)} ${detail}`);
+      return;
+    }
+    toldAtMs = performance.now();
     if (state === "start" && !LONG_STEPS.has(step)) return;
     const sign = state === "start" ? "..." : state === "done" ? "ok" : "failed";
     printer.say(`  ${step.padEnd(8)} ${sign}${detail === "" ? "" : `  ${detail}`}`);
