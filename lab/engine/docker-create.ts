@@ -59,7 +59,7 @@ export async function createNodes(
   const { spec, nodes } = options;
   const network = options.network ?? (await listLabNetworks(docker, spec.name))[0];
   if (network === undefined) throw noSuchLab(spec.name);
-  const direct = reachesBridge(network.subnet);
+  const direct = await reachesBridge(network.subnet);
   const plans = nodes.map((node) =>
     planContainer(spec, node, network, { image: options.image, publish: !direct && options.localEngine }),
   );

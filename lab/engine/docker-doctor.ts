@@ -5,7 +5,7 @@ import type Docker from "dockerode";
 import { LabError } from "../errors.ts";
 import type { Connection } from "./docker-connect.ts";
 import { explain, unreachable } from "./docker-errors.ts";
-import { hasImage, planImage } from "./docker-image.ts";
+import { hasImage, type ImagePlan } from "./docker-image.ts";
 import { findLeftovers } from "./docker-leftovers.ts";
 import { tryMulticast } from "./docker-multicast.ts";
 import { rangesOf } from "./docker-network.ts";
@@ -63,24 +63,29 @@ export async function checkEngine(
   return { detail: `Docker ${version.Version} at ${endpoint.host}${context}`, facts };
 }
 
-/** All checks; those that need another's outcome come after it. */
-export async function examine(connection: Connection): Promise<readonly Finding[]> {
+/** All checks. One that can't be made is a finding too, and doesn't keep the others from being made. */
+export async function examine(connection: Connection, plan: () => Promise<ImagePlan>): Promise<readonly Finding[]> {
   const { docker, endpoint } = connection;
-  try {
+  const attempt = async (check: string, consequence: string, work: () => Promise<readonly Finding[]>) => {
+    try {
+      return await work();
+    } catch (error) {
+      const why = explain(error, endpoint.host, `check the ${check}`);
+      return [{ check, level: "fail" as const, found: why.message, consequence, cure: why.hint }];
+    }
+  };
+  const engine = await attempt("engine", "labs run as processes here: no containers, no kernel faults", async () => {
     const { detail, facts } = await checkEngine(connection);
-    const engine = ok("engine", `${detail}, API ${facts.api}, kernel ${facts.kernel}`);
-    const rest = await Promise.all([
-      describeHost(docker),
-      describeImages(docker),
-      describeSubnets(docker),
-      describeLeftovers(docker),
-    ]);
-    return [engine, ...rest.flat()];
-  } catch (error) {
-    const why = explain(error, endpoint.host, "examine the engine");
-    const consequence = "labs run as processes on this machine: no containers, no kernel faults";
-    return [{ check: "engine", level: "fail", found: why.message, consequence, cure: why.hint }];
-  }
+    return [ok("engine", `${detail}, API ${facts.api}, kernel ${facts.kernel}`)];
+  });
+  if (engine.some((finding) => finding.level === "fail")) return engine;
+  const rest = await Promise.all([
+    attempt("engine's settings", "", () => describeHost(docker)),
+    attempt("images", "`lab up` can't start nodes on Docker", () => describeImages(docker, plan)),
+    attempt("subnets", "", () => describeSubnets(docker)),
+    attempt("leftovers", "", () => describeLeftovers(docker, plan)),
+  ]);
+  return [...engine, ...rest.flat()];
 }
 
 async function describeHost(docker: Docker): Promise<readonly Finding[]> {
@@ -129,8 +134,8 @@ async function describeDisk(folder: string): Promise<Finding> {
   }
 }
 
-async function describeImages(docker: Docker): Promise<readonly Finding[]> {
-  const plan = await planImage(() => {});
+async function describeImages(docker: Docker, planImage: () => Promise<ImagePlan>): Promise<readonly Finding[]> {
+  const plan = await planImage();
   const [node, base] = await Promise.all([hasImage(docker, plan.tag), hasImage(docker, plan.base)]);
   const images = [
     node
@@ -189,25 +194,27 @@ async function describeKernel(docker: Docker, tag: string): Promise<readonly Fin
   ];
 }
 
-async function describeSubnets(docker: Docker): Promise<Finding> {
+async function describeSubnets(docker: Docker): Promise<readonly Finding[]> {
   const [networks, host] = await Promise.all([docker.listNetworks(), hostRanges()]);
   const free = [...freeSubnets([...networks.flatMap(rangesOf), ...host], "")].length;
-  if (free > 0) return ok("subnets", `${free} free /24 ranges for labs`);
-  return {
-    check: "subnets",
-    level: "fail",
-    found: "no private /24 is free",
-    consequence: "no lab can be started on Docker",
-    cure: "`lab gc`, `docker network prune`, or `--runtime local`",
-  };
+  if (free > 0) return [ok("subnets", `${free} free /24 ranges for labs`)];
+  return [
+    {
+      check: "subnets",
+      level: "fail",
+      found: "no private /24 is free",
+      consequence: "no lab can be started on Docker",
+      cure: "`lab gc`, `docker network prune`, or `--runtime local`",
+    },
+  ];
 }
 
-async function describeLeftovers(docker: Docker): Promise<Finding> {
-  const things = await findLeftovers(docker);
-  if (things.length === 0) return ok("leftovers", "none");
+async function describeLeftovers(docker: Docker, plan: () => Promise<ImagePlan>): Promise<readonly Finding[]> {
+  const things = await findLeftovers(docker, plan);
+  if (things.length === 0) return [ok("leftovers", "none")];
   const kinds = Map.groupBy(things, (thing) => thing.kind);
   const found = [...kinds].map(([kind, some]) => `${some.length} ${kind}${some.length === 1 ? "" : "s"}`).join(", ");
-  return warn("leftovers", found, "they take space and addresses", "`lab gc`");
+  return [warn("leftovers", found, "they take space and addresses", "`lab gc`")];
 }
 
 async function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -118,7 +118,7 @@ async function describeLab(
   const environment = first ? await readEnvironment(docker, first) : {};
   const labels = { ...network?.labels, ...first?.info.Labels };
   const portBase = Number(environment.DS_UNICAST_PORT_BASE ?? UNICAST_PORT_BASE);
-  const direct = network !== null && reachesBridge(network.subnet);
+  const direct = network !== null && (await reachesBridge(network.subnet));
   return {
     name,
     runtime: "docker",

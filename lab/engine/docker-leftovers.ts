@@ -6,7 +6,7 @@
  * passed, which no healthy `up` takes between making a thing and using it.
  */
 import type Docker from "dockerode";
-import { planImage } from "./docker-image.ts";
+import type { ImagePlan } from "./docker-image.ts";
 import { DOCKER_LABELS, IMAGE_REPOSITORY, labelled, makerLives } from "./docker-labels.ts";
 import type { Leftover } from "./engine.ts";
 
@@ -14,12 +14,13 @@ const SETTLED_AFTER_MS = 60_000;
 /** Another checkout of the project may be about to use the image that it has just built. */
 const IMAGE_SETTLED_AFTER_MS = 600_000;
 
-export async function findLeftovers(docker: Docker): Promise<readonly Leftover[]> {
+/** @param plan what `up` would use now; may fail (no bundle): then every unused image is old */
+export async function findLeftovers(docker: Docker, plan: () => Promise<ImagePlan>): Promise<readonly Leftover[]> {
   const [containers, probes, networks, images] = await Promise.all([
     docker.listContainers({ all: true, filters: labelled(DOCKER_LABELS.lab) }),
     docker.listContainers({ all: true, filters: labelled(DOCKER_LABELS.probe) }),
     listOurNetworks(docker),
-    findOldImages(docker),
+    findOldImages(docker, plan),
   ]);
   return [
     ...containers
@@ -61,12 +62,12 @@ async function listOurNetworks(docker: Docker): Promise<readonly Docker.NetworkI
 }
 
 /** Node images that are neither used by a container nor what `up` would use now. */
-async function findOldImages(docker: Docker): Promise<readonly Leftover[]> {
+async function findOldImages(docker: Docker, plan: () => Promise<ImagePlan>): Promise<readonly Leftover[]> {
   const [images, containers, current] = await Promise.all([
     docker.listImages({ filters: labelled([DOCKER_LABELS.image, "node"]) }),
     docker.listContainers({ all: true }),
-    planImage(() => {}).then(
-      (plan) => plan.tag,
+    plan().then(
+      (now) => now.tag,
       () => null,
     ),
   ]);

@@ -10,6 +10,8 @@ import { DOCKER_LABELS } from "./docker-labels.ts";
 import { findNode, type NodeContainer } from "./docker-labs.ts";
 import { listLabNetworks } from "./docker-network.ts";
 
+const FREEZE_TRIES_MAX = 10;
+
 export async function startNode(docker: Docker, lab: string, id: NodeId): Promise<void> {
   const node = await findNode(docker, lab, id);
   if (node.state === "paused") throw isPaused(id);
@@ -47,11 +49,17 @@ export async function pauseNode(docker: Docker, lab: string, id: NodeId): Promis
   const node = await findNode(docker, lab, id);
   if (node.state === "paused") return;
   if (node.state !== "running") throw notRunning(node);
-  try {
-    await docker.getContainer(node.id).pause();
-  } catch (error) {
-    if (/already paused/i.test(sentenceOf(error))) return;
-    throw /is not running/i.test(sentenceOf(error)) ? notRunning(node) : error;
+  for (let tries = 1; ; tries++) {
+    try {
+      await docker.getContainer(node.id).pause();
+      return;
+    } catch (error) {
+      const sentence = sentenceOf(error);
+      if (/already paused/i.test(sentence)) return;
+      if (/is not running/i.test(sentence)) throw notRunning(node);
+      // On cgroup version 1 and a busy machine runc gives up now and then, and undoes it.
+      if (!/unable to freeze/i.test(sentence) || tries === FREEZE_TRIES_MAX) throw error;
+    }
   }
 }
 

@@ -56,11 +56,6 @@ export function addressOf(subnet: string, id: NodeId): string {
   return formatAddress(range.first + id + 1);
 }
 
-export function gatewayOf(subnet: string): string | null {
-  const range = parseRange(subnet);
-  return range === null ? null : formatAddress(range.first + 1);
-}
-
 /** All free /24s, in the order in which to try them: pools in order, each begun where the seed says. */
 export function* freeSubnets(taken: readonly Range[], seed: string): Generator<string> {
   const blocked = [...taken, parseRange(COMPOSE_SUBNET)].filter((range) => range !== null);
@@ -80,29 +75,39 @@ export function* freeSubnets(taken: readonly Range[], seed: string): Generator<s
 export async function hostRanges(): Promise<readonly Range[]> {
   const interfaces = Object.values(networkInterfaces())
     .flat()
-    .map((address) => (address?.family === "IPv4" && address.cidr ? parseRange(address.cidr) : null));
-  const table = await readFile("/proc/net/route", "utf8").catch(() => "");
-  const routes = table.split("\n").slice(1).map(parseRoute);
-  // A default route (or half of one, as VPNs add) says nothing about which ranges are in use.
-  return [...interfaces, ...routes]
-    .filter((range) => range !== null && range.size < 2 ** 31)
+    .map((address) => (address?.family === "IPv4" && address.cidr ? parseRange(address.cidr) : null))
     .filter((range) => range !== null);
+  const routes = (await readRoutes()).map((route) => route.range);
+  // A default route (or half of one, as VPNs add) says nothing about which ranges are in use.
+  return [...interfaces, ...routes].filter((range) => range.size < 2 ** 31);
 }
 
-/** A line of /proc/net/route: little-endian hex. */
-function parseRoute(line: string): Range | null {
-  const fields = line.split("\t");
-  const [destination, mask] = [fields[1], fields[7]].map((field) =>
-    Number.parseInt(field?.match(/../g)?.toReversed().join("") ?? "", 16),
+/**
+ * Whether the bridge itself is on this host, so that its containers can be reached directly: false for Docker Desktop, rootless
+ * and remote engines. From the routes, because Node doesn't list an interface that has no carrier, and a bridge without
+ * containers has none.
+ */
+export async function reachesBridge(subnet: string): Promise<boolean> {
+  const wanted = parseRange(subnet);
+  return (await readRoutes()).some(
+    ({ range, direct }) => direct && range.first === wanted?.first && range.size === wanted.size,
   );
-  if (destination === undefined || mask === undefined || Number.isNaN(destination) || Number.isNaN(mask)) return null;
-  return { first: destination, size: 2 ** 32 - mask };
 }
 
-/** Whether the bridge's own address is on this host, so that its containers can be reached directly. */
-export function reachesBridge(subnet: string): boolean {
-  const gateway = gatewayOf(subnet);
-  return Object.values(networkInterfaces())
-    .flat()
-    .some((address) => address?.address === gateway);
+/** /proc/net/route: a line of head, then destination, gateway and mask as little-endian hex among the columns. */
+async function readRoutes(): Promise<readonly { range: Range; direct: boolean }[]> {
+  const table = await readFile("/proc/net/route", "utf8").catch(() => "");
+  return table
+    .split("\n")
+    .slice(1)
+    .flatMap((line) => {
+      const [, destination = "", gateway = "", , , , , mask = ""] = line.split("\t");
+      if (!/^[0-9A-F]{8}$/i.test(destination) || !/^[0-9A-F]{8}$/i.test(mask)) return [];
+      const range = { first: littleEndian(destination), size: 2 ** 32 - littleEndian(mask) };
+      return [{ range, direct: /^0+$/.test(gateway) }];
+    });
+}
+
+function littleEndian(hex: string): number {
+  return Buffer.from(hex, "hex").readUInt32LE();
 }

@@ -176,7 +176,7 @@ export class DockerEngine implements Engine {
   }
 
   leftovers(): Promise<readonly Leftover[]> {
-    return this.#do("look for leftovers", () => findLeftovers(this.#docker));
+    return this.#do("look for leftovers", () => findLeftovers(this.#docker, () => this.#planImage()));
   }
 
   collect(leftovers: readonly Leftover[]): Promise<void> {
@@ -186,7 +186,7 @@ export class DockerEngine implements Engine {
   }
 
   doctor(): Promise<readonly Finding[]> {
-    return this.#do("examine the engine", () => examine(this.#connection));
+    return this.#do("examine the engine", () => examine(this.#connection, () => this.#planImage()));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
