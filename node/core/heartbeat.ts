@@ -9,13 +9,14 @@ import type { MessageOf, Payload } from "../wire/message.ts";
 import { sha256Hex64 } from "../wire/sha256.ts";
 import { claimOf, noteClaim } from "./claims.ts";
 import { onRumours } from "./gossip.ts";
+import { seekConfirmation } from "./join.ts";
 import { FRAME_BYTES, PROTO } from "./join-messages.ts";
 import { accountOf, balanceOf, durableClock, ledgerHash } from "./ledger.ts";
 import { becomeAlive } from "./membership.ts";
 import { count, journal, multicast, unicast } from "./outbox.ts";
 import { drawBelow } from "./random.ts";
 import { buildDigest, onDigest } from "./repair.ts";
-import { beatIntervalMs, hurryHeartbeat, spread, takeRumours } from "./rumours.ts";
+import { beatIntervalMs, spread, takeRumours } from "./rumours.ts";
 import { hasTimer, setTimer } from "./timers.ts";
 import type { Member, NodeState, Origin } from "./types.ts";
 
@@ -129,6 +130,7 @@ export function onHeartbeat(state: NodeState, message: MessageOf<"HEARTBEAT">, f
   noteClaim(state, payload, from.sender);
   if (accountOf(state, state.self.id) !== undefined || payload.digest.size > 0)
     onDigest(state, from.sender, payload.digest, payload.ledger_hash);
+  seekConfirmation(state, from, payload.ledger_hash);
   checkVoters(state, payload.voters_hash, from);
   // A leaver waits until its records are safe with us: tell it now, not at the next beat.
   if (payload.phase === "LEAVING" && !hasTimer(state.timers, "leave-answered", from.sender)) {
@@ -143,9 +145,4 @@ function checkVoters(state: NodeState, hash: string, from: Origin): void {
   if ((state.counters.get("voters_differ") ?? 0) > 1) return;
   const msg = `Node ${from.sender} was started with other voters than this node: set DS_VOTERS alike everywhere`;
   journal(state, { kind: "state", level: "error", msg, from: from.sender });
-}
-
-/** The coordinator that we followed has changed, or we have: others should not wait for a beat to learn it. */
-export function announceChange(state: NodeState): void {
-  hurryHeartbeat(state);
 }

@@ -9,14 +9,14 @@ import type { NodeId } from "../wire/ids.ts";
 import type { Genesis, MessageOf } from "../wire/message.ts";
 import { isVoter, majority, noteClaim } from "./claims.ts";
 import { onDuplicateRefusal } from "./identity.ts";
-import { multicastJoin } from "./join-messages.ts";
-import { accountOf, adoptAccount, durableClock, mintAccount } from "./ledger.ts";
+import { multicastJoin, sendJoinTo } from "./join-messages.ts";
+import { accountOf, adoptAccount, durableClock, ledgerHash, mintAccount } from "./ledger.ts";
 import { isLive, noteDurable } from "./membership.ts";
 import { journal, persist } from "./outbox.ts";
 import { drawHex64 } from "./random.ts";
 import { startSync } from "./repair.ts";
 import { hurryHeartbeat } from "./rumours.ts";
-import { cancelTimer, setTimer } from "./timers.ts";
+import { cancelTimer, hasTimer, setTimer } from "./timers.ts";
 import type { JoinState, NodeState, Origin, Recovered, Self } from "./types.ts";
 import { clockObject, entry, merge } from "./vector-clock.ts";
 import { noteSeenTerm } from "./votes.ts";
@@ -159,6 +159,17 @@ function compareAccounts(state: NodeState, known: Genesis | null): void {
     journal(state, { kind: "state", level: "warn", msg });
   } else if (own.genesis.nonce === known.nonce) state.join.confirmed = true;
   else setTimer(state.timers, "join-conflict", "", state.nowMs + state.config.timing.discoveryMs);
+}
+
+/** A peer's ledger is equal to ours, so it has taken note of our account; or it may have: ask it (12.4, without voters). */
+export function seekConfirmation(state: NodeState, from: Origin, hash: string): void {
+  const { join } = state;
+  if (join.confirmed || !durableClock(state).has(state.self.id)) return;
+  if (hash === ledgerHash(state)) join.confirmed = true;
+  else if (!hasTimer(state.timers, "greeted", from.sender)) {
+    setTimer(state.timers, "greeted", from.sender, state.nowMs + state.config.timing.probeIntervalMs);
+    sendJoinTo(state, from.sender, from.address);
+  }
 }
 
 /** Two accounts under our id: the nonce that more members know wins, ties go to the smaller one (12.4). */

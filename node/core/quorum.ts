@@ -29,7 +29,7 @@ function checkQuorum(state: NodeState): void {
       if (at !== null && state.nowMs - at <= detectionMs(state)) heard += 1;
     }
     if (heard < majority(state)) becomeProvisional(state, "Lost sight of a majority of the voters");
-  } else if (election.wonTerm === election.claimTerm && election.term === election.claimTerm) {
+  } else if (election.wonTerm > 0 && election.wonTerm === election.claimTerm && election.term === election.claimTerm) {
     if (own + election.support.length < majority(state)) return;
     election.elected = true;
     tell(state, "info", "I am now the COORDINATOR");
