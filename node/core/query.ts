@@ -5,7 +5,7 @@
 import type { PingData, StateData } from "../wire/control.ts";
 import { accountOf, balanceOf, durableClock, ledgerHash } from "./ledger.ts";
 import { aliveIds } from "./membership.ts";
-import { pendingTrades } from "./trading.ts";
+import { countOpenTrades, pendingTrades } from "./trading.ts";
 import type { Member, NodeState } from "./types.ts";
 import { clockObject } from "./vector-clock.ts";
 
@@ -29,7 +29,7 @@ export function describePing(state: NodeState): PingData {
     balance: balanceOf(state, self.id),
     ledger_hash: ledgerHash(state),
     holdback: causal.held,
-    pending: pendingTrades(state).length,
+    pending: countOpenTrades(state),
   };
 }
 
@@ -56,13 +56,17 @@ export function describeMembers(state: NodeState): MemberRowData[] {
   return membersById(state).map((member) => describeMember(state, member));
 }
 
-/** The original's `status` block. */
+/** The original's `status` block, with what it didn't have: state, term, pending trades. */
 export function statusText(state: NodeState): string {
   const { self, phase, election, config, causal } = state;
   const active = [...aliveIds(state), self.id].sort((a, b) => a - b);
   const clock = [...durableClock(state)].filter(([, seq]) => seq > 0).sort(([a], [b]) => a - b);
+  const rule = "=".repeat(40);
   return [
-    `Node ${self.id} (${phase}${config.durable ? "" : ", memory only"})`,
+    rule,
+    `  NODE STATUS - Node ${self.id}`,
+    rule,
+    `  State: ${phase}${config.durable ? "" : " (memory only)"}`,
     `  Role: ${election.role}`,
     `  Coordinator: ${describeCoordinator(state)}`,
     `  Balance: ${balanceText(state)}`,
@@ -70,6 +74,7 @@ export function statusText(state: NodeState): string {
     `  Vector Clock: [${clock.map(([id, seq]) => `${id}:${seq}`).join(", ")}]`,
     `  Buffered Messages: ${causal.held}`,
     `  Pending Trades: ${pendingTrades(state).length}`,
+    rule,
   ].join("\n");
 }
 
@@ -78,15 +83,15 @@ export function nodesText(state: NodeState): string {
   const { self, election } = state;
   const lines = membersById(state).map((member) => ({ id: member.id, text: nodeLine(state, member) }));
   const note = election.coordinator === self.id ? ", coordinator" : "";
-  lines.push({ id: self.id, text: `  Node ${self.id}: ALIVE (this node${note})` });
+  lines.push({ id: self.id, text: `  Node ${self.id} (self${note})` });
   lines.sort((a, b) => a.id - b.id);
-  return ["Known nodes:", ...lines.map((line) => line.text)].join("\n");
+  return ["Known Nodes:", ...lines.map((line) => line.text)].join("\n");
 }
 
 export function balanceText(state: NodeState): string {
   const { reserved } = state.trading;
   const balance = balanceOf(state, state.self.id);
-  return `${balance} energy credits${reserved > 0 ? ` (${reserved} reserved)` : ""}`;
+  return `${balance} credits${reserved > 0 ? ` (${reserved} reserved)` : ""}`;
 }
 
 function describeCoordinator(state: NodeState): string {
@@ -95,11 +100,13 @@ function describeCoordinator(state: NodeState): string {
   return `Node ${coordinator} (term ${claimTerm}${elected ? "" : ", provisional: no quorum"})`;
 }
 
+/** The original's words: its "active" is our ALIVE. */
 function nodeLine(state: NodeState, member: Member): string {
   const silentMs = member.lastHeardAtMs === null ? null : state.nowMs - member.lastHeardAtMs;
   const heard = silentMs === null ? "never heard" : `heard ${(silentMs / 1000).toFixed(1)} s ago`;
-  const role = state.election.coordinator === member.id ? ", coordinator" : "";
-  return `  Node ${member.id}: ${member.state} (${member.address ?? "no address"}, ${heard}${role})`;
+  const role = state.election.coordinator === member.id ? "coordinator, " : "";
+  const standing = member.state === "ALIVE" ? "active" : member.state.toLowerCase();
+  return `  Node ${member.id} (${role}${standing}) at ${member.address ?? "no address"}, ${heard}`;
 }
 
 function describeMember(state: NodeState, member: Member): MemberRowData {

@@ -97,6 +97,17 @@ export function pendingTrades(state: NodeState): PendingRow[] {
   }));
 }
 
+/** Open trades that can still move: those with a peer that is gone wait for its return and keep nobody from calling it a day. */
+export function countOpenTrades(state: NodeState): number {
+  let open = 0;
+  for (const trade of state.trading.pending.values()) {
+    const peer = state.members.get(trade.peer)?.state;
+    const waitsForReturn = trade.stage === "COMMITTED" || trade.stage === "IN_DOUBT";
+    if (!waitsForReturn || (peer !== "FAILED" && peer !== "LEFT")) open += 1;
+  }
+  return open;
+}
+
 /** Takes up a sell or a buy, refuses it with nothing changed, or answers a repeated request from what became of it. */
 export function onTradeCommand(state: NodeState, command: TradeCommand): void {
   if (answerRepeated(state, command)) return;
