@@ -3,7 +3,7 @@
  * commands go into the core, whose reply comes back as an effect.
  */
 import { historyPage, historyText } from "../core/history.ts";
-import { describePing, describeState, nodesText, statusText } from "../core/query.ts";
+import { balanceText, describeMembers, describePing, describeState, nodesText, statusText } from "../core/query.ts";
 import { tradeOutcome } from "../core/trading.ts";
 import type { Command, NodeState } from "../core/types.ts";
 import type { ControlResult, ImpairmentRule, StateData } from "../wire/control.ts";
@@ -44,10 +44,10 @@ export function createOperations(options: OperationsOptions): Operations {
         return succeed(describePing(state), statusText(state));
       case "balance": {
         const { balance } = describePing(state);
-        return succeed({ balance }, `Balance: ${balance} credits`);
+        return succeed({ balance }, `Balance: ${balanceText(state)}`);
       }
       case "nodes":
-        return succeed({ members: describeState(state).members }, nodesText(state));
+        return succeed({ members: describeMembers(state) }, nodesText(state));
       case "help":
         return succeed({}, HELP_TEXT);
       case "history":

@@ -27,17 +27,23 @@ export interface Prompt {
 /** Where log lines go while there is (or may come) a prompt. */
 export interface Screen extends LineSink {
   attach(prompt: Interface | null): void;
+  /** Whether one of the latest lines said this: a log line and an answer may be the same sentence. */
+  hasShown(text: string): boolean;
 }
 
 export function createScreen(): Screen {
   let line: Interface | null = null;
+  const latest: string[] = [];
   // The reader is gone: nothing to say to nobody.
   process.stdout.on("error", () => {});
   return {
     attach(prompt) {
       line = prompt;
     },
+    hasShown: (text) => latest.some((shown) => shown.includes(text)),
     write(text) {
+      latest.push(text);
+      if (latest.length > 10) latest.shift();
       if (line?.terminal !== true) process.stdout.write(text);
       else {
         process.stdout.write(`\r\x1b[J${text}`);
@@ -53,7 +59,7 @@ const RULE = "=".repeat(50);
 export function openPrompt(options: PromptOptions): Prompt {
   const { screen, node } = options;
   const line = createInterface({ input: process.stdin, output: process.stdout, prompt: `Node ${node}> ` });
-  const mine = new Set<string>();
+  const mine = new Map<string, { readonly isCommand: boolean }>();
   let count = 0;
   let isQuitting = false;
 
@@ -88,17 +94,20 @@ export function openPrompt(options: PromptOptions): Prompt {
     if (parsed.request.op === "election") screen.write("Starting election...\n");
     count += 1;
     const requestId = `prompt-${process.pid}-${Date.now().toString(36)}-${count}`;
-    mine.add(requestId);
-    const result = options.execute(complete(parsed.request, requestId));
+    const request = complete(parsed.request, requestId);
+    mine.set(requestId, { isCommand: request.op === "sell" || request.op === "buy" });
+    const result = options.execute(request);
     if (result !== null) answer(requestId, true, result);
   }
 
   function answer(requestId: string, final: boolean, result: ControlResult): boolean {
-    if (!mine.has(requestId)) return false;
+    const request = mine.get(requestId);
+    if (request === undefined) return false;
     if (!final) return true;
     mine.delete(requestId);
     const text = result.ok ? (result.text ?? "") : result.message;
-    if (text !== "") screen.write(`${text}\n`);
+    const isTold = request.isCommand && result.ok && screen.hasShown(text);
+    if (text !== "" && !isTold) screen.write(`${text}\n`);
     return true;
   }
 

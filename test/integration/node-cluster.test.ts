@@ -167,7 +167,7 @@ describe("at most once", () => {
     expect(await refused({ op: "sell", peer: 1, amount: 5 })).toEqual(["SELF_TRADE", true]);
     expect(await refused({ op: "sell", peer: 9, amount: 5 })).toEqual(["UNKNOWN_NODE", true]);
     expect(await refused({ op: "sell", peer: 2, amount: 150 })).toEqual(["INSUFFICIENT_CREDITS", true]);
-    expect(await refused({ op: "buy", peer: 2, amount: 150 })).toEqual(["REJECTED", true]);
+    expect(await refused({ op: "buy", peer: 2, amount: 150 })).toEqual(["INSUFFICIENT_CREDITS", true]);
     expect(await refused({ op: "sell", peer: 2, amount: 0 })).toEqual(["BAD_REQUEST", true]);
     expect(await refused({ op: "sell", peer: 2, amount: 5, inc: 0 })).toEqual(["STALE", true]);
     expect(await balances([one, two])).toEqual([100, 100]);
