@@ -62,6 +62,8 @@ export class Invariants {
       if (origin !== node.id || seq <= durable) continue;
       this.known.delete(key);
       this.keyOfTrade.delete(record.tradeId);
+      // Ledgers with that record in them can't come back; another record may get its number.
+      this.ledgerOfClock.clear();
     }
   }
 
@@ -161,7 +163,8 @@ export class Invariants {
   private checkBallot(node: SimNode, term: number, candidate: number | null): void {
     const stored = `term ${node.store.term}, vote for ${node.store.votedFor}`;
     const isStored = node.store.term > term || (node.store.term === term && node.store.votedFor === candidate);
-    require(isStored, "S5", () => `node ${node.id} tells of a vote for ${candidate} in term ${term}, on its disk is ${stored}`);
+    require(isStored, "S5", () =>
+      `node ${node.id} tells of a vote for ${candidate} in term ${term}, on its disk is ${stored}`);
   }
 
   /** The first delivery is the payer's own (M3): anywhere else the record would have left before it was durable. */

@@ -10,6 +10,8 @@ import type { SimOptions } from "./sim-options.ts";
 
 /** How long healing may take, in virtual milliseconds, from the instant at which the last fault ended. */
 export interface LivenessBounds {
+  /** A graceful leave, from the heal on. */
+  readonly leaveMs: number;
   /** One coordinator, the same for all. */
   readonly leaderMs: number;
   /** Equal ledgers, nothing held back or pending: an unanswered offer takes its whole timeout. */
@@ -18,7 +20,7 @@ export interface LivenessBounds {
   readonly highestMs: number;
 }
 
-export const SWARM_BOUNDS: LivenessBounds = { leaderMs: 5_000, ledgerMs: 14_000, highestMs: 75_000 };
+export const SWARM_BOUNDS: LivenessBounds = { leaveMs: 3_000, leaderMs: 5_000, ledgerMs: 14_000, highestMs: 75_000 };
 
 export interface SwarmResult {
   readonly fingerprint: string;
@@ -126,23 +128,18 @@ function runLivenessPhase(sim: SimCluster, draw: Draw, bounds: LivenessBounds): 
     sim.node(id).fuse = null;
     sim.resume(id);
   }
-  // Nodes that are leaving have 3 s to finish; then everybody is there.
-  sim.runFor(draw.pick([0, 3_000]));
+  if (draw.chance(0.5)) sim.runFor(draw.between(0, 3_000));
+  sim.startAll();
+  const isLeaving = () => sim.running().some((node) => node.state?.leaving !== null);
+  sim.runUntil(() => !isLeaving(), bounds.leaveMs, "the end of those who leave");
   sim.startAll();
   const healedAtMs = sim.nowMs;
-  const isWhole = () => {
-    if (sim.running().length < sim.ids.length) sim.startAll();
-    return sim.running().length === sim.ids.length;
-  };
   const elapsed = (condition: () => boolean, boundMs: number, what: string) => {
     sim.runUntil(condition, Math.max(0, healedAtMs + boundMs - sim.nowMs), what);
     return sim.nowMs - healedAtMs;
   };
-  const leaderMs = elapsed(
-    () => isWhole() && followOne(sim),
-    bounds.leaderMs + 3_000,
-    "one coordinator after the heal",
-  );
+  const leaderMs = elapsed(() => followOne(sim), bounds.leaderMs, "one coordinator after the heal");
+  elapsed(() => knowEachOther(sim), bounds.leaderMs, "everybody seeing everybody after the heal");
   const ledgerMs = elapsed(() => hasEqualLedgers(sim.running()), bounds.ledgerMs, "equal ledgers after the heal");
   const highestMs = elapsed(() => sim.converged(), bounds.highestMs, "the highest node's leadership");
   tradeOnce(sim);
@@ -170,6 +167,17 @@ function tradeOnce(sim: SimCluster): void {
   const failed = trades.find((trade) => trade.final?.ok !== true);
   if (failed !== undefined) sim.fail(`a trade of the healed cluster was refused: ${JSON.stringify(failed.final)}`);
   sim.runUntil(() => hasEqualLedgers(sim.running()), 2_000, "equal ledgers after the last trades");
+}
+
+/** Nobody is suspected, and everybody may trade. */
+function knowEachOther(sim: SimCluster): boolean {
+  const states = sim.running().map((node) => node.state);
+  return states.every(
+    (state) =>
+      state?.phase === "READY" &&
+      state.join.confirmed &&
+      sim.ids.every((id) => id === state.self.id || state.members.get(id)?.state === "ALIVE"),
+  );
 }
 
 function followOne(sim: SimCluster): boolean {
