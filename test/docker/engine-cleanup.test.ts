@@ -5,7 +5,17 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DockerEngine } from "../../lab/engine/docker.ts";
 import { DOCKER_LABELS } from "../../lab/engine/docker-labels.ts";
 import type { Leftover } from "../../lab/engine/engine.ts";
-import { eventually, labSpec, never, nodeSpecs, openRaw, openStandInEngine, quiet, TestLab } from "./engine-fixture.ts";
+import {
+  eventually,
+  labSpec,
+  never,
+  nodeSpecs,
+  openRaw,
+  openStandInEngine,
+  quiet,
+  standInImage,
+  TestLab,
+} from "./engine-fixture.ts";
 
 let engine: DockerEngine;
 beforeAll(async () => {
@@ -32,7 +42,7 @@ async function upKilledAt(lab: TestLab, step: string): Promise<void> {
     await engine.addNodes(spec, spec.nodes.map((id) => ({ id, env: {} })), die, new AbortController().signal);
   `;
   const child = spawn(process.execPath, ["--input-type=module", "--eval", script], {
-    env: { ...process.env, SPEC: JSON.stringify(lab.spec), LAB_NODE_IMAGE: "energy-lab-node:stand-in" },
+    env: { ...process.env, SPEC: JSON.stringify(lab.spec), LAB_NODE_IMAGE: standInImage() },
     stdio: ["ignore", "ignore", "inherit"],
   });
   const [, signal] = await once(child, "exit");
@@ -46,7 +56,7 @@ describe("down", () => {
     await Promise.all([engine.pause(name, 1), engine.stop(name, 2, 0), engine.unplug(name, 3)]);
     using raw = await openRaw();
     const labels = { [DOCKER_LABELS.lab]: name, [DOCKER_LABELS.node]: "9" };
-    await raw.docker.createContainer({ Image: "energy-lab-node:stand-in", Labels: labels });
+    await raw.docker.createContainer({ Image: standInImage(), Labels: labels });
     await raw.docker.createVolume({ Name: `${name}-volume`, Labels: { [DOCKER_LABELS.lab]: name } });
     const removed = await engine.destroyLab(name, quiet);
     expect(removed.map((thing) => thing.kind).toSorted()).toEqual([...Array(6).fill("container"), "network", "volume"]);
@@ -58,7 +68,7 @@ describe("down", () => {
     using raw = await openRaw();
     const foreign = await raw.docker.createContainer({
       name: `${lab.spec.name}-foreign`,
-      Image: "energy-lab-node:stand-in",
+      Image: standInImage(),
       Env: ["DS_NODE_ID=1"],
       HostConfig: { NetworkMode: `energy-lab-${lab.spec.name}` },
     });

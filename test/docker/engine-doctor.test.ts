@@ -178,7 +178,7 @@ describe("doctor", () => {
     try {
       await using engine = await openStandInEngine();
       const first = await engine.kernelFaults(quiet);
-      await using other = await DockerEngine.open({ ...process.env, LAB_NODE_IMAGE: `${standInImage}-absent` });
+      await using other = await DockerEngine.open({ ...process.env, LAB_NODE_IMAGE: `${standInImage()}-absent` });
       expect(await other.kernelFaults(quiet)).toEqual(first);
       expect(first.nft).toBe(true);
     } finally {

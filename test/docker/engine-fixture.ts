@@ -1,22 +1,20 @@
 // A stand-in for the node (one small script in the real image, started by the real entry point), so that these tests say what the
 // engine does and nothing about the protocol; and labs that are gone after each test, counted.
-import { randomBytes } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { createHash, randomBytes } from "node:crypto";
 import { expect } from "vitest";
 import { DockerEngine } from "../../lab/engine/docker.ts";
 import { type Connection, connectDocker } from "../../lab/engine/docker-connect.ts";
 import { listLabThings } from "../../lab/engine/docker-destroy.ts";
-import { buildImage } from "../../lab/engine/docker-image.ts";
+import { buildImage, type ImagePlan, planImage } from "../../lab/engine/docker-image.ts";
 import { IMAGE_REPOSITORY } from "../../lab/engine/docker-labels.ts";
 import type { LabSpec, NodeSpec } from "../../lab/engine/engine.ts";
-import { projectRoot } from "../../lab/engine/node-bundle.ts";
 
 export const quiet = (): void => {};
 export const never = new AbortController().signal;
 
 /** Says hello, echoes what its group hears, answers `control request` as the node does. */
 const STAND_IN = `
+import { writeFileSync } from "node:fs";
 const [command, , request] = process.argv.slice(2);
 if (command === "control") {
   console.log(JSON.stringify({ ok: true, data: { echo: JSON.parse(request), uid: process.getuid() } }));
@@ -24,34 +22,37 @@ if (command === "control") {
   console.log("hello from " + process.env.DS_NODE_ID + " at " + process.env.DS_HOST);
   console.error("to stderr");
   if (process.env.DS_SAY) console.log(process.env.DS_SAY.repeat(Number(process.env.DS_SAY_TIMES ?? 1)));
-  require("node:fs").writeFileSync("/data/starts", "x", { flag: "a" });
-  require("node:fs").writeFileSync(process.env.DS_READY_FILE, "");
+  // Not while the image is built, which runs it once.
+  if (process.env.DS_DATA_DIR) writeFileSync(process.env.DS_DATA_DIR + "/starts", "x", { flag: "a" });
+  writeFileSync(process.env.DS_READY_FILE, "");
   process.on("SIGTERM", () => { console.log("bye"); process.exit(0); });
   setInterval(() => {}, 1000);
 }
 `;
 
-export const standInImage = `${IMAGE_REPOSITORY}:stand-in`;
+let standIn: ImagePlan | null = null;
+
+/** Name of the stand-in's image; opened engines have built it. */
+export function standInImage(): string {
+  if (standIn === null) throw new Error("openStandInEngine first");
+  return standIn.tag;
+}
 
 export async function openStandInEngine(): Promise<DockerEngine> {
-  const root = projectRoot();
+  standIn ??= await planStandIn();
   using connection = await connectDocker();
-  const read = (name: string) => readFile(join(root, name));
-  await buildImage(
-    connection.docker,
-    {
-      tag: standInImage,
-      base: "node:24-bookworm-slim",
-      files: [
-        { path: "Dockerfile", content: await read("Dockerfile"), mode: 0o644 },
-        { path: "compose/entrypoint.sh", content: await read("compose/entrypoint.sh"), mode: 0o755 },
-        { path: "dist/node.js", content: Buffer.from(STAND_IN), mode: 0o644 },
-      ],
-    },
-    quiet,
-    never,
+  await buildImage(connection.docker, standIn, quiet, never);
+  return DockerEngine.open({ ...process.env, LAB_NODE_IMAGE: standIn.tag });
+}
+
+async function planStandIn(): Promise<ImagePlan> {
+  const real = await planImage(quiet);
+  const files = real.files.map((file) =>
+    file.path === "dist/node.js" ? { ...file, content: Buffer.from(STAND_IN) } : file,
   );
-  return DockerEngine.open({ ...process.env, LAB_NODE_IMAGE: standInImage });
+  const hash = createHash("sha256");
+  for (const file of files) hash.update(file.content);
+  return { ...real, files, tag: `${IMAGE_REPOSITORY}:stand-in-${hash.digest("hex").slice(0, 8)}` };
 }
 
 /** A raw connection, to see and to spoil what the engine adapter made. */

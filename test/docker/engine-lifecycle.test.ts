@@ -3,7 +3,17 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DockerEngine } from "../../lab/engine/docker.ts";
 import { LABELS } from "../../lab/engine/engine.ts";
 import { LabError } from "../../lab/errors.ts";
-import { eventually, labSpec, never, nodeSpecs, openRaw, openStandInEngine, quiet, TestLab } from "./engine-fixture.ts";
+import {
+  eventually,
+  labSpec,
+  never,
+  nodeSpecs,
+  openRaw,
+  openStandInEngine,
+  quiet,
+  standInImage,
+  TestLab,
+} from "./engine-fixture.ts";
 
 let engine: DockerEngine;
 beforeAll(async () => {
@@ -138,7 +148,7 @@ describe("a lab on Docker", () => {
     await engine.createLab(lab.spec, quiet, never);
     using raw = await openRaw();
     const container = await raw.docker.createContainer({
-      Image: "energy-lab-node:stand-in",
+      Image: standInImage(),
       Labels: { [LABELS.lab]: lab.spec.name, [LABELS.node]: "3" },
       Env: ["DS_VOTERS=1,2,3"],
       HostConfig: { NetworkMode: `energy-lab-${lab.spec.name}` },
