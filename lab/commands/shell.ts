@@ -99,7 +99,8 @@ async function show(context: CommandContext, action: () => Promise<void>): Promi
     await action();
   } catch (error) {
     if (!(error instanceof LabError) || error.exit === "interrupted") throw error;
-    context.printer.say(error.message);
+    // The original's prompt answers a refusal like everything else.
+    context.printer.data({ error: error.message, ...error.details }, error.message);
     // In a script the failure counts, although the rest is still done.
     if (process.stdin.isTTY !== true) context.setExitCode(1);
   }

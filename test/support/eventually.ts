@@ -1,0 +1,25 @@
+// Waiting in tests: until something holds, with a deadline, never for a fixed time.
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** Software-emulated machines run everything many times slower; whoever tests there says so. */
+export const timeFactor = Number(process.env.LAB_TEST_TIME_FACTOR ?? 1);
+
+/**
+ * Repeats `attempt` until it neither throws nor returns false; resolves to its result.
+ * @throws what the last attempt threw, when the deadline passes
+ */
+export async function eventually<T>(attempt: () => T | Promise<T>, timeoutMs = 10_000): Promise<T> {
+  const deadlineMs = performance.now() + timeoutMs * timeFactor;
+  for (let pauseMs = 5; ; pauseMs = Math.min(pauseMs * 2, 100)) {
+    let failure: unknown;
+    try {
+      const result = await attempt();
+      if (result !== false) return result;
+      failure = new Error(`still false after ${timeoutMs * timeFactor} ms: ${attempt}`);
+    } catch (error) {
+      failure = error;
+    }
+    if (performance.now() > deadlineMs) throw failure;
+    await sleep(pauseMs);
+  }
+}

@@ -1,0 +1,146 @@
+import { describe, expect, test } from "vitest";
+import { formatDuration, parseDuration } from "../../lab/duration.ts";
+import { normalizeSignal } from "../../lab/signals.ts";
+import { editDistance, suggest } from "../../lab/suggest.ts";
+import { Printer } from "../../lab/ui/printer.ts";
+import { createProgress } from "../../lab/ui/progress.ts";
+import { renderTable } from "../../lab/ui/table.ts";
+
+function record(options: { json?: boolean; tty?: boolean; environment?: NodeJS.ProcessEnv } = {}) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const tty = options.tty === true;
+  const printer = new Printer(
+    {
+      stdout: { write: (text) => out.push(text), isTTY: tty },
+      stderr: { write: (text) => err.push(text), isTTY: tty },
+    },
+    { json: options.json === true, environment: options.environment ?? {} },
+  );
+  return { printer, out: () => out.join(""), err: () => err.join("") };
+}
+
+describe("tables", () => {
+  test("must align numbers right, and end lines without spaces", () => {
+    const text = renderTable(
+      [{ title: "NODE", align: "right" }, { title: "ROLE" }],
+      [
+        ["1", "FOLLOWER"],
+        ["12", ""],
+      ],
+    );
+    expect(text.split("\n")).toEqual(["NODE  ROLE", "   1  FOLLOWER", "  12"]);
+  });
+
+  test("must measure before they are painted", () => {
+    const text = renderTable([{ title: "A" }, { title: "B" }], [["x", "y"]], (cell) => `<${cell}>`);
+    expect(text).toBe("A  B\n<x>  <y>");
+  });
+});
+
+describe("spans of time", () => {
+  test.each([
+    ["8s", 8_000],
+    ["500ms", 500],
+    ["1.5s", 1_500],
+    ["2m", 120_000],
+    ["1h30m", 5_400_000],
+    ["20", 20_000],
+  ])("%s must be %i ms", (text, ms) => expect(parseDuration(text, "--for")).toBe(ms));
+
+  test.each(["", "0", "-1s", "8 apples", "s", "1s2"])("%j must be refused", (text) => {
+    expect(() => parseDuration(text, "--for")).toThrow(expect.objectContaining({ exit: "usage" }));
+  });
+
+  test.each([
+    [3.14, "3.1 ms"],
+    [612, "0.61 s"],
+    [4_200, "4.2 s"],
+    [42_000, "42 s"],
+    [185_000, "3 min 5 s"],
+    [7_620_000, "2 h 7 min"],
+  ])("%d ms must read %s", (ms, text) => expect(formatDuration(ms)).toBe(text));
+});
+
+describe("did you mean", () => {
+  test.each([
+    ["stauts", "status"],
+    ["kil", "kill"],
+    ["balnce", "balance"],
+    ["xyzzy", undefined],
+  ])("%s -> %s", (word, near) => expect(suggest(word, ["status", "kill", "balance", "ps"])).toBe(near));
+
+  test("a swap must count as one edit", () => expect(editDistance("ab", "ba")).toBe(1));
+});
+
+describe("signals", () => {
+  test.each([
+    ["TERM", "SIGTERM"],
+    ["sigkill", "SIGKILL"],
+    ["9", "SIGKILL"],
+  ])("%s must be %s", (text, name) => expect(normalizeSignal(text)).toBe(name));
+  test("an unknown one must be refused with the nearest", () => {
+    expect(() => normalizeSignal("TREM")).toThrow(
+      expect.objectContaining({ exit: "usage", hint: "did you mean TERM?" }),
+    );
+  });
+});
+
+describe("the printer", () => {
+  test("must keep data and talk apart", () => {
+    const { printer, out, err } = record();
+    printer.data({ a: 1 }, "one");
+    printer.say("next: two");
+    expect([out(), err()]).toEqual(["one\n", "next: two\n"]);
+  });
+
+  test("must print one JSON value with -o json", () => {
+    const { printer, out } = record({ json: true });
+    printer.data({ a: 1 }, "one");
+    expect(JSON.parse(out())).toEqual({ a: 1 });
+  });
+
+  test.each([
+    [{}, true],
+    [{ NO_COLOR: "1" }, false],
+    [{ TERM: "dumb" }, false],
+  ])("in a terminal with %j colours must be %s", (environment, color) => {
+    expect(record({ tty: true, environment }).printer.color).toBe(color);
+  });
+
+  test("must not redraw in CI", () => {
+    expect(record({ tty: true, environment: { CI: "true" } }).printer.live).toBe(false);
+  });
+});
+
+describe("progress", () => {
+  test("must be a line per finished step where nothing can be redrawn", () => {
+    const { printer, err } = record();
+    const progress = createProgress(printer);
+    progress({ step: "nodes", state: "start" });
+    progress({ step: "nodes", state: "done", node: 1 });
+    progress({ step: "nodes", state: "done", detail: "5 started" });
+    expect(err()).toBe("  nodes    ok  5 started\n");
+  });
+
+  test("must not repeat what changes many times a second", () => {
+    const { printer, err } = record();
+    const progress = createProgress(printer);
+    for (let i = 0; i < 100; i++) progress({ step: "agree", state: "info", detail: `${i}` });
+    expect(err()).toBe("");
+  });
+
+  test("must leave the line empty when it is done, in a terminal", () => {
+    const { printer, err } = record({ tty: true });
+    const progress = createProgress(printer, 80);
+    progress({ step: "image", state: "start", detail: "build" });
+    progress({ step: "image", state: "done" });
+    expect(err()).toBe("image: build\r\u001b[K");
+  });
+
+  test("must be JSON lines with -o json", () => {
+    const { printer, err } = record({ json: true });
+    createProgress(printer)({ step: "image", state: "start" });
+    expect(JSON.parse(err())).toEqual({ progress: { step: "image", state: "start" } });
+  });
+});
