@@ -4,18 +4,12 @@
 import type { NodeId } from "../wire/ids.ts";
 import type { MessageOf, MessageType, TradeRecord } from "../wire/message.ts";
 import { onTradeConfirm } from "./causal-broadcast.ts";
+import { onConfirmTimer, rearmConfirm } from "./confirmations.ts";
 import { onNakTimer } from "./gaps.ts";
 import { onHoldbackTimer } from "./holdback.ts";
 import { onSynchronised } from "./join.ts";
 import { markDurable } from "./ledger.ts";
-import {
-  onConfirmTimer,
-  onOfferTimer,
-  onRequestTimer,
-  onTradeRequest,
-  onTradeResponse,
-  rearmConfirm,
-} from "./negotiation.ts";
+import { onOfferTimer, onRequestTimer, onTradeRequest, onTradeResponse } from "./negotiation.ts";
 import { count, journal } from "./outbox.ts";
 import { onPullTimer, onSyncTimer, takeSynchronised } from "./pull.ts";
 import { onAck, onNak } from "./repair.ts";

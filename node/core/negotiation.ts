@@ -10,11 +10,12 @@
 import type { NodeId } from "../wire/ids.ts";
 import type { MessageOf, TradeRecord } from "../wire/message.ts";
 import { announce, append, confirmPayload, fieldsOf } from "./causal-broadcast.ts";
+import { retryDelayMs } from "./confirmations.ts";
 import { accountOf, balanceOf } from "./ledger.ts";
 import { count, journal, persist, reply, unicast, unicastTo } from "./outbox.ts";
 import { startPull } from "./pull.ts";
 import { refusedReason, rememberRefusal } from "./refused-window.ts";
-import { cancelTimer, hasTimer, setTimer } from "./timers.ts";
+import { cancelTimer, setTimer } from "./timers.ts";
 import {
   addDoubt,
   addPending,
@@ -30,9 +31,6 @@ import { entry } from "./vector-clock.ts";
 const NO_CREDITS = "Insufficient credits";
 const STALE = "STALE";
 const EXPIRED = "EXPIRED";
-
-/** Confirmations that one retransmission sends to one payee: the rest is repaired by NAK once it hears these. */
-const CONFIRMS_PER_RESEND_MAX = 16;
 
 // Sending -----------------------------------------------------------------------------------------------------------------
 
@@ -84,41 +82,6 @@ export function onOfferTimer(state: NodeState, tradeId: string): void {
     reply(state, trade.requestId, true, { ok: false, code: "IN_DOUBT", definite: false, message, tradeId });
   }
   if (state.phase !== "HALTED") sendRequest(state, trade);
-}
-
-/** The payee hasn't told that it has them on disk: send the oldest confirmations again. */
-export function onConfirmTimer(state: NodeState, key: string): void {
-  const peer = Number(key);
-  const queue = state.trading.unacked.get(peer);
-  if (queue === undefined) return;
-  const delayMs = retryDelayMs(state, peer, 0);
-  let sent = 0;
-  for (const [seq, item] of queue.entries) {
-    if (sent >= CONFIRMS_PER_RESEND_MAX || seq > entry(state.ledger.durable, state.self.id)) break;
-    if (item.sentAtMs + delayMs > state.nowMs) break;
-    const record = accountOf(state, state.self.id)?.records[seq - 1];
-    if (record === undefined) continue;
-    unicast(state, peer, "TRADE_CONFIRM", confirmPayload(record), { clock: record.deps });
-    sent += 1;
-  }
-  if (sent > 0) queue.attempts += 1;
-  count(state, "confirms_repeated", sent);
-  setTimer(state.timers, "confirm", peer, state.nowMs + retryDelayMs(state, peer, queue.attempts));
-}
-
-/** A debit to `peer` is on disk and has been sent: its acknowledgement is due. */
-export function rearmConfirm(state: NodeState, peer: NodeId): void {
-  if (hasTimer(state.timers, "confirm", peer)) return;
-  setTimer(state.timers, "confirm", peer, state.nowMs + retryDelayMs(state, peer, 0));
-}
-
-/** First after four round trips, within bounds, then 1.4 times longer each time. */
-function retryDelayMs(state: NodeState, peer: NodeId, attempts: number): number {
-  const { retransmitMinMs, retransmitMaxMs, retransmitCapMs } = state.config.timing;
-  const srttMs = state.members.get(peer)?.srttMs ?? retransmitMaxMs;
-  let delayMs = Math.max(retransmitMinMs, Math.min(retransmitMaxMs, Math.ceil(4 * srttMs)));
-  for (let i = 0; i < attempts && delayMs < retransmitCapMs; i++) delayMs = Math.ceil((delayMs * 7) / 5);
-  return Math.min(delayMs, retransmitCapMs);
 }
 
 // Receiving ---------------------------------------------------------------------------------------------------------------

@@ -9,9 +9,10 @@
 import type { RefusalCode, TradeData } from "../wire/control.ts";
 import { AMOUNT_MAX, type NodeId } from "../wire/ids.ts";
 import type { TradeRecord } from "../wire/message.ts";
+import { rearmConfirm } from "./confirmations.ts";
 import { accountOf, balanceOf } from "./ledger.ts";
 import { tradeRefusal } from "./membership.ts";
-import { rearmConfirm, sendRequest } from "./negotiation.ts";
+import { sendRequest } from "./negotiation.ts";
 import { journal, persist, reply } from "./outbox.ts";
 import { setTimer } from "./timers.ts";
 import {

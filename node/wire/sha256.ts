@@ -37,25 +37,40 @@ export function sha256Hex64(input: string | Uint8Array): string {
   return (words[0] as number).toString(16).padStart(8, "0") + (words[1] as number).toString(16).padStart(8, "0");
 }
 
+// Working memory, reused: a hash is one synchronous call, and records are hashed by the thousand.
+const encoder = new TextEncoder();
+const state = new Uint32Array(8);
+const schedule = new Uint32Array(64);
+let padded = new Uint8Array(16 * BLOCK_BYTES);
+let view = new DataView(padded.buffer);
+
 function digestWords(input: string | Uint8Array): Uint32Array {
-  const bytes = typeof input === "string" ? new TextEncoder().encode(input) : input;
-  const blocks = pad(bytes);
-  const view = new DataView(blocks.buffer);
-  const state = Uint32Array.from(INITIAL_STATE);
-  const schedule = new Uint32Array(64);
-  for (let at = 0; at < blocks.length; at += BLOCK_BYTES) compress(state, schedule, view, at);
+  const bytes = pad(input);
+  state.set(INITIAL_STATE);
+  for (let at = 0; at < bytes; at += BLOCK_BYTES) compress(at);
   return state;
 }
 
-/** 5.1.1: a one bit, zeros, and the length in bits as a 64-bit number, to a multiple of 64 bytes. */
-function pad(bytes: Uint8Array): Uint8Array {
-  const padded = new Uint8Array(Math.ceil((bytes.length + 9) / BLOCK_BYTES) * BLOCK_BYTES);
-  padded.set(bytes);
-  padded[bytes.length] = 0x80;
-  const view = new DataView(padded.buffer);
-  view.setUint32(padded.length - 8, Math.floor(bytes.length / 0x2000_0000));
-  view.setUint32(padded.length - 4, (bytes.length * 8) >>> 0);
-  return padded;
+/** 5.1.1: a one bit, zeros, and the length in bits as a 64-bit number, to a multiple of 64 bytes; returns their number. */
+function pad(input: string | Uint8Array): number {
+  // A UTF-16 unit takes at most three bytes in UTF-8.
+  reserve(typeof input === "string" ? 3 * input.length : input.length);
+  let length = input.length;
+  if (typeof input === "string") length = encoder.encodeInto(input, padded).written;
+  else padded.set(input);
+  const total = Math.ceil((length + 9) / BLOCK_BYTES) * BLOCK_BYTES;
+  padded.fill(0, length, total);
+  padded[length] = 0x80;
+  view.setUint32(total - 8, Math.floor(length / 0x2000_0000));
+  view.setUint32(total - 4, (length * 8) >>> 0);
+  return total;
+}
+
+function reserve(bytes: number): void {
+  const needed = bytes + 2 * BLOCK_BYTES;
+  if (padded.length >= needed) return;
+  padded = new Uint8Array(needed);
+  view = new DataView(padded.buffer);
 }
 
 function rotate(word: number, by: number): number {
@@ -63,7 +78,8 @@ function rotate(word: number, by: number): number {
 }
 
 /** 6.2.2, one block. Additions are modulo 2^32: `| 0` keeps them exact in doubles. */
-function compress(state: Uint32Array, w: Uint32Array, view: DataView, at: number): void {
+function compress(at: number): void {
+  const w = schedule;
   for (let t = 0; t < 16; t++) w[t] = view.getUint32(at + 4 * t);
   for (let t = 16; t < 64; t++) {
     const w15 = w[t - 15] as number;
