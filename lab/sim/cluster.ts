@@ -153,6 +153,18 @@ export class SimCluster {
     this.node(slot).fuse = effects;
   }
 
+  /** Every write fails from now on. */
+  failDisk(slot: number, reason: string): void {
+    this.note(`disk of ${slot}: ${reason}`);
+    this.node(slot).store.failure = reason;
+  }
+
+  repairDisk(slot: number): void {
+    if (this.node(slot).store.failure === null) return;
+    this.note(`disk of ${slot} repaired`);
+    this.node(slot).store.failure = null;
+  }
+
   // Network -----------------------------------------------------------------------------------------------------------------
 
   /** Cuts every link between different groups; slots in no group keep all their links. */

@@ -89,6 +89,11 @@ export class SimStore {
     return this.counts.get(origin) ?? 0;
   }
 
+  /** The durable genesis of an account. */
+  genesisOf(id: number): Genesis | undefined {
+    return this.accounts.get(id);
+  }
+
   private startCommit(): void {
     this.committing = this.queued.splice(0, 64);
     this.commit = this.queue.after(this.draw.between(this.model.syncMinMs, this.model.syncMaxMs), () =>
