@@ -1,0 +1,133 @@
+// Detection: probes, suspicion, freezes (PROTOCOL.md, detection; protocol section 2; SWIM, Lifeguard).
+import { describe, expect, test } from "vitest";
+import { suspicionSpanMs } from "../../node/core/suspicion.ts";
+import { TIMING_FAST } from "../../node/core/timing.ts";
+import { CoreNode } from "../support/core-node.ts";
+
+const T = TIMING_FAST;
+
+/** Answers every PING of the node for the peers that are up, for `spanMs`. */
+function runAnswering(node: CoreNode, spanMs: number, up: readonly number[]): void {
+  for (let passedMs = 0; passedMs < spanMs; passedMs += 5) {
+    const before = node.effects.length;
+    node.run(5);
+    for (const effect of node.effects.slice(before)) {
+      if (effect.type !== "unicast" || effect.message.message_type !== "PING" || !up.includes(effect.to)) continue;
+      const { ping_seq } = effect.message.payload;
+      node.receive(effect.to, "PONG", { ping_seq, target: effect.to, ok: true, rumours: [] });
+    }
+  }
+}
+
+describe("a silent peer", () => {
+  test("must be asked directly, then through up to three others, then be SUSPECTED, then FAILED", () => {
+    const node = CoreNode.ready(1, {}, [2, 3, 4, 5, 6]).clear();
+    runAnswering(node, 2 * T.probeIntervalMs + 2 * T.probeTimeoutMinMs, [2, 3, 4, 5]);
+    const requests = node.sent("PING_REQ").filter((sent) => sent.payload.target === 6);
+    expect(new Set(requests.slice(0, 3).map((sent) => sent.to)).size).toBe(3);
+    expect(node.lines()).toContain("Node 6 SUSPECTED (missed heartbeat timeout)");
+    expect(node.peer(6)).toBe("SUSPECTED");
+    runAnswering(node, T.heartbeatTimeoutMs, [2, 3, 4, 5]);
+    expect(node.lines()).toContain("Node 6 FAILED (sustained heartbeat absence)");
+    expect(node.lines()).toContain("LEADER FAILED - triggering election");
+    for (const id of [2, 3, 4, 5]) expect(node.peer(id)).toBe("ALIVE");
+  });
+
+  test("must be FAILED after the minimum when a second node suspects it too, after the maximum otherwise", () => {
+    const alone = CoreNode.ready(1, {}, [2, 3, 4, 5]);
+    const seconded = CoreNode.ready(1, {}, [2, 3, 4, 5]);
+    for (const node of [alone, seconded]) runAnswering(node, 250, [2, 3, 4]);
+    seconded.beat(2, { rumours: [{ of: 5, state: "SUSPECTED", inc: 1, rinc: 0, by: 2 }] });
+    for (const node of [alone, seconded]) runAnswering(node, T.suspicionMinMs + 10, [2, 3, 4]);
+    expect(alone.peer(5)).toBe("SUSPECTED");
+    expect(seconded.peer(5)).toBe("FAILED");
+  });
+
+  test.each([
+    [2, 0, T.suspicionMinMs],
+    [3, 0, T.heartbeatTimeoutMs],
+    [3, 1, T.suspicionMinMs],
+    [99, 1, 2 * T.suspicionMinMs],
+  ])("among %i others with %i witnesses must be given %i ms", (others, witnesses, spanMs) => {
+    const node = CoreNode.ready(
+      1,
+      {},
+      Array.from({ length: others }, (_, i) => i + 2),
+    );
+    expect(suspicionSpanMs(node.state, witnesses)).toBe(spanMs);
+  });
+
+  test("must be cleared by any valid datagram of its own", () => {
+    const node = CoreNode.ready(1, {}, [2, 3]);
+    runAnswering(node, 300, [2]);
+    expect(node.peer(3)).toBe("SUSPECTED");
+    node.receive(3, "PING", { ping_seq: 9, rumours: [] });
+    expect(node.peer(3)).toBe("ALIVE");
+    expect(node.lines()).toContain("Node 3 recovered (suspicion cleared)");
+  });
+
+  test("must not be suspected when a helper reaches it", () => {
+    const node = CoreNode.ready(1, {}, [2, 3]);
+    for (let n = 0; n < 200; n++) {
+      const before = node.effects.length;
+      node.run(5);
+      for (const effect of node.effects.slice(before)) {
+        if (effect.type !== "unicast") continue;
+        const { message, to } = effect;
+        if (message.message_type === "PING" && to === 2)
+          node.receive(2, "PONG", { ping_seq: message.payload.ping_seq, target: 2, ok: true, rumours: [] });
+        if (message.message_type === "PING_REQ")
+          node.receive(2, "PONG", { ping_seq: message.payload.ping_seq, target: 3, ok: true, rumours: [] });
+      }
+    }
+    expect(node.lines().filter((line) => line.includes("SUSPECTED"))).toEqual([]);
+  });
+});
+
+describe("a rumour of suspicion", () => {
+  test("must make a node probe the suspect itself, and tell it", () => {
+    const node = CoreNode.ready(1, {}, [2, 3]).clear();
+    node.beat(2, { rumours: [{ of: 3, state: "SUSPECTED", inc: 1, rinc: 0, by: 2 }] });
+    node.run(0);
+    const ping = node.sent("PING").find((sent) => sent.to === 3);
+    expect(ping?.payload.rumours).toContainEqual(expect.objectContaining({ of: 3, state: "SUSPECTED" }));
+    expect(node.peer(3)).toBe("ALIVE");
+  });
+});
+
+describe("a helper", () => {
+  test("must relay the answer, and say so when there is none", () => {
+    const node = CoreNode.ready(1, {}, [2, 3]).clear();
+    node.receive(2, "PING_REQ", { ping_seq: 77, target: 3, target_addr: "10.0.0.3:6000" });
+    const ping = node.sent("PING").find((sent) => sent.to === 3);
+    node.receive(3, "PONG", { ping_seq: ping?.payload.ping_seq, target: 3, ok: true, rumours: [] });
+    expect(node.sent("PONG").at(-1)).toMatchObject({ to: 2, payload: { ping_seq: 77, target: 3, ok: true } });
+    node.clear().receive(2, "PING_REQ", { ping_seq: 78, target: 3, target_addr: "10.0.0.3:6000" });
+    node.run(T.probeTimeoutMinMs);
+    expect(node.sent("PONG").find((sent) => sent.payload.ping_seq === 78)?.payload.ok).toBe(false);
+  });
+});
+
+describe("a node that did not run itself", () => {
+  test("must not suspect anybody for it, and keep quiet until it has read what queued up", () => {
+    const node = CoreNode.ready(1, {}, [2, 3]);
+    node.nowMs += 60_000;
+    node.clear().feed({ type: "resumed", frozenMs: 60_000 });
+    node.feed({ type: "tick" });
+    expect(node.lines().filter((line) => /SUSPECTED|FAILED/.test(line))).toEqual([]);
+    expect(node.sent("HEARTBEAT")).toEqual([]);
+    for (const id of [2, 3]) node.beat(id, { coordinator_id: 3, term: 1, elected: true });
+    runAnswering(node, 1_000, [2, 3]);
+    expect([node.peer(2), node.peer(3)]).toEqual(["ALIVE", "ALIVE"]);
+  });
+
+  test("must notice by its own late timers when nobody told it", () => {
+    const node = CoreNode.ready(1, {}, [2, 3]);
+    runAnswering(node, 240, [2]);
+    node.nowMs += 30_000;
+    node.clear().feed({ type: "tick" });
+    expect(node.state.counters.get("freezes")).toBe(1);
+    expect(node.lines().filter((line) => /SUSPECTED|FAILED/.test(line))).toEqual([]);
+    expect(node.state.detector.health).toBeGreaterThan(0);
+  });
+});

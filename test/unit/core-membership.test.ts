@@ -1,0 +1,186 @@
+// Membership: standing, refutation, the ways back, address book (PROTOCOL.md, membership; protocol 12.2, 12.6, 12.14).
+import { describe, expect, test } from "vitest";
+import { aliveIds, memberRows, mergeMemberRow, noteDurable, tradeRefusal } from "../../node/core/membership.ts";
+import { compareStanding, takeRumours } from "../../node/core/rumours.ts";
+import { TIMING_FAST } from "../../node/core/timing.ts";
+import { CoreNode, originOf } from "../support/core-node.ts";
+
+const NOBODY = { coordinator_id: null, term: 0, elected: false };
+
+describe("standing", () => {
+  test.each([
+    [
+      { state: "ALIVE", inc: 1, rinc: 0 },
+      { state: "SUSPECTED", inc: 1, rinc: 0 },
+    ],
+    [
+      { state: "SUSPECTED", inc: 1, rinc: 0 },
+      { state: "FAILED", inc: 1, rinc: 0 },
+    ],
+    [
+      { state: "FAILED", inc: 1, rinc: 0 },
+      { state: "ALIVE", inc: 1, rinc: 1 },
+    ],
+    [
+      { state: "LEFT", inc: 1, rinc: 9 },
+      { state: "ALIVE", inc: 2, rinc: 0 },
+    ],
+  ] as const)("%j must give way to %j", (older, newer) => {
+    expect(compareStanding(older, newer)).toBeLessThan(0);
+    expect(compareStanding(newer, older)).toBeGreaterThan(0);
+  });
+});
+
+describe("a peer", () => {
+  test("must be discovered by its first datagram, with its address", () => {
+    const node = CoreNode.started(1);
+    node.beat(2);
+    expect(node.lines()).toContain("Discovered peer Node 2 at 10.0.0.2");
+    expect(node.state.members.get(2)?.address).toBe("10.0.0.2:6000");
+    expect(aliveIds(node.state)).toEqual([2]);
+  });
+
+  test("must be LEFT after LEAVE, whatever else it said before", () => {
+    const node = CoreNode.ready(1, {}, [2]);
+    node.receive(2, "LEAVE", { msg_id: "l" });
+    node.beat(2);
+    expect(node.peer(2)).toBe("LEFT");
+    expect(node.lines()).toContain("Node 2 is leaving");
+  });
+
+  test("must come back from LEFT with a higher incarnation only", () => {
+    const node = CoreNode.ready(1, {}, [2]);
+    node.receive(2, "LEAVE", { msg_id: "l" });
+    node.join(originOf(2, { bootId: "c".repeat(16) }));
+    expect(node.peer(2)).toBe("LEFT");
+    expect(node.sent("JOIN_RESPONSE").at(-1)?.payload).toMatchObject({ refused: "STALE_INC", known_inc: 1 });
+    node.join(originOf(2, { bootId: "c".repeat(16), incarnation: 2 }));
+    expect(node.peer(2)).toBe("ALIVE");
+  });
+
+  test("must not be put out by a LEAVE of its former incarnation", () => {
+    const node = CoreNode.ready(1, {}, [2]);
+    node.join(originOf(2, { bootId: "c".repeat(16), incarnation: 2 }));
+    node.receive(2, "LEAVE", { msg_id: "late" });
+    expect(node.peer(2)).toBe("ALIVE");
+  });
+
+  test("must be told when it is held FAILED, and be taken back when it refutes (12.2)", () => {
+    const node = CoreNode.ready(1, {}, [2]);
+    node.run(TIMING_FAST.heartbeatTimeoutMs);
+    expect(node.peer(2)).toBe("FAILED");
+    node.clear().beat(2, NOBODY);
+    expect(node.peer(2)).toBe("FAILED");
+    const told = node.sent("PING").find((ping) => ping.to === 2);
+    expect(told?.payload.rumours).toEqual([{ of: 2, state: "FAILED", inc: 1, rinc: 0, by: 1 }]);
+    node.beat(2, { ...NOBODY, rinc: 1 });
+    expect(node.peer(2)).toBe("ALIVE");
+  });
+
+  test("must not be dropped on hearsay while we hear it ourselves, but probed", () => {
+    const node = CoreNode.ready(1, {}, [2, 3]);
+    node.beat(2);
+    node.clear().beat(3, { rumours: [{ of: 2, state: "FAILED", inc: 1, rinc: 0, by: 3 }] });
+    node.run(1);
+    expect(node.peer(2)).toBe("ALIVE");
+    expect(node.sent("PING").some((ping) => ping.to === 2)).toBe(true);
+  });
+
+  test("must be dropped on hearsay when we have not heard it for the suspicion minimum either", () => {
+    const node = CoreNode.ready(1, {}, [2, 3, 4, 5]);
+    node.run(TIMING_FAST.suspicionMinMs + 1);
+    node.beat(3, { rumours: [{ of: 2, state: "FAILED", inc: 1, rinc: 0, by: 3 }] });
+    expect(node.peer(2)).toBe("FAILED");
+  });
+});
+
+describe("an accused node", () => {
+  test.each(["SUSPECTED", "FAILED"] as const)("must refute %s with (inc, rinc + 1), by multicast, at once", (state) => {
+    const node = CoreNode.ready(1, {}, [2]);
+    node.run(100);
+    node.clear().beat(2, { rumours: [{ of: 1, state, inc: 1, rinc: 4, by: 2 }] });
+    node.run(TIMING_FAST.probeIntervalMs / 4);
+    expect(node.state.rinc).toBe(5);
+    const beat = node.sent("HEARTBEAT")[0];
+    expect(beat?.to).toBeNull();
+    expect(beat?.payload.rinc).toBe(5);
+    expect(beat?.payload.rumours).toContainEqual({ of: 1, state: "ALIVE", inc: 1, rinc: 5, by: 1 });
+  });
+
+  test("must not refute what is older than its last refutation, or about another incarnation", () => {
+    const node = CoreNode.ready(1, {}, [2]);
+    node.beat(2, { rumours: [{ of: 1, state: "FAILED", inc: 1, rinc: 0, by: 2 }] });
+    node.beat(2, { rumours: [{ of: 1, state: "FAILED", inc: 1, rinc: 0, by: 2 }] });
+    node.beat(2, { rumours: [{ of: 1, state: "FAILED", inc: 0, rinc: 7, by: 2 }] });
+    expect(node.state.rinc).toBe(1);
+  });
+});
+
+describe("rumours", () => {
+  test("must be sent 4 times for each digit of the group's size, then be forgotten", () => {
+    const node = CoreNode.ready(1, {}, [2, 3]);
+    node.receive(3, "LEAVE", { msg_id: "l" });
+    const about = () => takeRumours(node.state, 8).filter((rumour) => rumour.of === 3).length;
+    expect([about(), about(), about(), about(), about()]).toEqual([1, 1, 1, 1, 0]);
+  });
+});
+
+describe("the member table", () => {
+  test("must refuse trades with unknown, FAILED and LEFT nodes and allow SUSPECTED ones (12.14)", () => {
+    const node = CoreNode.ready(1, {}, [2, 3]);
+    const text = (id: number) => `Node ${id} is not available in the system. Active nodes: [1, 2, 3]`;
+    expect(tradeRefusal(node.state, 9)).toEqual({ code: "UNKNOWN_NODE", message: text(9) });
+    const peer = node.state.members.get(2);
+    if (peer === undefined) throw new Error("no peer");
+    peer.state = "SUSPECTED";
+    expect(tradeRefusal(node.state, 2)).toBeNull();
+    peer.state = "FAILED";
+    expect(tradeRefusal(node.state, 2)?.code).toBe("NODE_FAILED");
+    peer.state = "LEFT";
+    expect(tradeRefusal(node.state, 2)?.code).toBe("NODE_LEFT");
+  });
+
+  test("must take addresses and states from another node's rows, newer standing only", () => {
+    const node = CoreNode.ready(1, {}, [2]);
+    mergeMemberRow(node.state, { id: 3, inc: 4, rinc: 1, state: "ALIVE", addr: "10.0.0.3:6000" });
+    mergeMemberRow(node.state, { id: 3, inc: 3, rinc: 9, state: "LEFT", addr: null });
+    mergeMemberRow(node.state, { id: 4, inc: 1, rinc: 0, state: "LEFT", addr: "10.0.0.4:6000" });
+    expect(memberRows(node.state)).toEqual([
+      { id: 1, inc: 1, rinc: 0, state: "ALIVE", addr: "10.0.0.1:6000" },
+      { id: 2, inc: 1, rinc: 0, state: "ALIVE", addr: "10.0.0.2:6000" },
+      { id: 3, inc: 4, rinc: 1, state: "ALIVE", addr: "10.0.0.3:6000" },
+      { id: 4, inc: 1, rinc: 0, state: "LEFT", addr: "10.0.0.4:6000" },
+    ]);
+  });
+
+  test("must remember the highest durable number that a peer told", () => {
+    const node = CoreNode.ready(1, {}, [2]);
+    noteDurable(node.state, 2, new Map([[1, 5]]));
+    noteDurable(node.state, 2, new Map([[1, 3]]));
+    expect(node.state.members.get(2)?.durable.get(1)).toBe(5);
+  });
+});
+
+describe("without multicast", () => {
+  test("FAILED peers must stay in every 4th fan-out, or the clusters never heal (12.2)", () => {
+    const peers = new Map([
+      [2, "10.0.0.2:6000"],
+      [3, "10.0.0.3:6000"],
+    ]);
+    const node = CoreNode.ready(1, { fanOut: true, peers }, [2, 3]);
+    const failed = node.state.members.get(3);
+    if (failed === undefined) throw new Error("no peer");
+    failed.state = "FAILED";
+    node.clear();
+    for (let n = 0; n < 16; n++) {
+      node.beat(2, { coordinator_id: 3, term: 1, elected: true });
+      node.run(TIMING_FAST.heartbeatMs / 2);
+    }
+    const beats = node.sent("HEARTBEAT").filter((sent) => sent.to === null);
+    const reached = beats.filter((sent) => sent.fanOut.includes("10.0.0.3:6000"));
+    expect(beats.every((sent) => sent.fanOut.includes("10.0.0.2:6000"))).toBe(true);
+    expect(reached.map((sent) => sent.payload.hb_seq % 4)).toEqual(reached.map(() => 0));
+    expect(reached.length).toBeGreaterThan(0);
+    expect(reached.length).toBeLessThan(beats.length);
+  });
+});
