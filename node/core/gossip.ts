@@ -42,7 +42,7 @@ function onRumour(state: NodeState, rumour: Rumour): void {
       believeFailed(state, member, rumour);
       return;
     case "LEFT":
-      if (member.state === "LEFT" || member.state === "UNKNOWN") return;
+      if (member.state === "UNKNOWN") return;
       if (rumour.inc > member.incarnation) becomeReborn(state, member, rumour.inc, null);
       becomeLeft(state, member);
       return;

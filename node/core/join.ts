@@ -161,11 +161,16 @@ function compareAccounts(state: NodeState, known: Genesis | null): void {
   else setTimer(state.timers, "join-conflict", "", state.nowMs + state.config.timing.discoveryMs);
 }
 
-/** A peer's ledger is equal to ours, so it has taken note of our account; or it may have: ask it (12.4, without voters). */
+/**
+ * A peer's ledger is equal to ours, so it has taken note of our account; or it may have: ask it (12.4, without voters). While we
+ * have no account, whoever speaks and has not been asked is asked at once: JOIN by itself backs off to 8 s.
+ */
 export function seekConfirmation(state: NodeState, from: Origin, hash: string): void {
   const { join } = state;
-  if (join.confirmed || !durableClock(state).has(state.self.id)) return;
-  if (hash === ledgerHash(state)) join.confirmed = true;
+  const isMinted = accountOf(state, state.self.id) !== undefined;
+  const isOpen = isMinted ? durableClock(state).has(state.self.id) : !join.answers.has(from.sender);
+  if (join.confirmed || !isOpen) return;
+  if (isMinted && hash === ledgerHash(state)) join.confirmed = true;
   else if (!hasTimer(state.timers, "greeted", from.sender)) {
     setTimer(state.timers, "greeted", from.sender, state.nowMs + state.config.timing.probeIntervalMs);
     sendJoinTo(state, from.sender, from.address);
@@ -204,10 +209,10 @@ export function onJoinResponse(state: NodeState, message: MessageOf<"JOIN_RESPON
   }
   member.phase = payload.phase;
   noteClaim(state, payload, from.sender);
-  if (payload.seen_term !== undefined) noteSeenTerm(state, from.sender, payload.seen_term);
   noteDurable(state, from.sender, payload.clock_state);
   join.answers.set(from.sender, { accountKnown: payload.account !== null, account: payload.account });
   compareAccounts(state, payload.account);
+  if (payload.seen_term !== undefined) noteSeenTerm(state, from.sender, payload.seen_term);
   if (state.phase !== "JOINING" && !(state.phase === "SYNCING" && join.lostDisk)) return;
   const title = payload.coordinator_id === from.sender ? "coordinator " : "";
   const msg = `Received JOIN_RESPONSE from ${title}Node ${from.sender}`;

@@ -19,7 +19,8 @@ const TRANSITIONS: Readonly<Record<PeerState, readonly PeerState[]>> = {
   ALIVE: ["SUSPECTED", "FAILED", "LEFT"],
   SUSPECTED: ["ALIVE", "FAILED", "LEFT"],
   FAILED: ["ALIVE", "LEFT"],
-  LEFT: ["ALIVE"],
+  // FAILED: it came back and died, both unseen by us.
+  LEFT: ["ALIVE", "FAILED"],
 };
 
 // Questions ---------------------------------------------------------------------------------------------------------------
@@ -138,6 +139,8 @@ export function becomeFailed(state: NodeState, member: Member, isHearsay: boolea
 }
 
 export function becomeLeft(state: NodeState, member: Member): void {
+  // It may have come and left again unseen.
+  if (member.state === "LEFT") return;
   forgetSuspicion(state, member.id);
   enter(state, member, "LEFT");
   state.election.calmSinceMs = state.nowMs;
