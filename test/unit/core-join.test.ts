@@ -1,0 +1,300 @@
+// Joining: discovery, the own account, incarnations, duplicate ids, leaving (PROTOCOL.md, joining; protocol 12.1 to 12.6).
+import { describe, expect, test } from "vitest";
+import { TIMING_FAST } from "../../node/core/timing.ts";
+import { CoreNode, genesisOf, originOf } from "../support/core-node.ts";
+
+const T = TIMING_FAST;
+const FIVE = [1, 2, 3, 4, 5];
+
+function fresh(id: number, config = {}, self = {}): CoreNode {
+  const node = new CoreNode(id, { voters: FIVE, expected: FIVE, ...config }, self);
+  node.feed({ type: "start" });
+  return node;
+}
+
+function isMinted(node: CoreNode): boolean {
+  return node.state.ledger.accounts.has(node.state.self.id);
+}
+
+describe("a start", () => {
+  test("must announce JOIN three times within 100 ms, then back off until somebody answers", () => {
+    const node = fresh(1);
+    expect(node.lines()).toContain("JOIN announced (reliable)");
+    node.run(100);
+    expect(node.sent("JOIN").length).toBe(3);
+    node.run(10_000);
+    const repeated = node.sent("JOIN").length - 3;
+    expect(repeated).toBeGreaterThanOrEqual(4);
+    expect(repeated).toBeLessThanOrEqual(6);
+  });
+
+  test("must end discovery as soon as all expected nodes were heard, and at the window's end otherwise", () => {
+    const node = fresh(1);
+    for (const id of [2, 3, 4]) node.join(id);
+    expect(node.state.join.discovering).toBe(true);
+    node.join(5);
+    expect(node.state.join.discovering).toBe(false);
+    const lonely = fresh(1);
+    lonely.run(T.discoveryMs + 1);
+    expect(lonely.state.join.discovering).toBe(false);
+  });
+
+  test("must answer a node that joins at the same time with the own JOIN, so that nobody waits for a repetition", () => {
+    const node = fresh(1).clear();
+    node.join(2);
+    expect(node.sent("JOIN").map((sent) => sent.to)).toEqual([2]);
+    expect(node.sent("JOIN_RESPONSE").map((sent) => sent.to)).toEqual([2]);
+  });
+
+  test("must be READY with its own stored state when nobody answers (12.1)", () => {
+    const node = CoreNode.started(1, { voters: FIVE });
+    node.run(T.discoveryMs + 1);
+    expect(node.state.phase).toBe("READY");
+    expect(node.effects.filter((effect) => effect.type === "ready").length).toBe(1);
+  });
+
+  test("must be READY once it has what the first answer names, with the original's lines", () => {
+    const node = CoreNode.started(1, { voters: FIVE });
+    node.answerJoin(2, { coordinator_id: 2, term: 3, elected: true, clock_state: new Map([[2, 0]]) });
+    expect(node.state.phase).toBe("SYNCING");
+    const request = node.sent("STATE_REQUEST")[0];
+    expect(request?.to).toBe(2);
+    node.receive(2, "STATE_CHUNK", {
+      index: 0,
+      more: false,
+      last: true,
+      members: [],
+      accounts: [genesisOf(2)],
+      records: [],
+    });
+    node.run(60);
+    expect(node.state.phase).toBe("READY");
+    expect(node.lines()).toEqual(
+      expect.arrayContaining([
+        "Accepted Node 2 as coordinator",
+        "Received JOIN_RESPONSE from coordinator Node 2",
+        "Vector clock synchronized from coordinator",
+        "State synchronized - coordinator=2, known_nodes=[1, 2]",
+      ]),
+    );
+  });
+
+  test("must go on with what it has when the transfer never ends", () => {
+    const node = CoreNode.started(1, { voters: FIVE });
+    node.answerJoin(2, { coordinator_id: 2, term: 3, elected: true, clock_state: new Map([[9, 7]]) });
+    node.run(T.heartbeatTimeoutMs + 1);
+    expect(node.state.phase).toBe("READY");
+  });
+});
+
+describe("minting (12.4)", () => {
+  test("must wait until a majority of the voters, itself included, doesn't know the account", () => {
+    const node = fresh(1);
+    node.answerJoin(2);
+    expect(isMinted(node)).toBe(false);
+    node.answerJoin(9);
+    expect(isMinted(node)).toBe(false);
+    node.answerJoin(3);
+    expect(isMinted(node)).toBe(true);
+    expect(node.state.join.confirmed).toBe(true);
+  });
+
+  test("must not happen when anybody knows the account: the old one comes back", () => {
+    const node = fresh(1);
+    node.answerJoin(9, { account: genesisOf(1) });
+    for (const id of [2, 3, 4, 5]) node.answerJoin(id);
+    expect(node.state.ledger.accounts.get(1)?.genesis.nonce).toBe(genesisOf(1).nonce);
+    expect(node.state.join.lostDisk).toBe(true);
+    expect(node.state.election.abstaining).toBe(true);
+  });
+
+  test("must not let a node that lost its disk pay: RECOVERING (12.5)", () => {
+    const node = fresh(1);
+    node.answerJoin(2, { account: genesisOf(1), clock_state: new Map([[1, 0]]) });
+    node.beat(2, { digest: new Map([[1, 0]]), ledger_hash: "00000000000000ff" });
+    node.run(500);
+    expect(node.state.phase).toBe("RECOVERING");
+  });
+
+  test("must tell nobody of the account before it is on disk, and everybody afterwards", () => {
+    const node = fresh(1);
+    node.answerJoin(2);
+    node.answerJoin(3);
+    expect(node.sent("JOIN").every((sent) => sent.payload.account === null)).toBe(true);
+    node.clear().store();
+    expect(node.sent("JOIN")[0]).toMatchObject({ to: null, payload: { account: { id: 1, initial: 100 } } });
+  });
+
+  test("must stay unconfirmed without voters until another node has taken note of the account", () => {
+    const node = fresh(1, { voters: [], expected: [] });
+    node.run(T.discoveryMs + 5);
+    expect(isMinted(node)).toBe(true);
+    expect(node.state.join.confirmed).toBe(false);
+    node.answerJoin(2, { account: node.state.ledger.accounts.get(1)?.genesis ?? null });
+    expect(node.state.join.confirmed).toBe(true);
+  });
+
+  test.each([
+    ["f".repeat(16), 1, "READY"],
+    ["0".repeat(16), 1, "CONFLICT"],
+    ["f".repeat(16), 2, "CONFLICT"],
+  ])("must be settled on conflict: nonce %s known to %i others makes it %s", (nonce, others, phase) => {
+    const node = CoreNode.ready(1, { voters: [] }, [2, 3]);
+    for (const id of [2, 3].slice(0, others)) node.answerJoin(id, { account: genesisOf(1, nonce) });
+    node.run(T.discoveryMs + 5);
+    expect(node.state.phase).toBe(phase);
+  });
+});
+
+describe("an incarnation that is too low (12.6)", () => {
+  test("must be refused with the known one", () => {
+    const node = CoreNode.ready(1, { voters: FIVE }, [2]);
+    node.clear().join(originOf(2, { incarnation: 0, bootId: "d".repeat(16) }));
+    expect(node.sent("JOIN_RESPONSE")[0]?.payload).toMatchObject({ refused: "STALE_INC", known_inc: 1 });
+  });
+
+  test("must be raised durably before the node joins again", () => {
+    const node = fresh(1);
+    const nonce = node.state.join.nonce;
+    node.clear().answerJoin(2, { refused: "STALE_INC", known_inc: 6 });
+    expect(node.effects).toContainEqual(
+      expect.objectContaining({ type: "persist", rows: [{ table: "incarnation", atLeast: 7 }] }),
+    );
+    expect(node.state.self.incarnation).toBe(1);
+    node.store();
+    expect(node.state.self.incarnation).toBe(7);
+    expect(node.state.join.nonce).not.toBe(nonce);
+    expect(node.sent("JOIN").length).toBe(1);
+  });
+});
+
+describe("two processes with one id (12.6)", () => {
+  const second = originOf(2, { bootId: "e".repeat(16), address: "10.0.0.99:6000" });
+
+  function newcomer(node: CoreNode): { seq: number } {
+    node.clear().join(second);
+    const ping = node.sent("PING").find((sent) => sent.address === "10.0.0.2:6000");
+    expect(node.sent("JOIN_RESPONSE")).toEqual([]);
+    return { seq: ping?.payload.ping_seq };
+  }
+
+  test("the newcomer must be refused with both addresses when the known one answers", () => {
+    const node = CoreNode.ready(1, { voters: FIVE }, [2]);
+    const { seq } = newcomer(node);
+    node.receive(2, "PONG", { ping_seq: seq, target: 2, ok: true, rumours: [] });
+    expect(node.sent("JOIN_RESPONSE")[0]).toMatchObject({
+      address: "10.0.0.99:6000",
+      payload: { refused: "DUPLICATE_ID", known_addr: "10.0.0.2:6000", your_addr: "10.0.0.99:6000" },
+    });
+    expect(node.state.members.get(2)?.address).toBe("10.0.0.2:6000");
+  });
+
+  test("silence for three probe timeouts must mean a restart", () => {
+    const node = CoreNode.ready(1, { voters: FIVE }, [2]);
+    newcomer(node);
+    node.run(3 * T.probeTimeoutMinMs + 1);
+    expect(node.sent("JOIN_RESPONSE").at(-1)?.payload).toMatchObject({ refused: "STALE_INC", known_inc: 1 });
+    node.clear().join({ ...second, incarnation: 2 });
+    expect(node.sent("JOIN_RESPONSE")[0]?.payload.refused).toBeUndefined();
+    expect(node.state.members.get(2)).toMatchObject({ address: "10.0.0.99:6000", incarnation: 2 });
+  });
+
+  test("a restart at the same address must be believed at once", () => {
+    const node = CoreNode.ready(1, { voters: FIVE }, [2]);
+    node.clear().join(originOf(2, { bootId: "e".repeat(16), incarnation: 2 }));
+    expect(node.sent("JOIN_RESPONSE")[0]?.payload.refused).toBeUndefined();
+  });
+
+  test("who runs must refuse the newcomer itself", () => {
+    const node = CoreNode.ready(2, { voters: FIVE }, [1]);
+    node.clear().join(second);
+    expect(node.sent("JOIN_RESPONSE")[0]).toMatchObject({
+      to: 2,
+      address: "10.0.0.99:6000",
+      payload: { refused: "DUPLICATE_ID", known_addr: "10.0.0.2:6000" },
+    });
+    expect(node.exit()).toBeNull();
+  });
+
+  test("the newcomer must end with code 1 and both addresses when the other says so", () => {
+    const node = fresh(2, {}, { address: "10.0.0.99:6000" });
+    node.answerJoin(originOf(2, { bootId: "1".repeat(16), address: "10.0.0.2:6000" }), { refused: "DUPLICATE_ID" });
+    expect(node.exit()).toMatchObject({
+      code: 1,
+      reason: expect.stringMatching(/10\.0\.0\.2:6000.*10\.0\.0\.99:6000/),
+    });
+  });
+
+  test("of two newcomers the one with the lower boot id must stay, and the other end", () => {
+    const low = fresh(2, {}, { bootId: "1".repeat(16), address: "10.0.0.2:6000" });
+    const high = fresh(2, {}, { bootId: "2".repeat(16), address: "10.0.0.99:6000" });
+    low.join(originOf(2, { bootId: "2".repeat(16), address: "10.0.0.99:6000" }));
+    high.join(originOf(2, { bootId: "1".repeat(16), address: "10.0.0.2:6000" }));
+    expect(low.exit()).toBeNull();
+    expect(low.sent("JOIN_RESPONSE").at(-1)?.payload.refused).toBe("DUPLICATE_ID");
+    expect(high.exit()?.code).toBe(1);
+  });
+
+  test("a refusal at second hand must be checked with the other process, whose silence doesn't help", () => {
+    const node = fresh(2, {}, { address: "10.0.0.99:6000" });
+    node.clear().answerJoin(1, { refused: "DUPLICATE_ID", known_addr: "10.0.0.2:6000" });
+    expect(node.exit()).toBeNull();
+    expect(node.sent("JOIN")[0]?.address).toBe("10.0.0.2:6000");
+    node.run(7 * T.probeTimeoutMinMs);
+    expect(node.exit()?.code).toBe(1);
+  });
+});
+
+describe("who answers a JOIN", () => {
+  test("must be voters and coordinator at once, others only when the joiner stays unanswered", () => {
+    const node = CoreNode.ready(6, { voters: FIVE, preempt: false }, [1, 5]);
+    node.clear().join(7);
+    expect(node.sent("JOIN_RESPONSE")).toEqual([]);
+    node.run(1_000);
+    expect(node.sent("JOIN_RESPONSE").map((sent) => sent.to)).toEqual([7]);
+    node.clear().join(8);
+    node.beat(8, { phase: "READY" });
+    node.run(1_000);
+    expect(node.sent("JOIN_RESPONSE")).toEqual([]);
+  });
+
+  test("must refuse another protocol", () => {
+    const node = CoreNode.ready(1, { voters: FIVE }, [2]);
+    node.clear().join(3, { proto: { min: 2, max: 4 } });
+    expect(node.sent("JOIN_RESPONSE")[0]?.payload.refused).toBe("PROTOCOL");
+    expect(node.lines()).toContain("Refused Node 3: it speaks protocol 2 to 4, this node 1 to 1");
+  });
+});
+
+describe("a graceful end", () => {
+  test("must send LEAVE three times and exit with 0", () => {
+    const node = CoreNode.ready(1, { voters: FIVE }, [2]);
+    node.clear().feed({ type: "stop" });
+    node.run(100);
+    expect(node.sent("LEAVE").length).toBe(3);
+    expect(node.exit()?.code).toBe(0);
+  });
+
+  test("must wait for its records to be safe with every live member, for 2 s at most (12.5)", () => {
+    const spent = (node: CoreNode) => node.state.ledger.clock.set(1, 3) && node.state.ledger.durable.set(1, 3);
+    const heard = CoreNode.ready(1, { voters: FIVE }, [2]);
+    const unheard = CoreNode.ready(1, { voters: FIVE }, [2]);
+    for (const node of [heard, unheard]) {
+      spent(node);
+      node.clear().feed({ type: "stop" });
+      node.run(200);
+      expect(node.sent("LEAVE")).toEqual([]);
+    }
+    heard.beat(2, { digest: new Map([[1, 3]]) });
+    heard.run(80);
+    expect(heard.exit()?.code).toBe(0);
+    unheard.run(2_000);
+    expect(unheard.exit()?.code).toBe(0);
+  });
+
+  test("must be helped by whoever hears that it leaves", () => {
+    const node = CoreNode.ready(1, { voters: FIVE }, [2]);
+    node.clear().beat(2, { phase: "LEAVING" });
+    expect(node.sent("HEARTBEAT").map((sent) => sent.to)).toEqual([2]);
+  });
+});
