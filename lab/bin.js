@@ -18,6 +18,7 @@
     // Compiled code is kept beside the packages: it goes when they go, and no other user can write to it.
     const root = path.dirname(path.dirname(fs.realpathSync(process.argv[1])));
     nodeModule.enableCompileCache(path.join(root, "node_modules", ".cache", "lab"));
+    // biome-ignore lint/correctness/useImportExtensions: this runs from dist/, where the CLI is cli.js.
     import("./cli.js").then((cli) => cli.main(process.argv.slice(2))).catch(crash);
   }
 
