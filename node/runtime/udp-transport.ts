@@ -160,12 +160,7 @@ export async function openUdpTransport(network: NetworkConfig, events: Transport
   /** Follows the interface: a new address when the detected one is gone, a new membership when the kernel dropped ours. */
   function checkInterface(): void {
     if (isClosed) return;
-    const interfaces = networkInterfaces();
-    if (network.host === null && !isOwnAddress(host, interfaces)) {
-      const detected = detectLocalAddress(interfaces);
-      if (detected !== host) events.onNotice(`Network changed: now using ${detected} instead of ${host}`);
-      host = detected;
-    }
+    followAddress();
     useInterface(unicast);
     try {
       multicast.addMembership(network.group, host);
@@ -178,6 +173,17 @@ export async function openUdpTransport(network: NetworkConfig, events: Transport
       // A socket holds 20 memberships, dead ones included: a new socket begins afresh.
       if (code === "ENOBUFS") multicast.close();
     }
+  }
+
+  /** A detected address stays as long as its interface has it; nothing better than it is no reason to change. */
+  function followAddress(): void {
+    if (network.host !== null) return;
+    const interfaces = networkInterfaces();
+    if (!hasNetwork(interfaces) || (isOwnAddress(host, interfaces) && !host.startsWith("127."))) return;
+    const detected = detectLocalAddress(interfaces);
+    if (detected === host) return;
+    events.onNotice(`Network changed: now using ${detected} instead of ${host}`);
+    host = detected;
   }
 
   function useInterface(socket: Socket): void {

@@ -78,6 +78,21 @@ describe("one node as a process", () => {
     expect(await node.ping()).toMatchObject({ id: 1 });
   });
 
+  test("must refuse a number that lives at another address of the cluster, naming both", async () => {
+    await using lab = await TestLab.open(3);
+    const nodes = [lab.start(1), lab.start(2)];
+    await lab.agree(nodes);
+    // As on another host: other ports, another folder, the same group.
+    const { base } = await findPorts(2);
+    const second = lab.start(2, {
+      env: { DS_UNICAST_PORT_BASE: String(base), DS_DATA_DIR: join(lab.folder, "elsewhere"), DS_CONTROL_TOKEN: "" },
+    });
+    expect(await second.exited).toBe(1);
+    expect(second.stderr).toContain(`127.0.0.1:${lab.port(2)}`);
+    expect(second.stderr).toContain(`127.0.0.1:${base + 2}`);
+    await lab.agree(nodes, 2);
+  });
+
   test("must refuse a data directory that another node uses", async () => {
     await using lab = await TestLab.open(3);
     const node = lab.start(1);

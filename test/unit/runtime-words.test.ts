@@ -55,7 +55,7 @@ describe("the journal", () => {
 
   test("must write lines that the checkers can read, numbered without gaps", () => {
     const { journal, lines } = setUp();
-    journal.write({ kind: "trade", level: "info", msg: "SELL 30", id: "1-2-1.1", balance: 70 });
+    journal.write({ kind: "trade", level: "info", msg: "SELL 30", id: "1-2-1.1", balance: 70, seq: 41, node: 9 });
     journal.note("debug", "not shown");
     journal.note("warn", "careful");
     const parsed = lines.map((line) => JournalLine.parse(JSON.parse(line)));
@@ -63,7 +63,7 @@ describe("the journal", () => {
       { seq: 1, inc: 7, node: 3, run: "r1", level: "info", msg: "SELL 30" },
       { seq: 2, inc: 7, node: 3, run: "r1", level: "warn", msg: "careful" },
     ]);
-    expect(parsed[0]).toMatchObject({ kind: "trade", id: "1-2-1.1", balance: 70 });
+    expect(parsed[0]).toMatchObject({ kind: "trade", id: "1-2-1.1", balance: 70, record_seq: 41 });
     journal.begin(8);
     journal.note("info", "again");
     expect(JSON.parse(lines[2] ?? "")).toMatchObject({ inc: 8, seq: 1 });
