@@ -24,7 +24,7 @@ export interface Endpoint {
   readonly host: string;
   /** Context that it came from; null: DOCKER_HOST or none. */
   readonly context: string | null;
-  /** On this machine: what it publishes on 127.0.0.1 is reachable. */
+  /** On this machine, and we not in a container of it: what it publishes on 127.0.0.1 is reachable. */
   readonly local: boolean;
   readonly open: () => Duplex;
 }
@@ -42,6 +42,8 @@ interface TlsFiles {
   readonly key?: Buffer;
   readonly rejectUnauthorized: boolean;
 }
+
+const IN_CONTAINER = existsSync("/.dockerenv");
 
 /** Opens nothing yet: the first request does. Throws LabError("engineUnreachable") for an endpoint that makes no sense. */
 export async function connectDocker(environment: Environment = process.env): Promise<Connection> {
@@ -90,7 +92,7 @@ function parseHost(text: string, context: string | null, tls: TlsFiles | null): 
   const withScheme = text.startsWith("/") ? `unix://${text}` : text.includes("://") ? text : `tcp://${text}`;
   const [, scheme = "", rest = ""] = /^([a-z]+):\/\/(.*)$/.exec(withScheme) ?? [];
   if ((scheme === "unix" || scheme === "npipe") && rest) {
-    return { host: rest, context, local: true, open: () => connect({ path: rest }) };
+    return { host: rest, context, local: !IN_CONTAINER, open: () => connect({ path: rest }) };
   }
   const url = URL.canParse(withScheme) ? new URL(withScheme) : null;
   if (!url?.hostname) throw badHost(text);
@@ -100,11 +102,11 @@ function parseHost(text: string, context: string | null, tls: TlsFiles | null): 
   }
   if (scheme !== "tcp" && scheme !== "http" && scheme !== "https") throw badHost(text);
   const host = url.hostname.replace(/^\[|\]$/g, "");
-  const local = host === "localhost" || host === "::1" || host.startsWith("127.");
+  const onLoopback = host === "localhost" || host === "::1" || host.startsWith("127.");
   const secure = tls !== null || scheme === "https";
   const port = Number(url.port || (secure ? 2376 : 2375));
   const open = secure ? () => connectTls({ host, port, ...tls }) : () => connect({ host, port });
-  return { host: withScheme, context, local, open };
+  return { host: withScheme, context, local: onLoopback && !IN_CONTAINER, open };
 }
 
 function badHost(text: string): LabError {

@@ -68,20 +68,20 @@ export async function createNodes(
   const results = await Promise.allSettled(
     plans.map(async (plan) => {
       const { id } = plan;
-      progress({ step: "node", state: "start", node: id });
+      progress({ step: "start", state: "start", node: id });
       // Not aborted on the way: whether the engine made it would be unknown.
       const container = await docker.createContainer(plan.container);
       made.push(container.id);
       stopIf(signal);
       await container.start();
       stopIf(signal);
-      progress({ step: "node", state: "done", node: id });
+      progress({ step: "start", state: "done", node: id });
       return startedNode(spec.name, id, container.id, plan, direct);
     }),
   );
   const failure = results.find((result) => result.status === "rejected");
   if (failure !== undefined) {
-    progress({ step: "node", state: "failed" });
+    progress({ step: "start", state: "failed" });
     await Promise.all(made.map((id) => allow([404, 409], docker.getContainer(id).remove({ force: true, v: true }))));
     stopIf(signal);
     throw failure.reason;

@@ -32,14 +32,10 @@ export async function destroy(docker: Docker, lab: string, progress: Progress): 
   const removed: Leftover[] = [];
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const things = await listLabThings(docker, lab);
-    if (things.length === 0) {
-      if (round > 0) progress({ step: "remove", state: "done", detail: lab });
-      return removed;
-    }
-    if (round === 0) progress({ step: "remove", state: "start", detail: `${things.length} things of ${lab}` });
+    if (things.length === 0) return removed;
+    if (round > 0) progress({ step: "remove", state: "info", detail: `${things.length} more` });
     removed.push(...(await removeThings(docker, things)));
   }
-  progress({ step: "remove", state: "failed", detail: lab });
   throw new LabError(
     "failed",
     `lab "${lab}" gets new parts as fast as they are removed`,

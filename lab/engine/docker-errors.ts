@@ -8,6 +8,7 @@ import { LabError } from "../errors.ts";
 interface EngineFailure {
   readonly statusCode?: number;
   readonly code?: string;
+  readonly syscall?: string;
   readonly json?: unknown;
 }
 
@@ -42,8 +43,12 @@ const LOCAL_INSTEAD = "or use `--runtime local`";
 
 /** Why the engine could not be reached, or null when the error is not about reaching it. */
 export function unreachable(error: unknown, endpoint: string): LabError | null {
-  const code = (error as EngineFailure | null)?.code;
+  const { code, syscall } = (error ?? {}) as EngineFailure;
   const sentence = sentenceOf(error);
+  // A file of ours that can't be read has the same codes as a socket.
+  if ((code === "ENOENT" || code === "EACCES" || code === "EPERM") && syscall !== "connect") {
+    return syscall === "spawn ssh" ? noSsh(endpoint, error) : null;
+  }
   const make = (message: string, hint: string) => new LabError("engineUnreachable", message, hint, { cause: error });
   switch (code) {
     case "ENOENT":
@@ -88,6 +93,11 @@ export function unreachable(error: unknown, endpoint: string): LabError | null {
     );
   }
   return null;
+}
+
+function noSsh(endpoint: string, cause: unknown): LabError {
+  const hint = `install an ssh client, ${LOCAL_INSTEAD}`;
+  return new LabError("engineUnreachable", `the engine is ${endpoint}, and there is no \`ssh\` here`, hint, { cause });
 }
 
 /** The cures for what engines refuse most; anything else keeps the engine's own words. */

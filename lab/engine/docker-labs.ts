@@ -115,7 +115,7 @@ async function describeLab(
   network: LabNetwork | null,
 ): Promise<LabInfo> {
   const [first] = containers;
-  const environment = first ? await readEnvironment(docker, first) : {};
+  const environment = await readAnyEnvironment(docker, containers);
   const labels = { ...network?.labels, ...first?.info.Labels };
   const portBase = Number(environment.DS_UNICAST_PORT_BASE ?? UNICAST_PORT_BASE);
   const direct = network !== null && (await reachesBridge(network.subnet));
@@ -164,6 +164,18 @@ function statusFrom(state: string): NodeStatus {
 function exitCodeFrom(status: string, live: boolean): number | null {
   const code = live ? undefined : /^Exited \((\d+)\)/.exec(status)?.[1];
   return code === undefined ? null : Number(code);
+}
+
+/** The lab's variables are the same in all containers; one that is being removed doesn't tell any more. */
+async function readAnyEnvironment(
+  docker: Docker,
+  containers: readonly NodeContainer[],
+): Promise<Record<string, string>> {
+  for (const container of containers) {
+    const environment = await readEnvironment(docker, container);
+    if (Object.keys(environment).length > 0) return environment;
+  }
+  return {};
 }
 
 async function readEnvironment(docker: Docker, container: NodeContainer): Promise<Record<string, string>> {

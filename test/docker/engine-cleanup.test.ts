@@ -31,7 +31,7 @@ async function leftoversOf(lab: string): Promise<readonly Leftover[]> {
   return (await engine.leftovers()).filter((thing) => thing.lab === lab);
 }
 
-/** A CLI of its own that makes a lab and is killed at the first progress event of this step. */
+/** A CLI of its own that makes a lab and is killed when the first such step is done. */
 async function upKilledAt(lab: TestLab, step: string): Promise<void> {
   const script = `
     import { DockerEngine } from "./lab/engine/docker.ts";
@@ -115,7 +115,7 @@ describe("an interrupted up", () => {
     expect((await engine.lab(lab.spec.name))?.nodes.map((node) => [node.id, node.status])).toEqual([[1, "running"]]);
   });
 
-  it.each(["network", "node"])("must be removable by down after SIGKILL at the first %s", async (step) => {
+  it.each(["network", "start"])("must be removable by down after SIGKILL when the first %s is done", async (step) => {
     await using lab = new TestLab(engine, labSpec({ nodes: FIVE }));
     await upKilledAt(lab, step);
     expect(await engine.lab(lab.spec.name)).not.toBeNull();

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DockerEngine } from "../../lab/engine/docker.ts";
+import { explain } from "../../lab/engine/docker-errors.ts";
 import { DOCKER_LABELS, labelled } from "../../lab/engine/docker-labels.ts";
 import { openRaw, openStandInEngine, quiet, standInImage } from "./engine-fixture.ts";
 
@@ -127,6 +128,11 @@ describe("check", () => {
     } finally {
       mute.close();
     }
+  });
+
+  it("must not blame the engine for a file of ours that is missing", () => {
+    const missing = Object.assign(new Error("ENOENT: no such file"), { code: "ENOENT", syscall: "open", path: "/x" });
+    expect(explain(missing, SOCKET, "build the node image")).toMatchObject({ exit: "failed" });
   });
 
   it("must say in one line when the base image can't be had", async () => {

@@ -56,6 +56,7 @@ describe("a script as root", () => {
     const stdin = `${"0123456789abcdef".repeat(20_000)}\n`;
     const result = await engine.rootExec(lab.spec.name, 1, "wc -c; id -u; echo bad >&2; exit 3", { stdin });
     expect(result).toEqual({ exitCode: 3, stdout: `${stdin.length}\n0\n`, stderr: "bad\n" });
+    expect(await engine.rootExec(lab.spec.name, 1, "exit 4", { stdin })).toMatchObject({ exitCode: 4 });
     expect(await engine.rootExec(lab.spec.name, 1, "no-such-program-here")).toMatchObject({ exitCode: 127 });
   });
 

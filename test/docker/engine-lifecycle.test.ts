@@ -111,6 +111,9 @@ describe("a lab on Docker", () => {
     await engine.unplug(lab.spec.name, 1);
     expect(await lab.node(1)).toMatchObject({ unplugged: true, control: null, status: "running", ip: before.ip });
     expect((await engine.rootExec(lab.spec.name, 1, "ip -4 -o addr")).stdout).not.toContain(before.ip);
+    await engine.kill(lab.spec.name, 1, "KILL");
+    await engine.start(lab.spec.name, 1);
+    expect(await lab.node(1)).toMatchObject({ unplugged: true, status: "running" });
     await engine.plug(lab.spec.name, 1);
     await engine.plug(lab.spec.name, 1);
     expect(await lab.node(1)).toEqual(before);
