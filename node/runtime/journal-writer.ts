@@ -55,7 +55,14 @@ export function createJournal(options: JournalOptions): Journal {
       return;
     }
     const { msg, level, kind, seq: recordSeq, ...fields } = event;
-    const line = { node: options.node, inc: incarnation, seq, time: Date.now(), mono: Math.round(performance.now()), kind };
+    const line = {
+      node: options.node,
+      inc: incarnation,
+      seq,
+      time: Date.now(),
+      mono: Math.round(performance.now()),
+      kind,
+    };
     // Who, when and which line come first and can't be overridden; the number of a record isn't the number of its line.
     const rest = recordSeq === undefined ? fields : { ...fields, record_seq: recordSeq };
     logger[level](Object.assign({ ...line }, rest, line), msg);

@@ -7,7 +7,7 @@
  * even when a wiped disk repeats an incarnation. Derived keys are kept only once a datagram verified under them: random boot ids
  * must not be able to grow the cache.
  */
-import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
+import { createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from "node:crypto";
 import { type Authenticator, type Header, TAG_BYTES } from "../wire/envelope.ts";
 import { ConfigError } from "./errors.ts";
 
@@ -57,16 +57,16 @@ export interface Keyring extends Authenticator {
 export function createKeyring(initial: readonly ClusterKey[]): Keyring {
   let keys = initial;
   /** Least recently used first. */
-  const derived = new Map<string, Buffer>();
+  const derived = new Map<string, KeyObject>();
 
-  const lookUp = (header: Header): { name: string; key: Buffer; cached: boolean } | null => {
+  const lookUp = (header: Header): { name: string; key: KeyObject; cached: boolean } | null => {
     const name = `${header.keyId}/${header.sender}/${header.bootId}`;
     const known = derived.get(name);
     if (known !== undefined) return { name, key: known, cached: true };
     const clusterKey = keys.find((candidate) => candidate.id === header.keyId);
     return clusterKey === undefined ? null : { name, key: derive(clusterKey, header), cached: false };
   };
-  const remember = (name: string, key: Buffer): void => {
+  const remember = (name: string, key: KeyObject): void => {
     derived.delete(name);
     derived.set(name, key);
     if (derived.size <= DERIVED_KEYS_MAX) return;
@@ -104,10 +104,12 @@ export function createKeyring(initial: readonly ClusterKey[]): Keyring {
   };
 }
 
-function derive(key: ClusterKey, header: Header): Buffer {
-  return Buffer.from(hkdfSync("sha256", key.secret, "", `${LABEL}|${header.sender}|${header.bootId}`, 32));
+/** A key object: HMAC with raw bytes costs seven times as much. */
+function derive(key: ClusterKey, header: Header): KeyObject {
+  const info = `${LABEL}|${header.sender}|${header.bootId}`;
+  return createSecretKey(Buffer.from(hkdfSync("sha256", key.secret, "", info, 32)));
 }
 
-function sign(key: Buffer, bytes: Uint8Array): Buffer {
+function sign(key: KeyObject, bytes: Uint8Array): Buffer {
   return createHmac("sha256", key).update(bytes).digest().subarray(0, TAG_BYTES);
 }

@@ -8,6 +8,7 @@ import { loadConfig, type NodeConfig } from "./config.ts";
 import { EXIT_BUG, OperatorError } from "./errors.ts";
 import { createFileSink, createJournal, type Journal, type LineSink, openLogFile } from "./journal-writer.ts";
 import type { Prompt, Screen } from "./prompt.ts";
+import { unknownSettings } from "./settings.ts";
 
 async function main(argv: readonly string[]): Promise<void> {
   if (argv[0] === "control") {
@@ -36,6 +37,8 @@ async function runNode(config: NodeConfig, isQuiet: boolean): Promise<void> {
     isPlain: isInteractive || isQuiet,
   });
   dieOfBugs(journal);
+  const unknown = unknownSettings(process.env);
+  if (unknown.length > 0) journal.note("warn", `Nothing reads ${unknown.join(", ")}: misspelt?`);
 
   const { startNode } = await import("./node.ts");
   let prompt: Prompt | null = null;

@@ -141,6 +141,11 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   return settings as Settings;
 }
 
+/** `DS_*` variables that nothing reads: misspelt, most likely. */
+export function unknownSettings(environment: Readonly<Record<string, string | undefined>>): string[] {
+  return Object.keys(environment).filter((name) => name.startsWith("DS_") && !(name in SETTINGS));
+}
+
 /** Secrets aren't repeated on the screen. */
 function show(name: string, value: string): string {
   return name === "DS_KEYS" || name === "DS_CONTROL_TOKEN" ? "…" : value.slice(0, 80);
