@@ -58,6 +58,13 @@ describe("scaling", () => {
     expect(planScale([1, 2, 7], 5, [1, 2, 7])).toMatchObject({ add: [{ id: 8 }, { id: 9 }], remove: [], warning: "" });
   });
 
+  test("must never give a removed node's number to a new one", () => {
+    expect(planScale([1, 2, 3], 4, [1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 6])).toMatchObject({
+      add: [{ id: 7 }],
+      remove: [],
+    });
+  });
+
   test("must remove the highest ids first", () => {
     expect(planScale([1, 2, 3, 4, 5, 6, 7], 5, [1, 2, 3, 4, 5])).toMatchObject({
       add: [],
