@@ -20,7 +20,6 @@ const GREETING_GAP_MS = 100;
 
 export const admissionTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
   "join-answer": (state, key) => answerWaiting(state, Number(key)),
-  greeted: () => {},
 };
 
 export function onJoin(state: NodeState, message: MessageOf<"JOIN">, from: Origin): void {

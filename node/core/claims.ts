@@ -19,7 +19,6 @@ const ANNOUNCEMENT_GAP_MS = 20;
 
 export const claimTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
   announce: (state, key) => announce(state, Number(key)),
-  corrected: () => {},
 };
 
 // Questions ---------------------------------------------------------------------------------------------------------------

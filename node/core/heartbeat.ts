@@ -5,6 +5,7 @@
  * datagram (12.7). It is no event of the causal order: its vector clock is null (original, challenge 1).
  */
 import { type Clock, encodeClock } from "../wire/clock.ts";
+import type { NodeId } from "../wire/ids.ts";
 import type { MessageOf, Payload } from "../wire/message.ts";
 import { sha256Hex64 } from "../wire/sha256.ts";
 import { claimOf, noteClaim } from "./claims.ts";
@@ -32,7 +33,6 @@ export const heartbeatTimers: Readonly<Record<string, (state: NodeState, key: st
     sendHeartbeat(state);
   },
   "beat-early": sendHeartbeat,
-  "leave-answered": () => {},
 };
 
 /** The first one soon, at a random instant, so that a group started together doesn't speak in unison. */
@@ -131,12 +131,23 @@ export function onHeartbeat(state: NodeState, message: MessageOf<"HEARTBEAT">, f
   if (accountOf(state, state.self.id) !== undefined || payload.digest.size > 0)
     onDigest(state, from.sender, payload.digest, payload.ledger_hash);
   seekConfirmation(state, from, payload.ledger_hash);
+  seekMembers(state, payload, from);
   checkVoters(state, payload.voters_hash, from);
   // A leaver waits until its records are safe with us: tell it now, not at the next beat.
   if (payload.phase === "LEAVING" && !hasTimer(state.timers, "leave-answered", from.sender)) {
     setTimer(state.timers, "leave-answered", from.sender, state.nowMs + state.config.timing.probeIntervalMs);
     unicast(state, from.sender, "HEARTBEAT", heartbeatPayload(state));
   }
+}
+
+/** Without multicast nobody introduces itself to all: who names a node whose address we lack is asked for its address book. */
+function seekMembers(state: NodeState, { digest, coordinator_id }: Payload<"HEARTBEAT">, from: Origin): void {
+  if (!state.config.fanOut || hasTimer(state.timers, "members-asked", "")) return;
+  const named = coordinator_id === null ? [...digest.keys()] : [...digest.keys(), coordinator_id];
+  const isKnown = (id: NodeId) => id === state.self.id || (state.members.get(id)?.address ?? null) !== null;
+  if (named.every(isKnown)) return;
+  setTimer(state.timers, "members-asked", "", state.nowMs + state.config.timing.heartbeatMs);
+  unicast(state, from.sender, "STATE_REQUEST", { have: state.ledger.clock, want: "members" });
 }
 
 function checkVoters(state: NodeState, hash: string, from: Origin): void {

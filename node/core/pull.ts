@@ -23,8 +23,11 @@ const ATTEMPTS_MAX = 8;
 export function startPull(state: NodeState, responder: NodeId, want: Pull["want"]): void {
   const running = state.causal.pull;
   if (running !== null) {
-    if (running.want !== want) running.want = "both";
+    const isWider = running.want !== want && running.want !== "both";
+    if (isWider) running.want = "both";
     if (running.responder !== responder) running.next = responder;
+    // The answer that is under way covers only what was asked for until now.
+    if (isWider) request(state);
     return;
   }
   state.causal.pull = { responder, want, attempts: 0, mark: -1, next: null };

@@ -37,6 +37,7 @@ import { onVoteStored, voteTimers } from "./votes.ts";
 /** A tick that comes this late tells of a busy process: its own time-outs are not to be trusted (protocol section 2). */
 const LAG_MS = 100;
 
+/** Timers without a handler are rate limits: they only have to run out. */
 const timerHandlers: ReadonlyMap<string, (state: NodeState, key: string) => void> = new Map(
   [
     admissionTimers,
