@@ -6,17 +6,18 @@
  * voters that don't know one, or, without voters, stays unconfirmed until another node has taken note of it.
  */
 import type { NodeId } from "../wire/ids.ts";
-import type { Genesis, MessageOf } from "../wire/message.ts";
-import { isVoter, majority, noteClaim } from "./claims.ts";
+import type { MessageOf } from "../wire/message.ts";
+import { noteClaim } from "./claims.ts";
 import { onDuplicateRefusal } from "./identity.ts";
-import { multicastJoin, sendJoinTo } from "./join-messages.ts";
-import { accountOf, adoptAccount, durableClock, ledgerHash, mintAccount } from "./ledger.ts";
-import { isLive, noteDurable } from "./membership.ts";
+import { multicastJoin } from "./join-messages.ts";
+import { accountOf, durableClock } from "./ledger.ts";
+import { noteDurable } from "./membership.ts";
 import { journal, persist } from "./outbox.ts";
+import { compareAccounts, hasAskedEverybody, mayMint, mint } from "./own-account.ts";
 import { drawHex64 } from "./random.ts";
 import { startSync } from "./repair.ts";
 import { hurryHeartbeat } from "./rumours.ts";
-import { cancelTimer, hasTimer, setTimer } from "./timers.ts";
+import { cancelTimer, setTimer } from "./timers.ts";
 import type { JoinState, NodeState, Origin, Recovered, Self } from "./types.ts";
 import { clockObject, entry, merge } from "./vector-clock.ts";
 import { noteSeenTerm } from "./votes.ts";
@@ -30,7 +31,6 @@ export const joinTimers: Readonly<Record<string, (state: NodeState, key: string)
   "join-announce": announce,
   "join-discovery": endDiscovery,
   "join-sync": onSyncTooLong,
-  "join-conflict": settleConflict,
 };
 
 export function createJoin(self: Self, recovered: Recovered | undefined): JoinState {
@@ -96,16 +96,6 @@ export function reviewJoin(state: NodeState): void {
   if (state.phase === "JOINING" ? !join.discovering && !join.lostDisk : join.synchronised) becomeReady(state);
 }
 
-/** Whoever got our money may be the only one to know: a lost log is complete when every live member's vector is covered (12.5). */
-function hasAskedEverybody(state: NodeState): boolean {
-  const own = entry(durableClock(state), state.self.id);
-  for (const member of state.members.values()) {
-    if (!isLive(member)) continue;
-    if (member.ledgerHash === null || entry(member.durable, state.self.id) > own) return false;
-  }
-  return true;
-}
-
 function areAllHeard(state: NodeState): boolean {
   for (const id of state.config.expected)
     if (id !== state.self.id && (state.members.get(id)?.phase ?? null) === null) return false;
@@ -124,76 +114,6 @@ export function pauseDiscovery(state: NodeState, frozenMs: number): void {
   const addedMs = Math.min(frozenMs, config.timing.discoveryMs);
   const endsAtMs = Math.max(state.nowMs, join.startedAtMs + config.timing.discoveryMs + addedMs);
   setTimer(state.timers, "join-discovery", "", endsAtMs);
-}
-
-// The own account -----------------------------------------------------------------------------------------------------------
-
-function mayMint(state: NodeState): boolean {
-  const { join, config, self } = state;
-  let unknownToVoters = isVoter(state, self.id) ? 1 : 0;
-  for (const [id, { accountKnown }] of join.answers) {
-    if (accountKnown) return false;
-    if (isVoter(state, id)) unknownToVoters += 1;
-  }
-  return config.voters.length > 0 ? unknownToVoters >= majority(state) : !join.discovering;
-}
-
-function mint(state: NodeState): void {
-  const { join, config } = state;
-  join.mintWriteId = mintAccount(state);
-  join.confirmed = config.voters.length > 0 || join.answers.size > 0;
-  const note = join.confirmed ? "" : ", unconfirmed until another node has taken note of it";
-  const msg = `New account with ${config.initialCredits} credits${note}`;
-  journal(state, { kind: "state", level: "info", msg, balance: config.initialCredits });
-}
-
-/** What another node knows of our account. */
-function compareAccounts(state: NodeState, known: Genesis | null): void {
-  const own = accountOf(state, state.self.id);
-  if (known === null || known.id !== state.self.id) return;
-  if (own === undefined) {
-    state.join.lostDisk = true;
-    state.election.abstaining = isVoter(state, state.self.id);
-    adoptAccount(state, known);
-    const msg = `The account of Node ${state.self.id} is known to others and this store was empty: getting it back`;
-    journal(state, { kind: "state", level: "warn", msg });
-  } else if (own.genesis.nonce === known.nonce) state.join.confirmed = true;
-  else setTimer(state.timers, "join-conflict", "", state.nowMs + state.config.timing.discoveryMs);
-}
-
-/**
- * A peer's ledger is equal to ours, so it has taken note of our account; or it may have: ask it (12.4, without voters). While we
- * have no account, whoever speaks and has not been asked is asked at once: JOIN by itself backs off to 8 s.
- */
-export function seekConfirmation(state: NodeState, from: Origin, hash: string): void {
-  const { join } = state;
-  const isMinted = accountOf(state, state.self.id) !== undefined;
-  const isOpen = isMinted ? durableClock(state).has(state.self.id) : !join.answers.has(from.sender);
-  if (join.confirmed || !isOpen) return;
-  if (isMinted && hash === ledgerHash(state)) join.confirmed = true;
-  else if (!hasTimer(state.timers, "greeted", from.sender)) {
-    setTimer(state.timers, "greeted", from.sender, state.nowMs + state.config.timing.probeIntervalMs);
-    sendJoinTo(state, from.sender, from.address);
-  }
-}
-
-/** Two accounts under our id: the nonce that more members know wins, ties go to the smaller one (12.4). */
-function settleConflict(state: NodeState): void {
-  const own = accountOf(state, state.self.id)?.genesis.nonce;
-  if (own === undefined) return;
-  const counts = new Map<string, number>([[own, 1]]);
-  for (const { account } of state.join.answers.values())
-    if (account !== null) counts.set(account.nonce, (counts.get(account.nonce) ?? 0) + 1);
-  const [winner] = [...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))[0] ?? [own];
-  const isOurs = winner === own;
-  if (!isOurs) state.phase = "CONFLICT";
-  journal(state, {
-    kind: "state",
-    level: "error",
-    msg: isOurs
-      ? `Some nodes know another account of Node ${state.self.id}; most know this one`
-      : `CONFLICT: most nodes know another account of Node ${state.self.id}; this process stops taking part`,
-  });
 }
 
 // Answers -------------------------------------------------------------------------------------------------------------------

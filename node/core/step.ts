@@ -25,6 +25,7 @@ import { leaveTimers, onLeave, onStop } from "./leave.ts";
 import { createLedger } from "./ledger.ts";
 import { messageHandlers, moneyTimers, onMoneyStored, onMoneyStoreFailed } from "./money.ts";
 import { count, journal } from "./outbox.ts";
+import { accountTimers } from "./own-account.ts";
 import { preemptionTimers } from "./preemption.ts";
 import { doubtLeadership, quorumTimers } from "./quorum.ts";
 import { seedRandom } from "./random.ts";
@@ -40,6 +41,7 @@ const LAG_MS = 100;
 /** Timers without a handler are rate limits: they only have to run out. */
 const timerHandlers: ReadonlyMap<string, (state: NodeState, key: string) => void> = new Map(
   [
+    accountTimers,
     admissionTimers,
     claimTimers,
     detectorTimers,
