@@ -4,6 +4,7 @@
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
+import { StateData } from "../node/wire/control.ts";
 import type { NodeId } from "../node/wire/ids.ts";
 import type { LabSpec, Leftover, Progress, RuntimeName } from "./engine/engine.ts";
 import { openEngine, type RuntimeChoice } from "./engine/open-engine.ts";
@@ -57,7 +58,23 @@ export async function prepareScale(lab: Lab, count: number): Promise<{ plan: Sca
       "scale it with what made it",
     );
   }
-  return { plan: planScale(lab.ids, count, lab.info.voters), spec };
+  return { plan: planScale(lab.ids, count, lab.info.voters, await idsEverUsed(lab)), spec };
+}
+
+/** Removed nodes stay in every member's table: whoever runs can tell. */
+async function idsEverUsed(lab: Lab): Promise<readonly NodeId[]> {
+  const tables = await Promise.all(
+    lab.running.map(async (id) => {
+      try {
+        const { data } = await lab.call(id, { op: "state" }, { timeoutMs: 2_000 });
+        return StateData.parse(data).members.map((member) => member.id);
+      } catch (error) {
+        if (error instanceof LabError && error.exit !== "interrupted") return [];
+        throw error;
+      }
+    }),
+  );
+  return tables.flat();
 }
 
 /** Adds new nodes all at once; removes the highest first, each after a graceful LEAVE. */

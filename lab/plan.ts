@@ -75,17 +75,31 @@ export interface ScalePlan {
 }
 
 /**
- * What has to be added or removed so that `count` nodes remain.
- * New nodes take the lowest free ids above the highest; the highest leave first.
+ * What has to be added or removed so that `count` nodes remain. The highest leave first; new nodes take ids above all that were
+ * ever used: whoever came back under the number of a removed node would be taken for that node with its disk lost.
+ * @param everUsed ids that the cluster knows, removed ones included
  */
-export function planScale(ids: readonly NodeId[], count: number, voters: readonly NodeId[]): ScalePlan {
+export function planScale(
+  ids: readonly NodeId[],
+  count: number,
+  voters: readonly NodeId[],
+  everUsed: readonly NodeId[] = [],
+): ScalePlan {
   assertCount(count);
   const sorted = ascending(ids);
-  const highest = sorted.at(-1) ?? 0;
+  const highest = Math.max(0, ...sorted, ...everUsed, ...voters);
   const missing = Math.max(0, count - sorted.length);
   const add = Array.from({ length: missing }, (_, i) => ({ id: highest + 1 + i, env: {} }));
   const remove = sorted.slice(count).reverse();
   return { add, remove, warning: warnAboutVoters(voters, sorted.slice(0, count)) };
+}
+
+/** Empty when a new node can open its account: that takes the word of a majority of the voters (PROTOCOL.md, genesis). */
+export function warnAboutMinting(voters: readonly NodeId[], running: readonly NodeId[]): string {
+  const left = voters.filter((id) => running.includes(id)).length;
+  const needed = Math.floor(voters.length / 2) + 1;
+  if (voters.length === 0 || left >= needed) return "";
+  return `only ${left} of the ${voters.length} voters (${voters.join(",")}) run, ${needed} are needed before a new node can open an account`;
 }
 
 /** Empty when those who remain can still elect. */

@@ -191,15 +191,23 @@ async function allNames(context: CommandContext): Promise<readonly string[]> {
 }
 
 async function scale(context: CommandContext, text: string, flags: { wait: boolean; timeout: string }): Promise<void> {
-  const [change, { LabError }, { parseDuration }, { waitForAgreement }, { describeNodes }, { renderNodes }] =
-    await Promise.all([
-      import("../change.ts"),
-      import("../errors.ts"),
-      import("../duration.ts"),
-      import("../wait-for.ts"),
-      import("../report.ts"),
-      import("../ui/node-table.ts"),
-    ]);
+  const [
+    change,
+    { LabError },
+    { parseDuration },
+    { waitForAgreement },
+    { describeNodes },
+    { renderNodes },
+    { warnAboutMinting },
+  ] = await Promise.all([
+    import("../change.ts"),
+    import("../errors.ts"),
+    import("../duration.ts"),
+    import("../wait-for.ts"),
+    import("../report.ts"),
+    import("../ui/node-table.ts"),
+    import("../plan.ts"),
+  ]);
   const count = Number(text);
   if (!Number.isInteger(count))
     throw new LabError("usage", `"${text}" is no number of nodes`, "write for example: lab scale 7");
@@ -210,6 +218,8 @@ async function scale(context: CommandContext, text: string, flags: { wait: boole
     const plan = await lab.locked(`scale ${count}`, async () => {
       const prepared = await change.prepareScale(lab, count);
       if (prepared.plan.warning !== "") printer.say(`warning: ${prepared.plan.warning}`);
+      const minting = prepared.plan.add.length === 0 ? "" : warnAboutMinting(lab.info.voters, lab.running);
+      if (minting !== "") printer.say(`warning: ${minting}`);
       await change.scale(lab, prepared, context.signal);
       return prepared.plan;
     });

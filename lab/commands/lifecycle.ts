@@ -81,14 +81,16 @@ export function registerLifecycleCommands(program: Command, context: CommandCont
 }
 
 async function kill(context: CommandContext, selector: string, flags: KillFlags): Promise<void> {
-  const [{ isAlive }, failover, { warnAboutVoters }, { normalizeSignal }] = await Promise.all([
+  const [{ isAlive }, failover, { warnAboutVoters }, { normalizeSignal }, { parseSelector }] = await Promise.all([
     import("../lab.ts"),
     import("../failover.ts"),
     import("../plan.ts"),
     import("../signals.ts"),
+    import("../selectors.ts"),
   ]);
   const { printer } = context;
   const signal = normalizeSignal(flags.signal);
+  parseSelector(selector);
   await context.withLab(async (lab) => {
     const timeoutMs = await failover.patienceMs(lab, flags.timeout);
     const { chosen, before, atMs } = await lab.locked(`kill ${selector}`, () =>
@@ -251,6 +253,8 @@ async function changeNodes(
   after: (lab: Lab) => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
   const { printer } = context;
+  // What can't be a selector is said before anybody is asked.
+  (await import("../selectors.ts")).parseSelector(words.selector);
   await context.withLab(async (lab) => {
     const chosen = await lab.locked(`${words.verb} ${words.selector}`, async () => {
       const nodes = await lab.resolve(words.selector, words.eligible);

@@ -4,7 +4,7 @@
  * Idea: files say what should be there (local-store.ts), the process table says what is. Nodes outlive the CLI; every lab has its
  * own block of ports, so labs don't hear each other. Kernel faults and cable pulls need a network of one's own and don't exist here.
  */
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeId } from "../../node/wire/ids.ts";
@@ -26,6 +26,7 @@ import type {
   Progress,
 } from "./engine.ts";
 import { diagnose } from "./local-doctor.ts";
+import { findLeftovers, removeLeftovers } from "./local-leftovers.ts";
 import { readLogs } from "./local-logs.ts";
 import { BLOCK, hasLoopbackMulticast, type PortBlock, reservePorts } from "./local-ports.ts";
 import { endProcess, freeze, inspectNode, runningProcess, startProcess, stopProcess } from "./local-process.ts";
@@ -237,33 +238,12 @@ export class LocalEngine implements Engine {
     }
   }
 
-  async leftovers(): Promise<readonly Leftover[]> {
-    const found: Leftover[] = [];
-    for (const { pid, lab, id } of await findNodeProcesses()) {
-      const recorded = await runningProcess(lab, id);
-      if (recorded?.mark.pid === pid && (await readLabRecord(lab)) !== null) continue;
-      found.push({ kind: "process", id: String(pid), lab, why: `runs as node ${id}, but no record names it` });
-    }
-    for (const lab of await listLabs()) {
-      if ((await readLabRecord(lab)) !== null) continue;
-      const entries = await readdir(labDir(lab)).catch(() => []);
-      found.push({
-        kind: "directory",
-        id: labDir(lab),
-        lab,
-        why: `half-made: ${entries.length} entries and no lab.json`,
-      });
-    }
-    return found;
+  leftovers(): Promise<readonly Leftover[]> {
+    return findLeftovers();
   }
 
-  async collect(leftovers: readonly Leftover[]): Promise<void> {
-    for (const item of leftovers) {
-      if (item.kind === "process") await endProcess(Number(item.id));
-      // Only folders that are ours by their place.
-      if (item.kind === "directory" && item.id === labDir(item.lab))
-        await rm(item.id, { recursive: true, force: true });
-    }
+  collect(leftovers: readonly Leftover[]): Promise<void> {
+    return removeLeftovers(leftovers);
   }
 
   doctor(): Promise<readonly Finding[]> {
