@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DockerEngine } from "../../lab/engine/docker.ts";
 import type { LogLine } from "../../lab/engine/engine.ts";
-import { eventually, never, nodeSpecs, openStandInEngine, quiet, TestLab } from "./engine-fixture.ts";
+import { eventually, never, nodeSpecs, openStandInEngine, quiet, TestLab, timeFactor } from "./engine-fixture.ts";
 
 let engine: DockerEngine;
 beforeAll(async () => {
@@ -26,25 +26,25 @@ async function isReady(lab: TestLab, id: number): Promise<boolean> {
 describe("a control request by exec", () => {
   it("must reach the node as an unprivileged user and bring its answer back", async () => {
     await using lab = await TestLab.up(engine, [1]);
-    const answer = await engine.controlExec(lab.spec.name, 1, '{"op":"ping","request_id":"\'x"}', 5_000);
+    const answer = await engine.controlExec(lab.spec.name, 1, '{"op":"ping","request_id":"\'x"}', 5_000 * timeFactor);
     expect(JSON.parse(answer)).toEqual({ ok: true, data: { echo: { op: "ping", request_id: "'x" }, uid: 1000 } });
   });
 
   it("must work while the cable is pulled", async () => {
     await using lab = await TestLab.up(engine, [1]);
     await engine.unplug(lab.spec.name, 1);
-    expect(await engine.controlExec(lab.spec.name, 1, "{}", 5_000)).toContain('"ok":true');
+    expect(await engine.controlExec(lab.spec.name, 1, "{}", 5_000 * timeFactor)).toContain('"ok":true');
   });
 
   it("must say which command comes first when the node is paused or stopped", async () => {
     await using lab = await TestLab.up(engine, [1]);
     await engine.pause(lab.spec.name, 1);
-    await expect(engine.controlExec(lab.spec.name, 1, "{}", 5_000)).rejects.toMatchObject({
+    await expect(engine.controlExec(lab.spec.name, 1, "{}", 5_000 * timeFactor)).rejects.toMatchObject({
       message: "node 1 is paused",
       hint: "`lab resume 1` first",
     });
     await engine.stop(lab.spec.name, 1, 0);
-    await expect(engine.controlExec(lab.spec.name, 1, "{}", 5_000)).rejects.toMatchObject({
+    await expect(engine.controlExec(lab.spec.name, 1, "{}", 5_000 * timeFactor)).rejects.toMatchObject({
       hint: "`lab start 1` first",
     });
   });
@@ -71,8 +71,8 @@ describe("a script as root", () => {
   it("must go on by itself when detached", async () => {
     await using lab = await TestLab.up(engine, [1]);
     const begunAtMs = performance.now();
-    await engine.rootExec(lab.spec.name, 1, "sleep 1; echo late > /tmp/late", { detach: true });
-    expect(performance.now() - begunAtMs).toBeLessThan(900);
+    await engine.rootExec(lab.spec.name, 1, `sleep ${timeFactor}; echo late > /tmp/late`, { detach: true });
+    expect(performance.now() - begunAtMs).toBeLessThan(900 * timeFactor);
     await eventually(async () => (await engine.rootExec(lab.spec.name, 1, "cat /tmp/late")).stdout === "late\n");
   });
 });
