@@ -82,6 +82,8 @@ export class TestLab implements AsyncDisposable {
   readonly portBase: number;
   readonly groupPort: number;
   readonly #client: Socket;
+  readonly #authenticator = controlAuthenticator(this.token);
+  readonly #waiting = new Map<string, (reply: ControlReply) => void>();
   #packetSeq = 0;
   readonly #bootId = randomBytes(8).toString("hex");
 
@@ -89,12 +91,15 @@ export class TestLab implements AsyncDisposable {
     this.portBase = ports.base;
     this.groupPort = ports.group;
     this.#client = client;
+    client.on("message", (datagram) => {
+      const opened = openControlReply(datagram, this.#authenticator);
+      if (opened.ok && opened.reply.final) this.#waiting.get(opened.reply.request_id)?.(opened.reply);
+    });
   }
 
   static async open(nodes = 5): Promise<TestLab> {
     const ports = await findPorts(nodes);
     const client = createSocket("udp4");
-    client.setMaxListeners(100);
     client.bind(0, "127.0.0.1");
     await once(client, "listening");
     return new TestLab(ports, client);
@@ -129,10 +134,11 @@ export class TestLab implements AsyncDisposable {
     this.#client.send(bytes, this.port(id), "127.0.0.1");
   }
 
-  sealRequest(request: Record<string, unknown>, token: string | null = this.token): Uint8Array {
+  sealRequest(request: Record<string, unknown>, token?: string): Uint8Array {
     this.#packetSeq += 1;
+    const authenticator = token === undefined ? this.#authenticator : controlAuthenticator(token);
     const seal = { sender: 0, incarnation: 0, bootId: this.#bootId, packetSeq: this.#packetSeq };
-    return sealControlRequest(request as never, seal, controlAuthenticator(token));
+    return sealControlRequest(request as never, seal, authenticator);
   }
 
   /** Repeats the request until its final reply; null when there is none in time. */
@@ -154,13 +160,9 @@ export class TestLab implements AsyncDisposable {
   }
 
   async #exchange(id: number, request: Record<string, unknown>, timeoutMs: number): Promise<ControlReply | null> {
-    const authenticator = controlAuthenticator(this.token);
+    const requestId = request.request_id as string;
     const { promise, resolve } = Promise.withResolvers<ControlReply | null>();
-    const onMessage = (datagram: Uint8Array): void => {
-      const opened = openControlReply(datagram, authenticator);
-      if (opened.ok && opened.reply.final && opened.reply.request_id === request.request_id) resolve(opened.reply);
-    };
-    this.#client.on("message", onMessage);
+    this.#waiting.set(requestId, resolve);
     const send = (): void => this.sendRaw(id, this.sealRequest(request));
     const repeat = setInterval(send, 100);
     const giveUp = setTimeout(() => resolve(null), timeoutMs * timeFactor);
@@ -170,7 +172,7 @@ export class TestLab implements AsyncDisposable {
     } finally {
       clearInterval(repeat);
       clearTimeout(giveUp);
-      this.#client.off("message", onMessage);
+      this.#waiting.delete(requestId);
     }
   }
 
