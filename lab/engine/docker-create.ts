@@ -174,6 +174,8 @@ function labExists(name: string): LabError {
     "usage",
     `there is a lab named "${name}" already`,
     `\`lab down ${name}\`, \`lab scale\`, or another --name`,
+    // Whoever cleans up after a failure must know that this lab is somebody else's.
+    { details: { reason: "labExists" } },
   );
 }
 

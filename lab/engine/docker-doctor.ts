@@ -150,10 +150,7 @@ async function describeImages(docker: Docker, planImage: () => Promise<ImagePlan
     const why = info("multicast", "can't be tried without an image", "", "`lab up` first, then `lab doctor` again");
     return [...images, why];
   }
-  const [multicast, kernel] = await Promise.all([
-    describeMulticast(docker, image),
-    node ? describeKernel(docker, plan.tag) : [],
-  ]);
+  const [multicast, kernel] = await Promise.all([describeMulticast(docker, image), node ? describeKernel(docker) : []]);
   return [...images, multicast, ...kernel];
 }
 
@@ -170,12 +167,8 @@ async function describeMulticast(docker: Docker, image: string): Promise<Finding
   };
 }
 
-async function describeKernel(docker: Docker, tag: string): Promise<readonly Finding[]> {
-  const can = await kernelFaultsOf(
-    docker,
-    () => Promise.resolve(tag),
-    () => {},
-  );
+async function describeKernel(docker: Docker): Promise<readonly Finding[]> {
+  const can = await kernelFaultsOf(docker, () => {});
   const byNode = "the node's own receive-side shim does it instead";
   const modules = "on another kernel: a distribution's standard one has it (`modprobe`, package linux-modules-extra)";
   return [

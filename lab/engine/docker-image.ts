@@ -10,7 +10,7 @@ import { join } from "node:path";
 import type Docker from "dockerode";
 import { LabError } from "../errors.ts";
 import { allow, sentenceOf } from "./docker-errors.ts";
-import { IMAGE_REPOSITORY } from "./docker-labels.ts";
+import { DOCKER_LABELS, IMAGE_REPOSITORY, labelled } from "./docker-labels.ts";
 import { readJsonLines } from "./docker-stream.ts";
 import { packTar, type TarFile } from "./docker-tar.ts";
 import type { Progress } from "./engine.ts";
@@ -57,6 +57,12 @@ function baseOf(dockerfile: string): string {
 
 export async function hasImage(docker: Docker, tag: string): Promise<boolean> {
   return (await allow([404], docker.getImage(tag).inspect())) !== undefined;
+}
+
+/** Any image of a node, the newest; null when there is none. They differ in the node's code, not in the tools around it. */
+export async function findAnyImage(docker: Docker): Promise<string | null> {
+  const images = await docker.listImages({ filters: labelled([DOCKER_LABELS.image, "node"]) });
+  return images.toSorted((a, b) => b.Created - a.Created)[0]?.Id ?? null;
 }
 
 /**

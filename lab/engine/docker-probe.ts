@@ -12,7 +12,7 @@ import type Docker from "dockerode";
 import { z } from "zod";
 import { LabError } from "../errors.ts";
 import { stateRoot } from "../state-dir.ts";
-import { hasImage } from "./docker-image.ts";
+import { findAnyImage } from "./docker-image.ts";
 import { DOCKER_LABELS, maker } from "./docker-labels.ts";
 import { removeContainer } from "./docker-nodes.ts";
 import { readFrames } from "./docker-stream.ts";
@@ -36,17 +36,12 @@ ip link add probe0 type ifb && ip link set probe0 up && tc qdisc add dev lo hand
 exit 0
 `;
 
-/** @param image tag of the node image; asked for only when the answer isn't on disk */
-export async function kernelFaultsOf(
-  docker: Docker,
-  image: () => Promise<string>,
-  progress: Progress,
-): Promise<KernelFaults> {
+export async function kernelFaultsOf(docker: Docker, progress: Progress): Promise<KernelFaults> {
   const file = await answerFile(docker);
   const known = await readAnswer(file);
   if (known !== null) return known;
-  const tag = await image();
-  if (!(await hasImage(docker, tag))) {
+  const image = await findAnyImage(docker);
+  if (image === null) {
     throw new LabError(
       "failed",
       "the kernel's fault tools can't be tried: the node image isn't built",
@@ -55,7 +50,7 @@ export async function kernelFaultsOf(
   }
   progress({ step: "kernel", state: "start", detail: "which fault tools work" });
   const { output } = await runProbe(docker, {
-    image: tag,
+    image,
     probe: "kernel",
     command: ["sh", "-c", SCRIPT],
     network: "none",
@@ -70,11 +65,6 @@ export async function kernelFaultsOf(
   await keepAnswer(file, answer);
   progress({ step: "kernel", state: "done", detail: worked.filter((tool) => tool in answer).join(", ") || "none" });
   return answer;
-}
-
-/** What is known without trying; null: nothing was tried on this engine and kernel yet. */
-export async function knownKernelFaults(docker: Docker): Promise<KernelFaults | null> {
-  return readAnswer(await answerFile(docker));
 }
 
 /**

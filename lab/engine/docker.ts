@@ -75,7 +75,7 @@ export class DockerEngine implements Engine {
       this.#image = plan;
       const built = await buildImage(this.#docker, plan, progress, signal);
       // While the user waits anyway: the first fault then finds the answer on disk.
-      if (built) await kernelFaultsOf(this.#docker, () => Promise.resolve(plan.tag), progress);
+      if (built) await kernelFaultsOf(this.#docker, progress);
     });
   }
 
@@ -166,9 +166,7 @@ export class DockerEngine implements Engine {
   }
 
   kernelFaults(progress: Progress): Promise<KernelFaults> {
-    return this.#do("try the kernel's fault tools", () =>
-      kernelFaultsOf(this.#docker, async () => (await this.#planImage()).tag, progress),
-    );
+    return this.#do("try the kernel's fault tools", () => kernelFaultsOf(this.#docker, progress));
   }
 
   events(lab: string, signal: AbortSignal): ReturnType<Engine["events"]> {
