@@ -65,7 +65,7 @@ export async function runNetem(context: CommandContext, nodes: string, options: 
     );
     const egress = options.egress === true;
     const cause = describeCause(`netem ${nodes}`, options, chosen);
-    printSet(context, await setFault(lab, { cause, kind: "netem", pairs, impairment, forMs, egress }));
+    printSet(context, lab, await setFault(lab, { cause, kind: "netem", pairs, impairment, forMs, egress }));
   });
 }
 
@@ -81,7 +81,7 @@ export async function runPartition(
     const { pairs, bridges } = expandPartition(ids, lab.ids, { oneWay: options.oneWay === true });
     const cause = describeCause(`partition ${groups.join(" ")}`, options, chosen.flat());
     const impairment = { ...NO_IMPAIRMENT, cut: true };
-    printSet(context, await setFault(lab, { cause, kind: "partition", pairs, impairment, forMs, egress: false }));
+    printSet(context, lab, await setFault(lab, { cause, kind: "partition", pairs, impairment, forMs, egress: false }));
     if (bridges.length > 0) {
       context.printer.say(`${bridges.join(",")} in no group: still in contact with everyone`);
     }
@@ -98,7 +98,7 @@ export async function runIsolate(context: CommandContext, nodes: string, options
     );
     const cause = describeCause(`isolate ${nodes}`, options, chosen);
     const impairment = { ...NO_IMPAIRMENT, cut: true };
-    printSet(context, await setFault(lab, { cause, kind: "isolate", pairs, impairment, forMs, egress: false }));
+    printSet(context, lab, await setFault(lab, { cause, kind: "isolate", pairs, impairment, forMs, egress: false }));
   });
 }
 
@@ -106,8 +106,10 @@ export async function runUnplug(context: CommandContext, nodes: string): Promise
   await context.withLab(async (lab) => {
     const chosen = await lab.resolve(nodes);
     const ids = chosen.map((node) => node.id);
-    printSet(context, await unplug(lab, ids, describeCause(`unplug ${nodes}`, {}, chosen)));
-    context.printer.say(`control goes by exec inside the container meanwhile; put it back: lab plug ${ids.join(",")}`);
+    printSet(context, lab, await unplug(lab, ids, describeCause(`unplug ${nodes}`, {}, chosen)));
+    context.printer.say(
+      `control goes by exec inside the container meanwhile; put it back: lab plug ${ids.join(",")}${context.hintFlags(lab.name)}`,
+    );
   });
 }
 
@@ -148,8 +150,8 @@ export async function runFaults(context: CommandContext): Promise<void> {
         pairs: faults.map(({ from, to }) => ({ from, to })),
         impairment: first.impairment,
         egress: first.egress,
-        until_ms: first.untilMs,
-        remaining_ms: first.untilMs === null ? null : first.untilMs - nowMs,
+        untilMs: first.untilMs,
+        remainingMs: first.untilMs === null ? null : first.untilMs - nowMs,
         backends: [...new Set(faults.flatMap((fault) => chooseBackends(fault, kernel)))],
         effects: describeEffects(faults, list),
         own: describeOwn(faults),
@@ -157,7 +159,7 @@ export async function runFaults(context: CommandContext): Promise<void> {
     });
     const text = groups.map((group) =>
       [
-        `${group.id}  ${group.cause}  (${formatRemaining(group.until_ms, nowMs)}; backend ${group.backends.join(" + ")})`,
+        `${group.id}  ${group.cause}  (${formatRemaining(group.untilMs, nowMs)}; backend ${group.backends.join(" + ")})`,
         ...[...group.effects.map(describeEffect), ...group.own].map((line) => `    ${line}`),
       ].join("\n"),
     );
@@ -166,7 +168,7 @@ export async function runFaults(context: CommandContext): Promise<void> {
   });
 }
 
-function printSet(context: CommandContext, outcome: FaultOutcome): void {
+function printSet(context: CommandContext, lab: Lab, outcome: FaultOutcome): void {
   const { id, added, replaced, list, reports, kernel } = outcome;
   const byNode = new Map(reports.map((report) => [report.node, report]));
   const backends = [...new Set(added.flatMap((fault) => chooseBackends(fault, kernel)))];
@@ -189,7 +191,7 @@ function printSet(context: CommandContext, outcome: FaultOutcome): void {
       verified,
       reports,
       replaced: [...new Set(replaced.map((fault) => fault.id))],
-      until_ms: untilMs,
+      untilMs,
     },
     lines.join("\n"),
   );
@@ -198,7 +200,7 @@ function printSet(context: CommandContext, outcome: FaultOutcome): void {
     context.printer.say(`replaces on these pairs: ${old.join(", ")}`);
   }
   const left = untilMs === null ? "until healed" : `ends by itself in ${formatDuration(untilMs - Date.now())}`;
-  context.printer.say(`${id}: ${left}; to end it: lab heal ${id}`);
+  context.printer.say(`${id}: ${left}; to end it: lab heal ${id}${context.hintFlags(lab.name)}`);
 
   function describePending(node: number): string {
     return `${node} (${byNode.get(node)?.detail ?? "unknown"})`;

@@ -32,6 +32,8 @@ export interface ApplyOptions {
 
 /** An argument of exec may have 128 KiB. */
 const ARGUMENT_CHARS_MAX = 100_000;
+/** A node that is just starting takes a while to listen. */
+const SHIM_MS_MAX = 10_000;
 /** Nodes worked on at the same time: more only make the engine's queue longer. */
 const NODES_AT_ONCE = 12;
 
@@ -60,8 +62,9 @@ export async function applyFaults(
     .sort((a, b) => a.node.id - b.node.id);
   const outcomes = await mapLimited(work, NODES_AT_ONCE, async ({ node, before, compiled }) => {
     if (!isUp(node)) return pendingReport(node, compiled);
-    // A shim without rules before and after needn't be told.
-    const tellShim = before === null || before.rules.length + compiled.rules.length > 0;
+    // A shim without rules before and after needn't be told, unless what it has of earlier isn't known.
+    const isKnown = before !== null && options.force?.includes(node.id) !== true;
+    const tellShim = !isKnown || before.rules.length + compiled.rules.length > 0;
     const application = { compiled, kernel, generation: list.generation, nowMs: Date.now() };
     try {
       return await applyToNode(lab, application, tellShim, list);
@@ -145,7 +148,7 @@ async function applyToShim(lab: Lab, id: NodeId, generation: number, rules: read
   const groups = splitRules(rules);
   const answers = await Promise.all(
     groups.map((group, part) =>
-      lab.call(id, { op: "impair", generation, rules: group, part, parts: groups.length }, { timeoutMs: 5_000 }),
+      lab.call(id, { op: "impair", generation, rules: group, part, parts: groups.length }, { timeoutMs: SHIM_MS_MAX }),
     ),
   );
   const applied = answers.map(({ data }) => data as { applied?: boolean; rules?: number; generation?: number });

@@ -101,7 +101,7 @@ neutralise() {
     case $word in "$root:"?*) ;; *) continue ;; esac
     case $kept in *" $word "*) continue ;; esac
     if [ $has_netem = 1 ]; then
-      echo "qdisc replace dev $1 parent $word netem limit 10000 delay 0us 0us loss 0% duplicate 0% rate 0bit"
+      echo "qdisc replace dev $1 parent $word netem limit 10000 delay 0us 0us loss 0% duplicate 0% reorder 0% rate 0bit"
     else
       echo "class replace dev $1 parent $root: classid $word htb $open_class"
       echo "qdisc replace dev $1 parent $word bfifo limit 10000000"

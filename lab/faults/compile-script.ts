@@ -134,7 +134,7 @@ export function describeNetem(impairment: Impairment): string {
     `delay ${Math.round(delayMs * 1_000)}us ${Math.round(jitterMs * 1_000)}us`,
     `loss ${percent(loss)}`,
     `duplicate ${percent(duplicate)}`,
-    ...(reorder > 0 ? [`reorder ${percent(reorder)}`] : []),
+    `reorder ${percent(reorder)}`,
     `rate ${rateBps}bit`,
   ].join(" ");
 }

@@ -207,7 +207,7 @@ table inet energy_lab_faults {
 
   test("netem must be given every parameter, since tc leaves what isn't named as it was", () => {
     expect(describeNetem({ ...NO_IMPAIRMENT, delayMs: 100 })).toBe(
-      "netem limit 10000 delay 100000us 0us loss 0% duplicate 0% rate 0bit",
+      "netem limit 10000 delay 100000us 0us loss 0% duplicate 0% reorder 0% rate 0bit",
     );
     expect(describeNetem({ ...NO_IMPAIRMENT, ...everything })).toBe(
       "netem limit 194 delay 100000us 20000us loss 10% duplicate 1% reorder 5% rate 1000000bit",
