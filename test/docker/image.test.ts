@@ -1,0 +1,83 @@
+// The image as somebody uses it who knows nothing of the lab: single nodes through testcontainers, on a network of their own.
+import { GenericContainer, Network, type StartedNetwork, type StartedTestContainer, Wait } from "testcontainers";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { probeDocker } from "../support/docker-available.ts";
+
+let image: string;
+let network: StartedNetwork;
+beforeAll(async () => {
+  // `npm test` has built it already and says its name.
+  const docker = process.env.LAB_TEST_IMAGE === undefined ? await probeDocker() : null;
+  if (docker?.available === false) throw new Error(docker.reason);
+  image = process.env.LAB_TEST_IMAGE ?? docker?.image ?? "";
+  network = await new Network().start();
+});
+afterAll(async () => {
+  await network?.stop();
+});
+
+function node(id: number, environment: Record<string, string> = {}): GenericContainer {
+  return new GenericContainer(image)
+    .withCommand([`${id}`])
+    .withNetwork(network)
+    .withEnvironment({ DS_PROFILE: "fast", ...environment })
+    .withWaitStrategy(Wait.forHealthCheck())
+    .withStartupTimeout(60_000);
+}
+
+async function control(container: StartedTestContainer, ...words: string[]): Promise<string> {
+  const { output, exitCode } = await container.exec(["node", "/app/node.js", "control", ...words]);
+  if (exitCode !== 0) throw new Error(output);
+  return output;
+}
+
+describe("one node from the image", () => {
+  it("must become healthy, lead itself provisionally, and run without privileges", async () => {
+    const one = await node(1).start();
+    try {
+      const status = await control(one, "status");
+      expect(status).toContain("Coordinator: Node 1");
+      expect(status).toContain("100 credits");
+      const { output } = await one.exec(["grep", "-E", "^(Uid|CapEff|CapBnd|NoNewPrivs)", "/proc/1/status"]);
+      expect(output).toMatch(/Uid:\s+(?!0\s)\d+/);
+      expect(output).toMatch(/CapEff:\s+0{16}/);
+      expect(output).toMatch(/CapBnd:\s+0{16}/);
+      expect(output).toMatch(/NoNewPrivs:\s+1/);
+    } finally {
+      await one.stop();
+    }
+  });
+
+  it("must find its peers by multicast and say goodbye at docker stop", async () => {
+    const one = await node(1, { DS_NODES: "1,2" })
+      .withWaitStrategy(Wait.forLogMessage(/started|JOIN announced/))
+      .start();
+    const two = await node(2, { DS_NODES: "1,2" }).start();
+    try {
+      expect(await control(one, "status")).toContain("Coordinator: Node 2");
+      expect(await control(one, "sell", "2", "30")).toContain("SELL 30 credits to Node 2 [100 -> 70]");
+      await two.stop({ timeout: 10_000, remove: true });
+      const nodes = await control(one, "nodes");
+      expect(nodes).toMatch(/Node 2 \(left\)/);
+    } finally {
+      await one.stop();
+    }
+  });
+
+  it("must refuse to run under a number that lives in another container, naming both addresses", async () => {
+    const first = await node(7).start();
+    try {
+      const second = await node(7)
+        .withWaitStrategy(Wait.forOneShotStartup())
+        .start()
+        .then(
+          () => null,
+          (error: unknown) => error,
+        );
+      expect(second, "the second node 7 must not start").not.toBeNull();
+      expect(await control(first, "status")).toContain("Node 7");
+    } finally {
+      await first.stop();
+    }
+  });
+});
