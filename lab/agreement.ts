@@ -92,10 +92,10 @@ function judgeSide(answers: Answers, side: readonly NodeId[]): Agreement {
   return { agreed: true, coordinator, term, elected, reason: "" };
 }
 
-function describeClaim(group: { ids: readonly NodeId[]; sample: PingData }): string {
-  const follows =
-    group.sample.coordinator === null ? "nobody" : `${group.sample.coordinator} (term ${group.sample.term})`;
-  return `${list(group.ids)} ${group.ids.length === 1 ? "follows" : "follow"} ${follows}`;
+function describeClaim({ ids, sample }: { ids: readonly NodeId[]; sample: PingData }): string {
+  const kind = sample.elected ? "" : ", provisional";
+  const follows = sample.coordinator === null ? "nobody" : `${sample.coordinator} (term ${sample.term}${kind})`;
+  return `${list(ids)} ${ids.length === 1 ? "follows" : "follow"} ${follows}`;
 }
 
 function groupIds(pings: readonly PingData[], key: (ping: PingData) => string): { ids: NodeId[]; sample: PingData }[] {

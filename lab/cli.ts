@@ -109,7 +109,9 @@ function describeProgram(program: Command, printer: Printer): void {
     .addOption(new Option("-o, --output <format>", "text or json").choices(["text", "json"]).default("text"))
     .option("--verbose", "show where an error comes from")
     .helpOption("-h, --help", "show help")
-    .helpCommand("help [command]", "show help for a command")
+    .addHelpCommand(
+      new Command("help").argument("[command]").description("show help for a command").helpGroup("This machine:"),
+    )
     .configureHelp({ showGlobalOptions: true })
     .addHelpText("after", EXAMPLES)
     .exitOverride()

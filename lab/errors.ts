@@ -25,7 +25,12 @@ export class LabError extends Error {
   /** Machine-readable extras for `-o json` (a refusal's code, a trade id). */
   readonly details: Readonly<Record<string, unknown>>;
 
-  constructor(exit: ExitName, message: string, hint: string, options: { cause?: unknown; details?: Readonly<Record<string, unknown>> } = {}) {
+  constructor(
+    exit: ExitName,
+    message: string,
+    hint: string,
+    options: { cause?: unknown; details?: Readonly<Record<string, unknown>> } = {},
+  ) {
     super(message, options.cause === undefined ? {} : { cause: options.cause });
     this.name = "LabError";
     this.exit = exit;
@@ -39,5 +44,9 @@ export function noSuchLab(name: string): LabError {
 }
 
 export function noSuchNode(lab: string, id: NodeId, known: readonly NodeId[]): LabError {
-  return new LabError("notFound", `lab "${lab}" has no node ${id} (it has ${known.join(", ") || "none"})`, "see `lab ps`");
+  return new LabError(
+    "notFound",
+    `lab "${lab}" has no node ${id} (it has ${known.join(", ") || "none"})`,
+    "see `lab ps`",
+  );
 }
