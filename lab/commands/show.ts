@@ -44,12 +44,9 @@ export function registerShowCommands(program: Command, context: CommandContext):
 }
 
 async function ps(context: CommandContext, watch: boolean): Promise<void> {
+  const [{ reportNodes }, { renderNodes }] = await Promise.all([import("../report.ts"), import("../ui/node-table.ts")]);
   // Ctrl-C is how watching ends.
   if (watch) context.finishOnInterrupt();
-    import("../report.ts"),
-    import("../ui/node-table.ts"),
-    import("../agreement.ts"),
-  ]);
   const { printer } = context;
   await context.withLab(async (lab) => {
     if (!watch) {
