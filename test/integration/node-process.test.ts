@@ -4,9 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { createKeyring, OPEN_KEYS } from "../../node/runtime/keyring.ts";
 import { sealDatagram } from "../../node/wire/envelope.ts";
-import { eventually, findPorts, TestLab } from "../support/node-process.ts";
-
-const mainPath = join(import.meta.dirname, "../../node/runtime/main.ts");
+import { eventually, findPorts, mainPath, TestLab } from "../support/node-process.ts";
 
 function runMain(args: readonly string[], env: Record<string, string> = {}) {
   const result = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", mainPath, ...args], {
