@@ -54,10 +54,18 @@ export function planLab(request: LabRequest, runtime: RuntimeName, secrets: Secr
       profile: request.profile,
       voters,
       nodes: ids,
-      env: request.env,
+      env: { DS_DISCOVERY: discoverySeconds(ids.length), ...request.env },
       ...secrets,
     },
   };
+}
+
+/**
+ * An engine starts the last node long after the first one (fifty containers: 7 s on two cores). Who would not wait for those that
+ * are still to come would be elected, and replaced by a higher id a moment later.
+ */
+function discoverySeconds(count: number): string {
+  return (2 + 0.2 * count).toFixed(1);
 }
 
 /** The first V ids, V the largest odd number up to 5: an even number of voters tolerates no more failures than one less. */

@@ -81,7 +81,9 @@ function announce(state: NodeState): void {
 export function reviewJoin(state: NodeState): void {
   const { join, config } = state;
   if (state.phase !== "JOINING" && state.phase !== "SYNCING") return;
-  if (join.discovering && config.expected.length > 0 && areAllHeard(state)) endDiscovery(state);
+  // Somebody leads already, or everybody is here: nothing is left to wait for.
+  const isGathered = config.expected.length > 0 && areAllHeard(state);
+  if (join.discovering && (isGathered || state.election.coordinator !== null)) endDiscovery(state);
   if (accountOf(state, state.self.id) === undefined) {
     if (mayMint(state)) mint(state);
     return;

@@ -155,7 +155,7 @@ function timingOf(settings: Settings): Timing {
     probeIntervalMs,
     probeTimeoutMinMs: Math.min(preset.probeTimeoutMinMs, probeIntervalMs),
     suspicionMinMs: Math.min(Math.round(suspicionMult * probeIntervalMs), heartbeatTimeoutMs),
-    discoveryMs: Math.min(preset.discoveryMs, heartbeatMs),
+    discoveryMs: millisOr(settings.DS_DISCOVERY, Math.min(preset.discoveryMs, heartbeatMs)),
     okWaitMinMs: Math.min(preset.okWaitMinMs, electionTimeoutMs),
     voteRoundMinMs: Math.min(preset.voteRoundMinMs, electionTimeoutMs),
     nakBackoffMs: settings.DS_NAK_BACKOFF_MS ?? preset.nakBackoffMs,

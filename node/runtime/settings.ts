@@ -103,6 +103,8 @@ const SETTINGS = {
   DS_MULTICAST_RETRIES: integer(0, 100),
   /** How often a digest of the ledger goes to one other node. */
   DS_GOSSIP_INTERVAL: seconds(0.05, 3600),
+  /** How long a node that hears of no coordinator waits for the expected ones (DS_NODES) before it stands itself. */
+  DS_DISCOVERY: seconds(0.02, 60),
   DS_PROBE_INTERVAL: seconds(0.02, 60),
   /** Shortest suspicion, in probe intervals. */
   DS_SUSPICION_MULT: { schema: z.coerce.number().min(1).max(20), allowed: "a number from 1 to 20" } as Setting<number>,
