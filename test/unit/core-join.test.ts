@@ -39,6 +39,12 @@ describe("a start", () => {
     expect(lonely.state.join.discovering).toBe(false);
   });
 
+  test("must end discovery when somebody leads already, whoever else is expected", () => {
+    const node = fresh(1);
+    node.answerJoin(2, { coordinator_id: 2, term: 3, elected: true, clock_state: new Map([[2, 0]]) });
+    expect(node.state.join.discovering).toBe(false);
+  });
+
   test("must answer a node that joins at the same time with the own JOIN, so that nobody waits for a repetition", () => {
     const node = fresh(1).clear();
     node.join(2);
