@@ -1,12 +1,13 @@
 /**
  * What there is on this machine over all runtimes: labs, leftovers, findings.
  */
+import { rm } from "node:fs/promises";
 import type { Engine, LabInfo, Leftover, RuntimeName } from "./engine/engine.ts";
 import { openEngine, type RuntimeChoice } from "./engine/open-engine.ts";
 import { LabError } from "./errors.ts";
 import { type Helper, listHelpers } from "./helpers.ts";
 import { findProcess, type ProcessMark, sendSignal } from "./process-table.ts";
-import { listStateDirs, StateDir } from "./state-dir.ts";
+import { listDoomedDirs, listStateDirs, StateDir } from "./state-dir.ts";
 
 export interface Inventory {
   readonly labs: readonly LabInfo[];
@@ -120,6 +121,10 @@ async function staleFolders(
       why: "no such lab exists",
       remove: () => state.remove(),
     });
+  }
+  for (const path of await listDoomedDirs()) {
+    const remove = () => rm(path, { recursive: true, force: true });
+    stale.push({ kind: "directory", id: path, lab: "-", why: "its removal was interrupted", remove });
   }
   return stale;
 }

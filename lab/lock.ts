@@ -40,13 +40,13 @@ export async function lockLab(dir: StateDir, options: LockOptions): Promise<Asyn
   const holder: Holder = { ...(await ownMark()), nonce: randomBytes(8).toString("hex"), purpose: options.purpose };
   const own = dir.file(`lock-${holder.nonce}`);
   const deadlineMs = Date.now() + (options.timeoutMs ?? 30_000);
-  await writeFile(own, JSON.stringify(holder), { mode: 0o600 });
+  await writeHolder(dir, own, holder);
   let told = false;
   try {
     for (let waitMs = 5; ; waitMs = Math.min(waitMs * 2, 100)) {
       if (await tryLink(own, path)) break;
       // `down` may have removed the folder with our file in it.
-      if (!existsSync(own)) await dir.ensure().then(() => writeFile(own, JSON.stringify(holder), { mode: 0o600 }));
+      if (!existsSync(own)) await writeHolder(dir, own, holder);
       const current = await readHolder(path);
       if (current !== null && (await findProcess(current)) === null) {
         if (await takeOver(dir, path, own, current)) break;
@@ -73,6 +73,19 @@ export async function lockLab(dir: StateDir, options: LockOptions): Promise<Asyn
       if ((await readHolder(path))?.nonce === holder.nonce) await unlink(path).catch(() => {});
     },
   };
+}
+
+async function writeHolder(dir: StateDir, own: string, holder: Holder): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await dir.ensure();
+      await writeFile(own, JSON.stringify(holder), { mode: 0o600 });
+      return;
+    } catch (error) {
+      // The folder went away between the two.
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || attempt === 5) throw error;
+    }
+  }
 }
 
 async function tryLink(own: string, path: string): Promise<boolean> {

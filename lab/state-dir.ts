@@ -8,11 +8,14 @@
 import { randomBytes } from "node:crypto";
 import { appendFile, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { LabError } from "./errors.ts";
 
 /** Names that are safe as a folder, a container's name and a label alike. */
 const NAME = /^[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?$/;
+
+/** Begins the names of folders that are being removed: no lab can have such a name. */
+const DOOMED = ".removing-";
 
 export function stateRoot(environment: NodeJS.ProcessEnv = process.env): string {
   const base = environment.XDG_STATE_HOME;
@@ -27,6 +30,12 @@ export function checkLabName(name: string): string {
     `"${name}" can't be the name of a lab`,
     "use 1 to 40 of a-z, 0-9, - and _, beginning and ending with a letter or a digit",
   );
+}
+
+/** Folders whose removal was interrupted. */
+export async function listDoomedDirs(root = stateRoot()): Promise<readonly string[]> {
+  const names = await readdir(root).catch(() => []);
+  return names.filter((name) => name.startsWith(DOOMED)).map((name) => join(root, name));
 }
 
 /** Labs that have a folder here, whether or not they still exist. */
@@ -49,15 +58,20 @@ export class StateDir {
   }
 
   async ensure(): Promise<void> {
-    try {
-      await mkdir(this.path, { recursive: true, mode: 0o700 });
-    } catch (error) {
-      throw new LabError(
-        "failed",
-        `the lab's folder ${this.path} can't be made: ${(error as Error).message}`,
-        "set XDG_STATE_HOME to a folder that you can write to",
-        { cause: error },
-      );
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await mkdir(this.path, { recursive: true, mode: 0o700 });
+        return;
+      } catch (error) {
+        // Whoever removes the folder at this instant makes mkdir contradict itself.
+        if ((error as NodeJS.ErrnoException).code === "ENOENT" && attempt < 5) continue;
+        throw new LabError(
+          "failed",
+          `the lab's folder ${this.path} can't be made: ${(error as Error).message}`,
+          "set XDG_STATE_HOME to a folder that you can write to",
+          { cause: error },
+        );
+      }
     }
   }
 
@@ -91,8 +105,18 @@ export class StateDir {
     await rm(this.file(name), { force: true });
   }
 
-  /** Removes everything that is known about the lab here. */
+  /**
+   * Removes everything that is known about the lab here. The folder is renamed first: whoever waits for its lock then begins anew
+   * in a new folder instead of in one that is being emptied.
+   */
   async remove(): Promise<void> {
-    await rm(this.path, { recursive: true, force: true, maxRetries: 3 });
+    const doomed = join(dirname(this.path), `${DOOMED}${randomBytes(6).toString("hex")}`);
+    try {
+      await rename(this.path, doomed);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+      throw error;
+    }
+    await rm(doomed, { recursive: true, force: true, maxRetries: 3 });
   }
 }
