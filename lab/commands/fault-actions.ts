@@ -65,7 +65,11 @@ export async function runNetem(context: CommandContext, nodes: string, options: 
     );
     const egress = options.egress === true;
     const cause = describeCause(`netem ${nodes}`, options, chosen);
-    printSet(context, lab, await setFault(lab, { cause, kind: "netem", pairs, impairment, forMs, egress }));
+    const outcome = await setFault(lab, { cause, kind: "netem", pairs, impairment, forMs, egress });
+    printSet(context, lab, outcome);
+    if (impairment.delayMs === 0 && (outcome.added[0]?.impairment.delayMs ?? 0) > 0) {
+      context.printer.say("tc netem reorders by letting packets overtake delayed ones: a small delay was added");
+    }
   });
 }
 

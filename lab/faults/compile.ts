@@ -123,6 +123,11 @@ export function perMillion(chance: number): number {
   return Math.round(chance * 1_000_000);
 }
 
+/** With the delay that netem needs in order to reorder. */
+export function withReorderDelay(impairment: Impairment): Impairment {
+  return impairment.reorder > 0 && impairment.delayMs === 0 ? { ...impairment, delayMs: REORDER_DELAY_MS } : impairment;
+}
+
 interface KernelPart {
   readonly untilMs: number | null;
   readonly what:
@@ -197,10 +202,6 @@ function mergeKernelParts(parts: readonly KernelPart[]): KernelState {
     leaves: [...leaves].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, leaf]) => leaf),
     egress,
   };
-}
-
-function withReorderDelay(impairment: Impairment): Impairment {
-  return impairment.reorder > 0 && impairment.delayMs === 0 ? { ...impairment, delayMs: REORDER_DELAY_MS } : impairment;
 }
 
 function needsNetem(impairment: Impairment): boolean {

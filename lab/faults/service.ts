@@ -12,7 +12,7 @@ import type { KernelFaults } from "../engine/engine.ts";
 import { LabError } from "../errors.ts";
 import type { Lab } from "../lab.ts";
 import { applyFaults } from "./apply.ts";
-import { whyNoEgress } from "./compile.ts";
+import { whyNoEgress, withReorderDelay } from "./compile.ts";
 import type { Pair } from "./expand.ts";
 import { type Fault, type FaultKind, type FaultList, type FaultReport, NO_IMPAIRMENT } from "./fault.ts";
 import { addFault, fitToNodes, type HealTarget, healFaults } from "./list.ts";
@@ -57,7 +57,8 @@ export async function setFault(lab: Lab, request: FaultRequest): Promise<FaultOu
   return lab.locked(request.cause, async () => {
     const nowMs = Date.now();
     const before = await readFaults(lab, nowMs);
-    const { cause, kind, pairs, impairment, egress } = request;
+    const { cause, kind, pairs, egress } = request;
+    const impairment = kernel.netem ? withReorderDelay(request.impairment) : request.impairment;
     const untilMs = request.forMs === null ? null : nowMs + request.forMs;
     const change = addFault(fitToNodes(before, lab.ids), { cause, kind, pairs, impairment, egress, untilMs });
     await writeFaults(lab, change.list);

@@ -40,7 +40,8 @@ export class CliLab implements AsyncDisposable {
   static async up(prefix: string, nodes: number, ...options: string[]): Promise<CliLab> {
     const lab = await CliLab.named(prefix);
     try {
-      await lab.ok("up", "--nodes", `${nodes}`, "--profile", "fast", ...options);
+      const profile = options.includes("--profile") ? [] : ["--profile", "fast"];
+      await lab.ok("up", "--nodes", `${nodes}`, ...profile, ...options);
     } catch (error) {
       await lab[Symbol.asyncDispose]();
       throw error;
