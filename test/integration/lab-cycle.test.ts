@@ -1,6 +1,9 @@
 // A lab from `up` to `down`, as a user drives it: real processes on loopback, the built command, a state folder of its own.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { NodeRow } from "../../lab/report.ts";
+import { JournalLine } from "../../node/wire/journal.ts";
 import { type LabHome, openLabHome } from "../support/cli.ts";
 
 describe("a lab of five", () => {
@@ -144,6 +147,16 @@ describe("a lab of five", () => {
     expect((await home.lab("start", "all", "--wait")).code).toBe(0);
     expect((await home.lab("wait", "converged", "leader=5", "nodes=5", "--timeout", "20s")).code).toBe(0);
     expect(await balances()).toEqual(before);
+  });
+
+  test("must have kept a journal of its own, in the nodes' form", async () => {
+    const text = await readFile(join(home.path, "energy-lab", "lab", "journal.jsonl"), "utf8");
+    const lines = text
+      .trim()
+      .split("\n")
+      .map((line) => JournalLine.parse(JSON.parse(line)));
+    expect(lines.map((line) => line.msg)).toEqual(["up", "kill 2 SIGKILL", "kill 5 SIGKILL", "start 2,5"]);
+    expect(lines.map((line) => line.seq)).toEqual([1, 2, 3, 4]);
   });
 
   test("must leave nothing", async () => {

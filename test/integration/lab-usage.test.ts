@@ -66,6 +66,27 @@ describe("the command line", () => {
     expect(await home.leftovers()).toEqual([]);
   });
 
+  test("must use local processes when no engine answers, and say so in one line; but never when told to use Docker", async () => {
+    await using alone = await openLabHome({ LAB_RUNTIME: "auto", DOCKER_HOST: "unix:///nowhere/docker.sock" });
+    const told = await alone.lab("up", "--runtime", "docker");
+    expect(told).toMatchObject({
+      code: 4,
+      stdout: "",
+      stderr: expect.stringContaining("no Docker engine answers at /nowhere"),
+    });
+    expect(await alone.leftovers()).toEqual([]);
+    const free = await alone.lab("up", "--nodes", "1", "--profile", "fast", "--no-wait");
+    expect(free.code).toBe(0);
+    expect(free.stderr.match(/^using local processes instead of Docker: .*$/gm)).toHaveLength(1);
+    expect(await alone.json("ls")).toMatchObject([{ name: "lab", runtime: "local" }]);
+    expect(await alone.lab("ps", "--name", "other")).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining("Docker can't be asked"),
+    });
+    expect((await alone.lab("down")).code).toBe(0);
+    expect(await alone.leftovers()).toEqual([]);
+  });
+
   test("must find this machine fit for local labs", async () => {
     const findings = await home.json<{ check: string; level: string }[]>("doctor");
     expect(findings.filter((finding) => finding.level === "fail")).toEqual([]);
