@@ -23,10 +23,12 @@ let stateHome: Promise<string> | null = null;
 export class CliLab implements AsyncDisposable {
   readonly name: string;
   readonly stateHome: string;
+  readonly #runtime: string;
   readonly #peers = new Map<number, Peer>();
 
-  private constructor(name: string, home: string) {
+  private constructor(name: string, home: string, runtime: string) {
     this.name = name;
+    this.#runtime = runtime;
     this.stateHome = home;
   }
 
@@ -109,7 +111,8 @@ export class CliLab implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.run("down");
+    await this.ok("down");
+    if (this.#runtime === "local") return;
     const label = `label=energy-lab.lab=${this.name}`;
     const left = await Promise.all([
       docker("ps", "-a", "-q", "--filter", label),
@@ -119,7 +122,7 @@ export class CliLab implements AsyncDisposable {
   }
 
   get #environment(): NodeJS.ProcessEnv {
-    return { ...process.env, XDG_STATE_HOME: this.stateHome, LAB_NAME: this.name, LAB_RUNTIME: "docker" };
+    return { ...process.env, XDG_STATE_HOME: this.stateHome, LAB_NAME: this.name, LAB_RUNTIME: this.#runtime };
   }
 }
 

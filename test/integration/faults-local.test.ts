@@ -1,0 +1,72 @@
+// Faults between local processes: everything is the nodes' own shim, since they have no network of their own.
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { StateData } from "../../node/wire/control.ts";
+import { CliLab, eventually, removeStateHome } from "../support/cli-lab.ts";
+
+let lab: CliLab;
+beforeAll(async () => {
+  lab = await CliLab.up("t-flt-l", 3, "--runtime", "local");
+});
+afterAll(async () => {
+  await lab?.[Symbol.asyncDispose]();
+  await removeStateHome();
+});
+
+async function rulesOf(id: number): Promise<StateData["impairments"]> {
+  const [state] = await lab.json<unknown[]>("status", `${id}`);
+  return StateData.parse(state).impairments;
+}
+
+describe("faults between local processes", () => {
+  it("must be the shim's, verified, and felt by the protocol until healed", async () => {
+    expect(await lab.ok("isolate", "3")).toMatch(/3 -> 1,2: cut; 1,2 -> 3: cut; no contact; backend shim, verified/);
+    expect((await rulesOf(3)).map((rule) => rule.source)).toEqual([1, 2]);
+    expect((await rulesOf(1)).map((rule) => rule.source)).toEqual([3]);
+    await eventually(async () => expect(await lab.ok("status", "1")).toMatch(/Coordinator: Node 2/), 20_000);
+    await lab.ok("heal");
+    expect(await rulesOf(3)).toEqual([]);
+    await lab.ok("wait", "agree", "--timeout", "30s");
+  });
+
+  it("must do every parameter in one call", async () => {
+    const flags = [
+      "--delay",
+      "20ms",
+      "--jitter",
+      "5ms",
+      "--loss",
+      "5%",
+      "--dup",
+      "5%",
+      "--reorder",
+      "5%",
+      "--rate",
+      "1mbit",
+    ];
+    expect(await lab.ok("netem", "1", ...flags, "--to", "2", "--for", "2s")).toMatch(/backend shim, verified/);
+    expect(await rulesOf(2)).toMatchObject([
+      {
+        source: 1,
+        impairment: { delayMs: 20, jitterMs: 5, loss: 0.05, duplicate: 0.05, reorder: 0.05, rateBps: 1_000_000 },
+      },
+    ]);
+    await eventually(async () => expect(await rulesOf(2)).toEqual([]), 5_000);
+    expect(await lab.json<unknown[]>("faults")).toEqual([]);
+  });
+
+  it("must be there again after a restart", async () => {
+    await lab.ok("partition", "1", "2", "--one-way");
+    await lab.ok("kill", "2", "--no-wait");
+    await lab.ok("start", "2");
+    expect(await rulesOf(2)).toMatchObject([{ source: 1, impairment: { cut: true } }]);
+    await lab.ok("heal");
+    expect(await rulesOf(2)).toEqual([]);
+  });
+
+  it("must refuse what needs a network of a node's own, and say what to do instead", async () => {
+    const { code, stderr } = await lab.run("unplug", "2");
+    expect(stderr).toMatch(/no network cable[\s\S]*isolate/);
+    expect(code).toBe(6);
+    expect((await lab.run("netem", "1", "--delay", "10ms", "--egress")).code).toBe(6);
+  });
+});
