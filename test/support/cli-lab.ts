@@ -33,14 +33,14 @@ export class CliLab implements AsyncDisposable {
   }
 
   /** A name that nobody else uses; nothing is started. */
-  static async named(prefix: string): Promise<CliLab> {
+  static async named(prefix: string, runtime: "docker" | "local" = "docker"): Promise<CliLab> {
     stateHome ??= mkdtemp(join(tmpdir(), "lab-test-state-"));
-    return new CliLab(`${prefix}-${randomBytes(3).toString("hex")}`, await stateHome);
+    return new CliLab(`${prefix}-${randomBytes(3).toString("hex")}`, await stateHome, runtime);
   }
 
   /** Starts the nodes and waits until they agree. */
   static async up(prefix: string, nodes: number, ...options: string[]): Promise<CliLab> {
-    const lab = await CliLab.named(prefix);
+    const lab = await CliLab.named(prefix, options.includes("local") ? "local" : "docker");
     try {
       const profile = options.includes("--profile") ? [] : ["--profile", "fast"];
       await lab.ok("up", "--nodes", `${nodes}`, ...profile, ...options);
