@@ -24,8 +24,8 @@ import type { FaultList, FaultReport } from "./fault.ts";
 import { findDifferences, parseReadBack, type ReadBack } from "./verify.ts";
 
 export interface ApplyOptions {
-  /** What held before; nodes for which nothing changes are left alone. Null: unknown. */
-  readonly previous: FaultList | null;
+  /** What held before; nodes for which nothing changes are left alone. */
+  readonly previous: FaultList;
   /** Nodes to bring to their state in any case; default: none. */
   readonly force?: readonly NodeId[];
 }
@@ -52,18 +52,14 @@ export async function applyFaults(
     compileNode(source, node, lab.info.nodes, kernel, nowMs);
   const work = lab.info.nodes
     .map((node) => {
-      const before = options.previous === null ? null : compile(options.previous, node);
-      return { node, before, compiled: compile(list, node) };
+      return { node, before: compile(options.previous, node), compiled: compile(list, node) };
     })
-    .filter(
-      ({ node, before, compiled }) =>
-        before === null || options.force?.includes(node.id) === true || !isSame(before, compiled),
-    )
+    .filter(({ node, before, compiled }) => options.force?.includes(node.id) === true || !isSame(before, compiled))
     .sort((a, b) => a.node.id - b.node.id);
   const outcomes = await mapLimited(work, NODES_AT_ONCE, async ({ node, before, compiled }) => {
-    if (!isUp(node)) return pendingReport(node, compiled);
+    if (!isUp(node)) return pendingReport(node, before, compiled);
     // A shim without rules before and after needn't be told, unless what it has of earlier isn't known.
-    const isKnown = before !== null && options.force?.includes(node.id) !== true;
+    const isKnown = options.force?.includes(node.id) !== true;
     const tellShim = !isKnown || before.rules.length + compiled.rules.length > 0;
     const application = { compiled, kernel, generation: list.generation, nowMs: Date.now() };
     try {
@@ -174,8 +170,12 @@ export async function readShimGeneration(lab: Lab, id: NodeId): Promise<number> 
   }
 }
 
-function pendingReport(node: NodeInfo, compiled: CompiledNode): FaultReport {
+function pendingReport(node: NodeInfo, before: CompiledNode, compiled: CompiledNode): FaultReport {
   const when = node.status === "paused" ? "when it is resumed" : "when it starts";
+  // Nothing changes for it; what it has of earlier is put right then too.
+  if (isSame(before, compiled)) {
+    return { node: node.id, backends: compiled.backends, verified: true, pending: false, detail: node.status };
+  }
   return {
     node: node.id,
     backends: compiled.backends,

@@ -68,7 +68,7 @@ export async function setFault(lab: Lab, request: FaultRequest): Promise<FaultOu
   });
 }
 
-/** Ends faults; with `{all: true}` every node is cleared, also of what the list doesn't know. */
+/** Ends faults; with `{all: true}` every node that runs is cleared, also of what the list doesn't know. */
 export async function heal(lab: Lab, target: HealTarget, cause: string): Promise<HealOutcome> {
   const kernel = await lab.engine.kernelFaults(lab.progress);
   return lab.locked(cause, async () => {
@@ -85,10 +85,8 @@ export async function heal(lab: Lab, target: HealTarget, cause: string): Promise
     const plugged = unplugged.filter((id) => all || healedIds.includes(id) || named.includes(id));
     await Promise.all(plugged.map((id) => lab.engine.plug(lab.name, id)));
     if (plugged.length > 0) await lab.refresh();
-    const reports = await applyFaults(lab, list, kernel, {
-      previous: all ? null : before,
-      force: plugged,
-    });
+    const force = all ? lab.ids : plugged;
+    const reports = await applyFaults(lab, list, kernel, { previous: before, force });
     if (healed.length + plugged.length > 0) {
       await lab.state.appendJournal({ what: cause, healed: [...new Set(healed.map((fault) => fault.id))], plugged });
     }
