@@ -117,8 +117,15 @@ async function create(engine: Engine, state: StateDir, request: LabRequest, opti
       throw error;
     }
     await takeBack(engine, state, plan.spec.name, progress);
-    throw signal.aborted ? interrupted() : error;
+    throw signal.aborted ? interrupted() : afterTakeBack(error);
   }
+}
+
+/** A node that exited at once can't be started again: it went with the rest. */
+function afterTakeBack(error: unknown): unknown {
+  if (!(error instanceof LabError) || error.details.last === undefined) return error;
+  const hint = "mend that and repeat `lab up`: what was made is gone again";
+  return new LabError(error.exit, error.message, hint, { cause: error, details: error.details });
 }
 
 async function agree(lab: Lab, options: UpOptions): Promise<Agreed> {
