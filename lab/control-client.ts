@@ -55,6 +55,8 @@ export interface CallOptions {
 const RETRY_MS_FIRST = 20;
 const RETRY_MS_MAX = 400;
 const TIMEOUT_MS = 3_000;
+/** A command inside a container begins with starting Node. */
+const EXEC_TIMEOUT_MS = 10_000;
 /** Pages asked for at the same time. */
 const PAGES_IN_FLIGHT = 16;
 
@@ -281,7 +283,7 @@ async function requestByExec(
   if (target.exec === undefined) {
     throw new LabError("failed", `node ${target.node} has no address to ask it at`, "see `lab ps`");
   }
-  return readResult(target, [await target.exec(JSON.stringify(request), options.timeoutMs ?? TIMEOUT_MS)]);
+  return readResult(target, [await target.exec(JSON.stringify(request), options.timeoutMs ?? EXEC_TIMEOUT_MS)]);
 }
 
 function readResult(target: ControlTarget, pages: readonly string[]): ControlResult {

@@ -105,9 +105,11 @@ export class Lab implements AsyncDisposable {
         detail: `node ${id} is unplugged: asked by a command inside its container`,
       });
     }
+    // Without a token a container obeys its own loopback only (compose).
+    const isInsideOnly = info.unplugged || (this.#info.runtime === "docker" && this.#info.token === null);
     return {
       node: id,
-      address: info.unplugged ? null : info.control,
+      address: isInsideOnly ? null : info.control,
       exec: (json, timeoutMs) => this.engine.controlExec(this.name, id, json, timeoutMs),
     };
   }
