@@ -132,7 +132,7 @@ async function leave(context: CommandContext, selector: string): Promise<void> {
     printer.data({ left: ids }, `left ${ids.join(", ")}`);
     const warning = warnAboutVoters(lab.info.voters, lab.running);
     if (warning !== "") printer.say(`warning: ${warning}`);
-    printer.say(`bring back: lab start ${ids.join(",")}`);
+    printer.say(`bring back: lab start ${ids.join(",")}${context.hintFlags(lab.name)}`);
   });
 }
 
