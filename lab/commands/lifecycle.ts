@@ -289,10 +289,18 @@ async function resumeAt(name: string, runtime: string, id: number, untilMs: numb
       const node = info?.nodes.find((candidate) => candidate.id === id);
       if (node?.status !== "paused") return;
       await engine.resume(name, id);
+      await catchUpWithFaults(name, runtime, id);
       return;
     } catch {
       // The engine may be restarting: it is asked again for ten seconds.
       await sleep(500);
     }
   }
+}
+
+/** What was changed while the node was frozen couldn't reach it. */
+async function catchUpWithFaults(name: string, runtime: string, id: number): Promise<void> {
+  const [{ Lab }, { reapplyFaults }] = await Promise.all([import("../lab.ts"), import("../faults/service.ts")]);
+  await using lab = await Lab.open(name, { runtime: runtime === "docker" ? "docker" : "local" });
+  await lab.locked(`resume ${id}`, () => reapplyFaults(lab, [id]));
 }
