@@ -178,6 +178,17 @@ describe("a paused node", () => {
   });
 });
 
+describe("a node whose pause ends by itself", () => {
+  it("must get the faults that were set meanwhile", async () => {
+    await lab.ok("pause", "2", "--for", `${4 * TIME_FACTOR}s`);
+    await lab.ok("partition", "1", "2");
+    await eventually(async () => {
+      expect(await lab.shell(2, "nft list ruleset 2>/dev/null")).toMatch(/energy_lab_faults/);
+    }, 15_000);
+    expect(await arrive([1], 2)).toEqual({ 1: NONE });
+  });
+});
+
 describe("the fault list", () => {
   it("must be read back from the nodes when the lab's folder is lost", async () => {
     await lab.ok("partition", "1", "2");
