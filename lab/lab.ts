@@ -223,7 +223,8 @@ export class Lab implements AsyncDisposable {
     }
     if (status === "exited" || status === "created") {
       const code = node.exitCode === null ? "" : ` with exit code ${node.exitCode}`;
-      throw new LabError("failed", `node ${id} has exited${code}`, `start it again: lab start ${id}`, {
+      const what = status === "created" ? "was never started" : `has exited${code}`;
+      throw new LabError("failed", `node ${id} ${what}`, `start it again: lab start ${id}`, {
         details: { node: id, status },
       });
     }

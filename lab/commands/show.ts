@@ -1,5 +1,6 @@
 /** `ps`, `status`, `nodes`, `balance`, `history`: what nodes say, changed nothing. */
 import type { Command } from "commander";
+import type { NodeStatus } from "../engine/engine.ts";
 import type { Lab } from "../lab.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -181,5 +182,11 @@ async function pickOne(lab: Lab, selector: string | undefined): Promise<number> 
 function sayWhoIsAway(context: CommandContext, lab: Lab, shown: readonly number[], selector: string): void {
   if (selector !== "all") return;
   const away = lab.ids.filter((id) => !shown.includes(id));
-  if (away.length > 0) context.printer.say(away.map((id) => `node ${id} is ${lab.node(id).status}`).join(", "));
+  if (away.length > 0)
+    context.printer.say(away.map((id) => `node ${id} ${describeStatus(lab.node(id).status)}`).join(", "));
+}
+
+function describeStatus(status: NodeStatus): string {
+  if (status === "exited") return "has exited";
+  return status === "created" ? "was never started" : `is ${status}`;
 }
