@@ -205,7 +205,7 @@ export class SimCluster {
 
   command(slot: number, order: SimOrder): SimCommand {
     const requestId = order.requestId ?? `r${this.commands.length + 1}`;
-    const command: SimCommand = { requestId, node: slot, results: [], final: null };
+    const command: SimCommand = { requestId, node: slot, order, results: [], final: null };
     this.commands.push(command);
     const input =
       order.op === "election"

@@ -22,6 +22,8 @@ export class InvariantError extends Error {
 interface KnownRecord {
   readonly text: string;
   readonly tradeId: string;
+  /** `initiator/control request`; null: not asked for by a control request. */
+  readonly request: string | null;
   readonly causes: ReadonlyMap<number, number>;
 }
 
@@ -38,6 +40,7 @@ export class Invariants {
   private readonly replicas = new Map<SimNode, Replica>();
   private readonly known = new Map<string, KnownRecord>();
   private readonly keyOfTrade = new Map<string, string>();
+  private readonly keyOfRequest = new Map<string, string>();
   private readonly ledgerOfClock = new Map<string, string>();
   private readonly electedInTerm = new Map<number, number>();
   private readonly refusedTrades = new Map<string, string>();
@@ -62,6 +65,7 @@ export class Invariants {
       if (origin !== node.id || seq <= durable) continue;
       this.known.delete(key);
       this.keyOfTrade.delete(record.tradeId);
+      if (record.request !== null) this.keyOfRequest.delete(record.request);
       // Ledgers with that record in them can't come back; another record may get its number.
       this.ledgerOfClock.clear();
     }
@@ -174,7 +178,13 @@ export class Invariants {
       `node ${node.id} delivers ${key}, which its payer has not on disk`);
     const other = this.keyOfTrade.get(record.trade_id);
     require(other === undefined, "S2", () => `trade ${record.trade_id} is executed as ${other} and as ${key}`);
-    const known = { text: JSON.stringify(fieldsOf(record)), tradeId: record.trade_id, causes: new Map(replica.clock) };
+    const initiator = record.trade_id.slice(0, record.trade_id.indexOf("-"));
+    const request = record.request_id === undefined ? null : `${initiator}/${record.request_id}`;
+    const twin = request === null ? undefined : this.keyOfRequest.get(request);
+    require(twin === undefined, "S2", () => `request ${request} is executed as ${twin} and as ${key}`);
+    if (request !== null) this.keyOfRequest.set(request, key);
+    const text = JSON.stringify(fieldsOf(record));
+    const known = { text, tradeId: record.trade_id, request, causes: new Map(replica.clock) };
     this.known.set(key, known);
     this.keyOfTrade.set(record.trade_id, key);
     return known;

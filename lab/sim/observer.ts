@@ -13,6 +13,7 @@ import type { NodeObserver, SimNode } from "./sim-node.ts";
 export interface SimCommand {
   readonly requestId: string;
   readonly node: number;
+  readonly order: SimOrder;
   readonly results: CommandResult[];
   final: CommandResult | null;
 }

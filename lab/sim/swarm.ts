@@ -46,19 +46,20 @@ export function runSwarm(seed: number, bounds = SWARM_BOUNDS, options: Partial<S
 }
 
 function drawOptions(seed: number, draw: Draw): SimOptions {
-  const nodes = draw.integer(2, 7);
+  const nodes = draw.chance(0.9) ? draw.integer(2, 7) : draw.integer(8, 12);
   const isRough = draw.chance(0.7);
   return {
     nodes,
     seed,
     profile: draw.chance(0.85) ? "fast" : "default",
-    delayMs: draw.pick([0.1, 0.1, 1, 5, 20]),
-    jitterMs: draw.pick([0.3, 0.3, 2, 10, 40]),
+    delayMs: draw.pick([0.1, 0.1, 1, 5, 20, 60]),
+    jitterMs: draw.pick([0.3, 0.3, 2, 10, 40, 120]),
     loss: isRough ? draw.pick([0, 0.02, 0.1, 0.3]) : 0,
     duplicate: isRough ? draw.pick([0, 0.05, 0.2]) : 0,
     reorder: isRough ? draw.pick([0, 0.1, 0.3]) : 0,
     burst: isRough ? draw.pick([0, 0, 0.005]) : 0,
     disk: draw.pick([{}, {}, { syncMinMs: 1, syncMaxMs: 30 }]),
+    tickLagMs: draw.pick([0.5, 0.5, 0.5, 20, 150]),
     preempt: draw.chance(0.75),
     multicast: draw.chance(0.85),
     ...(draw.chance(0.2) ? { voters: [] } : {}),
@@ -77,7 +78,7 @@ function runSafetyPhase(sim: SimCluster, draw: Draw): number {
       injectFault(sim, draw);
       faults += 1;
     } else {
-      orderTrade(sim, draw);
+      for (let burst = draw.chance(0.05) ? draw.integer(5, 40) : 1; burst > 0; burst--) orderTrade(sim, draw);
     }
     sim.runFor(draw.chance(0.03) ? 3_000 : draw.pick([0, 3, 30, 150, 500]) * draw.fraction());
   }
@@ -119,6 +120,12 @@ function splitAtRandom(sim: SimCluster, draw: Draw): void {
 }
 
 function orderTrade(sim: SimCluster, draw: Draw): void {
+  const earlier = sim.commands.length > 0 ? draw.pick(sim.commands) : null;
+  if (earlier !== null && earlier.order.op !== "election" && draw.chance(0.1)) {
+    // An impatient client repeats its request; whatever happened meanwhile, it must be executed once at most.
+    sim.command(earlier.node, { ...earlier.order, requestId: earlier.requestId });
+    return;
+  }
   const from = draw.pick(sim.ids);
   const peer = draw.pick(sim.ids);
   const amount = draw.chance(0.1) ? draw.integer(1, 150) : draw.integer(1, 20);

@@ -268,8 +268,16 @@ function raiseConflict(state: NodeState, record: TradeRecord, why: string): void
   });
 }
 
-/** The journal's fields of a record. */
+/** The journal's fields of a record; `seq` alone is the number of the journal's line. */
 export function fieldsOf(record: TradeRecord) {
   const { trade_id, seller_id, buyer_id, amount, seq, deps } = record;
-  return { type: "TRADE_CONFIRM", id: trade_id, from: seller_id, to: buyer_id, amount, seq, vc: clockObject(deps) };
+  return {
+    type: "TRADE_CONFIRM",
+    id: trade_id,
+    from: seller_id,
+    to: buyer_id,
+    amount,
+    record_seq: seq,
+    vc: clockObject(deps),
+  };
 }

@@ -24,7 +24,7 @@ function leaderOf(sim: SimCluster, slot: number): number | null {
 
 describe("the first election", () => {
   it("must make the highest of five nodes the elected coordinator within 200 ms when the ids are expected", () => {
-    underSeeds(FILE, 20, (seed) => {
+    underSeeds(FILE, 12, (seed) => {
       const sim = new SimCluster({ nodes: 5, seed });
       sim.startAll();
       expect(sim.runUntil(() => sim.agree(), 200, "agreement")).toBeLessThan(200);
@@ -43,7 +43,7 @@ describe("the first election", () => {
   });
 
   it("must end with the highest node when five start one after the other", () => {
-    underSeeds(FILE, 20, (seed) => {
+    underSeeds(FILE, 12, (seed) => {
       const sim = new SimCluster({ nodes: 5, seed });
       sim.startAll(150 + (seed % 5) * 100);
       sim.runFor(2_100);
@@ -96,7 +96,7 @@ describe("a dead coordinator", () => {
   });
 
   it("must be replaced within 4 s with the original's timing", () => {
-    underSeeds(FILE, 30, (seed) => {
+    underSeeds(FILE, 15, (seed) => {
       const sim = settled({ nodes: 5, seed, profile: "default" });
       sim.runFor((seed * 137) % 2_000);
       sim.kill(5);
@@ -106,7 +106,7 @@ describe("a dead coordinator", () => {
   });
 
   it("must be replaced again and again while nodes remain, elected while a majority of voters does", () => {
-    underSeeds(FILE, 20, (seed) => {
+    underSeeds(FILE, 12, (seed) => {
       const sim = settled({ nodes: 5, seed });
       for (const next of [4, 3, 2, 1]) {
         sim.kill(next + 1);
@@ -118,7 +118,7 @@ describe("a dead coordinator", () => {
   });
 
   it("must be replaced when its successor dies during the election", () => {
-    underSeeds(FILE, 30, (seed) => {
+    underSeeds(FILE, 15, (seed) => {
       const sim = settled({ nodes: 5, seed });
       sim.kill(5);
       sim.runUntil(() => sim.node(4).state?.election.role !== "FOLLOWER", 3_000, "node 4 standing");
@@ -131,7 +131,7 @@ describe("a dead coordinator", () => {
 
 describe("a returning higher node", () => {
   it("must take over once it is synchronised", () => {
-    underSeeds(FILE, 20, (seed) => {
+    underSeeds(FILE, 12, (seed) => {
       const sim = settled({ nodes: 5, seed });
       sim.kill(5);
       sim.runUntil(() => sim.agree(), 3_000);
@@ -144,7 +144,7 @@ describe("a returning higher node", () => {
   });
 
   it("must leave the incumbent alone with DS_PREEMPT=0", () => {
-    underSeeds(FILE, 20, (seed) => {
+    underSeeds(FILE, 12, (seed) => {
       const sim = settled({ nodes: 5, seed, preempt: false });
       const first = leaderOf(sim, 1) as number;
       sim.kill(first);
@@ -168,7 +168,7 @@ describe("trouble", () => {
   });
 
   it("must find a leader although two nodes can't hear each other", () => {
-    underSeeds(FILE, 20, (seed) => {
+    underSeeds(FILE, 12, (seed) => {
       const sim = settled({ nodes: 5, seed });
       sim.kill(5);
       sim.cutOneWay(4, 1);

@@ -91,7 +91,7 @@ describe("a restart", () => {
   });
 
   it("of all nodes at once must lose nothing", () => {
-    underSeeds(FILE, 20, (seed) => {
+    underSeeds(FILE, 12, (seed) => {
       const sim = settled({ nodes: 5, seed });
       for (let i = 0; i < 30; i++) {
         sim.sell(1 + (i % 5), 1 + ((i + 2) % 5), 3);
@@ -107,7 +107,7 @@ describe("a restart", () => {
   });
 
   it("must make datagrams and requests of the former incarnation harmless", () => {
-    underSeeds(FILE, 20, (seed) => {
+    underSeeds(FILE, 12, (seed) => {
       // Slow links: what the old process sent is still on its way when the new one speaks.
       const sim = settled({ nodes: 3, seed });
       sim.shape({ delayMs: 80, jitterMs: 60 });
@@ -127,7 +127,7 @@ describe("a restart", () => {
 
 describe("a second node with the same id", () => {
   it("must be refused and end, and the first must go on", () => {
-    underSeeds(FILE, 20, (seed) => {
+    underSeeds(FILE, 12, (seed) => {
       const sim = settled({ nodes: 3, seed });
       trade(sim, 3, [1, 2, 3]);
       sim.add(2, 102);

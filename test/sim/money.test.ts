@@ -61,7 +61,7 @@ describe("a trade", () => {
   });
 
   it("must survive the loss of its confirmation", () => {
-    underSeeds(FILE, 20, (seed) => {
+    underSeeds(FILE, 12, (seed) => {
       const sim = settled({ nodes: 3, seed });
       let confirmed = 0;
       sim.onSend = (_node, message) => {
@@ -80,7 +80,7 @@ describe("a trade", () => {
   });
 
   it("must reach the payee although the payer dies between its debit and its confirmation", () => {
-    underSeeds(FILE, 20, (seed) => {
+    underSeeds(FILE, 12, (seed) => {
       const sim = settled({ nodes: 3, seed });
       const trade = sim.sell(1, 2, 25);
       let committed = false;
@@ -103,7 +103,7 @@ describe("a trade", () => {
   });
 
   it("must be whole or not at all when the payer dies at any effect of it", () => {
-    underSeeds(FILE, 60, (seed) => {
+    underSeeds(FILE, 50, (seed) => {
       const sim = settled({ nodes: 3, seed });
       if (seed % 2 === 0) sim.sell(1, 2, 25);
       else sim.buy(2, 1, 25);
@@ -118,7 +118,7 @@ describe("a trade", () => {
   });
 
   it("must be whole or not at all when the payee dies at any effect of it", () => {
-    underSeeds(FILE, 60, (seed) => {
+    underSeeds(FILE, 50, (seed) => {
       const sim = settled({ nodes: 3, seed });
       const trade = seed % 2 === 0 ? sim.sell(1, 2, 25) : sim.buy(2, 1, 25);
       sim.killAfterEffects(2, Math.floor(seed / 2));
@@ -135,7 +135,7 @@ describe("a trade", () => {
 
 describe("money", () => {
   it("must not be spent twice: of two sales of 80 from 100 one is refused", () => {
-    underSeeds(FILE, 20, (seed) => {
+    underSeeds(FILE, 12, (seed) => {
       const sim = settled({ nodes: 3, seed });
       const trades = [sim.sell(1, 2, 80), sim.sell(1, 3, 80)];
       sim.runUntil(() => isDone(trades), 12_000, "both ends");
@@ -146,7 +146,7 @@ describe("money", () => {
   });
 
   it("must not be spent twice by a sale and a purchase that race for it", () => {
-    underSeeds(FILE, 20, (seed) => {
+    underSeeds(FILE, 12, (seed) => {
       const sim = settled({ nodes: 3, seed });
       const trades = [sim.sell(1, 2, 80), sim.buy(3, 1, 80), sim.buy(2, 1, 80)];
       sim.runUntil(() => isDone(trades), 12_000, "all ends");
@@ -157,7 +157,7 @@ describe("money", () => {
   });
 
   it("must cross when two nodes sell to each other at once", () => {
-    underSeeds(FILE, 20, (seed) => {
+    underSeeds(FILE, 12, (seed) => {
       const sim = settled({ nodes: 2, seed });
       const trades = [sim.sell(1, 2, 60), sim.sell(2, 1, 70), sim.buy(1, 2, 10)];
       sim.runUntil(() => isDone(trades), 5_000, "all ends");

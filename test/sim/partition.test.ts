@@ -16,7 +16,7 @@ function settled(options: SimOptions): SimCluster {
 
 describe("a partition", () => {
   it("must leave both sides trading, and heal to one leader and equal ledgers within 3 s", () => {
-    underSeeds(FILE, 30, (seed) => {
+    underSeeds(FILE, 15, (seed) => {
       const sim = settled({ nodes: 5, seed });
       sim.partition([1, 2], [3, 4, 5]);
       sim.runUntil(() => sim.agree([1, 2]) && sim.agree([3, 4, 5]), 5_000, "a leader on each side");
@@ -34,7 +34,7 @@ describe("a partition", () => {
   });
 
   it("must heal within 3 s when the leader was alone", () => {
-    underSeeds(FILE, 20, (seed) => {
+    underSeeds(FILE, 12, (seed) => {
       const sim = settled({ nodes: 5, seed });
       sim.isolate(5);
       sim.runUntil(() => sim.agree([1, 2, 3, 4]), 4_000, "a leader without node 5");
@@ -46,7 +46,7 @@ describe("a partition", () => {
   });
 
   it("must settle a trade whose payee was cut off after the commit", () => {
-    underSeeds(FILE, 20, (seed) => {
+    underSeeds(FILE, 12, (seed) => {
       const sim = settled({ nodes: 4, seed });
       let cut = false;
       sim.onSend = (_node, message) => {
@@ -96,7 +96,7 @@ describe("a partition", () => {
 
 describe("a frozen process", () => {
   it("must be replaced, and rejoin without a split when it wakes up", () => {
-    underSeeds(FILE, 30, (seed) => {
+    underSeeds(FILE, 15, (seed) => {
       const sim = settled({ nodes: 5, seed });
       sim.freeze(5);
       sim.runUntil(() => sim.agree(), 3_000, "a leader without node 5");
@@ -108,7 +108,7 @@ describe("a frozen process", () => {
   });
 
   it("must not declare its peers dead when it wakes up", () => {
-    underSeeds(FILE, 20, (seed) => {
+    underSeeds(FILE, 12, (seed) => {
       const sim = settled({ nodes: 5, seed });
       sim.freeze(2);
       sim.runFor(6_000);

@@ -3,16 +3,16 @@
  */
 import { SimFailure } from "../../lab/sim/cluster.ts";
 
-/** Seeds 1 to `count`, or only the one that SIM_SEED names. */
-export function seedsTo(count: number): number[] {
+/** `count` seeds from `from` on, or only the one that SIM_SEED names. */
+export function seedsTo(count: number, from = 1): number[] {
   const only = process.env.SIM_SEED;
   if (only !== undefined) return [Number(only)];
-  return Array.from({ length: count }, (_, index) => index + 1);
+  return Array.from({ length: count }, (_, index) => from + index);
 }
 
 /** Runs the body under each seed; `file` is the test file's path from the root (`test/sim/swarm.test.ts`). */
-export function underSeeds(file: string, count: number, body: (seed: number) => void): void {
-  for (const seed of seedsTo(count)) {
+export function underSeeds(file: string, count: number, body: (seed: number) => void, from = 1): void {
+  for (const seed of seedsTo(count, from)) {
     try {
       body(seed);
     } catch (error) {
