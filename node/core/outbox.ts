@@ -1,10 +1,11 @@
 /**
  * How the modules of the core say what shall happen: each call adds one effect to the running step's list.
  */
-import type { JournalEvent } from "../wire/journal.ts";
-import type { Message, MessageType, Payload } from "../wire/message.ts";
+
 import type { Clock } from "../wire/clock.ts";
 import type { NodeId } from "../wire/ids.ts";
+import type { JournalEvent } from "../wire/journal.ts";
+import type { Message, MessageType, Payload } from "../wire/message.ts";
 import type { CommandResult, NodeState, Row } from "./types.ts";
 
 interface SendOptions {
@@ -15,7 +16,13 @@ interface SendOptions {
 }
 
 /** Sends to one peer. A peer without a known address is skipped and counted: repair and retries reach it later. */
-export function unicast<T extends MessageType>(state: NodeState, to: NodeId, type: T, payload: Payload<T>, options: SendOptions = {}): void {
+export function unicast<T extends MessageType>(
+  state: NodeState,
+  to: NodeId,
+  type: T,
+  payload: Payload<T>,
+  options: SendOptions = {},
+): void {
   const address = state.members.get(to)?.address ?? null;
   if (address === null) {
     count(state, "unsent_no_address");
@@ -25,14 +32,37 @@ export function unicast<T extends MessageType>(state: NodeState, to: NodeId, typ
 }
 
 /** Sends to a peer at an address that the member table need not know. */
-export function unicastTo<T extends MessageType>(state: NodeState, to: NodeId, address: string, type: T, payload: Payload<T>, options: SendOptions = {}): void {
-  state.outbox.push({ type: "unicast", to, address, message: frame(state, type, payload, options.clock), ...deferred(options.afterWrite) });
+export function unicastTo<T extends MessageType>(
+  state: NodeState,
+  to: NodeId,
+  address: string,
+  type: T,
+  payload: Payload<T>,
+  options: SendOptions = {},
+): void {
+  state.outbox.push({
+    type: "unicast",
+    to,
+    address,
+    message: frame(state, type, payload, options.clock),
+    ...deferred(options.afterWrite),
+  });
 }
 
 /** Sends to the group (and, without multicast, to `fanOut`: the addresses of all peers that should hear it). */
-export function multicast<T extends MessageType>(state: NodeState, type: T, payload: Payload<T>, options: SendOptions & { fanOut?: readonly string[] } = {}): void {
+export function multicast<T extends MessageType>(
+  state: NodeState,
+  type: T,
+  payload: Payload<T>,
+  options: SendOptions & { fanOut?: readonly string[] } = {},
+): void {
   const fanOut = options.fanOut ?? (state.config.fanOut ? fanOutAddresses(state) : []);
-  state.outbox.push({ type: "multicast", message: frame(state, type, payload, options.clock), fanOut, ...deferred(options.afterWrite) });
+  state.outbox.push({
+    type: "multicast",
+    message: frame(state, type, payload, options.clock),
+    fanOut,
+    ...deferred(options.afterWrite),
+  });
 }
 
 /** Asks for the rows to be made durable in one transaction; returns the id that `afterWrite` and the `stored` input carry. */
@@ -46,7 +76,13 @@ export function journal(state: NodeState, event: JournalEvent, afterWrite?: numb
   state.outbox.push({ type: "journal", event, ...deferred(afterWrite) });
 }
 
-export function reply(state: NodeState, requestId: string, final: boolean, result: CommandResult, afterWrite?: number): void {
+export function reply(
+  state: NodeState,
+  requestId: string,
+  final: boolean,
+  result: CommandResult,
+  afterWrite?: number,
+): void {
   state.outbox.push({ type: "reply", requestId, final, result, ...deferred(afterWrite) });
 }
 
@@ -64,12 +100,18 @@ export function fanOutAddresses(state: NodeState): string[] {
   const addresses: string[] = [];
   for (const id of [...state.members.keys()].sort((a, b) => a - b)) {
     const member = state.members.get(id);
-    if (member !== undefined && member.address !== null && member.state !== "LEFT" && id !== state.self.id) addresses.push(member.address);
+    if (member !== undefined && member.address !== null && member.state !== "LEFT" && id !== state.self.id)
+      addresses.push(member.address);
   }
   return addresses;
 }
 
-function frame<T extends MessageType>(state: NodeState, type: T, payload: Payload<T>, clock: Clock | undefined): Message {
+function frame<T extends MessageType>(
+  state: NodeState,
+  type: T,
+  payload: Payload<T>,
+  clock: Clock | undefined,
+): Message {
   return {
     message_type: type,
     sender_id: state.self.id,

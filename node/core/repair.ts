@@ -120,6 +120,6 @@ function isOwnLogAhead(state: NodeState, seq: number, from: NodeId): boolean {
   state.phase = "CONFLICT";
   count(state, "equivocations");
   const msg = `EQUIVOCATION: Node ${from} has own debit ${seq} of this node, whose log ends at ${own}; this node stops trading`;
-  journal(state, { kind: "drop", level: "error", msg, from, seq });
+  journal(state, { kind: "drop", level: "error", msg, from, record_seq: seq });
   return true;
 }
