@@ -23,18 +23,23 @@ export interface Agreement {
   readonly reason: string;
 }
 
-/**
- * @param answers of all nodes that should agree
- * @param sides which nodes can hear each other, when the network is cut; default: all
- */
-export function judgeAgreement(answers: Answers, sides?: readonly (readonly NodeId[])[]): Agreement {
-  const ids = [...answers.keys()];
-  const groups = (sides ?? [ids])
+export interface JudgeOptions {
+  /** Which nodes can hear each other, when the network is cut; default: all. */
+  readonly sides?: readonly (readonly NodeId[])[];
+  /**
+   * Where a majority of these is present, a provisional coordinator doesn't count: a vote is about to replace it. Who starts a
+   * cluster waits for that; the definition of *agree* doesn't ask for it.
+   */
+  readonly voters?: readonly NodeId[];
+}
+
+/** @param answers of all nodes that should agree */
+export function judgeAgreement(answers: Answers, options: JudgeOptions = {}): Agreement {
+  const groups = (options.sides ?? [[...answers.keys()]])
     .map((side) => side.filter((id) => answers.has(id)))
     .filter((side) => side.length > 0)
     .sort((a, b) => b.length - a.length);
-  if (groups.length === 0) return disagree("no node is running");
-  const verdicts = groups.map((side) => judgeSide(answers, side));
+  const verdicts = groups.map((side) => judgeSide(answers, side, options.voters ?? []));
   return verdicts.find((verdict) => !verdict.agreed) ?? verdicts[0] ?? disagree("no node is running");
 }
 
@@ -72,7 +77,7 @@ function compareClaims(a: PingData, b: PingData): number {
   return Number(a.elected) - Number(b.elected) || a.term - b.term || a.id - b.id;
 }
 
-function judgeSide(answers: Answers, side: readonly NodeId[]): Agreement {
+function judgeSide(answers: Answers, side: readonly NodeId[], voters: readonly NodeId[]): Agreement {
   const silent = side.filter((id) => answers.get(id) === null);
   if (silent.length > 0) return disagree(`no answer from ${list(silent)}`);
   const pings = side.map((id) => answers.get(id)).filter((ping) => ping !== null && ping !== undefined);
@@ -89,6 +94,8 @@ function judgeSide(answers: Answers, side: readonly NodeId[]): Agreement {
   const highest = Math.max(...side);
   if (leader.preempt && coordinator !== highest)
     return disagree(`coordinator is ${coordinator}, ${highest} is to take over`);
+  const present = voters.filter((id) => side.includes(id)).length;
+  if (!elected && present > voters.length / 2) return disagree(`coordinator ${coordinator} isn't elected yet`);
   return { agreed: true, coordinator, term, elected, reason: "" };
 }
 

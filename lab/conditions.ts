@@ -28,7 +28,7 @@ export function parseCondition(text: string): Condition {
   const [, word = "", subject, value] = match ?? [];
   const id = subject === undefined ? undefined : Number(subject);
   if (word === "agree" && value === undefined)
-    return { text, look: async (lab, answers) => fromAgreement(judgeAgreement(answers, await lab.sides())) };
+    return { text, look: async (lab, answers) => fromAgreement(judgeAgreement(answers, { sides: await lab.sides() })) };
   if (word === "converged" && value === undefined)
     return { text, look: (_lab, answers) => fromAgreement(judgeConvergence(answers)) };
   if (word === "ready" && value === undefined) return { text, look: (_lab, answers) => isReady(answers) };

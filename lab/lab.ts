@@ -155,7 +155,7 @@ export class Lab implements AsyncDisposable {
 
   async judge(what: "agree" | "converged"): Promise<Agreement> {
     const [answers, sides] = await Promise.all([this.ping(), this.sides()]);
-    return what === "agree" ? judgeAgreement(answers, sides) : judgeConvergence(answers);
+    return what === "agree" ? judgeAgreement(answers, { sides }) : judgeConvergence(answers);
   }
 
   /** The sides of the partition that the lab's faults make; one side when the network is whole. */

@@ -32,7 +32,7 @@ export interface Agreed {
 }
 
 /**
- * Waits until `ids` agree (default: all nodes that run and aren't paused).
+ * Waits until `ids` agree (default: all nodes that run and aren't paused), on an elected coordinator where a majority can elect.
  * @throws LabError("timeout") with what was seen instead; LabError("failed") when one of the nodes exits meanwhile
  */
 export async function waitForAgreement(lab: Lab, options: WaitOptions & { ids?: readonly NodeId[] }): Promise<Agreed> {
@@ -47,7 +47,7 @@ export async function waitForAgreement(lab: Lab, options: WaitOptions & { ids?: 
   const { promise, resolve, reject } = Promise.withResolvers<Agreed>();
   const sides = await lab.sides();
   const judge = () => {
-    const agreement = judgeAgreement(answers, sides);
+    const agreement = judgeAgreement(answers, { sides, voters: lab.info.voters });
     if (agreement.reason !== reason) {
       reason = agreement.reason;
       if (reason !== "") options.onReason?.(reason);

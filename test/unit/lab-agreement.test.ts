@@ -58,7 +58,14 @@ describe("agree (PROTOCOL.md, words)", () => {
     const side = { coordinator: 2, term: 5, elected: false };
     const seen = answers(ping(1, side), ping(2, { ...side, role: "COORDINATOR" }), ping(3, { term: 2 }));
     expect(judgeAgreement(seen).agreed).toBe(false);
-    expect(judgeAgreement(seen, [[1, 2], [3]]).agreed).toBe(true);
+    expect(judgeAgreement(seen, { sides: [[1, 2], [3]] }).agreed).toBe(true);
+  });
+
+  test("must wait for an election where voters can make one, when asked to", () => {
+    const provisional = answers(ping(1, { elected: false }), ping(3, { elected: false }));
+    expect(judgeAgreement(provisional).agreed).toBe(true);
+    expect(judgeAgreement(provisional, { voters: [1, 2, 3] }).reason).toContain("isn't elected yet");
+    expect(judgeAgreement(provisional, { voters: [1, 2, 4] }).agreed).toBe(true);
   });
 
   test("must not hold for nobody", () => {
