@@ -46,7 +46,7 @@ find_device() {
 }
 
 run_step() {
-  if [ $has_nft = 1 ]; then "rules_$1" | nft -f - || return ${SCRIPT_EXIT.nft}; fi
+  if [ $has_nft = 1 ]; then "rules_$1" || return ${SCRIPT_EXIT.nft}; fi
   eval "leaves=\\$leaves_$1_count egress=\\$egress_$1_count"
   # Fifty containers do this at once on two cores: no process is started that isn't needed.
   [ "$leaves" != 0 ] || [ "$egress" != 0 ] || has_ifb || [ -e "$dir/egress" ] || return 0

@@ -228,8 +228,8 @@ table inet energy_lab_faults {
 
   test("when nothing is left, the script must clear the node and keep nothing of the list", () => {
     const script = compileInstallScript(application(listOf()), "{}");
-    expect(script).toContain("apply clear");
-    expect(script).not.toContain("state.json.new");
+    expect(script).toContain("set -- clear");
+    expect(script).not.toContain(">/run/lab/faults/state.json");
   });
 
   test("all scripts must be valid for the shell, whatever the list", () => {
