@@ -20,6 +20,10 @@ import { createProgress } from "./ui/progress.ts";
 
 const DEFAULT_NAME = "lab";
 
+/** A command about one lab, up to where the sentence goes on. */
+const COMMAND_IN_HINT =
+  /\blab (?:balance|buy|heal|history|kill|leave|logs|nodes|plug|ps|resume|scale|sell|start|status|stop|wait)\b[^`,;)]*/g;
+
 const EXAMPLES = `
 Examples:
   lab up --nodes 5                  five nodes; waits until they agree
@@ -94,7 +98,12 @@ async function runLine(argv: readonly string[], run: Run, signal: AbortSignal): 
     printer.clear();
     return run.exitCode;
   } catch (error) {
-    return report(error, printer, raw.verbose);
+    const isAborted = signal.aborted && error instanceof Error && error.name === "AbortError";
+    const failure = isAborted ? new LabError("interrupted", "interrupted", "", { cause: error }) : error;
+    return report(failure, printer, {
+      verbose: raw.verbose,
+      flags: context.hintFlags(program.opts<{ name: string }>().name),
+    });
   }
 }
 
@@ -185,7 +194,8 @@ function peekOptions(argv: readonly string[]): { json: boolean; verbose: boolean
 }
 
 /** Two lines: what happened, what to do. With -o json the same as one JSON value on stderr. */
-function report(error: unknown, printer: Printer, verbose: boolean): number {
+function report(error: unknown, printer: Printer, options: { verbose: boolean; flags: string }): number {
+  const { verbose, flags } = options;
   printer.clear();
   const failure = error instanceof CommanderError ? explainUsage(error) : error;
   if (failure === null) return EXIT.ok;
@@ -195,7 +205,7 @@ function report(error: unknown, printer: Printer, verbose: boolean): number {
       printer.say(JSON.stringify({ error: { exit: EXIT[exit], name: exit, message, hint, ...details } }));
     } else {
       printer.say(`lab: ${failure.message}`);
-      if (failure.hint !== "") printer.say(`  ${failure.hint}`);
+      if (failure.hint !== "") printer.say(`  ${addFlags(failure.hint, flags)}`);
     }
     if (verbose) printer.say(describeStack(failure));
     return EXIT[failure.exit];
@@ -204,6 +214,12 @@ function report(error: unknown, printer: Printer, verbose: boolean): number {
   printer.say(`lab: ${failure instanceof Error ? failure.message : String(failure)}`);
   printer.say(verbose ? describeStack(failure) : "  this is a bug in lab; the same with --verbose shows where");
   return EXIT.failed;
+}
+
+/** Commands that a hint names must mean the same lab: `lab ps` becomes `lab ps --name shop`. */
+function addFlags(hint: string, flags: string): string {
+  if (flags === "" || hint.includes("--name")) return hint;
+  return hint.replace(COMMAND_IN_HINT, (command) => `${command.trimEnd()}${flags}`);
 }
 
 /** Commander's complaint in our form; null for what isn't one (help was shown). */

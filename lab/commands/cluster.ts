@@ -227,7 +227,7 @@ async function scale(context: CommandContext, text: string, flags: { wait: boole
       ? await waitForAgreement(lab, { timeoutMs, signal: context.signal, onReason: context.onReason("agree") })
       : null;
     printer.clear();
-    const rows = describeNodes(lab, agreed?.answers ?? new Map());
+    const rows = describeNodes(lab, agreed?.answers ?? (await lab.ping()));
     printer.data(
       {
         added: plan.add.map((node) => node.id),

@@ -100,7 +100,7 @@ async function kill(context: CommandContext, selector: string, flags: KillFlags)
     const killed = chosen.map((node) => ({ id: node.id, role: node.role }));
     const survivors = lab.running.filter((id) => !chosen.some((node) => node.id === id));
     const lostLeader = chosen.some((node) => node.role === "coordinator");
-    const sentence = describe(verb, chosen, lostLeader, before);
+    const sentence = describe(verb, chosen, { lostLeader, before, flags: context.hintFlags(lab.name) });
     // The answer of -o json is one value, so it comes when everything is known.
     if (!printer.json) printer.data(null, sentence);
     const shallWait = flags.wait ?? (!printer.json && lostLeader);
@@ -132,10 +132,14 @@ async function kill(context: CommandContext, selector: string, flags: KillFlags)
   });
 }
 
-function describe(verb: string, chosen: readonly Chosen[], lostLeader: boolean, before: number | null): string {
+function describe(
+  verb: string,
+  chosen: readonly Chosen[],
+  { lostLeader, before, flags }: { lostLeader: boolean; before: number | null; flags: string },
+): string {
   const who = chosen.map((node) => (node.role === null ? String(node.id) : `${node.id} (${node.role})`)).join(", ");
   if (lostLeader || before === null) return `${verb} ${who}`;
-  return `${verb} ${who}; coordinator is still ${before}; to see an election: lab kill leader`;
+  return `${verb} ${who}; coordinator is still ${before}; to see an election: lab kill leader${flags}`;
 }
 
 async function stop(context: CommandContext, selector: string, flags: { grace: string }): Promise<void> {
