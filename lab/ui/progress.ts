@@ -12,7 +12,7 @@ const ONCE: ReadonlySet<string> = new Set(["lock", "control"]);
 /** Steps that last long enough to be announced where nothing can be redrawn. */
 const LONG_STEPS: ReadonlySet<string> = new Set(["image", "base", "bundle", "agree", "remove", "election"]);
 
-export function createProgress(printer: Printer, columns = process.stderr.columns ?? 100): Progress {
+export function createProgress(printer: Printer, columns = process.stderr.columns || 100): Progress {
   if (printer.json) return (event) => printer.raw(`${JSON.stringify({ progress: event })}\n`);
   if (printer.live) return createLiveProgress(printer, columns);
   return createPlainProgress(printer);
