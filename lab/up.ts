@@ -116,9 +116,15 @@ async function create(engine: Engine, state: StateDir, request: LabRequest, opti
       await state.writeJson("lab.json", record);
       throw error;
     }
-    await takeBack(engine, state, plan.spec.name, progress);
+    // Somebody else was faster with this name: theirs is not ours to remove.
+    if (isTaken(error)) await state.removeFile("lab.json");
+    else await takeBack(engine, state, plan.spec.name, progress);
     throw signal.aborted ? interrupted() : afterTakeBack(error);
   }
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof LabError && error.details.reason === "labExists";
 }
 
 /** A node that exited at once can't be started again: it went with the rest. */
