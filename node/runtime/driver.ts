@@ -5,7 +5,7 @@
  * Effects that wait for a write are held until it is durable, and discarded when it failed; everything else goes at once. When this
  * process did not run for a while (container paused, laptop asleep, starved of CPU) the core hears that first, before its timers and
  * before the datagrams that queued up meanwhile: silence that was our own must not be taken for the death of others. A watchdog
- * every 50 ms notes that we are alive; whatever is handled first after a gap finds it.
+ * notes several times within the shortest freeze that we are alive; whatever is handled first after a gap finds it.
  */
 import type { Effect, Input } from "../core/types.ts";
 
@@ -35,7 +35,7 @@ export interface Driver {
   stop(): void;
 }
 
-const WATCHDOG_MS = 50;
+const NOTES_PER_FREEZE = 5;
 
 export function createDriver(options: DriverOptions): Driver {
   const nowMs = options.nowMs ?? (() => performance.now());
@@ -51,7 +51,7 @@ export function createDriver(options: DriverOptions): Driver {
   let isStepping = false;
   let isStopped = false;
 
-  const watchdog = setInterval(() => noticeFreeze(), WATCHDOG_MS);
+  const watchdog = setInterval(() => noticeFreeze(), options.freezeMs / NOTES_PER_FREEZE);
 
   function feed(input: Input): void {
     if (isStopped) return;
