@@ -69,6 +69,11 @@ export class SimStore {
     return this.incarnation;
   }
 
+  /** An older backup was put back: the boots since then are forgotten. */
+  forgetBoots(): void {
+    this.incarnation = 0;
+  }
+
   /** Whether anything was ever stored: an empty disk boots without `recovered`. */
   get isEmpty(): boolean {
     return this.term === 0 && this.accounts.size === 0 && this.records.length === 0 && this.intents.size === 0;

@@ -106,6 +106,23 @@ describe("a restart", () => {
     });
   });
 
+  it("must go on above the group's memory when its disk remembers fewer boots", () => {
+    underSeeds(FILE, 10, (seed) => {
+      const sim = settled({ nodes: 3, seed });
+      for (let boot = 0; boot < 3; boot++) {
+        sim.restart(2);
+        sim.runFor(300);
+      }
+      sim.kill(2);
+      sim.node(2).store.forgetBoots();
+      sim.start(2);
+      sim.runUntil(() => sim.converged(), 8_000, "its return");
+      expect(sim.node(2).incarnation).toBeGreaterThan(4);
+      expect(sim.node(1).state?.members.get(2)?.incarnation).toBe(sim.node(2).incarnation);
+      expect(sim.node(2).store.incarnation).toBe(sim.node(2).incarnation);
+    });
+  });
+
   it("must make datagrams and requests of the former incarnation harmless", () => {
     underSeeds(FILE, 12, (seed) => {
       // Slow links: what the old process sent is still on its way when the new one speaks.
