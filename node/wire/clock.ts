@@ -52,15 +52,19 @@ export function decodeClock(text: string): Clock | null {
 }
 
 /** The zod codec used inside message schemas: a string on the wire, a `Clock` in the program. */
-export const ClockField = z.codec(z.string().max(2400), z.custom<Clock>((value) => value instanceof Map), {
-  decode: (text, context) => {
-    const clock = decodeClock(text);
-    if (clock !== null) return clock;
-    context.issues.push({ code: "custom", message: "not a vector clock", input: text });
-    return z.NEVER;
+export const ClockField = z.codec(
+  z.string().max(2400),
+  z.custom<Clock>((value) => value instanceof Map),
+  {
+    decode: (text, context) => {
+      const clock = decodeClock(text);
+      if (clock !== null) return clock;
+      context.issues.push({ code: "custom", message: "not a vector clock", input: text });
+      return z.NEVER;
+    },
+    encode: (clock) => encodeClock(clock),
   },
-  encode: (clock) => encodeClock(clock),
-});
+);
 
 function pushVarint(bytes: number[], value: number): void {
   let rest = value;

@@ -18,12 +18,18 @@ export function encodeMessage(message: Message): Uint8Array {
 export function decodeMessage(body: Uint8Array): Decoded {
   const json = parseJson(body);
   if (json === undefined) return { ok: false, reason: "not_json", detail: `${body.length} B` };
-  const type = typeof json === "object" && json !== null ? (json as { message_type?: unknown }).message_type : undefined;
-  if (typeof type === "string" && !knownTypes.has(type)) return { ok: false, reason: "unknown_type", detail: type.slice(0, 40) };
+  const type =
+    typeof json === "object" && json !== null ? (json as { message_type?: unknown }).message_type : undefined;
+  if (typeof type === "string" && !knownTypes.has(type))
+    return { ok: false, reason: "unknown_type", detail: type.slice(0, 40) };
   const parsed = Message.safeParse(json);
   if (parsed.success) return { ok: true, message: parsed.data };
   const issue = parsed.error.issues[0];
-  return { ok: false, reason: "schema", detail: `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "invalid"}`.slice(0, 160) };
+  return {
+    ok: false,
+    reason: "schema",
+    detail: `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "invalid"}`.slice(0, 160),
+  };
 }
 
 /** The JSON value of UTF-8 bytes, undefined when they are not JSON. */

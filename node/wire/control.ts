@@ -64,7 +64,14 @@ export const ControlRequest = z.discriminatedUnion("op", [
   z.object({ op: z.literal("election"), request_id: RequestId }),
   z.object({ op: z.literal("leave"), request_id: RequestId }),
   /** Replaces the node's whole list of receive-side rules (desired state, so a repetition is harmless). */
-  z.object({ op: z.literal("impair"), request_id: RequestId, generation: z.int().min(0), rules: z.array(ImpairmentRule).max(256), part: z.int().min(0).default(0), parts: z.int().min(1).max(256).default(1) }),
+  z.object({
+    op: z.literal("impair"),
+    request_id: RequestId,
+    generation: z.int().min(0),
+    rules: z.array(ImpairmentRule).max(256),
+    part: z.int().min(0).default(0),
+    parts: z.int().min(1).max(256).default(1),
+  }),
   /** Fetches page `page` of an earlier reply. */
   z.object({ op: z.literal("page"), request_id: RequestId, of: RequestId, page: z.int().min(0) }),
 ]);
@@ -145,7 +152,9 @@ export const StateData = PingData.extend({
   clock: z.record(z.string(), z.int()),
   balances: z.record(z.string(), z.int()),
   reserved: z.int(),
-  pending_trades: z.array(z.object({ trade_id: z.string(), type: z.enum(["sell", "buy"]), peer: NodeId, amount: z.int(), state: z.string() })),
+  pending_trades: z.array(
+    z.object({ trade_id: z.string(), type: z.enum(["sell", "buy"]), peer: NodeId, amount: z.int(), state: z.string() }),
+  ),
   voters: z.array(NodeId),
   counters: z.record(z.string(), z.number()),
   impairments: z.array(ImpairmentRule),
@@ -166,5 +175,9 @@ export const HistoryData = z.object({ total: z.int(), offset: z.int(), entries: 
 export type HistoryData = z.infer<typeof HistoryData>;
 
 /** Result of a trade: `settled` (both disks), `accepted` (taken up), `committed` (payer's disk only). */
-export const TradeData = z.object({ trade_id: z.string(), state: z.enum(["accepted", "committed", "settled", "rejected", "expired", "in_doubt", "unknown"]), balance: z.int() });
+export const TradeData = z.object({
+  trade_id: z.string(),
+  state: z.enum(["accepted", "committed", "settled", "rejected", "expired", "in_doubt", "unknown"]),
+  balance: z.int(),
+});
 export type TradeData = z.infer<typeof TradeData>;

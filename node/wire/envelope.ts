@@ -54,7 +54,9 @@ export type DropReason =
   | "sender_mismatch"
   | "own";
 
-export type Opened = { ok: true; header: Header; body: Uint8Array } | { ok: false; reason: DropReason; detail?: string };
+export type Opened =
+  | { ok: true; header: Header; body: Uint8Array }
+  | { ok: false; reason: DropReason; detail?: string };
 
 /** Header and body with the tag behind them, ready to send. Throws RangeError when the key is missing (a configuration bug). */
 export function sealDatagram(header: Header, body: Uint8Array, authenticator: Authenticator): Uint8Array {
@@ -94,7 +96,11 @@ export function peekHeader(datagram: Uint8Array): Header | null {
 }
 
 /** Checks length, magic, version and tag, in that order. Replay and incarnation are the receiver's next steps. Never throws. */
-export function openDatagram(datagram: Uint8Array, authenticator: Authenticator, maxBytes = DATAGRAM_BYTES_MAX): Opened {
+export function openDatagram(
+  datagram: Uint8Array,
+  authenticator: Authenticator,
+  maxBytes = DATAGRAM_BYTES_MAX,
+): Opened {
   if (datagram.length > maxBytes) return { ok: false, reason: "oversize", detail: `${datagram.length} B` };
   if (datagram.length < OVERHEAD_BYTES) return { ok: false, reason: "truncated", detail: `${datagram.length} B` };
   const header = peekHeader(datagram);

@@ -13,15 +13,24 @@ export type NodeId = number;
 export const Incarnation = z.int().min(0).max(0xffff_ffff);
 
 /** Election term. Bounded far below 2^53 so that `term + 1` is always exact. */
-export const Term = z.int().min(0).max(2 ** 48);
+export const Term = z
+  .int()
+  .min(0)
+  .max(2 ** 48);
 
 /** Position of a record in its owner's log: 0 is the genesis, debits start at 1. */
-export const Seq = z.int().min(0).max(2 ** 48);
+export const Seq = z
+  .int()
+  .min(0)
+  .max(2 ** 48);
 
 /** The largest amount of one trade and the largest initial balance, in credits: sums of 256 accounts stay exact. */
 export const AMOUNT_MAX = 2 ** 40;
 export const Amount = z.int().min(1).max(AMOUNT_MAX);
-export const Credits = z.int().min(0).max(2 ** 52);
+export const Credits = z
+  .int()
+  .min(0)
+  .max(2 ** 52);
 
 /** A random 64-bit number as 16 hex digits: boot ids, nonces, hashes. */
 export const Hex64 = z.string().regex(/^[0-9a-f]{16}$/);
