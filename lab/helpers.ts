@@ -20,6 +20,7 @@ export const RESUME_VERB = "resume-at";
 export interface Helper {
   readonly pid: number;
   readonly lab: string;
+  readonly runtime: RuntimeName;
   readonly node: NodeId;
   /** Wall clock, milliseconds. */
   readonly untilMs: number;
@@ -31,7 +32,7 @@ export async function startResumer(lab: string, runtime: RuntimeName, id: NodeId
   const child = spawn(process.execPath, [entry, RESUME_VERB, lab, runtime, String(id), String(untilMs)], {
     detached: true,
     stdio: "ignore",
-    env: { ...process.env, [VARIABLE]: encodeURI(`${lab}/${id}/${untilMs}${stateRoot()}`) },
+    env: { ...process.env, [VARIABLE]: encodeURI(`${lab}/${runtime}/${id}/${untilMs}${stateRoot()}`) },
   });
   try {
     await new Promise<void>((resolve, reject) => {
@@ -55,9 +56,10 @@ export async function startResumer(lab: string, runtime: RuntimeName, id: NodeId
 export async function listHelpers(): Promise<readonly Helper[]> {
   const helpers: Helper[] = [];
   for (const { pid, value } of await findByEnvironment(VARIABLE)) {
-    const match = /^([^/]+)\/(\d+)\/(\d+)(\/.*)$/.exec(decodeURI(value));
-    if (match?.[1] === undefined || match[4] !== stateRoot() || pid === process.pid) continue;
-    helpers.push({ pid, lab: match[1], node: Number(match[2]), untilMs: Number(match[3]) });
+    const match = /^([^/]+)\/(docker|local)\/(\d+)\/(\d+)(\/.*)$/.exec(decodeURI(value));
+    if (match?.[1] === undefined || match[5] !== stateRoot() || pid === process.pid) continue;
+    const runtime = match[2] === "docker" ? "docker" : "local";
+    helpers.push({ pid, lab: match[1], runtime, node: Number(match[3]), untilMs: Number(match[4]) });
   }
   return helpers;
 }

@@ -6,6 +6,7 @@ import type { Engine, LabInfo, Leftover, RuntimeName } from "./engine/engine.ts"
 import { openEngine, type RuntimeChoice } from "./engine/open-engine.ts";
 import { LabError } from "./errors.ts";
 import { type Helper, listHelpers } from "./helpers.ts";
+import { isLocked } from "./lock.ts";
 import { findProcess, type ProcessMark, sendSignal } from "./process-table.ts";
 import { listDoomedDirs, listStateDirs, StateDir } from "./state-dir.ts";
 
@@ -52,7 +53,11 @@ export async function findGarbage(
   }
   if (choice === "auto") {
     garbage.push(...(await staleFolders(labs, unreachable)));
-    garbage.push(...(await listHelpers()).filter((helper) => !labs.has(helper.lab)).map(lonelyHelper));
+    for (const helper of await listHelpers()) {
+      // A lab in a Docker that can't be asked may still be there.
+      const mayExist = labs.has(helper.lab) || (unreachable !== null && helper.runtime === "docker");
+      if (!mayExist) garbage.push(lonelyHelper(helper));
+    }
   }
   return { garbage, unreachable };
 }
@@ -112,8 +117,7 @@ async function staleFolders(
     const record = await state.readJson("lab.json", (json) => json as { runtime?: RuntimeName; upBy?: ProcessMark });
     if (record?.runtime === "docker" && unreachable !== null) continue;
     if (record?.upBy !== undefined && (await findProcess(record.upBy)) !== null) continue;
-    const holder = await state.readJson("lock", (json) => json as ProcessMark);
-    if (holder !== null && (await findProcess(holder)) !== null) continue;
+    if (await isLocked(state)) continue;
     stale.push({
       kind: "directory",
       id: state.path,

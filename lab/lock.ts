@@ -75,6 +75,12 @@ export async function lockLab(dir: StateDir, options: LockOptions): Promise<Asyn
   };
 }
 
+/** Is a living process changing the lab at this moment? What looks half-made may be half-way then. */
+export async function isLocked(dir: StateDir): Promise<boolean> {
+  const holder = await readHolder(dir.file("lock"));
+  return holder !== null && (await findProcess(holder)) !== null;
+}
+
 async function writeHolder(dir: StateDir, own: string, holder: Holder): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {

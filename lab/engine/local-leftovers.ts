@@ -2,6 +2,8 @@
  * What local labs left behind: processes that no record names, and folders that were never finished.
  */
 import { readdir, rm } from "node:fs/promises";
+import { isLocked } from "../lock.ts";
+import { StateDir } from "../state-dir.ts";
 import type { Leftover } from "./engine.ts";
 import { endProcess, runningProcess } from "./local-process.ts";
 import { findNodeProcesses, labDir, listLabs, readLabRecord } from "./local-store.ts";
@@ -9,12 +11,13 @@ import { findNodeProcesses, labDir, listLabs, readLabRecord } from "./local-stor
 export async function findLeftovers(): Promise<readonly Leftover[]> {
   const found: Leftover[] = [];
   for (const { pid, lab, id } of await findNodeProcesses()) {
+    if (await isLocked(new StateDir(lab))) continue;
     const recorded = await runningProcess(lab, id);
     if (recorded?.mark.pid === pid && (await readLabRecord(lab)) !== null) continue;
     found.push({ kind: "process", id: String(pid), lab, why: `runs as node ${id}, but no record names it` });
   }
   for (const lab of await listLabs()) {
-    if ((await readLabRecord(lab)) !== null) continue;
+    if ((await readLabRecord(lab)) !== null || (await isLocked(new StateDir(lab)))) continue;
     const entries = await readdir(labDir(lab)).catch(() => []);
     found.push({
       kind: "directory",

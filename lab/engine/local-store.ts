@@ -43,7 +43,9 @@ export function nodeDir(lab: string, id: NodeId): string {
 
 /** Names of the labs that have a folder, broken ones included. */
 export async function listLabs(): Promise<readonly string[]> {
-  const names = await readdir(stateRoot()).catch(() => []);
+  const entries: readonly string[] = await readdir(stateRoot()).catch(() => []);
+  // Folders that are being removed have names that no lab can have.
+  const names = entries.filter((name) => !name.startsWith("."));
   const checked = await Promise.all(names.map(async (name) => ((await exists(labDir(name))) ? name : null)));
   return checked.filter((name) => name !== null);
 }

@@ -46,6 +46,19 @@ test("`gc` must remove what a killed `up` left, and keep a lab that runs", async
   expect(await home.leftovers()).toEqual([]);
 });
 
+test("`gc` must leave a lab alone that is just being made", async () => {
+  await using home = await openLabHome();
+  const running = home.start(up);
+  let done = false;
+  const finished = running.done.finally(() => {
+    done = true;
+  });
+  while (!done) expect(await home.lab("gc")).toMatchObject({ code: 0, stdout: "" });
+  expect(await finished).toMatchObject({ code: 0 });
+  expect((await home.lab("down")).code).toBe(0);
+  expect(await home.leftovers()).toEqual([]);
+});
+
 test("`up` must make room for itself after one that was killed", async () => {
   await using home = await openLabHome();
   const running = home.start(up);
