@@ -2,7 +2,7 @@
  * The two timing presets, each value with its reason. Pure constants: the runtime lets `DS_*` override single values, the
  * simulator runs the same numbers in virtual time.
  *
- * Idea (memberlist's DefaultLANConfig and DefaultLocalConfig): a preset is chosen once, by name; nobody tunes seventeen numbers.
+ * Idea (memberlist's DefaultLANConfig and DefaultLocalConfig): a preset is chosen once, by name; nobody tunes sixteen numbers.
  * `default` keeps every value that the original project documented; `fast` is for labs and tests on one machine.
  */
 import type { Timing } from "./types.ts";
@@ -34,8 +34,6 @@ export const TIMING_DEFAULT: Timing = {
   nakBackoffMs: 10,
   // A record held for this long lost more than single packets: ask for the state instead.
   holdbackAgeMs: 5_000,
-  // Digest to one random peer: repairs what nobody noticed to be missing. The original's later version used 8 s.
-  gossipMs: 2_000,
   // The initiator's patience for a trade that was not committed; then the reserve is released.
   offerTimeoutMs: 10_000,
   // First retransmission: clamp(4 * round trip, min, max), then *1.4 up to the cap. Below 10 ms a slow commit looks like a loss;
@@ -63,7 +61,6 @@ export const TIMING_FAST: Timing = {
   voteRoundMinMs: 150,
   nakBackoffMs: 10,
   holdbackAgeMs: 1_000,
-  gossipMs: 500,
   // Trades have nothing to do with detection: a person's patience is the same in a lab.
   offerTimeoutMs: 10_000,
   retransmitMinMs: 10,

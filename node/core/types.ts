@@ -32,7 +32,6 @@ export interface Timing {
   readonly voteRoundMinMs: number;
   readonly nakBackoffMs: number;
   readonly holdbackAgeMs: number;
-  readonly gossipMs: number;
   readonly offerTimeoutMs: number;
   readonly retransmitMinMs: number;
   readonly retransmitMaxMs: number;

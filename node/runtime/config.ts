@@ -159,7 +159,6 @@ function timingOf(settings: Settings): Timing {
     okWaitMinMs: Math.min(preset.okWaitMinMs, electionTimeoutMs),
     voteRoundMinMs: Math.min(preset.voteRoundMinMs, electionTimeoutMs),
     nakBackoffMs: settings.DS_NAK_BACKOFF_MS ?? preset.nakBackoffMs,
-    gossipMs: millisOr(settings.DS_GOSSIP_INTERVAL, preset.gossipMs),
     retransmitCapMs,
     retransmitMaxMs: Math.min(preset.retransmitMaxMs, retransmitCapMs),
   };

@@ -101,7 +101,7 @@ const SETTINGS = {
   DS_MESSAGE_RETRY_DELAY: seconds(0.01, 60),
   /** Checked, without effect: JOIN, LEAVE and COORDINATOR are sent three times, and heartbeats repeat what they say. */
   DS_MULTICAST_RETRIES: integer(0, 100),
-  /** How often a digest of the ledger goes to one other node. */
+  /** Checked, without effect: every heartbeat carries a digest of the ledger. */
   DS_GOSSIP_INTERVAL: seconds(0.05, 3600),
   /** How long a node that hears of no coordinator waits for the expected ones (DS_NODES) before it stands itself. */
   DS_DISCOVERY: seconds(0.02, 60),
@@ -129,6 +129,9 @@ const SETTINGS = {
 };
 
 export type Settings = { [K in keyof typeof SETTINGS]?: z.infer<(typeof SETTINGS)[K]["schema"]> };
+
+/** For documentation and suggestions. */
+export const SETTING_NAMES: readonly string[] = Object.keys(SETTINGS);
 
 /** Reads the variables that are there; throws ConfigError at the first that isn't allowed. */
 export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
