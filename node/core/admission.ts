@@ -2,7 +2,7 @@
  * The other side of joining: what a running node does with somebody's JOIN.
  *
  * Coordinator and voters answer at once (a majority of voters must confirm that an account is new); so does everybody while nobody
- * leads. The others step in 300 ms apart, in order of their ids, for joiners that are still unanswered (protocol section 4, join).
+ * leads. The others step in 300 ms apart, in order of their ids, for joiners that are still unanswered.
  */
 import type { NodeId } from "../wire/ids.ts";
 import type { MessageOf } from "../wire/message.ts";
@@ -63,7 +63,7 @@ function greet(state: NodeState, from: Origin): void {
   sendJoinTo(state, from.sender, from.address);
 }
 
-/** Level-triggered: a new coordinator answers whoever still waits (12.1). */
+/** Level-triggered: a new coordinator answers whoever still waits. */
 export function reviewAdmissions(state: NodeState): void {
   if (state.join.waiting.size === 0 || state.election.coordinator !== state.self.id) return;
   for (const id of [...state.join.waiting.keys()].sort((a, b) => a - b)) answerWaiting(state, id);

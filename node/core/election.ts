@@ -20,7 +20,7 @@ export const electionTimers: Readonly<Record<string, (state: NodeState, key: str
   "election-retry": onRetry,
 };
 
-/** May this node stand, vote and lead? From JOINING on (12.1), not while it leaves or after a fault. */
+/** May this node stand, vote and lead? From JOINING on, not while it leaves or after a fault. */
 function mayStand(state: NodeState): boolean {
   return state.phase === "JOINING" || state.phase === "SYNCING" || state.phase === "READY";
 }

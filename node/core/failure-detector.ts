@@ -41,7 +41,7 @@ export function noteLife(state: NodeState, member: Member): void {
   else if (state.detector.accusers.has(member.id)) state.detector.accusers.delete(member.id);
 }
 
-/** A peer that we hold FAILED speaks: tell it, so that it refutes and everybody takes it back (12.2). */
+/** A peer that we hold FAILED speaks: tell it, so that it refutes and everybody takes it back. */
 export function tellFailed(state: NodeState, member: Member): void {
   if (hasTimer(state.timers, "told", member.id)) return;
   setTimer(state.timers, "told", member.id, state.nowMs + state.config.timing.probeIntervalMs);

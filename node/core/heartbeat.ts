@@ -2,7 +2,7 @@
  * HEARTBEAT: what a node says of itself to everybody, at a fixed interval and at once when there is news.
  *
  * It carries credits, the claim that its sender follows, a digest of its durable ledger and a few rumours, within the bytes of one
- * datagram (12.7). It is no event of the causal order: its vector clock is null (original, challenge 1).
+ * datagram. It is no event of the causal order: its vector clock is null (original, challenge 1).
  */
 import { type Clock, encodeClock } from "../wire/clock.ts";
 import type { NodeId } from "../wire/ids.ts";
@@ -22,7 +22,7 @@ import { hasTimer, setTimer } from "./timers.ts";
 import type { Member, NodeState, Origin } from "./types.ts";
 
 const RUMOURS_MAX = 4;
-/** FAILED peers, and those never heard, are in every so many fan-outs: clusters without multicast heal that way (12.2). */
+/** FAILED peers, and those never heard, are in every so many fan-outs: clusters without multicast heal that way. */
 const FAILED_EVERY = 4;
 /** No buyer holds this many records: «I don't know how many debits my earlier life made». */
 const BOOT_SEQ_UNKNOWN = 281_474_976_710_656;

@@ -1,7 +1,7 @@
 /**
  * Who is speaking: every datagram passes here first. Keeps address book and incarnations, and settles two processes with one id.
  *
- * Rules (protocol 12.2, 12.6): a process is (id, incarnation, boot id). A new process under a known id is believed when the old one is
+ * Rules: a process is (id, incarnation, boot id). A new process under a known id is believed when the old one is
  * known to be gone, or speaks from the same address, or the old one doesn't answer there any more; else the newcomer is refused.
  * Two processes with one id settle it between themselves: who already runs stays, of two newcomers the one with the higher
  * incarnation, then the lower boot id. Idea: JGroups' «Reincarnation»; memberlist's name conflicts.
@@ -16,7 +16,7 @@ import { spread } from "./rumours.ts";
 import { cancelTimer, hasTimer, setTimer } from "./timers.ts";
 import type { Member, NodeState, Origin } from "./types.ts";
 
-/** Probe timeouts of silence after which the known process counts as gone (12.6). */
+/** Probe timeouts of silence after which the known process counts as gone. */
 const CONTEST_TRIES = 3;
 const REPORT_GAP_MS = 5_000;
 

@@ -1,7 +1,7 @@
 /**
  * The two messages of joining, built to fit a datagram: JOIN («here I am, do you know my account?») and JOIN_RESPONSE.
  *
- * What a big group needs beyond them (members, accounts, records) follows as STATE_CHUNKs (protocol 12.7).
+ * What a big group needs beyond them (members, accounts, records) follows as STATE_CHUNKs.
  */
 import type { Clock } from "../wire/clock.ts";
 import { encodeClock } from "../wire/clock.ts";

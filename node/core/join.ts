@@ -1,8 +1,8 @@
 /**
  * Joining: discovery, the own account, state transfer, READY. Level-triggered: `reviewJoin` does whatever has become possible.
  *
- * Nobody waits for ever (12.1): discovery ends when all expected nodes have been heard or its window closes; a node whose account is
- * on disk is READY then even if nobody answered. Money is never minted on a guess (12.4): a fresh account needs a majority of the
+ * Nobody waits for ever: discovery ends when all expected nodes have been heard or its window closes; a node whose account is
+ * on disk is READY then even if nobody answered. Money is never minted on a guess: a fresh account needs a majority of the
  * voters that don't know one, or, without voters, stays unconfirmed until another node has taken note of it.
  */
 import type { NodeId } from "../wire/ids.ts";
@@ -167,7 +167,7 @@ export function onSynchronised(state: NodeState): void {
   journal(state, { kind: "state", level: "info", msg, coordinator: election.coordinator });
 }
 
-/** Nobody could serve the transfer: digests merge the rest (12.1). A node that lost its disk has to have it. */
+/** Nobody could serve the transfer: digests merge the rest. A node that lost its disk has to have it. */
 function onSyncTooLong(state: NodeState): void {
   if (state.phase !== "SYNCING") return;
   if (state.join.lostDisk) {
@@ -227,7 +227,7 @@ function onRefusal(state: NodeState, payload: MessageOf<"JOIN_RESPONSE">["payloa
   }
 }
 
-/** Our incarnation was used before (empty or older store): write down the next one, then join again with it (12.6). */
+/** Our incarnation was used before (empty or older store): write down the next one, then join again with it. */
 function onStaleIncarnation(state: NodeState, known: number): void {
   const { join, self } = state;
   if (join.staleWrite !== null || known < self.incarnation) return;

@@ -1,7 +1,7 @@
 /**
  * A graceful end: cancel what is open, wait (2 s at most) until the own records are on every live member's disk, say LEAVE, exit.
  *
- * A LEAVE that is believed lets others go on without ever hearing from this disk again, so they must have its records first (12.5).
+ * A LEAVE that is believed lets others go on without ever hearing from this disk again, so they must have its records first.
  */
 import type { MessageOf } from "../wire/message.ts";
 import { durableClock } from "./ledger.ts";

@@ -57,7 +57,7 @@ export function memberRows(state: NodeState): MemberRow[] {
   return rows.sort((a, b) => a.id - b.id);
 }
 
-/** Why no trade can be made with this peer now; null: it can (12.14: a SUSPECTED peer is no reason to refuse). */
+/** Why no trade can be made with this peer now; null: it can (a SUSPECTED peer is no reason to refuse). */
 export function tradeRefusal(state: NodeState, peer: NodeId): { code: RefusalCode; message: string } | null {
   const member = state.members.get(peer);
   if (member !== undefined && isLive(member)) return null;

@@ -1,8 +1,8 @@
 /**
  * The node's own account: minting it once, getting it back, having it confirmed, and what to do when two exist.
  *
- * Money is never minted on a guess (12.4): a fresh account needs a majority of the voters that don't know one, or, without voters,
- * stays unconfirmed until another node has taken note of it. A lost store gets the old account back, never new credits (12.5).
+ * Money is never minted on a guess: a fresh account needs a majority of the voters that don't know one, or, without voters,
+ * stays unconfirmed until another node has taken note of it. A lost store gets the old account back, never new credits.
  */
 import type { Genesis } from "../wire/message.ts";
 import { isVoter, majority } from "./claims.ts";
@@ -52,7 +52,7 @@ export function compareAccounts(state: NodeState, known: Genesis | null): void {
 }
 
 /**
- * A peer's ledger is equal to ours, so it has taken note of our account; or it may have: ask it (12.4, without voters). While we
+ * A peer's ledger is equal to ours, so it has taken note of our account; or it may have: ask it (without voters). While we
  * have no account, whoever speaks and has not been asked is asked at once: JOIN by itself backs off to 8 s.
  */
 export function seekConfirmation(state: NodeState, from: Origin, hash: string): void {
@@ -67,7 +67,7 @@ export function seekConfirmation(state: NodeState, from: Origin, hash: string): 
   }
 }
 
-/** Two accounts under our id: the nonce that more members know wins, ties go to the smaller one (12.4). */
+/** Two accounts under our id: the nonce that more members know wins, ties go to the smaller one. */
 function settleConflict(state: NodeState): void {
   const own = accountOf(state, state.self.id)?.genesis.nonce;
   if (own === undefined) return;
@@ -86,7 +86,7 @@ function settleConflict(state: NodeState): void {
   });
 }
 
-/** Whoever got our money may be the only one to know: a lost log is complete when every live member's vector is covered (12.5). */
+/** Whoever got our money may be the only one to know: a lost log is complete when every live member's vector is covered. */
 export function hasAskedEverybody(state: NodeState): boolean {
   const own = entry(durableClock(state), state.self.id);
   for (const member of state.members.values()) {

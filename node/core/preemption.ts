@@ -2,7 +2,7 @@
  * Preemption: a higher id takes over from a lower coordinator once it is READY and the group has been calm (Bully's preference).
  *
  * Idea: each leadership lost within a minute doubles the calm that is required, so a node that comes and goes does not take the
- * group with it (protocol section 3, 7). `DS_PREEMPT=0` keeps the incumbent.
+ * group with it. `DS_PREEMPT=0` keeps the incumbent.
  */
 import { isLive } from "./membership.ts";
 import { beatIntervalMs } from "./rumours.ts";

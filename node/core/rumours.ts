@@ -40,7 +40,7 @@ export function spread(state: NodeState, rumour: Rumour): void {
   items.splice(0, items.length, ...standing);
 }
 
-/** Queues a rumour and sends the next heartbeat at once: SUSPECTED, FAILED and refutations can't wait for a beat (12.2). */
+/** Queues a rumour and sends the next heartbeat at once: SUSPECTED, FAILED and refutations can't wait for a beat. */
 export function spreadAtOnce(state: NodeState, rumour: Rumour): void {
   spread(state, rumour);
   hurryHeartbeat(state);
@@ -68,7 +68,7 @@ export function hurryHeartbeat(state: NodeState): void {
   setTimer(state.timers, "beat-early", "", Math.max(state.nowMs, state.beat.lastAtMs + gapMs));
 }
 
-/** What periodic multicasts are multiplied by, so that their sum stays bounded (12.12): max(1, n/10). */
+/** What periodic multicasts are multiplied by, so that their sum stays bounded: max(1, n/10). */
 export function sizeFactor(state: NodeState): number {
   let live = 1;
   for (const member of state.members.values()) if (member.state === "ALIVE" || member.state === "SUSPECTED") live += 1;
@@ -80,7 +80,7 @@ export function beatIntervalMs(state: NodeState): number {
   return state.config.timing.heartbeatMs * sizeFactor(state);
 }
 
-/** ceil(log10(n)) without floating-point logarithms (12.14). */
+/** ceil(log10(n)) without floating-point logarithms. */
 function digitsOf(n: number): number {
   return n <= 10 ? 1 : n <= 100 ? 2 : 3;
 }

@@ -35,7 +35,7 @@ import { createTrading, onTradeCommand } from "./trading.ts";
 import type { CoreConfig, Effect, Input, NodeState, Origin, Recovered, Self } from "./types.ts";
 import { onVoteStored, voteTimers } from "./votes.ts";
 
-/** A tick that comes this late tells of a busy process: its own time-outs are not to be trusted (protocol section 2). */
+/** A tick that comes this late tells of a busy process: its own time-outs are not to be trusted. */
 const LAG_MS = 100;
 
 /** Timers without a handler are rate limits: they only have to run out. */

@@ -31,7 +31,7 @@ export function suspect(state: NodeState, member: Member): void {
 
 /**
  * Another node suspects this peer. That is a reason to probe it now, not yet to believe it: our own failure to reach it is the
- * confirmation that counts (12.2).
+ * confirmation that counts.
  */
 export function onAccusation(state: NodeState, member: Member, by: NodeId): void {
   const { detector } = state;
@@ -86,7 +86,7 @@ function onSuspicionTimeout(state: NodeState, id: NodeId): void {
   else becomeFailed(state, member, false);
 }
 
-/** 10 * max(1, log10 n) from a table (12.14). */
+/** 10 * max(1, log10 n) from a table. */
 function sizeTenths(n: number): number {
   for (const [limit, tenths] of SIZE_TENTHS) if (n <= limit) return tenths;
   return 24;

@@ -187,7 +187,7 @@ export interface Member {
 
 export interface NodeState {
   readonly config: CoreConfig;
-  /** Replaced by one with a higher incarnation when JOIN was refused as stale (12.6): seal datagrams with this one. */
+  /** Replaced by one with a higher incarnation when JOIN was refused as stale: seal datagrams with this one. */
   self: Self;
   /** Instant of the running step. */
   nowMs: number;
@@ -290,7 +290,7 @@ export interface ElectionState {
   quietUntilMs: number;
   /** Asked for an election although there may be a coordinator (command, OK to a lower node, preemption); null: not. */
   wanted: "command" | "answered" | "preempt" | null;
-  /** Empty disk under a known id: no vote before a majority of the other voters told their highest term (section 3, 8). */
+  /** Empty disk under a known id: no vote before a majority of the other voters told their highest term. */
   abstaining: boolean;
   readonly termsHeardFrom: NodeId[];
 }
@@ -337,7 +337,7 @@ export interface JoinState {
   announcedReady: boolean;
 }
 
-/** Protocol 12.6: the newcomer waits while the known process is asked at its last address. */
+/** The newcomer waits while the known process is asked at its last address. */
 export interface IdContest {
   readonly known: { readonly bootId: string; readonly address: string };
   readonly newcomer: Origin;

@@ -185,7 +185,7 @@ export function onVoteStored(state: NodeState, writeId: number): void {
 
 /**
  * A voter with an empty disk may have voted before. It votes again once a majority of the other voters has told the highest term that
- * they have seen, and only in later terms (section 3, 8).
+ * they have seen, and only in later terms.
  */
 export function noteSeenTerm(state: NodeState, from: NodeId, seenTerm: number): void {
   const { election, self, config } = state;

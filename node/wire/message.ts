@@ -78,7 +78,7 @@ const payloads = {
       .max(2 ** 31),
     phase: Phase,
     hb_seq: z.int().min(0),
-    /** Rows of the sender's durable vector: all of them, or the changed ones and a rotating window (12.7). */
+    /** Rows of the sender's durable vector: all of them, or the changed ones and a rotating window. */
     digest: ClockField,
     /** Fingerprint of the whole durable ledger: equal hashes end the comparison. */
     ledger_hash: Hex64,
@@ -93,7 +93,7 @@ const payloads = {
     boot_id: Hex64,
     nonce: Hex64,
     proto: Proto,
-    /** The account of the joiner if it has one in its store; null asks «is account N known?» (12.4). */
+    /** The account of the joiner if it has one in its store; null asks «is account N known?». */
     account: Genesis.nullable(),
     have_hash: Hex64,
   }),

@@ -1,4 +1,4 @@
-// Detection: probes, suspicion, freezes (PROTOCOL.md, detection; protocol section 2; SWIM, Lifeguard).
+// Detection: probes, suspicion, freezes (PROTOCOL.md, detection; SWIM, Lifeguard).
 import { describe, expect, test } from "vitest";
 import { suspicionSpanMs } from "../../node/core/suspicion.ts";
 import { TIMING_FAST } from "../../node/core/timing.ts";

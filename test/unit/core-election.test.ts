@@ -1,4 +1,4 @@
-// Elections: votes, claims, deference, preemption, quorum (PROTOCOL.md, election; protocol section 3).
+// Elections: votes, claims, deference, preemption, quorum (PROTOCOL.md, election).
 import { describe, expect, test } from "vitest";
 import { compareClaims } from "../../node/core/claims.ts";
 import { calmNeededMs } from "../../node/core/preemption.ts";
@@ -130,7 +130,7 @@ describe("a voter", () => {
     expect(node.sent("OK").at(-1)?.payload).toMatchObject({ granted: true, round_term: 11 });
   });
 
-  test("with an empty disk must abstain until a majority of the other voters told their terms (section 3, 8)", () => {
+  test("with an empty disk must abstain until a majority of the other voters told their terms", () => {
     const node = new CoreNode(3, ALL_BUT_5);
     node.feed({ type: "start" });
     node.answerJoin(2, { account: genesisOf(3), seen_term: 6 });

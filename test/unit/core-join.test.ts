@@ -1,4 +1,4 @@
-// Joining: discovery, the own account, incarnations, duplicate ids, leaving (PROTOCOL.md, joining; protocol 12.1 to 12.6).
+// Joining: discovery, the own account, incarnations, duplicate ids, leaving (PROTOCOL.md, joining).
 import { describe, expect, test } from "vitest";
 import { TIMING_FAST } from "../../node/core/timing.ts";
 import { CoreNode, genesisOf, originOf } from "../support/core-node.ts";
@@ -52,7 +52,7 @@ describe("a start", () => {
     expect(node.sent("JOIN_RESPONSE").map((sent) => sent.to)).toEqual([2]);
   });
 
-  test("must be READY with its own stored state when nobody answers (12.1)", () => {
+  test("must be READY with its own stored state when nobody answers", () => {
     const node = CoreNode.started(1, { voters: FIVE });
     node.run(T.discoveryMs + 1);
     expect(node.state.phase).toBe("READY");
@@ -93,7 +93,7 @@ describe("a start", () => {
   });
 });
 
-describe("minting (12.4)", () => {
+describe("minting", () => {
   test("must wait until a majority of the voters, itself included, doesn't know the account", () => {
     const node = fresh(1);
     node.answerJoin(2);
@@ -114,7 +114,7 @@ describe("minting (12.4)", () => {
     expect(node.state.election.abstaining).toBe(true);
   });
 
-  test("must not let a node that lost its disk pay: RECOVERING (12.5)", () => {
+  test("must not let a node that lost its disk pay: RECOVERING", () => {
     const node = fresh(1);
     node.answerJoin(2, { account: genesisOf(1), clock_state: new Map([[1, 0]]) });
     node.beat(2, { digest: new Map([[1, 0]]), ledger_hash: "00000000000000ff" });
@@ -152,7 +152,7 @@ describe("minting (12.4)", () => {
   });
 });
 
-describe("an incarnation that is too low (12.6)", () => {
+describe("an incarnation that is too low", () => {
   test("must be refused with the known one", () => {
     const node = CoreNode.ready(1, { voters: FIVE }, [2]);
     node.clear().join(originOf(2, { incarnation: 0, bootId: "d".repeat(16) }));
@@ -174,7 +174,7 @@ describe("an incarnation that is too low (12.6)", () => {
   });
 });
 
-describe("two processes with one id (12.6)", () => {
+describe("two processes with one id", () => {
   const second = originOf(2, { bootId: "e".repeat(16), address: "10.0.0.99:6000" });
 
   function newcomer(node: CoreNode): { seq: number } {
@@ -281,7 +281,7 @@ describe("a graceful end", () => {
     expect(node.exit()?.code).toBe(0);
   });
 
-  test("must wait for its records to be safe with every live member, for 2 s at most (12.5)", () => {
+  test("must wait for its records to be safe with every live member, for 2 s at most", () => {
     const spent = (node: CoreNode) => node.state.ledger.clock.set(1, 3) && node.state.ledger.durable.set(1, 3);
     const heard = CoreNode.ready(1, { voters: FIVE }, [2]);
     const unheard = CoreNode.ready(1, { voters: FIVE }, [2]);

@@ -1,4 +1,4 @@
-// Membership: standing, refutation, the ways back, address book (PROTOCOL.md, membership; protocol 12.2, 12.6, 12.14).
+// Membership: standing, refutation, the ways back, address book (PROTOCOL.md, membership).
 import { describe, expect, test } from "vitest";
 import { aliveIds, memberRows, mergeMemberRow, noteDurable, tradeRefusal } from "../../node/core/membership.ts";
 import { compareStanding, takeRumours } from "../../node/core/rumours.ts";
@@ -65,7 +65,7 @@ describe("a peer", () => {
     expect(node.peer(2)).toBe("ALIVE");
   });
 
-  test("must be told when it is held FAILED, and be taken back when it refutes (12.2)", () => {
+  test("must be told when it is held FAILED, and be taken back when it refutes", () => {
     const node = CoreNode.ready(1, {}, [2]);
     node.run(TIMING_FAST.heartbeatTimeoutMs);
     expect(node.peer(2)).toBe("FAILED");
@@ -126,7 +126,7 @@ describe("rumours", () => {
 });
 
 describe("the member table", () => {
-  test("must refuse trades with unknown, FAILED and LEFT nodes and allow SUSPECTED ones (12.14)", () => {
+  test("must refuse trades with unknown, FAILED and LEFT nodes and allow SUSPECTED ones", () => {
     const node = CoreNode.ready(1, {}, [2, 3]);
     const text = (id: number) => `Node ${id} is not available in the system. Active nodes: [1, 2, 3]`;
     expect(tradeRefusal(node.state, 9)).toEqual({ code: "UNKNOWN_NODE", message: text(9) });
@@ -162,7 +162,7 @@ describe("the member table", () => {
 });
 
 describe("without multicast", () => {
-  test("FAILED peers must stay in every 4th fan-out, or the clusters never heal (12.2)", () => {
+  test("FAILED peers must stay in every 4th fan-out, or the clusters never heal", () => {
     const peers = new Map([
       [2, "10.0.0.2:6000"],
       [3, "10.0.0.3:6000"],

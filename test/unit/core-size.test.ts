@@ -1,4 +1,4 @@
-// Every message of the group must fit one datagram in the worst case that the limits allow (protocol 12.7).
+// Every message of the group must fit one datagram in the worst case that the limits allow.
 import { describe, expect, test } from "vitest";
 import { encodeMessage } from "../../node/wire/codec.ts";
 import { OVERHEAD_BYTES } from "../../node/wire/envelope.ts";
