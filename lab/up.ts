@@ -7,7 +7,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { start, takeDown } from "./change.ts";
-import type { Engine, LabInfo, LabSpec, Progress } from "./engine/engine.ts";
+import type { Engine, LabInfo, LabSpec, Progress, RuntimeName } from "./engine/engine.ts";
 import { chooseEngine, openEngine, type RuntimeChoice } from "./engine/open-engine.ts";
 import { LabError } from "./errors.ts";
 import { Lab } from "./lab.ts";
@@ -160,7 +160,10 @@ async function findExisting(engine: Engine, name: string, options: UpOptions): P
   const labOptions = { progress: options.progress, signal: options.signal };
   const info = await engine.lab(name);
   if (info !== null) return new Lab(engine, info, labOptions);
-  if (engine.name === "local") return null;
+  if (engine.name === "local") {
+    await assertNotInDocker(name);
+    return null;
+  }
   const local = await openEngine("local");
   const there = await local.lab(name);
   if (there === null) return null;
@@ -172,6 +175,25 @@ async function findExisting(engine: Engine, name: string, options: UpOptions): P
     "failed",
     `a local lab named "${name}" exists already`,
     `use it with --runtime local, remove it with \`lab down ${name}\`, or choose another --name`,
+  );
+}
+
+/** Both runtimes keep a lab's faults and journal in one folder, so a name is used once. Docker is asked only if it had the name last. */
+async function assertNotInDocker(name: string): Promise<void> {
+  const record = await new StateDir(name).readJson("lab.json", (json) => json as { runtime?: RuntimeName });
+  if (record?.runtime !== "docker") return;
+  let exists: boolean | null = null;
+  try {
+    await using docker = await openEngine("docker");
+    exists = (await docker.lab(name)) !== null;
+  } catch (error) {
+    if (!(error instanceof LabError)) throw error;
+  }
+  if (exists === false) return;
+  throw new LabError(
+    "failed",
+    exists ? `lab "${name}" exists in Docker already` : `lab "${name}" was made in Docker, which can't be asked`,
+    `choose another --name${exists ? `, or remove it first: lab down ${name}` : ", or mend Docker: lab doctor"}`,
   );
 }
 
