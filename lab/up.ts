@@ -216,7 +216,7 @@ async function joinExisting(lab: Lab, request: LabRequest, options: UpOptions): 
     throw new LabError(
       "failed",
       `lab "${lab.name}" exists already: nodes ${lab.ids.join(",")}, profile ${info.profile}`,
-      `change it with \`lab scale ${wanted.length}\`, remove it with \`lab down\`, or choose another --name`,
+      `${differs ? `change it with \`lab scale ${wanted.length}\`, ` : ""}remove it with \`lab down\`, or choose another --name`,
     );
   }
   options.onNotice(`lab "${lab.name}" exists already`);
