@@ -218,11 +218,13 @@ export function onElectionCommand(state: NodeState, command: Extract<Command, { 
 }
 
 /** After a freeze: what we stood for may be decided long since. */
-export function pauseElection(state: NodeState, untilMs: number): void {
+export function pauseElection(state: NodeState, untilMs: number, frozenMs: number): void {
   const { election } = state;
   endCandidacy(state);
   election.patience = 0;
   election.wanted = null;
-  election.calmSinceMs = state.nowMs;
+  // A short stall adds nothing to the calm; after a long one the group may be another.
+  const isShort = frozenMs < state.config.timing.suspicionMinMs;
+  election.calmSinceMs = isShort ? Math.min(state.nowMs, election.calmSinceMs + frozenMs) : state.nowMs;
   election.quietUntilMs = Math.max(election.quietUntilMs, untilMs);
 }

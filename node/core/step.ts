@@ -220,7 +220,8 @@ function onResumed(state: NodeState, frozenMs: number): void {
   journal(state, { kind: "state", level: "warn", msg });
   pauseDetector(state, frozenMs);
   pauseDiscovery(state, frozenMs);
-  pauseElection(state, state.detector.graceUntilMs);
-  if (frozenMs >= state.config.timing.suspicionMinMs / 2) doubtLeadership(state);
+  pauseElection(state, state.detector.graceUntilMs, frozenMs);
+  // Nobody is declared dead in less: a starved leader that says so at each hiccup would never look elected.
+  if (frozenMs >= state.config.timing.suspicionMinMs) doubtLeadership(state);
   pauseHeartbeat(state, state.nowMs + state.config.timing.probeTimeoutMinMs);
 }

@@ -181,6 +181,18 @@ describe("trouble", () => {
     });
   });
 
+  it("must not depose a coordinator when every process is starved and up to 250 ms late", () => {
+    underSeeds(FILE, 8, (seed) => {
+      const sim = settled({ nodes: 5, seed, tickLagMs: 250 });
+      const before = sim.node(1).state?.election.claimTerm;
+      const fromMs = sim.nowMs;
+      sim.runFor(15_000);
+      const lines = sim.journal.lines.filter((line) => line.time > fromMs && /FAILED|provisional/.test(line.msg));
+      expect(lines.map((line) => `${line.node} ${line.msg}`)).toEqual([]);
+      expect(sim.node(1).state?.election).toMatchObject({ coordinator: 5, claimTerm: before, elected: true });
+    });
+  });
+
   it("must not depose a healthy coordinator at 10 % loss", () => {
     underSeeds(FILE, 5, (seed) => {
       const sim = settled({ nodes: 5, seed });
