@@ -1,0 +1,126 @@
+// README.md and node/PROTOCOL.md are true: their commands run, their names exist, their numbers are those of the code.
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { ZodObject } from "zod";
+import { TIMING_DEFAULT, TIMING_FAST } from "../../node/core/timing.ts";
+import type { Timing } from "../../node/core/types.ts";
+import { SETTING_NAMES } from "../../node/runtime/settings.ts";
+import { Message } from "../../node/wire/message.ts";
+import { type LabHome, openLabHome } from "../support/cli.ts";
+import { missingLines, readConsoleBlocks, readRelativeLinks, readTableRows } from "../support/doc-commands.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+const README = readFileSync(join(ROOT, "README.md"), "utf8");
+const PROTOCOL = readFileSync(join(ROOT, "node/PROTOCOL.md"), "utf8");
+
+describe("the commands in README.md", () => {
+  const blocks = readConsoleBlocks(README);
+  let home: LabHome;
+  beforeAll(async () => {
+    home = await openLabHome();
+  });
+  afterAll(async () => {
+    await home[Symbol.asyncDispose]();
+  });
+
+  test("must each be marked as run or only shown", () => {
+    expect(blocks.length).toBeGreaterThan(5);
+    expect(blocks.filter((block) => block.marker === null).map((block) => `README.md:${block.line}`)).toEqual([]);
+  });
+
+  test("must do what is shown below them, and leave nothing behind", { timeout: 300_000 }, async () => {
+    const commands = blocks.filter((block) => block.marker?.kind === "runs").flatMap((block) => block.commands);
+    expect(commands.length).toBeGreaterThan(15);
+    for (const { line, text, labArgs, output } of commands) {
+      const { code, stdout, stderr } = await home.lab(...(labArgs ?? []));
+      const where = `README.md:${line}: ${text}\n${stdout}${stderr}`;
+      expect(labArgs, where).not.toBeNull();
+      expect(code, where).toBe(0);
+      expect(missingLines(output, `${stdout}${stderr}`), where).toEqual([]);
+    }
+    expect(await home.leftovers()).toEqual([]);
+  });
+
+  test("must be all of the command's verbs, each named somewhere", async () => {
+    const { stdout } = await home.lab("--help");
+    const verbs = [...stdout.matchAll(/^ {2}([a-z]+) (?:\[|<| {2})/gm)].map(([, verb = ""]) => verb);
+    expect(verbs).toContain("netem");
+    expect(verbs.length).toBeGreaterThan(30);
+    expect(verbs.filter((verb) => !README.includes(`\`${verb}\``))).toEqual([]);
+    const named = readTableRows(README, /^(labs|look|talk|break.*|this machine)$/).flatMap(([, cell = ""]) =>
+      [...cell.matchAll(/`(\w+)`/g)].map(([, verb = ""]) => verb),
+    );
+    expect(named.filter((verb) => !verbs.includes(verb))).toEqual([]);
+  });
+});
+
+describe("the settings in README.md", () => {
+  const rows = new Map(
+    readTableRows(README, /^`DS_\w+`$/).map(([name = "", value = ""]) => [name.slice(1, -1), value]),
+  );
+
+  test("must be exactly those that a node accepts", () => {
+    expect([...rows.keys()].sort()).toEqual([...SETTING_NAMES].sort());
+  });
+
+  test.each<[string, keyof Timing, number]>([
+    ["DS_HEARTBEAT_INTERVAL", "heartbeatMs", 1000],
+    ["DS_HEARTBEAT_TIMEOUT", "heartbeatTimeoutMs", 1000],
+    ["DS_ELECTION_TIMEOUT", "electionTimeoutMs", 1000],
+    ["DS_DISCOVERY", "discoveryMs", 1000],
+    ["DS_PROBE_INTERVAL", "probeIntervalMs", 1000],
+    ["DS_MESSAGE_RETRY_DELAY", "retransmitCapMs", 1000],
+    ["DS_NAK_BACKOFF_MS", "nakBackoffMs", 1],
+  ])("must give %s the profiles' defaults", (name, key, unitMs) => {
+    const [slow, fast] = [TIMING_DEFAULT[key] / unitMs, TIMING_FAST[key] / unitMs];
+    expect(rows.get(name)).toBe(slow === fast ? `${slow}` : `${slow} / ${fast}`);
+  });
+});
+
+describe("node/PROTOCOL.md", () => {
+  test("must name the fields of every message, and no others", () => {
+    const documented = readTableRows(PROTOCOL, /^[A-Z_]+$/)
+      .filter((cells) => cells.length === 2)
+      .map(([type = "", fields = ""]) => [type, [...fields.matchAll(/`(\w+)`/g)].map(([, name = ""]) => name).sort()]);
+    const accepted = Message.options.map(({ shape }) => [
+      shape.message_type.value,
+      Object.keys((shape.payload as ZodObject).shape).sort(),
+    ]);
+    expect(Object.fromEntries(documented)).toEqual(Object.fromEntries(accepted));
+  });
+
+  test.each<[string, keyof Timing]>([
+    ["heartbeat", "heartbeatMs"],
+    ["probe round", "probeIntervalMs"],
+    ["suspicion, at least", "suspicionMinMs"],
+    ["suspicion, at most", "heartbeatTimeoutMs"],
+    ["discovery", "discoveryMs"],
+    ["rank delay", "rankDelayMs"],
+    ["wait for COORDINATOR", "electionTimeoutMs"],
+    ["NAK backoff", "nakBackoffMs"],
+    ["early record", "holdbackAgeMs"],
+    ["offer", "offerTimeoutMs"],
+    ["longest pause between repetitions", "retransmitCapMs"],
+  ])("must give the timer «%s» its values", (label, key) => {
+    const [row] = readTableRows(PROTOCOL, new RegExp(`^${label}$`));
+    const [slow, fast] = [TIMING_DEFAULT[key], TIMING_FAST[key]].map((ms) => ms.toLocaleString("en"));
+    const value = slow === fast ? `${slow}` : `${slow} / ${fast}`;
+    expect(row?.[1]).toMatch(new RegExp(`(^|to )${value}($|[ ,])`));
+  });
+
+  test("must name tests that exist", () => {
+    const named = [...PROTOCOL.matchAll(/`(test\/[\w/.-]+)`(?: «([^»]+)»)?/g)];
+    expect(named.length).toBeGreaterThan(10);
+    const missing = named.filter(([, path = "", title = ""]) => {
+      const file = join(ROOT, path);
+      return !existsSync(file) || !readFileSync(file, "utf8").includes(title);
+    });
+    expect(missing.map(([text]) => text)).toEqual([]);
+  });
+});
+
+test.each(["README.md", "node/PROTOCOL.md"])("every relative link in %s must lead somewhere", (path) => {
+  const links = readRelativeLinks(readFileSync(join(ROOT, path), "utf8"));
+  expect(links.filter((link) => !existsSync(join(ROOT, dirname(path), link)))).toEqual([]);
+});
