@@ -67,7 +67,12 @@ export interface LabInfo {
 }
 
 /** Steps of long work, for the renderers (tty, plain, json) in lab/ui. */
-export type Progress = (event: { step: string; state: "start" | "done" | "failed" | "info"; detail?: string; node?: NodeId }) => void;
+export type Progress = (event: {
+  step: string;
+  state: "start" | "done" | "failed" | "info";
+  detail?: string;
+  node?: NodeId;
+}) => void;
 
 export interface LogLine {
   readonly node: NodeId;
@@ -118,7 +123,12 @@ export interface Engine extends AsyncDisposable {
   /** Creates what the nodes share (network, directory). Throws if a lab of that name exists. */
   createLab(spec: LabSpec, progress: Progress, signal: AbortSignal): Promise<void>;
   /** Creates and starts nodes, all in parallel; resolves when the engine has started them (not when they are READY). */
-  addNodes(spec: LabSpec, nodes: readonly NodeSpec[], progress: Progress, signal: AbortSignal): Promise<readonly NodeInfo[]>;
+  addNodes(
+    spec: LabSpec,
+    nodes: readonly NodeSpec[],
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<readonly NodeInfo[]>;
   /** What the lab was created with, read back from its nodes or directory (after loss of the CLI's own state). */
   readSpec(name: string): Promise<LabSpec | null>;
   start(lab: string, id: NodeId): Promise<void>;
@@ -138,11 +148,19 @@ export interface Engine extends AsyncDisposable {
   /** One control request by a process inside the node's own namespace over loopback (docker); local: not needed, unsupported. */
   controlExec(lab: string, id: NodeId, requestJson: string, timeoutMs: number): Promise<string>;
   /** Runs a POSIX shell script as root inside the node's network namespace (kernel faults); local: LabError("unsupported"). */
-  rootExec(lab: string, id: NodeId, script: string, options?: { detach?: boolean; stdin?: string }): Promise<ExecResult>;
+  rootExec(
+    lab: string,
+    id: NodeId,
+    script: string,
+    options?: { detach?: boolean; stdin?: string },
+  ): Promise<ExecResult>;
   /** Which kernel fault tools work inside a node, found by doing it once in a throw-away namespace; local: all false. */
   kernelFaults(progress: Progress): Promise<KernelFaults>;
   /** Instants at which nodes ended (`die`) or started, as the engine saw them. */
-  events(lab: string, signal: AbortSignal): AsyncIterable<{ atMs: number; node: NodeId; what: "start" | "die" | "pause" | "unpause" | "oom" }>;
+  events(
+    lab: string,
+    signal: AbortSignal,
+  ): AsyncIterable<{ atMs: number; node: NodeId; what: "start" | "die" | "pause" | "unpause" | "oom" }>;
   /** What belongs to no living lab. */
   leftovers(): Promise<readonly Leftover[]>;
   collect(leftovers: readonly Leftover[]): Promise<void>;
