@@ -15,7 +15,7 @@ import { applyFaults } from "./apply.ts";
 import { whyNoEgress, withReorderDelay } from "./compile.ts";
 import type { Pair } from "./expand.ts";
 import { type Fault, type FaultKind, type FaultList, type FaultReport, NO_IMPAIRMENT } from "./fault.ts";
-import { addFault, fitToNodes, type HealTarget, healFaults } from "./list.ts";
+import { addFault, dropExpired, fitToNodes, type HealTarget, healFaults } from "./list.ts";
 import { readFaults, writeFaults } from "./store.ts";
 
 export interface FaultRequest {
@@ -49,14 +49,14 @@ export interface HealOutcome {
 
 /** @throws LabError naming the node on which it couldn't be applied or verified */
 export async function setFault(lab: Lab, request: FaultRequest): Promise<FaultOutcome> {
-  const kernel = await lab.engine.kernelFaults(lab.progress);
-  const whyNot = request.egress ? whyNoEgress(request.impairment, kernel) : null;
-  if (whyNot !== null) {
-    throw new LabError("unsupported", whyNot, "leave --egress off: it is then done at each receiver");
-  }
   return lab.locked(request.cause, async () => {
+    const [kernel, stored] = await Promise.all([lab.engine.kernelFaults(lab.progress), readFaults(lab, Date.now())]);
+    const whyNot = request.egress ? whyNoEgress(request.impairment, kernel) : null;
+    if (whyNot !== null) {
+      throw new LabError("unsupported", whyNot, "leave --egress off: it is then done at each receiver");
+    }
     const nowMs = Date.now();
-    const before = await readFaults(lab, nowMs);
+    const before = dropExpired(stored, nowMs);
     const { cause, kind, pairs, egress } = request;
     const impairment = kernel.netem ? withReorderDelay(request.impairment) : request.impairment;
     const untilMs = request.forMs === null ? null : nowMs + request.forMs;
@@ -70,9 +70,8 @@ export async function setFault(lab: Lab, request: FaultRequest): Promise<FaultOu
 
 /** Ends faults; with `{all: true}` every node that runs is cleared, also of what the list doesn't know. */
 export async function heal(lab: Lab, target: HealTarget, cause: string): Promise<HealOutcome> {
-  const kernel = await lab.engine.kernelFaults(lab.progress);
   return lab.locked(cause, async () => {
-    const before = await readFaults(lab, Date.now());
+    const [kernel, before] = await Promise.all([lab.engine.kernelFaults(lab.progress), readFaults(lab, Date.now())]);
     const { list: healedList, healed } = healFaults(before, target);
     const all = "all" in target;
     if (healed.length === 0 && "id" in target) throw noSuchFault(target.id, before);
