@@ -48,7 +48,7 @@ export interface HealOutcome {
 }
 
 /** @throws LabError naming the node on which it couldn't be applied or verified */
-export async function setFault(lab: Lab, request: FaultRequest): Promise<FaultOutcome> {
+export function setFault(lab: Lab, request: FaultRequest): Promise<FaultOutcome> {
   return lab.locked(request.cause, async () => {
     const [kernel, stored] = await Promise.all([lab.engine.kernelFaults(lab.progress), readFaults(lab, Date.now())]);
     const whyNot = request.egress ? whyNoEgress(request.impairment, kernel) : null;
@@ -69,7 +69,7 @@ export async function setFault(lab: Lab, request: FaultRequest): Promise<FaultOu
 }
 
 /** Ends faults; with `{all: true}` every node that runs is cleared, also of what the list doesn't know. */
-export async function heal(lab: Lab, target: HealTarget, cause: string): Promise<HealOutcome> {
+export function heal(lab: Lab, target: HealTarget, cause: string): Promise<HealOutcome> {
   return lab.locked(cause, async () => {
     const [kernel, before] = await Promise.all([lab.engine.kernelFaults(lab.progress), readFaults(lab, Date.now())]);
     const { list: healedList, healed } = healFaults(before, target);
