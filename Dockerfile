@@ -7,7 +7,6 @@ FROM ${BASE}
 
 LABEL org.opencontainers.image.title="energy-lab node" \
       org.opencontainers.image.description="A peer that trades energy credits over UDP multicast" \
-      org.opencontainers.image.licenses="MIT" \
       energy-lab.image="node"
 
 # The node runs as 1000:1000, `node` in the public image; with `--user` or without capabilities as somebody else, so its

@@ -216,7 +216,7 @@ describe("the command line", () => {
   test("must ask the node of this host with `control`, by its number or its data directory", async () => {
     await using lab = await TestLab.open(1);
     const node = lab.start(1);
-    await eventually("it answers", () => node.ping());
+    await eventually("it is READY", async () => (await node.ping())?.phase === "READY");
     const byNumber = { DS_NODE_ID: "1", DS_UNICAST_PORT_BASE: String(lab.portBase), DS_CONTROL_TOKEN: lab.token };
     const byFolder = { DS_DATA_DIR: lab.dataDir(1), DS_CONTROL_TOKEN: lab.token };
     expect(runMain(["control", "status"], byNumber).stdout).toContain("NODE STATUS - Node 1");
