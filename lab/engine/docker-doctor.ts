@@ -6,7 +6,6 @@ import { LabError } from "../errors.ts";
 import type { Connection } from "./docker-connect.ts";
 import { explain, unreachable } from "./docker-errors.ts";
 import { hasImage, type ImagePlan } from "./docker-image.ts";
-import { findLeftovers } from "./docker-leftovers.ts";
 import { tryMulticast } from "./docker-multicast.ts";
 import { rangesOf } from "./docker-network.ts";
 import { kernelFaultsOf } from "./docker-probe.ts";
@@ -83,7 +82,6 @@ export async function examine(connection: Connection, plan: () => Promise<ImageP
     attempt("engine's settings", "", () => describeHost(docker)),
     attempt("images", "`lab up` can't start nodes on Docker", () => describeImages(docker, plan)),
     attempt("subnets", "", () => describeSubnets(docker)),
-    attempt("leftovers", "", () => describeLeftovers(docker, plan)),
   ]);
   return [...engine, ...rest.flat()];
 }
@@ -200,14 +198,6 @@ async function describeSubnets(docker: Docker): Promise<readonly Finding[]> {
       cure: "`lab gc`, `docker network prune`, or `--runtime local`",
     },
   ];
-}
-
-async function describeLeftovers(docker: Docker, plan: () => Promise<ImagePlan>): Promise<readonly Finding[]> {
-  const things = await findLeftovers(docker, plan);
-  if (things.length === 0) return [ok("leftovers", "none")];
-  const kinds = Map.groupBy(things, (thing) => thing.kind);
-  const found = [...kinds].map(([kind, some]) => `${some.length} ${kind}${some.length === 1 ? "" : "s"}`).join(", ");
-  return [warn("leftovers", found, "they take space and addresses", "`lab gc`")];
 }
 
 async function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -161,7 +161,6 @@ describe("doctor", () => {
       "htb",
       "ifb",
       "subnets",
-      "leftovers",
     ]) {
       expect(names).toContain(name);
     }
