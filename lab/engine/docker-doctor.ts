@@ -145,11 +145,18 @@ async function describeImages(docker: Docker, planImage: () => Promise<ImagePlan
   ];
   const image = node ? plan.tag : base ? plan.base : null;
   if (image === null) {
-    const why = info("multicast", "can't be tried without an image", "", "`lab up` first, then `lab doctor` again");
-    return [...images, why];
+    return [...images, untried("multicast, nftables, netem, htb, ifb")];
   }
-  const [multicast, kernel] = await Promise.all([describeMulticast(docker, image), node ? describeKernel(docker) : []]);
+  const [multicast, kernel] = await Promise.all([
+    describeMulticast(docker, image),
+    node ? describeKernel(docker) : [untried("nftables, netem, htb, ifb")],
+  ]);
   return [...images, multicast, ...kernel];
+}
+
+/** What is tried inside the node image can't be told before it exists. */
+function untried(checks: string): Finding {
+  return info(checks, "tried once the node image is there", "", "`lab up` first, then `lab doctor` again");
 }
 
 async function describeMulticast(docker: Docker, image: string): Promise<Finding> {
