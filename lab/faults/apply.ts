@@ -11,7 +11,7 @@ import type { NodeId } from "../../node/wire/ids.ts";
 import type { KernelFaults, NodeInfo } from "../engine/engine.ts";
 import { LabError } from "../errors.ts";
 import { isUp, type Lab } from "../lab.ts";
-import { type CompiledNode, compileNode, isSame } from "./compile.ts";
+import { type CompiledNode, compileNode, isSame, stateAt } from "./compile.ts";
 import { SCRIPT_EXIT } from "./compile-library.ts";
 import {
   type Application,
@@ -124,7 +124,7 @@ async function applyToKernel(lab: Lab, application: Application, list: FaultList
       { details: { node: id } },
     );
   }
-  const differences = findDifferences(compiled.steps[0].state, readBack, kernel);
+  const differences = findDifferences(stateAt(compiled, readBack.clockMs), readBack, kernel);
   if (differences.length > 0) {
     throw new LabError(
       "failed",

@@ -178,14 +178,18 @@ report() {
   echo @end
 }
 
-stop_timer() {
-  read -r pid 2>/dev/null <"$dir/timer.pid" || return 0
-  # The number may belong to another process by now.
-  case $(tr '\\0' ' ' 2>/dev/null <"/proc/$pid/cmdline") in *"$dir/apply timer"*) kill "$pid" ;; esac
-  rm -f "$dir/timer.pid"
+# Ends the timer of earlier faults, and those that wait for a script which a killed lab never sent.
+stop_timers() {
+  for file in "$dir/timer.pid" "$dir"/waiting.*; do
+    [ "$file" != "$dir/waiting.$stamp" ] || continue
+    read -r pid 2>/dev/null <"$file" || continue
+    # The number may belong to another process by now.
+    case $(tr '\\0' ' ' 2>/dev/null <"/proc/$pid/cmdline") in *"$dir/apply timer"*) kill "$pid" ;; esac
+    rm -f "$file"
+  done
 }
 
-forget() { rm -f "$dir/apply" "$dir/apply.new" "$dir/state.json" "$dir/stamp" "$dir/skew" "$dir/timer.pid" "$dir/lock" "$dir/egress"; }
+forget() { rm -f "$dir/apply" "$dir/apply.new" "$dir/state.json" "$dir/stamp" "$dir/skew" "$dir/timer.pid" "$dir/lock" "$dir/egress" "$dir"/waiting.*; }
 
 # Waits, for longer than anything can be delayed, until nothing is queued any more; then the rest goes.
 drain() {
@@ -226,7 +230,7 @@ timer() {
 
 case \${1:-start} in
   now | clear)
-    stop_timer
+    stop_timers
     # Two clocks that differ by more than a slow machine explains: the instants are the lab's.
     clock
     skew=$((now - sent))
@@ -250,7 +254,7 @@ case \${1:-start} in
     ;;
   start)
     # The numbers of processes of the container's last life mean nothing now.
-    rm -f "$dir/timer.pid"
+    rm -f "$dir/timer.pid" "$dir"/waiting.*
     read -r skew 2>/dev/null <"$dir/skew"
     current_step
     run_step $step || exit

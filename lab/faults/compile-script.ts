@@ -85,12 +85,17 @@ set -- ${keeps ? "now" : "clear"}
  * between the two leaves a timer without a fault, which gives up, and never a fault without a timer.
  */
 export function compileTimerScript(application: Application): string {
-  return `tries=0
+  const waiting = `${FAULTS_DIR}/waiting.${stampOf(application)}`;
+  return `[ -d ${FAULTS_DIR} ] || mkdir -p ${FAULTS_DIR}
+echo $$ >${waiting}
+tries=0
 until read -r found 2>/dev/null <${FAULTS_DIR}/stamp && [ "$found" = ${stampOf(application)} ]; do
   tries=$((tries + 1))
-  [ "$tries" -lt 600 ] || exit 0
+  [ "$tries" -lt 600 ] || { rm -f ${waiting}; exit 0; }
   sleep 0.05
 done 2>/dev/null
+echo $$ >${FAULTS_DIR}/timer.pid
+rm -f ${waiting}
 exec sh ${FAULTS_DIR}/apply timer
 `;
 }

@@ -76,13 +76,13 @@ export function compileNode(
   const parts = concerning.map((fault) => splitFault(fault, addresses.get(fault.from) ?? null, kernel));
   const inKernel = parts.flatMap((part) => part.kernel);
   const ends = [...new Set(inKernel.flatMap((part) => part.untilMs ?? []))].sort((a, b) => a - b);
-  const stateAt = (atMs: number): KernelState =>
+  const mergeAt = (atMs: number): KernelState =>
     mergeKernelParts(inKernel.filter((part) => part.untilMs === null || part.untilMs > atMs));
   return {
     node: node.id,
     ip: node.ip,
     peers: [...addresses.values()].flatMap((ip) => ip ?? []).sort(),
-    steps: [{ fromMs: null, state: stateAt(nowMs) }, ...ends.map((end) => ({ fromMs: end, state: stateAt(end) }))],
+    steps: [{ fromMs: null, state: mergeAt(nowMs) }, ...ends.map((end) => ({ fromMs: end, state: mergeAt(end) }))],
     // Cuts first: whoever reads the list from the top sees the strongest.
     rules: parts.flatMap((part) => part.rule ?? []).sort((a, b) => Number(b.impairment.cut) - Number(a.impairment.cut)),
     backends: [...new Set(parts.flatMap((part) => part.backends))],
@@ -108,8 +108,10 @@ export function isSame(a: CompiledNode, b: CompiledNode): boolean {
   return JSON.stringify([a.ip, a.steps, a.rules]) === JSON.stringify([b.ip, b.steps, b.rules]);
 }
 
-export function isClear(state: KernelState): boolean {
-  return state.cut.length + state.loss.length + state.leaves.length === 0 && state.egress === null;
+/** What holds at an instant; null: at once. A fault may end while its change is on its way to the node. */
+export function stateAt(compiled: CompiledNode, atMs: number | null): KernelState {
+  const begun = compiled.steps.filter((step) => step.fromMs === null || (atMs !== null && step.fromMs <= atMs));
+  return (begun.at(-1) ?? compiled.steps[0]).state;
 }
 
 /** Numbers of class and filter: the address's lower half, one to one within a network. */

@@ -9,6 +9,7 @@ import {
   isSame,
   minorOf,
   REORDER_DELAY_MS,
+  stateAt,
   whyNoEgress,
 } from "../../lab/faults/compile.ts";
 import {
@@ -126,6 +127,10 @@ describe("what a receiver compiles to", () => {
       [nowMs + 2_000, []],
     ]);
     expect(needsTimer(compiled)).toBe(true);
+    // One ends while the change is on its way: what the node then has is right.
+    expect(stateAt(compiled, nowMs).cut).toHaveLength(2);
+    expect(stateAt(compiled, nowMs + 1_000).cut).toEqual(["10.9.0.11"]);
+    expect(stateAt(compiled, nowMs + 9_000).cut).toEqual([]);
   });
 
   test("rules of the shim must carry their end themselves", () => {
