@@ -77,13 +77,15 @@ function announce(state: NodeState): void {
 
 // Level trigger -------------------------------------------------------------------------------------------------------------
 
-/** Run after every input while the node is on its way in. */
+/** Run after every input: does what is still missing on the way in. */
 export function reviewJoin(state: NodeState): void {
   const { join, config } = state;
+  if (join.discovering) {
+    // Somebody leads already, or everybody is here: nothing is left to wait for. Whoever has synchronised before is READY by then.
+    const isGathered = config.expected.length > 0 && areAllHeard(state);
+    if (isGathered || state.election.coordinator !== null) endDiscovery(state);
+  }
   if (state.phase !== "JOINING" && state.phase !== "SYNCING") return;
-  // Somebody leads already, or everybody is here: nothing is left to wait for.
-  const isGathered = config.expected.length > 0 && areAllHeard(state);
-  if (join.discovering && (isGathered || state.election.coordinator !== null)) endDiscovery(state);
   if (accountOf(state, state.self.id) === undefined) {
     if (mayMint(state)) mint(state);
     return;

@@ -39,6 +39,17 @@ describe("a start", () => {
     expect(lonely.state.join.discovering).toBe(false);
   });
 
+  test("must end discovery when the last expected node comes, also when it is READY itself by then", () => {
+    const node = CoreNode.started(1, { voters: FIVE, expected: [1, 2, 3] });
+    node.answerJoin(2, { clock_state: new Map([[2, 0]]) });
+    const chunk = { index: 0, more: false, last: true, members: [], accounts: [genesisOf(2)], records: [] };
+    node.receive(2, "STATE_CHUNK", chunk);
+    node.run(60);
+    expect([node.state.phase, node.state.join.discovering]).toEqual(["READY", true]);
+    node.join(3);
+    expect(node.state.join.discovering).toBe(false);
+  });
+
   test("must end discovery when somebody leads already, whoever else is expected", () => {
     const node = fresh(1);
     node.answerJoin(2, { coordinator_id: 2, term: 3, elected: true, clock_state: new Map([[2, 0]]) });
