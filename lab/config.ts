@@ -10,7 +10,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { isMap, isScalar, LineCounter, type Node, type ParsedNode, parseDocument } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { AMOUNT_MAX, NodeId } from "../node/wire/ids.ts";
 import type { NodeSpec } from "./engine/engine.ts";
 import { LabError } from "./errors.ts";

@@ -12,7 +12,7 @@
 import { spawn } from "node:child_process";
 import { globSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { type Availability, probeDocker, probeNetem, probeRyuk } from "./support/docker-available.ts";
 
 const root = join(import.meta.dirname, "..");

@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type Docker from "dockerode";
-import { z } from "zod";
+import * as z from "zod";
 import { LabError } from "../errors.ts";
 import { stateRoot } from "../state-dir.ts";
 import { findAnyImage } from "./docker-image.ts";

@@ -4,7 +4,7 @@
  * Faults act at the receiver, keyed by the source: that cuts multicast and unicast alike, is invisible to the sender, and vanishes
  * with the receiver's namespace. A fault names one directed pair; the verbs (partition, isolate, netem 3) expand to sets of them.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { Impairment } from "../../node/wire/control.ts";
 import { NodeId } from "../../node/wire/ids.ts";
 

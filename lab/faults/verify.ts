@@ -3,7 +3,7 @@
  *
  * Idea: "applied" is a claim until the kernel says the same. Every difference becomes a sentence; no difference means verified.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Impairment } from "../../node/wire/control.ts";
 import type { KernelFaults } from "../engine/engine.ts";
 import { type KernelState, minorOf, perMillion } from "./compile.ts";

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { ImpairmentRule } from "../wire/control.ts";
 import { codeOf, messageOf } from "./errors.ts";
 

@@ -4,7 +4,7 @@
  * One table, so that an error can always name the variable, its value and what is allowed. Spans are in seconds, as the original
  * has them, unless the name says `_MS`. An empty value is an absent one.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { AMOUNT_MAX } from "../wire/ids.ts";
 import { ConfigError } from "./errors.ts";
 

@@ -3,7 +3,7 @@
  *
  * Why not the JSON object of the original: at 100 nodes it alone outgrew a datagram (1,300 B); this takes about 3 B an entry.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { MEMBERS_MAX } from "./ids.ts";
 
 /** Node id -> number of that node's last debit. An id that is present with 0 is an account without debits. */

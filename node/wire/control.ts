@@ -5,7 +5,7 @@
  * `request_id`) until its final reply arrives; the node executes it at most once, across its own restarts too for trades
  * (PROTOCOL.md, control). A reply longer than one datagram is cut into pages that the client fetches by number.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { Amount, NodeId, RequestId, TradeId } from "./ids.ts";
 import { PeerState, Phase } from "./message.ts";
 

@@ -3,7 +3,7 @@
  *
  * Idea: a limit on everything. What passes one of these schemas can be stored, added and compared without further checks.
  */
-import { z } from "zod";
+import * as z from "zod";
 
 /** A node's number, which is also its Bully priority: 1 to 65535 (the envelope has 16 bits for it). */
 export const NodeId = z.int().min(1).max(65_535);

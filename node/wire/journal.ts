@@ -4,7 +4,7 @@
  * Checkers and exporters are pure functions of these lines, whatever runtime they came from. `msg` is the sentence that a person
  * reads (the original project's log lines, verbatim, where it had one). Lines stay under 16 KiB: Docker splits longer ones.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { NodeId } from "./ids.ts";
 
 /** What happened. `send` and `recv` are written at journal level `wire` only. */

@@ -5,7 +5,7 @@
  * are those of the original Python project; PROTOCOL.md has the catalogue with the meaning and reliability of each type.
  * Unknown fields are ignored (newer peers may add some); unknown types are counted and dropped.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { ClockField } from "./clock.ts";
 import { Address, Amount, Credits, Hex64, Incarnation, NodeId, RequestId, Seq, Term, TradeId } from "./ids.ts";
 
