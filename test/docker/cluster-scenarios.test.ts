@@ -4,7 +4,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
-import { CliLab, eventually, removeStateHome } from "../support/cli-lab.ts";
+import { CliLab, removeStateHome } from "../support/cli-lab.ts";
+import { eventually } from "../support/eventually.ts";
 
 interface PsJson {
   readonly id: number;

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DockerEngine } from "../../lab/engine/docker.ts";
 import { DOCKER_LABELS } from "../../lab/engine/docker-labels.ts";
 import type { Leftover } from "../../lab/engine/engine.ts";
+import { eventually } from "../support/eventually.ts";
 import {
-  eventually,
   labSpec,
   never,
   nodeSpecs,

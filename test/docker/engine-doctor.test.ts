@@ -10,7 +10,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DockerEngine } from "../../lab/engine/docker.ts";
 import { explain } from "../../lab/engine/docker-errors.ts";
 import { DOCKER_LABELS, labelled } from "../../lab/engine/docker-labels.ts";
-import { openRaw, openStandInEngine, quiet, standInImage, timeFactor } from "./engine-fixture.ts";
+import { timeFactor } from "../support/eventually.ts";
+import { openRaw, openStandInEngine, quiet, standInImage } from "./engine-fixture.ts";
 
 const SOCKET = "/var/run/docker.sock";
 let folder: string;

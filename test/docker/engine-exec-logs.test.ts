@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DockerEngine } from "../../lab/engine/docker.ts";
 import type { LogLine } from "../../lab/engine/engine.ts";
-import { eventually, never, nodeSpecs, openStandInEngine, quiet, TestLab, timeFactor } from "./engine-fixture.ts";
+import { eventually, timeFactor } from "../support/eventually.ts";
+import { never, nodeSpecs, openStandInEngine, quiet, TestLab } from "./engine-fixture.ts";
 
 let engine: DockerEngine;
 beforeAll(async () => {

@@ -123,15 +123,3 @@ export class TestLab implements AsyncDisposable {
     expect(await this.things()).toBe(0);
   }
 }
-
-/** Software-emulated machines are many times slower; whoever tests there says so. */
-export const timeFactor = Number(process.env.LAB_TEST_TIME_FACTOR ?? 1);
-
-/** Until `what` holds; a deadline instead of a sleep. */
-export async function eventually(what: () => Promise<boolean> | boolean, withinMs = 10_000): Promise<void> {
-  const deadlineMs = Date.now() + withinMs * timeFactor;
-  while (!(await what())) {
-    if (Date.now() > deadlineMs) throw new Error(`not within ${withinMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DockerEngine } from "../../lab/engine/docker.ts";
 import { LABELS } from "../../lab/engine/engine.ts";
 import { LabError } from "../../lab/errors.ts";
+import { eventually } from "../support/eventually.ts";
 import {
-  eventually,
   labSpec,
   never,
   nodeSpecs,

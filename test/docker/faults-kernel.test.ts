@@ -4,8 +4,9 @@ import { once } from "node:events";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { CliLab, docker, eventually, removeStateHome, TIME_FACTOR } from "../support/cli-lab.ts";
+import { CliLab, docker, removeStateHome } from "../support/cli-lab.ts";
 import { type ProbeResult, probeDatagrams } from "../support/datagram-probe.ts";
+import { eventually, timeFactor } from "../support/eventually.ts";
 
 interface FaultJson {
   readonly id: string;
@@ -96,7 +97,7 @@ describe("netem --loss", () => {
 
 describe("a timed fault", () => {
   it("must end by itself though the command that set it was killed", async () => {
-    const forMs = 3_000 * TIME_FACTOR;
+    const forMs = 3_000 * timeFactor;
     const command = lab.start("partition", "1", "2", "--for", `${forMs}ms`);
     // Its answer is its last word but for a hint.
     await once(command.stdout ?? command, "data");
@@ -107,16 +108,16 @@ describe("a timed fault", () => {
       expect(await lab.remains(1)).toBe("");
       expect(await lab.remains(2)).toBe("");
     }, forMs + 5_000);
-    expect(Date.now() - atMs).toBeGreaterThan(forMs - 1_000 * TIME_FACTOR);
+    expect(Date.now() - atMs).toBeGreaterThan(forMs - 1_000 * timeFactor);
     expect(await lab.json<FaultJson[]>("faults")).toEqual([]);
     expect(await arrive([1], 2)).toEqual({ 1: ALL });
   });
 
   it.each([120, 200, 260, 320, 400])("must end by itself when the command is killed after %d ms", async (killMs) => {
-    const forMs = 2_000 * TIME_FACTOR;
+    const forMs = 2_000 * timeFactor;
     const command = lab.start("isolate", "3", "--for", `${forMs}ms`);
     const ended = once(command, "close");
-    setTimeout(() => command.kill("SIGKILL"), killMs * TIME_FACTOR);
+    setTimeout(() => command.kill("SIGKILL"), killMs * timeFactor);
     await ended;
     await eventually(async () => {
       for (const id of [1, 2, 3]) expect(await lab.shell(id, "nft list tables | grep energy_lab; true")).toBe("");
@@ -124,7 +125,7 @@ describe("a timed fault", () => {
   });
 
   it("must end at its own instant while others go on", async () => {
-    const forMs = 2_000 * TIME_FACTOR;
+    const forMs = 2_000 * timeFactor;
     await lab.ok("partition", "1", "2", "--one-way", "--for", `${forMs}ms`);
     await lab.ok("partition", "3", "2", "--one-way");
     await eventually(async () => expect(await lab.json<FaultJson[]>("faults")).toHaveLength(1), forMs + 3_000);
@@ -154,7 +155,7 @@ describe("a node that restarts", () => {
   });
 
   it("must end a timed fault after its restart too", async () => {
-    const forMs = 4_000 * TIME_FACTOR;
+    const forMs = 4_000 * timeFactor;
     await lab.ok("partition", "1", "2", "--one-way", "--for", `${forMs}ms`);
     await docker("restart", "-t", "0", (await lab.peer(2)).container);
     expect(await lab.shell(2, "nft list ruleset 2>/dev/null")).toMatch(/energy_lab_faults/);
@@ -180,7 +181,7 @@ describe("a paused node", () => {
 
 describe("a node whose pause ends by itself", () => {
   it("must get the faults that were set meanwhile", async () => {
-    await lab.ok("pause", "2", "--for", `${4 * TIME_FACTOR}s`);
+    await lab.ok("pause", "2", "--for", `${4 * timeFactor}s`);
     await lab.ok("partition", "1", "2");
     await eventually(async () => {
       expect(await lab.shell(2, "nft list ruleset 2>/dev/null")).toMatch(/energy_lab_faults/);

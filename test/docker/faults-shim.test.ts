@@ -3,8 +3,9 @@
 import { once } from "node:events";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { StateData } from "../../node/wire/control.ts";
-import { CliLab, eventually, removeStateHome, TIME_FACTOR } from "../support/cli-lab.ts";
+import { CliLab, removeStateHome } from "../support/cli-lab.ts";
 import { probeDocker, probeNetem } from "../support/docker-available.ts";
+import { eventually, timeFactor } from "../support/eventually.ts";
 
 const engine = await probeDocker();
 const hasNetem = engine.available && (await probeNetem(engine.image)).available;
@@ -77,7 +78,7 @@ describe.skipIf(hasNetem)("a fault that only the shim can do", () => {
   });
 
   it("must end by itself though the command that set it was killed", async () => {
-    const command = lab.start("netem", "1", "--delay", "100ms", "--for", `${3_000 * TIME_FACTOR}ms`);
+    const command = lab.start("netem", "1", "--delay", "100ms", "--for", `${3_000 * timeFactor}ms`);
     await once(command.stdout ?? command, "data");
     command.kill("SIGKILL");
     expect((await stateOf(3)).impairments).toHaveLength(1);

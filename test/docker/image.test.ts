@@ -1,7 +1,9 @@
 // The image as somebody uses it who knows nothing of the lab: single nodes through testcontainers, on a network of their own.
 import { GenericContainer, Network, type StartedNetwork, type StartedTestContainer, Wait } from "testcontainers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { docker } from "../support/cli-lab.ts";
 import { probeDocker } from "../support/docker-available.ts";
+import { eventually } from "../support/eventually.ts";
 
 let image: string;
 let network: StartedNetwork;
@@ -67,14 +69,12 @@ describe("one node from the image", () => {
   it("must refuse to run under a number that lives in another container, naming both addresses", async () => {
     const first = await node(7).start();
     try {
-      const second = await node(7)
-        .withWaitStrategy(Wait.forOneShotStartup())
-        .start()
-        .then(
-          () => null,
-          (error: unknown) => error,
-        );
-      expect(second, "the second node 7 must not start").not.toBeNull();
+      const refusal = /Node 7 already runs at [\d.]+:6007; this process at [\d.]+:6007 ends/;
+      const second = await node(7).withWaitStrategy(Wait.forLogMessage(refusal)).start();
+      await eventually(async () => {
+        expect(await docker("inspect", "--format", "{{.State.ExitCode}}", second.getId())).toBe("1\n");
+      });
+      await second.stop();
       expect(await control(first, "status")).toContain("Node 7");
     } finally {
       await first.stop();

@@ -1,7 +1,8 @@
 // Faults between local processes: everything is the nodes' own shim, since they have no network of their own.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { StateData } from "../../node/wire/control.ts";
-import { CliLab, eventually, removeStateHome } from "../support/cli-lab.ts";
+import { CliLab, removeStateHome } from "../support/cli-lab.ts";
+import { eventually } from "../support/eventually.ts";
 
 let lab: CliLab;
 beforeAll(async () => {

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { HistoryData, TradeData } from "../../node/wire/control.ts";
-import { eventually, TestLab, type TestNode } from "../support/node-process.ts";
+import { until } from "../support/eventually.ts";
+import { TestLab, type TestNode } from "../support/node-process.ts";
 
 const VOTERS = { DS_VOTERS: "1,2,3", DS_NODES: "1,2,3" };
 
@@ -32,7 +33,7 @@ describe("three nodes on loopback", () => {
     const sold = await one.request(sell(2, 30, "s1"));
     expect(sold).toMatchObject({ ok: true, data: { state: "settled", balance: 70 } });
     expect(await two.request({ op: "buy", peer: 3, amount: 20 })).toMatchObject({ ok: true });
-    await eventually("all balances are told", async () => {
+    await until("all balances are told", async () => {
       const states = await Promise.all(nodes.map((node) => node.state()));
       return states.every((state) => JSON.stringify(state.balances) === '{"1":70,"2":150,"3":80}');
     });
@@ -105,7 +106,7 @@ describe("three nodes on loopback", () => {
     const nodes = await startThree(lab);
     const [one] = nodes;
     one.child.kill("SIGSTOP");
-    await eventually("the others notice", async () =>
+    await until("the others notice", async () =>
       (await nodes[1].state()).members.some((member) => member.id === 1 && member.state === "FAILED"),
     );
     const before = one.lines.length;
@@ -113,7 +114,7 @@ describe("three nodes on loopback", () => {
     await lab.agree(nodes, 3);
     const sinceThen = one.lines.slice(before).map((line) => line.msg);
     expect(sinceThen.filter((msg) => /Node [23] (SUSPECTED|FAILED)/.test(msg))).toEqual([]);
-    await eventually("node 1 is alive again for all", async () =>
+    await until("node 1 is alive again for all", async () =>
       (await nodes[1].state()).members.some((member) => member.id === 1 && member.state === "ALIVE"),
     );
   });
@@ -124,12 +125,12 @@ describe("three nodes on loopback", () => {
     const cut = (source: number) => ({ id: `cut-${source}`, source, impairment: { cut: true }, untilMs: null });
     const impaired = await one.request({ op: "impair", generation: 1, rules: [cut(2), cut(3)] });
     expect(impaired).toMatchObject({ ok: true, data: { generation: 1, applied: true, rules: 2, backend: "shim" } });
-    await eventually("node 1 holds the others failed", async () =>
+    await until("node 1 holds the others failed", async () =>
       (await one.state()).members.every((member) => member.id === 1 || member.state === "FAILED"),
     );
     await one.kill("SIGKILL");
     const again = lab.start(1, { env: VOTERS });
-    const state = await eventually("node 1 is back", () => again.state().catch(() => null));
+    const state = await until("node 1 is back", () => again.state().catch(() => null));
     expect(state.impairments.map((rule) => rule.id)).toEqual(["cut-2", "cut-3"]);
     expect(state.impair_generation).toBe(1);
     expect(await again.request({ op: "impair", generation: 0, rules: [] })).toMatchObject({ ok: false, code: "STALE" });
@@ -195,7 +196,7 @@ describe("the journal of a process", () => {
     await using lab = await TestLab.open(3);
     const ready = join(lab.folder, "ready");
     const node = lab.start(1, { env: { DS_READY_FILE: ready } });
-    await eventually("the ready file is there", () => exists(ready));
+    await until("the ready file is there", () => exists(ready));
     const where = JSON.parse(readFileSync(join(lab.dataDir(1), "node.json"), "utf8")) as unknown;
     expect(where).toMatchObject({ id: 1, ip: "127.0.0.1", port: lab.port(1) });
     await node.kill("SIGTERM");

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { createKeyring, OPEN_KEYS } from "../../node/runtime/keyring.ts";
 import { sealDatagram } from "../../node/wire/envelope.ts";
-import { eventually, findPorts, mainPath, TestLab } from "../support/node-process.ts";
+import { until } from "../support/eventually.ts";
+import { findPorts, mainPath, TestLab } from "../support/node-process.ts";
 
 function runMain(args: readonly string[], env: Record<string, string> = {}) {
   const result = spawnSync(process.execPath, ["--disable-warning=ExperimentalWarning", mainPath, ...args], {
@@ -19,7 +20,7 @@ describe("one node as a process", () => {
   test("must stay up and count whatever strangers send", async () => {
     await using lab = await TestLab.open(2);
     const node = lab.start(1);
-    await eventually("it answers", () => node.ping());
+    await until("it answers", () => node.ping());
     const ring = createKeyring(OPEN_KEYS);
     let packetSeq = 0;
     const seal = (body: string): Uint8Array => {
@@ -47,7 +48,7 @@ describe("one node as a process", () => {
       lab.sealRequest({ op: "leave", request_id: "r" }, "another token"),
     ])
       lab.sendRaw(1, bytes);
-    await eventually("all are counted", async () => {
+    await until("all are counted", async () => {
       const { counters } = await node.state();
       const expected = {
         drop_oversize: 1,
@@ -69,7 +70,7 @@ describe("one node as a process", () => {
   test("must refuse to run twice with the same number on one host, and say so", async () => {
     await using lab = await TestLab.open(2);
     const node = lab.start(1);
-    await eventually("it answers", () => node.ping());
+    await until("it answers", () => node.ping());
     const second = lab.start(1, { memoryOnly: true });
     expect(await second.exited).toBe(1);
     expect(second.stderr).toContain("another node with this number already runs here");
@@ -94,7 +95,7 @@ describe("one node as a process", () => {
   test("must refuse a data directory that another node uses", async () => {
     await using lab = await TestLab.open(3);
     const node = lab.start(1);
-    await eventually("it answers", () => node.ping());
+    await until("it answers", () => node.ping());
     const second = lab.start(2, { env: { DS_DATA_DIR: lab.dataDir(1) } });
     expect(await second.exited).toBe(1);
     expect(second.stderr).toContain("another node uses the folder");
@@ -103,7 +104,7 @@ describe("one node as a process", () => {
   test("must refuse a damaged ledger", async () => {
     await using lab = await TestLab.open(1);
     const first = lab.start(1);
-    await eventually("it answers", () => first.ping());
+    await until("it answers", () => first.ping());
     // Gracefully: after a kill the whole ledger may still be in its log, beside the file that we spoil.
     await first.kill("SIGTERM");
     writeFileSync(join(lab.dataDir(1), "ledger.db"), "garbage ".repeat(1000));
@@ -126,7 +127,7 @@ describe("one node as a process", () => {
     const key = (fill: number): string => Buffer.alloc(32, fill).toString("base64");
     writeFileSync(path, `1:${key(1)}`);
     const node = lab.start(1, { env: { DS_KEYS_FILE: path } });
-    expect((await eventually("it answers", () => node.state().catch(() => null))).auth).toBe("keyed");
+    expect((await until("it answers", () => node.state().catch(() => null))).auth).toBe("keyed");
     writeFileSync(path, `2:${key(2)},1:${key(1)}`);
     node.child.kill("SIGHUP");
     await node.hears("Keys reloaded; key 2 seals");
@@ -139,7 +140,7 @@ describe("one node as a process", () => {
   test("must stop at once at a second signal", async () => {
     await using lab = await TestLab.open(2);
     const node = lab.start(1);
-    await eventually("it answers", () => node.ping());
+    await until("it answers", () => node.ping());
     node.child.kill("SIGSTOP");
     node.child.kill("SIGTERM");
     node.child.kill("SIGINT");
@@ -150,10 +151,10 @@ describe("one node as a process", () => {
   test("must not die of a stdout that nobody reads any more", async () => {
     await using lab = await TestLab.open(1);
     const node = lab.start(1, { env: { DS_JOURNAL: "wire" } });
-    await eventually("it answers", () => node.ping());
+    await until("it answers", () => node.ping());
     node.child.stdout?.destroy();
     const before = (await node.state()).uptime_ms;
-    await eventually("it lives on", async () => (await node.state()).uptime_ms > before + 1_000);
+    await until("it lives on", async () => (await node.state()).uptime_ms > before + 1_000);
   });
 });
 
@@ -166,7 +167,7 @@ describe("the prompt", () => {
     const screen = (): string => one.plain.join("\n");
     const types = async (line: string, answer: string | RegExp): Promise<void> => {
       one.type(line);
-      await eventually(`${line} is answered with ${String(answer)}`, () => screen().search(answer) >= 0).catch(() => {
+      await until(`${line} is answered with ${String(answer)}`, () => screen().search(answer) >= 0).catch(() => {
         throw new Error(`${line} -> no ${String(answer)} on:\n${screen()}`);
       });
     };
@@ -195,7 +196,7 @@ describe("the prompt", () => {
   test("must leave when its input ends", async () => {
     await using lab = await TestLab.open(1);
     const node = lab.start(1, { env: { DS_PROMPT: "1" } });
-    await eventually("it answers", () => node.ping());
+    await until("it answers", () => node.ping());
     node.child.stdin?.end();
     expect(await node.exited).toBe(0);
   });
@@ -216,7 +217,7 @@ describe("the command line", () => {
   test("must ask the node of this host with `control`, by its number or its data directory", async () => {
     await using lab = await TestLab.open(1);
     const node = lab.start(1);
-    await eventually("it is READY", async () => (await node.ping())?.phase === "READY");
+    await until("it is READY", async () => (await node.ping())?.phase === "READY");
     const byNumber = { DS_NODE_ID: "1", DS_UNICAST_PORT_BASE: String(lab.portBase), DS_CONTROL_TOKEN: lab.token };
     const byFolder = { DS_DATA_DIR: lab.dataDir(1), DS_CONTROL_TOKEN: lab.token };
     expect(runMain(["control", "status"], byNumber).stdout).toContain("NODE STATUS - Node 1");
@@ -240,7 +241,7 @@ describe("the command line", () => {
     await using lab = await TestLab.open(1);
     const node = lab.start(1, { env: { DS_CONTROL_TOKEN: "" } });
     const env = { DS_NODE_ID: "1", DS_UNICAST_PORT_BASE: String(lab.portBase) };
-    const said = await eventually("it answers", () => {
+    const said = await until("it answers", () => {
       const result = runMain(["control", "balance", "--timeout", "0.5"], env);
       return result.code === 0 ? result.stdout : null;
     });

@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import type { NetworkConfig } from "../../node/runtime/config.ts";
 import { OperatorError } from "../../node/runtime/errors.ts";
 import { openUdpTransport, type UdpTransport } from "../../node/runtime/udp-transport.ts";
-import { eventually, findPorts } from "../support/node-process.ts";
+import { until } from "../support/eventually.ts";
+import { findPorts } from "../support/node-process.ts";
 
 interface Arrival {
   readonly text: string;
@@ -47,9 +48,9 @@ describe("the UDP transport on loopback", () => {
     await using one = await Station.open(network(ports, 1));
     await using two = await Station.open(network(ports, 2));
     one.transport.sendGroup(Buffer.from("hello"), []);
-    const arrival = await eventually("the multicast arrives", () => two.arrivals[0]);
+    const arrival = await until("the multicast arrives", () => two.arrivals[0]);
     expect(arrival).toEqual({ text: "hello", address: `127.0.0.1:${ports.base + 1}`, via: "multicast" });
-    await eventually("it loops back to its sender", () => one.arrivals[0]);
+    await until("it loops back to its sender", () => one.arrivals[0]);
   });
 
   test("must fan the same bytes out by unicast", async () => {
@@ -57,7 +58,7 @@ describe("the UDP transport on loopback", () => {
     await using one = await Station.open(network(ports, 1));
     await using two = await Station.open(network(ports, 2));
     one.transport.sendGroup(Buffer.from("both"), [`127.0.0.1:${ports.base + 2}`]);
-    await eventually("both copies arrive", () => two.arrivals.length === 2);
+    await until("both copies arrive", () => two.arrivals.length === 2);
     expect(two.arrivals.map((arrival) => arrival.via).sort()).toEqual(["multicast", "unicast"]);
     expect(new Set(two.arrivals.map((arrival) => arrival.text))).toEqual(new Set(["both"]));
   });
@@ -87,14 +88,12 @@ describe("the UDP transport on loopback", () => {
     for (let i = 0; i < 5; i++) one.transport.sendTo(Buffer.from("x"), `127.0.0.1:${ports.base + 2}`);
     one.transport.sendTo(Buffer.from("x"), "255.255.255.255:9");
     one.transport.sendTo(Buffer.alloc(70_000), `127.0.0.1:${ports.base + 2}`);
-    await eventually("the failures are told", () => one.troubles.length > 0);
+    await until("the failures are told", () => one.troubles.length > 0);
     const client = createSocket("udp4");
     client.bind(0, "127.0.0.1");
     await once(client, "listening");
     client.send("still there?", ports.base + 1, "127.0.0.1");
-    await eventually("the next datagram arrives", () =>
-      one.arrivals.find((arrival) => arrival.text === "still there?"),
-    );
+    await until("the next datagram arrives", () => one.arrivals.find((arrival) => arrival.text === "still there?"));
     client.close();
   });
 
@@ -103,7 +102,7 @@ describe("the UDP transport on loopback", () => {
     await using one = await Station.open(network(ports, 1));
     await using two = await Station.open(network(ports, 2));
     for (let i = 0; i < 4000; i++) one.transport.sendTo(Buffer.from(`${i}`), `127.0.0.1:${ports.base + 2}`);
-    await eventually("the last one arrives", () => two.arrivals.some((arrival) => arrival.text === "3999"));
+    await until("the last one arrives", () => two.arrivals.some((arrival) => arrival.text === "3999"));
     expect(two.arrivals.length).toBeGreaterThan(3900);
     expect(two.arrivals.map((arrival) => Number(arrival.text))).toEqual(
       two.arrivals.map((arrival) => Number(arrival.text)).sort((a, b) => a - b),

@@ -8,8 +8,6 @@ import { join } from "node:path";
 import type { Peer } from "./datagram-probe.ts";
 
 const BIN = join(import.meta.dirname, "../../dist/lab.js");
-/** Software-emulated machines are many times slower; see vitest.config.ts. */
-export const TIME_FACTOR = Number(process.env.LAB_TEST_TIME_FACTOR ?? 1);
 
 export interface Run {
   readonly code: number;
@@ -139,17 +137,4 @@ export function docker(...args: string[]): Promise<string> {
       else reject(new Error(`docker ${args[0]} failed: ${stderr.trim() || error.message}`));
     });
   });
-}
-
-/** Repeats `check` until it doesn't throw any more; its last error when the deadline passes. */
-export async function eventually<T>(check: () => Promise<T> | T, timeoutMs: number): Promise<T> {
-  const deadlineMs = Date.now() + timeoutMs * TIME_FACTOR;
-  for (let waitMs = 20; ; waitMs = Math.min(waitMs * 1.5, 250)) {
-    try {
-      return await check();
-    } catch (error) {
-      if (Date.now() > deadlineMs) throw error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, waitMs));
-  }
 }

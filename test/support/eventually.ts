@@ -23,3 +23,17 @@ export async function eventually<T>(attempt: () => T | Promise<T>, timeoutMs = 1
     await sleep(pauseMs);
   }
 }
+
+/** Repeats `probe` until it gives something other than null, undefined and false; `what` names it when the deadline passes. */
+export function until<T>(
+  what: string,
+  probe: () => T | Promise<T>,
+  timeoutMs = 10_000,
+): Promise<NonNullable<Exclude<T, false>>> {
+  return eventually(async () => {
+    const value = await probe();
+    if (value === null || value === undefined || value === false)
+      throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    return value as NonNullable<Exclude<T, false>>;
+  }, timeoutMs);
+}

@@ -10,15 +10,15 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { setTimeout as sleep } from "node:timers/promises";
 import { buildNodeBundle } from "../../build.mjs";
 import { controlAuthenticator } from "../../node/runtime/control-key.ts";
 import type { ControlReply, ControlResult, PingData, StateData } from "../../node/wire/control.ts";
 import { joinPages, openControlReply, sealControlRequest } from "../../node/wire/control-frame.ts";
 
 /** The bundle that the image carries, made from the sources as they are now: it starts three times as fast as they do. */
+import { timeFactor, until } from "./eventually.ts";
+
 export const mainPath = await buildNodeBundle();
-const timeFactor = Number(process.env.LAB_TEST_TIME_FACTOR ?? 1);
 
 export interface JournalLine {
   readonly kind: string;
@@ -34,21 +34,6 @@ export interface StartOptions {
   readonly args?: readonly string[];
   /** No data directory. */
   readonly memoryOnly?: boolean;
-}
-
-/** Polls until `probe` gives something; throws with the last complaint at the deadline. */
-export async function eventually<T>(
-  what: string,
-  probe: () => T | Promise<T>,
-  timeoutMs = 10_000,
-): Promise<NonNullable<Exclude<T, false>>> {
-  const deadlineMs = performance.now() + timeoutMs * timeFactor;
-  for (let waitMs = 5; ; waitMs = Math.min(waitMs * 1.5, 100)) {
-    const value = await probe();
-    if (value !== null && value !== undefined && value !== false) return value as NonNullable<Exclude<T, false>>;
-    if (performance.now() > deadlineMs) throw new Error(`not within ${timeoutMs} ms: ${what}`);
-    await sleep(waitMs);
-  }
 }
 
 /** Free UDP ports base+1 … base+count, and one for the group. */
@@ -180,7 +165,7 @@ export class TestLab implements AsyncDisposable {
 
   /** All given nodes follow the same coordinator; resolves to it. */
   agree(nodes: readonly TestNode[], coordinator?: number, timeoutMs = 15_000): Promise<number> {
-    return eventually(
+    return until(
       `nodes ${nodes.map((node) => node.id).join(", ")} agree${coordinator === undefined ? "" : ` on ${coordinator}`}`,
       async () => {
         const pings = await Promise.all(nodes.map((node) => node.ping()));
@@ -266,7 +251,7 @@ export class TestNode {
   }
 
   hears(text: string | RegExp, timeoutMs?: number): Promise<JournalLine> {
-    return eventually(`node ${this.id} says ${String(text)}`, () => this.said(text), timeoutMs);
+    return until(`node ${this.id} says ${String(text)}`, () => this.said(text), timeoutMs);
   }
 
   kill(signal: NodeJS.Signals = "SIGKILL"): Promise<number | null> {

@@ -2,12 +2,13 @@
 // asserted is measured with datagrams between the containers; bounds leave room for slow machines, lateness is one-sided.
 import { once } from "node:events";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { CliLab, docker, eventually, removeStateHome, TIME_FACTOR } from "../../support/cli-lab.ts";
+import { CliLab, docker, removeStateHome } from "../../support/cli-lab.ts";
 import { type Arrivals, probeDatagrams } from "../../support/datagram-probe.ts";
+import { eventually, timeFactor } from "../../support/eventually.ts";
 
 let lab: CliLab;
 beforeAll(async () => {
-  lab = await CliLab.up("t-flt-n", 3, "--profile", "default", "--timeout", `${60 * TIME_FACTOR}s`);
+  lab = await CliLab.up("t-flt-n", 3, "--profile", "default", "--timeout", `${60 * timeFactor}s`);
 });
 afterAll(async () => {
   await lab?.[Symbol.asyncDispose]();
@@ -147,7 +148,7 @@ describe("netem at the receiver", () => {
 
 describe("netem's end", () => {
   it("must come by itself though the command was killed", async () => {
-    const forMs = 4_000 * TIME_FACTOR;
+    const forMs = 4_000 * timeFactor;
     const command = lab.start("netem", "1", "--delay", "300ms", "--to", "2", "--for", `${forMs}ms`);
     await once(command.stdout ?? command, "data");
     command.kill("SIGKILL");
@@ -157,7 +158,7 @@ describe("netem's end", () => {
   });
 
   it("must not lose what is queued when it is healed", async () => {
-    const delayMs = 2_000 * Math.min(TIME_FACTOR, 10);
+    const delayMs = 2_000 * Math.min(timeFactor, 10);
     await lab.ok("netem", "1", "--delay", `${delayMs}ms`, "--to", "2");
     const measured = measure(delayMs + 1_000);
     await eventually(async () => {
