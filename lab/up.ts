@@ -58,6 +58,8 @@ export async function dryRun(request: LabRequest, options: UpOptions): Promise<L
  * @throws LabError; what was made by then is gone again, except after a timeout: then the nodes stay to be looked at
  */
 export async function bringUp(request: LabRequest, options: UpOptions): Promise<UpResult> {
+  // A lab that can't be is refused before anything is asked or looked at.
+  planLab(request, "docker", makeSecrets(request.name, Date.now()));
   const state = new StateDir(request.name);
   const engine = await chooseEngine(options.runtime, { signal: options.signal, onFallback: noteFallback(options) });
   let current: Engine = engine;
