@@ -6,7 +6,7 @@ import type Docker from "dockerode";
 import type { NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../errors.ts";
 import { sentenceOf, statusOf } from "./docker-errors.ts";
-import { findNode, type NodeContainer } from "./docker-labs.ts";
+import { findNode } from "./docker-labs.ts";
 import { isPaused, notRunning } from "./docker-nodes.ts";
 import { readFrames } from "./docker-stream.ts";
 import type { ExecResult } from "./engine.ts";
@@ -18,6 +18,13 @@ export interface ExecOptions {
   /** Returns as soon as it runs; the result is then code 0 and no output. */
   readonly detach?: boolean;
   readonly signal?: AbortSignal;
+}
+
+/** A node, and its container where a look at the lab has shown it already. */
+export interface NodePlace {
+  readonly lab: string;
+  readonly id: NodeId;
+  readonly seen: string | null;
 }
 
 export async function execIn(docker: Docker, containerId: string, options: ExecOptions): Promise<ExecResult> {
@@ -61,27 +68,26 @@ async function exitCodeOf(exec: Docker.Exec): Promise<number> {
 /** A shell script as root in the node's namespaces: with `stdin` the script reads that. */
 export async function execAsRoot(
   docker: Docker,
-  lab: string,
-  id: NodeId,
+  place: NodePlace,
   script: string,
   options: { detach?: boolean; stdin?: string },
 ): Promise<ExecResult> {
-  return await execInNode(docker, lab, id, { command: ["sh", "-c", script], user: "0", ...options });
+  return await execInNode(docker, place, { command: ["sh", "-c", script], user: "0", ...options });
 }
 
 /** One control request by the node's own client, over loopback inside the container. Resolves to its answer, a line of JSON. */
 export async function execControl(
   docker: Docker,
-  lab: string,
-  id: NodeId,
+  place: NodePlace,
   requestJson: string,
   timeoutMs: number,
 ): Promise<string> {
+  const { id } = place;
   const signal = AbortSignal.timeout(timeoutMs);
   let result: ExecResult;
   try {
     const command = ["node", "/app/node.js", "control", "request", requestJson];
-    result = await execInNode(docker, lab, id, { command, user: "1000:1000", signal });
+    result = await execInNode(docker, place, { command, user: "1000:1000", signal });
   } catch (error) {
     if (!signal.aborted) throw error;
     throw new LabError(
@@ -109,20 +115,25 @@ export async function execControl(
   );
 }
 
-async function execInNode(docker: Docker, lab: string, id: NodeId, options: ExecOptions): Promise<ExecResult> {
+async function execInNode(docker: Docker, { lab, id, seen }: NodePlace, options: ExecOptions): Promise<ExecResult> {
+  try {
+    if (seen !== null) return await execIn(docker, seen, options);
+  } catch (error) {
+    // Made anew since then: look again.
+    if (statusOf(error) !== 404) throw explainExec(error, id);
+  }
   const node = await findNode(docker, lab, id);
-  refuseUnlessRunning(node);
+  if (node.state === "paused") throw isPaused(id);
+  if (node.state !== "running") throw notRunning(node);
   try {
     return await execIn(docker, node.id, options);
   } catch (error) {
-    const sentence = sentenceOf(error);
-    if (/is paused/i.test(sentence)) throw isPaused(id);
-    if (statusOf(error) === 409 || /not running/i.test(sentence)) throw notRunning(node);
-    throw error;
+    throw explainExec(error, id);
   }
 }
 
-function refuseUnlessRunning(node: NodeContainer): void {
-  if (node.state === "paused") throw isPaused(node.node);
-  if (node.state !== "running") throw notRunning(node);
+function explainExec(error: unknown, id: NodeId): unknown {
+  const sentence = sentenceOf(error);
+  if (/is paused/i.test(sentence)) return isPaused(id);
+  return statusOf(error) === 409 || /not running/i.test(sentence) ? notRunning({ node: id }) : error;
 }

@@ -10,7 +10,7 @@ import { destroy, removeThings } from "./docker-destroy.ts";
 import { checkEngine, examine } from "./docker-doctor.ts";
 import { explain } from "./docker-errors.ts";
 import { watchLab } from "./docker-events.ts";
-import { execAsRoot, execControl } from "./docker-exec.ts";
+import { execAsRoot, execControl, type NodePlace } from "./docker-exec.ts";
 import { buildImage, type ImagePlan, planImage } from "./docker-image.ts";
 import { listLabs, readLabSpec } from "./docker-labs.ts";
 import { findLeftovers } from "./docker-leftovers.ts";
@@ -52,6 +52,9 @@ export class DockerEngine implements Engine {
   /** Networks that this instance made: `up` needn't look for its own. */
   readonly #networks = new Map<string, Pick<LabNetwork, "id" | "name" | "subnet">>();
 
+  /** Containers as the last look at a lab showed them, `lab/id` -> container: a fault on many nodes needn't look again for each. */
+  readonly #seen = new Map<string, string>();
+
   readonly #environment: Environment;
 
   private constructor(connection: Connection, environment: Environment) {
@@ -84,7 +87,11 @@ export class DockerEngine implements Engine {
   }
 
   lab(name: string): Promise<LabInfo | null> {
-    return this.#do(`look up lab "${name}"`, async () => (await listLabs(this.#docker, name))[0] ?? null);
+    return this.#do(`look up lab "${name}"`, async () => {
+      const [info = null] = await listLabs(this.#docker, name);
+      for (const node of info?.nodes ?? []) this.#seen.set(`${name}/${node.id}`, node.handle);
+      return info;
+    });
   }
 
   createLab(spec: LabSpec, progress: Progress, signal: AbortSignal): Promise<void> {
@@ -153,7 +160,7 @@ export class DockerEngine implements Engine {
   }
 
   controlExec(lab: string, id: NodeId, requestJson: string, timeoutMs: number): Promise<string> {
-    return this.#do(`ask node ${id}`, () => execControl(this.#docker, lab, id, requestJson, timeoutMs));
+    return this.#do(`ask node ${id}`, () => execControl(this.#docker, this.#place(lab, id), requestJson, timeoutMs));
   }
 
   rootExec(
@@ -162,7 +169,9 @@ export class DockerEngine implements Engine {
     script: string,
     options: { detach?: boolean; stdin?: string } = {},
   ): Promise<ExecResult> {
-    return this.#do(`run a script in node ${id}`, () => execAsRoot(this.#docker, lab, id, script, options));
+    return this.#do(`run a script in node ${id}`, () =>
+      execAsRoot(this.#docker, this.#place(lab, id), script, options),
+    );
   }
 
   kernelFaults(progress: Progress): Promise<KernelFaults> {
@@ -190,6 +199,10 @@ export class DockerEngine implements Engine {
   [Symbol.asyncDispose](): Promise<void> {
     this.#connection[Symbol.dispose]();
     return Promise.resolve();
+  }
+
+  #place(lab: string, id: NodeId): NodePlace {
+    return { lab, id, seen: this.#seen.get(`${lab}/${id}`) ?? null };
   }
 
   async #planImage(): Promise<ImagePlan> {
