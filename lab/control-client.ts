@@ -7,7 +7,7 @@
  *
  * Source of frame and key: node/wire/control-frame.ts; PROTOCOL.md, control channel.
  */
-import { createHmac, hkdfSync, randomBytes } from "node:crypto";
+import { createHmac, createSecretKey, hkdfSync, randomBytes } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
 import {
   type ControlReply,
@@ -73,7 +73,8 @@ export class ControlClient implements AsyncDisposable {
 
   /** @param token null: the public one, which nodes obey from their own host only */
   constructor(token: string | null) {
-    const key = Buffer.from(hkdfSync("sha256", token ?? CONTROL_TOKEN_OPEN, "", CONTROL_KEY_INFO, 32));
+    // As an object: a plain buffer would be made into one again for every datagram.
+    const key = createSecretKey(Buffer.from(hkdfSync("sha256", token ?? CONTROL_TOKEN_OPEN, "", CONTROL_KEY_INFO, 32)));
     this.#authenticator = createControlAuthenticator((bytes) => createHmac("sha256", key).update(bytes).digest());
   }
 

@@ -1,8 +1,9 @@
 /**
  * Waiting for what nodes say of themselves, without fixed pauses.
  *
- * Idea: every node is asked for itself, again and again in short intervals that grow with the number of nodes, so that the answer
- * is seen within milliseconds and fifty nodes aren't drowned in questions. What the condition needs is judged after every answer.
+ * Idea: a question costs the node that is asked, and while fifty nodes start on two cores that is time they need for starting. So one
+ * node, the likely coordinator, is asked in short intervals; the others when its answer changes, and again only while theirs
+ * differs. What the condition needs is judged after every answer.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { PingData } from "../node/wire/control.ts";
@@ -14,7 +15,10 @@ import { isAlive, isUp, type Lab } from "./lab.ts";
 const ASK_MS_MIN = 15;
 const ASK_MS_PER_NODE = 2;
 const ASK_MS_MAX = 250;
+const RETRY_MS_MAX = 50;
 const ASK_EXEC_MS = 500;
+/** Nodes that agree with the one that is watched, or wait with it, are asked again after this at the latest. */
+const ASK_MS_REST = 400;
 /** How often the engine is asked whether nodes still run. */
 const LOOK_MS = 400;
 
@@ -78,9 +82,11 @@ export async function waitForAgreement(lab: Lab, options: WaitOptions & { ids?: 
       ),
     );
   }, options.timeoutMs);
+  const pace = new Pace(answers);
   const asking = ids.map((id) =>
-    askAgain(lab, id, ids.length, signal, async (ping) => {
+    askAgain(lab, id, pace, signal, async (ping) => {
       answers.set(id, ping);
+      pace.note(id);
       await onAnswer();
     }),
   );
@@ -125,20 +131,59 @@ export async function waitUntil(
   }
 }
 
+/** Who is asked how soon again. */
+class Pace {
+  readonly #answers: Answers;
+  /** The highest id: the one that will lead, or know who does. */
+  readonly #watched: NodeId;
+  #claim = "";
+  #changed = Promise.withResolvers<void>();
+
+  constructor(answers: Answers) {
+    this.#answers = answers;
+    this.#watched = Math.max(...answers.keys());
+  }
+
+  /** A new answer of `id` is there: if the watched node changed its mind, everybody is asked at once. */
+  note(id: NodeId): void {
+    const claim = this.#claimOf(this.#watched);
+    if (id !== this.#watched || claim === this.#claim) return;
+    this.#claim = claim;
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+
+  async rest(id: NodeId, signal: AbortSignal): Promise<void> {
+    const count = this.#answers.size;
+    const isWatched = id === this.#watched;
+    const isSettled = this.#claim === "" || this.#claimOf(id) === this.#claim;
+    if (isWatched) await pause(this.#claim === "" ? ASK_MS_MIN : askEveryMs(count), signal);
+    else if (!isSettled) await pause(askEveryMs(count), signal);
+    else await pauseUnless(this.#changed.promise, ASK_MS_REST, signal);
+  }
+
+  /** Empty: not READY, or follows nobody. */
+  #claimOf(id: NodeId): string {
+    const ping = this.#answers.get(id) ?? null;
+    if (ping === null || ping.phase !== "READY" || ping.coordinator === null) return "";
+    return `${ping.coordinator}/${ping.term}/${ping.elected}`;
+  }
+}
+
 async function askAgain(
   lab: Lab,
   id: NodeId,
-  count: number,
+  pace: Pace,
   signal: AbortSignal,
   onAnswer: (ping: PingData | null) => Promise<void>,
 ): Promise<never> {
   // A command inside a container costs a process: it is given time.
-  const pauseMs = lab.target(id).address === null ? ASK_EXEC_MS : askEveryMs(count);
+  const isByExec = lab.target(id).address === null;
   for (;;) {
     // A node that is starting doesn't listen yet: ask at short intervals instead of ever longer ones.
-    const ping = await lab.pingOne(id, { signal, timeoutMs: 1_000, retryMsMax: Math.max(25, askEveryMs(count)) });
+    const ping = await lab.pingOne(id, { signal, timeoutMs: 1_000, retryMsMax: RETRY_MS_MAX });
     await onAnswer(ping);
-    await pause(pauseMs, signal);
+    await (isByExec ? pause(ASK_EXEC_MS, signal) : pace.rest(id, signal));
   }
 }
 
@@ -203,6 +248,16 @@ function readable(text: string): string {
 
 function askEveryMs(count: number): number {
   return Math.min(ASK_MS_MAX, ASK_MS_MIN + ASK_MS_PER_NODE * count);
+}
+
+/** A pause that `event` ends. */
+async function pauseUnless(event: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
+  const over = new AbortController();
+  try {
+    await Promise.race([pause(ms, AbortSignal.any([signal, over.signal])), event]);
+  } finally {
+    over.abort();
+  }
 }
 
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

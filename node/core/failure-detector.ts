@@ -11,7 +11,7 @@ import { onRumours } from "./gossip.ts";
 import { becomeAlive, isLive, rumourOf, unsuspectedIds } from "./membership.ts";
 import { unicast, unicastTo } from "./outbox.ts";
 import { drawBelow, shuffled } from "./random.ts";
-import { beatIntervalMs, takeRumours } from "./rumours.ts";
+import { beatIntervalMs, sizeFactor, takeRumours } from "./rumours.ts";
 import { restartSuspicions, suspect } from "./suspicion.ts";
 import { cancelTimer, hasTimer, setTimer } from "./timers.ts";
 import type { Member, NodeState, Origin, Probe } from "./types.ts";
@@ -53,7 +53,15 @@ export function tellFailed(state: NodeState, member: Member): void {
 
 function onRound(state: NodeState): void {
   for (const id of targetsOfRound(state)) probe(state, id);
-  scheduleRound(state, state.config.timing.probeIntervalMs);
+  scheduleRound(state, roundMs(state));
+}
+
+/**
+ * The group's probes of its coordinator grow with its size, and so does what one machine pays for all its nodes: above ten the rounds
+ * get longer in proportion. The first to notice a dead coordinator is as quick as before, because all share the looking.
+ */
+export function roundMs(state: NodeState): number {
+  return state.config.timing.probeIntervalMs * sizeFactor(state);
 }
 
 function scheduleRound(state: NodeState, inMs: number): void {

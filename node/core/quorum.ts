@@ -5,6 +5,7 @@
  * only that nobody else ever is in this one. Idea: CheckQuorum of etcd's raft, without its leases.
  */
 import { becomeProvisional, isVoter, majority, tell } from "./claims.ts";
+import { roundMs } from "./failure-detector.ts";
 import { hurryHeartbeat } from "./rumours.ts";
 import { setTimer } from "./timers.ts";
 import type { NodeState } from "./types.ts";
@@ -13,8 +14,8 @@ export const quorumTimers: Readonly<Record<string, (state: NodeState, key: strin
 
 /** Silence of a majority of voters that ends «elected», in milliseconds: everybody probes the coordinator in every round. */
 function detectionMs(state: NodeState): number {
-  const { suspicionMinMs, probeIntervalMs, probeTimeoutMinMs } = state.config.timing;
-  return suspicionMinMs + probeIntervalMs + 2 * probeTimeoutMinMs;
+  const { suspicionMinMs, probeTimeoutMinMs } = state.config.timing;
+  return suspicionMinMs + roundMs(state) + 2 * probeTimeoutMinMs;
 }
 
 function checkQuorum(state: NodeState): void {

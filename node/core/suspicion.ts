@@ -6,8 +6,13 @@
  */
 import type { NodeId } from "../wire/ids.ts";
 import { becomeFailed, becomeSuspected, isLive } from "./membership.ts";
+import { drawBelow } from "./random.ts";
+import { sizeFactor } from "./rumours.ts";
 import { cancelTimer, setTimer } from "./timers.ts";
 import type { Member, NodeState } from "./types.ts";
+
+/** How many members of a large group look for themselves when somebody is accused, on average. */
+const WITNESSES = 10;
 
 export const suspicionTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
   suspicion: (state, key) => onSuspicionTimeout(state, Number(key)),
@@ -44,7 +49,9 @@ export function onAccusation(state: NodeState, member: Member, by: NodeId): void
     return;
   }
   detector.accusers.set(member.id, witnesses);
-  setTimer(state.timers, "probe-now", member.id, state.nowMs);
+  // Ten witnesses are enough: if all of a large group looked at once, one slow node would cost more than a dead one.
+  if (drawBelow(state.random, Math.ceil(WITNESSES * sizeFactor(state))) < WITNESSES)
+    setTimer(state.timers, "probe-now", member.id, state.nowMs);
 }
 
 /** How long this suspicion lasts, in milliseconds: the hard bound, or the minimum once enough others agree. */
