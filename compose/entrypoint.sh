@@ -24,6 +24,22 @@ if [ "$uid" != 0 ]; then
   exec setpriv --no-new-privs -- node /app/node.js "$@"
 fi
 
+# All containers of a host share one neighbour table, and above about thirty nodes that all talk to each other it overflows: packets
+# vanish. Permanent entries don't count, and save everybody's ARP. LAB_NEIGHBOURS is "PREFIX ID ID …"; node N is PREFIX.(N+1).
+neighbours() {
+  prefix=$1
+  shift
+  set -- $(IFS=.; printf '%s ' $prefix) "$@"
+  mac=$(printf '02:42:%02x:%02x:%02x' "$1" "$2" "$3")
+  shift 3
+  for id; do
+    printf 'neigh replace %s.%d lladdr %s:%02x dev eth0 nud permanent\n' "$prefix" $((id + 1)) "$mac" $((id + 1))
+  done
+}
+if [ -n "${LAB_NEIGHBOURS:-}" ]; then
+  neighbours $LAB_NEIGHBOURS | ip -force -batch - 2>/dev/null || echo "entrypoint: peers' addresses can't be fixed; ARP finds them" >&2
+fi
+
 apply=/run/lab/faults/apply
 if [ -f "$apply" ] && [ -x "$apply" ]; then
   # To stderr: stdout is the node's journal.

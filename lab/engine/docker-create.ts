@@ -15,6 +15,9 @@ import { createBridge, type LabNetwork, listLabNetworks, removeNetwork } from ".
 import { addressOf, reachesBridge } from "./docker-subnet.ts";
 import type { LabSpec, NodeInfo, NodeSpec, Progress } from "./engine.ts";
 
+/** Above this, all nodes' addresses are fixed: a host's neighbour table holds 1024 entries for all its containers together. */
+const ARP_NODES_MAX = 24;
+
 type Bridge = Pick<LabNetwork, "id" | "name" | "subnet">;
 
 /** Creates the lab's network. Throws LabError("usage") when a lab of that name exists. */
@@ -90,6 +93,12 @@ export async function createNodes(
   return direct ? infos : readPublished(docker, spec, infos);
 }
 
+/** What engines before 28 gave by themselves; newer ones take it from here. The entry point reckons with it (LAB_NEIGHBOURS). */
+function macOf(ip: string): string {
+  const bytes = ip.split(".").map((byte) => Number(byte).toString(16).padStart(2, "0"));
+  return ["02", "42", ...bytes].join(":");
+}
+
 interface ContainerPlan {
   readonly id: NodeId;
   readonly ip: string;
@@ -116,6 +125,9 @@ function planContainer(
     DS_HOST: ip,
     DS_DATA_DIR: "/data",
     DS_READY_FILE: "/run/lab/ready",
+    ...(spec.nodes.length > ARP_NODES_MAX && {
+      LAB_NEIGHBOURS: [network.subnet.replace(/\.\d+\/\d+$/, ""), ...spec.nodes].join(" "),
+    }),
     ...spec.env,
     ...node.env,
   };
@@ -136,7 +148,9 @@ function planContainer(
       ...(how.publish && { PortBindings: { [`${port}/udp`]: [{ HostIp: "127.0.0.1", HostPort: "" }] } }),
     },
     ...(how.publish && { ExposedPorts: { [`${port}/udp`]: {} } }),
-    NetworkingConfig: { EndpointsConfig: { [network.name]: { IPAMConfig: { IPv4Address: ip } } } },
+    NetworkingConfig: {
+      EndpointsConfig: { [network.name]: { IPAMConfig: { IPv4Address: ip }, MacAddress: macOf(ip) } },
+    },
   };
   return { id: node.id, ip, port, container };
 }
