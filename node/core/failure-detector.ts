@@ -52,7 +52,8 @@ export function tellFailed(state: NodeState, member: Member): void {
 // Probing -----------------------------------------------------------------------------------------------------------------
 
 function onRound(state: NodeState): void {
-  for (const id of targetsOfRound(state)) probe(state, id);
+  // While a group is still gathering nobody leads, so nobody need be replaced in a hurry; and those who start are slow to answer.
+  if (!state.join.discovering) for (const id of targetsOfRound(state)) probe(state, id);
   scheduleRound(state, roundMs(state));
 }
 

@@ -21,7 +21,7 @@ export const suspicionTimers: Readonly<Record<string, (state: NodeState, key: st
 /** Our own probes of this peer failed, or it missed its heartbeats. */
 export function suspect(state: NodeState, member: Member): void {
   const { detector } = state;
-  if (state.nowMs < detector.graceUntilMs || !isLive(member)) return;
+  if (state.nowMs < detector.graceUntilMs || state.join.discovering || !isLive(member)) return;
   if (member.state === "SUSPECTED") return;
   const accusers = detector.accusers.get(member.id) ?? [];
   detector.suspicions.set(member.id, {
