@@ -156,8 +156,9 @@ export function onContestPong(state: NodeState, message: MessageOf<"PONG">, from
 function onOwnId(state: NodeState, message: Message, from: Origin): void {
   count(state, "own_id_heard");
   if (message.message_type === "JOIN_RESPONSE") {
-    const { refused, nonce } = message.payload;
-    if (refused === "DUPLICATE_ID" && nonce === state.join.nonce && isNewcomer(state)) refuseToRun(state, from.address);
+    const { refused, nonce, your_addr } = message.payload;
+    if (refused === "DUPLICATE_ID" && nonce === state.join.nonce && isNewcomer(state))
+      refuseToRun(state, from.address, your_addr);
     return;
   }
   if (message.message_type === "JOIN") {
@@ -206,9 +207,10 @@ function outranks(state: NodeState, other: Origin): boolean {
   return incarnation > other.incarnation || (incarnation === other.incarnation && bootId < other.bootId);
 }
 
-function refuseToRun(state: NodeState, rivalAddress: string): void {
+/** @param seenAt where the other process sees this one: the only word on it when the own address was detected, not given */
+function refuseToRun(state: NodeState, rivalAddress: string, seenAt?: string): void {
   const { self } = state;
-  const here = self.address ?? "an address unknown to it";
+  const here = self.address ?? seenAt ?? "an address unknown to it";
   const reason = `Node ${self.id} already runs at ${rivalAddress}; this process at ${here} ends. Stop that one or choose another id.`;
   state.phase = "CONFLICT";
   journal(state, { kind: "state", level: "error", msg: reason });

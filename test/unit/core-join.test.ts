@@ -242,6 +242,13 @@ describe("two processes with one id", () => {
     });
   });
 
+  test("the newcomer must name its own address as the other sees it when it was given none", () => {
+    const node = fresh(2, {}, { address: null });
+    const rival = originOf(2, { bootId: "1".repeat(16), address: "10.0.0.2:6000" });
+    node.answerJoin(rival, { refused: "DUPLICATE_ID", your_addr: "10.0.0.99:6000" });
+    expect(node.exit()?.reason).toMatch(/runs at 10\.0\.0\.2:6000; this process at 10\.0\.0\.99:6000/);
+  });
+
   test("of two newcomers the one with the lower boot id must stay, and the other end", () => {
     const low = fresh(2, {}, { bootId: "1".repeat(16), address: "10.0.0.2:6000" });
     const high = fresh(2, {}, { bootId: "2".repeat(16), address: "10.0.0.99:6000" });
