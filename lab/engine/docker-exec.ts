@@ -119,8 +119,8 @@ async function execInNode(docker: Docker, { lab, id, seen }: NodePlace, options:
   try {
     if (seen !== null) return await execIn(docker, seen, options);
   } catch (error) {
-    // Made anew since then: look again.
-    if (statusOf(error) !== 404) throw explainExec(error, id);
+    // Gone, paused or ended since then: the look below tells which.
+    if (statusOf(error) !== 404 && !isAboutState(error)) throw error;
   }
   const node = await findNode(docker, lab, id);
   if (node.state === "paused") throw isPaused(id);
@@ -128,12 +128,11 @@ async function execInNode(docker: Docker, { lab, id, seen }: NodePlace, options:
   try {
     return await execIn(docker, node.id, options);
   } catch (error) {
-    throw explainExec(error, id);
+    if (/is paused/i.test(sentenceOf(error))) throw isPaused(id);
+    throw isAboutState(error) ? notRunning(node) : error;
   }
 }
 
-function explainExec(error: unknown, id: NodeId): unknown {
-  const sentence = sentenceOf(error);
-  if (/is paused/i.test(sentence)) return isPaused(id);
-  return statusOf(error) === 409 || /not running/i.test(sentence) ? notRunning({ node: id }) : error;
+function isAboutState(error: unknown): boolean {
+  return statusOf(error) === 409 || /is paused|not running/i.test(sentenceOf(error));
 }

@@ -7,7 +7,7 @@ import type { NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../errors.ts";
 import { allow, sentenceOf, statusOf } from "./docker-errors.ts";
 import { DOCKER_LABELS } from "./docker-labels.ts";
-import { findNode } from "./docker-labs.ts";
+import { findNode, type NodeContainer } from "./docker-labs.ts";
 import { listLabNetworks } from "./docker-network.ts";
 
 const FREEZE_TRIES_MAX = 10;
@@ -128,7 +128,7 @@ export function isPaused(id: NodeId): LabError {
   return new LabError("failed", `node ${id} is paused`, `\`lab resume ${id}\` first`);
 }
 
-export function notRunning(node: { readonly node: NodeId; readonly state?: string }): LabError {
+export function notRunning(node: NodeContainer): LabError {
   const state =
     node.state === "created" ? "was never started" : node.state === "paused" ? "is paused" : "isn't running";
   const verb = node.state === "paused" ? "resume" : "start";
