@@ -24,7 +24,12 @@ const dist = join(root, "dist");
  * @throws when the sources don't compile; the message carries esbuild's own report with file and line
  */
 export async function buildNodeBundle() {
-  await bundle({ entryPoints: { node: "node/runtime/main.ts" }, minifyWhitespace: true, minifySyntax: true });
+  await bundle({
+    entryPoints: { node: "node/runtime/main.ts" },
+    minifyWhitespace: true,
+    minifySyntax: true,
+    plugins: [fixRules(), fitPackages()],
+  });
   return join(dist, "node.js");
 }
 
@@ -96,6 +101,27 @@ async function bundle(options) {
   // The entry last: whoever starts it meanwhile finds the chunks that it names.
   for (const file of files.toReversed()) await writeIfChanged(file.path, file.contents);
   return new Set(files.map((file) => relative(dist, file.path)));
+}
+
+/**
+ * The peer that runs in production has no switches: every `state.rules.<name>` (node/core/rules.ts) becomes `true`, so that the
+ * branches behind a missing rule are gone. Anything else that could read a switch fails the build.
+ * @returns {import("esbuild").Plugin}
+ */
+function fixRules() {
+  return {
+    name: "fix-rules",
+    setup(build) {
+      build.onLoad({ filter: /[\\/]node[\\/]core[\\/][\w-]+\.ts$/ }, async ({ path }) => {
+        if (/[\\/]rules\.ts$/.test(path)) return { contents: "export const RULES = Object.freeze({});", loader: "ts" };
+        const contents = (await readFile(path, "utf8")).replaceAll(/\bstate\.rules\.\w+/g, "true");
+        const stray = contents.search(/\.rules\b|\brules\b[^;{]*\} = state\b/);
+        if (stray < 0) return { contents, loader: "ts" };
+        const text = `a switch must be read as state.rules.<name> (line ${contents.slice(0, stray).split("\n").length})`;
+        return { errors: [{ text, location: { file: relative(root, path) } }] };
+      });
+    },
+  };
 }
 
 /**

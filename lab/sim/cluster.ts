@@ -17,7 +17,7 @@ import { type LinkModel, Network } from "./network.ts";
 import { observeCluster, type SimCommand, type SimOrder } from "./observer.ts";
 import { SimJournal } from "./sim-journal.ts";
 import { type NodeObserver, SimNode } from "./sim-node.ts";
-import { configOf, linkOf, type SimOptions } from "./sim-options.ts";
+import { configOf, linkOf, rulesOf, type SimOptions } from "./sim-options.ts";
 import { SimStore } from "./store.ts";
 
 /** A run that broke a promise or missed a deadline. The message says how to see it again. */
@@ -73,6 +73,7 @@ export class SimCluster {
       slot,
       id,
       config: { ...this.config, expected: this.config.expected.filter((other) => other !== id), ...config },
+      rules: rulesOf(this.options),
       store,
       queue: this.queue,
       network: this.network,

@@ -4,6 +4,7 @@
  * It does what the runtime's driver does (effects in order, `afterWrite` held until the write is durable, one tick when the next
  * deadline comes) and what happens to real processes: they are killed between any two effects, frozen, and started again.
  */
+import type { Rules } from "../../node/core/rules.ts";
 import { create, nextDeadlineMs, step } from "../../node/core/step.ts";
 import type { CommandResult, CoreConfig, Effect, Input, NodeState } from "../../node/core/types.ts";
 import { decodeMessage, encodeMessage } from "../../node/wire/codec.ts";
@@ -32,6 +33,7 @@ export interface SimNodeOptions {
   readonly slot: number;
   readonly id: number;
   readonly config: CoreConfig;
+  readonly rules: Rules;
   readonly store: SimStore;
   readonly queue: EventQueue;
   readonly network: Network;
@@ -84,7 +86,7 @@ export class SimNode {
   }
 
   boot(): void {
-    const { queue, draw, store, network, config } = this.options;
+    const { queue, draw, store, network, config, rules } = this.options;
     this.status = "running";
     this.exit = null;
     this.readyAtMs = null;
@@ -96,7 +98,7 @@ export class SimNode {
     // Monotonic clocks of different machines have nothing in common.
     this.clockOffsetMs = queue.nowMs - draw.integer(0, 1_000_000);
     const self = { id: this.id, incarnation: this.incarnation, bootId: this.bootId, address: addressOf(this.slot) };
-    this.state = create(config, self, draw.seed(), recovered);
+    this.state = create(config, self, draw.seed(), recovered, rules);
     network.attach(this.slot, (datagram, from) => this.receive(datagram, from));
     this.options.observer.onBoot(this);
     this.feed({ type: "start" });

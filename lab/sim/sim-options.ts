@@ -1,6 +1,7 @@
 /**
  * What a simulated cluster is made of, and the node configuration that the lab would derive from it.
  */
+import { RULES, type Rules } from "../../node/core/rules.ts";
 import { TIMING_PROFILES } from "../../node/core/timing.ts";
 import type { CoreConfig, Timing } from "../../node/core/types.ts";
 import { DATAGRAM_BYTES_MAX, OVERHEAD_BYTES } from "../../node/wire/envelope.ts";
@@ -24,6 +25,8 @@ export interface SimOptions extends Partial<LinkModel> {
   readonly multicast?: boolean;
   readonly disk?: Partial<DiskModel>;
   readonly tickLagMs?: number;
+  /** Rules that are switched off (false) in all nodes; default: all hold. */
+  readonly rules?: Partial<Rules>;
   /** Journal every datagram (`--trace`). */
   readonly wire?: boolean;
 }
@@ -47,6 +50,10 @@ export function configOf(options: SimOptions, ids: readonly number[]): CoreConfi
     bodyBytesMax: DATAGRAM_BYTES_MAX - OVERHEAD_BYTES,
     timing: { ...TIMING_PROFILES[options.profile ?? "fast"], ...options.timing },
   };
+}
+
+export function rulesOf(options: SimOptions): Rules {
+  return options.rules === undefined ? RULES : Object.freeze({ ...RULES, ...options.rules });
 }
 
 export function linkOf(options: SimOptions): Partial<LinkModel> {

@@ -56,6 +56,8 @@ export function append(state: NodeState, debit: Debit): { record: TradeRecord; w
     prev_hash: account.lastHash,
     ...(debit.requestId === null ? {} : { request_id: debit.requestId }),
   };
+  const fault = faultOf(ledger, record);
+  assert(fault === null || !state.rules.reservation, `own debit ${seq}: ${fault}`);
   applyRecord(ledger, record);
   forgetCauses(state);
   return { record, writeId: persistLedger(state, { accounts: [], records: [record] }) };
@@ -122,7 +124,8 @@ function receiveOne(state: NodeState, batch: Batch, record: TradeRecord, via: No
     return;
   }
   if (seq <= entry(state.ledger.clock, origin)) {
-    onDuplicate(state, record);
+    if (state.rules.duplicateDetection) onDuplicate(state, record);
+    else applyRecord(state.ledger, record);
     return;
   }
   if (origin === state.self.id && !isRestoring(state)) {
@@ -155,7 +158,8 @@ export function isRestoring(state: NodeState): boolean {
 function isDeliverable(state: NodeState, record: TradeRecord): boolean {
   const { accounts, clock } = state.ledger;
   if (!accounts.has(record.seller_id) || !accounts.has(record.buyer_id)) return false;
-  return deliverable(clock, record.seller_id, record.seq, record.deps);
+  const causes = state.rules.causalDelivery ? record.deps : new Map();
+  return deliverable(clock, record.seller_id, record.seq, causes);
 }
 
 /** The same record again is normal; another record under the same number is a broken promise of its owner. */

@@ -28,7 +28,7 @@ export function noteGap(state: NodeState, origin: NodeId, upTo: number, via: Nod
     startPull(state, via, "records");
     return;
   }
-  if (upTo <= have) return;
+  if (upTo <= have || !state.rules.nak) return;
   const known = state.causal.gaps.get(origin);
   if (known !== undefined) {
     if (upTo <= known.upTo) return;

@@ -125,10 +125,8 @@ export function faultOf(
   return null;
 }
 
-/** Moves the money. The caller has checked `faultOf`; what it missed is a bug. */
+/** Moves the money. The caller has checked `faultOf`. */
 export function applyRecord(ledger: LedgerState, record: TradeRecord): void {
-  const fault = faultOf(ledger, record);
-  assert(fault === null, `record ${record.seller_id}/${record.seq}: ${fault}`);
   const payer = ledger.accounts.get(record.seller_id) as Account;
   const payee = ledger.accounts.get(record.buyer_id) as Account;
   payer.balance -= record.amount;

@@ -24,6 +24,7 @@ import {
   intentRowOf,
   outcomeResult,
   releaseReserve,
+  reserve,
 } from "./trade-table.ts";
 import type { CommandResult, NodeState, Origin, PendingTrade } from "./types.ts";
 import { entry } from "./vector-clock.ts";
@@ -40,7 +41,10 @@ export function sendRequest(state: NodeState, trade: PendingTrade): void {
   if (trade.stage === "IN_DOUBT") {
     unicast(state, peer, "TRADE_RESPONSE", { trade_id: tradeId, accepted: false, reason: EXPIRED });
   } else {
-    const payload = { target_id: peer, amount, trade_type: type, trade_id: tradeId, to_inc: trade.peerIncarnation };
+    const to_inc = state.rules.pinnedIncarnation
+      ? trade.peerIncarnation
+      : (state.members.get(peer)?.incarnation ?? trade.peerIncarnation);
+    const payload = { target_id: peer, amount, trade_type: type, trade_id: tradeId, to_inc };
     const request = type === "buy" && trade.requestId !== null ? { request_id: trade.requestId } : {};
     unicast(state, peer, "TRADE_REQUEST", { ...payload, ...request }, { afterWrite: trade.writeId ?? undefined });
   }
@@ -130,7 +134,7 @@ function onBuyRequest(state: NodeState, payload: MessageOf<"TRADE_REQUEST">["pay
         ? NO_CREDITS
         : null;
   if (reason !== null) {
-    rememberRefusal(state.trading, sender, tradeId, reason);
+    rememberRefusal(state, sender, tradeId, reason);
     respond(state, from, tradeId, false, reason);
     return;
   }
@@ -208,7 +212,7 @@ export function onTradeResponse(state: NodeState, message: MessageOf<"TRADE_RESP
 /** The buyer gave up waiting: unless the trade was executed it is refused from now on, and the answer says which. */
 function onWithdrawn(state: NodeState, tradeId: string, from: Origin): void {
   if (answerDecided(state, tradeId, from) || !knowsOwnLog(state)) return;
-  rememberRefusal(state.trading, from.sender, tradeId, EXPIRED);
+  rememberRefusal(state, from.sender, tradeId, EXPIRED);
   respond(state, from, tradeId, false, EXPIRED);
 }
 
@@ -227,7 +231,7 @@ function onAccepted(state: NodeState, trade: PendingTrade): void {
     return;
   }
   trade.stage = "OFFERED";
-  state.trading.reserved += trade.amount;
+  reserve(state, trade);
 }
 
 /** The trade happens here, in memory now and for good with the write; everything that others may know of it waits for that. */

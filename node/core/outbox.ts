@@ -45,7 +45,7 @@ export function unicastTo<T extends MessageType>(
     to,
     address,
     message: frame(state, type, payload, options.clock),
-    ...deferred(options.afterWrite),
+    ...deferred(state, options.afterWrite),
   });
 }
 
@@ -61,7 +61,7 @@ export function multicast<T extends MessageType>(
     type: "multicast",
     message: frame(state, type, payload, options.clock),
     fanOut,
-    ...deferred(options.afterWrite),
+    ...deferred(state, options.afterWrite),
   });
 }
 
@@ -73,7 +73,7 @@ export function persist(state: NodeState, rows: readonly Row[]): number {
 }
 
 export function journal(state: NodeState, event: JournalEvent, afterWrite?: number): void {
-  state.outbox.push({ type: "journal", event, ...deferred(afterWrite) });
+  state.outbox.push({ type: "journal", event, ...deferred(state, afterWrite) });
 }
 
 export function reply(
@@ -83,7 +83,7 @@ export function reply(
   result: CommandResult,
   afterWrite?: number,
 ): void {
-  state.outbox.push({ type: "reply", requestId, final, result, ...deferred(afterWrite) });
+  state.outbox.push({ type: "reply", requestId, final, result, ...deferred(state, afterWrite) });
 }
 
 export function count(state: NodeState, counter: string, by = 1): void {
@@ -123,6 +123,6 @@ function frame<T extends MessageType>(
   } as unknown as Message;
 }
 
-function deferred(afterWrite: number | undefined): { afterWrite?: number } {
-  return afterWrite === undefined ? {} : { afterWrite };
+function deferred(state: NodeState, afterWrite: number | undefined): { afterWrite?: number } {
+  return afterWrite === undefined || !state.rules.durableBeforeSent ? {} : { afterWrite };
 }

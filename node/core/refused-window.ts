@@ -6,7 +6,7 @@
  * restart the pinned incarnation of old requests refuses them.
  */
 import type { NodeId } from "../wire/ids.ts";
-import type { RefusedWindow, TradingState } from "./types.ts";
+import type { NodeState, RefusedWindow, TradingState } from "./types.ts";
 
 const REFUSALS_PER_INITIATOR_MAX = 1_024;
 
@@ -17,7 +17,9 @@ export function refusedReason(trading: TradingState, initiator: NodeId, tradeId:
   return window.reasons.get(tradeId) ?? (isBelowFloor(window, tradeId) ? "STALE" : null);
 }
 
-export function rememberRefusal(trading: TradingState, initiator: NodeId, tradeId: string, reason: string): void {
+export function rememberRefusal(state: NodeState, initiator: NodeId, tradeId: string, reason: string): void {
+  if (!state.rules.refusalsStay) return;
+  const { trading } = state;
   const window = trading.refused.get(initiator) ?? { reasons: new Map(), floorIncarnation: 0, floorSeq: 0 };
   trading.refused.set(initiator, window);
   window.reasons.set(tradeId, reason);

@@ -55,7 +55,7 @@ export function onDigest(state: NodeState, from: NodeId, digest: Clock, hash: st
   noteDurable(state, from, digest);
   noteSettled(state, from, entry(digest, state.self.id));
   wakeDoubts(state, from);
-  if (hash === ledgerHash(state)) return;
+  if (hash === ledgerHash(state) || !state.rules.digest) return;
   for (const [id, seq] of digest) {
     if (id === state.self.id && isOwnLogAhead(state, seq, from)) continue;
     noteGap(state, id, seq, from);

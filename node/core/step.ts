@@ -29,6 +29,7 @@ import { accountTimers } from "./own-account.ts";
 import { preemptionTimers } from "./preemption.ts";
 import { doubtLeadership, quorumTimers } from "./quorum.ts";
 import { seedRandom } from "./random.ts";
+import { RULES, type Rules } from "./rules.ts";
 import { suspicionTimers } from "./suspicion.ts";
 import { createTimers, nextTimeoutMs, takeDue } from "./timers.ts";
 import { createTrading, onTradeCommand } from "./trading.ts";
@@ -77,12 +78,22 @@ const handlers: Handlers = {
   },
 };
 
-/** A node before its first input (`start`). `recovered` is what its store held; absent: the store was empty. */
-export function create(config: CoreConfig, self: Self, seed: number, recovered?: Recovered): NodeState {
+/**
+ * A node before its first input (`start`). `recovered` is what its store held; absent: the store was empty. `rules` are for the
+ * simulator alone.
+ */
+export function create(
+  config: CoreConfig,
+  self: Self,
+  seed: number,
+  recovered?: Recovered,
+  rules: Rules = RULES,
+): NodeState {
   const ledger = createLedger(recovered);
   const hasAccount = ledger.accounts.has(self.id);
   const state: NodeState = {
     config,
+    rules,
     self,
     nowMs: 0,
     phase: "JOINING",

@@ -34,7 +34,13 @@ export function removePending(state: NodeState, trade: PendingTrade): void {
   cancelTimer(timers, "offer", trade.tradeId);
 }
 
+/** What an open offer promises isn't available to others. */
+export function reserve(state: NodeState, trade: PendingTrade): void {
+  if (state.rules.reservation) state.trading.reserved += trade.amount;
+}
+
 export function releaseReserve(state: NodeState, trade: PendingTrade): void {
+  if (!state.rules.reservation) return;
   state.trading.reserved -= trade.amount;
   assert(state.trading.reserved >= 0, "more released than reserved");
 }

@@ -24,6 +24,7 @@ import {
   intentRowOf,
   outcomeResult,
   remember,
+  reserve,
   stateOfRecord,
 } from "./trade-table.ts";
 import type { Command, CommandResult, NodeState, PendingTrade, Recovered, Self, TradingState } from "./types.ts";
@@ -121,7 +122,7 @@ export function onTradeCommand(state: NodeState, command: TradeCommand): void {
   const trade = newTrade(state, command);
   addPending(state.trading, trade);
   if (command.op === "sell") {
-    state.trading.reserved += trade.amount;
+    reserve(state, trade);
   } else {
     // Written down before it is asked for: after a restart the buyer still knows what it may have been paid for.
     trade.writeId = persist(state, [intentRowOf(trade, false)]);

@@ -1,7 +1,7 @@
 /**
  * The contract of the pure core, and the whole state of a node as plain data.
  *
- *   create(config, self, seed, recovered?) -> NodeState
+ *   create(config, self, seed, recovered?, rules?) -> NodeState
  *   step(state, input, nowMs)              -> readonly Effect[]
  *   nextDeadlineMs(state)                  -> number | null
  *
@@ -14,6 +14,7 @@ import type { NodeId } from "../wire/ids.ts";
 import type { JournalEvent } from "../wire/journal.ts";
 import type { Claim, Genesis, Message, PeerState, Phase, Rumour, TradeRecord } from "../wire/message.ts";
 import type { RandomState } from "./random.ts";
+import type { Rules } from "./rules.ts";
 import type { TimerTable } from "./timers.ts";
 
 /** Every span of the protocol in milliseconds; presets with their reasons are in node/runtime/config.ts. */
@@ -187,6 +188,8 @@ export interface Member {
 
 export interface NodeState {
   readonly config: CoreConfig;
+  /** All true, except in a simulation that asks what happens without one. */
+  readonly rules: Rules;
   /** Replaced by one with a higher incarnation when JOIN was refused as stale: seal datagrams with this one. */
   self: Self;
   /** Instant of the running step. */

@@ -167,6 +167,10 @@ export function onVoteRequest(state: NodeState, message: MessageOf<"ELECTION">, 
   election.term = term;
   election.votedFor = from.sender;
   election.quietUntilMs = Math.max(election.quietUntilMs, state.nowMs + retryDelayMs(state));
+  if (!state.rules.persistedVotes) {
+    answer(state, from.sender, true, term);
+    return false;
+  }
   const writeId = persist(state, [{ table: "vote", term, votedFor: from.sender }]);
   election.ballots.set(writeId, { term, candidate: from.sender });
   return false;

@@ -6,6 +6,7 @@ import { newMember } from "../../node/core/membership.ts";
 import { messageHandlers, moneyTimers, onMoneyStored, onMoneyStoreFailed } from "../../node/core/money.ts";
 import { drawBelow, type RandomState, seedRandom } from "../../node/core/random.ts";
 import { buildDigest, onDigest } from "../../node/core/repair.ts";
+import { RULES } from "../../node/core/rules.ts";
 import { createTimers, nextTimeoutMs, takeDue } from "../../node/core/timers.ts";
 import { TIMING_DEFAULT } from "../../node/core/timing.ts";
 import { createTrading, onTradeCommand } from "../../node/core/trading.ts";
@@ -52,6 +53,7 @@ export function createMoneyState(
   const self = { id, incarnation: options.incarnation ?? 1, bootId: "0".repeat(16), address: addressOf(id) };
   const state = {
     config: { ...CONFIG, ...options.config },
+    rules: RULES,
     self,
     nowMs: 0,
     phase: "READY",
