@@ -5,6 +5,7 @@
 //
 //   dist/node.js   the peer, one file (COPYed into the image, started by path for local labs)
 //   dist/cli.js    the CLI, with chunks beside it: what is imported dynamically stays a chunk, read only when used
+//   dist/swarm-worker.js   a thread of `lab sim --seeds`, made of the same chunks
 //   dist/lab.js    the bin: plain JavaScript that checks the Node version, then loads cli.js
 //
 // Runs as `prepare` after `npm ci` (so it must work under whatever Node runs npm), by `npm run build`, and is imported by
@@ -39,7 +40,7 @@ export async function buildNodeBundle() {
  */
 export async function buildCli() {
   const written = await bundle({
-    entryPoints: { cli: "lab/cli.ts" },
+    entryPoints: { cli: "lab/cli.ts", "swarm-worker": "lab/swarm-worker.ts" },
     splitting: true,
     chunkNames: "chunk-[hash]",
   });

@@ -11,6 +11,7 @@ import type { CommandContext, GlobalOptions } from "./commands/context.ts";
 import { registerFaultCommands } from "./commands/faults.ts";
 import { registerLifecycleCommands } from "./commands/lifecycle.ts";
 import { registerShowCommands } from "./commands/show.ts";
+import { registerSimCommands } from "./commands/sim.ts";
 import { registerTalkCommands } from "./commands/talk.ts";
 import { registerWatchCommands } from "./commands/watch.ts";
 import type { Progress } from "./engine/engine.ts";
@@ -87,6 +88,7 @@ async function runLine(argv: readonly string[], run: Run, signal: AbortSignal): 
   });
   registerLifecycleCommands(program, context);
   registerFaultCommands(program, context);
+  registerSimCommands(program, context);
   registerCareCommands(program, context);
   for (const command of program.commands) inheritOutput(command, program);
   if (argv.length === 0) {

@@ -15,21 +15,11 @@ import { describeState, isAgreed, isConverged } from "./inspect.ts";
 import { Invariants } from "./invariants.ts";
 import { type LinkModel, Network } from "./network.ts";
 import { observeCluster, type SimCommand, type SimOrder } from "./observer.ts";
+import { describeCause, SimFailure } from "./sim-failure.ts";
 import { SimJournal } from "./sim-journal.ts";
 import { type NodeObserver, SimNode } from "./sim-node.ts";
 import { configOf, linkOf, rulesOf, type SimOptions } from "./sim-options.ts";
 import { SimStore } from "./store.ts";
-
-/** A run that broke a promise or missed a deadline. The message says how to see it again. */
-export class SimFailure extends Error {
-  readonly seed: number;
-
-  constructor(seed: number, message: string, options?: { cause: unknown }) {
-    super(message, options);
-    this.seed = seed;
-    this.name = "SimFailure";
-  }
-}
 
 export class SimCluster {
   readonly queue = new EventQueue();
@@ -52,7 +42,7 @@ export class SimCluster {
     this.seed = options.seed;
     this.ids =
       typeof options.nodes === "number" ? Array.from({ length: options.nodes }, (_, i) => i + 1) : options.nodes;
-    this.journal = new SimJournal(options.wire ?? false);
+    this.journal = new SimJournal({ wire: options.wire ?? false, onLine: options.onLine ?? null });
     this.network = new Network(this.queue, new Draw(this.seed, "network"), linkOf(options));
     this.network.multicastWorks = options.multicast ?? true;
     this.config = configOf(options, this.ids);
@@ -138,6 +128,7 @@ export class SimCluster {
   }
 
   resume(slot: number): void {
+    if (this.node(slot).status !== "frozen") return;
     this.note(`resume ${slot}`);
     this.guard(() => this.node(slot).resume());
   }
@@ -219,7 +210,7 @@ export class SimCluster {
             inc: order.inc ?? null,
             until: order.until ?? "settled",
           };
-    this.note(`${slot}: ${order.op}${order.op === "election" ? "" : ` ${order.peer} ${order.amount}`}`);
+    this.note(`node ${slot}: ${order.op}${order.op === "election" ? "" : ` ${order.peer} ${order.amount}`}`, "local");
     this.guard(() => this.node(slot).feed({ type: "command", command: input }));
     return command;
   }
@@ -251,14 +242,16 @@ export class SimCluster {
   }
 
   /** Ends the run with everything a person needs to look into it. */
-  fail(message: string, cause?: unknown): never {
-    const states = [...this.nodes.values()].map(describeState).join("\n");
-    const recent = this.journal.transcript(40);
-    throw new SimFailure(
-      this.seed,
-      `seed ${this.seed}, at ${this.nowMs.toFixed(1)} ms: ${message}\n${states}\n${recent}`,
-      { cause },
-    );
+  fail(reason: string, cause?: unknown): never {
+    throw new SimFailure({
+      seed: this.seed,
+      atMs: this.nowMs,
+      property: describeCause(cause),
+      reason,
+      states: [...this.nodes.values()].map(describeState),
+      recent: this.journal.transcript(40),
+      cause,
+    });
   }
 
   // Conditions (PROTOCOL.md, words) -------------------------------------------------------------------------------------------
@@ -278,8 +271,9 @@ export class SimCluster {
     return slots === undefined ? running : running.filter((node) => slots.includes(node.slot));
   }
 
-  private note(msg: string): void {
-    this.journal.write(0, 0, this.nowMs, this.nowMs, { kind: "fault", level: "info", msg });
+  /** A line of the lab's own (node 0): a fault, or (`local`) an order to a node. */
+  note(msg: string, kind: "fault" | "local" = "fault"): void {
+    this.journal.write(0, 0, this.nowMs, this.nowMs, { kind, level: "info", msg });
   }
 
   /** Anything thrown while the cluster runs (assertion, invariant) ends it with the seed in the message. */
@@ -288,7 +282,7 @@ export class SimCluster {
       return run();
     } catch (error) {
       if (error instanceof SimFailure) throw error;
-      return this.fail(error instanceof Error ? (error.stack ?? error.message) : String(error), error);
+      return this.fail(error instanceof Error ? error.message : String(error), error);
     }
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { JournalEvent } from "../../node/wire/journal.ts";
 import type { Message } from "../../node/wire/message.ts";
+import { describeLine, describeMessage } from "./transcript.ts";
 
 /** A line as `JournalLine` describes it; `time` is virtual, milliseconds since the start of the run. */
 export interface SimJournalLine extends JournalEvent {
@@ -21,9 +22,11 @@ export class SimJournal {
   private b = 0x9747b28c;
 
   private readonly wire: boolean;
+  private readonly onLine: ((line: SimJournalLine) => void) | null;
 
-  constructor(wire: boolean) {
-    this.wire = wire;
+  constructor(options: { readonly wire: boolean; readonly onLine: ((line: SimJournalLine) => void) | null }) {
+    this.wire = options.wire;
+    this.onLine = options.onLine;
   }
 
   /** Node 0 is the lab: faults and commands. */
@@ -34,6 +37,7 @@ export class SimJournal {
     const line = { node, inc, seq, time: timeMs, mono: monoMs, ...event };
     this.lines.push(line);
     this.mix(JSON.stringify(line));
+    this.onLine?.(line);
   }
 
   /** Every datagram counts for the fingerprint; it becomes a line at journal level `wire` only. */
@@ -44,7 +48,7 @@ export class SimJournal {
     this.write(node, inc, timeMs, timeMs, {
       kind: "send",
       level: "debug",
-      msg: describeMessage(message, to),
+      msg: `-> ${to === null ? "all" : `node ${to}`}  ${describeMessage(message)}`,
       type: message.message_type,
       ...target,
     });
@@ -66,15 +70,4 @@ export class SimJournal {
       this.b = Math.imul(this.b ^ code, 0x85ebca6b);
     }
   }
-}
-
-export function describeLine(line: SimJournalLine): string {
-  return `${line.time.toFixed(1).padStart(9)} ms  node ${line.node}.${line.inc}  ${line.kind.padEnd(9)} ${line.msg}`;
-}
-
-function describeMessage(message: Message, to: number | null): string {
-  const payload = JSON.stringify(message.payload, (_key, value) =>
-    value instanceof Map ? Object.fromEntries(value) : value,
-  );
-  return `${message.message_type} -> ${to ?? "all"} ${payload}`;
 }

@@ -6,6 +6,7 @@ import { TIMING_PROFILES } from "../../node/core/timing.ts";
 import type { CoreConfig, Timing } from "../../node/core/types.ts";
 import { DATAGRAM_BYTES_MAX, OVERHEAD_BYTES } from "../../node/wire/envelope.ts";
 import { addressOf, type LinkModel } from "./network.ts";
+import type { SimJournalLine } from "./sim-journal.ts";
 import type { DiskModel } from "./store.ts";
 
 export interface SimOptions extends Partial<LinkModel> {
@@ -29,6 +30,8 @@ export interface SimOptions extends Partial<LinkModel> {
   readonly rules?: Partial<Rules>;
   /** Journal every datagram (`--trace`). */
   readonly wire?: boolean;
+  /** Told of every journal line as it is written. */
+  readonly onLine?: (line: SimJournalLine) => void;
 }
 
 /** The voters that the lab declares: an odd number, so that a tie of halves can't happen. */

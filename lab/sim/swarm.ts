@@ -7,6 +7,7 @@ import { SimCluster } from "./cluster.ts";
 import { Draw } from "./draw.ts";
 import { hasEqualLedgers } from "./inspect.ts";
 import type { SimOptions } from "./sim-options.ts";
+import { describeWorld, drawWorld } from "./world.ts";
 
 /** How long healing may take with `fast` timing, in virtual milliseconds, from the instant at which the last fault ended. */
 export interface LivenessBounds {
@@ -23,6 +24,7 @@ export interface LivenessBounds {
 export const SWARM_BOUNDS: LivenessBounds = { leaveMs: 3_000, leaderMs: 5_000, ledgerMs: 14_000, highestMs: 75_000 };
 
 export interface SwarmResult {
+  /** Of journal and datagrams: equal for equal seeds. */
   readonly fingerprint: string;
   readonly nodes: number;
   readonly faults: number;
@@ -37,34 +39,19 @@ export interface SwarmResult {
   readonly events: number;
 }
 
+/**
+ * Plays schedule `seed`.
+ * @param options what is given here isn't drawn
+ * @throws SimFailure at the first broken promise or missed bound
+ */
 export function runSwarm(seed: number, bounds = SWARM_BOUNDS, options: Partial<SimOptions> = {}): SwarmResult {
   const draw = new Draw(seed, "swarm");
-  const sim = new SimCluster({ ...drawOptions(seed, draw), ...options });
+  const world = { ...drawWorld(seed, draw), ...options };
+  const sim = new SimCluster(world);
+  sim.note(describeWorld(world), "local");
   sim.startAll(draw.chance(0.5) ? 0 : draw.integer(1, 400));
   const faults = runSafetyPhase(sim, draw);
   return { ...runLivenessPhase(sim, draw, bounds), faults };
-}
-
-function drawOptions(seed: number, draw: Draw): SimOptions {
-  const nodes = draw.chance(0.9) ? draw.integer(2, 7) : draw.integer(8, 12);
-  const isRough = draw.chance(0.7);
-  return {
-    nodes,
-    seed,
-    profile: draw.chance(0.85) ? "fast" : "default",
-    delayMs: draw.pick([0.1, 0.1, 1, 5, 20, 60]),
-    jitterMs: draw.pick([0.3, 0.3, 2, 10, 40, 120]),
-    loss: isRough ? draw.pick([0, 0.02, 0.1, 0.3]) : 0,
-    duplicate: isRough ? draw.pick([0, 0.05, 0.2]) : 0,
-    reorder: isRough ? draw.pick([0, 0.1, 0.3]) : 0,
-    burst: isRough ? draw.pick([0, 0, 0.005]) : 0,
-    disk: draw.pick([{}, {}, { syncMinMs: 1, syncMaxMs: 30 }]),
-    tickLagMs: draw.pick([0.5, 0.5, 0.5, 20, 150]),
-    preempt: draw.chance(0.75),
-    multicast: draw.chance(0.85),
-    ...(draw.chance(0.2) ? { voters: [] } : {}),
-    ...(draw.chance(0.5) ? { expected: [] } : {}),
-  };
 }
 
 /** Between 20 and 80 things happen, one after the other, a few milliseconds to half a second apart. Returns the number of faults. */

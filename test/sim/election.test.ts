@@ -3,8 +3,9 @@
  */
 import { describe, expect, it } from "vitest";
 import { SimCluster } from "../../lab/sim/cluster.ts";
+import { percentile } from "../../lab/sim/percentile.ts";
 import type { SimOptions } from "../../lab/sim/sim-options.ts";
-import { percentile, seedsTo, underSeeds } from "../support/sim-seeds.ts";
+import { seedsTo, underSeeds } from "../support/sim-seeds.ts";
 
 const FILE = "test/sim/election.test.ts";
 

@@ -50,10 +50,13 @@ function readCommands(lines: readonly string[], firstLine: number): DocCommand[]
   });
 }
 
-/** The lines of `shown` that are nowhere in `actual`, once everything that differs from run to run is taken out of both. */
+/**
+ * The lines of `shown` that are nowhere in `actual`, once everything that differs from run to run is taken out of both. `[...]`
+ * stands for lines that aren't shown.
+ */
 export function missingLines(shown: readonly string[], actual: string): string[] {
   const seen = new Set(actual.split("\n").map(normalise));
-  return shown.filter((line) => !seen.has(normalise(line)));
+  return shown.filter((line) => line !== "[...]" && !seen.has(normalise(line)));
 }
 
 function normalise(line: string): string {

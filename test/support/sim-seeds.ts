@@ -1,7 +1,6 @@
 /**
  * Randomised simulator tests: one seed after the other, and when one fails, the command that replays exactly that one.
  */
-import { SimFailure } from "../../lab/sim/cluster.ts";
 
 /** `count` seeds from `from` on, or only the one that SIM_SEED names. */
 export function seedsTo(count: number, from = 1): number[] {
@@ -18,13 +17,7 @@ export function underSeeds(file: string, count: number, body: (seed: number) => 
     } catch (error) {
       const replay = `replay: SIM_SEED=${seed} npx vitest run --project sim ${file}`;
       const message = error instanceof Error ? error.message : String(error);
-      throw new SimFailure(seed, `${replay}\n${message}`, { cause: error });
+      throw new Error(`${replay}\n${message}`, { cause: error });
     }
   }
-}
-
-/** The value below which `fraction` of the samples lie (nearest rank). */
-export function percentile(samples: readonly number[], fraction: number): number {
-  const sorted = [...samples].sort((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(sorted.length * fraction) - 1)] ?? Number.NaN;
 }

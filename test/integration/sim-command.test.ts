@@ -1,0 +1,58 @@
+/** `lab sim` as a user runs it: its words, its data, its exit codes. */
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type LabHome, openLabHome } from "../support/cli.ts";
+
+let home: LabHome;
+beforeAll(async () => {
+  home = await openLabHome();
+});
+afterAll(() => home[Symbol.asyncDispose]());
+
+it("one schedule must say what happened and that every promise held", async () => {
+  const { code, stdout } = await home.lab("sim", "--seed", "13");
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^ +0\.0 ms {2}lab +\d+ nodes, /);
+  expect(stdout).toContain("seed 13: every promise held");
+});
+
+it("--trace must print every message, and -o json nothing but JSON lines", async () => {
+  const { stdout } = await home.lab("sim", "--seed", "13", "--trace");
+  expect(stdout).toMatch(/node \d +-> all {2}HEARTBEAT credits=/);
+  const json = await home.lab("sim", "--seed", "13", "--trace", "-o", "json");
+  const lines = json.stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { kind?: string; verdict?: string });
+  expect(lines.filter(({ kind }) => kind === "send").length).toBeGreaterThan(100);
+  expect(lines.at(-1)?.verdict).toBe("held");
+});
+
+it("a broken promise must be exit code 5, with the command that plays it again", async () => {
+  const many = await home.lab("sim", "--seeds", "1-400", "--without", "causalDelivery");
+  expect(many.code).toBe(5);
+  const replay = /play it again: lab (sim --seed \d+ --without causalDelivery)/.exec(many.stderr)?.[1] ?? "";
+  const again = await home.lab(...replay.split(" "));
+  expect(again.code).toBe(5);
+  const first = many.stderr.trimEnd().split("\n").at(-2);
+  expect(again.stderr).toContain(first);
+});
+
+it("Ctrl-C must end it with what ran until then", async () => {
+  const run = home.start(["sim", "--seeds", "1-1000000", "-o", "json"]);
+  await run.saw("swarm");
+  run.child.kill("SIGINT");
+  const { code, stdout } = await run.done;
+  expect(code).toBe(130);
+  expect(JSON.parse(stdout)).toMatchObject({ range: { to: 1_000_000 }, failures: [] });
+});
+
+it.each([
+  ["--seed", "x"],
+  ["--seeds", "5-1"],
+  ["--seeds", "1-5", "--trace"],
+  ["--seed", "1", "--seeds", "1-5"],
+  ["--nodes", "1"],
+  ["--without", "gravity"],
+])("%s %s must be a usage error", async (...args) => {
+  expect((await home.lab("sim", ...args)).code).toBe(2);
+});
