@@ -43,7 +43,7 @@ export function append(state: NodeState, debit: Debit): { record: TradeRecord; w
   assert(account !== undefined && state.phase !== "HALTED", "a node without account or disk can't pay");
   assert(Number.isSafeInteger(debit.amount) && debit.amount >= 1 && debit.amount <= AMOUNT_MAX, "amount out of bounds");
   assert(debit.payee !== self.id, "a node can't pay itself");
-  const seq = account.records.length + 1;
+  const seq = entry(ledger.clock, self.id) + 1;
   const deps = causesOfNext(state, seq);
   if (deps === null) return null;
   const record: TradeRecord = {
@@ -57,7 +57,8 @@ export function append(state: NodeState, debit: Debit): { record: TradeRecord; w
     ...(debit.requestId === null ? {} : { request_id: debit.requestId }),
   };
   const fault = faultOf(ledger, record);
-  assert(fault === null || !state.rules.reservation, `own debit ${seq}: ${fault}`);
+  if (state.rules.reservation && state.rules.tradesOnce && state.rules.debitsAloneTick)
+    assert(fault === null, `own debit ${seq}: ${fault}`);
   applyRecord(ledger, record);
   forgetCauses(state);
   return { record, writeId: persistLedger(state, { accounts: [], records: [record] }) };

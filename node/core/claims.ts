@@ -161,8 +161,8 @@ export function weighClaim(state: NodeState, claim: Claim, from: NodeId): void {
     refreshClaim(state, claim, from === id);
     return;
   }
-  if (election.coordinator === null || compareClaims(claimOf(state), claim) < 0)
-    becomeFollower(state, { ...claim, coordinator_id: id });
+  const isLess = compareClaims(claimOf(state), claim) < 0 && state.rules.lesserGivesWay;
+  if (election.coordinator === null || isLess) becomeFollower(state, { ...claim, coordinator_id: id });
   else if (election.role === "COORDINATOR" && from === id) correct(state, from);
 }
 
@@ -184,7 +184,7 @@ function refreshClaim(state: NodeState, claim: Claim, isOwnWord: boolean): void 
 /** Dead nodes don't lead; and second-hand news must be newer than what the node last said of itself. */
 function isCredible(state: NodeState, id: NodeId, claim: Claim, from: NodeId): boolean {
   const member = state.members.get(id);
-  if (member === undefined) return true;
+  if (member === undefined || !state.rules.credibleClaims) return true;
   if (member.state === "FAILED" || member.state === "LEFT") return false;
   if (from === id || member.lastHeardAtMs === null) return true;
   return member.coordinator === id || claim.term > member.term;

@@ -19,7 +19,7 @@ const CONFIRMS_PER_RESEND_MAX = 16;
 export function onConfirmTimer(state: NodeState, key: string): void {
   const peer = Number(key);
   const queue = state.trading.unacked.get(peer);
-  if (queue === undefined) return;
+  if (queue === undefined || !state.rules.confirmRepetition) return;
   const delayMs = retryDelayMs(state, peer, 0);
   let sent = 0;
   for (const [seq, item] of queue.entries) {

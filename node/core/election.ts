@@ -115,7 +115,7 @@ function defer(state: NodeState): void {
   const { candidacy } = election;
   if (candidacy === null) return;
   const higher = higherIds(state);
-  if (higher.length === 0 || election.patience >= PATIENCE_MAX) {
+  if (higher.length === 0 || (election.patience >= PATIENCE_MAX && state.rules.patience)) {
     const why = higher.length === 0 ? "No higher-priority nodes" : "No OK received (timeout)";
     tell(state, "info", `${why}, declaring self as coordinator`);
     beginVote(state);

@@ -161,7 +161,7 @@ function becomeIndirect(state: NodeState, seq: number, open: Probe, member: Memb
     const helpers = shuffled(
       state.random,
       unsuspectedIds(state).filter((id) => id !== member.id),
-    ).slice(0, HELPERS);
+    ).slice(0, state.rules.indirectProbes ? HELPERS : 0);
     open.helpers = helpers.length;
     const request = { ping_seq: seq, target: member.id, target_addr: member.address };
     for (const helper of helpers) unicast(state, helper, "PING_REQ", request);
@@ -187,6 +187,7 @@ function probeTimeoutMs(state: NodeState, member: Member): number {
 
 /** One step towards «it is me who is slow». */
 export function worsenHealth(state: NodeState): void {
+  if (!state.rules.localHealth) return;
   state.detector.health = Math.min(HEALTH_MAX, state.detector.health + 1);
 }
 

@@ -75,7 +75,8 @@ function believeFailed(state: NodeState, member: Member, rumour: Rumour): void {
   const standing = { state: member.state, inc: member.incarnation, rinc: member.rinc };
   if (compareStanding(rumour, standing) <= 0) return;
   const silentMs = state.nowMs - (member.lastHeardAtMs ?? member.stateSinceMs);
-  if (silentMs < state.config.timing.suspicionMinMs || state.nowMs < state.detector.graceUntilMs) {
+  const isSilent = silentMs >= state.config.timing.suspicionMinMs && state.nowMs >= state.detector.graceUntilMs;
+  if (!isSilent && state.rules.evidenceOfLife) {
     onAccusation(state, member, rumour.by);
     return;
   }

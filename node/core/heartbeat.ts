@@ -20,6 +20,7 @@ import { buildDigest, onDigest } from "./repair.ts";
 import { beatIntervalMs, spread, takeRumours } from "./rumours.ts";
 import { hasTimer, setTimer } from "./timers.ts";
 import type { Member, NodeState, Origin } from "./types.ts";
+import { entry } from "./vector-clock.ts";
 
 const RUMOURS_MAX = 4;
 /** FAILED peers, and those never heard, are in every so many fan-outs: clusters without multicast heal that way. */
@@ -54,17 +55,25 @@ function sendHeartbeat(state: NodeState): void {
   if (state.phase === "CONFLICT" || (state.leaving?.announced ?? 0) > 0) return;
   const { beat } = state;
   beat.seq += 1;
+  if (!state.rules.debitsAloneTick) tickClock(state);
   beat.lastAtMs = state.nowMs;
   const payload = heartbeatPayload(state);
   if (!state.config.fanOut) multicast(state, "HEARTBEAT", payload);
   else multicast(state, "HEARTBEAT", payload, { fanOut: fanOutOf(state, beat.seq % FAILED_EVERY === 0) });
 }
 
+/** The original's clock: every datagram is an event. */
+function tickClock(state: NodeState): void {
+  const { clock } = state.ledger;
+  clock.set(state.self.id, entry(clock, state.self.id) + 1);
+}
+
 function fanOutOf(state: NodeState, withSilent: boolean): string[] {
   const chosen: Member[] = [];
   for (const member of state.members.values()) {
     const isSilent = member.state === "FAILED" || member.state === "UNKNOWN";
-    if (member.address !== null && member.state !== "LEFT" && (withSilent || !isSilent)) chosen.push(member);
+    const isDue = !isSilent || (withSilent && state.rules.failedInFanOut);
+    if (member.address !== null && member.state !== "LEFT" && isDue) chosen.push(member);
   }
   return chosen.sort((a, b) => a.id - b.id).map((member) => member.address as string);
 }

@@ -20,8 +20,8 @@ export function addHeld(state: NodeState, record: TradeRecord, via: NodeId): boo
   causal.holdback.set(record.seller_id, queue);
   queue.set(record.seq, { record, heldAtMs: state.nowMs, via });
   causal.held += 1;
-  if (queue.size > HELD_PER_ORIGIN_MAX) dropHighest(state, record.seller_id);
-  else if (causal.held > HELD_MAX) dropHighest(state, fullestOrigin(state));
+  if (queue.size > HELD_PER_ORIGIN_MAX && state.rules.holdbackBound) dropHighest(state, record.seller_id);
+  else if (causal.held > HELD_MAX && state.rules.holdbackBound) dropHighest(state, fullestOrigin(state));
   if (!hasTimer(state.timers, "holdback", "")) {
     setTimer(state.timers, "holdback", "", state.nowMs + state.config.timing.holdbackAgeMs);
   }
@@ -52,7 +52,7 @@ export function onHoldbackTimer(state: NodeState): void {
   const oldest = oldestHeld(state);
   if (oldest === null) return;
   const dueAtMs = oldest.heldAtMs + config.timing.holdbackAgeMs;
-  if (dueAtMs <= state.nowMs) {
+  if (dueAtMs <= state.nowMs && state.rules.heldTooLong) {
     count(state, "holdback_aged");
     startPull(state, oldest.via, "records");
   }

@@ -38,7 +38,7 @@ export function initialMembers(state: NodeState): void {
 /** True when the message may be handled. Updates the sender's entry: alive, address, incarnation. */
 export function admit(state: NodeState, message: Message, from: Origin): boolean {
   if (from.sender === state.self.id) {
-    if (from.bootId !== state.self.bootId) onOwnId(state, message, from);
+    if (from.bootId !== state.self.bootId && state.rules.duplicateIdRefused) onOwnId(state, message, from);
     return false;
   }
   const nonce = message.message_type === "JOIN" ? message.payload.nonce : null;
@@ -48,7 +48,8 @@ export function admit(state: NodeState, message: Message, from: Origin): boolean
     return false;
   }
   if (member.bootId === from.bootId) return admitSame(state, member, from);
-  if (isLive(member) && member.bootId !== null && member.address !== null && member.address !== from.address) {
+  const isElsewhere = member.address !== null && member.address !== from.address;
+  if (isLive(member) && member.bootId !== null && isElsewhere && state.rules.duplicateIdRefused) {
     if (nonce === null && from.incarnation <= member.incarnation) count(state, "stale_incarnation");
     else beginContest(state, member, from, nonce);
     return false;
@@ -57,18 +58,27 @@ export function admit(state: NodeState, message: Message, from: Origin): boolean
 }
 
 function admitSame(state: NodeState, member: Member, from: Origin): boolean {
+  if (!state.rules.incarnationGate) return admitAny(state, member, from);
   if (from.incarnation < member.incarnation || member.state === "LEFT") {
     count(state, "stale_incarnation");
     return false;
   }
   if (from.incarnation > member.incarnation) becomeReborn(state, member, from.incarnation, from.bootId);
   hear(state, member, from);
-  if (member.state === "FAILED") tellFailed(state, member);
+  if (member.state === "FAILED" && state.rules.failedAreTold) tellFailed(state, member);
+  return true;
+}
+
+/** Without incarnations whoever spoke last is the node. */
+function admitAny(state: NodeState, member: Member, from: Origin): boolean {
+  if (from.incarnation !== member.incarnation) becomeReborn(state, member, from.incarnation, from.bootId);
+  adopt(state, member, from);
   return true;
 }
 
 /** Another process than the one we knew, which is known to be gone (or there was none). */
 function admitNew(state: NodeState, member: Member, from: Origin, nonce: string | null): boolean {
+  if (!state.rules.incarnationGate) return admitAny(state, member, from);
   // Without a boot id the entry is hearsay: this may be the very process that was meant.
   const isTooLow =
     member.bootId === null && member.state !== "LEFT"

@@ -186,7 +186,7 @@ function onSyncTooLong(state: NodeState): void {
 
 function becomeReady(state: NodeState): void {
   const { join } = state;
-  if (join.lostDisk && state.config.durable) {
+  if (join.lostDisk && state.config.durable && state.rules.lostDisk) {
     state.phase = "RECOVERING";
     const msg = "RECOVERING: the store was lost; this node may receive and not pay";
     journal(state, { kind: "state", level: "error", msg });

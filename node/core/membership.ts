@@ -146,6 +146,14 @@ export function becomeLeft(state: NodeState, member: Member): void {
   state.election.calmSinceMs = state.nowMs;
   tell(state, member, "info", `Node ${member.id} is leaving`);
   spread(state, rumourOf(state, member));
+  if (!state.rules.entriesStay) forgetEverything(state, member.id);
+}
+
+/** The original's way with who leaves. */
+function forgetEverything(state: NodeState, id: NodeId): void {
+  state.members.delete(id);
+  state.ledger.accounts.delete(id);
+  state.ledger.clock.delete(id);
 }
 
 /** A new process under a known id: nothing that was measured or said before holds any more. Its account and records do. */
@@ -193,7 +201,7 @@ export function noteDurable(state: NodeState, from: NodeId, clock: Clock): void 
 /** Someone thinks we are gone: raise `rinc`, which makes a newer standing than theirs, and say so at once. */
 export function refuteIfAccused(state: NodeState, rumour: Omit<Rumour, "by">): void {
   const { self } = state;
-  if (rumour.state !== "SUSPECTED" && rumour.state !== "FAILED") return;
+  if ((rumour.state !== "SUSPECTED" && rumour.state !== "FAILED") || !state.rules.refutation) return;
   if (rumour.inc !== self.incarnation || rumour.rinc < state.rinc) return;
   state.rinc = rumour.rinc + 1;
   count(state, "refutations");

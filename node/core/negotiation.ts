@@ -55,6 +55,7 @@ export function sendRequest(state: NodeState, trade: PendingTrade): void {
 export function onRequestTimer(state: NodeState, tradeId: string): void {
   const trade = state.trading.pending.get(tradeId);
   if (trade === undefined || trade.stage === "COMMITTED" || state.phase === "HALTED") return;
+  if (trade.stage === "IN_DOUBT" && !state.rules.doubtResolution) return;
   count(state, "requests_repeated");
   sendRequest(state, trade);
 }
@@ -85,7 +86,7 @@ export function onOfferTimer(state: NodeState, tradeId: string): void {
     trade.answered = true;
     reply(state, trade.requestId, true, { ok: false, code: "IN_DOUBT", definite: false, message, tradeId });
   }
-  if (state.phase !== "HALTED") sendRequest(state, trade);
+  if (state.phase !== "HALTED" && state.rules.doubtResolution) sendRequest(state, trade);
 }
 
 // Receiving ---------------------------------------------------------------------------------------------------------------
@@ -101,9 +102,14 @@ export function onTradeRequest(state: NodeState, message: MessageOf<"TRADE_REQUE
   else onBuyRequest(state, payload, from);
 }
 
+/** Meant for another process than this one, an earlier or a later one with this id. */
+function isStale(state: NodeState, toIncarnation: number): boolean {
+  return toIncarnation !== state.self.incarnation && state.rules.staleRefused;
+}
+
 /** Somebody wants to pay us: accepting promises nothing but to be there. */
 function onSellRequest(state: NodeState, payload: MessageOf<"TRADE_REQUEST">["payload"], from: Origin): void {
-  if (payload.to_inc !== state.self.incarnation) {
+  if (isStale(state, payload.to_inc)) {
     respond(state, from, payload.trade_id, false, STALE);
     return;
   }
@@ -118,7 +124,7 @@ function onBuyRequest(state: NodeState, payload: MessageOf<"TRADE_REQUEST">["pay
   const { trade_id: tradeId, amount } = payload;
   const { sender } = from;
   if (answerDecided(state, tradeId, from) || !knowsOwnLog(state)) return;
-  if (payload.to_inc !== state.self.incarnation) {
+  if (isStale(state, payload.to_inc)) {
     respond(state, from, tradeId, false, STALE);
     return;
   }
@@ -163,7 +169,7 @@ function onBuyRequest(state: NodeState, payload: MessageOf<"TRADE_REQUEST">["pay
 /** A buy that was decided before gets the same answer again. */
 function answerDecided(state: NodeState, tradeId: string, from: Origin): boolean {
   const record = state.ledger.byTrade.get(tradeId);
-  if (record !== undefined) {
+  if (record !== undefined && state.rules.tradesOnce) {
     // Not on disk yet: its confirmation leaves when it is.
     if (record.seller_id !== state.self.id || entry(state.ledger.durable, state.self.id) < record.seq) return true;
     respond(state, from, tradeId, true);
@@ -181,6 +187,7 @@ function answerDecided(state: NodeState, tradeId: string, from: Origin): boolean
  * its disk had lost; one in conflict doesn't know. They say nothing, and are asked again.
  */
 function knowsOwnLog(state: NodeState): boolean {
+  if (!state.rules.ownLogFirst) return true;
   return state.phase === "READY" || state.phase === "LEAVING" || state.phase === "HALTED";
 }
 

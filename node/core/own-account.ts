@@ -25,13 +25,14 @@ export function mayMint(state: NodeState): boolean {
     if (accountKnown) return false;
     if (isVoter(state, id)) unknownToVoters += 1;
   }
+  if (!state.rules.majorityMint) return !join.discovering;
   return config.voters.length > 0 ? unknownToVoters >= majority(state) : !join.discovering;
 }
 
 export function mint(state: NodeState): void {
   const { join, config } = state;
   join.mintWriteId = mintAccount(state);
-  join.confirmed = config.voters.length > 0 || join.answers.size > 0;
+  join.confirmed = config.voters.length > 0 || join.answers.size > 0 || !state.rules.confirmedAccount;
   const note = join.confirmed ? "" : ", unconfirmed until another node has taken note of it";
   const msg = `New account with ${config.initialCredits} credits${note}`;
   journal(state, { kind: "state", level: "info", msg, balance: config.initialCredits });
@@ -43,7 +44,7 @@ export function compareAccounts(state: NodeState, known: Genesis | null): void {
   if (known === null || known.id !== state.self.id) return;
   if (own === undefined) {
     state.join.lostDisk = true;
-    state.election.abstaining = isVoter(state, state.self.id);
+    state.election.abstaining = isVoter(state, state.self.id) && state.rules.voterAbstains;
     adoptAccount(state, known);
     const msg = `The account of Node ${state.self.id} is known to others and this store was empty: getting it back`;
     journal(state, { kind: "state", level: "warn", msg });

@@ -21,6 +21,7 @@ const ATTEMPTS_MAX = 8;
 
 /** Starts a transfer from `responder`, or widens the one that is running. */
 export function startPull(state: NodeState, responder: NodeId, want: Pull["want"]): void {
+  if (!state.rules.stateTransfer) return;
   const running = state.causal.pull;
   if (running !== null) {
     const isWider = running.want !== want && running.want !== "both";

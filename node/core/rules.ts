@@ -14,22 +14,96 @@ export const RULES = Object.freeze({
   durableBeforeSent: true,
   /** A request names the incarnation of its receiver as it was when the trade was made, also when it is repeated. */
   pinnedIncarnation: true,
+  /** A request is refused by any other incarnation of its receiver. */
+  staleRefused: true,
   /** What a payer refused it never executes. */
   refusalsStay: true,
+  /** A payer executes a trade id once, however often the request comes. */
+  tradesOnce: true,
+  /** A control request is executed once, however often the client repeats it. */
+  requestsOnce: true,
+  /** Nobody says what it never executed before it holds all of its own log. */
+  ownLogFirst: true,
+  /** A buyer writes down what it is about to ask for. */
+  persistedIntents: true,
+  /** A buyer without an answer asks the payer to refuse what it hasn't executed. */
+  doubtResolution: true,
+  /** A debit is confirmed to its payee again until it is acknowledged. */
+  confirmRepetition: true,
+  /** A leaver waits until its records are on every live disk. */
+  safeLeave: true,
 
   // Causal order and repair ---------------------------------------------------------------------------------------------------
   /** A record is delivered after its causes (off: after its payer's earlier records only). */
   causalDelivery: true,
   /** A record that was delivered before isn't delivered again. */
   duplicateDetection: true,
+  /** Only debits move the vector clock (off: heartbeats do too). */
+  debitsAloneTick: true,
+  /** Who left keeps its account and its entries. */
+  entriesStay: true,
+  /** The hold-back queue is bounded. */
+  holdbackBound: true,
   /** What is named and missing is asked for. */
   nak: true,
   /** Heartbeats name what their senders have, so that the loss of a last record is noticed too. */
   digest: true,
+  /** A digest too short for all rows sends all of them in turn (off: those that changed). */
+  digestTurns: true,
+  /** Who holds a record for long asks for the state. */
+  heldTooLong: true,
+  /** Joiners, and whoever misses much, get members, accounts and records from any member. */
+  stateTransfer: true,
 
   // Election ------------------------------------------------------------------------------------------------------------------
   /** A vote is on disk before it is told. */
   persistedVotes: true,
+  /** A voter votes for one candidate a term. */
+  oneVoteATerm: true,
+  /** Elected is whom a majority of the voters voted for (off: one of them). */
+  majority: true,
+  /** A storage completion is a new moment: what had to hold when the write began must still hold. */
+  recheckAfterStorage: true,
+  /** A voter that lost its disk abstains until it knows the terms in which it may have voted. */
+  voterAbstains: true,
+  /** After waiting in vain for the higher ones twice, a candidate goes on without them, and they vote for it. */
+  patience: true,
+  /** A coordinator without a majority of voters in sight calls itself provisional. */
+  checkQuorum: true,
+  /** Of two coordinators the lesser claim gives way. */
+  lesserGivesWay: true,
+  /** Second-hand claims about the dead, or older than their subject's own word, don't count. */
+  credibleClaims: true,
+
+  // Membership and detection --------------------------------------------------------------------------------------------------
+  /** Datagrams of former processes change nothing. */
+  incarnationGate: true,
+  /** A second process with an id in use is refused. */
+  duplicateIdRefused: true,
+  /** Who hears that it is suspected or failed says that it isn't. */
+  refutation: true,
+  /** Who is heard and held for FAILED is told so. */
+  failedAreTold: true,
+  /** Without multicast, FAILED peers are still sent a heartbeat now and then. */
+  failedInFanOut: true,
+  /** A peer that doesn't answer is suspected before it is FAILED. */
+  suspicion: true,
+  /** Others are asked to probe a peer that doesn't answer. */
+  indirectProbes: true,
+  /** Hearsay of a death yields to what was heard of the peer itself. */
+  evidenceOfLife: true,
+  /** Who gets no answers from anybody, or runs late, gives others more time. */
+  localHealth: true,
+  /** A process that was frozen doesn't take the silence meanwhile for evidence. */
+  freezeNoticed: true,
+
+  // Accounts ------------------------------------------------------------------------------------------------------------------
+  /** A new account needs a majority of voters that know none. */
+  majorityMint: true,
+  /** Without voters, an account is traded with when another node has taken note of it. */
+  confirmedAccount: true,
+  /** Who lost its disk doesn't pay. */
+  lostDisk: true,
 });
 
 export type Rule = keyof typeof RULES;

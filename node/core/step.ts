@@ -226,6 +226,7 @@ function onTick(state: NodeState): void {
 
 /** This process did not run for `frozenMs`: what it missed is no evidence against others, nor for its own leadership. */
 function onResumed(state: NodeState, frozenMs: number): void {
+  if (!state.rules.freezeNoticed) return;
   count(state, "freezes");
   const msg = `This node did not run for ${Math.round(frozenMs)} ms`;
   journal(state, { kind: "state", level: "warn", msg });

@@ -23,6 +23,10 @@ export function suspect(state: NodeState, member: Member): void {
   const { detector } = state;
   if (state.nowMs < detector.graceUntilMs || state.join.discovering || !isLive(member)) return;
   if (member.state === "SUSPECTED") return;
+  if (!state.rules.suspicion) {
+    becomeFailed(state, member, false);
+    return;
+  }
   const accusers = detector.accusers.get(member.id) ?? [];
   detector.suspicions.set(member.id, {
     sinceMs: state.nowMs,

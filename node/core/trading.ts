@@ -123,7 +123,7 @@ export function onTradeCommand(state: NodeState, command: TradeCommand): void {
   addPending(state.trading, trade);
   if (command.op === "sell") {
     reserve(state, trade);
-  } else {
+  } else if (state.rules.persistedIntents) {
     // Written down before it is asked for: after a restart the buyer still knows what it may have been paid for.
     trade.writeId = persist(state, [intentRowOf(trade, false)]);
   }
@@ -207,6 +207,7 @@ function acknowledge(state: NodeState, trade: PendingTrade, until: "settled" | "
 
 /** True when the request was known: it is answered, or answered later by the trade that it stands for. */
 function answerRepeated(state: NodeState, command: TradeCommand): boolean {
+  if (!state.rules.requestsOnce) return false;
   const { trading } = state;
   const { requestId } = command;
   const pending = trading.pending.get(trading.byRequest.get(requestId) ?? "");

@@ -60,7 +60,7 @@ export function beginVote(state: NodeState): void {
 function onOwnBallotStored(state: NodeState): void {
   const { election, self } = state;
   const { candidacy } = election;
-  if (candidacy === null || candidacy.term !== election.term) return;
+  if (candidacy === null || (candidacy.term !== election.term && state.rules.recheckAfterStorage)) return;
   candidacy.stage = "voting";
   candidacy.writeId = null;
   if (election.votedFor === self.id) candidacy.votes.push(self.id);
@@ -96,7 +96,8 @@ export function onVote(state: NodeState, message: MessageOf<"OK">, from: Origin)
 
 function countVotes(state: NodeState): boolean {
   const { candidacy } = state.election;
-  if (candidacy === null || candidacy.votes.length < majority(state)) return false;
+  const needed = state.rules.majority ? majority(state) : 1;
+  if (candidacy === null || candidacy.votes.length < needed) return false;
   becomeCoordinator(state, candidacy.term, true);
   return true;
 }
@@ -155,9 +156,11 @@ export function onVoteRequest(state: NodeState, message: MessageOf<"ELECTION">, 
     if (!isPending) answer(state, from.sender, true, term);
     return false;
   }
-  const isHigher = self.id > from.sender && state.phase === "READY" && patience < PATIENCE_MAX;
+  const isPatient = patience < PATIENCE_MAX || !state.rules.patience;
+  const isHigher = self.id > from.sender && state.phase === "READY" && isPatient;
   // A term that we only heard of is still ours to vote in: what counts is one vote in each.
-  const isFree = term > election.term || (term === election.term && election.votedFor === null);
+  const isUnused = election.votedFor === null || !state.rules.oneVoteATerm;
+  const isFree = term > election.term || (term === election.term && isUnused);
   if (!isFree || isHigher || election.abstaining) {
     adoptTerm(state, term);
     answer(state, from.sender, false, election.term);
@@ -183,7 +186,8 @@ export function onVoteStored(state: NodeState, writeId: number): void {
   const ballot = election.ballots.get(writeId);
   if (ballot === undefined) return;
   election.ballots.delete(writeId);
-  if (ballot.term !== election.term || ballot.candidate !== election.votedFor) return;
+  const stands = ballot.term === election.term && ballot.candidate === election.votedFor;
+  if (!stands && state.rules.recheckAfterStorage) return;
   answer(state, ballot.candidate, true, ballot.term);
 }
 
