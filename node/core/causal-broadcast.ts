@@ -13,9 +13,14 @@ import { narrowGap, noteMissing } from "./gaps.ts";
 import { addHeld, heldHeads, removeHeld } from "./holdback.ts";
 import { accountOf, applyRecord, assert, balanceOf, faultOf, persistLedger } from "./ledger.ts";
 import { count, journal, multicast, unicast } from "./outbox.ts";
+import { hasTimer, setTimer } from "./timers.ts";
+import { namesItsParties } from "./trade-id.ts";
 import { closeCredited, intentRowOf, takeCredited } from "./trade-table.ts";
 import type { CausalState, NodeState, PendingTrade, Row } from "./types.ts";
 import { clockObject, deliverable, entry } from "./vector-clock.ts";
+
+/** Lines about one account's contradictions are at least this far apart. */
+const REPORT_GAP_MS = 5_000;
 
 export function createCausal(): CausalState {
   return {
@@ -24,6 +29,7 @@ export function createCausal(): CausalState {
     frontier: null,
     gaps: new Map(),
     repairs: new Map(),
+    equivocations: new Map(),
     pull: null,
     sync: null,
   };
@@ -113,7 +119,7 @@ export function drainHeld(state: NodeState): void {
 
 function receiveOne(state: NodeState, batch: Batch, record: TradeRecord, via: NodeId): void {
   const { seller_id: origin, seq } = record;
-  if (origin === record.buyer_id || record.deps.get(origin) !== seq) {
+  if (origin === record.buyer_id || record.deps.get(origin) !== seq || !namesItsParties(record)) {
     count(state, "records_malformed");
     journal(state, {
       kind: "drop",
@@ -163,16 +169,23 @@ function isDeliverable(state: NodeState, record: TradeRecord): boolean {
   return deliverable(clock, record.seller_id, record.seq, causes);
 }
 
+function isSameRecord(a: TradeRecord, b: TradeRecord): boolean {
+  return (
+    a.trade_id === b.trade_id &&
+    a.prev_hash === b.prev_hash &&
+    a.amount === b.amount &&
+    a.buyer_id === b.buyer_id &&
+    a.request_id === b.request_id &&
+    a.deps.size === b.deps.size &&
+    [...a.deps].every(([id, seq]) => b.deps.get(id) === seq)
+  );
+}
+
 /** The same record again is normal; another record under the same number is a broken promise of its owner. */
 function onDuplicate(state: NodeState, record: TradeRecord): void {
   const { seller_id: origin, seq } = record;
   const known = accountOf(state, origin)?.records[seq - 1];
-  if (
-    known === undefined ||
-    known.trade_id !== record.trade_id ||
-    known.prev_hash !== record.prev_hash ||
-    known.amount !== record.amount
-  ) {
+  if (known === undefined || !isSameRecord(known, record)) {
     if (origin === state.self.id) {
       raiseConflict(state, record, "differs from the own record of that number");
       return;
@@ -250,9 +263,19 @@ function flush(state: NodeState, batch: Batch): void {
   for (const trade of batch.credited) closeCredited(state, trade, writeId);
 }
 
+/** Counts it for status; true when a line is due: a liar must not fill the journal either. */
+export function noteEquivocation(state: NodeState, account: NodeId): boolean {
+  count(state, "equivocations");
+  const { equivocations } = state.causal;
+  equivocations.set(account, (equivocations.get(account) ?? 0) + 1);
+  if (hasTimer(state.timers, "equivocation", account)) return false;
+  setTimer(state.timers, "equivocation", account, state.nowMs + REPORT_GAP_MS);
+  return true;
+}
+
 /** Two records under one number, or one that doesn't fit its log. Never applied; loud, since somebody's disk or key is not his own. */
 function raiseEquivocation(state: NodeState, record: TradeRecord, why = "another record has that number"): void {
-  count(state, "equivocations");
+  if (!noteEquivocation(state, record.seller_id)) return;
   journal(state, {
     kind: "drop",
     level: "error",
@@ -262,7 +285,7 @@ function raiseEquivocation(state: NodeState, record: TradeRecord, why = "another
 }
 
 function raiseConflict(state: NodeState, record: TradeRecord, why: string): void {
-  count(state, "equivocations");
+  noteEquivocation(state, record.seller_id);
   if (state.phase === "CONFLICT") return;
   state.phase = "CONFLICT";
   journal(state, {

@@ -9,6 +9,7 @@ import type { NodeId } from "../wire/ids.ts";
 import type { Claim, MessageOf } from "../wire/message.ts";
 import { ensureMember, isLive } from "./membership.ts";
 import { journal, multicast, nextMsgId, persist, unicast } from "./outbox.ts";
+import { believableTerm, TERM_STEP_MAX } from "./plausible.ts";
 import { hurryHeartbeat } from "./rumours.ts";
 import { cancelTimer, hasTimer, setTimer } from "./timers.ts";
 import type { ElectionState, NodeState, Origin } from "./types.ts";
@@ -117,9 +118,13 @@ export function endCandidacy(state: NodeState): void {
   cancelTimer(state.timers, "ok-resend", "");
 }
 
-/** A higher term exists: it is ours too, durably (terms never go back), and a candidacy in a lower one is over. */
-export function adoptTerm(state: NodeState, term: number): void {
+/**
+ * A higher term exists: it is ours too, durably (terms never go back), and a candidacy in a lower one is over. An absurd one is
+ * approached in steps: afterwards `election.term` may still be lower.
+ */
+export function adoptTerm(state: NodeState, named: number): void {
   const { election } = state;
+  const term = believableTerm(state, named);
   if (term <= election.term) return;
   election.term = term;
   election.votedFor = null;
@@ -139,7 +144,7 @@ export function noteClaim(state: NodeState, claim: Claim, from: NodeId): void {
   const member = state.members.get(from);
   if (member === undefined) return;
   member.coordinator = claim.coordinator_id;
-  member.term = Math.max(member.term, claim.term);
+  member.term = Math.max(member.term, Math.min(claim.term, state.election.term + TERM_STEP_MAX));
   member.elected = claim.elected;
   if (!isLive(member)) return;
   weighClaim(state, claim, from);
@@ -149,6 +154,8 @@ export function noteClaim(state: NodeState, claim: Claim, from: NodeId): void {
 export function weighClaim(state: NodeState, claim: Claim, from: NodeId): void {
   const { election } = state;
   adoptTerm(state, claim.term);
+  // Not believed (yet): whoever leads in such a term says so again.
+  if (claim.term > election.term) return;
   const id = claim.coordinator_id;
   if (election.coordinator === from && id !== from) becomeLeaderless(state, `Node ${from} is no longer coordinator`);
   if (id === null) return;

@@ -9,7 +9,7 @@ import type { NodeId } from "../wire/ids.ts";
 import type { MessageOf } from "../wire/message.ts";
 import { onRumours } from "./gossip.ts";
 import { becomeAlive, isLive, rumourOf, unsuspectedIds } from "./membership.ts";
-import { unicast, unicastTo } from "./outbox.ts";
+import { count, unicast, unicastTo } from "./outbox.ts";
 import { drawBelow, shuffled } from "./random.ts";
 import { beatIntervalMs, sizeFactor, takeRumours } from "./rumours.ts";
 import { restartSuspicions, suspect } from "./suspicion.ts";
@@ -23,6 +23,8 @@ const RUMOURS_MAX = 8;
 /** Extra peers probed in a round because they are suspected or overdue. */
 const EXTRA_TARGETS = 3;
 const LATE_ANSWER_MS = 5_000;
+/** Probes on behalf of one node that are open, late ones included: a healthy asker has a few. */
+const RELAYED_PROBES_MAX = 64;
 
 export const detectorTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
   "probe-round": onRound,
@@ -207,6 +209,13 @@ export function onPingReq(state: NodeState, message: MessageOf<"PING_REQ">, from
     return;
   }
   const member = state.members.get(target);
+  // Each one makes us send: nobody may use this node to flood an address.
+  let relayed = 0;
+  for (const open of state.detector.probes.values()) if (open.forNode === from.sender) relayed += 1;
+  if (relayed >= RELAYED_PROBES_MAX) {
+    count(state, "ping_reqs_refused");
+    return;
+  }
   const seq = openProbe(state, target, from.sender, ping_seq);
   sendPing(state, member, seq, member?.address ?? target_addr);
   // Earlier than the asker gives up, so that it hears that we tried (memberlist: 80 % of the timeout).

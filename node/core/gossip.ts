@@ -15,6 +15,7 @@ import {
   isLive,
   refuteIfAccused,
 } from "./membership.ts";
+import { isBelievableStanding } from "./plausible.ts";
 import { compareStanding, spread } from "./rumours.ts";
 import { onAccusation } from "./suspicion.ts";
 import type { Member, NodeState } from "./types.ts";
@@ -28,8 +29,10 @@ function onRumour(state: NodeState, rumour: Rumour): void {
     refuteIfAccused(state, rumour);
     return;
   }
+  // Witnesses that nobody knows would be countless.
+  if (rumour.by === state.self.id || !state.members.has(rumour.by)) return;
   const member = ensureMember(state, rumour.of);
-  if (member === null || rumour.by === state.self.id) return;
+  if (member === null || !isBelievableStanding(state, member, rumour)) return;
   if (rumour.inc < member.incarnation || (rumour.inc === member.incarnation && rumour.rinc < member.rinc)) return;
   switch (rumour.state) {
     case "ALIVE":

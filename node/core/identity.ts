@@ -12,6 +12,7 @@ import { noteLife, tellFailed } from "./failure-detector.ts";
 import { answerJoin, refuseJoin, sendJoinTo } from "./join-messages.ts";
 import { becomeAlive, becomeReborn, ensureMember, isLive, newMember, rumourOf } from "./membership.ts";
 import { count, journal, unicastTo } from "./outbox.ts";
+import { isBelievableIncarnation } from "./plausible.ts";
 import { spread } from "./rumours.ts";
 import { cancelTimer, hasTimer, setTimer } from "./timers.ts";
 import type { Member, NodeState, Origin } from "./types.ts";
@@ -42,9 +43,14 @@ export function admit(state: NodeState, message: Message, from: Origin): boolean
     return false;
   }
   const nonce = message.message_type === "JOIN" ? message.payload.nonce : null;
-  const member = ensureMember(state, from.sender);
+  const member = ensureMember(state, from.sender, true);
   if (member === null) {
     if (nonce !== null) refuseJoin(state, from, nonce, { refused: "FULL" });
+    return false;
+  }
+  // Of a process that we meet for the first time its own word is all there is.
+  if (member.bootId !== null && !isBelievableIncarnation(member.incarnation, from.incarnation)) {
+    count(state, "standings_absurd");
     return false;
   }
   if (member.bootId === from.bootId) return admitSame(state, member, from);

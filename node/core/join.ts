@@ -14,6 +14,7 @@ import { accountOf, durableClock } from "./ledger.ts";
 import { noteDurable } from "./membership.ts";
 import { journal, persist } from "./outbox.ts";
 import { compareAccounts, hasAskedEverybody, mayMint, mint } from "./own-account.ts";
+import { isBelievableIncarnation } from "./plausible.ts";
 import { drawHex64 } from "./random.ts";
 import { startSync } from "./repair.ts";
 import { hurryHeartbeat } from "./rumours.ts";
@@ -232,7 +233,7 @@ function onRefusal(state: NodeState, payload: MessageOf<"JOIN_RESPONSE">["payloa
 /** Our incarnation was used before (empty or older store): write down the next one, then join again with it. */
 function onStaleIncarnation(state: NodeState, known: number): void {
   const { join, self } = state;
-  if (join.staleWrite !== null || known < self.incarnation) return;
+  if (join.staleWrite !== null || known < self.incarnation || !isBelievableIncarnation(self.incarnation, known)) return;
   if (state.phase !== "JOINING" && state.phase !== "SYNCING") return;
   const incarnation = known + 1;
   const writeId = persist(state, [{ table: "incarnation", atLeast: incarnation }]);

@@ -6,9 +6,10 @@
  */
 import type { Clock } from "../wire/clock.ts";
 import type { RefusalCode } from "../wire/control.ts";
-import { MEMBERS_MAX, type NodeId } from "../wire/ids.ts";
+import { MEMBERS_MAX, type NodeId, RINC_MAX } from "../wire/ids.ts";
 import type { MemberRow, PeerState, Rumour } from "../wire/message.ts";
 import { count, journal } from "./outbox.ts";
+import { isBelievableStanding } from "./plausible.ts";
 import { compareStanding, spread, spreadAtOnce } from "./rumours.ts";
 import { cancelTimer } from "./timers.ts";
 import type { Member, NodeState } from "./types.ts";
@@ -70,17 +71,33 @@ export function tradeRefusal(state: NodeState, peer: NodeId): { code: RefusalCod
 
 // Changes -----------------------------------------------------------------------------------------------------------------
 
-/** The entry of a peer, made when it is new; null when the table is full. */
-export function ensureMember(state: NodeState, id: NodeId): Member | null {
+/**
+ * The entry of a peer, made when it is new; null when the table is full. Who is heard itself gets the place of somebody who was only
+ * talked about: a made-up roster must not keep anybody out.
+ */
+export function ensureMember(state: NodeState, id: NodeId, isHeard = false): Member | null {
   const known = state.members.get(id);
   if (known !== undefined) return known;
-  if (id === state.self.id || state.members.size >= MEMBERS_MAX - 1) {
+  if (id === state.self.id || (state.members.size >= MEMBERS_MAX - 1 && !(isHeard && forgetHearsay(state)))) {
     count(state, "members_full");
     return null;
   }
   const member = newMember(id, state.nowMs);
   state.members.set(id, member);
   return member;
+}
+
+/** Makes room by dropping one entry that nothing but hearsay stands for. False: there is none. */
+function forgetHearsay(state: NodeState): boolean {
+  const { config, ledger, election } = state;
+  for (const { id, lastHeardAtMs } of state.members.values()) {
+    const isNamed = config.peers.has(id) || config.expected.includes(id) || config.voters.includes(id);
+    if (lastHeardAtMs !== null || isNamed || ledger.accounts.has(id) || election.coordinator === id) continue;
+    forgetSuspicion(state, id);
+    state.members.delete(id);
+    return true;
+  }
+  return false;
 }
 
 export function newMember(id: NodeId, nowMs: number, address: string | null = null): Member {
@@ -177,7 +194,7 @@ export function mergeMemberRow(state: NodeState, row: MemberRow): void {
     return;
   }
   const member = ensureMember(state, row.id);
-  if (member === null) return;
+  if (member === null || !isBelievableStanding(state, member, row)) return;
   if (member.address === null || row.inc > member.incarnation) member.address = row.addr ?? member.address;
   const standing = { state: member.state, inc: member.incarnation, rinc: member.rinc };
   if (compareStanding({ state: row.state, inc: row.inc, rinc: row.rinc }, standing) <= 0) return;
@@ -203,7 +220,8 @@ export function refuteIfAccused(state: NodeState, rumour: Omit<Rumour, "by">): v
   const { self } = state;
   if ((rumour.state !== "SUSPECTED" && rumour.state !== "FAILED") || !state.rules.refutation) return;
   if (rumour.inc !== self.incarnation || rumour.rinc < state.rinc) return;
-  state.rinc = rumour.rinc + 1;
+  if (!isBelievableStanding(state, { incarnation: self.incarnation, rinc: state.rinc }, rumour)) return;
+  state.rinc = Math.min(rumour.rinc + 1, RINC_MAX);
   count(state, "refutations");
   journal(state, {
     kind: "member",

@@ -7,7 +7,6 @@
  * was delayed past a restart can't start anything. A refused buy is refused for ever. A buyer that got no answer in time stops asking
  * for the trade and asks the payer to refuse it instead; the answer to that is final either way.
  */
-import type { NodeId } from "../wire/ids.ts";
 import type { MessageOf, TradeRecord } from "../wire/message.ts";
 import { announce, append, confirmPayload, fieldsOf } from "./causal-broadcast.ts";
 import { retryDelayMs } from "./confirmations.ts";
@@ -16,12 +15,14 @@ import { count, journal, persist, reply, unicast, unicastTo } from "./outbox.ts"
 import { startPull } from "./pull.ts";
 import { refusedReason, rememberRefusal } from "./refused-window.ts";
 import { cancelTimer, setTimer } from "./timers.ts";
+import { parseTradeId } from "./trade-id.ts";
 import {
   addDoubt,
   addPending,
   addUnacked,
   closeRefused,
   intentRowOf,
+  isOwnLogDoubted,
   outcomeResult,
   releaseReserve,
   reserve,
@@ -128,7 +129,8 @@ function onBuyRequest(state: NodeState, payload: MessageOf<"TRADE_REQUEST">["pay
     respond(state, from, tradeId, false, STALE);
     return;
   }
-  if (!state.join.confirmed) return;
+  // It is asked again.
+  if (!state.join.confirmed || isOwnLogDoubted(state)) return;
   if (accountOf(state, sender) === undefined) {
     startPull(state, sender, "records");
     return;
@@ -224,7 +226,13 @@ function onWithdrawn(state: NodeState, tradeId: string, from: Origin): void {
 }
 
 function onAccepted(state: NodeState, trade: PendingTrade): void {
-  if (state.phase !== "READY") return;
+  if (state.phase !== "READY" || isOwnLogDoubted(state)) return;
+  if (state.ledger.byTrade.has(trade.tradeId)) {
+    const message = `Node ${trade.peer} used the trade id ${trade.tradeId} for a debit of its own`;
+    const result: CommandResult = { ok: false, code: "REJECTED", definite: true, message, tradeId: trade.tradeId };
+    closeRefused(state, trade, "rejected", result);
+    return;
+  }
   // The payee's account is needed to book the credit; its acceptance comes again meanwhile.
   if (accountOf(state, trade.peer) === undefined) {
     startPull(state, trade.peer, "records");
@@ -286,12 +294,4 @@ function respond(state: NodeState, to: Origin, tradeId: string, accepted: boolea
     accepted,
     ...(reason === undefined ? {} : { reason }),
   });
-}
-
-/** `<from>-<to>-<incarnation>.<number>`, or null. */
-export function parseTradeId(tradeId: string): { from: NodeId; to: NodeId; incarnation: number; seq: number } | null {
-  const match = /^(\d{1,5})-(\d{1,5})-(\d{1,10})\.(\d{1,15})$/.exec(tradeId);
-  if (match === null) return null;
-  const [from, to, incarnation, seq] = match.slice(1).map(Number) as [number, number, number, number];
-  return { from, to, incarnation, seq };
 }

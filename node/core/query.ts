@@ -46,6 +46,7 @@ export function describeState(state: NodeState): CoreStateData {
     balances,
     reserved: state.trading.reserved,
     pending_trades: pendingTrades(state),
+    equivocations: describeEquivocations(state),
     voters: [...config.voters],
     counters: Object.fromEntries([...state.counters].sort(([a], [b]) => (a < b ? -1 : 1))),
   };
@@ -74,8 +75,21 @@ export function statusText(state: NodeState): string {
     `  Vector Clock: [${clock.map(([id, seq]) => `${id}:${seq}`).join(", ")}]`,
     `  Buffered Messages: ${causal.held}`,
     `  Pending Trades: ${pendingTrades(state).length}`,
+    ...equivocationLines(state),
     rule,
   ].join("\n");
+}
+
+function describeEquivocations(state: NodeState): StateData["equivocations"] {
+  return [...state.causal.equivocations]
+    .map(([account, count]) => ({ account, count }))
+    .sort((a, b) => a.account - b.account);
+}
+
+/** Nothing when all logs are what they should be. */
+function equivocationLines(state: NodeState): string[] {
+  const seen = describeEquivocations(state).map(({ account, count }) => `Node ${account} (${count})`);
+  return seen.length === 0 ? [] : [`  EQUIVOCATION: contradictions in the log of ${seen.join(", ")}, ignored`];
 }
 
 /** The original's `nodes`: known nodes and their states, this one included. */

@@ -12,15 +12,17 @@ import { confirmPayload, isRestoring } from "./causal-broadcast.ts";
 import { NAK_RANGE_MAX, noteGap } from "./gaps.ts";
 import { accountOf, ledgerHash } from "./ledger.ts";
 import { noteDurable } from "./membership.ts";
-import { count, journal, multicast, unicastTo } from "./outbox.ts";
+import { count, journal, multicast, unicast, unicastTo } from "./outbox.ts";
 import { startPull } from "./pull.ts";
-import { setTimer } from "./timers.ts";
+import { hasTimer, setTimer } from "./timers.ts";
 import { noteSettled, wakeDoubts } from "./trade-table.ts";
 import type { NodeState, Origin } from "./types.ts";
 import { entry, sortedIds } from "./vector-clock.ts";
 
 /** Records that one NAK may fetch: bounds what a forged or repeated one can cost. */
 const REPAIRS_PER_NAK_MAX = 64;
+/** One member's word can stop this node's debits once in this time. */
+const DOUBT_GAP_MS = 60_000;
 
 /**
  * At most `maxRows` rows of the durable vector: those that changed since the last digest, then a window that moves on each time, so
@@ -112,15 +114,25 @@ function routeOfRepair(state: NodeState, key: string): "unicast" | "multicast" |
   return recent.askers === 2 ? "multicast" : "none";
 }
 
-/** Another node has more of the own log than this disk: lost disk or an id used twice. While joining it is simply fetched. */
+/** Another node says that it has more of the own log than this disk: lost disk, an id used twice, or a lie. While joining it is simply fetched. */
 function isOwnLogAhead(state: NodeState, seq: number, from: NodeId): boolean {
   const { phase, ledger, self } = state;
   const own = entry(ledger.clock, self.id);
   if (seq <= own || isRestoring(state)) return false;
-  if (phase !== "READY" && phase !== "LEAVING") return true;
-  state.phase = "CONFLICT";
-  count(state, "equivocations");
-  const msg = `EQUIVOCATION: Node ${from} has own debit ${seq} of this node, whose log ends at ${own}; this node stops trading`;
-  journal(state, { kind: "drop", level: "error", msg, from, record_seq: seq });
+  if (phase === "READY" || phase === "LEAVING") askForProof(state, seq, own, from);
   return true;
+}
+
+/**
+ * A number in a digest proves nothing: the record itself does, and receiving it means CONFLICT (causal-broadcast.ts). Until it had time to
+ * come this node makes no debit that might get the same number; who couldn't prove its word gets no such pause again for a while.
+ */
+function askForProof(state: NodeState, seq: number, own: number, from: NodeId): void {
+  count(state, "own_log_doubted");
+  unicast(state, from, "NAK", { ranges: [{ origin: state.self.id, from: own + 1, to: own + 1 }] });
+  if (hasTimer(state.timers, "doubted-by", from)) return;
+  setTimer(state.timers, "doubted-by", from, state.nowMs + DOUBT_GAP_MS);
+  setTimer(state.timers, "own-log-doubt", "", state.nowMs + state.config.timing.holdbackAgeMs);
+  const msg = `Node ${from} says that it has own debit ${seq} of this node, whose log ends at ${own}: asked for the record, no debits meanwhile`;
+  journal(state, { kind: "drop", level: "warn", msg, from, record_seq: seq });
 }

@@ -12,6 +12,9 @@ import type { NodeState } from "./types.ts";
 /** Times that each rumour is sent for each decimal digit of the group's size (memberlist: RetransmitMult). */
 const SENDS_PER_DIGIT = 4;
 
+/** More news than this is nobody's; the most told goes first. */
+const RUMOURS_MAX = 512;
+
 /** Later states win among equal (incarnation, rinc). */
 const STATE_ORDER: Readonly<Record<PeerState, number>> = { UNKNOWN: 0, ALIVE: 1, SUSPECTED: 2, FAILED: 3, LEFT: 4 };
 
@@ -33,6 +36,7 @@ export function spread(state: NodeState, rumour: Rumour): void {
   const at = items.findIndex((item) => item.rumour.of === rumour.of && item.rumour.by === rumour.by);
   if (at >= 0) items[at] = { rumour, sendsLeft };
   else items.push({ rumour, sendsLeft });
+  if (items.length > RUMOURS_MAX) items.sort((a, b) => b.sendsLeft - a.sendsLeft).pop();
   // Older news of the same peer is worth nothing any more, whoever told it.
   const standing = items.filter(
     (item) => item.rumour.of !== rumour.of || compareStanding(item.rumour, rumour) >= 0 || item.rumour === rumour,

@@ -9,7 +9,7 @@ import { encodeClock } from "../wire/clock.ts";
 import { encodeMessage } from "../wire/codec.ts";
 import type { NodeId } from "../wire/ids.ts";
 import type { Genesis, MemberRow, Message, MessageOf, TradeRecord } from "../wire/message.ts";
-import { drainHeld, receiveRecords } from "./causal-broadcast.ts";
+import { drainHeld, noteEquivocation, receiveRecords } from "./causal-broadcast.ts";
 import { accountIds, accountOf, adoptAccount } from "./ledger.ts";
 import { memberRows, mergeMemberRow } from "./membership.ts";
 import { count, journal, unicastTo } from "./outbox.ts";
@@ -159,6 +159,7 @@ function jsonBytes(item: unknown): number {
 
 function reportConflict(state: NodeState, genesis: Genesis, from: NodeId): void {
   count(state, "account_conflicts");
+  if (!noteEquivocation(state, genesis.id)) return;
   journal(state, {
     kind: "drop",
     level: "error",

@@ -176,6 +176,11 @@ export function wakeDoubts(state: NodeState, payer: NodeId): void {
   }
 }
 
+/** Somebody may know later debits of this node than its own disk (repair.ts): a new one could get the number of one of those. */
+export function isOwnLogDoubted(state: NodeState): boolean {
+  return hasTimer(state.timers, "own-log-doubt", "");
+}
+
 /** Payer and payee of a pending trade. */
 function endsOf(state: NodeState, trade: PendingTrade): { from: NodeId; to: NodeId } {
   const own = state.self.id;

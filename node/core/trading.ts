@@ -22,6 +22,7 @@ import {
   closeRefused,
   executedTrade,
   intentRowOf,
+  isOwnLogDoubted,
   outcomeResult,
   remember,
   reserve,
@@ -278,6 +279,12 @@ function refusalOf(state: NodeState, command: TradeCommand): Refusal | null {
   if (unavailable !== null) return refuse(unavailable.code, unavailable.message);
   if (!state.join.confirmed) {
     return refuse("NOT_READY", `Node ${self.id} is not ready to trade (no other node has confirmed its account yet)`);
+  }
+  if (op === "sell" && isOwnLogDoubted(state)) {
+    return refuse(
+      "NOT_READY",
+      `Node ${self.id} is not ready to pay (another node says that it knows later debits; asking it)`,
+    );
   }
   if (op === "sell" && balanceOf(state, self.id) - state.trading.reserved < amount) {
     return refuse("INSUFFICIENT_CREDITS", `Cannot sell ${amount} energy credits - insufficient balance`);

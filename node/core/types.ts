@@ -394,6 +394,8 @@ export interface CausalState {
   readonly gaps: Map<NodeId, Gap>;
   /** Repairs sent within the last NAK backoff, by `origin/seq`, oldest first. */
   readonly repairs: Map<string, { readonly atMs: number; askers: number }>;
+  /** Contradictions seen in the log of an account, by account, since this node started. */
+  readonly equivocations: Map<NodeId, number>;
   pull: Pull | null;
   sync: { readonly target: Map<NodeId, number>; responder: NodeId } | null;
 }

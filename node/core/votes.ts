@@ -5,7 +5,7 @@
  * is a new moment: everything that had to hold when the write began must still hold when it ends. Source: Ongaro and Ousterhout,
  * Raft (2014), section 5.2, reduced to the vote; Bully's «I am higher» is a reason to refuse that patience overrides.
  */
-import type { NodeId } from "../wire/ids.ts";
+import { type NodeId, TERM_MAX } from "../wire/ids.ts";
 import type { MessageOf } from "../wire/message.ts";
 import {
   adoptTerm,
@@ -20,6 +20,7 @@ import {
   weighClaim,
 } from "./claims.ts";
 import { persist, unicast } from "./outbox.ts";
+import { TERM_STEP_FREE } from "./plausible.ts";
 import { drawBelow } from "./random.ts";
 import { setTimer } from "./timers.ts";
 import type { NodeState, Origin } from "./types.ts";
@@ -45,7 +46,8 @@ export function beginVote(state: NodeState): void {
     becomeCoordinator(state, election.term, false);
     return;
   }
-  if (liveVoters(state).length < majority(state)) {
+  // No term follows the last one; nobody gets there in an honest cluster's life (plausible.ts).
+  if (liveVoters(state).length < majority(state) || election.term >= TERM_MAX) {
     claimProvisionally(state);
     return;
   }
@@ -156,6 +158,13 @@ export function onVoteRequest(state: NodeState, message: MessageOf<"ELECTION">, 
     if (!isPending) answer(state, from.sender, true, term);
     return false;
   }
+  if (term > election.term + TERM_STEP_FREE) {
+    adoptTerm(state, term);
+    if (term > election.term) {
+      answer(state, from.sender, false, election.term);
+      return false;
+    }
+  }
   const isPatient = patience < PATIENCE_MAX || !state.rules.patience;
   const isHigher = self.id > from.sender && state.phase === "READY" && isPatient;
   // A term that we only heard of is still ours to vote in: what counts is one vote in each.
@@ -199,7 +208,7 @@ export function noteSeenTerm(state: NodeState, from: NodeId, seenTerm: number): 
   const { election, self, config } = state;
   if (!election.abstaining || !isVoter(state, from)) return;
   adoptTerm(state, seenTerm);
-  if (election.termsHeardFrom.includes(from)) return;
+  if (seenTerm > election.term || election.termsHeardFrom.includes(from)) return;
   election.termsHeardFrom.push(from);
   if (election.termsHeardFrom.length <= (config.voters.length - 1) / 2) return;
   election.abstaining = false;

@@ -155,6 +155,8 @@ export const StateData = PingData.extend({
   pending_trades: z.array(
     z.object({ trade_id: z.string(), type: z.enum(["sell", "buy"]), peer: NodeId, amount: z.int(), state: z.string() }),
   ),
+  /** Accounts in whose log this node has seen contradictions since it started, and how many. */
+  equivocations: z.array(z.object({ account: NodeId, count: z.int() })),
   voters: z.array(NodeId),
   counters: z.record(z.string(), z.number()),
   impairments: z.array(ImpairmentRule),

@@ -10,13 +10,12 @@ export const NodeId = z.int().min(1).max(65_535);
 export type NodeId = number;
 
 /** Boot counter of a node, raised and made durable before its first datagram. 32 bits in the envelope. */
-export const Incarnation = z.int().min(0).max(0xffff_ffff);
+export const INCARNATION_MAX = 0xffff_ffff;
+export const Incarnation = z.int().min(0).max(INCARNATION_MAX);
 
 /** Election term. Bounded far below 2^53 so that `term + 1` is always exact. */
-export const Term = z
-  .int()
-  .min(0)
-  .max(2 ** 48);
+export const TERM_MAX = 2 ** 48;
+export const Term = z.int().min(0).max(TERM_MAX);
 
 /** Position of a record in its owner's log: 0 is the genesis, debits start at 1. */
 export const Seq = z
@@ -27,6 +26,8 @@ export const Seq = z
 /** The largest amount of one trade and the largest initial balance, in credits: sums of 256 accounts stay exact. */
 export const AMOUNT_MAX = 2 ** 40;
 export const Amount = z.int().min(1).max(AMOUNT_MAX);
+/** What an account begins with. Balances and their sums may be larger. */
+export const InitialCredits = z.int().min(0).max(AMOUNT_MAX);
 export const Credits = z
   .int()
   .min(0)
@@ -38,6 +39,10 @@ export const Hex64 = z.string().regex(/^[0-9a-f]{16}$/);
 /** Names of trades (`<from>-<to>-<incarnation>.<seq>`) and of control requests. */
 export const TradeId = z.string().min(1).max(64);
 export const RequestId = z.string().min(1).max(48);
+
+/** How often a node has refuted its death within one incarnation. */
+export const RINC_MAX = 2 ** 31;
+export const Rinc = z.int().min(0).max(RINC_MAX);
 
 /** `host:port` of a peer's unicast socket (IPv4). */
 export const Address = z.string().regex(/^\d{1,3}(\.\d{1,3}){3}:\d{1,5}$/);

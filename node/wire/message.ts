@@ -7,7 +7,20 @@
  */
 import * as z from "zod";
 import { ClockField } from "./clock.ts";
-import { Address, Amount, Credits, Hex64, Incarnation, NodeId, RequestId, Seq, Term, TradeId } from "./ids.ts";
+import {
+  Address,
+  Amount,
+  Credits,
+  Hex64,
+  Incarnation,
+  InitialCredits,
+  NodeId,
+  RequestId,
+  Rinc,
+  Seq,
+  Term,
+  TradeId,
+} from "./ids.ts";
 
 /** What a node says of itself. Trades are made only in READY (PROTOCOL.md, node states). */
 export const Phase = z.enum(["JOINING", "SYNCING", "READY", "LEAVING", "RECOVERING", "CONFLICT", "HALTED"]);
@@ -22,10 +35,7 @@ export const Rumour = z.object({
   of: NodeId,
   state: PeerState,
   inc: Incarnation,
-  rinc: z
-    .int()
-    .min(0)
-    .max(2 ** 31),
+  rinc: Rinc,
   by: NodeId,
 });
 export type Rumour = z.infer<typeof Rumour>;
@@ -35,7 +45,12 @@ export const Claim = z.object({ coordinator_id: NodeId.nullable(), term: Term, e
 export type Claim = z.infer<typeof Claim>;
 
 /** An account's record 0 (PROTOCOL.md, genesis): who minted how much, once, under a random nonce. */
-export const Genesis = z.object({ id: NodeId, epoch: z.int().min(0).max(65_535), nonce: Hex64, initial: Credits });
+export const Genesis = z.object({
+  id: NodeId,
+  epoch: z.int().min(0).max(65_535),
+  nonce: Hex64,
+  initial: InitialCredits,
+});
 export type Genesis = z.infer<typeof Genesis>;
 
 /** One debit: number `seq` of `seller_id`'s log. `deps` are the records that it causally follows, its own number included. */
@@ -55,10 +70,7 @@ export type TradeRecord = z.infer<typeof TradeRecord>;
 export const MemberRow = z.object({
   id: NodeId,
   inc: Incarnation,
-  rinc: z
-    .int()
-    .min(0)
-    .max(2 ** 31),
+  rinc: Rinc,
   state: PeerState,
   addr: Address.nullable(),
 });
@@ -72,10 +84,7 @@ const payloads = {
   HEARTBEAT: z.object({
     credits: Credits,
     ...Claim.shape,
-    rinc: z
-      .int()
-      .min(0)
-      .max(2 ** 31),
+    rinc: Rinc,
     phase: Phase,
     hb_seq: z.int().min(0),
     /** Rows of the sender's durable vector: all of them, or the changed ones and a rotating window. */

@@ -169,7 +169,8 @@ describe("delivery", () => {
     const effects = give(three, forged);
     expect(messagesOf(effects).join()).toMatch(/EQUIVOCATION/);
     const next = pay(other, 3, 5);
-    expect(messagesOf(give(three, next)).join()).toMatch(/EQUIVOCATION/);
+    // Counted; the line about this account has just been written.
+    expect(messagesOf(give(three, next)).join()).not.toMatch(/EQUIVOCATION/);
     expect(three.counters.get("equivocations")).toBe(2);
     expect(balanceOf(three, 3)).toBe(100);
   });

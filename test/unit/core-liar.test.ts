@@ -1,0 +1,215 @@
+// What a member that has the key can't do with one message (PROTOCOL.md, security): numbers that never go back, other nodes' accounts,
+// the tables that everybody keeps.
+import { describe, expect, test } from "vitest";
+import { TERM_STEP_FREE, TERM_STEP_MAX } from "../../node/core/plausible.ts";
+import { describeState, statusText } from "../../node/core/query.ts";
+import { INCARNATION_MAX, MEMBERS_MAX, RINC_MAX, TERM_MAX } from "../../node/wire/ids.ts";
+import type { Rumour, TradeRecord } from "../../node/wire/message.ts";
+import { CoreNode, genesisOf, originOf } from "../support/core-node.ts";
+
+/** The second node of three, READY, with all three accounts; node 3 leads. */
+function member(): CoreNode {
+  const node = CoreNode.ready(2, { voters: [1, 2, 3] }, [1, 3]);
+  chunk(node, { accounts: [genesisOf(1), genesisOf(3)] });
+  node.store();
+  node.state.join.confirmed = true;
+  return node.clear();
+}
+
+function chunk(node: CoreNode, items: Partial<Parameters<typeof empty>[0]>): void {
+  node.receive(3, "STATE_CHUNK", empty(items));
+}
+
+function empty(items: { members?: never[]; accounts?: ReturnType<typeof genesisOf>[]; records?: TradeRecord[] }) {
+  return { index: 0, more: false, last: true, members: [], accounts: [], records: [], ...items };
+}
+
+function debit(node: CoreNode, seller: number, buyer: number, change: Partial<TradeRecord> = {}): TradeRecord {
+  const account = node.state.ledger.accounts.get(seller);
+  const seq = (account?.records.length ?? 0) + 1;
+  return {
+    trade_id: `${seller}-${buyer}-1.${seq}`,
+    buyer_id: buyer,
+    seller_id: seller,
+    amount: 10,
+    seq,
+    deps: new Map([[seller, seq]]),
+    prev_hash: account?.lastHash ?? "",
+    ...change,
+  };
+}
+
+describe("terms", () => {
+  test("must grow by steps towards an absurd one, so that elections can go on", () => {
+    const node = member();
+    for (let i = 0; i < 1_000; i++) node.beat(3, { coordinator_id: 3, term: TERM_MAX, elected: true });
+    expect(node.state.election.term).toBe(1 + TERM_STEP_MAX);
+    expect(node.state.election.claimTerm).toBe(1);
+    expect(node.state.counters.get("terms_absurd")).toBe(1_000);
+    expect(node.lines().filter((line) => line.startsWith("Not believed"))).toHaveLength(1);
+    for (let i = 0; i < 100; i++) {
+      node.receive(3, "ELECTION", { kind: "vote", term: TERM_MAX, patience: 5 });
+      node.receive(1, "OK", { ...vote, granted: false, round_term: TERM_MAX });
+      node.receive(1, "COORDINATOR", { msg_id: "m", coordinator_id: 1, term: TERM_MAX, elected: true });
+    }
+    node.store();
+    expect(node.state.election.term).toBe(1 + TERM_STEP_MAX);
+    expect(node.sent("OK").every((sent) => sent.payload.granted === false)).toBe(true);
+    node.run(node.state.config.timing.heartbeatMs);
+    node.beat(3, { coordinator_id: 3, term: TERM_MAX, elected: true });
+    expect(node.state.election.term).toBe(1 + 2 * TERM_STEP_MAX);
+  });
+
+  const vote = { kind: "vote" as const, coordinator_id: null, term: 0, elected: false };
+
+  test("must be believed at once within what elections missed can explain", () => {
+    const node = member();
+    node.beat(3, { coordinator_id: 3, term: TERM_STEP_FREE, elected: true });
+    expect(node.state.election).toMatchObject({ term: TERM_STEP_FREE, claimTerm: TERM_STEP_FREE, coordinator: 3 });
+    // Away for a hundred thousand elections: one step is enough.
+    node.beat(3, { coordinator_id: 3, term: 100_000, elected: true });
+    expect(node.state.election).toMatchObject({ term: 100_000, claimTerm: 100_000 });
+    expect(node.state.counters.get("terms_absurd")).toBeUndefined();
+  });
+
+  test("must not be counted as told, when a voter without a disk doesn't believe them", () => {
+    const node = new CoreNode(2, { voters: [1, 2, 3] });
+    node.feed({ type: "start" });
+    for (const voter of [1, 3])
+      node.answerJoin(voter, { account: genesisOf(2), seen_term: voter === 1 ? TERM_MAX : 7, clock_state: new Map() });
+    expect(node.state.election.abstaining).toBe(true);
+  });
+});
+
+describe("an own log that others claim to know better", () => {
+  test("must be proven by the record, and no debit is made meanwhile", () => {
+    const node = member();
+    node.beat(3, { coordinator_id: 3, term: 1, elected: true, digest: new Map([[2, 281_474_976_710_656]]) });
+    expect(node.state.phase).toBe("READY");
+    expect(node.sent("NAK").map((sent) => [sent.to, sent.payload.ranges])).toEqual([
+      [3, [{ origin: 2, from: 1, to: 1 }]],
+    ]);
+    const sell = () =>
+      node.feed({
+        type: "command",
+        command: { op: "sell", requestId: `r${node.nowMs}`, peer: 3, amount: 5, inc: null, until: "settled" },
+      });
+    const refused = sell().find((effect) => effect.type === "reply");
+    expect(refused).toMatchObject({ result: { ok: false, code: "NOT_READY", definite: true } });
+    node.run(node.state.config.timing.holdbackAgeMs + 1);
+    // It couldn't prove it, and saying it again changes nothing.
+    node.beat(3, { coordinator_id: 3, term: 1, elected: true, digest: new Map([[2, 9]]) });
+    node.clear();
+    sell();
+    expect(node.sent("TRADE_REQUEST")).toHaveLength(1);
+    expect(node.state.phase).toBe("READY");
+  });
+
+  test("must stop the node when the record is there", () => {
+    const node = member();
+    node.beat(3, { coordinator_id: 3, term: 1, elected: true, digest: new Map([[2, 1]]) });
+    chunk(node, { records: [debit(node, 2, 3)] });
+    expect(node.state.phase).toBe("CONFLICT");
+  });
+});
+
+describe("records", () => {
+  test("that contradict each other must be ignored, and shown with whose they are", () => {
+    const node = member();
+    const first = debit(node, 3, 1);
+    chunk(node, { records: [first] });
+    node.store();
+    for (let i = 0; i < 500; i++) chunk(node, { records: [{ ...first, amount: 20 + i }] });
+    chunk(node, { records: [{ ...first, buyer_id: 2, trade_id: "3-2-1.1" }] });
+    expect(node.state.ledger.accounts.get(1)?.balance).toBe(110);
+    expect(describeState(node.state).equivocations).toEqual([{ account: 3, count: 501 }]);
+    expect(statusText(node.state)).toContain("EQUIVOCATION: contradictions in the log of Node 3 (501), ignored");
+    expect(node.lines().filter((line) => line.startsWith("EQUIVOCATION"))).toHaveLength(1);
+    expect(statusText(member().state)).not.toContain("EQUIVOCATION");
+  });
+
+  test("must name their own two parties: nobody can use up the ids of others' trades", () => {
+    const node = member();
+    chunk(node, { records: [debit(node, 3, 1, { trade_id: "1-2-1.1" })] });
+    expect(node.state.ledger.log).toHaveLength(0);
+    expect(node.state.counters.get("records_malformed")).toBe(1);
+  });
+
+  test("must not bring down a payer whose trade id the payee used first", () => {
+    const node = member();
+    node.feed({
+      type: "command",
+      command: { op: "sell", requestId: "r", peer: 3, amount: 5, inc: null, until: "settled" },
+    });
+    const [request] = node.sent("TRADE_REQUEST");
+    const tradeId = request?.payload.trade_id as string;
+    chunk(node, { records: [debit(node, 3, 2, { trade_id: tradeId })] });
+    node.store();
+    node.receive(3, "TRADE_RESPONSE", { trade_id: tradeId, accepted: true });
+    const replies = node.effects.flatMap((effect) => (effect.type === "reply" && effect.final ? [effect.result] : []));
+    expect(replies).toMatchObject([{ ok: false, code: "REJECTED", definite: true }]);
+    expect(node.state.trading.reserved).toBe(0);
+  });
+});
+
+describe("tables", () => {
+  const rows = (from: number, count: number) =>
+    Array.from({ length: count }, (_, i) => ({
+      id: from + i,
+      inc: 1,
+      rinc: 0,
+      state: "ALIVE" as const,
+      addr: `10.9.${(from + i) >> 8}.${(from + i) & 255}:6000`,
+    }));
+
+  test("must stay bounded under a roster of 10,000, and keep a place for whoever is really there", () => {
+    const node = member();
+    for (let at = 1_000; at < 11_000; at += 32) node.receive(3, "STATE_CHUNK", { ...empty({}), members: rows(at, 32) });
+    expect(node.state.members.size).toBe(MEMBERS_MAX - 1);
+    expect(node.state.counters.get("members_full")).toBeGreaterThan(9_000);
+    node.join(originOf(60_000));
+    expect(node.peer(60_000)).toBe("ALIVE");
+    expect(node.state.members.size).toBe(MEMBERS_MAX - 1);
+    expect([node.peer(1), node.peer(3)]).toEqual(["ALIVE", "ALIVE"]);
+  });
+
+  test("must not grow with rumours by nobody, or with probes on request", () => {
+    const node = member();
+    const rumour = (by: number): Rumour => ({ of: 1, state: "SUSPECTED", inc: 1, rinc: 0, by });
+    for (let by = 100; by < 5_000; by++)
+      node.beat(3, { coordinator_id: 3, term: 1, elected: true, rumours: [rumour(by)] });
+    expect(node.state.rumours.items.length).toBeLessThan(10);
+    for (let i = 0; i < 5_000; i++)
+      node.receive(3, "PING_REQ", { ping_seq: i, target: 77, target_addr: "192.0.2.1:53" });
+    expect(node.sent("PING").filter((sent) => sent.address === "192.0.2.1:53").length).toBeLessThanOrEqual(64);
+    expect(node.state.counters.get("ping_reqs_refused")).toBe(5_000 - 64);
+  });
+});
+
+describe("standings", () => {
+  test("must not be worn out by one rumour: a refutation and a next incarnation must remain", () => {
+    const node = member();
+    const rumours: Rumour[] = [
+      { of: 2, state: "FAILED", inc: 1, rinc: RINC_MAX, by: 3 },
+      { of: 1, state: "ALIVE", inc: INCARNATION_MAX, rinc: 0, by: 3 },
+      { of: 1, state: "SUSPECTED", inc: 1, rinc: RINC_MAX, by: 3 },
+    ];
+    node.beat(3, { coordinator_id: 3, term: 1, elected: true, rumours });
+    node.receive(3, "STATE_CHUNK", {
+      ...empty({}),
+      members: [{ id: 1, inc: INCARNATION_MAX, rinc: 0, state: "LEFT", addr: null }],
+    });
+    expect(node.state.rinc).toBe(0);
+    expect(node.state.members.get(1)).toMatchObject({ incarnation: 1, rinc: 0, state: "ALIVE" });
+    expect(node.state.counters.get("standings_absurd")).toBe(4);
+  });
+
+  test("must not be taken from a refusal by a joiner: no incarnation could follow the last one", () => {
+    const node = new CoreNode(2);
+    node.feed({ type: "start" });
+    node.answerJoin(3, { refused: "STALE_INC", known_inc: INCARNATION_MAX });
+    expect(node.state.join.staleWrite).toBeNull();
+    node.answerJoin(3, { refused: "STALE_INC", known_inc: 6 });
+    expect(node.state.join.staleWrite?.incarnation).toBe(7);
+  });
+});
