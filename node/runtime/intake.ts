@@ -1,17 +1,18 @@
 /**
  * From a peer's datagram to a typed message, or to a counted drop. Nothing a stranger sends gets further than this file.
  *
- * The order of checks (PROTOCOL.md, envelope): length, magic, version, key, tag, replay window, incarnation, JSON, schema, sender.
- * State moves only behind the tag. A JOIN passes the incarnation gate: a node that lost its disk must be able to ask, and gets
+ * The order of checks (PROTOCOL.md, envelope): length, magic, version, source, key, tag, replay window, incarnation, JSON, schema,
+ * sender: the cheapest first. State moves only behind the tag, but for the budget of sources whose tags fail. A JOIN passes the incarnation gate: a node that lost its disk must be able to ask, and gets
  * told which incarnation to use.
  */
 import type { Origin } from "../core/types.ts";
 import { decodeMessage } from "../wire/codec.ts";
-import { type DropReason, openDatagram, peekHeader } from "../wire/envelope.ts";
+import { type Authenticator, type DropReason, openDatagram, peekHeader } from "../wire/envelope.ts";
 import type { NodeId } from "../wire/ids.ts";
 import type { Message } from "../wire/message.ts";
 import type { Keyring } from "./keyring.ts";
 import { createReplayWindows } from "./replay-window.ts";
+import { createSourceGate } from "./source-gate.ts";
 
 export interface IntakeOptions {
   readonly keyring: Keyring;
@@ -20,6 +21,8 @@ export interface IntakeOptions {
   /** Highest incarnation of a peer that the core has accepted; 0 when it knows none. */
   readonly knownIncarnation: (sender: NodeId) => number;
   readonly onDrop: (drop: Drop) => void;
+  /** Monotonic milliseconds. */
+  readonly nowMs?: () => number;
 }
 
 export interface Drop {
@@ -45,6 +48,18 @@ export interface Intake {
 export function createIntake(options: IntakeOptions): Intake {
   const { keyring, self, onDrop } = options;
   const windows = createReplayWindows();
+  const gate = createSourceGate(options.nowMs);
+  /** Source of the datagram that is being opened. */
+  let source = "";
+  const authenticator: Authenticator = {
+    tag: keyring.tag,
+    verify(header, bytes, tag) {
+      if (!gate.admits(source, header.bootId)) return "flood";
+      const verdict = keyring.verify(header, bytes, tag);
+      if (verdict === "bad_tag") gate.failed(source);
+      return verdict;
+    },
+  };
 
   return {
     accept(datagram, address) {
@@ -55,11 +70,15 @@ export function createIntake(options: IntakeOptions): Intake {
       };
       // Multicast loops back to its sender: known by the boot id before any cryptography.
       if (peeked?.sender === self.id && peeked.bootId === self.bootId) return drop("own");
-      const opened = openDatagram(datagram, keyring, options.datagramBytesMax);
+      source = address;
+      const opened = openDatagram(datagram, authenticator, options.datagramBytesMax);
       if (!opened.ok) return drop(opened.reason, opened.detail);
       const { header } = opened;
-      if (!windows.isFresh(header.sender, header.bootId, header.packetSeq))
+      if (!windows.isFresh(header.sender, header.bootId, header.packetSeq)) {
+        gate.repeated(address, header.bootId);
         return drop("replay", `packet ${header.packetSeq}`);
+      }
+      gate.proven(address, header.bootId);
       windows.mark(header.sender, header.bootId, header.packetSeq);
 
       const known = options.knownIncarnation(header.sender);

@@ -35,7 +35,7 @@ export interface Authenticator {
   /** The 16-byte tag for `bytes` (header and body) under the key that the header names; null: no such key. */
   tag(header: Header, bytes: Uint8Array): Uint8Array | null;
   /** Compares `tag` with the right one in constant time. */
-  verify(header: Header, bytes: Uint8Array, tag: Uint8Array): "ok" | "unknown_key" | "bad_tag";
+  verify(header: Header, bytes: Uint8Array, tag: Uint8Array): "ok" | "flood" | "unknown_key" | "bad_tag";
 }
 
 /** Why a datagram was dropped; each is a counter of the node's state. */
@@ -44,6 +44,8 @@ export type DropReason =
   | "truncated"
   | "magic"
   | "version"
+  /** Its source sent too many that weren't authentic: not looked at. */
+  | "flood"
   | "unknown_key"
   | "bad_tag"
   | "replay"
@@ -79,6 +81,11 @@ export function sealDatagram(header: Header, body: Uint8Array, authenticator: Au
   if (tag === null) throw new RangeError(`no key ${header.keyId} to seal a datagram with`);
   datagram.set(tag, HEADER_BYTES + body.length);
   return datagram;
+}
+
+/** Is this for the control channel? A glance at two fields, for sorting; proves nothing. */
+export function isControlDatagram(datagram: Uint8Array): boolean {
+  return datagram[0] === 0x45 && datagram[1] === 0x54 && ((datagram[3] ?? 0) & FLAG_CONTROL) !== 0;
 }
 
 /** The header of something that looks like one of our datagrams, before any authentication (for fault injection and routing only). */

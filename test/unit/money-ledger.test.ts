@@ -5,7 +5,6 @@ import {
   adoptAccount,
   applyRecord,
   balanceOf,
-  CorruptLedgerError,
   conservation,
   createLedger,
   faultOf,
@@ -149,7 +148,7 @@ describe("the ledger", () => {
     applyRecord(ledger, record);
     expect(faultOf(ledger, { ...record, seq: 2, prev_hash: recordHash(record) })).toBe("repeated trade");
     expect(() => createLedger(recovered([genesisOf(1), genesisOf(2)], [{ ...record, amount: 101 }]))).toThrow(
-      CorruptLedgerError,
+      /corrupt/,
     );
   });
 

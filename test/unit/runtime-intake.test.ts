@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { createIntake, type Drop, type Intake } from "../../node/runtime/intake.ts";
 import { createKeyring, type Keyring, OPEN_KEYS } from "../../node/runtime/keyring.ts";
 import { createReplayWindows, WINDOW_PACKETS } from "../../node/runtime/replay-window.ts";
+import { createSourceGate } from "../../node/runtime/source-gate.ts";
 import { encodeMessage } from "../../node/wire/codec.ts";
 import { type Header, sealDatagram } from "../../node/wire/envelope.ts";
 import type { Message } from "../../node/wire/message.ts";
@@ -40,7 +41,10 @@ const header = (changes: Partial<Header> = {}): Header => ({
   ...changes,
 });
 
-function setUp(keyring: Keyring = createKeyring(OPEN_KEYS)): { intake: Intake; drops: Drop[]; keyring: Keyring } {
+function setUp(
+  keyring: Keyring = createKeyring(OPEN_KEYS),
+  nowMs: () => number = () => 0,
+): { intake: Intake; drops: Drop[]; keyring: Keyring } {
   const drops: Drop[] = [];
   const intake = createIntake({
     keyring,
@@ -48,6 +52,7 @@ function setUp(keyring: Keyring = createKeyring(OPEN_KEYS)): { intake: Intake; d
     datagramBytesMax: 1200,
     knownIncarnation: (sender) => (sender === 2 ? 5 : 0),
     onDrop: (drop) => drops.push(drop),
+    nowMs,
   });
   return { intake, drops, keyring };
 }
@@ -117,6 +122,46 @@ describe("intake", () => {
     forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1;
     expect(intake.accept(forged, "10.0.0.9:1")).toBeNull();
     expect(intake.accept(sealDatagram(header(), encodeMessage(leave(2)), keyring), "10.0.0.2:6002")).not.toBeNull();
+  });
+
+  test("must stop looking at the tags of a source that failed too often, and go on hearing everybody else", () => {
+    let nowMs = 0;
+    const { intake, drops, keyring } = setUp(undefined, () => nowMs);
+    const stranger = createKeyring([{ id: 0, secret: new Uint8Array(32) }]);
+    const boot = (i: number): string => i.toString(16).padStart(16, "0");
+    const forge = (i: number): Uint8Array =>
+      sealDatagram(header({ bootId: boot(i) }), encodeMessage(leave(2)), stranger);
+    const honest = (seq: number): Uint8Array =>
+      sealDatagram(header({ packetSeq: seq }), encodeMessage(leave(2)), keyring);
+    expect(intake.accept(honest(1), "10.0.0.2:6002")).not.toBeNull();
+    for (let i = 1; i <= 200; i++) intake.accept(forge(i), "10.0.0.9:1");
+    const reasons = (): string[] => drops.splice(0).map((drop) => drop.reason);
+    expect(reasons().filter((reason) => reason === "bad_tag")).toHaveLength(50);
+    // A peer is heard, from its own address even while somebody forges that, and so is a newcomer.
+    for (let i = 1; i <= 200; i++) intake.accept(forge(i), "10.0.0.2:6002");
+    expect(intake.accept(honest(2), "10.0.0.2:6002")).not.toBeNull();
+    const newcomer = header({ sender: 3, bootId: boot(3) });
+    expect(intake.accept(sealDatagram(newcomer, encodeMessage(leave(3)), keyring), "10.0.0.3:6003")).not.toBeNull();
+    // Recordings from elsewhere count like forgeries.
+    reasons();
+    for (let i = 0; i < 200; i++) intake.accept(honest(2), "10.0.0.8:1");
+    expect(reasons().filter((reason) => reason === "replay")).toHaveLength(50);
+    nowMs += 1_000;
+    intake.accept(forge(1), "10.0.0.9:1");
+    expect(reasons()).toEqual(["bad_tag"]);
+  });
+
+  test("must bound what all sources together cost, and what it remembers of them", () => {
+    const gate = createSourceGate(() => 0);
+    let admitted = 0;
+    for (let i = 0; i < 20_000; i++) {
+      if (!gate.admits(`10.0.${i >> 8}.${i & 255}:1`, "b")) continue;
+      gate.failed(`10.0.${i >> 8}.${i & 255}:1`);
+      admitted += 1;
+    }
+    expect(admitted).toBe(5_000);
+    for (let i = 0; i < 5_000; i++) gate.proven(`10.1.${i >> 8}.${i & 255}:1`, "b");
+    expect(gate.size).toBe(2 * 1_024);
   });
 
   test("must never throw, whatever bytes arrive", () => {
