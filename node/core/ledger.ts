@@ -14,7 +14,12 @@ import { drawHex64 } from "./random.ts";
 import type { Account, LedgerState, LedgerWrite, NodeState, Recovered, Row } from "./types.ts";
 import { sortedIds } from "./vector-clock.ts";
 
-/** The ledger of a node at boot. What the store held is durable; records that contradict each other are a corrupt store: throws. */
+/** Records of a store that contradict each other. */
+export class CorruptLedgerError extends Error {
+  override readonly name = "CorruptLedgerError";
+}
+
+/** The ledger of a node at boot. What the store held is durable. Throws CorruptLedgerError. */
 export function createLedger(recovered?: Recovered): LedgerState {
   const ledger: LedgerState = {
     accounts: new Map(),
@@ -33,7 +38,7 @@ export function createLedger(recovered?: Recovered): LedgerState {
   }
   for (const record of recovered?.records ?? []) {
     const fault = faultOf(ledger, record);
-    if (fault !== null) throw new Error(`the store is corrupt: record ${record.seller_id}/${record.seq}: ${fault}`);
+    if (fault !== null) throw new CorruptLedgerError(`record ${record.seller_id}/${record.seq}: ${fault}`);
     applyRecord(ledger, record);
     markRecordDurable(ledger, record);
   }

@@ -6,12 +6,11 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import { messageOf, OperatorError } from "./errors.ts";
+import { isBusy } from "./sqlite-errors.ts";
 
 export interface DirectoryLock {
   release(): void;
 }
-
-const SQLITE_BUSY = 5;
 
 /** Throws OperatorError when another process holds it. `path` is the lock's own file. */
 export function lockDirectory(directory: string, path: string): DirectoryLock {
@@ -21,14 +20,14 @@ export function lockDirectory(directory: string, path: string): DirectoryLock {
     database.exec("PRAGMA journal_mode = MEMORY; PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE");
   } catch (error) {
     database?.close();
-    if ((error as { errcode?: number }).errcode === SQLITE_BUSY)
+    if (isBusy(error))
       throw new OperatorError(
         `another node uses the folder ${directory}`,
         "stop it, or give this node a --data-dir of its own",
       );
     throw new OperatorError(
-      `can't lock the folder ${directory}: ${messageOf(error)}`,
-      "give a folder that this user can write to, on a local disk",
+      `can't lock the folder ${directory}: ${messageOf(error)} (${path})`,
+      "give a folder, on a local disk, in which this user may make and change files",
     );
   }
   const held = database;

@@ -5,20 +5,24 @@
  * rows); what arrives while it is written joins the next. A commit that fails ends all promises: it is never retried, because what
  * the disk then holds is unknown. Unique keys guard what must never happen twice, whatever the code above believes.
  */
-import { mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync, type StatementSync } from "node:sqlite";
-import type { BuyIntent, Row } from "../core/types.ts";
-import { encodeClock } from "../wire/clock.ts";
+import { DatabaseSync } from "node:sqlite";
+import type { Row } from "../core/types.ts";
 import type { NodeId } from "../wire/ids.ts";
-import type { TradeRecord } from "../wire/message.ts";
+import { makeDataDirectory } from "./data-directory.ts";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.ts";
-import { messageOf, OperatorError } from "./errors.ts";
-import { checkLedger, LEDGER_FILE, openSchema, readRecovered } from "./ledger-schema.ts";
+import { messageOf } from "./errors.ts";
+import { checkLedger, type SoundLedger } from "./ledger-check.ts";
+import { createRowWriter, type RowWriter, writeBoot } from "./ledger-rows.ts";
+import { createLedgerFile, LEDGER_FILE } from "./ledger-schema.ts";
+import { damaged, explainTrouble } from "./sqlite-errors.ts";
 import type { Store, StoreEvents } from "./store.ts";
 
 const ROWS_PER_COMMIT = 64;
 const LOCK_FILE = "lock.db";
+/** SQLite starts the log over at about 4 MB; what a large transaction or a slow reader made of it is given back. */
+const LOG_BYTES_KEPT = 4 * 2 ** 20;
 
 export interface LedgerStoreOptions {
   readonly directory: string;
@@ -32,23 +36,19 @@ interface Write {
   readonly rows: readonly Row[];
 }
 
-/** Throws OperatorError: folder in use, not writable, of another node, of a newer version, or damaged (then nothing is touched). */
+/**
+ * Opens and checks; writes nothing to a ledger that exists before `begin`.
+ * Throws OperatorError: folder in use, not writable, of another node, of another version, or damaged.
+ */
 export function openLedgerStore(options: LedgerStoreOptions): Store {
-  const { directory, events } = options;
-  try {
-    mkdirSync(directory, { recursive: true });
-  } catch (error) {
-    throw new OperatorError(
-      `can't make the folder ${directory}: ${messageOf(error)}`,
-      "give a --data-dir that this user can write to",
-    );
-  }
+  const { directory, id, events } = options;
+  makeDataDirectory(directory);
   const lock = lockDirectory(directory, join(directory, LOCK_FILE));
-  const database = openDatabase(join(directory, LEDGER_FILE), options, lock);
-  const recovered = readRecovered(database);
-  const incarnation = beginBoot(database, options.bootId);
-  const insert = prepareInserts(database, options.id);
+  const path = join(directory, LEDGER_FILE);
+  const sound = checkOrCreate(path, id, lock);
+  const incarnation = sound.lastIncarnation + 1;
 
+  let open: { readonly database: DatabaseSync; readonly write: RowWriter } | null = null;
   let queue: Write[] = [];
   let isFlushAwaited = false;
   let brokenBy: string | null = null;
@@ -73,7 +73,8 @@ export function openLedgerStore(options: LedgerStoreOptions): Store {
     if (batch.length === 0) return;
     if (brokenBy === null) {
       try {
-        commit(database, batch, insert);
+        if (open === null) throw new Error("the store was not begun");
+        commit(open.database, batch, open.write);
       } catch (error) {
         brokenBy = messageOf(error);
       }
@@ -90,43 +91,50 @@ export function openLedgerStore(options: LedgerStoreOptions): Store {
 
   return {
     incarnation,
-    recovered,
+    recovered: sound.recovered,
+    begin() {
+      try {
+        const database = openDatabase(path);
+        writeBoot(database, incarnation, options.bootId);
+        open = { database, write: createRowWriter(database, id) };
+      } catch (error) {
+        throw explainTrouble(path, error);
+      }
+    },
     persist(writeId, rows) {
       queue.push({ writeId, rows });
       awaitFlush();
     },
     close() {
-      while (queue.length > 0) flush();
-      database.close();
-      lock.release();
+      try {
+        while (queue.length > 0) flush();
+        open?.database.close();
+      } finally {
+        lock.release();
+      }
     },
   };
 }
 
-function openDatabase(path: string, options: LedgerStoreOptions, lock: DirectoryLock): DatabaseSync {
-  let database: DatabaseSync | null = null;
+function checkOrCreate(path: string, id: NodeId, lock: DirectoryLock): SoundLedger {
   try {
-    database = new DatabaseSync(path);
-    checkLedger(database, path, options.id);
-    openSchema(database, options.id);
-    return database;
+    if (!existsSync(path)) {
+      // SQLite would move this log into the new file.
+      if (existsSync(`${path}-wal`)) throw damaged(path, "its log is there, the file itself isn't");
+      createLedgerFile(path, id);
+    }
+    return checkLedger(path, id);
   } catch (error) {
     lock.release();
-    // A damaged database isn't closed: closing would write its log into it. The process ends now anyway.
-    if (error instanceof OperatorError) throw error;
-    throw new OperatorError(
-      `can't use the ledger ${path}: ${messageOf(error)}`,
-      "check that the disk isn't full and that this user can write there; nothing was changed",
-    );
+    throw explainTrouble(path, error);
   }
 }
 
-/** The next incarnation, on disk before anybody hears of it. */
-function beginBoot(database: DatabaseSync, bootId: string): number {
-  const last = database.prepare("SELECT max(incarnation) AS last FROM boots").get()?.last;
-  const incarnation = (typeof last === "number" ? last : 0) + 1;
-  database.prepare("INSERT INTO boots VALUES (?, ?, ?)").run(incarnation, bootId, Date.now());
-  return incarnation;
+function openDatabase(path: string): DatabaseSync {
+  const database = new DatabaseSync(path);
+  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 0");
+  database.exec(`PRAGMA journal_size_limit = ${LOG_BYTES_KEPT}; PRAGMA cell_size_check = ON`);
+  return database;
 }
 
 /** As many writes as make up one transaction; a write is never split. */
@@ -141,82 +149,22 @@ function takeBatch(queue: Write[]): Write[] {
   return queue.splice(0, end);
 }
 
-function commit(database: DatabaseSync, batch: readonly Write[], insert: (row: Row) => void): void {
+function commit(database: DatabaseSync, batch: readonly Write[], write: RowWriter): void {
   database.exec("BEGIN IMMEDIATE");
   try {
-    for (const write of batch) for (const row of write.rows) insert(row);
+    for (const { rows } of batch) for (const row of rows) write(row);
     database.exec("COMMIT");
   } catch (error) {
-    if (database.isTransaction) database.exec("ROLLBACK");
+    // SQLite has rolled back by itself after a full disk; whatever a rollback says, the first error is the one to tell.
+    if (database.isTransaction) tryRollback(database);
     throw error;
   }
 }
 
-function prepareInserts(database: DatabaseSync, self: NodeId): (row: Row) => void {
-  // Prepared when first used: most nodes never need most of them.
-  const statements = new Map<string, StatementSync>();
-  const prepare = (sql: string): StatementSync => {
-    const known = statements.get(sql) ?? database.prepare(sql);
-    statements.set(sql, known);
-    return known;
-  };
-  return (row) => {
-    switch (row.table) {
-      case "record": {
-        const record = row.record;
-        prepare(
-          "INSERT INTO records (origin, seq, trade_id, buyer, amount, deps, prev_hash, request_id, own, initiator) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        ).run(
-          record.seller_id,
-          record.seq,
-          record.trade_id,
-          record.buyer_id,
-          record.amount,
-          encodeClock(record.deps),
-          record.prev_hash,
-          record.request_id ?? null,
-          record.seller_id === self ? 1 : 0,
-          initiatorOf(record),
-        );
-        return;
-      }
-      case "account":
-        prepare("INSERT OR REPLACE INTO accounts (id, epoch, nonce, initial) VALUES (?, ?, ?, ?)").run(
-          row.account.id,
-          row.account.epoch,
-          row.account.nonce,
-          row.account.initial,
-        );
-        return;
-      case "vote":
-        prepare("INSERT OR REPLACE INTO vote (one, term, voted_for) VALUES (1, ?, ?)").run(row.term, row.votedFor);
-        return;
-      case "incarnation":
-        prepare("INSERT OR IGNORE INTO boots VALUES (?, NULL, NULL)").run(row.atLeast);
-        return;
-      case "intent":
-        writeIntent(prepare, row.intent, row.done);
-        return;
-    }
-  };
-}
-
-/** A trade's name begins with the node that asked for it. */
-function initiatorOf(record: TradeRecord): NodeId {
-  const initiator = Number.parseInt(record.trade_id, 10);
-  return Number.isNaN(initiator) ? record.seller_id : initiator;
-}
-
-function writeIntent(prepare: (sql: string) => StatementSync, intent: BuyIntent, done: boolean): void {
-  if (done) {
-    prepare("DELETE FROM intents WHERE trade_id = ?").run(intent.tradeId);
-    return;
+function tryRollback(database: DatabaseSync): void {
+  try {
+    database.exec("ROLLBACK");
+  } catch {
+    // The store takes nothing more anyway, and the next start reads what the disk then holds.
   }
-  prepare("INSERT OR REPLACE INTO intents VALUES (?, ?, ?, ?, ?)").run(
-    intent.tradeId,
-    intent.requestId,
-    intent.payer,
-    intent.payerIncarnation,
-    intent.amount,
-  );
 }

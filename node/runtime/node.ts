@@ -1,9 +1,11 @@
 /**
  * One running node: puts the pure core, the sockets, the disk, the journal and the control channel together, in this order:
  *
- *   port (is this number free here?) -> ledger (lock, checks, incarnation on disk) -> faults of the last run -> core -> first datagram
+ *   port (is this number free here?) -> ledger (lock, checks) -> core -> incarnation on disk -> faults of the last run -> first datagram
  */
 import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { CorruptLedgerError } from "../core/ledger.ts";
 import { create, nextDeadlineMs, step } from "../core/step.ts";
 import type { NodeState, Self } from "../core/types.ts";
 import type { ControlResult } from "../wire/control.ts";
@@ -17,10 +19,12 @@ import { createImpairments } from "./impairments.ts";
 import { createIntake } from "./intake.ts";
 import type { Journal } from "./journal-writer.ts";
 import { createKeyring } from "./keyring.ts";
+import { LEDGER_FILE } from "./ledger-schema.ts";
 import { openLedgerStore } from "./ledger-store.ts";
 import { isOwnAddress } from "./local-address.ts";
 import { createOperations, type Operations } from "./operations.ts";
 import { createOutgoing, type Outgoing } from "./outgoing.ts";
+import { damaged } from "./sqlite-errors.ts";
 import { openMemoryStore, type Store, type StoreEvents } from "./store.ts";
 import { createTroubleLog } from "./trouble-log.ts";
 import { openUdpTransport, type UdpTransport } from "./udp-transport.ts";
@@ -72,15 +76,19 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 
   let driver: Driver | null = null;
   let store: Store;
+  let state: NodeState;
   try {
     store = openStore({
       onStored: (writeIds) => driver?.onStored(writeIds),
       onFailed: (writeIds, reason) => driver?.onStoreFailed(writeIds, reason),
     });
+    state = createState(config, store, bootId);
+    store.begin();
   } catch (error) {
     await transport.close();
     throw error;
   }
+  const { self } = state;
   journal.begin(store.incarnation);
   noteStart();
 
@@ -88,9 +96,6 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const faultDesk = openFaultDesk({ impairments, file: config.faultsFile, journal });
   onPeerDatagram = (datagram, address) => impairments.receive(datagram, address);
 
-  const address = config.network.host === null ? null : `${config.network.host}:${config.network.unicastPort}`;
-  const self: Self = { id, incarnation: store.incarnation, bootId, address };
-  const state: NodeState = create(config.core, self, randomBytes(6).readUIntBE(0, 6), store.recovered ?? undefined);
   const wireTap = config.journal === "wire" ? createWireTap(journal, () => state.self) : null;
   const intake = createIntake({
     keyring,
@@ -192,7 +197,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     removeReadyFile(config.readyFile);
     if (config.dataDir !== null) {
       const ip = config.network.host?.startsWith("127.") === true ? config.network.host : "127.0.0.1";
-      saveWhereabouts(config.dataDir, { id, ip, port: config.network.unicastPort });
+      try {
+        saveWhereabouts(config.dataDir, { id, ip, port: config.network.unicastPort });
+      } catch (error) {
+        journal.note("warn", `\`control --data-dir\` won't find this node: ${messageOf(error)}`);
+      }
     }
     if (config.network.host === null) journal.note("info", `Auto-detected local IP: ${transport.host}`);
     if (config.dataDir === null) journal.note("info", "No data directory: credits and history are in memory only");
@@ -246,6 +255,19 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     await transport.close();
     journal.flush();
     options.onExit(code, reason);
+  }
+}
+
+/** Throws OperatorError when records that are sound each contradict each other: edited by hand, or written by a bug. */
+function createState(config: NodeConfig, store: Store, bootId: string): NodeState {
+  const { host, unicastPort } = config.network;
+  const address = host === null ? null : `${host}:${unicastPort}`;
+  const self: Self = { id: config.id, incarnation: store.incarnation, bootId, address };
+  try {
+    return create(config.core, self, randomBytes(6).readUIntBE(0, 6), store.recovered ?? undefined);
+  } catch (error) {
+    if (!(error instanceof CorruptLedgerError)) throw error;
+    throw damaged(join(config.dataDir ?? "", LEDGER_FILE), error.message);
   }
 }
 

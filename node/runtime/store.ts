@@ -11,10 +11,12 @@ export interface StoreEvents {
 }
 
 export interface Store {
-  /** This boot's incarnation: durable already. */
+  /** This boot's incarnation: durable once `begin` has returned. */
   readonly incarnation: number;
   /** What was stored before this boot; null when there is no disk. */
   readonly recovered: Recovered | null;
+  /** The first write: this boot. Until then a node that finds fault with `recovered` has changed nothing. Throws OperatorError. */
+  begin(): void;
   /** Answers through the events, never before it returns. */
   persist(writeId: number, rows: readonly Row[]): void;
   /** Commits what waits and closes. */
@@ -28,6 +30,7 @@ export function openMemoryStore(events: StoreEvents, wallNowMs = Date.now()): St
   return {
     incarnation: Math.max(1, Math.floor((wallNowMs - EPOCH_MS) / 1000)),
     recovered: null,
+    begin: () => {},
     persist: (writeId) => void setImmediate(() => events.onStored([writeId])),
     close: () => {},
   };

@@ -5,6 +5,7 @@ import {
   adoptAccount,
   applyRecord,
   balanceOf,
+  CorruptLedgerError,
   conservation,
   createLedger,
   faultOf,
@@ -148,7 +149,7 @@ describe("the ledger", () => {
     applyRecord(ledger, record);
     expect(faultOf(ledger, { ...record, seq: 2, prev_hash: recordHash(record) })).toBe("repeated trade");
     expect(() => createLedger(recovered([genesisOf(1), genesisOf(2)], [{ ...record, amount: 101 }]))).toThrow(
-      /corrupt/,
+      CorruptLedgerError,
     );
   });
 

@@ -1,6 +1,7 @@
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { Row } from "../../node/core/types.ts";
@@ -53,6 +54,7 @@ class Bench {
         },
       },
     });
+    this.store.begin();
   }
 }
 
@@ -173,6 +175,42 @@ describe("the ledger store", () => {
     const file = join(folder(), "file");
     writeFileSync(file, "");
     expect(() => new Bench(join(file, "sub"))).toThrow(/can't make the folder/);
+    expect(() => new Bench(file)).toThrow(/is a file, not a folder/);
+  });
+
+  test("must make a folder of several levels, and begin again where a first start was cut short", () => {
+    const directory = join(folder(), "a", "b");
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, "ledger.db.new"), "half of a ledg");
+    new Bench(directory).store.close();
+    new Bench(join(directory, "c", "d")).store.close();
+    expect(readdirSync(directory).sort()).toEqual(["c", "ledger.db", "lock.db"]);
+  });
+
+  test("must not let its log grow for ever, and give back what a reader made of it", async () => {
+    const directory = folder();
+    const bench = new Bench(directory);
+    const log = join(directory, "ledger.db-wal");
+    let written = 0;
+    const write = async (records: number): Promise<void> => {
+      const end = written + records;
+      while (written < end)
+        bench.store.persist(++written, [record(written, { request_id: "r".repeat(900) + written })]);
+      while (bench.stored.length < written) await nextTurn();
+    };
+    await write(6_000);
+    expect(statSync(log).size).toBeLessThan(6 * 2 ** 20);
+
+    const reader = new DatabaseSync(join(directory, "ledger.db"), { readOnly: true });
+    reader.exec("BEGIN");
+    reader.prepare("SELECT count(*) FROM records").get();
+    await write(6_000);
+    expect(statSync(log).size).toBeGreaterThan(6 * 2 ** 20);
+    reader.close();
+    await write(2_000);
+    expect(statSync(log).size).toBeLessThan(6 * 2 ** 20);
+    expect(bench.failed).toEqual([]);
+    bench.store.close();
   });
 });
 

@@ -1,0 +1,131 @@
+/** Rows of the core as rows of the ledger file, both ways. */
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { BuyIntent, Recovered, Row } from "../core/types.ts";
+import { decodeClock, encodeClock } from "../wire/clock.ts";
+import type { NodeId } from "../wire/ids.ts";
+import type { Genesis, TradeRecord } from "../wire/message.ts";
+import { COLUMNS, insertStatement, rowSum, type SqlValue, type TableName } from "./ledger-schema.ts";
+
+export type RowWriter = (row: Row) => void;
+
+/** Throws SQLite's error, such as a unique key that exists. */
+export function createRowWriter(database: DatabaseSync, self: NodeId): RowWriter {
+  // Prepared when first used: most nodes never need most of them.
+  const statements = new Map<string, StatementSync>();
+  const run = (sql: string, values: readonly SqlValue[]): void => {
+    const statement = statements.get(sql) ?? database.prepare(sql);
+    statements.set(sql, statement);
+    statement.run(...values);
+  };
+  const insert = (table: TableName, values: readonly SqlValue[], conflict = ""): void =>
+    run(insertStatement(table, conflict), [...values, rowSum(values)]);
+  return (row) => {
+    switch (row.table) {
+      case "record":
+        insert("records", recordValues(row.record, self));
+        return;
+      case "account": {
+        const { id, epoch, nonce, initial } = row.account;
+        insert("accounts", [id, epoch, nonce, initial], "OR REPLACE");
+        return;
+      }
+      case "vote":
+        insert("vote", [1, row.term, row.votedFor], "OR REPLACE");
+        return;
+      case "incarnation":
+        insert("boots", [row.atLeast, null, null], "OR IGNORE");
+        return;
+      case "intent": {
+        const { tradeId, requestId, payer, payerIncarnation, amount } = row.intent;
+        if (row.done) run("DELETE FROM intents WHERE trade_id = ?", [tradeId]);
+        else insert("intents", [tradeId, requestId, payer, payerIncarnation, amount], "OR REPLACE");
+        return;
+      }
+    }
+  };
+}
+
+/** The next incarnation, on disk when this returns. */
+export function writeBoot(database: DatabaseSync, incarnation: number, bootId: string): void {
+  const values = [incarnation, bootId, Date.now()];
+  database.prepare(insertStatement("boots")).run(...values, rowSum(values));
+}
+
+/** All that is in the file. Throws when a row's sum is wrong or a value can't be read. */
+export function readLedger(database: DatabaseSync): { owner: NodeId; lastIncarnation: number; recovered: Recovered } {
+  const [vote] = readTable(database, "vote", "one");
+  const [meta] = readTable(database, "meta", "node");
+  return {
+    owner: Number(meta?.node),
+    lastIncarnation: Number(readTable(database, "boots", "incarnation").at(-1)?.incarnation ?? 0),
+    recovered: {
+      term: Number(vote?.term ?? 0),
+      votedFor: vote?.voted_for == null ? null : Number(vote.voted_for),
+      accounts: readTable(database, "accounts", "id").map(toAccount),
+      records: readTable(database, "records", "position").map(toRecord),
+      intents: readTable(database, "intents", "trade_id").map(toIntent),
+    },
+  };
+}
+
+type SqlRow = Record<string, SqlValue>;
+
+function readTable(database: DatabaseSync, table: TableName, order: string): SqlRow[] {
+  const columns: readonly string[] = COLUMNS[table];
+  const rows = database.prepare(`SELECT ${columns.join(", ")}, sum FROM ${table} ORDER BY ${order}`).all() as SqlRow[];
+  for (const [index, row] of rows.entries()) {
+    const values = columns.map((column) => row[column] ?? null);
+    if (row.sum !== rowSum(values)) throw new Error(`row ${index + 1} of ${table} doesn't match its sum`);
+  }
+  return rows;
+}
+
+function recordValues(record: TradeRecord, self: NodeId): SqlValue[] {
+  return [
+    record.seller_id,
+    record.seq,
+    record.trade_id,
+    record.buyer_id,
+    record.amount,
+    encodeClock(record.deps),
+    record.prev_hash,
+    record.request_id ?? null,
+    record.seller_id === self ? 1 : 0,
+    initiatorOf(record),
+  ];
+}
+
+/** A trade's name begins with the node that asked for it. */
+function initiatorOf(record: TradeRecord): NodeId {
+  const initiator = Number.parseInt(record.trade_id, 10);
+  return Number.isNaN(initiator) ? record.seller_id : initiator;
+}
+
+function toRecord(row: SqlRow): TradeRecord {
+  const deps = decodeClock(String(row.deps));
+  if (deps === null) throw new Error(`record ${row.origin}/${row.seq} has unreadable dependencies`);
+  return {
+    trade_id: String(row.trade_id),
+    buyer_id: Number(row.buyer),
+    seller_id: Number(row.origin),
+    amount: Number(row.amount),
+    seq: Number(row.seq),
+    deps,
+    prev_hash: String(row.prev_hash),
+    ...(row.request_id === null ? {} : { request_id: String(row.request_id) }),
+  };
+}
+
+function toAccount(row: SqlRow): Genesis {
+  return { id: Number(row.id), epoch: Number(row.epoch), nonce: String(row.nonce), initial: Number(row.initial) };
+}
+
+function toIntent(row: SqlRow): BuyIntent {
+  return {
+    tradeId: String(row.trade_id),
+    requestId: row.request_id === null ? null : String(row.request_id),
+    payer: Number(row.payer),
+    payerIncarnation: Number(row.payer_incarnation),
+    amount: Number(row.amount),
+  };
+}
