@@ -9,6 +9,7 @@
  */
 import type { CoreConfig } from "../../node/core/types.ts";
 import type { Message } from "../../node/wire/message.ts";
+import { InvariantError, type Property } from "./checks/judge.ts";
 import { Draw } from "./draw.ts";
 import { EventQueue } from "./event-queue.ts";
 import { describeState, isAgreed, isConverged } from "./inspect.ts";
@@ -24,7 +25,7 @@ import { SimStore } from "./store.ts";
 export class SimCluster {
   readonly queue = new EventQueue();
   readonly network: Network;
-  readonly invariants = new Invariants();
+  readonly invariants: Invariants;
   readonly journal: SimJournal;
   readonly ids: readonly number[];
   readonly config: CoreConfig;
@@ -40,6 +41,7 @@ export class SimCluster {
   constructor(options: SimOptions) {
     this.options = options;
     this.seed = options.seed;
+    this.invariants = new Invariants(options.blind);
     this.ids =
       typeof options.nodes === "number" ? Array.from({ length: options.nodes }, (_, i) => i + 1) : options.nodes;
     this.journal = new SimJournal({ wire: options.wire ?? false, onLine: options.onLine ?? null });
@@ -145,6 +147,15 @@ export class SimCluster {
     this.node(slot).fuse = effects;
   }
 
+  /** The disk is replaced by an empty one, the process dies with it. */
+  loseDisk(slot: number): void {
+    this.kill(slot);
+    this.note(`disk of ${slot} lost`);
+    const node = this.node(slot);
+    this.invariants.onDiskLost(node);
+    node.store.wipe();
+  }
+
   /** Every write fails from now on. */
   failDisk(slot: number, reason: string): void {
     this.note(`disk of ${slot}: ${reason}`);
@@ -230,13 +241,17 @@ export class SimCluster {
     while (this.guard(() => this.queue.runNext(limitMs)));
   }
 
-  /** Runs until the condition holds and returns how long that took; throws when it doesn't within `withinMs`. */
-  runUntil(condition: () => boolean, withinMs: number, what = "the condition"): number {
+  /**
+   * Runs until the condition holds and returns how long that took; throws when it doesn't within `withinMs`, which is then a breach
+   * of `property`.
+   */
+  runUntil(condition: () => boolean, withinMs: number, what = "the condition", property?: Property): number {
     const startMs = this.nowMs;
     while (!condition()) {
       if (this.guard(() => this.queue.runNext(startMs + withinMs))) continue;
       if (condition()) break;
-      this.fail(`${what} did not come true within ${withinMs} ms`);
+      const reason = `${what} did not come true within ${Math.round(withinMs)} ms`;
+      this.fail(reason, property === undefined ? undefined : new InvariantError(property, reason));
     }
     return this.nowMs - startMs;
   }

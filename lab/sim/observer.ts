@@ -58,7 +58,10 @@ export function observeCluster({ queue, invariants, journal, commands, onSend }:
         if (final) command.final ??= result;
       }
     },
-    onJournal: write,
+    onJournal: (node, event) => {
+      write(node, event);
+      invariants.onJournal(node, event);
+    },
     onExit: (node, code, reason) => {
       write(node, { kind: "state", level: "info", msg: `exit ${code}: ${reason}` });
       invariants.onDown(node);

@@ -1,7 +1,7 @@
 /**
  * How a run of the simulator ends that broke a promise: what, when, and all that a person needs to look into it.
  */
-import { InvariantError } from "./invariants.ts";
+import { InvariantError } from "./checks/judge.ts";
 
 export interface SimFailureDetails {
   readonly seed: number;

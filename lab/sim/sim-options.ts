@@ -5,6 +5,7 @@ import { RULES, type Rules } from "../../node/core/rules.ts";
 import { TIMING_PROFILES } from "../../node/core/timing.ts";
 import type { CoreConfig, Timing } from "../../node/core/types.ts";
 import { DATAGRAM_BYTES_MAX, OVERHEAD_BYTES } from "../../node/wire/envelope.ts";
+import type { Property } from "./checks/judge.ts";
 import { addressOf, type LinkModel } from "./network.ts";
 import type { SimJournalLine } from "./sim-journal.ts";
 import type { DiskModel } from "./store.ts";
@@ -28,6 +29,8 @@ export interface SimOptions extends Partial<LinkModel> {
   readonly tickLagMs?: number;
   /** Rules that are switched off (false) in all nodes; default: all hold. */
   readonly rules?: Partial<Rules>;
+  /** Properties that may break unseen: to see what follows from their loss. */
+  readonly blind?: readonly Property[];
   /** Journal every datagram (`--trace`). */
   readonly wire?: boolean;
   /** Told of every journal line as it is written. */

@@ -74,6 +74,16 @@ export class SimStore {
     this.incarnation = 0;
   }
 
+  /** Another disk, an empty one. The process must be down. */
+  wipe(): void {
+    this.crash();
+    this.incarnation = 0;
+    this.term = 0;
+    this.votedFor = null;
+    for (const table of [this.accounts, this.counts, this.intents]) table.clear();
+    this.records.length = 0;
+  }
+
   /** Whether anything was ever stored: an empty disk boots without `recovered`. */
   get isEmpty(): boolean {
     return this.term === 0 && this.accounts.size === 0 && this.records.length === 0 && this.intents.size === 0;
@@ -97,6 +107,11 @@ export class SimStore {
   /** The durable genesis of an account. */
   genesisOf(id: number): Genesis | undefined {
     return this.accounts.get(id);
+  }
+
+  /** A buy that was written down and is not decided. */
+  hasIntent(tradeId: string): boolean {
+    return this.intents.has(tradeId);
   }
 
   private startCommit(): void {

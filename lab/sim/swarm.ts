@@ -146,7 +146,7 @@ function runLivenessPhase(sim: SimCluster, draw: Draw, bounds: LivenessBounds): 
   const ledgerMs = elapsed(() => hasEqualLedgers(sim.running()), bounds.ledgerMs, "equal ledgers after the heal");
   const highestMs = elapsed(() => sim.converged(), bounds.highestMs, "the highest node's leadership");
   tradeOnce(sim);
-  sim.invariants.checkOutcomes();
+  sim.invariants.checkOutcomes(sim.running());
   return {
     fingerprint: sim.journal.fingerprint(),
     nodes: sim.ids.length,

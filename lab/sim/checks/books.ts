@@ -1,0 +1,270 @@
+/**
+ * The checkers' own books of the money: which debit was made after which, who has delivered it, what was on whose disk.
+ *
+ * S1 money is neither made nor lost at any replica, S2 a number names one trade everywhere and equal vectors mean equal ledgers,
+ * S4 delivery is causal, gapless and once, S5 nobody has what its payer could still forget, S10 no number is used again.
+ */
+import type { NodeState } from "../../../node/core/types.ts";
+import type { TradeRecord } from "../../../node/wire/message.ts";
+import type { SimNode } from "../sim-node.ts";
+import type { Judge } from "./judge.ts";
+
+/** A debit as the whole cluster must see it: what the payer had delivered when it appended it are its causes. */
+interface KnownRecord {
+  readonly text: string;
+  readonly tradeId: string;
+  /** `initiator/control request`; null: not asked for by a control request. */
+  readonly request: string | null;
+  readonly causes: ReadonlyMap<number, number>;
+}
+
+interface Replica {
+  checked: number;
+  accounts: number;
+  readonly clock: Map<number, number>;
+}
+
+export class Books {
+  /** Records delivered anywhere, over all replicas: proof that the checks had something to check. */
+  deliveries = 0;
+  private readonly replicas = new Map<SimNode, Replica>();
+  private readonly known = new Map<string, KnownRecord>();
+  private readonly keyOfTrade = new Map<string, string>();
+  private readonly keyOfRequest = new Map<string, string>();
+  private readonly ledgerOfClock = new Map<string, string>();
+  private readonly nodes = new Map<number, SimNode>();
+  /** Nonce under which nodes other than its owner know an account. */
+  private readonly issues = new Map<number, string>();
+  /** Debits and accounts that were on a disk which was lost, and are known elsewhere: they still count as durable. */
+  private readonly vouched = new Set<string>();
+  /** Debits that were on a lost disk only. A datagram may still bring one back. */
+  private readonly orphans = new Map<string, KnownRecord>();
+  private readonly judge: Judge;
+
+  constructor(judge: Judge) {
+    this.judge = judge;
+  }
+
+  onBoot(node: SimNode): void {
+    if (node.slot === node.id) this.nodes.set(node.id, node);
+    this.replicas.set(node, { checked: 0, accounts: 0, clock: new Map() });
+  }
+
+  /** The process is gone; what its disk didn't keep never happened, unless somebody else has seen it. */
+  onDown(node: SimNode): void {
+    const durable = node.store.durableSeq(node.id);
+    for (const [key, record] of this.known) {
+      const [origin, seq] = parseKey(key);
+      if (origin === node.id && seq > durable && !this.vouched.has(key)) this.forget(key, record);
+    }
+  }
+
+  /** Called before the disk of a node that is down is emptied. Durability is one disk: what nobody else has is lost with it. */
+  onDiskLost(node: SimNode): void {
+    const others = [...this.nodes.values()].filter((other) => other !== node);
+    for (const [key, record] of this.known) {
+      const [origin, seq] = parseKey(key);
+      if (origin !== node.id) continue;
+      if (others.some((other) => hasRecord(other, origin, seq))) {
+        this.vouched.add(key);
+      } else {
+        this.forget(key, record);
+        this.orphans.set(key, record);
+      }
+    }
+    const nonce = node.store.genesisOf(node.id)?.nonce;
+    if (nonce === undefined) return;
+    if (others.some((other) => hasAccount(other, node.id))) this.vouched.add(`${node.id}:${nonce}`);
+    else this.issues.delete(node.id);
+  }
+
+  onStep(node: SimNode, state: NodeState): void {
+    const { reserved } = state.trading;
+    if (reserved !== 0) this.checkReserve(node, state, reserved);
+    const replica = this.replicas.get(node);
+    if (replica === undefined) return;
+    const { log, accounts } = state.ledger;
+    if (log.length === replica.checked && accounts.size === replica.accounts) return;
+    this.checkIssues(node, state);
+    for (; replica.checked < log.length; replica.checked++)
+      this.onDelivered(node, replica, log[replica.checked] as TradeRecord);
+    replica.accounts = accounts.size;
+    this.checkMoney(node, state, replica);
+  }
+
+  /** `payer/number` of an executed trade; undefined: nobody executed it. */
+  executedAs(tradeId: string): string | undefined {
+    return this.keyOfTrade.get(tradeId);
+  }
+
+  /** Trades executed anywhere and not forgotten by a crash. */
+  get executed(): number {
+    return this.keyOfTrade.size;
+  }
+
+  /** Lost with the only disk that had it: a promise of one disk's durability doesn't cover that. */
+  isOrphan(tradeId: string): boolean {
+    for (const record of this.orphans.values()) if (record.tradeId === tradeId) return true;
+    return false;
+  }
+
+  private forget(key: string, record: KnownRecord): void {
+    this.known.delete(key);
+    this.keyOfTrade.delete(record.tradeId);
+    if (record.request !== null) this.keyOfRequest.delete(record.request);
+    // Ledgers with that record in them can't come back; another record may get its number.
+    this.ledgerOfClock.clear();
+  }
+
+  private onDelivered(node: SimNode, replica: Replica, record: TradeRecord): void {
+    const { seller_id: origin, seq } = record;
+    const key = `${origin}/${seq}`;
+    this.deliveries += 1;
+    const before = replica.clock.get(origin) ?? 0;
+    this.judge.require(seq === before + 1, "S4", () => `node ${node.id} delivers ${key} after ${origin}/${before}`);
+    if (origin !== node.id) {
+      const payer = this.nodes.get(origin);
+      const isDurable = payer === undefined || payer.store.durableSeq(origin) >= seq || this.vouched.has(key);
+      this.judge.require(
+        isDurable || this.orphans.has(key),
+        "S5",
+        () => `node ${node.id} delivers ${key}, which its payer has not on disk`,
+      );
+    }
+    const known = this.known.get(key) ?? this.learn(node, replica, key, record);
+    const text = textOf(record);
+    if (origin === node.id)
+      this.judge.require(
+        known.text === text,
+        "S10",
+        () => `node ${node.id} uses its number ${seq} again: ${text} after ${known.text}`,
+      );
+    this.judge.require(
+      known.text === text,
+      "S2",
+      () => `node ${node.id} has another ${key} than the rest: ${text} and ${known.text}`,
+    );
+    for (const [cause, needed] of known.causes) {
+      const have = replica.clock.get(cause) ?? 0;
+      this.judge.require(
+        have >= needed,
+        "S4",
+        () => `node ${node.id} delivers ${key}, which follows ${cause}/${needed}, and has only ${cause}/${have}`,
+      );
+    }
+    replica.clock.set(origin, seq);
+  }
+
+  /** The first delivery is the payer's own (M3): anywhere else the record would have left before it was durable. */
+  private learn(node: SimNode, replica: Replica, key: string, record: TradeRecord): KnownRecord {
+    const text = textOf(record);
+    const orphan = this.orphans.get(key);
+    const isBack = orphan?.text === text;
+    this.judge.require(
+      isBack || node.id === record.seller_id,
+      "S5",
+      () => `node ${node.id} delivers ${key}, which its payer has not on disk`,
+    );
+    const other = this.keyOfTrade.get(record.trade_id);
+    this.judge.require(
+      other === undefined,
+      "S2",
+      () => `trade ${record.trade_id} is executed as ${other} and as ${key}`,
+    );
+    const initiator = record.trade_id.slice(0, record.trade_id.indexOf("-"));
+    const request = record.request_id === undefined ? null : `${initiator}/${record.request_id}`;
+    const twin = request === null ? undefined : this.keyOfRequest.get(request);
+    this.judge.require(twin === undefined, "S2", () => `request ${request} is executed as ${twin} and as ${key}`);
+    if (request !== null) this.keyOfRequest.set(request, key);
+    const known =
+      orphan !== undefined && isBack
+        ? orphan
+        : { text, tradeId: record.trade_id, request, causes: new Map(replica.clock) };
+    if (isBack) this.vouched.add(key);
+    this.orphans.delete(key);
+    this.known.set(key, known);
+    this.keyOfTrade.set(record.trade_id, key);
+    return known;
+  }
+
+  /** S5: an account that others know is on its owner's disk. S1: it is issued once. */
+  private checkIssues(node: SimNode, state: NodeState): void {
+    for (const [id, { genesis }] of state.ledger.accounts) {
+      const owner = this.nodes.get(id);
+      if (id === node.id || owner === undefined) continue;
+      const issued = this.issues.get(id) ?? genesis.nonce;
+      this.judge.require(
+        issued === genesis.nonce,
+        "S1",
+        () => `account ${id} is issued twice: node ${node.id} knows it as ${genesis.nonce}, others as ${issued}`,
+      );
+      this.issues.set(id, genesis.nonce);
+      const stored = owner.store.genesisOf(id)?.nonce;
+      const isDurable = stored === genesis.nonce || this.vouched.has(`${id}:${genesis.nonce}`);
+      this.judge.require(
+        isDurable,
+        "S5",
+        () => `node ${node.id} knows account ${id} as ${genesis.nonce}, its owner's disk has ${stored}`,
+      );
+    }
+  }
+
+  private checkReserve(node: SimNode, state: NodeState, reserved: number): void {
+    const balance = state.ledger.accounts.get(node.id)?.balance ?? 0;
+    this.judge.require(
+      reserved >= 0 && reserved <= balance,
+      "S1",
+      () => `node ${node.id} has promised ${reserved} of ${balance} credits`,
+    );
+  }
+
+  private checkMoney(node: SimNode, state: NodeState, replica: Replica): void {
+    let sum = 0;
+    let minted = 0;
+    const balances: string[] = [];
+    const issues: string[] = [];
+    for (const id of [...state.ledger.accounts.keys()].sort((a, b) => a - b)) {
+      const account = state.ledger.accounts.get(id);
+      if (account === undefined) continue;
+      this.judge.require(
+        account.balance >= 0,
+        "S1",
+        () => `node ${node.id} sees node ${id} with ${account.balance} credits`,
+      );
+      sum += account.balance;
+      minted += account.genesis.initial;
+      balances.push(`${id}:${account.balance}`);
+      // A genesis that its owner's disk lost before anybody saw it may be minted again, under another nonce.
+      issues.push(`${id}:${account.genesis.nonce}`);
+    }
+    this.judge.require(sum === minted, "S1", () => `node ${node.id} counts ${sum} credits, ${minted} were issued`);
+    const vector = [...replica.clock].filter(([, seq]) => seq > 0).sort(([a], [b]) => a - b);
+    const key = `${vector.join(" ")} of ${issues.join(" ")}`;
+    const ledger = balances.join(" ");
+    const other = this.ledgerOfClock.get(key) ?? ledger;
+    this.judge.require(
+      other === ledger,
+      "S2",
+      () => `at ${key} node ${node.id} has ${ledger}, another replica ${other}`,
+    );
+    this.ledgerOfClock.set(key, ledger);
+  }
+}
+
+function hasRecord(node: SimNode, origin: number, seq: number): boolean {
+  return node.store.durableSeq(origin) >= seq || (node.state?.ledger.clock.get(origin) ?? 0) >= seq;
+}
+
+function hasAccount(node: SimNode, id: number): boolean {
+  return node.store.genesisOf(id) !== undefined || (node.state?.ledger.accounts.has(id) ?? false);
+}
+
+function parseKey(key: string): [number, number] {
+  const at = key.indexOf("/");
+  return [Number(key.slice(0, at)), Number(key.slice(at + 1))];
+}
+
+function textOf(record: TradeRecord): string {
+  const { trade_id, buyer_id, seller_id, amount, seq, prev_hash, deps } = record;
+  return JSON.stringify([trade_id, buyer_id, seller_id, amount, seq, prev_hash, [...deps]]);
+}
