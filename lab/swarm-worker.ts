@@ -4,7 +4,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { optionsOf, type WorldChoice } from "./sim/choice.ts";
 import { SimFailure } from "./sim/sim-failure.ts";
-import { runSwarm, SWARM_BOUNDS, type SwarmResult } from "./sim/swarm.ts";
+import { runSwarm, type SwarmResult } from "./sim/swarm.ts";
 
 /** What a schedule came to. `failure` null: every promise held. */
 export type Played =
@@ -16,7 +16,7 @@ export type Played =
 
 function play(seed: number, choice: WorldChoice): Played {
   try {
-    return { seed, failure: null, result: runSwarm(seed, SWARM_BOUNDS, optionsOf(choice)) };
+    return { seed, failure: null, result: runSwarm(seed, optionsOf(choice)) };
   } catch (error) {
     if (!(error instanceof SimFailure)) throw error;
     const { property, atMs, reason } = error.details;

@@ -69,23 +69,18 @@ async function sim(context: CommandContext, flags: SimFlags): Promise<void> {
 }
 
 async function playOne(context: CommandContext, seed: number, choice: WorldChoice, trace: boolean): Promise<void> {
-  const [
-    { runSwarm, SWARM_BOUNDS },
-    { SimFailure },
-    { describeLine, isHeadline },
-    { optionsOf, replayCommand },
-    { LabError },
-  ] = await Promise.all([
-    import("../sim/swarm.ts"),
-    import("../sim/sim-failure.ts"),
-    import("../sim/transcript.ts"),
-    import("../sim/choice.ts"),
-    import("../errors.ts"),
-  ]);
+  const [{ runSwarm }, { SimFailure }, { describeLine, isHeadline }, { optionsOf, replayCommand }, { LabError }] =
+    await Promise.all([
+      import("../sim/swarm.ts"),
+      import("../sim/sim-failure.ts"),
+      import("../sim/transcript.ts"),
+      import("../sim/choice.ts"),
+      import("../errors.ts"),
+    ]);
   const { printer } = context;
   const startedAtMs = performance.now();
   try {
-    const result = runSwarm(seed, SWARM_BOUNDS, {
+    const result = runSwarm(seed, {
       ...optionsOf(choice),
       wire: trace,
       onLine: (line) => {

@@ -256,6 +256,11 @@ export class SimCluster {
     return this.nowMs - startMs;
   }
 
+  /** Ends the run as a breach of `property` unless the condition holds. */
+  expect(condition: boolean, property: Property, reason: string): void {
+    if (!condition) this.fail(reason, new InvariantError(property, reason));
+  }
+
   /** Ends the run with everything a person needs to look into it. */
   fail(reason: string, cause?: unknown): never {
     throw new SimFailure({

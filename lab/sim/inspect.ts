@@ -28,11 +28,21 @@ export function isConverged(nodes: readonly SimNode[], preempt: boolean): boolea
 
 /** Equal durable vectors and hashes, hold-back queues empty, no trade open. */
 export function hasEqualLedgers(nodes: readonly SimNode[]): boolean {
+  return isSettled(nodes) && haveEqualVectors(nodes);
+}
+
+/** No trade is open that can still move. */
+export function isSettled(nodes: readonly SimNode[]): boolean {
+  return nodes.every(({ state }) => state !== null && describePing(state).pending === 0);
+}
+
+/** All READY, with equal durable vectors and hashes and nothing held back. */
+export function haveEqualVectors(nodes: readonly SimNode[]): boolean {
   let first: string | null = null;
   for (const { state } of nodes) {
     if (state === null || state.phase !== "READY") return false;
     const data = describePing(state);
-    if (data.holdback > 0 || data.pending > 0) return false;
+    if (data.holdback > 0) return false;
     const ledger = `${data.ledger_hash} ${describeVector(state.ledger.durable)}`;
     first ??= ledger;
     if (ledger !== first) return false;

@@ -16,7 +16,7 @@ it("must play every seed once, whoever plays it, to the same result as one threa
   const report = await runSeeds(REQUEST);
   expect(report.passed).toBe(8);
   expect(report.failures).toEqual([]);
-  const deliveries = [1, 2, 3, 4, 5, 6, 7, 8].map((seed) => runSwarm(seed, undefined, { nodes: 3 }).deliveries);
+  const deliveries = [1, 2, 3, 4, 5, 6, 7, 8].map((seed) => runSwarm(seed, { nodes: 3 }).deliveries);
   expect(report.deliveries).toBe(deliveries.reduce((sum, count) => sum + count, 0));
 });
 
@@ -26,7 +26,7 @@ it("must end at the smallest failing seed, and name the command that plays it ag
   const [first] = (await runSeeds({ ...REQUEST, choice, range })).failures;
   expect(first?.property).toMatch(/^S\d+$/);
   expect(first?.replay).toBe(`lab sim --seed ${first?.seed} --without causalDelivery`);
-  expect(() => runSwarm(first?.seed ?? 0, undefined, { rules: { causalDelivery: false } })).toThrow(first?.reason);
+  expect(() => runSwarm(first?.seed ?? 0, { rules: { causalDelivery: false } })).toThrow(first?.reason);
   const again = await runSeeds({ ...REQUEST, choice, range, workers: 1 });
   expect(again.failures).toEqual([first]);
   expect(again.passed).toBe((first?.seed ?? 0) - 1);
