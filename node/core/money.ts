@@ -14,7 +14,7 @@ import { count, journal } from "./outbox.ts";
 import { onPullTimer, onSyncTimer, takeSynchronised } from "./pull.ts";
 import { onAck, onNak } from "./repair.ts";
 import { onStateChunk, onStateRequest } from "./state-transfer.ts";
-import { failPending } from "./trading.ts";
+import { failCredited, failPending } from "./trading.ts";
 import type { NodeState, Origin } from "./types.ts";
 
 type Handler<T extends MessageType> = (state: NodeState, message: MessageOf<T>, from: Origin) => void;
@@ -68,6 +68,7 @@ export function onMoneyStoreFailed(state: NodeState, writeId: number, reason: st
     });
   }
   failPending(state, reason);
+  failCredited(state, state.ledger.writes.get(writeId)?.records ?? [], reason);
 }
 
 function onSyncCheck(state: NodeState): void {

@@ -165,6 +165,21 @@ export function failPending(state: NodeState, reason: string): void {
   }
 }
 
+/** Buys of ours in a write that failed: their answers waited for it, and are gone. */
+export function failCredited(state: NodeState, records: readonly TradeRecord[], reason: string): void {
+  for (const record of records) {
+    if (record.buyer_id !== state.self.id || record.request_id === undefined) continue;
+    if (executedTrade(state, record.request_id)?.trade_id !== record.trade_id) continue;
+    reply(state, record.request_id, true, unwrittenResult(record, reason));
+  }
+}
+
+/** The trade happened at its payer, and this node can't keep it. */
+function unwrittenResult(record: TradeRecord, reason: string): CommandResult {
+  const message = `Trade ${record.trade_id} was paid, but the store of this node failed (${reason}): restart it when the disk is repaired`;
+  return { ok: false, code: "STORAGE", definite: false, message, tradeId: record.trade_id };
+}
+
 /** What the client is told of a trade whose end this node won't see. A committed one happened; the payee learns of it by repair. */
 function openResult(state: NodeState, trade: PendingTrade, why: string): CommandResult {
   if (trade.seq !== null && (state.ledger.durable.get(state.self.id) ?? 0) >= trade.seq) {
@@ -236,8 +251,21 @@ function answerExecuted(state: NodeState, command: TradeCommand, record: TradeRe
   const outcome = stateOfRecord(state, record);
   const text = `Trade ${record.trade_id} of ${record.amount} credits was executed`;
   const isFinal = outcome === "settled" || command.until === "accepted";
+  if (!isFinal && record.seller_id !== state.self.id) {
+    // A buy whose record is being written at this moment: nothing else will remember this request.
+    if (state.phase === "HALTED") reply(state, command.requestId, true, unwrittenResult(record, "the store failed"));
+    else
+      reply(
+        state,
+        command.requestId,
+        true,
+        outcomeResult(state, record.trade_id, "settled", text),
+        writeOf(state, record),
+      );
+    return;
+  }
   reply(state, command.requestId, isFinal, outcomeResult(state, record.trade_id, outcome, text));
-  if (isFinal || record.seller_id !== state.self.id || state.phase === "HALTED") return;
+  if (isFinal || state.phase === "HALTED") return;
   addPending(state.trading, {
     tradeId: record.trade_id,
     type: "sell",
@@ -255,6 +283,12 @@ function answerExecuted(state: NodeState, command: TradeCommand, record: TradeRe
   });
   addUnacked(state, record);
   rearmConfirm(state, record.buyer_id);
+}
+
+/** The write that makes a delivered record durable. */
+function writeOf(state: NodeState, record: TradeRecord): number | undefined {
+  for (const [writeId, { records }] of state.ledger.writes) if (records.includes(record)) return writeId;
+  return undefined;
 }
 
 /** Why the command isn't taken up; nothing has been changed by then. */

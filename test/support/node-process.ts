@@ -34,6 +34,8 @@ export interface StartOptions {
   readonly args?: readonly string[];
   /** No data directory. */
   readonly memoryOnly?: boolean;
+  /** Another bundle than the one that the image carries. */
+  readonly main?: string;
 }
 
 /** Free UDP ports base+1 … base+count, and one for the group. */
@@ -103,7 +105,7 @@ export class TestLab implements AsyncDisposable {
       ...options.env,
     };
     mkdirSync(this.dataDir(id), { recursive: true });
-    const node = new TestNode(id, this, [String(id), ...(options.args ?? [])], env);
+    const node = new TestNode(id, this, [options.main ?? mainPath, String(id), ...(options.args ?? [])], env);
     this.nodes.push(node);
     return node;
   }
@@ -199,7 +201,7 @@ export class TestNode {
   constructor(id: number, lab: TestLab, args: readonly string[], env: Record<string, string>) {
     this.id = id;
     this.#lab = lab;
-    this.child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", mainPath, ...args], {
+    this.child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ...args], {
       env: { PATH: process.env.PATH ?? "", ...env },
       cwd: lab.folder,
       stdio: ["pipe", "pipe", "pipe"],

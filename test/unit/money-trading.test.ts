@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { balanceOf, conservation, ledgerHash } from "../../node/core/ledger.ts";
 import { pendingTrades, tradeOutcome } from "../../node/core/trading.ts";
-import { MoneyCluster } from "../support/money-cluster.ts";
+import { CALM, MoneyCluster } from "../support/money-cluster.ts";
 
 function expectConserved(cluster: MoneyCluster, sum: number): void {
   for (const node of cluster.nodes.values()) {
@@ -267,6 +267,44 @@ describe("a refused command", () => {
     cluster.node(1).command("sell", 2, 5, "r");
     cluster.run(100);
     expect(balanceOf(cluster.node(1).state, 1)).toBe(100);
+  });
+});
+
+describe("a buy whose record is being written", () => {
+  /** Until the record is delivered in memory and not yet on disk. */
+  function buyUntilDelivered(): MoneyCluster {
+    const cluster = new MoneyCluster([1, 2]);
+    cluster.faults = { ...CALM, writeMaxMs: 50 };
+    cluster.node(2).command("buy", 1, 30, "r");
+    for (let ms = 0; ms < 1_000 && balanceOf(cluster.node(2).state, 2) === 100; ms++) cluster.run(1);
+    expect(cluster.node(2).finalReply("r")).toBeUndefined();
+    return cluster;
+  }
+
+  test("must answer a request that is repeated just then, when it is written", () => {
+    const cluster = buyUntilDelivered();
+    const buyer = cluster.node(2);
+    buyer.replies.length = 0;
+    buyer.held = buyer.held.filter((item) => item.effect.type !== "reply");
+    buyer.command("buy", 1, 30, "r");
+    expect(buyer.finalReply("r")).toBeUndefined();
+    cluster.run(200);
+    expect(buyer.finalReply("r")).toMatchObject({ ok: true, data: { state: "settled" } });
+    expect(buyer.disk.records).toHaveLength(1);
+  });
+
+  test("must be answered when that write fails, and when it is asked for again", () => {
+    const cluster = new MoneyCluster([1, 2]);
+    const buyer = cluster.node(2);
+    buyer.command("buy", 1, 30, "r");
+    cluster.run(1);
+    buyer.writesFail = true;
+    cluster.run(300);
+    expect(buyer.state.phase).toBe("HALTED");
+    expect(buyer.disk.records).toHaveLength(0);
+    expect(buyer.finalReply("r")).toMatchObject({ code: "STORAGE", definite: false, tradeId: "2-1-1.1" });
+    buyer.command("buy", 1, 30, "r");
+    expect(buyer.replies.at(-1)).toMatchObject({ final: true, result: { code: "STORAGE", definite: false } });
   });
 });
 
