@@ -20,7 +20,7 @@ import { describeCause, SimFailure } from "./sim-failure.ts";
 import { SimJournal } from "./sim-journal.ts";
 import { type NodeObserver, SimNode } from "./sim-node.ts";
 import { configOf, linkOf, rulesOf, type SimOptions } from "./sim-options.ts";
-import { SimStore } from "./store.ts";
+import { type DiskFault, SimStore } from "./store.ts";
 
 export class SimCluster {
   readonly queue = new EventQueue();
@@ -72,6 +72,7 @@ export class SimCluster {
       draw: new Draw(this.seed, `process ${slot}`),
       observer: this.observer,
       tickLagMs: this.options.tickLagMs ?? 0.5,
+      clockDriftPpm: this.options.clockDriftPpm ?? 100,
     });
     this.nodes.set(slot, node);
     return node;
@@ -157,15 +158,15 @@ export class SimCluster {
   }
 
   /** Every write fails from now on. */
-  failDisk(slot: number, reason: string): void {
-    this.note(`disk of ${slot}: ${reason}`);
-    this.node(slot).store.failure = reason;
+  failDisk(slot: number, fault: DiskFault): void {
+    this.note(`disk of ${slot} ${fault}`);
+    this.node(slot).store.fault = fault;
   }
 
   repairDisk(slot: number): void {
-    if (this.node(slot).store.failure === null) return;
+    if (this.node(slot).store.fault === null) return;
     this.note(`disk of ${slot} repaired`);
-    this.node(slot).store.failure = null;
+    this.node(slot).store.fault = null;
   }
 
   // Network -----------------------------------------------------------------------------------------------------------------
@@ -202,6 +203,12 @@ export class SimCluster {
   shape(change: Partial<LinkModel>): void {
     this.note(`netem ${JSON.stringify(change)}`);
     this.network.shape(change);
+  }
+
+  /** Changes one direction between two slots. */
+  shapeLink(from: number, to: number, change: Partial<LinkModel>): void {
+    this.note(`netem ${from} -> ${to} ${JSON.stringify(change)}`);
+    this.network.shapeLink(from, to, change);
   }
 
   // Commands ----------------------------------------------------------------------------------------------------------------

@@ -4,35 +4,55 @@
  *
  * Cuts are receiver-side, as the lab's real faults are: a datagram that is in flight when the cut begins is lost too.
  */
+import { type Distribution, drawJitter } from "./distribution.ts";
 import type { Draw } from "./draw.ts";
 import type { EventQueue } from "./event-queue.ts";
 
 /** How one link treats datagrams. Chances are fractions 0 to 1. */
 export interface LinkModel {
   readonly delayMs: number;
-  /** Uniform addition of 0 to this. */
+  /** Size of a random addition to the delay. */
   readonly jitterMs: number;
+  readonly distribution: Distribution;
+  /** Each datagram on its own. */
   readonly loss: number;
+  /**
+   * Loss in bursts (Gilbert and Elliott): a link is good or bad. Each datagram makes a good link bad with chance `burstEnter` and a
+   * bad one good with `burstLeave`; a bad link loses `burstLoss` of them.
+   */
+  readonly burstEnter: number;
+  readonly burstLeave: number;
+  readonly burstLoss: number;
   readonly duplicate: number;
   /** Chance that a datagram takes up to `reorderMs` longer than its neighbours. */
   readonly reorder: number;
   readonly reorderMs: number;
-  /** Chance, for each datagram, that the link goes dark for up to `burstMs`. */
-  readonly burst: number;
-  readonly burstMs: number;
+  /** Kilobits a second; 0: no limit. What would have to wait for more than `queueMs` is dropped, as a router does. */
+  readonly rateKbps: number;
+  readonly queueMs: number;
 }
 
 /** A switched LAN, or one machine's bridge. */
 export const LINK_LAN: LinkModel = {
   delayMs: 0.1,
   jitterMs: 0.3,
+  distribution: "uniform",
   loss: 0,
+  burstEnter: 0,
+  burstLeave: 0.1,
+  burstLoss: 0.9,
   duplicate: 0,
   reorder: 0,
   reorderMs: 20,
-  burst: 0,
-  burstMs: 200,
+  rateKbps: 0,
+  queueMs: 200,
 };
+
+/** What a link remembers. */
+interface LinkState {
+  isBad: boolean;
+  freeAtMs: number;
+}
 
 /** An attached process: its slot is its position in the network (the node id, unless two processes claim one id). */
 export type Receiver = (datagram: Uint8Array, fromAddress: string) => void;
@@ -41,11 +61,13 @@ export class Network {
   /** Datagrams handed to receivers, and lost ones. */
   delivered = 0;
   lost = 0;
+  /** Told of every datagram that doesn't arrive. */
+  onLost: ((from: number, to: number, datagram: Uint8Array) => void) | null = null;
   /** False: routers between the machines, only unicast (and its fan-out) gets through. */
   multicastWorks = true;
   private base: LinkModel;
   private readonly links = new Map<string, LinkModel>();
-  private readonly darkUntilMs = new Map<string, number>();
+  private readonly states = new Map<string, LinkState>();
   private readonly cuts = new Set<string>();
   private readonly receivers = new Map<number, Receiver>();
 
@@ -107,35 +129,57 @@ export class Network {
 
   private carry(from: number, to: number, datagram: Uint8Array): void {
     const model = this.modelOf(from, to);
+    const state = this.stateOf(from, to);
     const copies = this.draw.chance(model.duplicate) ? 2 : 1;
     for (let i = 0; i < copies; i++) {
-      if (this.isLost(from, to, model)) {
-        this.lost += 1;
+      const waitMs = this.waitForRate(model, state, datagram.length);
+      if (waitMs === null || this.isLost(model, state)) {
+        this.lose(from, to, datagram);
         continue;
       }
-      const extra = this.draw.chance(model.reorder) ? this.draw.between(0, model.reorderMs) : 0;
-      this.queue.after(model.delayMs + this.draw.between(0, model.jitterMs) + extra, () =>
-        this.arrive(from, to, datagram),
-      );
+      const extraMs = this.draw.chance(model.reorder) ? this.draw.between(0, model.reorderMs) : 0;
+      const jitterMs = drawJitter(this.draw, model.distribution, model.jitterMs);
+      this.queue.after(waitMs + model.delayMs + jitterMs + extraMs, () => this.arrive(from, to, datagram));
     }
   }
 
-  private isLost(from: number, to: number, model: LinkModel): boolean {
-    const name = nameOf(from, to);
-    if (this.draw.chance(model.burst)) {
-      this.darkUntilMs.set(name, this.queue.nowMs + this.draw.between(0, model.burstMs));
+  /** How long the datagram takes to get onto a slow link; null: its queue is full. */
+  private waitForRate(model: LinkModel, state: LinkState, bytes: number): number | null {
+    if (model.rateKbps === 0) return 0;
+    const startAtMs = Math.max(this.queue.nowMs, state.freeAtMs);
+    if (startAtMs - this.queue.nowMs > model.queueMs) return null;
+    state.freeAtMs = startAtMs + (bytes * 8) / model.rateKbps;
+    return state.freeAtMs - this.queue.nowMs;
+  }
+
+  private isLost(model: LinkModel, state: LinkState): boolean {
+    if (model.burstEnter > 0) {
+      if (this.draw.chance(state.isBad ? model.burstLeave : model.burstEnter)) state.isBad = !state.isBad;
+      if (state.isBad && this.draw.chance(model.burstLoss)) return true;
     }
-    return (this.darkUntilMs.get(name) ?? 0) > this.queue.nowMs || this.draw.chance(model.loss);
+    return this.draw.chance(model.loss);
+  }
+
+  private lose(from: number, to: number, datagram: Uint8Array): void {
+    this.lost += 1;
+    this.onLost?.(from, to, datagram);
   }
 
   private arrive(from: number, to: number, datagram: Uint8Array): void {
     const receiver = this.receivers.get(to);
     if (receiver === undefined || this.isCut(from, to)) {
-      this.lost += 1;
+      this.lose(from, to, datagram);
       return;
     }
     this.delivered += 1;
     receiver(datagram, addressOf(from));
+  }
+
+  private stateOf(from: number, to: number): LinkState {
+    const name = nameOf(from, to);
+    const state = this.states.get(name) ?? { isBad: false, freeAtMs: 0 };
+    this.states.set(name, state);
+    return state;
   }
 
   private modelOf(from: number, to: number): LinkModel {

@@ -6,13 +6,16 @@
  */
 import type { Rules } from "../../node/core/rules.ts";
 import { create, nextDeadlineMs, step } from "../../node/core/step.ts";
+import { freezeThresholdMs } from "../../node/core/timing.ts";
 import type { CommandResult, CoreConfig, Effect, Input, NodeState } from "../../node/core/types.ts";
-import { decodeMessage, encodeMessage } from "../../node/wire/codec.ts";
-import { DATAGRAM_BYTES_MAX, openDatagram, sealDatagram } from "../../node/wire/envelope.ts";
+import { createIntake, type Drop, type Intake } from "../../node/runtime/intake.ts";
+import { encodeMessage } from "../../node/wire/codec.ts";
+import { DATAGRAM_BYTES_MAX, sealDatagram } from "../../node/wire/envelope.ts";
 import type { JournalEvent } from "../../node/wire/journal.ts";
 import type { Message } from "../../node/wire/message.ts";
 import type { Draw } from "./draw.ts";
 import { type EventQueue, type ScheduledEvent, TIME_STEP_MS } from "./event-queue.ts";
+import { LocalClock } from "./local-clock.ts";
 import type { Network } from "./network.ts";
 import { addressOf } from "./network.ts";
 import { SIM_AUTHENTICATOR } from "./seal.ts";
@@ -39,6 +42,8 @@ export interface SimNodeOptions {
   readonly network: Network;
   readonly draw: Draw;
   readonly observer: NodeObserver;
+  /** The process's clock runs up to this many millionths too fast or too slow. */
+  readonly clockDriftPpm: number;
   /** Ticks come up to this much late, as timers of a real event loop do. */
   readonly tickLagMs: number;
 }
@@ -58,8 +63,9 @@ export class SimNode {
   /** Kill the process in the middle of an effect list: after this many more effects. Null: not armed. */
   fuse: number | null = null;
   private bootId = "";
+  private intake: Intake | null = null;
   private packetSeq = 0;
-  private clockOffsetMs = 0;
+  private clock = new LocalClock(0, 0, 0);
   private frozenAtMs = 0;
   private readonly backlog: (() => void)[] = [];
   private readonly held = new Map<number, Effect[]>();
@@ -96,9 +102,18 @@ export class SimNode {
     this.incarnation = store.nextIncarnation();
     this.bootId = draw.hex64();
     // Monotonic clocks of different machines have nothing in common.
-    this.clockOffsetMs = queue.nowMs - draw.integer(0, 1_000_000);
+    const driftPpm = draw.integer(-this.options.clockDriftPpm, this.options.clockDriftPpm);
+    this.clock = new LocalClock(queue.nowMs, draw.integer(0, 1_000_000), driftPpm);
     const self = { id: this.id, incarnation: this.incarnation, bootId: this.bootId, address: addressOf(this.slot) };
     this.state = create(config, self, draw.seed(), recovered, rules);
+    this.intake = createIntake({
+      keyring: SIM_AUTHENTICATOR,
+      self,
+      datagramBytesMax: DATAGRAM_BYTES_MAX,
+      knownIncarnation: (sender) => this.state?.members.get(sender)?.incarnation ?? 0,
+      onDrop: (drop) => this.onDrop(drop),
+      nowMs: () => this.localNowMs(),
+    });
     network.attach(this.slot, (datagram, from) => this.receive(datagram, from));
     this.options.observer.onBoot(this);
     this.feed({ type: "start" });
@@ -131,7 +146,10 @@ export class SimNode {
     if (this.status !== "frozen") return;
     this.status = "running";
     const burst = this.backlog.splice(0);
-    this.feed({ type: "resumed", frozenMs: this.options.queue.nowMs - this.frozenAtMs });
+    const frozenMs = this.clock.measure(this.options.queue.nowMs - this.frozenAtMs);
+    // A shorter one goes unnoticed, as in the runtime's driver; timers are late all the same.
+    if (frozenMs > freezeThresholdMs(this.options.config.timing)) this.feed({ type: "resumed", frozenMs });
+    this.arm();
     for (const happen of burst) happen();
   }
 
@@ -150,9 +168,9 @@ export class SimNode {
     this.arm();
   }
 
-  /** The core's clock: monotonic since an arbitrary instant. */
+  /** The core's clock: whole milliseconds since an arbitrary instant. */
   localNowMs(): number {
-    return this.options.queue.nowMs - this.clockOffsetMs;
+    return this.clock.read(this.options.queue.nowMs);
   }
 
   private receive(datagram: Uint8Array, from: string): void {
@@ -160,17 +178,14 @@ export class SimNode {
       if (this.backlog.length < FROZEN_INPUTS_MAX) this.backlog.push(() => this.receive(datagram, from));
       return;
     }
-    const opened = openDatagram(datagram, SIM_AUTHENTICATOR);
-    if (!opened.ok) throw new Error(`node ${this.id} can't open a datagram from ${from}: ${opened.reason}`);
-    const { header } = opened;
-    if (header.sender === this.id && header.bootId === this.bootId) return;
-    const decoded = decodeMessage(opened.body);
-    if (!decoded.ok) {
-      const why = `${decoded.reason} ${decoded.detail}`;
-      throw new Error(`node ${this.id} can't read a datagram of node ${header.sender}: ${why}`);
-    }
-    const origin = { sender: header.sender, incarnation: header.incarnation, bootId: header.bootId, address: from };
-    this.feed({ type: "message", message: decoded.message, from: origin });
+    const accepted = this.intake?.accept(datagram, from) ?? null;
+    if (accepted !== null) this.feed({ type: "message", message: accepted.message, from: accepted.from });
+  }
+
+  /** What a model sends is authentic and well-formed: any other reason to drop it is a mistake of the model or of the codec. */
+  private onDrop({ reason, detail, address }: Drop): void {
+    if (reason === "own" || reason === "replay" || reason === "stale_incarnation") return;
+    throw new Error(`node ${this.id} drops a datagram from ${address}: ${reason} ${detail}`);
   }
 
   private persist(effect: Extract<Effect, { type: "persist" }>): void {
@@ -267,7 +282,7 @@ export class SimNode {
     this.armedForMs = deadlineMs;
     if (deadlineMs === null) return;
     const lagMs = TIME_STEP_MS + this.options.draw.between(0, this.options.tickLagMs);
-    const atMs = Math.max(deadlineMs + this.clockOffsetMs, this.options.queue.nowMs) + lagMs;
+    const atMs = Math.max(this.clock.instantOf(deadlineMs), this.options.queue.nowMs) + lagMs;
     this.wakeUp = this.options.queue.at(atMs, () => {
       this.wakeUp = null;
       this.feed({ type: "tick" });

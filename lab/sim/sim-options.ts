@@ -6,7 +6,7 @@ import { TIMING_PROFILES } from "../../node/core/timing.ts";
 import type { CoreConfig, Timing } from "../../node/core/types.ts";
 import { DATAGRAM_BYTES_MAX, OVERHEAD_BYTES } from "../../node/wire/envelope.ts";
 import type { Property } from "./checks/judge.ts";
-import { addressOf, type LinkModel } from "./network.ts";
+import { addressOf, LINK_LAN, type LinkModel } from "./network.ts";
 import type { SimJournalLine } from "./sim-journal.ts";
 import type { DiskModel } from "./store.ts";
 
@@ -27,6 +27,8 @@ export interface SimOptions extends Partial<LinkModel> {
   readonly multicast?: boolean;
   readonly disk?: Partial<DiskModel>;
   readonly tickLagMs?: number;
+  /** Clocks of processes run up to this many millionths too fast or too slow. Default 100, as quartz does. */
+  readonly clockDriftPpm?: number;
   /** Rules that are switched off (false) in all nodes; default: all hold. */
   readonly rules?: Partial<Rules>;
   /** Properties that may break unseen: to see what follows from their loss. */
@@ -62,20 +64,8 @@ export function rulesOf(options: SimOptions): Rules {
   return options.rules === undefined ? RULES : Object.freeze({ ...RULES, ...options.rules });
 }
 
+/** The part of the options that is about links. */
 export function linkOf(options: SimOptions): Partial<LinkModel> {
-  const model: Record<string, number> = {};
-  for (const name of [
-    "delayMs",
-    "jitterMs",
-    "loss",
-    "duplicate",
-    "reorder",
-    "reorderMs",
-    "burst",
-    "burstMs",
-  ] as const) {
-    const value = options[name];
-    if (value !== undefined) model[name] = value;
-  }
-  return model;
+  const names = Object.keys(LINK_LAN) as (keyof LinkModel)[];
+  return Object.fromEntries(names.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]));
 }

@@ -2,6 +2,9 @@
  * A node's disk as a model: transactions are applied in order, become durable after a drawn delay, and a crash keeps any prefix of
  * what was not yet confirmed (the operating system may have written it or not). What it must never lose is what it confirmed.
  *
+ * It is slow at times, and it fails in two ways: full (nothing of a write is kept) and broken (the sync fails, and nobody knows what is
+ * on the disk: any prefix of it). Either way all writes fail until somebody repairs it.
+ *
  * Group commit as in the runtime: a commit starts at once; what arrives meanwhile joins the next.
  */
 import type { BuyIntent, Recovered, Row } from "../../node/core/types.ts";
@@ -12,10 +15,18 @@ import type { EventQueue, ScheduledEvent } from "./event-queue.ts";
 export interface DiskModel {
   readonly syncMinMs: number;
   readonly syncMaxMs: number;
+  /** Chance that a sync takes up to `stallMs` longer: another process has the disk. */
+  readonly stall: number;
+  readonly stallMs: number;
 }
 
 /** What an SSD with WAL does; the upper end is a busy disk. */
-export const DISK_SSD: DiskModel = { syncMinMs: 0.3, syncMaxMs: 2 };
+export const DISK_SSD: DiskModel = { syncMinMs: 0.3, syncMaxMs: 2, stall: 0, stallMs: 500 };
+
+/** `full`: no space left. `broken`: input/output errors. */
+export type DiskFault = "full" | "broken";
+
+const REASONS: Readonly<Record<DiskFault, string>> = { full: "disk full", broken: "input/output error" };
 
 interface PendingWrite {
   readonly writeId: number;
@@ -25,8 +36,8 @@ interface PendingWrite {
 
 export class SimStore {
   model: DiskModel;
-  /** Every write fails from now on, with this reason (disk full); null: healthy. */
-  failure: string | null = null;
+  /** Every write fails from now on; null: healthy. */
+  fault: DiskFault | null = null;
   incarnation = 0;
   term = 0;
   votedFor: number | null = null;
@@ -37,6 +48,8 @@ export class SimStore {
   private queued: PendingWrite[] = [];
   private committing: PendingWrite[] = [];
   private commit: ScheduledEvent | null = null;
+  /** The process writes nothing more after its first failed write: what it would write builds on what may not be there. */
+  private stoppedBy: DiskFault | null = null;
 
   private readonly queue: EventQueue;
   private readonly draw: Draw;
@@ -52,15 +65,15 @@ export class SimStore {
     if (this.commit === null) this.startCommit();
   }
 
-  /** The process died. The rows of a random prefix of the unconfirmed writes survive; nobody is told. */
+  /** The process died or ended. The rows of a random prefix of the unconfirmed writes survive; nobody is told. */
   crash(): void {
     if (this.commit !== null) this.queue.cancel(this.commit);
     this.commit = null;
     const pending = [...this.committing, ...this.queued];
     this.committing = [];
     this.queued = [];
-    const survivors = this.failure === null ? this.draw.integer(0, pending.length) : 0;
-    for (const write of pending.slice(0, survivors)) this.apply(write.rows);
+    if (this.fault !== "full" && this.stoppedBy === null) this.applyPrefix(pending);
+    this.stoppedBy = null;
   }
 
   /** An incarnation that no earlier boot used, durable before the first datagram. */
@@ -116,19 +129,26 @@ export class SimStore {
 
   private startCommit(): void {
     this.committing = this.queued.splice(0, 64);
-    this.commit = this.queue.after(this.draw.between(this.model.syncMinMs, this.model.syncMaxMs), () =>
-      this.finishCommit(),
-    );
+    const { syncMinMs, syncMaxMs, stall, stallMs } = this.model;
+    const stalledMs = this.draw.chance(stall) ? this.draw.between(0, stallMs) : 0;
+    this.commit = this.queue.after(this.draw.between(syncMinMs, syncMaxMs) + stalledMs, () => this.finishCommit());
   }
 
   private finishCommit(): void {
     const batch = this.committing;
-    const failure = this.failure;
+    const fault = this.stoppedBy ?? this.fault;
     this.committing = [];
     this.commit = null;
-    if (failure === null) for (const write of batch) this.apply(write.rows);
+    if (fault === null) for (const write of batch) this.apply(write.rows);
+    else if (fault === "broken" && this.stoppedBy === null) this.applyPrefix(batch);
+    this.stoppedBy = fault;
     if (this.queued.length > 0) this.startCommit();
-    for (const write of batch) write.done(failure);
+    for (const write of batch) write.done(fault === null ? null : REASONS[fault]);
+  }
+
+  /** Nobody knows how much of it reached the disk. */
+  private applyPrefix(writes: readonly PendingWrite[]): void {
+    for (const write of writes.slice(0, this.draw.integer(0, writes.length))) this.apply(write.rows);
   }
 
   private apply(rows: readonly Row[]): void {

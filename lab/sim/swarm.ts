@@ -6,8 +6,20 @@
 import { SimCluster } from "./cluster.ts";
 import { Draw } from "./draw.ts";
 import { expectRecovery, type Recovery } from "./liveness.ts";
+import { LINK_LAN, type LinkModel } from "./network.ts";
 import type { SimOptions } from "./sim-options.ts";
+import { injectFault } from "./swarm-faults.ts";
 import { describeWorld, drawWorld } from "./world.ts";
+
+/** A healed network still doubles and reorders: that is no fault. */
+const HEALTHY: Partial<LinkModel> = {
+  loss: 0,
+  burstEnter: 0,
+  rateKbps: 0,
+  delayMs: LINK_LAN.delayMs,
+  jitterMs: LINK_LAN.jitterMs,
+  distribution: "uniform",
+};
 
 export interface SwarmResult extends Recovery {
   /** Of journal and datagrams: equal for equal seeds. */
@@ -54,40 +66,6 @@ function runSafetyPhase(sim: SimCluster, draw: Draw): number {
   return faults;
 }
 
-function injectFault(sim: SimCluster, draw: Draw): void {
-  const slot = draw.pick(sim.ids);
-  const faults: readonly (() => void)[] = [
-    () => sim.kill(slot),
-    () => sim.killAfterEffects(slot, draw.integer(0, 30)),
-    () => sim.start(slot),
-    () => sim.start(slot),
-    () => sim.restart(slot),
-    () => sim.stop(slot),
-    () => sim.freeze(slot),
-    () => sim.resume(slot),
-    () => sim.resume(slot),
-    () => splitAtRandom(sim, draw),
-    () => sim.isolate(slot),
-    () => sim.cutOneWay(slot, draw.pick(sim.ids)),
-    () => sim.heal(),
-    () => sim.heal(),
-    () => sim.shape({ loss: draw.pick([0, 0.05, 0.2, 0.5]), jitterMs: draw.pick([0.3, 5, 50]) }),
-    () => sim.command(slot, { op: "election" }),
-    () => sim.network.shapeLink(slot, draw.pick(sim.ids), { delayMs: draw.pick([50, 300]), loss: draw.pick([0, 0.5]) }),
-    () => sim.failDisk(slot, "disk full"),
-    () => sim.repairDisk(slot),
-  ];
-  draw.pick(faults)();
-}
-
-function splitAtRandom(sim: SimCluster, draw: Draw): void {
-  const left = sim.ids.filter(() => draw.chance(0.5));
-  sim.partition(
-    left,
-    sim.ids.filter((id) => !left.includes(id)),
-  );
-}
-
 function orderTrade(sim: SimCluster, draw: Draw): void {
   const earlier = sim.commands.length > 0 ? draw.pick(sim.commands) : null;
   if (earlier !== null && earlier.order.op !== "election" && draw.chance(0.1)) {
@@ -103,7 +81,7 @@ function orderTrade(sim: SimCluster, draw: Draw): void {
 
 function runLivenessPhase(sim: SimCluster, draw: Draw): Omit<SwarmResult, "faults"> {
   sim.heal();
-  sim.shape({ loss: 0, burst: 0, delayMs: 0.1, jitterMs: 0.3 });
+  sim.shape(HEALTHY);
   for (const id of sim.ids) {
     sim.node(id).fuse = null;
     sim.repairDisk(id);

@@ -70,3 +70,8 @@ export const TIMING_FAST: Timing = {
 };
 
 export const TIMING_PROFILES: Readonly<Record<ProfileName, Timing>> = { default: TIMING_DEFAULT, fast: TIMING_FAST };
+
+/** A process that didn't run for longer than this must hear of it before anything else (`resumed`): its silence was its own. */
+export function freezeThresholdMs(timing: Timing): number {
+  return Math.max(250, timing.suspicionMinMs / 2);
+}

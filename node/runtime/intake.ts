@@ -2,27 +2,28 @@
  * From a peer's datagram to a typed message, or to a counted drop. Nothing a stranger sends gets further than this file.
  *
  * The order of checks (PROTOCOL.md, envelope): length, magic, version, source, key, tag, replay window, incarnation, JSON, schema,
- * sender: the cheapest first. State moves only behind the tag, but for the budget of sources whose tags fail. A JOIN passes the incarnation gate: a node that lost its disk must be able to ask, and gets
- * told which incarnation to use.
+ * sender: the cheapest first. State moves only behind the tag, but for the budget of sources whose tags fail. A JOIN passes the
+ * incarnation gate: a node that lost its disk must be able to ask, and gets told which incarnation to use.
+ *
+ * Pure: the simulator's nodes have the same.
  */
 import type { Origin } from "../core/types.ts";
 import { decodeMessage } from "../wire/codec.ts";
 import { type Authenticator, type DropReason, openDatagram, peekHeader } from "../wire/envelope.ts";
 import type { NodeId } from "../wire/ids.ts";
 import type { Message } from "../wire/message.ts";
-import type { Keyring } from "./keyring.ts";
 import { createReplayWindows } from "./replay-window.ts";
 import { createSourceGate } from "./source-gate.ts";
 
 export interface IntakeOptions {
-  readonly keyring: Keyring;
+  readonly keyring: Authenticator;
   readonly self: { readonly id: NodeId; readonly bootId: string };
   readonly datagramBytesMax: number;
   /** Highest incarnation of a peer that the core has accepted; 0 when it knows none. */
   readonly knownIncarnation: (sender: NodeId) => number;
   readonly onDrop: (drop: Drop) => void;
   /** Monotonic milliseconds. */
-  readonly nowMs?: () => number;
+  readonly nowMs: () => number;
 }
 
 export interface Drop {

@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { CorruptLedgerError } from "../core/ledger.ts";
 import { create, nextDeadlineMs, step } from "../core/step.ts";
+import { freezeThresholdMs } from "../core/timing.ts";
 import type { NodeState, Self } from "../core/types.ts";
 import type { ControlResult } from "../wire/control.ts";
 import { isControlDatagram } from "../wire/envelope.ts";
@@ -103,6 +104,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     datagramBytesMax: config.network.datagramBytesMax,
     knownIncarnation: (sender) => state.members.get(sender)?.incarnation ?? 0,
     onDrop: trouble.onDrop,
+    nowMs: () => performance.now(),
   });
   const outgoing: Outgoing = createOutgoing({
     keyring,
@@ -121,7 +123,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     },
     persist: (effect) => store.persist(effect.writeId, effect.rows),
     perform,
-    freezeMs: Math.max(250, config.core.timing.suspicionMinMs / 2),
+    freezeMs: freezeThresholdMs(config.core.timing),
   });
   const execute = createOperations({
     state,

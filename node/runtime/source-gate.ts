@@ -30,7 +30,8 @@ export interface SourceGate {
   readonly size: number;
 }
 
-export function createSourceGate(nowMs: () => number = () => performance.now()): SourceGate {
+/** @param nowMs monotonic milliseconds */
+export function createSourceGate(nowMs: () => number): SourceGate {
   /** Address -> boot that last verified from there; least recently proven first. */
   const provenBoots = new Map<string, string>();
   const budgets = new Map<string, Budget>();

@@ -165,7 +165,7 @@ describe("a disk that fails", () => {
   it("must stop the node's promises, not the cluster's", () => {
     underSeeds(FILE, 5, (seed) => {
       const sim = settled({ nodes: 3, seed });
-      sim.failDisk(1, "disk full");
+      sim.failDisk(1, "full");
       const doomed = sim.sell(1, 2, 10);
       sim.runFor(12_000);
       expect(doomed.final?.ok ?? false).toBe(false);

@@ -1,7 +1,9 @@
 /** The simulator's own parts: what they model is what the other tests rely on. */
 import { describe, expect, it } from "vitest";
+import { type Distribution, drawJitter } from "../../lab/sim/distribution.ts";
 import { Draw } from "../../lab/sim/draw.ts";
 import { EventQueue } from "../../lab/sim/event-queue.ts";
+import { LocalClock } from "../../lab/sim/local-clock.ts";
 import { addressOf, type LinkModel, Network, slotOf } from "../../lab/sim/network.ts";
 import { SimStore } from "../../lab/sim/store.ts";
 
@@ -59,6 +61,41 @@ describe("the network", () => {
     expect(reordered).not.toEqual([...reordered].sort((a, b) => a - b));
   });
 
+  it("must lose in bursts as long and as rare as it is told", () => {
+    const queue = new EventQueue();
+    const network = new Network(queue, new Draw(3, "network"), { burstEnter: 0.02, burstLeave: 0.2, burstLoss: 1 });
+    const fates: boolean[] = [];
+    network.attach(2, () => fates.push(true));
+    network.onLost = () => fates.push(false);
+    for (let i = 0; i < 20_000; i++) {
+      network.send(1, new Uint8Array(1), { multicast: false, addresses: [addressOf(2)] });
+      while (queue.runNext(i + 1));
+    }
+    const bursts = fates.filter((arrived, i) => !arrived && fates[i - 1] !== false).length;
+    const lost = fates.filter((arrived) => !arrived).length;
+    // A bad link stays bad for 1 / 0.2 datagrams on average, and is entered about once in 1 / 0.02 good ones.
+    expect(lost / bursts).toBeGreaterThan(4.5);
+    expect(lost / bursts).toBeLessThan(5.5);
+    expect(bursts / (fates.length - lost)).toBeGreaterThan(0.017);
+    expect(bursts / (fates.length - lost)).toBeLessThan(0.023);
+  });
+
+  it("must let no more through a slow link than it carries, and drop what would wait for too long", () => {
+    // 1,000 bytes each millisecond are 8,000 kbit/s: 800 carry a tenth, and the queue holds 200 ms more.
+    const queue = new EventQueue();
+    const network = new Network(queue, new Draw(3, "network"), { rateKbps: 800, queueMs: 200 });
+    const arrivals: number[] = [];
+    network.attach(2, () => arrivals.push(queue.nowMs));
+    for (let i = 0; i < 1_000; i++) {
+      queue.at(i, () => network.send(1, new Uint8Array(1_000), { multicast: false, addresses: [addressOf(2)] }));
+    }
+    while (queue.runNext(5_000));
+    expect(arrivals.length).toBeGreaterThanOrEqual(118);
+    expect(arrivals.length).toBeLessThanOrEqual(122);
+    expect(arrivals.at(-1)).toBeLessThan(1_220);
+    expect(network.lost).toBe(1_000 - arrivals.length);
+  });
+
   it("must cut one direction without the other", () => {
     expect(sendMany({}, 50, (network) => network.cut(1, 2))).toHaveLength(0);
     expect(sendMany({}, 50, (network) => network.cut(2, 1))).toHaveLength(50);
@@ -73,6 +110,38 @@ describe("the network", () => {
     while (queue.runNext(100));
     expect(received).toBe(2);
     expect(slotOf(addressOf(70_001))).toBe(70_001);
+  });
+});
+
+describe("delays", () => {
+  const sample = (distribution: Distribution) => {
+    const draw = new Draw(5, "delays");
+    return Array.from({ length: 20_000 }, () => drawJitter(draw, distribution, 10)).sort((a, b) => a - b);
+  };
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+  it("must have the shape that they are told", () => {
+    const [uniform, normal, pareto] = [sample("uniform"), sample("normal"), sample("pareto")];
+    expect(mean(uniform)).toBeCloseTo(5, 0);
+    expect(mean(normal)).toBeCloseTo(5, 0);
+    expect(mean(pareto)).toBeCloseTo(10, -1);
+    for (const delays of [uniform, normal, pareto]) expect(delays[0]).toBeGreaterThanOrEqual(0);
+    // A quarter of a uniform one lies in the outer eighths; of a normal one next to nothing; a heavy tail goes on.
+    expect(uniform.filter((ms) => ms > 8.75).length / uniform.length).toBeCloseTo(0.125, 1);
+    expect(normal.filter((ms) => ms > 8.75).length / normal.length).toBeLessThan(0.03);
+    expect(pareto.at(-1)).toBeGreaterThan(200);
+  });
+});
+
+describe("a process's clock", () => {
+  it("must run at its own rate, in whole milliseconds, and be right about when it shows what", () => {
+    const clock = new LocalClock(1_000, 5_000, 10_000);
+    expect(clock.read(1_000)).toBe(5_000);
+    expect(clock.read(2_000)).toBe(6_010);
+    expect(clock.measure(500)).toBe(505);
+    for (let localMs = 5_000; localMs < 7_000; localMs++) {
+      expect(clock.read(clock.instantOf(localMs) + 0.001)).toBe(localMs);
+    }
   });
 });
 
@@ -101,10 +170,35 @@ describe("the disk", () => {
     const queue = new EventQueue();
     const store = new SimStore(queue, new Draw(1, "disk"), {});
     const failures: (string | null)[] = [];
-    store.failure = "disk full";
+    store.fault = "full";
     store.write(1, [{ table: "vote", term: 9, votedFor: 1 }], (failure) => failures.push(failure));
     while (queue.runNext(100));
     expect(failures).toEqual(["disk full"]);
     expect(store.term).toBe(0);
+  });
+
+  it("must keep any prefix when a sync fails, say that all failed, and write nothing more before a restart", () => {
+    const kept = new Set<number>();
+    for (let seed = 1; seed <= 50; seed++) {
+      const queue = new EventQueue();
+      const store = new SimStore(queue, new Draw(seed, "disk"), {});
+      let failed = 0;
+      const vote = (term: number) =>
+        store.write(term, [{ table: "vote", term, votedFor: 1 }], (failure) => (failed += failure === null ? 0 : 1));
+      store.fault = "broken";
+      for (const term of [1, 2, 3]) vote(term);
+      while (queue.runNext(100));
+      store.fault = null;
+      vote(4);
+      while (queue.runNext(200));
+      expect(failed).toBe(4);
+      expect(store.term).toBeLessThan(4);
+      kept.add(store.term);
+      store.crash();
+      vote(5);
+      while (queue.runNext(300));
+      expect(store.term).toBe(5);
+    }
+    expect([...kept].sort()).toEqual([0, 1]);
   });
 });

@@ -29,6 +29,9 @@ const builtin = /^node:/;
 const pureLab =
   /^lab\/(agreement|errors|plan|scenario|selectors)\.ts$|^lab\/(check|export)\/|^lab\/faults\/(compile[\w-]*|expand|fault|list|parse|verify)\.ts$/;
 
+/** The runtime's pure modules, which the simulator's nodes share. */
+const pureRuntime = /^node\/runtime\/(intake|replay-window|source-gate)\.ts$/;
+
 const clockAndTimers = {
   Date: /\bDate\b/,
   performance: /\bperformance\b/,
@@ -53,6 +56,12 @@ const layers: readonly Layer[] = [
       crypto: /(?<![.\w$])crypto\s*\./,
     },
   },
+  {
+    name: "node/runtime, pure",
+    files: pureRuntime,
+    mayImport: [core, wire, pureRuntime],
+    mayNotUse: clockAndTimers,
+  },
   { name: "node/runtime", files: /^node\/runtime\//, mayImport: [core, wire, runtime, builtin, /^(pino|zod)$/] },
   {
     name: "lab, pure",
@@ -63,7 +72,7 @@ const layers: readonly Layer[] = [
   {
     name: "lab/sim",
     files: /^lab\/sim\//,
-    mayImport: [/^lab\/sim\//, pureLab, core, wire, /^lab\/engine\/engine\.ts$/],
+    mayImport: [/^lab\/sim\//, pureLab, core, wire, pureRuntime, /^lab\/engine\/engine\.ts$/],
     mayNotUse: clockAndTimers,
   },
   {

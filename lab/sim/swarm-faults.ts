@@ -1,0 +1,56 @@
+/**
+ * What can go wrong in a schedule of the swarm: one thing at a time, drawn from this list. What makes things better is in it too, and
+ * stands in it more often where it takes two to get anywhere.
+ */
+import type { SimCluster } from "./cluster.ts";
+import type { Draw } from "./draw.ts";
+
+export function injectFault(sim: SimCluster, draw: Draw): void {
+  const slot = draw.pick(sim.ids);
+  const other = draw.pick(sim.ids.filter((id) => id !== slot));
+  const faults: readonly (() => void)[] = [
+    // Processes
+    () => sim.kill(slot),
+    () => sim.killAfterEffects(slot, draw.integer(0, 30)),
+    () => sim.start(slot),
+    () => sim.start(slot),
+    () => sim.restart(slot),
+    () => sim.stop(slot),
+    () => sim.freeze(slot),
+    () => freezeFor(sim, slot, draw.pick([50, 300, 1_500])),
+    () => sim.resume(slot),
+    () => sim.resume(slot),
+    // Network
+    () => splitAtRandom(sim, draw),
+    () => sim.isolate(slot),
+    () => sim.cutOneWay(slot, other),
+    () => sim.heal(),
+    () => sim.heal(),
+    () => sim.shape({ loss: draw.pick([0, 0.05, 0.2, 0.5]), jitterMs: draw.pick([0.3, 5, 50]) }),
+    () => sim.shape(draw.pick([{ burstEnter: 0.02 }, { burstEnter: 0 }, { rateKbps: 256 }, { rateKbps: 0 }])),
+    () => sim.shapeLink(slot, other, { delayMs: draw.pick([50, 300]), loss: draw.pick([0, 0.5]) }),
+    () =>
+      sim.shapeLink(
+        slot,
+        other,
+        draw.pick([{ rateKbps: 64 }, { burstEnter: 0.1 }, { jitterMs: 30, distribution: "pareto" }]),
+      ),
+    // Disks
+    () => sim.failDisk(slot, draw.pick(["full", "broken"])),
+    () => sim.repairDisk(slot),
+    // Orders
+    () => sim.command(slot, { op: "election" }),
+  ];
+  draw.pick(faults)();
+}
+
+function freezeFor(sim: SimCluster, slot: number, spanMs: number): void {
+  sim.freeze(slot);
+  sim.queue.after(spanMs, () => sim.resume(slot));
+}
+
+function splitAtRandom(sim: SimCluster, draw: Draw): void {
+  const left = sim.ids.filter(() => draw.chance(0.5));
+  const right = sim.ids.filter((id) => !left.includes(id));
+  if (left.length > 0 && right.length > 0) sim.partition(left, right);
+}
