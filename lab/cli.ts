@@ -66,6 +66,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     });
   }
   const outcome = await Promise.race([runLine(argv, run, interrupt.signal), interrupted.then(() => EXIT.interrupted)]);
+  // A pipe that is read slowly still has some of the answer before it.
+  await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
   process.exit(outcome);
 }
 

@@ -8,6 +8,8 @@
  * Every step of every node is checked (invariants.ts); the first contradiction ends the run with the seed in the message.
  */
 import type { CoreConfig } from "../../node/core/types.ts";
+import { decodeMessage } from "../../node/wire/codec.ts";
+import { openDatagram } from "../../node/wire/envelope.ts";
 import type { Message } from "../../node/wire/message.ts";
 import { InvariantError, type Property } from "./checks/judge.ts";
 import { Draw } from "./draw.ts";
@@ -16,6 +18,7 @@ import { describeState, isAgreed, isConverged } from "./inspect.ts";
 import { Invariants } from "./invariants.ts";
 import { type LinkModel, Network } from "./network.ts";
 import { observeCluster, type SimCommand, type SimOrder } from "./observer.ts";
+import { SIM_AUTHENTICATOR } from "./seal.ts";
 import { describeCause, SimFailure } from "./sim-failure.ts";
 import { SimJournal } from "./sim-journal.ts";
 import { type NodeObserver, SimNode } from "./sim-node.ts";
@@ -55,6 +58,7 @@ export class SimCluster {
       commands: this.commands,
       onSend: (node, message, to) => this.onSend?.(node, message, to),
     });
+    if (options.wire === true) this.network.onLost = (from, to, datagram) => this.noteLoss(from, to, datagram);
     for (const id of this.ids) this.add(id);
   }
 
@@ -301,6 +305,17 @@ export class SimCluster {
   /** A line of the lab's own (node 0): a fault, or (`local`) an order to a node. */
   note(msg: string, kind: "fault" | "local" = "fault"): void {
     this.journal.write(0, 0, this.nowMs, this.nowMs, { kind, level: "info", msg });
+  }
+
+  /** A datagram that didn't arrive, in the transcript of its sender. */
+  private noteLoss(from: number, to: number, datagram: Uint8Array): void {
+    const opened = openDatagram(datagram, SIM_AUTHENTICATOR);
+    const decoded = opened.ok ? decodeMessage(opened.body) : null;
+    const node = this.nodes.get(from);
+    if (node === undefined || decoded?.ok !== true) return;
+    const type = decoded.message.message_type;
+    const event = { kind: "drop", level: "debug", msg: `x> node ${to}  ${type} is lost`, type, from, to } as const;
+    this.journal.write(from, node.incarnation, this.nowMs, node.localNowMs(), event);
   }
 
   /** Anything thrown while the cluster runs (assertion, invariant) ends it with the seed in the message. */
