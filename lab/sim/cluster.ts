@@ -224,15 +224,18 @@ export class SimCluster {
     const input =
       order.op === "election"
         ? { op: order.op, requestId }
-        : {
-            op: order.op,
-            requestId,
-            peer: order.peer,
-            amount: order.amount,
-            inc: order.inc ?? null,
-            until: order.until ?? "settled",
-          };
-    this.note(`node ${slot}: ${order.op}${order.op === "election" ? "" : ` ${order.peer} ${order.amount}`}`, "local");
+        : order.op === "recover"
+          ? { op: order.op, requestId, acceptLoss: order.acceptLoss }
+          : {
+              op: order.op,
+              requestId,
+              peer: order.peer,
+              amount: order.amount,
+              inc: order.inc ?? null,
+              until: order.until ?? "settled",
+            };
+    this.note(`node ${slot}: ${order.op}${"peer" in order ? ` ${order.peer} ${order.amount}` : ""}`, "local");
+    if (order.op === "recover" && order.acceptLoss) this.invariants.onLossAccepted(slot);
     this.guard(() => this.node(slot).feed({ type: "command", command: input }));
     return command;
   }

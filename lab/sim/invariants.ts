@@ -53,6 +53,11 @@ export class Invariants {
     this.books.onDiskLost(node);
   }
 
+  /** A person gives up what absent nodes may have of that node's log. */
+  onLossAccepted(id: number): void {
+    this.books.onLossAccepted(id);
+  }
+
   onStep(node: SimNode, input: Input): void {
     const { state } = node;
     if (state === null) return;

@@ -27,7 +27,8 @@ export type SimOrder =
       readonly until?: "settled" | "accepted";
       readonly inc?: number;
     }
-  | { readonly op: "election"; readonly requestId?: string };
+  | { readonly op: "election"; readonly requestId?: string }
+  | { readonly op: "recover"; readonly acceptLoss: boolean; readonly requestId?: string };
 
 interface Observed {
   readonly queue: EventQueue;

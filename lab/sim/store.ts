@@ -45,6 +45,7 @@ export class SimStore {
   private readonly records: TradeRecord[] = [];
   private readonly counts = new Map<number, number>();
   private readonly intents = new Map<string, BuyIntent>();
+  private readonly fences = new Map<number, number>();
   private queued: PendingWrite[] = [];
   private committing: PendingWrite[] = [];
   private commit: ScheduledEvent | null = null;
@@ -93,7 +94,7 @@ export class SimStore {
     this.incarnation = 0;
     this.term = 0;
     this.votedFor = null;
-    for (const table of [this.accounts, this.counts, this.intents]) table.clear();
+    for (const table of [this.accounts, this.counts, this.intents, this.fences]) table.clear();
     this.records.length = 0;
   }
 
@@ -109,6 +110,7 @@ export class SimStore {
       accounts: [...this.accounts.values()],
       records: this.records,
       intents: [...this.intents.values()],
+      fences: [...this.fences].map(([account, at]) => ({ account, at })),
     });
   }
 
@@ -125,6 +127,11 @@ export class SimStore {
   /** A buy that was written down and is not decided. */
   hasIntent(tradeId: string): boolean {
     return this.intents.has(tradeId);
+  }
+
+  /** A promise to deliver nothing behind some number of that account. */
+  hasPromised(account: number): boolean {
+    return this.fences.has(account);
   }
 
   private startCommit(): void {
@@ -176,6 +183,10 @@ export class SimStore {
         return;
       case "incarnation":
         this.incarnation = Math.max(this.incarnation, row.atLeast);
+        return;
+      case "fence":
+        if (row.at === null) this.fences.delete(row.account);
+        else this.fences.set(row.account, row.at);
         return;
       case "intent":
         if (row.done) this.intents.delete(row.intent.tradeId);

@@ -44,6 +44,19 @@ export function injectFault(sim: SimCluster, draw: Draw): void {
   draw.pick(faults)();
 }
 
+/**
+ * One disk a schedule at most: two nodes that lost theirs wait for each other until a person decides. And one whose account a majority
+ * of the voters has beside it: else it is minted anew, since nobody can tell the node from a new one. Returns how many were lost.
+ */
+export function loseOneDisk(sim: SimCluster, slot: number): number {
+  const { voters } = sim.config;
+  const knowing = voters.filter((id) => id !== slot && sim.node(id).store.genesisOf(slot) !== undefined);
+  if (knowing.length <= voters.length / 2) return 0;
+  sim.loseDisk(slot);
+  sim.start(slot);
+  return 1;
+}
+
 function freezeFor(sim: SimCluster, slot: number, spanMs: number): void {
   sim.freeze(slot);
   sim.queue.after(spanMs, () => sim.resume(slot));

@@ -8,7 +8,7 @@ import { Draw } from "./draw.ts";
 import { expectRecovery, type Recovery } from "./liveness.ts";
 import { LINK_LAN, type LinkModel } from "./network.ts";
 import type { SimOptions } from "./sim-options.ts";
-import { injectFault } from "./swarm-faults.ts";
+import { injectFault, loseOneDisk } from "./swarm-faults.ts";
 import { describeWorld, drawWorld } from "./world.ts";
 
 /** A healed network still doubles and reorders: that is no fault. */
@@ -52,9 +52,13 @@ export function runSwarm(seed: number, options: Partial<SimOptions> = {}): Swarm
 function runSafetyPhase(sim: SimCluster, draw: Draw): number {
   const actions = draw.integer(20, 80);
   const faultChance = draw.pick([0.05, 0.2, 0.4]);
+  // A stream of its own: with or without it, everything else in the schedule is drawn alike.
+  const losses = new Draw(sim.seed, "lost disk");
+  const lossAt = losses.chance(0.3) ? losses.integer(0, actions - 1) : -1;
   let faults = 0;
   if (draw.chance(0.7)) sim.runFor(draw.between(0, 2_000));
   for (let i = 0; i < actions; i++) {
+    if (i === lossAt) faults += loseOneDisk(sim, losses.pick(sim.ids));
     if (draw.chance(faultChance)) {
       injectFault(sim, draw);
       faults += 1;

@@ -9,9 +9,10 @@ import type { NodeId } from "../wire/ids.ts";
 import { AMOUNT_MAX } from "../wire/ids.ts";
 import type { MessageOf, TradeRecord } from "../wire/message.ts";
 import { causesOfNext, FULL_VECTOR_MAX, forgetCauses, noteCause } from "./causes.ts";
+import { becomeFencedOff, closePromise, isFencedOff, isOutdated, noteLost } from "./fence.ts";
 import { narrowGap, noteMissing } from "./gaps.ts";
 import { addHeld, heldHeads, removeHeld } from "./holdback.ts";
-import { accountOf, applyRecord, assert, balanceOf, faultOf, persistLedger } from "./ledger.ts";
+import { accountOf, applyRecord, assert, balanceOf, faultOf, isFence, persistLedger } from "./ledger.ts";
 import { count, journal, multicast, unicast } from "./outbox.ts";
 import { hasTimer, setTimer } from "./timers.ts";
 import { namesItsParties } from "./trade-id.ts";
@@ -104,6 +105,8 @@ export function receiveRecords(state: NodeState, records: readonly TradeRecord[]
     count(state, "dropped_halted");
     return;
   }
+  // LEAVE has told what this node has: nobody would know of more.
+  if ((state.leaving?.announced ?? 0) > 0) return;
   const batch: Batch = { records: [], credited: [], rows: [], balancesBefore: [] };
   for (const record of records) receiveOne(state, batch, record, via);
   if (batch.records.length > 0) flush(state, batch);
@@ -119,7 +122,7 @@ export function drainHeld(state: NodeState): void {
 
 function receiveOne(state: NodeState, batch: Batch, record: TradeRecord, via: NodeId): void {
   const { seller_id: origin, seq } = record;
-  if (origin === record.buyer_id || record.deps.get(origin) !== seq || !namesItsParties(record)) {
+  if (isFence(record) !== (record.amount === 0) || record.deps.get(origin) !== seq || !namesItsParties(record)) {
     count(state, "records_malformed");
     journal(state, {
       kind: "drop",
@@ -136,6 +139,10 @@ function receiveOne(state: NodeState, batch: Batch, record: TradeRecord, via: No
     return;
   }
   if (origin === state.self.id && !isRestoring(state)) {
+    if (isOutdated(state, via, origin)) {
+      noteLost(state, record);
+      return;
+    }
     raiseConflict(
       state,
       record,
@@ -148,10 +155,14 @@ function receiveOne(state: NodeState, batch: Batch, record: TradeRecord, via: No
     if (deliver(state, batch, record, wasHeld)) drain(state, batch);
     return;
   }
-  if (state.causal.holdback.get(origin)?.has(seq)) {
+  const held = state.causal.holdback.get(origin)?.get(seq)?.record;
+  if (held?.trade_id === record.trade_id) {
     count(state, "duplicates");
     return;
   }
+  // Two under one number: one of them is of a disk that was lost. The chain decides when they can be delivered; a fence settles it now.
+  if (held !== undefined && isFence(held)) return;
+  if (held !== undefined) removeHeld(state, origin, seq);
   if (!addHeld(state, record, via)) return;
   journal(state, { kind: "hold", level: "info", msg: "Buffering message for causal delivery", ...fieldsOf(record) });
   noteMissing(state, record, via);
@@ -164,7 +175,7 @@ export function isRestoring(state: NodeState): boolean {
 
 function isDeliverable(state: NodeState, record: TradeRecord): boolean {
   const { accounts, clock } = state.ledger;
-  if (!accounts.has(record.seller_id) || !accounts.has(record.buyer_id)) return false;
+  if (!accounts.has(record.seller_id) || !accounts.has(record.buyer_id) || isFencedOff(state, record)) return false;
   const causes = state.rules.causalDelivery ? record.deps : new Map();
   return deliverable(clock, record.seller_id, record.seq, causes);
 }
@@ -186,11 +197,11 @@ function onDuplicate(state: NodeState, record: TradeRecord): void {
   const { seller_id: origin, seq } = record;
   const known = accountOf(state, origin)?.records[seq - 1];
   if (known === undefined || !isSameRecord(known, record)) {
-    if (origin === state.self.id) {
-      raiseConflict(state, record, "differs from the own record of that number");
-      return;
-    }
-    raiseEquivocation(state, record);
+    const { fencedAt = 0 } = accountOf(state, origin) ?? {};
+    if (isFence(record) && fencedAt < seq) becomeFencedOff(state, origin, seq);
+    else if (fencedAt > 0 && seq >= fencedAt) noteLost(state, record);
+    else if (origin === state.self.id) raiseConflict(state, record, "differs from the own record of that number");
+    else raiseEquivocation(state, record);
     return;
   }
   count(state, "duplicates");
@@ -206,10 +217,14 @@ function onDuplicate(state: NodeState, record: TradeRecord): void {
 
 /** False: the record contradicts its log and is thrown away. */
 function deliver(state: NodeState, batch: Batch, record: TradeRecord, wasHeld: boolean): boolean {
+  const held = state.causal.holdback.get(record.seller_id)?.get(record.seq)?.record;
+  if (held !== undefined && held.trade_id !== record.trade_id && isFence(record)) noteLost(state, held);
   removeHeld(state, record.seller_id, record.seq);
   const fault = faultOf(state.ledger, record);
   if (fault !== null) {
-    raiseEquivocation(state, record, fault);
+    const isOfLostDisk = fault === "chain" && (accountOf(state, record.seller_id)?.fencedAt ?? 0) > 0;
+    if (isOfLostDisk) noteLost(state, record);
+    else raiseEquivocation(state, record, fault);
     return false;
   }
   if (wasHeld) {
@@ -226,6 +241,7 @@ function deliver(state: NodeState, batch: Batch, record: TradeRecord, wasHeld: b
   noteCause(state, record);
   narrowGap(state, record.seller_id);
   batch.records.push(record);
+  if (isFence(record)) batch.rows.push(...closePromise(state, record));
   const credited = record.buyer_id === state.self.id ? takeCredited(state, record) : null;
   if (credited !== null) {
     batch.credited.push(credited);
@@ -248,13 +264,15 @@ function flush(state: NodeState, batch: Batch): void {
   const writeId = persistLedger(state, { accounts: [], records: batch.records }, batch.rows);
   const acks = new Map<NodeId, number>();
   batch.records.forEach((record, index) => {
-    const mine = record.buyer_id === state.self.id;
+    const mine = record.buyer_id === state.self.id && !isFence(record);
     if (mine) acks.set(record.seller_id, record.seq);
     const before = batch.balancesBefore[index] as number;
     const { amount, seller_id, buyer_id } = record;
     const msg = mine
       ? `BUY ${amount} credits from Node ${seller_id} [${before} -> ${before + amount}]`
-      : `Delivered trade of ${amount} credits from Node ${seller_id} to Node ${buyer_id}`;
+      : isFence(record)
+        ? `Node ${seller_id} lost its disk: its log goes on after debit ${record.seq - 1}`
+        : `Delivered trade of ${amount} credits from Node ${seller_id} to Node ${buyer_id}`;
     const balance = mine ? { balance: before + amount } : {};
     journal(state, { kind: "deliver", level: mine ? "info" : "debug", msg, ...fieldsOf(record), ...balance }, writeId);
   });

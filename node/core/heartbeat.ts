@@ -9,6 +9,7 @@ import type { NodeId } from "../wire/ids.ts";
 import type { MessageOf, Payload } from "../wire/message.ts";
 import { sha256Hex64 } from "../wire/sha256.ts";
 import { claimOf, noteClaim } from "./claims.ts";
+import { fencesOf, onFences } from "./fence.ts";
 import { onRumours } from "./gossip.ts";
 import { FRAME_BYTES, PROTO } from "./join-messages.ts";
 import { accountOf, balanceOf, durableClock, ledgerHash } from "./ledger.ts";
@@ -90,11 +91,16 @@ export function heartbeatPayload(state: NodeState): Payload<"HEARTBEAT"> {
     boot_seq: state.beat.bootSeq ?? BOOT_SEQ_UNKNOWN,
     voters_hash: votersHash(state.config.voters),
     proto: PROTO,
+    ...fencesOf(state),
     rumours: takeRumours(state, RUMOURS_MAX),
   };
   // The empty digest was counted as `{}`, two characters like the quotes of the encoded one.
-  const room = state.config.bodyBytesMax - FRAME_BYTES - JSON.stringify(payload).length;
+  const room = state.config.bodyBytesMax - FRAME_BYTES - JSON.stringify(payload).length - fenceChars(payload);
   return { ...payload, digest: buildDigest(state, rowsThatFit(durableClock(state), room)) };
+}
+
+function fenceChars({ fences }: Payload<"HEARTBEAT">): number {
+  return fences === undefined ? 0 : encodeClock(fences).length;
 }
 
 /** Rows of the vector that surely fit `room` characters of base64, whichever rows they are. */
@@ -137,6 +143,7 @@ export function onHeartbeat(state: NodeState, message: MessageOf<"HEARTBEAT">, f
   }
   onRumours(state, payload.rumours);
   noteClaim(state, payload, from.sender);
+  onFences(state, payload.fences, from.sender);
   if (accountOf(state, state.self.id) !== undefined || payload.digest.size > 0)
     onDigest(state, from.sender, payload.digest, payload.ledger_hash);
   seekConfirmation(state, from, payload.ledger_hash);

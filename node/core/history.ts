@@ -18,7 +18,9 @@ export function historyText(state: NodeState, limit = 20): string {
   const { log } = state.ledger;
   for (let at = log.length - 1; at >= 0 && lines.length < limit; at--) {
     const { buyer_id, seller_id, amount, trade_id } = log[at] as TradeRecord;
-    if (seller_id === own) lines.push(`  SELL ${amount} credits to Node ${buyer_id} (trade_id=${trade_id})`);
+    if (seller_id === own && buyer_id === own)
+      lines.push("  (the disk was lost here; debits that were not known to others don't count)");
+    else if (seller_id === own) lines.push(`  SELL ${amount} credits to Node ${buyer_id} (trade_id=${trade_id})`);
     else if (buyer_id === own) lines.push(`  BUY ${amount} credits from Node ${seller_id} (trade_id=${trade_id})`);
   }
   if (lines.length === 0) return "No transactions yet.";

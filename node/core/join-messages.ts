@@ -8,6 +8,7 @@ import { encodeClock } from "../wire/clock.ts";
 import type { NodeId } from "../wire/ids.ts";
 import type { Payload } from "../wire/message.ts";
 import { claimOf, isVoter } from "./claims.ts";
+import { fencesOf } from "./fence.ts";
 import { accountOf, durableClock, ledgerHash } from "./ledger.ts";
 import { knownIds } from "./membership.ts";
 import { multicast, nextMsgId, unicastTo } from "./outbox.ts";
@@ -46,7 +47,8 @@ export function answerJoin(state: NodeState, joiner: Origin, nonce: string): voi
   state.join.waiting.delete(joiner.sender);
   const payload: Payload<"JOIN_RESPONSE"> = { ...emptyResponse(state, joiner, nonce) };
   if (isVoter(state, state.self.id)) payload.seen_term = state.election.term;
-  const room = state.config.bodyBytesMax - FRAME_BYTES - JSON.stringify(payload).length;
+  const fenceChars = payload.fences === undefined ? 0 : encodeClock(payload.fences).length;
+  const room = state.config.bodyBytesMax - FRAME_BYTES - JSON.stringify(payload).length - fenceChars;
   const rows = fitRows(durableClock(state), knownIds(state), room);
   unicastTo(state, joiner.sender, joiner.address, "JOIN_RESPONSE", { ...payload, ...rows });
 }
@@ -71,6 +73,7 @@ function emptyResponse(state: NodeState, joiner: Origin, nonce: string): Payload
     account: accountOf(state, joiner.sender)?.genesis ?? null,
     phase: state.phase,
     proto: PROTO,
+    ...fencesOf(state),
     your_addr: joiner.address,
   };
 }

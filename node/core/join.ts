@@ -8,6 +8,7 @@
 import type { NodeId } from "../wire/ids.ts";
 import type { MessageOf } from "../wire/message.ts";
 import { noteClaim } from "./claims.ts";
+import { onFences } from "./fence.ts";
 import { onDuplicateRefusal } from "./identity.ts";
 import { multicastJoin } from "./join-messages.ts";
 import { accountOf, durableClock } from "./ledger.ts";
@@ -46,7 +47,8 @@ export function createJoin(self: Self, recovered: Recovered | undefined): JoinSt
     synchronised: false,
     mintWriteId: null,
     confirmed: recovered?.accounts.some((account) => account.id === self.id) ?? false,
-    lostDisk: false,
+    // Its way back had not been completed when it was stopped.
+    lostDisk: recovered?.fences?.some(({ account }) => account === self.id) ?? false,
     waiting: new Map(),
     contests: new Map(),
     rivalAddress: null,
@@ -134,6 +136,7 @@ export function onJoinResponse(state: NodeState, message: MessageOf<"JOIN_RESPON
   }
   member.phase = payload.phase;
   noteClaim(state, payload, from.sender);
+  onFences(state, payload.fences, from.sender);
   noteDurable(state, from.sender, payload.clock_state);
   join.answers.set(from.sender, { accountKnown: payload.account !== null, account: payload.account });
   compareAccounts(state, payload.account);
@@ -185,11 +188,12 @@ function onSyncTooLong(state: NodeState): void {
   state.join.synchronised = true;
 }
 
-function becomeReady(state: NodeState): void {
+/** READY, or RECOVERING while the disk's loss isn't made good. */
+export function becomeReady(state: NodeState): void {
   const { join } = state;
   if (join.lostDisk && state.config.durable && state.rules.lostDisk) {
     state.phase = "RECOVERING";
-    const msg = "RECOVERING: the store was lost; this node may receive and not pay";
+    const msg = "RECOVERING: the store was lost; this node may be paid and not pay";
     journal(state, { kind: "state", level: "error", msg });
     return;
   }
@@ -232,14 +236,21 @@ function onRefusal(state: NodeState, payload: MessageOf<"JOIN_RESPONSE">["payloa
 
 /** Our incarnation was used before (empty or older store): write down the next one, then join again with it. */
 function onStaleIncarnation(state: NodeState, known: number): void {
-  const { join, self } = state;
-  if (join.staleWrite !== null || known < self.incarnation || !isBelievableIncarnation(self.incarnation, known)) return;
   if (state.phase !== "JOINING" && state.phase !== "SYNCING") return;
+  if (isBelievableIncarnation(state.self.incarnation, known)) outgrow(state, known);
+}
+
+/** True while this process goes on in a higher incarnation than `known`, the highest that an earlier one is known to have used. */
+export function outgrow(state: NodeState, known: number): boolean {
+  const { join, self } = state;
+  if (join.staleWrite !== null) return true;
+  if (known < self.incarnation) return false;
   const incarnation = known + 1;
   const writeId = persist(state, [{ table: "incarnation", atLeast: incarnation }]);
   join.staleWrite = { writeId, incarnation };
   const msg = `Incarnation ${self.incarnation} is stale, going on with ${incarnation}`;
   journal(state, { kind: "state", level: "warn", msg });
+  return true;
 }
 
 export function onJoinStored(state: NodeState, writeId: number): void {

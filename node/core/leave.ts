@@ -3,7 +3,9 @@
  *
  * A LEAVE that is believed lets others go on without ever hearing from this disk again, so they must have its records first.
  */
+import { type Clock, encodeClock } from "../wire/clock.ts";
 import type { MessageOf } from "../wire/message.ts";
+import { FRAME_BYTES } from "./join-messages.ts";
 import { durableClock } from "./ledger.ts";
 import { aliveIds, becomeLeft } from "./membership.ts";
 import { journal, multicast, nextMsgId } from "./outbox.ts";
@@ -15,6 +17,8 @@ import { entry } from "./vector-clock.ts";
 
 const PATIENCE_MS = 2_000;
 const CHECK_MS = 10;
+/** `msg_id` and the names of both fields. */
+const MSG_ID_BYTES = 90;
 const ANNOUNCEMENTS = 3;
 const ANNOUNCEMENT_GAP_MS = 20;
 
@@ -53,8 +57,14 @@ function onLeaveTimer(state: NodeState): void {
     cancelTimer(state.timers, "probe-round", "");
   }
   leaving.announced += 1;
-  multicast(state, "LEAVE", { msg_id: nextMsgId(state) });
+  multicast(state, "LEAVE", { msg_id: nextMsgId(state), ...finalClock(state) });
   setTimer(state.timers, "leave", "", state.nowMs + ANNOUNCEMENT_GAP_MS);
+}
+
+/** All that this node has delivered, for those who may need to know what goes away with it. */
+function finalClock(state: NodeState): { clock?: Clock } {
+  const { clock } = state.ledger;
+  return encodeClock(clock).length <= state.config.bodyBytesMax - FRAME_BYTES - MSG_ID_BYTES ? { clock } : {};
 }
 
 /** Every live member has our last debit on its disk, as it told us. */
@@ -69,8 +79,9 @@ function exit(state: NodeState): void {
   state.outbox.push({ type: "exit", code: 0, reason: `Node ${state.self.id} has left` });
 }
 
-export function onLeave(state: NodeState, _message: MessageOf<"LEAVE">, from: Origin): void {
+export function onLeave(state: NodeState, message: MessageOf<"LEAVE">, from: Origin): void {
   const member = state.members.get(from.sender);
   if (member === undefined || member.state === "LEFT") return;
+  member.leftWith = message.payload.clock ?? null;
   becomeLeft(state, member);
 }

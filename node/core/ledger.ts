@@ -59,7 +59,11 @@ export function mintAccount(state: NodeState): number {
 }
 
 /** Takes over an account that another node told of. A different genesis under a known id is a conflict, loudly. */
-export function adoptAccount(state: NodeState, genesis: Genesis): "adopted" | "same" | "conflict" {
+export function adoptAccount(
+  state: NodeState,
+  genesis: Genesis,
+  extra: readonly Row[] = [],
+): "adopted" | "same" | "conflict" {
   const known = state.ledger.accounts.get(genesis.id);
   if (known !== undefined) return isSameGenesis(known.genesis, genesis) ? "same" : "conflict";
   if (state.phase === "HALTED" || state.ledger.accounts.size >= MEMBERS_MAX) return "conflict";
@@ -72,7 +76,7 @@ export function adoptAccount(state: NodeState, genesis: Genesis): "adopted" | "s
     });
   }
   addAccount(state.ledger, genesis);
-  persistLedger(state, { accounts: [genesis.id], records: [] });
+  persistLedger(state, { accounts: [genesis.id], records: [] }, extra);
   return "adopted";
 }
 
@@ -109,6 +113,11 @@ export function conservation(state: NodeState): { balances: number; initials: nu
   return { balances, initials, holds: balances === initials && !negative };
 }
 
+/** The owner of the account lost its disk: what it had written from this number on never counts, and this record is in its place. */
+export function isFence(record: TradeRecord): boolean {
+  return record.buyer_id === record.seller_id;
+}
+
 /** Link of the hash chain: covers the record and, through `prev_hash`, all of its origin's records before it. */
 export function recordHash(record: TradeRecord): string {
   const { trade_id, buyer_id, seller_id, amount, seq, deps, prev_hash, request_id } = record;
@@ -139,6 +148,7 @@ export function applyRecord(ledger: LedgerState, record: TradeRecord): void {
   payer.records.push(record);
   payer.positions.push(ledger.log.length);
   payer.lastHash = recordHash(record);
+  if (isFence(record)) payer.fencedAt = record.seq;
   ledger.log.push(record);
   ledger.clock.set(record.seller_id, record.seq);
   ledger.byTrade.set(record.trade_id, record);
@@ -194,6 +204,7 @@ function addAccount(ledger: LedgerState, genesis: Genesis): void {
     records: [],
     positions: [],
     lastHash: genesisHash(genesis),
+    fencedAt: 0,
   });
   ledger.clock.set(genesis.id, 0);
 }

@@ -119,6 +119,8 @@ export function newMember(id: NodeId, nowMs: number, address: string | null = nu
     bootSeq: null,
     durable: new Map(),
     ledgerHash: null,
+    fences: new Map(),
+    leftWith: null,
   };
 }
 
@@ -177,6 +179,7 @@ function forgetEverything(state: NodeState, id: NodeId): void {
 export function becomeReborn(state: NodeState, member: Member, incarnation: number, bootId: string | null): void {
   const isRestart = member.incarnation > 0 && member.state !== "UNKNOWN";
   Object.assign(member, { incarnation, bootId, rinc: 0, phase: null, srttMs: null, bootSeq: null });
+  Object.assign(member, { fences: new Map(), leftWith: null });
   Object.assign(member, { coordinator: null, elected: false });
   // `term` stays: second-hand claims about the old process must not count as news of the new one.
   if (state.election.coordinator === member.id) member.term = Math.max(member.term, state.election.claimTerm);

@@ -116,7 +116,8 @@ function onSellRequest(state: NodeState, payload: MessageOf<"TRADE_REQUEST">["pa
   }
   // A joiner will soon be able to; the request is repeated until then.
   if (state.phase === "JOINING" || state.phase === "SYNCING") return;
-  const reason = state.phase === "READY" ? undefined : `Node ${state.self.id} is not ready to trade (${state.phase})`;
+  const mayReceive = state.phase === "READY" || state.phase === "RECOVERING";
+  const reason = mayReceive ? undefined : `Node ${state.self.id} is not ready to trade (${state.phase})`;
   respond(state, from, payload.trade_id, reason === undefined, reason);
 }
 

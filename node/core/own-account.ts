@@ -45,7 +45,7 @@ export function compareAccounts(state: NodeState, known: Genesis | null): void {
   if (own === undefined) {
     state.join.lostDisk = true;
     state.election.abstaining = isVoter(state, state.self.id) && state.rules.voterAbstains;
-    adoptAccount(state, known);
+    adoptAccount(state, known, [{ table: "fence", account: known.id, at: 0 }]);
     const msg = `The account of Node ${state.self.id} is known to others and this store was empty: getting it back`;
     journal(state, { kind: "state", level: "warn", msg });
   } else if (own.genesis.nonce === known.nonce) state.join.confirmed = true;

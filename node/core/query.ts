@@ -4,6 +4,7 @@
  */
 import type { PingData, StateData } from "../wire/control.ts";
 import { accountOf, balanceOf, durableClock, ledgerHash } from "./ledger.ts";
+import { describeRecovery, isRecovering, waitingText } from "./lost-disk.ts";
 import { aliveIds } from "./membership.ts";
 import { countOpenTrades, pendingTrades } from "./trading.ts";
 import type { Member, NodeState } from "./types.ts";
@@ -48,6 +49,14 @@ export function describeState(state: NodeState): CoreStateData {
     pending_trades: pendingTrades(state),
     equivocations: describeEquivocations(state),
     voters: [...config.voters],
+    ...(isRecovering(state) ? { recovery: describeRecovery(state) } : {}),
+    lost_records: [...state.recovery.lost.values()].map(({ seller_id, buyer_id, amount, seq, trade_id }) => ({
+      trade_id,
+      from: seller_id,
+      to: buyer_id,
+      amount,
+      seq,
+    })),
     counters: Object.fromEntries([...state.counters].sort(([a], [b]) => (a < b ? -1 : 1))),
   };
 }
@@ -62,12 +71,13 @@ export function statusText(state: NodeState): string {
   const { self, phase, election, config, causal } = state;
   const active = [...aliveIds(state), self.id].sort((a, b) => a - b);
   const clock = [...durableClock(state)].filter(([, seq]) => seq > 0).sort(([a], [b]) => a - b);
+  const waiting = waitingText(state);
   const rule = "=".repeat(40);
   return [
     rule,
     `  NODE STATUS - Node ${self.id}`,
     rule,
-    `  State: ${phase}${config.durable ? "" : " (memory only)"}`,
+    `  State: ${phase}${config.durable ? "" : " (memory only)"}${waiting === "" ? "" : ` - ${waiting}`}`,
     `  Role: ${election.role}`,
     `  Coordinator: ${describeCoordinator(state)}`,
     `  Balance: ${balanceText(state)}`,
@@ -75,6 +85,10 @@ export function statusText(state: NodeState): string {
     `  Vector Clock: [${clock.map(([id, seq]) => `${id}:${seq}`).join(", ")}]`,
     `  Buffered Messages: ${causal.held}`,
     `  Pending Trades: ${pendingTrades(state).length}`,
+    ...[...state.recovery.lost.values()].map(
+      ({ seller_id, buyer_id, amount, seq }) =>
+        `  Lost: debit ${seq} of Node ${seller_id}, ${amount} credits to Node ${buyer_id}`,
+    ),
     ...equivocationLines(state),
     rule,
   ].join("\n");
@@ -97,7 +111,9 @@ export function nodesText(state: NodeState): string {
   const { self, election } = state;
   const lines = membersById(state).map((member) => ({ id: member.id, text: nodeLine(state, member) }));
   const note = election.coordinator === self.id ? ", coordinator" : "";
-  lines.push({ id: self.id, text: `  Node ${self.id} (self${note})` });
+  const waiting = waitingText(state);
+  const why = waiting === "" ? "" : `, ${state.phase}: ${waiting}`;
+  lines.push({ id: self.id, text: `  Node ${self.id} (self${note})${why}` });
   lines.sort((a, b) => a.id - b.id);
   return ["Known Nodes:", ...lines.map((line) => line.text)].join("\n");
 }

@@ -9,6 +9,7 @@ import type { Clock } from "../wire/clock.ts";
 import type { NodeId } from "../wire/ids.ts";
 import type { MessageOf } from "../wire/message.ts";
 import { confirmPayload, isRestoring } from "./causal-broadcast.ts";
+import { isOutdated } from "./fence.ts";
 import { NAK_RANGE_MAX, noteGap } from "./gaps.ts";
 import { accountOf, ledgerHash } from "./ledger.ts";
 import { noteDurable } from "./membership.ts";
@@ -54,7 +55,9 @@ export function buildDigest(state: NodeState, maxRows: number): Clock {
 }
 
 /** `from` has these records on disk; `hash` covers all of its ledger, so equal ones need no look at the rows. */
-export function onDigest(state: NodeState, from: NodeId, digest: Clock, hash: string): void {
+export function onDigest(state: NodeState, from: NodeId, rows: Clock, hash: string): void {
+  // Numbers behind a fence that the sender doesn't know are those of a disk that was lost: they say nothing about this log.
+  const digest = new Map([...rows].filter(([id]) => !isOutdated(state, from, id)));
   noteDurable(state, from, digest);
   noteSettled(state, from, entry(digest, state.self.id));
   wakeDoubts(state, from);

@@ -18,17 +18,29 @@ import {
   startDetector,
   worsenHealth,
 } from "./failure-detector.ts";
+import { onFenceRequest } from "./fence.ts";
 import { heartbeatTimers, onHeartbeat, pauseHeartbeat, startHeartbeat } from "./heartbeat.ts";
 import { admit, identityTimers, initialMembers, onContestPong } from "./identity.ts";
-import { createJoin, joinTimers, onJoinResponse, onJoinStored, pauseDiscovery, reviewJoin, startJoin } from "./join.ts";
+import {
+  becomeReady,
+  createJoin,
+  joinTimers,
+  onJoinResponse,
+  onJoinStored,
+  pauseDiscovery,
+  reviewJoin,
+  startJoin,
+} from "./join.ts";
 import { leaveTimers, onLeave, onStop } from "./leave.ts";
 import { createLedger } from "./ledger.ts";
+import { onFenceResponse, onRecoverCommand, recoveryTimers, reviewRecovery, takeFenced } from "./lost-disk.ts";
 import { messageHandlers, moneyTimers, onMoneyStored, onMoneyStoreFailed } from "./money.ts";
 import { count, journal } from "./outbox.ts";
 import { accountTimers } from "./own-account.ts";
 import { preemptionTimers } from "./preemption.ts";
 import { doubtLeadership, quorumTimers } from "./quorum.ts";
 import { seedRandom } from "./random.ts";
+import { createRecovery } from "./recovery-state.ts";
 import { RULES, type Rules } from "./rules.ts";
 import { suspicionTimers } from "./suspicion.ts";
 import { createTimers, nextTimeoutMs, takeDue } from "./timers.ts";
@@ -56,6 +68,7 @@ const timerHandlers: ReadonlyMap<string, (state: NodeState, key: string) => void
     suspicionTimers,
     voteTimers,
     moneyTimers,
+    recoveryTimers,
   ].flatMap((table) => Object.entries(table)),
 );
 
@@ -69,6 +82,8 @@ const handlers: Handlers = {
   LEAVE: onLeave,
   ELECTION: onElection,
   OK: onOk,
+  FENCE_REQUEST: onFenceRequest,
+  FENCE_RESPONSE: onFenceResponse,
   COORDINATOR: onCoordinator,
   PING: onPing,
   PING_REQ: onPingReq,
@@ -90,7 +105,8 @@ export function create(
   rules: Rules = RULES,
 ): NodeState {
   const ledger = createLedger(recovered);
-  const hasAccount = ledger.accounts.has(self.id);
+  const join = createJoin(self, recovered);
+  const holdsOwnLog = ledger.accounts.has(self.id) && !join.lostDisk;
   const state: NodeState = {
     config,
     rules,
@@ -135,14 +151,15 @@ export function create(
       ballots: new Map(),
       quietUntilMs: 0,
       wanted: null,
-      abstaining: false,
+      abstaining: join.lostDisk && config.voters.includes(self.id) && (recovered?.votedFor ?? null) === null,
       termsHeardFrom: [],
     },
-    join: createJoin(self, recovered),
+    join,
     ledger,
     causal: createCausal(),
     trading: createTrading(recovered, self),
-    beat: { seq: 0, lastAtMs: 0, bootSeq: hasAccount ? (ledger.clock.get(self.id) ?? 0) : null },
+    recovery: createRecovery(self, recovered),
+    beat: { seq: 0, lastAtMs: 0, bootSeq: holdsOwnLog ? (ledger.clock.get(self.id) ?? 0) : null },
     leaving: null,
   };
   return state;
@@ -154,6 +171,7 @@ export function step(state: NodeState, input: Input, nowMs: number): readonly Ef
   state.outbox = [];
   take(state, input);
   reviewJoin(state);
+  reviewRecovery(state);
   reviewElection(state);
   reviewAdmissions(state);
   const effects = state.outbox;
@@ -176,6 +194,7 @@ function take(state: NodeState, input: Input): void {
       return;
     case "command":
       if (input.command.op === "election") onElectionCommand(state, input.command);
+      else if (input.command.op === "recover") onRecoverCommand(state, input.command);
       else onTradeCommand(state, input.command);
       return;
     case "tick":
@@ -185,6 +204,7 @@ function take(state: NodeState, input: Input): void {
       onVoteStored(state, input.writeId);
       onJoinStored(state, input.writeId);
       onMoneyStored(state, input.writeId);
+      if (takeFenced(state, input.writeId)) becomeReady(state);
       return;
     case "storeFailed":
       onMoneyStoreFailed(state, input.writeId, input.reason);

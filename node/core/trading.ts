@@ -11,6 +11,7 @@ import { AMOUNT_MAX, type NodeId } from "../wire/ids.ts";
 import type { TradeRecord } from "../wire/message.ts";
 import { rearmConfirm } from "./confirmations.ts";
 import { accountOf, balanceOf } from "./ledger.ts";
+import { waitingText } from "./lost-disk.ts";
 import { tradeRefusal } from "./membership.ts";
 import { sendRequest } from "./negotiation.ts";
 import { journal, persist, reply } from "./outbox.ts";
@@ -307,7 +308,9 @@ function refusalOf(state: NodeState, command: TradeCommand): Refusal | null {
     return refuse("STORAGE", `Node ${self.id} can't trade: its store failed, restart it when the disk is repaired`);
   if (peer === self.id) return refuse("SELF_TRADE", "Cannot trade with yourself");
   if (phase !== "READY" || accountOf(state, self.id) === undefined) {
-    return refuse("NOT_READY", `Node ${self.id} is not ready to trade (${phase})`);
+    const waiting = waitingText(state);
+    const why = waiting === "" ? phase : `${phase}: ${waiting}`;
+    return refuse("NOT_READY", `Node ${self.id} is not ready to trade (${why})`);
   }
   const unavailable = tradeRefusal(state, peer);
   if (unavailable !== null) return refuse(unavailable.code, unavailable.message);

@@ -9,11 +9,14 @@
  * (`persist`) that comes back as an input (`stored`). Same seed and same inputs give the same effects, byte for byte. The state is
  * plain data (`structuredClone` works). `nowMs` is a monotonic clock in milliseconds; it never goes back. Extra ticks are no-ops.
  */
+
+import type { Clock } from "../wire/clock.ts";
 import type { RefusalCode, TradeData } from "../wire/control.ts";
 import type { NodeId } from "../wire/ids.ts";
 import type { JournalEvent } from "../wire/journal.ts";
 import type { Claim, Genesis, Message, PeerState, Phase, Rumour, TradeRecord } from "../wire/message.ts";
 import type { RandomState } from "./random.ts";
+import type { RecoveryState } from "./recovery-state.ts";
 import type { Rules } from "./rules.ts";
 import type { TimerTable } from "./timers.ts";
 
@@ -72,6 +75,8 @@ export interface Recovered {
   readonly accounts: readonly Genesis[];
   readonly records: readonly TradeRecord[];
   readonly intents: readonly BuyIntent[];
+  /** Promises that other nodes' lost disks asked for; one about this node itself: its own disk was lost, and it may not pay yet. */
+  readonly fences?: readonly { readonly account: NodeId; readonly at: number }[];
 }
 
 /** A buy that was asked for and not yet known to have happened or not: survives the buyer's restart. */
@@ -89,7 +94,9 @@ export type Row =
   | { readonly table: "vote"; readonly term: number; readonly votedFor: NodeId | null }
   /** The next boot must use an incarnation above this (JOIN refused as stale). */
   | { readonly table: "incarnation"; readonly atLeast: number }
-  | { readonly table: "intent"; readonly intent: BuyIntent; readonly done: boolean };
+  | { readonly table: "intent"; readonly intent: BuyIntent; readonly done: boolean }
+  /** No debit of the account after number `at` may be delivered before its fence. Null: the fence is there. */
+  | { readonly table: "fence"; readonly account: NodeId; readonly at: number | null };
 
 /** Commands of the control channel and the prompt that change something; queries are functions in query.ts. */
 export type Command =
@@ -101,7 +108,8 @@ export type Command =
       readonly inc: number | null;
       readonly until: "settled" | "accepted";
     }
-  | { readonly op: "election"; readonly requestId: string };
+  | { readonly op: "election"; readonly requestId: string }
+  | { readonly op: "recover"; readonly requestId: string; readonly acceptLoss: boolean };
 
 export type CommandResult =
   | { readonly ok: true; readonly data: TradeData | Record<string, unknown>; readonly text: string }
@@ -184,6 +192,10 @@ export interface Member {
   /** Records known durable there. */
   durable: Map<NodeId, number>;
   ledgerHash: string | null;
+  /** Fences that its ledger has, as it last said. */
+  fences: Clock;
+  /** What it had delivered when it left; null: not told. */
+  leftWith: Clock | null;
 }
 
 export interface NodeState {
@@ -211,6 +223,7 @@ export interface NodeState {
   readonly ledger: LedgerState;
   readonly causal: CausalState;
   readonly trading: TradingState;
+  readonly recovery: RecoveryState;
   readonly beat: BeatState;
   /** Not null while the node leaves. */
   leaving: { readonly startedAtMs: number; announced: number } | null;
@@ -382,6 +395,8 @@ export interface Account {
   /** Where debit k is in the ledger's log. */
   readonly positions: number[];
   lastHash: string;
+  /** Number of the last fence in the log; 0: its owner never lost its disk. */
+  fencedAt: number;
 }
 
 /** Owned by causal-broadcast.ts and the repair modules. */

@@ -212,6 +212,8 @@ export function noteSeenTerm(state: NodeState, from: NodeId, seenTerm: number): 
   election.termsHeardFrom.push(from);
   if (election.termsHeardFrom.length <= (config.voters.length - 1) / 2) return;
   election.abstaining = false;
+  // It may have voted in this term before: not even for itself, if it is standing right now.
+  endCandidacy(state);
   election.votedFor = self.id;
   persist(state, [{ table: "vote", term: election.term, votedFor: self.id }]);
   tell(state, "info", `Voting again, in terms after ${election.term}`);

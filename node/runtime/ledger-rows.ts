@@ -35,6 +35,10 @@ export function createRowWriter(database: DatabaseSync, self: NodeId): RowWriter
       case "incarnation":
         insert("boots", [row.atLeast, null, null], "OR IGNORE");
         return;
+      case "fence":
+        if (row.at === null) run("DELETE FROM fences WHERE account = ?", [row.account]);
+        else insert("fences", [row.account, row.at], "OR REPLACE");
+        return;
       case "intent": {
         const { tradeId, requestId, payer, payerIncarnation, amount } = row.intent;
         if (row.done) run("DELETE FROM intents WHERE trade_id = ?", [tradeId]);
@@ -64,6 +68,7 @@ export function readLedger(database: DatabaseSync): { owner: NodeId; lastIncarna
       accounts: readTable(database, "accounts", "id").map(toAccount),
       records: readTable(database, "records", "position").map(toRecord),
       intents: readTable(database, "intents", "trade_id").map(toIntent),
+      fences: readTable(database, "fences", "account").map(toFence),
     },
   };
 }
@@ -118,6 +123,10 @@ function toRecord(row: SqlRow): TradeRecord {
 
 function toAccount(row: SqlRow): Genesis {
   return { id: Number(row.id), epoch: Number(row.epoch), nonce: String(row.nonce), initial: Number(row.initial) };
+}
+
+function toFence(row: SqlRow): { account: NodeId; at: number } {
+  return { account: Number(row.account), at: Number(row.at) };
 }
 
 function toIntent(row: SqlRow): BuyIntent {

@@ -12,7 +12,7 @@ import type { NodeId } from "../wire/ids.ts";
 import { syncDirectory } from "./data-directory.ts";
 
 export const LEDGER_FILE = "ledger.db";
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /** One statement each, as SQLite keeps them: what a sound file holds is compared with these. */
 export const SCHEMA: readonly string[] = [
@@ -22,7 +22,7 @@ export const SCHEMA: readonly string[] = [
   seq        INTEGER NOT NULL CHECK (seq >= 1),
   trade_id   TEXT NOT NULL UNIQUE,
   buyer      INTEGER NOT NULL,
-  amount     INTEGER NOT NULL CHECK (amount >= 1),
+  amount     INTEGER NOT NULL CHECK (amount >= 1 OR (amount = 0 AND buyer = origin)),
   deps       TEXT NOT NULL,
   prev_hash  TEXT NOT NULL,
   request_id TEXT,
@@ -44,6 +44,8 @@ export const SCHEMA: readonly string[] = [
   trade_id TEXT PRIMARY KEY, request_id TEXT, payer INTEGER NOT NULL, payer_incarnation INTEGER NOT NULL,
   amount INTEGER NOT NULL, sum INTEGER NOT NULL
 ) STRICT`,
+  // After this number nothing of the account is delivered before its fence; the own account: this disk is new, the old one was lost.
+  `CREATE TABLE fences (account INTEGER PRIMARY KEY, at INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT`,
   `CREATE TABLE meta (node INTEGER PRIMARY KEY, sum INTEGER NOT NULL) STRICT`,
 ];
 
@@ -54,6 +56,7 @@ export const COLUMNS = {
   vote: ["one", "term", "voted_for"],
   boots: ["incarnation", "boot_id", "started_at"],
   intents: ["trade_id", "request_id", "payer", "payer_incarnation", "amount"],
+  fences: ["account", "at"],
   meta: ["node"],
 } as const;
 

@@ -68,6 +68,9 @@ export function createOperations(options: OperationsOptions): Operations {
       case "election":
         options.command({ op: "election", requestId: request.request_id });
         return null;
+      case "recover":
+        options.command({ op: "recover", requestId: request.request_id, acceptLoss: request.accept_loss });
+        return null;
       case "leave":
         // After the reply is out: the last thing a client hears should not be silence.
         setImmediate(options.leave);

@@ -63,6 +63,8 @@ export const ControlRequest = z.discriminatedUnion("op", [
   z.object({ op: z.literal("trade"), request_id: RequestId, trade_id: TradeId }),
   z.object({ op: z.literal("election"), request_id: RequestId }),
   z.object({ op: z.literal("leave"), request_id: RequestId }),
+  /** What a node that lost its disk waits for; with `accept_loss` it goes on without what absent nodes may hold. */
+  z.object({ op: z.literal("recover"), request_id: RequestId, accept_loss: z.boolean().default(false) }),
   /** Replaces the node's whole list of receive-side rules (desired state, so a repetition is harmless). */
   z.object({
     op: z.literal("impair"),
@@ -92,6 +94,9 @@ export const RefusalCode = z.enum([
   "EXPIRED",
   "NOT_READY",
   "IN_DOUBT",
+  "NOT_RECOVERING",
+  "NO_QUORUM",
+  "UNANSWERED",
   "STORAGE",
   "BUSY",
   "NO_SUCH_PAGE",
@@ -142,6 +147,17 @@ export const MemberData = z.object({
   srtt_ms: z.number().nullable(),
 });
 
+/** Whom a node that lost its disk waits for (`id` null: for voters), and who may hold debits that nobody else has. */
+export const RecoveryData = z.object({
+  state: z.string(),
+  /** Number of the last own debit that is known. */
+  at: z.int(),
+  balance: z.int(),
+  waiting_for: z.array(z.object({ id: NodeId.nullable(), why: z.string() })),
+  at_risk: z.array(NodeId),
+});
+export type RecoveryData = z.infer<typeof RecoveryData>;
+
 export const StateData = PingData.extend({
   boot_id: z.string(),
   auth: z.enum(["open", "keyed"]),
@@ -158,6 +174,10 @@ export const StateData = PingData.extend({
   /** Accounts in whose log this node has seen contradictions since it started, and how many. */
   equivocations: z.array(z.object({ account: NodeId, count: z.int() })),
   voters: z.array(NodeId),
+  /** Only while this node makes good the loss of its disk. */
+  recovery: RecoveryData.optional(),
+  /** Debits of lost disks that turned up later: given up, never applied. */
+  lost_records: z.array(z.object({ trade_id: z.string(), from: NodeId, to: NodeId, amount: z.int(), seq: z.int() })),
   counters: z.record(z.string(), z.number()),
   impairments: z.array(ImpairmentRule),
   impair_generation: z.int(),

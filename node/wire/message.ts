@@ -9,6 +9,7 @@ import * as z from "zod";
 import { ClockField } from "./clock.ts";
 import {
   Address,
+  AMOUNT_MAX,
   Amount,
   Credits,
   Hex64,
@@ -53,12 +54,15 @@ export const Genesis = z.object({
 });
 export type Genesis = z.infer<typeof Genesis>;
 
-/** One debit: number `seq` of `seller_id`'s log. `deps` are the records that it causally follows, its own number included. */
+/**
+ * One debit: number `seq` of `seller_id`'s log. `deps` are the records that it causally follows, its own number included. A payment of
+ * nothing to oneself is a fence: the account's owner lost its disk, and what it had written from this number on doesn't count.
+ */
 export const TradeRecord = z.object({
   trade_id: TradeId,
   buyer_id: NodeId,
   seller_id: NodeId,
-  amount: Amount,
+  amount: z.int().min(0).max(AMOUNT_MAX),
   seq: Seq.min(1),
   deps: ClockField,
   prev_hash: Hex64,
@@ -95,6 +99,8 @@ const payloads = {
     boot_seq: Seq,
     voters_hash: Hex64,
     proto: Proto,
+    /** Accounts whose owner lost its disk: the number of the last fence in each log. Absent: there are none. */
+    fences: ClockField.optional(),
     rumours: z.array(Rumour).max(8),
   }),
   JOIN: z.object({
@@ -118,6 +124,7 @@ const payloads = {
     account: Genesis.nullable(),
     phase: Phase,
     proto: Proto,
+    fences: ClockField.optional(),
     refused: z.enum(["STALE_INC", "DUPLICATE_ID", "PROTOCOL", "FULL", "ACCOUNT_CONFLICT"]).optional(),
     known_inc: Incarnation.optional(),
     known_addr: Address.optional(),
@@ -125,7 +132,8 @@ const payloads = {
     /** Highest term that a voter has seen: a voter that lost its disk adopts it before it votes again. */
     seen_term: Term.optional(),
   }),
-  LEAVE: z.object({ msg_id: MsgId }),
+  /** `clock`: everything that the leaver has delivered, and it takes nothing more. Absent: too long for a datagram. */
+  LEAVE: z.object({ msg_id: MsgId, clock: ClockField.optional() }),
   ELECTION: z.object({ kind: z.enum(["alive", "vote"]), term: Term, patience: Patience }),
   /** `round_term`: the term that was asked for; in a refusal the highest one that the voter has seen. */
   OK: z.object({ kind: z.enum(["alive", "vote"]), granted: z.boolean(), round_term: Term, ...Claim.shape }),
@@ -147,6 +155,20 @@ const payloads = {
       .array(z.object({ origin: NodeId, from: Seq, to: Seq }))
       .min(1)
       .max(16),
+  }),
+  /** From a node that lost its disk: how much of its log is known (`ask`); hold everything after `at` back (`promise`). */
+  FENCE_REQUEST: z.object({ stage: z.enum(["ask", "promise"]), at: Seq, accept_loss: z.boolean() }),
+  /**
+   * `have`: the highest debit of the asker that was seen here. `promised`: nothing after `at` is delivered here before its fence, on
+   * disk. `absent`: ids that don't take part, 1 for those that left and whose LEAVE is covered by the ledger here, else 0.
+   */
+  FENCE_RESPONSE: z.object({
+    at: Seq,
+    accept_loss: z.boolean(),
+    have: Seq,
+    promised: z.boolean(),
+    phase: Phase,
+    absent: ClockField,
   }),
   STATE_REQUEST: z.object({ have: ClockField, want: z.enum(["members", "records", "both"]) }),
   STATE_CHUNK: z.object({
@@ -193,6 +215,8 @@ export const Message = z.discriminatedUnion("message_type", [
   frame("TRADE_CONFIRM"),
   frame("ACK"),
   frame("NAK"),
+  frame("FENCE_REQUEST"),
+  frame("FENCE_RESPONSE"),
   frame("STATE_REQUEST"),
   frame("STATE_CHUNK"),
   frame("PING"),

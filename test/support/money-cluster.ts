@@ -5,6 +5,7 @@ import { createLedger, durableClock, ledgerHash, mintAccount } from "../../node/
 import { newMember } from "../../node/core/membership.ts";
 import { messageHandlers, moneyTimers, onMoneyStored, onMoneyStoreFailed } from "../../node/core/money.ts";
 import { drawBelow, type RandomState, seedRandom } from "../../node/core/random.ts";
+import { createRecovery } from "../../node/core/recovery-state.ts";
 import { buildDigest, onDigest } from "../../node/core/repair.ts";
 import { RULES } from "../../node/core/rules.ts";
 import { createTimers, nextTimeoutMs, takeDue } from "../../node/core/timers.ts";
@@ -70,6 +71,7 @@ export function createMoneyState(
     ledger: createLedger(options.recovered),
     causal: createCausal(),
     trading: createTrading(options.recovered, self),
+    recovery: createRecovery(self, options.recovered),
   } as unknown as NodeState;
   for (const other of ids) {
     if (other === id) continue;

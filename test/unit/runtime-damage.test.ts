@@ -151,7 +151,7 @@ describe("a ledger that is read before it is written to", () => {
     ],
     [
       "a newer format",
-      /has format 9, this program knows 2/,
+      /has format 9, this program knows 3/,
       (directory) => edit(directory, (database) => database.exec("PRAGMA user_version = 9")),
     ],
     [

@@ -63,7 +63,14 @@ describe("the ledger store", () => {
     const directory = folder();
     const first = new Bench(directory);
     expect(first.store.incarnation).toBe(1);
-    expect(first.store.recovered).toEqual({ term: 0, votedFor: null, accounts: [], records: [], intents: [] });
+    expect(first.store.recovered).toEqual({
+      term: 0,
+      votedFor: null,
+      accounts: [],
+      records: [],
+      intents: [],
+      fences: [],
+    });
     const account = { id: 1, epoch: 0, nonce: "00000000000000cc", initial: 100 };
     const intent = { tradeId: "1-2-1.9", requestId: "r", payer: 2, payerIncarnation: 3, amount: 5 };
     first.store.persist(1, [{ table: "account", account }, record(1), record(2, { request_id: undefined })]);
@@ -71,9 +78,13 @@ describe("the ledger store", () => {
     first.store.persist(3, [{ table: "intent", intent, done: false }]);
     first.store.persist(4, [{ table: "intent", intent: { ...intent, tradeId: "1-2-1.8" }, done: false }]);
     first.store.persist(5, [{ table: "intent", intent: { ...intent, tradeId: "1-2-1.8" }, done: true }]);
+    first.store.persist(6, [{ table: "fence", account: 4, at: 3 }]);
+    first.store.persist(7, [{ table: "fence", account: 4, at: 7 }]);
+    first.store.persist(8, [{ table: "fence", account: 5, at: 2 }]);
+    first.store.persist(9, [{ table: "fence", account: 5, at: null }]);
     await nextTurn();
-    expect(first.stored).toEqual([1, 2, 3, 4, 5]);
-    expect(first.batches).toEqual([5]);
+    expect(first.stored).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(first.batches).toEqual([9]);
     first.store.close();
 
     const second = new Bench(directory);
@@ -87,6 +98,7 @@ describe("the ledger store", () => {
         return request_id === undefined ? rest : { ...rest, request_id };
       }),
       intents: [intent],
+      fences: [{ account: 4, at: 7 }],
     });
     second.store.persist(1, [{ table: "incarnation", atLeast: 40 }]);
     second.store.close();

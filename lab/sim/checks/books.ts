@@ -2,8 +2,10 @@
  * The checkers' own books of the money: which debit was made after which, who has delivered it, what was on whose disk.
  *
  * S1 money is neither made nor lost at any replica, S2 a number names one trade everywhere and equal vectors mean equal ledgers,
- * S4 delivery is causal, gapless and once, S5 nobody has what its payer could still forget, S10 no number is used again.
+ * S4 delivery is causal, gapless and once, S5 nobody has what its payer could still forget, S7 a log is fenced only with a majority's
+ * promises and above everything that a disk has, S10 no number is used again.
  */
+import { isFence } from "../../../node/core/ledger.ts";
 import type { NodeState } from "../../../node/core/types.ts";
 import type { TradeRecord } from "../../../node/wire/message.ts";
 import type { SimNode } from "../sim-node.ts";
@@ -11,6 +13,7 @@ import type { Judge } from "./judge.ts";
 
 /** A debit as the whole cluster must see it: what the payer had delivered when it appended it are its causes. */
 interface KnownRecord {
+  readonly isFence: boolean;
   readonly text: string;
   readonly tradeId: string;
   /** `initiator/control request`; null: not asked for by a control request. */
@@ -22,6 +25,8 @@ interface Replica {
   checked: number;
   accounts: number;
   readonly clock: Map<number, number>;
+  /** Number of the last fence that it has of each fenced log. */
+  readonly fences: Map<number, number>;
 }
 
 export class Books {
@@ -39,6 +44,9 @@ export class Books {
   private readonly vouched = new Set<string>();
   /** Debits that were on a lost disk only. A datagram may still bring one back. */
   private readonly orphans = new Map<string, KnownRecord>();
+  /** Numbers of the fences of each log. */
+  private readonly fences = new Map<number, number[]>();
+  private readonly lossAccepted = new Set<number>();
   private readonly judge: Judge;
 
   constructor(judge: Judge) {
@@ -47,7 +55,7 @@ export class Books {
 
   onBoot(node: SimNode): void {
     if (node.slot === node.id) this.nodes.set(node.id, node);
-    this.replicas.set(node, { checked: 0, accounts: 0, clock: new Map() });
+    this.replicas.set(node, { checked: 0, accounts: 0, clock: new Map(), fences: new Map() });
   }
 
   /** The process is gone; what its disk didn't keep never happened, unless somebody else has seen it. */
@@ -76,6 +84,10 @@ export class Books {
     if (nonce === undefined) return;
     if (others.some((other) => hasAccount(other, node.id))) this.vouched.add(`${node.id}:${nonce}`);
     else this.issues.delete(node.id);
+  }
+
+  onLossAccepted(id: number): void {
+    this.lossAccepted.add(id);
   }
 
   onStep(node: SimNode, state: NodeState): void {
@@ -112,6 +124,7 @@ export class Books {
     this.known.delete(key);
     this.keyOfTrade.delete(record.tradeId);
     if (record.request !== null) this.keyOfRequest.delete(record.request);
+    if (record.isFence) this.fences.get(parseKey(key)[0])?.pop();
     // Ledgers with that record in them can't come back; another record may get its number.
     this.ledgerOfClock.clear();
   }
@@ -122,6 +135,20 @@ export class Books {
     this.deliveries += 1;
     const before = replica.clock.get(origin) ?? 0;
     this.judge.require(seq === before + 1, "S4", () => `node ${node.id} delivers ${key} after ${origin}/${before}`);
+    if (isFence(record)) {
+      replica.fences.set(origin, seq);
+      if (origin === node.id && this.fences.get(origin)?.includes(seq) !== true) this.onFence(record);
+    }
+    const fence = this.fences.get(origin)?.at(-1) ?? Number.POSITIVE_INFINITY;
+    if (seq >= fence && (replica.fences.get(origin) ?? 0) < fence) {
+      this.judge.require(
+        this.lossAccepted.has(origin),
+        "S7",
+        () => `node ${node.id} has ${key} of before the fence ${fence}, and nobody accepted its loss`,
+      );
+      replica.clock.set(origin, seq);
+      return;
+    }
     if (origin !== node.id) {
       const payer = this.nodes.get(origin);
       const isDurable = payer === undefined || payer.store.durableSeq(origin) >= seq || this.vouched.has(key);
@@ -179,12 +206,39 @@ export class Books {
     const known =
       orphan !== undefined && isBack
         ? orphan
-        : { text, tradeId: record.trade_id, request, causes: new Map(replica.clock) };
+        : { isFence: isFence(record), text, tradeId: record.trade_id, request, causes: new Map(replica.clock) };
     if (isBack) this.vouched.add(key);
     this.orphans.delete(key);
     this.known.set(key, known);
     this.keyOfTrade.set(record.trade_id, key);
     return known;
+  }
+
+  /** S7. What the fence gives up is like what a lost disk alone had, for whoever still finds it. */
+  private onFence({ seller_id: origin, seq }: TradeRecord): void {
+    const voters = this.nodes.get(origin)?.options.config.voters ?? [];
+    const promised = voters.filter((id) => id === origin || this.nodes.get(id)?.store.hasPromised(origin) === true);
+    this.judge.require(
+      voters.length === 0 || promised.length > voters.length / 2,
+      "S7",
+      () => `node ${origin} fences its log at ${seq} with the promises of [${promised.join(", ")}] alone`,
+    );
+    for (const other of this.nodes.values()) {
+      const has = other.id === origin ? 0 : other.store.durableSeq(origin);
+      this.judge.require(
+        has < seq || this.lossAccepted.has(origin),
+        "S7",
+        () => `node ${origin} fences its log at ${seq}, node ${other.id} has ${has} of it on its disk`,
+      );
+    }
+    for (const [key, record] of this.known) {
+      const [owner, number] = parseKey(key);
+      if (owner !== origin || number < seq) continue;
+      this.forget(key, record);
+      this.vouched.delete(key);
+      this.orphans.set(key, record);
+    }
+    this.fences.set(origin, [...(this.fences.get(origin) ?? []), seq]);
   }
 
   /** S5: an account that others know is on its owner's disk. S1: it is issued once. */
@@ -239,7 +293,8 @@ export class Books {
     }
     this.judge.require(sum === minted, "S1", () => `node ${node.id} counts ${sum} credits, ${minted} were issued`);
     const vector = [...replica.clock].filter(([, seq]) => seq > 0).sort(([a], [b]) => a - b);
-    const key = `${vector.join(" ")} of ${issues.join(" ")}`;
+    const fences = [...replica.fences].sort(([a], [b]) => a - b).join(" ");
+    const key = `${vector.join(" ")} of ${issues.join(" ")} fenced at ${fences}`;
     const ledger = balances.join(" ");
     const other = this.ledgerOfClock.get(key) ?? ledger;
     this.judge.require(

@@ -47,7 +47,7 @@ export class Disks {
         return;
       case "ELECTION":
         if (payload.kind !== "vote") return;
-        this.requireBallot(node, payload.term, node.options.config.voters.includes(node.id) ? node.id : null);
+        this.requireBallot(node, payload.term, this.ownVote(node));
         return;
       case "OK":
         if (payload.kind === "vote" && payload.granted) this.requireBallot(node, payload.round_term, to);
@@ -83,6 +83,11 @@ export class Disks {
   private requireAccount(node: SimNode, id: number, nonce: string): void {
     const stored = node.store.genesisOf(id)?.nonce;
     this.require(stored === nonce, node, `tells of account ${id}`, `on its disk is ${stored}`);
+  }
+
+  /** Who abstains (it lost its disk) stands without a vote of its own. */
+  private ownVote(node: SimNode): number | null {
+    return node.options.config.voters.includes(node.id) && node.store.votedFor !== null ? node.id : null;
   }
 
   /** A vote that is told to anybody is on disk; a later term on disk means that the vote is merely late. */

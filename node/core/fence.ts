@@ -1,0 +1,155 @@
+/**
+ * Fences, as every node sees them: where a log goes on after its owner lost its disk.
+ *
+ * A fence is a record of the owner's log like any other, a payment of nothing to itself, so it travels, is repaired, stored and counted
+ * by the vector like the rest. What the owner had written under that number or later, on the disk that was lost, hangs on another
+ * chain: whoever finds such a debit afterwards shows it as lost and never applies it. Before a fence is written the members promise, on
+ * disk, to deliver nothing behind it (the first phase of Lamport's Paxos, 1998, with the owner as the only proposer), so no copy that is
+ * still under way can be delivered between the owner's question and the fence.
+ */
+import type { Clock } from "../wire/clock.ts";
+import type { NodeId } from "../wire/ids.ts";
+import type { MessageOf, TradeRecord } from "../wire/message.ts";
+import { accountOf, isFence } from "./ledger.ts";
+import { isLive } from "./membership.ts";
+import { count, journal, persist, unicastTo } from "./outbox.ts";
+import { cancelTimer } from "./timers.ts";
+import type { NodeState, Origin, Row } from "./types.ts";
+import { coversAccounts, entry, sortedIds } from "./vector-clock.ts";
+
+/** More fenced accounts than this don't fit a heartbeat beside the rest: the newest ids are told, by turns. */
+const FENCES_TOLD_MAX = 32;
+const LOST_MAX = 256;
+const ABSENT_TOLD_MAX = 180;
+
+// Telling and hearing of fences -----------------------------------------------------------------------------------------------
+
+/** The last fence in each log, as far as they are on disk: what makes two vectors with the same numbers different. */
+export function fencesOf(state: NodeState): { fences?: Clock } {
+  const fences = new Map<NodeId, number>();
+  for (const id of sortedIds(state.ledger.durable)) {
+    const { fencedAt = 0 } = accountOf(state, id) ?? {};
+    if (fencedAt > 0 && fencedAt <= entry(state.ledger.durable, id)) fences.set(id, fencedAt);
+  }
+  if (fences.size === 0) return {};
+  if (fences.size <= FENCES_TOLD_MAX) return { fences };
+  const rows = [...fences];
+  const start = (state.beat.seq * FENCES_TOLD_MAX) % rows.length;
+  return { fences: new Map([...rows.slice(start), ...rows.slice(0, start)].slice(0, FENCES_TOLD_MAX)) };
+}
+
+/** What another node says of fences: one that contradicts our log means that we hold what was given up. */
+export function onFences(state: NodeState, fences: Clock | undefined, from: NodeId): void {
+  const member = state.members.get(from);
+  if (member !== undefined) member.fences = fences ?? new Map();
+  for (const [id, seq] of fences ?? [])
+    if (seq > (accountOf(state, id)?.fencedAt ?? 0) && entry(state.ledger.clock, id) >= seq)
+      becomeFencedOff(state, id, seq);
+}
+
+/** True when `from` doesn't know the last fence of that log: its numbers from there on are those of the lost disk. */
+export function isOutdated(state: NodeState, from: NodeId, origin: NodeId): boolean {
+  const { fencedAt = 0 } = accountOf(state, origin) ?? {};
+  return fencedAt > 0 && entry(state.members.get(from)?.fences ?? new Map(), origin) < fencedAt;
+}
+
+// Delivery ----------------------------------------------------------------------------------------------------------------------
+
+/** Promised away: this debit may be one of those that the fence will give up. With the fence at hand it is clear which. */
+export function isFencedOff(state: NodeState, record: TradeRecord): boolean {
+  const at = state.recovery.promises.get(record.seller_id);
+  if (at === undefined || record.seq <= at || isFence(record)) return false;
+  for (const held of state.causal.holdback.get(record.seller_id)?.values() ?? [])
+    if (isFence(held.record) && held.record.seq > record.seq) return false;
+  return true;
+}
+
+/** A fence was delivered: the promise is kept, and what was asked for behind it may never have existed. */
+export function closePromise(state: NodeState, fence: TradeRecord): Row[] {
+  const { seller_id: account } = fence;
+  state.causal.gaps.delete(account);
+  cancelTimer(state.timers, "nak", account);
+  if (!state.recovery.promises.delete(account)) return [];
+  return [{ table: "fence", account, at: null }];
+}
+
+/** A debit of before a fence, found behind it: shown, never applied. */
+export function noteLost(state: NodeState, record: TradeRecord): void {
+  const { lost } = state.recovery;
+  const { seller_id, buyer_id, amount, seq, trade_id } = record;
+  const key = `${seller_id}/${seq}/${trade_id}`;
+  count(state, "lost_records_found");
+  if (lost.has(key)) return;
+  lost.set(key, record);
+  const [oldest] = lost.keys();
+  if (lost.size > LOST_MAX && oldest !== undefined) lost.delete(oldest);
+  journal(state, {
+    kind: "drop",
+    level: "error",
+    msg: `LOST: debit ${seq} of Node ${seller_id} (${amount} credits to Node ${buyer_id}) was given up with its disk and doesn't count`,
+    id: trade_id,
+    from: seller_id,
+    to: buyer_id,
+    amount,
+    record_seq: seq,
+  });
+}
+
+/** Our ledger has debits that the others gave up while we were away: nothing that we hold follows from theirs any more. */
+export function becomeFencedOff(state: NodeState, origin: NodeId, seq: number): void {
+  if (state.phase === "CONFLICT" || state.phase === "HALTED") return;
+  state.phase = "CONFLICT";
+  const records = accountOf(state, origin)?.records ?? [];
+  for (const record of records) if (record.seq >= seq) noteLost(state, record);
+  const last = entry(state.ledger.clock, origin);
+  const which = origin === state.self.id ? "this node" : `Node ${origin}`;
+  journal(state, {
+    kind: "state",
+    level: "error",
+    msg: `CONFLICT: debits ${seq} to ${last} of ${which} were given up while this node was away; it stops taking part. To bring it back: stop it, move its data directory away (keep it), start it again`,
+  });
+}
+
+// The members' part ------------------------------------------------------------------------------------------------------------
+
+/** A node that lost its disk asks how much of its log is known here, then for the promise. Only the owner can ask. */
+export function onFenceRequest(state: NodeState, message: MessageOf<"FENCE_REQUEST">, from: Origin): void {
+  // Who is joining may lack what its own disk still has to show; who can't write can't promise.
+  if (state.phase !== "READY" && state.phase !== "RECOVERING") return;
+  const { stage, at, accept_loss: acceptLoss } = message.payload;
+  const { sender: account } = from;
+  const have = Math.max(entry(state.ledger.clock, account), acceptLoss ? 0 : highestHeld(state, account));
+  const promised = stage === "promise" && have <= at;
+  const answer = { at, accept_loss: acceptLoss, have, promised, phase: state.phase, absent: absentIds(state, account) };
+  if (!promised) {
+    unicastTo(state, account, from.address, "FENCE_RESPONSE", answer);
+    return;
+  }
+  state.recovery.promises.set(account, at);
+  const afterWrite = persist(state, [{ table: "fence", account, at }]);
+  unicastTo(state, account, from.address, "FENCE_RESPONSE", answer, { afterWrite });
+}
+
+function highestHeld(state: NodeState, origin: NodeId): number {
+  return Math.max(0, ...(state.causal.holdback.get(origin)?.keys() ?? []));
+}
+
+/** Everybody that we know and that doesn't take part, 1 where nothing is lost with it: it left, and we have all that it had. */
+function absentIds(state: NodeState, asker: NodeId): Clock {
+  const absent = new Map<NodeId, number>();
+  const ids = new Set([...state.ledger.accounts.keys(), ...state.members.keys()]);
+  for (const id of [...ids].sort((a, b) => a - b)) {
+    const member = state.members.get(id);
+    if (id === state.self.id || id === asker || absent.size >= ABSENT_TOLD_MAX) continue;
+    if (member?.state === "UNKNOWN" && !state.ledger.accounts.has(id)) continue;
+    if (member === undefined || !isLive(member)) absent.set(id, isCovered(state, id) ? 1 : 0);
+  }
+  return absent;
+}
+
+/** True when `id` left and our disk has everything that it had. */
+export function isCovered(state: NodeState, id: NodeId): boolean {
+  const member = state.members.get(id);
+  if (member?.state !== "LEFT" || member.leftWith === null) return false;
+  return coversAccounts(state.ledger.durable, member.leftWith);
+}

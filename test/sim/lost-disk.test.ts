@@ -1,0 +1,214 @@
+/** Lost disks: the way back to the old balance, whom it waits for, and what a person can give up (PROTOCOL.md, lost disk; S7). */
+import { describe, expect, it } from "vitest";
+import { SimCluster } from "../../lab/sim/cluster.ts";
+import { hasEqualLedgers } from "../../lab/sim/inspect.ts";
+import type { SimOptions } from "../../lab/sim/sim-options.ts";
+import { waitingText } from "../../node/core/lost-disk.ts";
+import type { NodeState } from "../../node/core/types.ts";
+import { underSeeds } from "../support/sim-seeds.ts";
+
+const FILE = "test/sim/lost-disk.test.ts";
+
+function settled(options: SimOptions): SimCluster {
+  const sim = new SimCluster(options);
+  sim.startAll();
+  sim.runUntil(() => sim.converged(), 30_000, "the first agreement");
+  return sim;
+}
+
+function stateOf(sim: SimCluster, id: number): NodeState {
+  const { state } = sim.node(id);
+  if (state === null) throw new Error(`node ${id} is down`);
+  return state;
+}
+
+function balance(sim: SimCluster, at: number, of = at): number | undefined {
+  return stateOf(sim, at).ledger.accounts.get(of)?.balance;
+}
+
+function pay(sim: SimCluster, from: number, to: number, amount: number): void {
+  const sale = sim.sell(from, to, amount);
+  sim.runUntil(() => sale.final !== null, 12_000, "the payment");
+  expect(sale.final).toMatchObject({ ok: true });
+}
+
+/** Node 3 pays 30 to node 4, and only node 4 hears of it; then node 3's disk and node 4 are gone. */
+function hideLastDebit(sim: SimCluster): void {
+  for (const id of sim.ids) if (id !== 4 && id !== 3) sim.cutOneWay(3, id);
+  for (const id of sim.ids) if (id !== 4 && id !== 3) sim.cutOneWay(4, id);
+  const sale = sim.sell(3, 4, 30);
+  sim.runUntil(() => sale.final !== null, 2_000, "the hidden payment");
+  expect(sale.final?.ok).toBe(true);
+  sim.kill(4);
+  sim.loseDisk(3);
+  sim.heal();
+}
+
+function recovering(sim: SimCluster, id: number): boolean {
+  return sim.node(id).state?.phase === "RECOVERING";
+}
+
+describe("a node that lost its disk", () => {
+  it("must come back with its old balance, no new credits, and pay again", () => {
+    underSeeds(FILE, 10, (seed) => {
+      const sim = settled({ nodes: 4, seed });
+      pay(sim, 2, 1, 30);
+      pay(sim, 3, 2, 5);
+      sim.loseDisk(2);
+      sim.start(2);
+      sim.runUntil(() => sim.converged(), 4_000, "its return");
+      expect(balance(sim, 2)).toBe(75);
+      pay(sim, 2, 4, 75);
+      sim.runUntil(() => sim.converged(), 3_000, "convergence");
+      expect([1, 2, 3, 4].map((of) => balance(sim, 1, of))).toEqual([130, 0, 95, 175]);
+    });
+  });
+
+  it("must come back under loss, and when it is killed on its way", () => {
+    underSeeds(FILE, 20, (seed) => {
+      const sim = settled({ nodes: 4, seed, loss: 0.2 });
+      pay(sim, 2, 1, 30);
+      sim.loseDisk(2);
+      for (let n = 0; n < 4; n++) {
+        sim.start(2);
+        sim.killAfterEffects(2, 5 + ((seed * 7 + n * 11) % 60));
+        sim.runFor(700);
+      }
+      sim.startAll();
+      sim.node(2).fuse = null;
+      sim.runUntil(() => hasEqualLedgers(sim.running()), 10_000, "its return");
+      expect(balance(sim, 2)).toBe(70);
+    });
+  });
+
+  it("must wait for the one payee that may have its last debit, be paid meanwhile, and not pay", () => {
+    underSeeds(FILE, 10, (seed) => {
+      const sim = settled({ nodes: 5, seed });
+      pay(sim, 3, 1, 10);
+      hideLastDebit(sim);
+      sim.start(3);
+      sim.runFor(6_000);
+      expect(stateOf(sim, 3).phase).toBe("RECOVERING");
+      expect(waitingText(stateOf(sim, 3))).toBe("waits for Node 4 (FAILED; start it)");
+      const refused = sim.sell(3, 1, 1);
+      expect(refused.final).toMatchObject({ ok: false, code: "NOT_READY" });
+      pay(sim, 1, 3, 7);
+      sim.restart(3);
+      sim.runFor(3_000);
+      expect(stateOf(sim, 3).phase).toBe("RECOVERING");
+      sim.start(4);
+      sim.runUntil(() => sim.converged(), 6_000, "the return of both");
+      expect(balance(sim, 1, 3)).toBe(67);
+      expect(balance(sim, 4)).toBe(130);
+    });
+  });
+
+  it("must not wait for a node that left with nothing of its own", () => {
+    underSeeds(FILE, 10, (seed) => {
+      const sim = settled({ nodes: 5, seed });
+      pay(sim, 3, 4, 10);
+      sim.stop(4);
+      sim.runUntil(() => sim.node(4).status === "down", 3_000, "the leave");
+      sim.runFor(500);
+      sim.loseDisk(3);
+      sim.start(3);
+      sim.runUntil(() => hasEqualLedgers(sim.running()), 5_000, "the return");
+      expect(balance(sim, 3)).toBe(90);
+    });
+  });
+
+  it("must wait for a second one that lost its disk too: together they may have lost what nobody else has", () => {
+    underSeeds(FILE, 5, (seed) => {
+      const sim = settled({ nodes: 5, seed });
+      pay(sim, 3, 4, 10);
+      sim.loseDisk(3);
+      sim.loseDisk(4);
+      sim.start(3);
+      sim.start(4);
+      sim.runFor(4_000);
+      expect([3, 4].map((id) => waitingText(stateOf(sim, id)))).toEqual([
+        "waits for Node 4 (lost its disk too)",
+        "waits for Node 3 (lost its disk too)",
+      ]);
+      const accepted = sim.command(3, { op: "recover", acceptLoss: true });
+      sim.runUntil(() => accepted.final !== null, 3_000, "the recovery");
+      sim.runUntil(() => sim.converged(), 4_000, "the other one's");
+      expect(balance(sim, 3)).toBe(90);
+    });
+  });
+});
+
+describe("recover --accept-loss", () => {
+  it("must go on without the absent, show their debits as lost, and never apply them", () => {
+    underSeeds(FILE, 10, (seed) => {
+      const sim = settled({ nodes: 5, seed });
+      pay(sim, 3, 1, 10);
+      hideLastDebit(sim);
+      sim.start(3);
+      sim.runUntil(() => recovering(sim, 3), 5_000, "RECOVERING");
+      sim.runUntil(() => stateOf(sim, 3).members.get(4)?.state === "FAILED", 6_000, "the absence of 4");
+      const asked = sim.command(3, { op: "recover", acceptLoss: false });
+      expect(asked.final).toMatchObject({ ok: true, data: { at: 1, balance: 90, at_risk: [4] } });
+      const accepted = sim.command(3, { op: "recover", acceptLoss: true });
+      sim.runUntil(() => accepted.final !== null, 3_000, "the recovery");
+      expect(accepted.final).toMatchObject({ ok: true, data: { state: "recovered", balance: 90 } });
+      pay(sim, 3, 2, 90);
+      // The payee of the lost debit comes back, even with the money spent again.
+      sim.start(4);
+      sim.runUntil(() => stateOf(sim, 4).phase === "CONFLICT", 3_000, "its stop");
+      expect([...stateOf(sim, 4).recovery.lost.values()]).toMatchObject([{ seller_id: 3, seq: 2, amount: 30 }]);
+      sim.runFor(2_000);
+      expect([1, 2, 3, 5].every((id) => stateOf(sim, id).phase === "READY")).toBe(true);
+      sim.loseDisk(4);
+      sim.start(4);
+      sim.runUntil(() => sim.converged(), 6_000, "its return with another disk");
+      expect([1, 2, 3, 4, 5].map((of) => balance(sim, 4, of))).toEqual([110, 190, 0, 100, 100]);
+    });
+  });
+
+  it("must be refused without a majority of the voters, without voters, and where nothing was lost", () => {
+    underSeeds(FILE, 3, (seed) => {
+      const sim = settled({ nodes: 5, seed });
+      pay(sim, 3, 1, 10);
+      expect(sim.command(1, { op: "recover", acceptLoss: true }).final).toMatchObject({ code: "NOT_RECOVERING" });
+      hideLastDebit(sim);
+      sim.start(3);
+      sim.runUntil(() => recovering(sim, 3), 5_000, "RECOVERING");
+      for (const id of [1, 2, 5]) sim.kill(id);
+      sim.runFor(5_000);
+      const refused = sim.command(3, { op: "recover", acceptLoss: true });
+      expect(refused.final).toMatchObject({ ok: false, code: "NO_QUORUM", definite: true });
+      sim.startAll();
+      sim.runUntil(() => sim.converged(), 8_000, "everybody's return");
+      expect(balance(sim, 4)).toBe(130);
+
+      const free = settled({ nodes: 4, seed, voters: [] });
+      free.loseDisk(2);
+      free.kill(1);
+      free.start(2);
+      free.runUntil(() => recovering(free, 2), 5_000, "RECOVERING");
+      const command = free.command(2, { op: "recover", acceptLoss: true });
+      expect(command.final).toMatchObject({ ok: false, code: "NO_QUORUM" });
+    });
+  });
+
+  it("must name who is here and doesn't answer, and give nothing up", () => {
+    underSeeds(FILE, 3, (seed) => {
+      const sim = settled({ nodes: 5, seed });
+      pay(sim, 3, 1, 10);
+      hideLastDebit(sim);
+      sim.start(3);
+      sim.runUntil(() => recovering(sim, 3), 5_000, "RECOVERING");
+      // It speaks to the others and they reach it through helpers, so it stays ALIVE, but its answers don't come.
+      sim.cutOneWay(2, 3);
+      sim.runFor(1_000);
+      const command = sim.command(3, { op: "recover", acceptLoss: true });
+      sim.runUntil(() => command.final !== null, 12_000, "the refusal");
+      if (command.final?.ok === false) {
+        expect(command.final.code).toBe("UNANSWERED");
+        expect(command.final.message).toContain("Node 2");
+        expect(recovering(sim, 3)).toBe(true);
+      }
+    });
+  });
+});
