@@ -10,6 +10,7 @@
 import { createHmac, createSecretKey, hkdfSync, randomBytes } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
 import {
+  BOUND_OPS,
   type ControlReply,
   type ControlRequest,
   type ControlResult,
@@ -61,13 +62,15 @@ const EXEC_TIMEOUT_MS = 10_000;
 const PAGES_IN_FLIGHT = 16;
 
 interface Waiting {
-  onReply(reply: ControlReply): void;
+  onReply(reply: ControlReply, bootId: string): void;
 }
 
 export class ControlClient implements AsyncDisposable {
   readonly #authenticator: Authenticator;
   readonly #bootId = randomBytes(8).toString("hex");
   readonly #waiting = new Map<string, Waiting>();
+  /** Boot ids that nodes put into their replies, by address. */
+  readonly #boots = new Map<string, string>();
   #packetSeq = 0;
   #socket: Promise<Socket> | null = null;
 
@@ -84,9 +87,10 @@ export class ControlClient implements AsyncDisposable {
    */
   async request(target: ControlTarget, body: ControlBody, options: CallOptions = {}): Promise<ControlResult> {
     const requestId = options.requestId ?? newRequestId();
-    const request = { ...body, request_id: requestId } as ControlRequest;
-    if (target.address === null) return requestByExec(target, request, options);
+    const unbound = { ...body, request_id: requestId } as ControlRequest;
+    if (target.address === null) return requestByExec(target, unbound, options);
     const deadlineMs = performance.now() + (options.timeoutMs ?? TIMEOUT_MS);
+    const request = BOUND_OPS.includes(body.op) ? await this.#bind(target, unbound, deadlineMs, options) : unbound;
     const first = await this.#exchange(target, request, deadlineMs, options, (reply) => reply.page === 0);
     const pages = [first.body];
     for (let at = 1; at < first.pages; at += PAGES_IN_FLIGHT) {
@@ -124,6 +128,19 @@ export class ControlClient implements AsyncDisposable {
     const socket = await this.#socket?.catch(() => null);
     this.#socket = null;
     if (socket) await new Promise<void>((resolve) => socket.close(() => resolve()));
+  }
+
+  /** Names the process that is meant: the one that answered last, or answers now. */
+  async #bind(
+    target: ControlTarget,
+    request: ControlRequest,
+    deadlineMs: number,
+    options: CallOptions,
+  ): Promise<ControlRequest> {
+    const address = target.address ?? "";
+    if (!this.#boots.has(address))
+      await this.#exchange(target, { op: "ping", request_id: newRequestId() }, deadlineMs, options, () => true);
+    return { ...request, boot: this.#boots.get(address) } as ControlRequest;
   }
 
   async #fetchPage(
@@ -187,7 +204,8 @@ export class ControlClient implements AsyncDisposable {
         retryMs = Math.min(retryMs * 1.6, retryMsMax);
       };
       this.#waiting.set(request.request_id, {
-        onReply: (reply) => {
+        onReply: (reply, bootId) => {
+          this.#boots.set(target.address ?? "", bootId);
           if (reply.final && accept(reply)) {
             finish(() => resolve(reply));
           } else if (!reply.final) {
@@ -220,7 +238,7 @@ export class ControlClient implements AsyncDisposable {
       const socket = createSocket("udp4");
       socket.on("message", (datagram) => {
         const opened = openControlReply(datagram, this.#authenticator);
-        if (opened.ok) this.#waiting.get(opened.reply.request_id)?.onReply(opened.reply);
+        if (opened.ok) this.#waiting.get(opened.reply.request_id)?.onReply(opened.reply, opened.header.bootId);
       });
       socket.once("error", (error) => {
         reject(
@@ -265,7 +283,10 @@ function hintFor(code: RefusalCode, node: NodeId, definite: boolean): string {
     NODE_FAILED: "start or resume it, or trade with another node (`lab ps`)",
     INSUFFICIENT_CREDITS: `see what node ${node} has: lab balance ${node}`,
     REJECTED: "nothing was changed",
-    STALE: "the node restarted meanwhile and nothing was traded; repeat the command",
+    STALE: "the node restarted meanwhile and nothing was done; repeat the command",
+    NOT_RECOVERING: `see \`lab status ${node}\``,
+    NO_QUORUM: "nothing was changed; see `lab ps`, and start voters: lab start",
+    UNANSWERED: "nothing was changed; resume or stop who doesn't answer, then repeat the command",
     EXPIRED: "the other node didn't answer in time; nothing was traded; see `lab ps`",
     NOT_READY: `it is still joining, or halted; see \`lab status ${node}\``,
     IN_DOUBT: `it will be decided when the other node answers: lab history ${node}`,

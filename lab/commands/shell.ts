@@ -42,7 +42,7 @@ async function speak(lab: Lab, id: number, line: string): Promise<string> {
   const [word = "", ...rest] = line.split(/\s+/);
   const body = await parseLine(word.toLowerCase(), rest);
   if (typeof body === "string") return body;
-  const { text } = await lab.call(id, body, body.op === "sell" || body.op === "buy" ? { timeoutMs: 15_000 } : {});
+  const { text } = await lab.call(id, body, ["sell", "buy", "recover"].includes(body.op) ? { timeoutMs: 15_000 } : {});
   return text;
 }
 
@@ -55,6 +55,9 @@ async function parseLine(word: string, rest: readonly string[]): Promise<Control
     case "nodes":
     case "election":
       return { op: word };
+    case "recover":
+      if (rest.length > 0 && rest.join(" ") !== "--accept-loss") return "Usage: recover [--accept-loss]";
+      return { op: word, accept_loss: rest.length > 0 };
     case "history":
       return { op: "history", offset: 0, limit: 200 };
     case "sell":

@@ -1,9 +1,14 @@
-/** `sell`, `buy`, `election`, `leave`, `shell`: what the original's prompt can do, from outside. */
+/** `sell`, `buy`, `election`, `leave`, `recover`, `shell`: what the original's prompt can do, from outside. */
 import type { Command } from "commander";
 import type { CommandContext } from "./context.ts";
 
 interface TradeFlags {
   wait: boolean;
+  timeout: string;
+}
+
+interface RecoverFlags {
+  acceptLoss?: boolean;
   timeout: string;
 }
 
@@ -42,6 +47,15 @@ export function registerTalkCommands(
     .description("let nodes say LEAVE and end, as `quit` does")
     .argument("<nodes>", "which nodes")
     .action((selector: string) => leave(context, selector));
+
+  program
+    .command("recover")
+    .helpGroup("Talk:")
+    .description("a node that lost its disk: what it waits for and what may be lost")
+    .argument("<node>", "which node")
+    .option("--accept-loss", "go on without what absent nodes may hold; needs a majority of the voters")
+    .option("--timeout <time>", "how long to wait", "15s")
+    .action((selector: string, flags: RecoverFlags) => recover(context, selector, flags));
 
   program
     .command("shell")
@@ -115,6 +129,26 @@ async function election(context: CommandContext, selector: string | undefined): 
       { node: id, ...agreement },
       `coordinator is ${agreement.coordinator} (${kind}, term ${agreement.term})`,
     );
+  });
+}
+
+async function recover(context: CommandContext, selector: string, flags: RecoverFlags): Promise<void> {
+  const [{ resolveOne }, { parseDuration }, { RecoveryData }] = await Promise.all([
+    import("../trade.ts"),
+    import("../duration.ts"),
+    import("../../node/wire/control.ts"),
+  ]);
+  const { printer } = context;
+  const timeoutMs = parseDuration(flags.timeout, "--timeout");
+  await context.withLab(async (lab) => {
+    const id = await resolveOne(lab, selector);
+    const acceptLoss = flags.acceptLoss === true;
+    const { data, text } = await lab.call(id, { op: "recover", accept_loss: acceptLoss }, { timeoutMs });
+    const recovery = RecoveryData.parse(data);
+    printer.data({ node: id, ...recovery }, text);
+    if (acceptLoss) return;
+    if (recovery.at_risk.length > 0) printer.say(`bring back: lab start ${recovery.at_risk.join(",")}`);
+    printer.say(`or give up what only they may hold: lab recover ${id} --accept-loss`);
   });
 }
 

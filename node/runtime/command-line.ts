@@ -23,6 +23,7 @@ Available Commands:
   nodes      - List known nodes
   history    - Show energy transaction history
   election   - Force start a new leader election
+  recover    - After a lost disk: what is waited for; 'recover --accept-loss': go on without it
   quit       - Shutdown node gracefully
 `;
 
@@ -34,7 +35,14 @@ export function parseCommandLine(line: string): Parsed {
   if (word === "quit" || word === "exit" || word === "q") return { kind: "quit" };
   if (PLAIN.has(word)) return { kind: "request", request: { op: word } };
   if (word === "sell" || word === "buy") return parseTrade(word, rest);
+  if (word === "recover") return parseRecover(rest);
   return refuse(`Unknown command: ${word}. Type 'help' for commands.`);
+}
+
+function parseRecover(words: readonly string[]): Parsed {
+  const acceptLoss = words[0] === "--accept-loss";
+  if (words.length > (acceptLoss ? 1 : 0)) return refuse("Usage: recover [--accept-loss]");
+  return { kind: "request", request: { op: "recover", accept_loss: acceptLoss } };
 }
 
 function parseTrade(op: "sell" | "buy", words: readonly string[]): Parsed {

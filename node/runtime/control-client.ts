@@ -6,7 +6,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
-import type { ControlReply, ControlRequest, ControlResult } from "../wire/control.ts";
+import { BOUND_OPS, type ControlReply, type ControlRequest, type ControlResult } from "../wire/control.ts";
 import { joinPages, openControlReply, sealControlRequest } from "../wire/control-frame.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { loadToken } from "./config.ts";
@@ -19,6 +19,7 @@ export const CONTROL_USAGE = `Usage: node main.js control <operation> [--node N]
 
   status | balance | nodes | history | help     what the prompt shows
   sell N A | buy N A | election                 as at the prompt
+  recover [--accept-loss]                       what a node that lost its disk waits for; go on without it
   ping | state                                  the node's state as JSON
   trade TRADE_ID                                what became of a trade
   leave                                         leave the cluster and stop
@@ -107,6 +108,7 @@ async function exchange(
   const deadlineMs = performance.now() + (givenTimeoutMs ?? (isTrade ? TRADE_TIMEOUT_MS : TIMEOUT_MS));
   const socket = createSocket("udp4");
   let packetSeq = 0;
+  let nodeBootId: string | null = null;
 
   const ask = (request: ControlRequest): Promise<ControlReply> => {
     const { promise, resolve, reject } = Promise.withResolvers<ControlReply>();
@@ -125,7 +127,9 @@ async function exchange(
     };
     const onMessage = (datagram: Uint8Array): void => {
       const opened = openControlReply(datagram, authenticator);
-      if (opened.ok && opened.reply.request_id === request.request_id && opened.reply.final) resolve(opened.reply);
+      if (!opened.ok || opened.reply.request_id !== request.request_id || !opened.reply.final) return;
+      nodeBootId = opened.header.bootId;
+      resolve(opened.reply);
     };
     socket.on("message", onMessage);
     send();
@@ -137,7 +141,10 @@ async function exchange(
 
   try {
     await bind(socket);
-    const first = await ask({ ...asked, request_id: requestId } as ControlRequest);
+    const isBound = BOUND_OPS.includes(String(asked.op)) && asked.boot === undefined;
+    if (isBound) await ask({ op: "ping", request_id: `${requestId.slice(0, 40)}.boot` });
+    const bound = isBound && nodeBootId !== null ? { ...asked, boot: nodeBootId } : asked;
+    const first = await ask({ ...bound, request_id: requestId } as ControlRequest);
     const pages = [first.body];
     for (let page = 1; page < first.pages; page++)
       pages.push(

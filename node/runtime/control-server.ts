@@ -6,16 +6,26 @@
  * forged address could aim it.
  */
 
-import type { ControlReply, ControlRequest, ControlResult, RefusalCode } from "../wire/control.ts";
+import {
+  BOUND_OPS,
+  type ControlReply,
+  type ControlRequest,
+  type ControlResult,
+  type RefusalCode,
+} from "../wire/control.ts";
 import { type ControlSeal, openControlRequest, sealControlReply } from "../wire/control-frame.ts";
 import { controlAuthenticator } from "./control-key.ts";
 import { createReplyCache } from "./reply-cache.ts";
+
+const SPENT_MAX = 10_000;
 
 /** A request that is executed (or answered) by the node; pages are the server's own business. */
 export type NodeRequest = Exclude<ControlRequest, { op: "page" }>;
 
 export interface ControlServerOptions {
   readonly token: string | null;
+  /** Of this process: requests that another one was meant for are refused. */
+  readonly bootId: string;
   /** Header of the next reply, its packet number used up. */
   readonly nextSeal: () => ControlSeal;
   readonly send: (datagram: Uint8Array, address: string) => void;
@@ -35,6 +45,8 @@ export interface ControlServer {
 export function createControlServer(options: ControlServerOptions): ControlServer {
   const authenticator = controlAuthenticator(options.token);
   const cache = createReplyCache();
+  /** Bound requests that were executed, beyond what the cache keeps of their answers. */
+  const spent = new Set<string>();
 
   const send = (reply: ControlReply, address: string): void => {
     options.send(sealControlReply(reply, options.nextSeal(), authenticator), address);
@@ -46,6 +58,12 @@ export function createControlServer(options: ControlServerOptions): ControlServe
   /** Refusals of the channel itself aren't kept: they say nothing about an execution. */
   const refuse = (requestId: string, code: RefusalCode, message: string, address: string): void =>
     sendPage(requestId, [JSON.stringify(refusal(code, message))], 0, address);
+
+  const spend = (requestId: string): void => {
+    spent.add(requestId);
+    const [oldest] = spent;
+    if (spent.size > SPENT_MAX && oldest !== undefined) spent.delete(oldest);
+  };
 
   const finish = (requestId: string, result: ControlResult): boolean => {
     const entry = cache.finish(requestId, result);
@@ -64,6 +82,14 @@ export function createControlServer(options: ControlServerOptions): ControlServe
 
   const execute = (request: NodeRequest, address: string): void => {
     const requestId = request.request_id;
+    const isBound = BOUND_OPS.includes(request.op);
+    const isForOther = isBound && (request as { boot?: string }).boot !== options.bootId;
+    if (isForOther || (spent.has(requestId) && cache.get(requestId) === undefined)) {
+      options.count("control_stale");
+      const why = isForOther ? "was meant for an earlier process of this node" : "was executed long ago";
+      refuse(requestId, "STALE", `that ${request.op} ${why}`, address);
+      return;
+    }
     const fingerprint = JSON.stringify(request);
     const known = cache.get(requestId);
     if (known !== undefined) {
@@ -82,6 +108,7 @@ export function createControlServer(options: ControlServerOptions): ControlServe
       return;
     }
     options.count("control_requests");
+    if (isBound) spend(requestId);
     const result = options.execute(request);
     if (result !== null) finish(requestId, result);
     else if (cache.get(requestId)?.pages === null) sendWorking(requestId, address);

@@ -142,6 +142,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   });
   control = createControlServer({
     token: config.controlToken,
+    bootId,
     nextSeal: outgoing.nextSeal,
     send: transport.sendTo,
     count,

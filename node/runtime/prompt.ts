@@ -1,5 +1,5 @@
 /**
- * The original's prompt: `Node 1> ` and nine words. Loaded only when somebody sits in front of it.
+ * The original's prompt: `Node 1> ` and ten words. Loaded only when somebody sits in front of it.
  *
  * Log lines and answers arrive while a person types: each is written over the typed line, which is then drawn again.
  */

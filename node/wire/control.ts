@@ -6,7 +6,7 @@
  * (PROTOCOL.md, control). A reply longer than one datagram is cut into pages that the client fetches by number.
  */
 import * as z from "zod";
-import { Amount, NodeId, RequestId, TradeId } from "./ids.ts";
+import { Amount, Hex64, NodeId, RequestId, TradeId } from "./ids.ts";
 import { PeerState, Phase } from "./message.ts";
 
 /** Characters of result text in one page: leaves room for envelope, frame and JSON escapes in 1200 B. */
@@ -43,6 +43,13 @@ const Trade = {
   until: z.enum(["settled", "accepted"]).default("settled"),
 };
 
+/**
+ * `boot`: the process that is meant, by the boot id in the header of its replies. What changes something and isn't recognised by the
+ * next process when it is repeated must name it, or a recording could be played back after a restart.
+ */
+const Bound = { boot: Hex64.optional() };
+export const BOUND_OPS: readonly string[] = ["election", "leave", "recover"];
+
 export const ControlRequest = z.discriminatedUnion("op", [
   /** Small and cheap: identity, role, coordinator, balance. What `agree` is computed from. */
   z.object({ op: z.literal("ping"), request_id: RequestId }),
@@ -61,10 +68,10 @@ export const ControlRequest = z.discriminatedUnion("op", [
   z.object({ op: z.literal("sell"), request_id: RequestId, ...Trade }),
   z.object({ op: z.literal("buy"), request_id: RequestId, ...Trade }),
   z.object({ op: z.literal("trade"), request_id: RequestId, trade_id: TradeId }),
-  z.object({ op: z.literal("election"), request_id: RequestId }),
-  z.object({ op: z.literal("leave"), request_id: RequestId }),
+  z.object({ op: z.literal("election"), request_id: RequestId, ...Bound }),
+  z.object({ op: z.literal("leave"), request_id: RequestId, ...Bound }),
   /** What a node that lost its disk waits for; with `accept_loss` it goes on without what absent nodes may hold. */
-  z.object({ op: z.literal("recover"), request_id: RequestId, accept_loss: z.boolean().default(false) }),
+  z.object({ op: z.literal("recover"), request_id: RequestId, ...Bound, accept_loss: z.boolean().default(false) }),
   /** Replaces the node's whole list of receive-side rules (desired state, so a repetition is harmless). */
   z.object({
     op: z.literal("impair"),

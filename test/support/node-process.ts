@@ -12,7 +12,13 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { buildNodeBundle } from "../../build.mjs";
 import { controlAuthenticator } from "../../node/runtime/control-key.ts";
-import type { ControlReply, ControlResult, PingData, StateData } from "../../node/wire/control.ts";
+import {
+  BOUND_OPS,
+  type ControlReply,
+  type ControlResult,
+  type PingData,
+  type StateData,
+} from "../../node/wire/control.ts";
 import { joinPages, openControlReply, sealControlRequest } from "../../node/wire/control-frame.ts";
 
 /** The bundle that the image carries, made from the sources as they are now: it starts three times as fast as they do. */
@@ -73,6 +79,7 @@ export class TestLab implements AsyncDisposable {
   readonly #client: Socket;
   readonly #authenticator = controlAuthenticator(this.token);
   readonly #waiting = new Map<string, (reply: ControlReply) => void>();
+  readonly #boots = new Map<string, string>();
   #packetSeq = 0;
   readonly #bootId = randomBytes(8).toString("hex");
 
@@ -82,7 +89,9 @@ export class TestLab implements AsyncDisposable {
     this.#client = client;
     client.on("message", (datagram) => {
       const opened = openControlReply(datagram, this.#authenticator);
-      if (opened.ok && opened.reply.final) this.#waiting.get(opened.reply.request_id)?.(opened.reply);
+      if (!opened.ok || !opened.reply.final) return;
+      this.#boots.set(opened.reply.request_id, opened.header.bootId);
+      this.#waiting.get(opened.reply.request_id)?.(opened.reply);
     });
   }
 
@@ -133,7 +142,8 @@ export class TestLab implements AsyncDisposable {
   /** Repeats the request until its final reply; null when there is none in time. */
   async request(id: number, body: Record<string, unknown>, timeoutMs = 10_000): Promise<ControlResult | null> {
     const requestId = (body.request_id as string | undefined) ?? randomBytes(9).toString("base64url");
-    const first = await this.#exchange(id, { ...body, request_id: requestId }, timeoutMs);
+    const boot = BOUND_OPS.includes(String(body.op)) ? { boot: await this.bootOf(id, timeoutMs) } : {};
+    const first = await this.#exchange(id, { ...boot, ...body, request_id: requestId }, timeoutMs);
     if (first === null) return null;
     const pages = [first.body];
     for (let page = 1; page < first.pages; page++) {
@@ -146,6 +156,13 @@ export class TestLab implements AsyncDisposable {
       pages.push(next.body);
     }
     return joinPages(pages);
+  }
+
+  /** Boot id of the process that answers there; undefined: none does. */
+  async bootOf(id: number, timeoutMs = 10_000): Promise<string | undefined> {
+    const requestId = randomBytes(9).toString("base64url");
+    await this.#exchange(id, { op: "ping", request_id: requestId }, timeoutMs);
+    return this.#boots.get(requestId);
   }
 
   async #exchange(id: number, request: Record<string, unknown>, timeoutMs: number): Promise<ControlReply | null> {

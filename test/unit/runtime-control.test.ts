@@ -13,6 +13,7 @@ import {
 import { HEADER_BYTES, OVERHEAD_BYTES, sealDatagram } from "../../node/wire/envelope.ts";
 
 const token = "a long token";
+const BOOT = "00000000000000aa";
 const client = { sender: 0, incarnation: 0, bootId: "00000000000000cc", packetSeq: 1 };
 
 class Bench {
@@ -28,6 +29,7 @@ class Bench {
     let packetSeq = 0;
     this.server = createControlServer({
       token: serverToken,
+      bootId: BOOT,
       nextSeal: () => ({ sender: 1, incarnation: 2, bootId: "00000000000000aa", packetSeq: ++packetSeq }),
       send: (datagram, address) => {
         const opened = openControlReply(datagram, controlAuthenticator(this.#token));
@@ -70,11 +72,35 @@ describe("the control channel", () => {
     ]);
   });
 
+  test.each(["election", "leave", "recover"])(
+    "must refuse a %s that names another process or none, and count it",
+    (op) => {
+      const bench = new Bench();
+      for (const boot of [undefined, "00000000000000ab"]) {
+        bench.ask({ op, request_id: "r1", boot });
+        expect(bench.lastResult()).toMatchObject({ ok: false, code: "STALE", definite: true });
+      }
+      expect(bench.executed).toEqual([]);
+      expect(bench.counters.get("control_stale")).toBe(2);
+      bench.ask({ op, request_id: "r1", boot: BOOT });
+      expect(bench.executed).toHaveLength(1);
+    },
+  );
+
+  test("must not execute an election again when its answer has long been forgotten", () => {
+    const bench = new Bench();
+    bench.ask({ op: "election", request_id: "e", boot: BOOT });
+    for (let n = 0; n < 1_100; n++) bench.ask({ op: "ping", request_id: `p${n}` });
+    bench.ask({ op: "election", request_id: "e", boot: BOOT });
+    expect(bench.executed.filter((request) => request.op === "election")).toHaveLength(1);
+    expect(bench.lastResult()).toMatchObject({ ok: false, code: "STALE" });
+  });
+
   test("must say that it works on it, and answer whoever asked last when it is done", () => {
     const bench = new Bench();
     bench.result = null;
-    bench.ask({ op: "election", request_id: "r1" });
-    bench.ask({ op: "election", request_id: "r1" }, { address: "127.0.0.1:40001" });
+    bench.ask({ op: "election", request_id: "r1", boot: BOOT });
+    bench.ask({ op: "election", request_id: "r1", boot: BOOT }, { address: "127.0.0.1:40001" });
     expect(bench.replies.map(({ reply }) => reply.final)).toEqual([false, false]);
     expect(bench.server.reply("r1", true, { ok: true, data: 5 })).toBe(true);
     expect(bench.replies.at(-1)?.address).toBe("127.0.0.1:40001");
@@ -85,8 +111,8 @@ describe("the control channel", () => {
 
   test("must be silent towards whoever hasn't got the token", () => {
     const bench = new Bench();
-    bench.ask({ op: "leave", request_id: "r1" }, { token: "another token" });
-    bench.ask({ op: "leave", request_id: "r1" }, { token: null });
+    bench.ask({ op: "leave", request_id: "r1", boot: BOOT }, { token: "another token" });
+    bench.ask({ op: "leave", request_id: "r1", boot: BOOT }, { token: null });
     bench.server.receive(new Uint8Array(100), "127.0.0.1:1");
     expect(bench.replies).toEqual([]);
     expect(bench.executed).toEqual([]);
@@ -147,12 +173,12 @@ describe("the control channel", () => {
   test("must forget old replies rather than grow, but never a request in progress", () => {
     const bench = new Bench();
     bench.result = null;
-    bench.ask({ op: "election", request_id: "open" });
+    bench.ask({ op: "election", request_id: "open", boot: BOOT });
     bench.result = { ok: true, data: 1 };
     for (let i = 0; i < 1500; i++) bench.ask({ op: "ping", request_id: `q${i}` });
     bench.ask({ op: "page", request_id: "p", of: "q0", page: 0 });
     expect(bench.lastResult()).toMatchObject({ code: "NO_SUCH_PAGE" });
-    bench.ask({ op: "election", request_id: "open" });
+    bench.ask({ op: "election", request_id: "open", boot: BOOT });
     expect(bench.executed.filter((request) => request.op === "election")).toHaveLength(1);
   });
 });
