@@ -9,6 +9,7 @@ import { registerCareCommands } from "./commands/care.ts";
 import { registerClusterCommands } from "./commands/cluster.ts";
 import type { CommandContext, GlobalOptions } from "./commands/context.ts";
 import { registerFaultCommands } from "./commands/faults.ts";
+import { registerKeyCommands } from "./commands/keys.ts";
 import { registerLifecycleCommands } from "./commands/lifecycle.ts";
 import { registerShowCommands } from "./commands/show.ts";
 import { registerSimCommands } from "./commands/sim.ts";
@@ -83,6 +84,7 @@ async function runLine(argv: readonly string[], run: Run, signal: AbortSignal): 
   const context = createContext(program, printer, run, signal);
   describeProgram(program, printer);
   registerClusterCommands(program, context);
+  registerKeyCommands(program, context);
   registerShowCommands(program, context);
   registerWatchCommands(program, context);
   registerTalkCommands(program, context, async (line) => {

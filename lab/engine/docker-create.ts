@@ -12,6 +12,7 @@ import { allow, statusOf } from "./docker-errors.ts";
 import { containerName, labLabels, networkName, nodeLabels } from "./docker-labels.ts";
 import { describeNode, listNodeContainers, UNICAST_PORT_BASE } from "./docker-labs.ts";
 import { createBridge, type LabNetwork, listLabNetworks, removeNetwork } from "./docker-network.ts";
+import { SECRET_VARIABLES, secretsMount, writeSecrets } from "./docker-secrets.ts";
 import { addressOf, reachesBridge } from "./docker-subnet.ts";
 import type { LabSpec, NodeInfo, NodeSpec, Progress } from "./engine.ts";
 
@@ -55,7 +56,14 @@ export async function createLabNetwork(
 
 export async function createNodes(
   docker: Docker,
-  options: { spec: LabSpec; nodes: readonly NodeSpec[]; image: string; network: Bridge | null; localEngine: boolean },
+  options: {
+    spec: LabSpec;
+    nodes: readonly NodeSpec[];
+    image: string;
+    /** Null: the lab exists already, and with it its secrets. */
+    network: Bridge | null;
+    localEngine: boolean;
+  },
   progress: Progress,
   signal: AbortSignal,
 ): Promise<readonly NodeInfo[]> {
@@ -68,6 +76,8 @@ export async function createNodes(
   );
   stopIf(signal);
   const made: string[] = [];
+  /** Uploaded through whichever container is there first, while the others are made; nobody starts before. */
+  let secrets: Promise<void> | null = options.network === null ? Promise.resolve() : null;
   const results = await Promise.allSettled(
     plans.map(async (plan) => {
       const { id } = plan;
@@ -76,6 +86,8 @@ export async function createNodes(
       const container = await docker.createContainer(plan.container);
       made.push(container.id);
       stopIf(signal);
+      secrets ??= writeSecrets(docker, container.id, { keys: spec.keys, token: spec.token });
+      await secrets;
       await container.start();
       stopIf(signal);
       progress({ step: "start", state: "done", node: id });
@@ -119,8 +131,7 @@ function planContainer(
     DS_NODES: spec.nodes.join(","),
     DS_VOTERS: spec.voters.join(","),
     DS_PROFILE: spec.profile,
-    DS_KEYS: spec.keys,
-    DS_CONTROL_TOKEN: spec.token,
+    ...SECRET_VARIABLES,
     DS_RUN: spec.run,
     DS_HOST: ip,
     DS_DATA_DIR: "/data",
@@ -142,6 +153,7 @@ function planContainer(
     StopTimeout: 5,
     HostConfig: {
       NetworkMode: network.name,
+      Mounts: [secretsMount(spec)],
       // For the faults that the lab applies as root; the node itself runs without any capability.
       CapAdd: ["NET_ADMIN"],
       LogConfig: { Type: "json-file", Config: { "max-size": "10m", "max-file": "3" } },

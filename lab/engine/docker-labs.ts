@@ -1,6 +1,6 @@
 /**
- * Labs as the engine's labels tell them: two list calls, and one look into a container per lab for what is no label (the token,
- * because labels end up in monitoring systems).
+ * Labs as the engine's labels tell them: two list calls, and one look into a container per lab for what is no label (the port
+ * base in its environment; the token in a file, because labels and environments end up in monitoring systems).
  */
 import type Docker from "dockerode";
 import type { NodeId } from "../../node/wire/ids.ts";
@@ -8,6 +8,7 @@ import { noSuchLab, noSuchNode } from "../errors.ts";
 import { allow } from "./docker-errors.ts";
 import { DOCKER_LABELS, labelled, parseIds } from "./docker-labels.ts";
 import { type LabNetwork, listLabNetworks } from "./docker-network.ts";
+import { findToken, readSecrets, SECRET_VARIABLES } from "./docker-secrets.ts";
 import { reachesBridge } from "./docker-subnet.ts";
 import type { LabInfo, LabSpec, NodeInfo, NodeStatus } from "./engine.ts";
 
@@ -68,11 +69,14 @@ export async function findNode(docker: Docker, lab: string, id: NodeId): Promise
 /** What `up` was told, from the containers alone. Null for a lab that has none, or that `lab up` didn't make (compose). */
 export async function readLabSpec(docker: Docker, lab: string): Promise<LabSpec | null> {
   const containers = await listNodeContainers(docker, lab);
-  const environments = await Promise.all(containers.map((container) => readEnvironment(docker, container)));
-  const first = environments.findIndex((environment) => environment.DS_CONTROL_TOKEN !== undefined);
+  const [secrets, ...environments] = await Promise.all([
+    readSecrets(docker, containers),
+    ...containers.map((container) => readEnvironment(docker, container)),
+  ]);
+  const first = environments.findIndex((environment) => environment.DS_NODE_ID !== undefined);
   const found = environments[first];
   const labels = containers[first]?.info.Labels;
-  if (found === undefined || labels === undefined) return null;
+  if (secrets === null || found === undefined || labels === undefined) return null;
   const env: Record<string, string> = {};
   for (const [i, environment] of environments.entries()) {
     // A variable that a node has for itself says nothing about the lab's.
@@ -88,8 +92,7 @@ export async function readLabSpec(docker: Docker, lab: string): Promise<LabSpec 
     profile: labels[DOCKER_LABELS.profile] ?? found.DS_PROFILE ?? "default",
     voters: parseIds(labels[DOCKER_LABELS.voters] ?? found.DS_VOTERS),
     nodes: parseIds(labels[DOCKER_LABELS.nodes] ?? found.DS_NODES),
-    token: found.DS_CONTROL_TOKEN ?? "",
-    keys: found.DS_KEYS ?? "",
+    ...secrets,
     env,
   };
 }
@@ -100,8 +103,7 @@ const GIVEN = new Set([
   "DS_NODES",
   "DS_VOTERS",
   "DS_PROFILE",
-  "DS_KEYS",
-  "DS_CONTROL_TOKEN",
+  ...Object.keys(SECRET_VARIABLES),
   "DS_RUN",
   "DS_HOST",
   "DS_DATA_DIR",
@@ -115,17 +117,21 @@ async function describeLab(
   network: LabNetwork | null,
 ): Promise<LabInfo> {
   const [first] = containers;
-  const environment = await readAnyEnvironment(docker, containers);
   const labels = { ...network?.labels, ...first?.info.Labels };
+  const run = labels[DOCKER_LABELS.run] ?? null;
+  const [environment, token] = await Promise.all([
+    readAnyEnvironment(docker, containers),
+    findToken(docker, name, run, containers),
+  ]);
   const portBase = Number(environment.DS_UNICAST_PORT_BASE ?? UNICAST_PORT_BASE);
   const direct = network !== null && (await reachesBridge(network.subnet));
   return {
     name,
     runtime: "docker",
-    run: labels[DOCKER_LABELS.run] ?? null,
+    run,
     profile: labels[DOCKER_LABELS.profile] ?? environment.DS_PROFILE ?? "default",
     voters: parseIds(labels[DOCKER_LABELS.voters] ?? environment.DS_VOTERS),
-    token: environment.DS_CONTROL_TOKEN ?? null,
+    token: environment.DS_CONTROL_TOKEN ?? token,
     createdAtMs: network?.createdAtMs ?? (first ? first.info.Created * 1000 : null),
     network: network?.subnet ?? null,
     nodes: containers.map((container) => describeNode(name, container, portBase, direct)),

@@ -16,10 +16,11 @@ const IMAGE_SETTLED_AFTER_MS = 600_000;
 
 /** @param plan what `up` would use now; may fail (no bundle): then every unused image is old */
 export async function findLeftovers(docker: Docker, plan: () => Promise<ImagePlan>): Promise<readonly Leftover[]> {
-  const [containers, probes, networks, images] = await Promise.all([
+  const [containers, probes, networks, { Volumes: volumes }, images] = await Promise.all([
     docker.listContainers({ all: true, filters: labelled(DOCKER_LABELS.lab) }),
     docker.listContainers({ all: true, filters: labelled(DOCKER_LABELS.probe) }),
     listOurNetworks(docker),
+    docker.listVolumes({ filters: { label: [DOCKER_LABELS.lab] } }),
     findOldImages(docker, plan),
   ]);
   return [
@@ -42,6 +43,13 @@ export async function findLeftovers(docker: Docker, plan: () => Promise<ImagePla
         );
       })
       .map((network) => leftover("network", network.Id, network.Labels ?? {}, "no node uses it")),
+    ...(volumes ?? [])
+      .filter((volume) => {
+        const { CreatedAt = "" } = volume as { CreatedAt?: string };
+        const isUsed = containers.some((info) => info.Mounts.some((mount) => mount.Name === volume.Name));
+        return !isUsed && isAbandoned(volume.Labels ?? {}, Date.parse(CreatedAt));
+      })
+      .map((volume) => leftover("volume", volume.Name, volume.Labels ?? {}, "no node uses it")),
     ...images,
   ];
 }

@@ -12,7 +12,7 @@ import { explain } from "./docker-errors.ts";
 import { watchLab } from "./docker-events.ts";
 import { execAsRoot, execControl, type NodePlace } from "./docker-exec.ts";
 import { buildImage, type ImagePlan, planImage } from "./docker-image.ts";
-import { listLabs, readLabSpec } from "./docker-labs.ts";
+import { listLabs, listNodeContainers, readLabSpec } from "./docker-labs.ts";
 import { findLeftovers } from "./docker-leftovers.ts";
 import { readLogs } from "./docker-logs.ts";
 import type { LabNetwork } from "./docker-network.ts";
@@ -27,6 +27,7 @@ import {
   unplugNode,
 } from "./docker-nodes.ts";
 import { kernelFaultsOf } from "./docker-probe.ts";
+import { replaceKeys } from "./docker-secrets.ts";
 import type {
   Engine,
   ExecResult,
@@ -116,6 +117,12 @@ export class DockerEngine implements Engine {
 
   readSpec(name: string): Promise<LabSpec | null> {
     return this.#do(`read how lab "${name}" was made`, () => readLabSpec(this.#docker, name));
+  }
+
+  writeKeys(lab: string, keys: string): Promise<void> {
+    return this.#do(`write the keys of lab "${lab}"`, async () =>
+      replaceKeys(this.#docker, lab, await listNodeContainers(this.#docker, lab), keys),
+    );
   }
 
   start(lab: string, id: NodeId): Promise<void> {

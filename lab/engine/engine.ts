@@ -131,6 +131,8 @@ export interface Engine extends AsyncDisposable {
   ): Promise<readonly NodeInfo[]>;
   /** What the lab was created with, read back from its nodes or directory (after loss of the CLI's own state). */
   readSpec(name: string): Promise<LabSpec | null>;
+  /** Replaces the cluster keys (in `DS_KEYS` form) that the lab's nodes read at their start and at SIGHUP. LabError("unsupported") where they have none. */
+  writeKeys(lab: string, keys: string): Promise<void>;
   start(lab: string, id: NodeId): Promise<void>;
   /** SIGTERM, then SIGKILL after `graceMs`. A paused node is resumed first. */
   stop(lab: string, id: NodeId, graceMs: number): Promise<void>;

@@ -18,6 +18,7 @@ import {
   nodeDir,
   readNodeEnv,
   readProcessRecord,
+  secretVariables,
   writeProcessRecord,
 } from "./local-store.ts";
 import { projectRoot } from "./node-bundle.ts";
@@ -122,8 +123,7 @@ function environmentOf(record: LabRecord, id: NodeId, own: Readonly<Record<strin
     DS_VOTERS: spec.voters.join(","),
     DS_NODES: spec.nodes.join(","),
     DS_RUN: spec.run,
-    DS_CONTROL_TOKEN: spec.token,
-    DS_KEYS: spec.keys,
+    ...secretVariables(spec.name),
     ...spec.env,
     ...own,
     // What the runtime itself decides can't be overridden: nodes would not find each other.

@@ -2,6 +2,7 @@
  * Where a local lab lies: `<state>/<lab>/local/`, with `lab.json` and one folder per node.
  *
  *   lab.json            LabRecord: specification and ports       nodes/3/node.json      the node's own variables
+ *   keys, token         its secrets, which the nodes read
  *   nodes/3/data/       its ledger                               nodes/3/process.json   its process, with start time
  *   nodes/3/stdout.log  its journal     nodes/3/stderr.log       nodes/3/ready          there while it is READY
  *
@@ -65,12 +66,30 @@ export function exists(path: string): Promise<boolean> {
   );
 }
 
-export function readLabRecord(lab: string): Promise<LabRecord | null> {
-  return readJson<LabRecord>(join(labDir(lab), "lab.json"));
+/** What tells a node where its secrets are: files, which can be replaced while it runs and aren't inherited by anybody. */
+export function secretVariables(lab: string): Readonly<Record<string, string>> {
+  return { DS_KEYS_FILE: join(labDir(lab), "keys"), DS_CONTROL_TOKEN_FILE: join(labDir(lab), "token") };
 }
 
-export function writeLabRecord(record: LabRecord): Promise<void> {
-  return writeJson(join(labDir(record.spec.name), "lab.json"), record);
+export async function readLabRecord(lab: string): Promise<LabRecord | null> {
+  const [record, keys, token] = await Promise.all([
+    readJson<LabRecord>(join(labDir(lab), "lab.json")),
+    ...["keys", "token"].map((name) => readFile(join(labDir(lab), name), "utf8").catch(() => "")),
+  ]);
+  if (record === null) return null;
+  return { ...record, spec: { ...record.spec, keys: (keys ?? "").trim(), token: (token ?? "").trim() } };
+}
+
+/** The secrets first: whoever finds the record finds them too. */
+export async function writeLabRecord(record: LabRecord): Promise<void> {
+  const { keys, token, ...spec } = record.spec;
+  const { name } = spec;
+  await Promise.all([writeKeys(name, keys), writeText(join(labDir(name), "token"), `${token}\n`)]);
+  await writeJson(join(labDir(name), "lab.json"), { ...record, spec });
+}
+
+export function writeKeys(lab: string, keys: string): Promise<void> {
+  return writeText(join(labDir(lab), "keys"), `${keys}\n`);
 }
 
 export function readProcessRecord(lab: string, id: NodeId): Promise<ProcessRecord | null> {
@@ -117,8 +136,13 @@ async function readJson<T>(path: string): Promise<T | null> {
   }
 }
 
-async function writeJson(path: string, value: unknown): Promise<void> {
+function writeJson(path: string, value: unknown): Promise<void> {
+  return writeText(path, JSON.stringify(value));
+}
+
+/** For the user alone; at no instant half a file. */
+async function writeText(path: string, text: string): Promise<void> {
   const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
-  await writeFile(temporary, JSON.stringify(value), { mode: 0o600 });
+  await writeFile(temporary, text, { mode: 0o600 });
   await rename(temporary, path);
 }

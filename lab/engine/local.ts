@@ -40,6 +40,7 @@ import {
   makeNodeDir,
   nodeDir,
   readLabRecord,
+  writeKeys,
   writeLabRecord,
 } from "./local-store.ts";
 import { ensureNodeBundle } from "./node-bundle.ts";
@@ -128,6 +129,11 @@ export class LocalEngine implements Engine {
 
   async readSpec(name: string): Promise<LabSpec | null> {
     return (await readLabRecord(name))?.spec ?? null;
+  }
+
+  async writeKeys(lab: string, keys: string): Promise<void> {
+    if ((await readLabRecord(lab)) === null) throw noSuchLab(lab);
+    await writeKeys(lab, keys);
   }
 
   async start(lab: string, id: NodeId): Promise<void> {

@@ -11,7 +11,7 @@ import type { Member, NodeState } from "./types.ts";
 import { clockObject } from "./vector-clock.ts";
 
 /** What only the shell knows of a node's state. */
-export type ShellFields = "auth" | "profile" | "uptime_ms" | "impairments" | "impair_generation" | "rss_bytes";
+export type ShellFields = "auth" | "keys" | "profile" | "uptime_ms" | "impairments" | "impair_generation" | "rss_bytes";
 export type CoreStateData = Omit<StateData, ShellFields>;
 type MemberRowData = StateData["members"][number];
 

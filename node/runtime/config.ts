@@ -72,7 +72,8 @@ export function loadConfig(environment: Environment): NodeConfig {
       datagramBytesMax,
     },
     keys: loadKeys(settings),
-    keysFile: settings.DS_KEYS_FILE ?? null,
+    // What was given outright can't change.
+    keysFile: settings.DS_KEYS === undefined ? (settings.DS_KEYS_FILE ?? null) : null,
     controlToken: loadToken(settings),
     dataDir,
     readyFile: settings.DS_READY_FILE ?? null,

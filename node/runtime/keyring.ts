@@ -46,6 +46,8 @@ export function parseKeys(source: string, text: string): readonly ClusterKey[] {
 export interface Keyring extends Authenticator {
   /** The key id that new datagrams are sealed with. */
   readonly primaryKeyId: number;
+  /** All ids that open a datagram, the one that seals first. */
+  readonly keyIds: readonly number[];
   /** `open`: the public development key. */
   readonly auth: "open" | "keyed";
   /** Takes effect with the next datagram. */
@@ -77,6 +79,9 @@ export function createKeyring(initial: readonly ClusterKey[]): Keyring {
   return {
     get primaryKeyId() {
       return keys[0]?.id ?? 0;
+    },
+    get keyIds() {
+      return keys.map((key) => key.id);
     },
     get auth() {
       return keys === OPEN_KEYS ? "open" : "keyed";

@@ -132,6 +132,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     leave,
     facts: () => ({
       auth: keyring.auth,
+      keys: keyring.keyIds,
       profile: config.profile,
       uptimeMs: Math.round(performance.now() - startedAtMs),
       counters,
@@ -233,7 +234,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 
   function reloadKeys(): void {
     if (config.keysFile === null) {
-      journal.note("warn", "No DS_KEYS_FILE: keys can't be reloaded");
+      journal.note("warn", "Keys not reloaded: DS_KEYS_FILE names no file, or DS_KEYS is given");
       return;
     }
     try {

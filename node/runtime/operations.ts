@@ -13,6 +13,7 @@ import type { NodeRequest } from "./control-server.ts";
 /** What the shell knows and the core doesn't. */
 export interface ShellFacts {
   readonly auth: "open" | "keyed";
+  readonly keys: readonly number[];
   readonly profile: string;
   readonly uptimeMs: number;
   readonly counters: ReadonlyMap<string, number>;
@@ -86,6 +87,7 @@ function describeWhole(state: NodeState, facts: ShellFacts): StateData {
   return {
     ...described,
     auth: facts.auth,
+    keys: [...facts.keys],
     profile: facts.profile,
     uptime_ms: facts.uptimeMs,
     counters: { ...described.counters, ...Object.fromEntries(facts.counters) },

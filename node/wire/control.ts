@@ -168,6 +168,8 @@ export type RecoveryData = z.infer<typeof RecoveryData>;
 export const StateData = PingData.extend({
   boot_id: z.string(),
   auth: z.enum(["open", "keyed"]),
+  /** Ids of the cluster keys that this node opens datagrams with; it seals with the first. */
+  keys: z.array(z.int()),
   durable: z.boolean(),
   profile: z.string(),
   uptime_ms: z.number(),

@@ -59,7 +59,12 @@ describe("down", () => {
     await raw.docker.createContainer({ Image: standInImage(), Labels: labels });
     await raw.docker.createVolume({ Name: `${name}-volume`, Labels: { [DOCKER_LABELS.lab]: name } });
     const removed = await engine.destroyLab(name, quiet);
-    expect(removed.map((thing) => thing.kind).toSorted()).toEqual([...Array(6).fill("container"), "network", "volume"]);
+    expect(removed.map((thing) => thing.kind).toSorted()).toEqual([
+      ...Array(6).fill("container"),
+      "network",
+      "volume",
+      "volume",
+    ]);
     expect(await engine.destroyLab(name, quiet)).toEqual([]);
   });
 

@@ -12,7 +12,15 @@ test("ping must have the shape of the control channel", () => {
 
 test("state must have the shape of the control channel, with what the shell adds", () => {
   const node = CoreNode.ready(1, {}, [2, 3]);
-  const shell = { auth: "open", profile: "fast", uptime_ms: 1, impairments: [], impair_generation: 0, rss_bytes: 1 };
+  const shell = {
+    auth: "open",
+    keys: [0],
+    profile: "fast",
+    uptime_ms: 1,
+    impairments: [],
+    impair_generation: 0,
+    rss_bytes: 1,
+  };
   const data = { ...describeState(node.state), ...shell };
   expect(StateData.parse(data)).toEqual(data);
   expect(data.members.map((member) => MemberData.parse(member).id)).toEqual([2, 3]);
