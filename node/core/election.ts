@@ -10,7 +10,7 @@ import type { MessageOf } from "../wire/message.ts";
 import { becomeLeaderless, claimOf, endCandidacy, liveVoters, majority, tell, weighClaim } from "./claims.ts";
 import { nextMsgId, reply, unicast } from "./outbox.ts";
 import { reviewPreemption } from "./preemption.ts";
-import { cancelTimer, hasTimer, setTimer } from "./timers.ts";
+import { cancelTimer, delayTimer, hasTimer, setTimer } from "./timers.ts";
 import type { Command, Member, NodeState, Origin } from "./types.ts";
 import { beginVote, loseRound, onVote, onVoteRequest, PATIENCE_MAX, retryDelayMs } from "./votes.ts";
 
@@ -217,14 +217,24 @@ export function onElectionCommand(state: NodeState, command: Extract<Command, { 
   reply(state, command.requestId, true, { ok: true, data: { term: state.election.term }, text: "Election started" });
 }
 
-/** After a freeze: what we stood for may be decided long since. */
+/**
+ * After a freeze. A short one stops the clock of a candidacy for as long: where a machine has too little time for all its processes
+ * each of them is stopped again and again, and nobody would ever be elected if each stop ended what a node stands for. After a
+ * freeze as long as the hard failure bound the group has decided without us.
+ */
 export function pauseElection(state: NodeState, untilMs: number, frozenMs: number): void {
   const { election } = state;
+  const { suspicionMinMs, heartbeatTimeoutMs } = state.config.timing;
+  // A short stall adds nothing to the calm; after a long one the group may be another.
+  const isCalm = frozenMs < suspicionMinMs;
+  election.calmSinceMs = isCalm ? Math.min(state.nowMs, election.calmSinceMs + frozenMs) : state.nowMs;
+  if (frozenMs < heartbeatTimeoutMs) {
+    for (const kind of ["candidacy", "ok-resend", "vote-resend"]) delayTimer(state.timers, kind, "", frozenMs);
+    if (election.quietUntilMs > state.nowMs - frozenMs) election.quietUntilMs += frozenMs;
+    return;
+  }
   endCandidacy(state);
   election.patience = 0;
   election.wanted = null;
-  // A short stall adds nothing to the calm; after a long one the group may be another.
-  const isShort = frozenMs < state.config.timing.suspicionMinMs;
-  election.calmSinceMs = isShort ? Math.min(state.nowMs, election.calmSinceMs + frozenMs) : state.nowMs;
   election.quietUntilMs = Math.max(election.quietUntilMs, untilMs);
 }

@@ -7,6 +7,7 @@
 import { becomeProvisional, isVoter, majority, tell } from "./claims.ts";
 import { roundMs } from "./failure-detector.ts";
 import { hurryHeartbeat } from "./rumours.ts";
+import { shortestSuspicionMs } from "./suspicion.ts";
 import { setTimer } from "./timers.ts";
 import type { NodeState } from "./types.ts";
 
@@ -14,8 +15,7 @@ export const quorumTimers: Readonly<Record<string, (state: NodeState, key: strin
 
 /** Silence of a majority of voters that ends «elected», in milliseconds: everybody probes the coordinator in every round. */
 function detectionMs(state: NodeState): number {
-  const { suspicionMinMs, probeTimeoutMinMs } = state.config.timing;
-  return suspicionMinMs + roundMs(state) + 2 * probeTimeoutMinMs;
+  return shortestSuspicionMs(state) + roundMs(state) + 2 * state.config.timing.probeTimeoutMinMs;
 }
 
 function checkQuorum(state: NodeState): void {

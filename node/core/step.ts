@@ -42,7 +42,7 @@ import { doubtLeadership, quorumTimers } from "./quorum.ts";
 import { seedRandom } from "./random.ts";
 import { createRecovery } from "./recovery-state.ts";
 import { RULES, type Rules } from "./rules.ts";
-import { suspicionTimers } from "./suspicion.ts";
+import { shortestSuspicionMs, suspicionTimers } from "./suspicion.ts";
 import { createTimers, nextTimeoutMs, takeDue } from "./timers.ts";
 import { createTrading, onTradeCommand } from "./trading.ts";
 import type { CoreConfig, Effect, Input, NodeState, Origin, Recovered, Self } from "./types.ts";
@@ -254,6 +254,9 @@ function onResumed(state: NodeState, frozenMs: number): void {
   pauseDiscovery(state, frozenMs);
   pauseElection(state, state.detector.graceUntilMs, frozenMs);
   // Nobody is declared dead in less: a starved leader that says so at each hiccup would never look elected.
-  if (frozenMs >= state.config.timing.suspicionMinMs) doubtLeadership(state);
-  pauseHeartbeat(state, state.nowMs + state.config.timing.probeTimeoutMinMs);
+  if (frozenMs >= shortestSuspicionMs(state)) doubtLeadership(state);
+  // What others have decided meanwhile lies in the socket: read it before speaking. Hiccups can't have changed so much, and a starved
+  // process that waited after each would never speak.
+  if (frozenMs >= state.config.timing.heartbeatTimeoutMs)
+    pauseHeartbeat(state, state.nowMs + state.config.timing.probeTimeoutMinMs);
 }

@@ -60,13 +60,21 @@ export function onAccusation(state: NodeState, member: Member, by: NodeId): void
 
 /** How long this suspicion lasts, in milliseconds: the hard bound, or the minimum once enough others agree. */
 export function suspicionSpanMs(state: NodeState, witnesses: number): number {
-  const { timing } = state.config;
+  const { heartbeatTimeoutMs } = state.config.timing;
+  const needed = countLive(state) > 2 ? 1 : 0;
+  if (witnesses < needed) return heartbeatTimeoutMs;
+  return Math.min(shortestSuspicionMs(state) * (1 + state.detector.health), heartbeatTimeoutMs);
+}
+
+/** Nobody in a group of this size is FAILED after a shorter silence, in milliseconds. */
+export function shortestSuspicionMs(state: NodeState): number {
+  return (state.config.timing.suspicionMinMs * sizeTenths(countLive(state) + 1)) / 10;
+}
+
+function countLive(state: NodeState): number {
   let others = 0;
   for (const member of state.members.values()) if (isLive(member)) others += 1;
-  const needed = others > 2 ? 1 : 0;
-  if (witnesses < needed) return timing.heartbeatTimeoutMs;
-  const spanMs = (timing.suspicionMinMs * sizeTenths(others + 1) * (1 + state.detector.health)) / 10;
-  return Math.min(spanMs, timing.heartbeatTimeoutMs);
+  return others;
 }
 
 /** After a freeze of our own: what we missed is no evidence, so every suspicion starts again. */

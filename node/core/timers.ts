@@ -13,7 +13,7 @@ export interface TimerEntry {
 
 export interface TimerTable {
   readonly heap: TimerEntry[];
-  readonly live: Map<string, number>;
+  readonly live: Map<string, TimerEntry>;
   nextSeq: number;
 }
 
@@ -24,8 +24,14 @@ export function createTimers(): TimerTable {
 /** (Re)arms the timer (kind, key) for the instant `atMs`. */
 export function setTimer(timers: TimerTable, kind: string, key: string | number, atMs: number): void {
   const entry: TimerEntry = { kind, key: String(key), atMs, seq: timers.nextSeq++ };
-  timers.live.set(nameOf(kind, entry.key), entry.seq);
+  timers.live.set(nameOf(kind, entry.key), entry);
   push(timers.heap, entry);
+}
+
+/** Moves an armed timer to `byMs` later. */
+export function delayTimer(timers: TimerTable, kind: string, key: string | number, byMs: number): void {
+  const armed = timers.live.get(nameOf(kind, String(key)));
+  if (armed !== undefined) setTimer(timers, kind, key, armed.atMs + byMs);
 }
 
 export function cancelTimer(timers: TimerTable, kind: string, key: string | number): void {
@@ -58,7 +64,7 @@ function nameOf(kind: string, key: string): string {
 
 function discardDead(timers: TimerTable): void {
   for (let top = timers.heap[0]; top !== undefined; top = timers.heap[0]) {
-    if (timers.live.get(nameOf(top.kind, top.key)) === top.seq) return;
+    if (timers.live.get(nameOf(top.kind, top.key))?.seq === top.seq) return;
     pop(timers.heap);
   }
 }
