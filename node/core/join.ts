@@ -85,7 +85,7 @@ export function reviewJoin(state: NodeState): void {
   const { join, config } = state;
   if (join.discovering) {
     // Somebody leads already, or everybody is here: nothing is left to wait for. Whoever has synchronised before is READY by then.
-    const isGathered = config.expected.length > 0 && areAllHeard(state);
+    const isGathered = config.expected.length > 0 && isEverybodyKnown(state);
     if (isGathered || state.election.coordinator !== null) endDiscovery(state);
   }
   if (state.phase !== "JOINING" && state.phase !== "SYNCING") return;
@@ -103,9 +103,9 @@ export function reviewJoin(state: NodeState): void {
   if (state.phase === "JOINING" ? !join.discovering && !join.lostDisk : join.synchronised) becomeReady(state);
 }
 
-function areAllHeard(state: NodeState): boolean {
+function isEverybodyKnown(state: NodeState): boolean {
   for (const id of state.config.expected)
-    if (id !== state.self.id && (state.members.get(id)?.phase ?? null) === null) return false;
+    if (id !== state.self.id && (state.members.get(id)?.state ?? "UNKNOWN") === "UNKNOWN") return false;
   return true;
 }
 

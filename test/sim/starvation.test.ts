@@ -6,7 +6,9 @@ import { Draw } from "../../lab/sim/draw.ts";
 /** Every process runs for `runMs` and is stopped for `stoppedMs`, again and again, each span times 0.5 to 1.5. */
 function starve(sim: SimCluster, runMs: number, stoppedMs: number): void {
   const draw = new Draw(sim.seed, "starve");
-  const later = (spanMs: number, then: () => void) => sim.queue.after(draw.between(0.5, 1.5) * spanMs, then);
+  const later = (spanMs: number, then: () => void): void => {
+    sim.queue.after(draw.between(0.5, 1.5) * spanMs, then);
+  };
   const run = (slot: number): void =>
     later(runMs, () => {
       sim.freeze(slot);
