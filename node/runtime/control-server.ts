@@ -4,6 +4,8 @@
  * It speaks on the peers' unicast socket but beside them: no impairment, no peer table, and it answers in every phase of the node's
  * life. A stranger without the token gets silence, not an error: an answer would tell that somebody is here, and who sends from a
  * forged address could aim it.
+ *
+ * Pure: the simulator's nodes have the same.
  */
 
 import {
@@ -14,7 +16,7 @@ import {
   type RefusalCode,
 } from "../wire/control.ts";
 import { type ControlSeal, openControlRequest, sealControlReply } from "../wire/control-frame.ts";
-import { controlAuthenticator } from "./control-key.ts";
+import type { Authenticator } from "../wire/envelope.ts";
 import { createReplyCache } from "./reply-cache.ts";
 
 const SPENT_MAX = 10_000;
@@ -23,7 +25,10 @@ const SPENT_MAX = 10_000;
 export type NodeRequest = Exclude<ControlRequest, { op: "page" }>;
 
 export interface ControlServerOptions {
-  readonly token: string | null;
+  /** With the token's key (control-key.ts). */
+  readonly authenticator: Authenticator;
+  /** No token was given: only `isLocal` addresses are obeyed. */
+  readonly isOpen: boolean;
   /** Of this process: requests that another one was meant for are refused. */
   readonly bootId: string;
   /** Header of the next reply, its packet number used up. */
@@ -43,7 +48,7 @@ export interface ControlServer {
 }
 
 export function createControlServer(options: ControlServerOptions): ControlServer {
-  const authenticator = controlAuthenticator(options.token);
+  const { authenticator } = options;
   const cache = createReplyCache();
   /** Bound requests that were executed, beyond what the cache keeps of their answers. */
   const spent = new Set<string>();
@@ -121,7 +126,7 @@ export function createControlServer(options: ControlServerOptions): ControlServe
         options.count(opened.reason === "bad_tag" ? "control_unauthorised" : "control_malformed");
         return;
       }
-      if (options.token === null && !options.isLocal(address)) {
+      if (options.isOpen && !options.isLocal(address)) {
         options.count("control_unauthorised");
         return;
       }

@@ -1,12 +1,13 @@
 /**
  * `impair` requests: collects the parts of a list of faults, puts the whole list in force at once, and keeps it for the next start.
+ *
+ * Pure: the simulator's nodes have the same.
  */
 import type { ControlRequest, ControlResult, ImpairmentRule } from "../wire/control.ts";
+import type { JournalEvent } from "../wire/journal.ts";
 import { refusal } from "./control-server.ts";
 import { messageOf } from "./errors.ts";
-import { loadImpairments, saveImpairments } from "./impairment-file.ts";
 import type { Impairments } from "./impairments.ts";
-import type { Journal } from "./journal-writer.ts";
 
 type ImpairRequest = Extract<ControlRequest, { op: "impair" }>;
 
@@ -14,20 +15,34 @@ export interface FaultDesk {
   onImpair(request: ImpairRequest): ControlResult;
 }
 
+export interface ImpairmentSet {
+  readonly generation: number;
+  readonly rules: readonly ImpairmentRule[];
+}
+
+export type LoadedImpairments = { ok: true; set: ImpairmentSet } | { ok: false; message: string };
+
+/** Where the list outlives the process (impairment-file.ts). */
+export interface ImpairmentShelf {
+  load(): LoadedImpairments;
+  /** Whole or not at all. Throws when it can't be written. */
+  save(set: ImpairmentSet): void;
+}
+
 export interface FaultDeskOptions {
   readonly impairments: Impairments;
   /** Null: faults end with this process. */
-  readonly file: string | null;
-  readonly journal: Journal;
+  readonly shelf: ImpairmentShelf | null;
+  readonly note: (level: "info" | "warn", msg: string, fields?: Partial<JournalEvent>) => void;
 }
 
 /** Puts the faults of the last run in force before it returns. */
 export function openFaultDesk(options: FaultDeskOptions): FaultDesk {
-  const { impairments, file, journal } = options;
+  const { impairments, shelf, note } = options;
   let collecting: { generation: number; parts: (readonly ImpairmentRule[] | undefined)[] } | null = null;
 
-  const loaded = file === null ? null : loadImpairments(file);
-  if (loaded?.ok === false) journal.note("warn", `Faults of the last run are lost: ${file}: ${loaded.message}`);
+  const loaded = shelf?.load();
+  if (loaded?.ok === false) note("warn", `Faults of the last run are lost: ${loaded.message}`);
   if (loaded?.ok === true && loaded.set.generation > 0) {
     impairments.replace(loaded.set.generation, loaded.set.rules);
     noteFaults("Faults back in force");
@@ -35,7 +50,7 @@ export function openFaultDesk(options: FaultDeskOptions): FaultDesk {
 
   function noteFaults(words: string): void {
     const rules = impairments.list();
-    journal.note("info", `${words}: ${rules.length} (generation ${impairments.generation})`, {
+    note("info", `${words}: ${rules.length} (generation ${impairments.generation})`, {
       kind: "fault",
       generation: impairments.generation,
       rules: rules.slice(0, 20),
@@ -46,12 +61,12 @@ export function openFaultDesk(options: FaultDeskOptions): FaultDesk {
     impairments.replace(generation, rules);
     noteFaults("Faults in force");
     try {
-      if (file !== null) saveImpairments(file, { generation, rules });
+      shelf?.save({ generation, rules });
     } catch (error) {
-      journal.note("warn", `Faults won't survive a restart: ${messageOf(error)}`);
+      note("warn", `Faults won't survive a restart: ${messageOf(error)}`);
       return done(generation, rules.length, false);
     }
-    return done(generation, rules.length, file !== null);
+    return done(generation, rules.length, shelf !== null);
   }
 
   return {

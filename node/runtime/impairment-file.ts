@@ -7,15 +7,13 @@ import { dirname } from "node:path";
 import * as z from "zod";
 import { ImpairmentRule } from "../wire/control.ts";
 import { codeOf, messageOf } from "./errors.ts";
-
-export interface ImpairmentSet {
-  readonly generation: number;
-  readonly rules: readonly ImpairmentRule[];
-}
-
-export type LoadedImpairments = { ok: true; set: ImpairmentSet } | { ok: false; message: string };
+import type { ImpairmentSet, ImpairmentShelf, LoadedImpairments } from "./fault-desk.ts";
 
 const NOTHING: LoadedImpairments = { ok: true, set: { generation: 0, rules: [] } };
+
+export function openImpairmentFile(path: string): ImpairmentShelf {
+  return { load: () => loadImpairments(path), save: (set) => saveImpairments(path, set) };
+}
 
 /** A missing file is an empty set; one that can't be understood is a message, and no reason not to start. */
 export function loadImpairments(path: string): LoadedImpairments {
@@ -23,14 +21,14 @@ export function loadImpairments(path: string): LoadedImpairments {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    return codeOf(error) === "ENOENT" ? NOTHING : { ok: false, message: messageOf(error) };
+    return codeOf(error) === "ENOENT" ? NOTHING : { ok: false, message: `${path}: ${messageOf(error)}` };
   }
   const schema = z.object({ generation: z.int().min(0), rules: z.array(ImpairmentRule).max(256) });
   try {
     const parsed = schema.safeParse(JSON.parse(text));
-    return parsed.success ? { ok: true, set: parsed.data } : { ok: false, message: "not a list of faults" };
+    return parsed.success ? { ok: true, set: parsed.data } : { ok: false, message: `${path} is no list of faults` };
   } catch {
-    return { ok: false, message: "not JSON" };
+    return { ok: false, message: `${path} is no JSON` };
   }
 }
 

@@ -4,7 +4,7 @@
  * Idea: faults act at the receiver, keyed by the source node that the header names, on multicast and unicast alike; the sender
  * notices nothing and third parties are untouched. Control datagrams never come here. The rules are desired state: the whole list
  * is replaced at once, a rule ends by itself at its `untilMs`, and the list survives a restart (impairment-file.ts).
- * Semantics follow netem(8): jitter is uniform and may reorder; `reorder` lets a share of the packets overtake the delayed ones.
+ * Pure: the simulator's nodes have the same. Semantics follow netem(8): jitter is uniform and may reorder; `reorder` lets a share of the packets overtake the delayed ones.
  */
 import { drawUint32, type RandomState, seedRandom } from "../core/random.ts";
 import type { Impairment, ImpairmentRule } from "../wire/control.ts";
@@ -16,10 +16,10 @@ export interface ImpairmentsOptions {
   readonly count: (counter: string) => void;
   readonly seed: number;
   /** Wall clock in milliseconds. */
-  readonly wallNowMs?: () => number;
+  readonly wallNowMs: () => number;
   /** Monotonic clock in milliseconds. */
-  readonly nowMs?: () => number;
-  readonly schedule?: (run: () => void, delayMs: number) => void;
+  readonly nowMs: () => number;
+  readonly schedule: (run: () => void, delayMs: number) => void;
 }
 
 export interface Impairments {
@@ -39,9 +39,7 @@ const RATE_QUEUE_MS = 2_000;
 const OVERTAKEN_MS = 15;
 
 export function createImpairments(options: ImpairmentsOptions): Impairments {
-  const wallNowMs = options.wallNowMs ?? Date.now;
-  const nowMs = options.nowMs ?? (() => performance.now());
-  const schedule = options.schedule ?? ((run, delayMs) => setTimeout(run, delayMs));
+  const { wallNowMs, nowMs, schedule } = options;
   const random = seedRandom(options.seed);
   let rules: readonly ImpairmentRule[] = [];
   let generation = 0;

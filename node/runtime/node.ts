@@ -12,10 +12,12 @@ import type { NodeState, Self } from "../core/types.ts";
 import type { ControlResult } from "../wire/control.ts";
 import { isControlDatagram } from "../wire/envelope.ts";
 import { type NodeConfig, readKeysFile } from "./config.ts";
+import { controlAuthenticator } from "./control-key.ts";
 import { type ControlServer, createControlServer } from "./control-server.ts";
 import { createDriver, type Driver, type OuterEffect } from "./driver.ts";
 import { messageOf } from "./errors.ts";
 import { openFaultDesk } from "./fault-desk.ts";
+import { openImpairmentFile } from "./impairment-file.ts";
 import { createImpairments } from "./impairments.ts";
 import { createIntake } from "./intake.ts";
 import type { Journal } from "./journal-writer.ts";
@@ -23,7 +25,7 @@ import { createKeyring } from "./keyring.ts";
 import { LEDGER_FILE } from "./ledger-schema.ts";
 import { openLedgerStore } from "./ledger-store.ts";
 import { isOwnAddress } from "./local-address.ts";
-import { createOperations, type Operations } from "./operations.ts";
+import { createOperations, type Operations, toControlResult } from "./operations.ts";
 import { createOutgoing, type Outgoing } from "./outgoing.ts";
 import { damaged } from "./sqlite-errors.ts";
 import { openMemoryStore, type Store, type StoreEvents } from "./store.ts";
@@ -93,8 +95,19 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   journal.begin(store.incarnation);
   noteStart();
 
-  const impairments = createImpairments({ deliver: receive, count, seed: id });
-  const faultDesk = openFaultDesk({ impairments, file: config.faultsFile, journal });
+  const impairments = createImpairments({
+    deliver: receive,
+    count,
+    seed: id,
+    wallNowMs: Date.now,
+    nowMs: () => performance.now(),
+    schedule: (run, delayMs) => setTimeout(run, delayMs),
+  });
+  const faultDesk = openFaultDesk({
+    impairments,
+    shelf: config.faultsFile === null ? null : openImpairmentFile(config.faultsFile),
+    note: journal.note,
+  });
   onPeerDatagram = (datagram, address) => impairments.receive(datagram, address);
 
   const wireTap = config.journal === "wire" ? createWireTap(journal, () => state.self) : null;
@@ -129,7 +142,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     state,
     command: (command) => driver?.feed({ type: "command", command }),
     impair: faultDesk.onImpair,
-    leave,
+    leave: () => setImmediate(leave),
     facts: () => ({
       auth: keyring.auth,
       keys: keyring.keyIds,
@@ -142,7 +155,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     }),
   });
   control = createControlServer({
-    token: config.controlToken,
+    authenticator: controlAuthenticator(config.controlToken),
+    isOpen: config.controlToken === null,
     bootId,
     nextSeal: outgoing.nextSeal,
     send: transport.sendTo,
@@ -273,12 +287,4 @@ function createState(config: NodeConfig, store: Store, bootId: string): NodeStat
     if (!(error instanceof CorruptLedgerError)) throw error;
     throw damaged(join(config.dataDir ?? "", LEDGER_FILE), error.message);
   }
-}
-
-type CoreResult = Extract<OuterEffect, { type: "reply" }>["result"];
-
-function toControlResult(result: CoreResult): ControlResult {
-  if (result.ok) return result;
-  const { tradeId, ...rest } = result;
-  return tradeId === undefined ? rest : { ...rest, trade_id: tradeId };
 }

@@ -1,11 +1,13 @@
 /**
  * What each request of the control channel (and each word of the prompt) does. Queries are answered from the core's state at once;
  * commands go into the core, whose reply comes back as an effect.
+ *
+ * Pure: the simulator's nodes have the same.
  */
 import { historyPage, historyText } from "../core/history.ts";
 import { balanceText, describeMembers, describePing, describeState, nodesText, statusText } from "../core/query.ts";
 import { tradeOutcome } from "../core/trading.ts";
-import type { Command, NodeState } from "../core/types.ts";
+import type { Command, CommandResult, NodeState } from "../core/types.ts";
 import type { ControlResult, ImpairmentRule, StateData } from "../wire/control.ts";
 import { HELP_TEXT } from "./command-line.ts";
 import type { NodeRequest } from "./control-server.ts";
@@ -26,6 +28,7 @@ export interface OperationsOptions {
   readonly state: NodeState;
   readonly command: (command: Command) => void;
   readonly impair: (request: Extract<NodeRequest, { op: "impair" }>) => ControlResult;
+  /** Leaves a moment later: the last thing that a client hears should not be silence. */
   readonly leave: () => void;
   readonly facts: () => ShellFacts;
 }
@@ -73,8 +76,7 @@ export function createOperations(options: OperationsOptions): Operations {
         options.command({ op: "recover", requestId: request.request_id, acceptLoss: request.accept_loss });
         return null;
       case "leave":
-        // After the reply is out: the last thing a client hears should not be silence.
-        setImmediate(options.leave);
+        options.leave();
         return succeed({ leaving: true }, "Shutting down...");
       case "impair":
         return options.impair(request);
@@ -99,4 +101,11 @@ function describeWhole(state: NodeState, facts: ShellFacts): StateData {
 
 function succeed(data: unknown, text?: string): ControlResult {
   return text === undefined ? { ok: true, data } : { ok: true, data, text };
+}
+
+/** The core's answer to a command in the control channel's words. */
+export function toControlResult(result: CommandResult): ControlResult {
+  if (result.ok) return result;
+  const { tradeId, ...rest } = result;
+  return tradeId === undefined ? rest : { ...rest, trade_id: tradeId };
 }

@@ -30,7 +30,8 @@ const pureLab =
   /^lab\/(agreement|errors|plan|scenario|selectors)\.ts$|^lab\/(check|export)\/|^lab\/faults\/(compile[\w-]*|expand|fault|list|parse|verify)\.ts$/;
 
 /** The runtime's pure modules, which the simulator's nodes share. */
-const pureRuntime = /^node\/runtime\/(intake|replay-window|source-gate)\.ts$/;
+const pureRuntime =
+  /^node\/runtime\/(command-line|control-server|core-config|errors|fault-desk|impairments|intake|operations|replay-window|reply-cache|settings|source-gate)\.ts$/;
 
 const clockAndTimers = {
   Date: /\bDate\b/,
@@ -59,7 +60,7 @@ const layers: readonly Layer[] = [
   {
     name: "node/runtime, pure",
     files: pureRuntime,
-    mayImport: [core, wire, pureRuntime],
+    mayImport: [core, wire, pureRuntime, /^zod$/],
     mayNotUse: clockAndTimers,
   },
   { name: "node/runtime", files: /^node\/runtime\//, mayImport: [core, wire, runtime, builtin, /^(pino|zod)$/] },

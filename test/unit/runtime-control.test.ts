@@ -28,7 +28,8 @@ class Bench {
     this.#token = serverToken;
     let packetSeq = 0;
     this.server = createControlServer({
-      token: serverToken,
+      authenticator: controlAuthenticator(serverToken),
+      isOpen: serverToken === null,
       bootId: BOOT,
       nextSeal: () => ({ sender: 1, incarnation: 2, bootId: "00000000000000aa", packetSeq: ++packetSeq }),
       send: (datagram, address) => {
