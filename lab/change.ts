@@ -3,9 +3,9 @@
  * scenarios and tests call; the caller holds the lab's lock (`lab.locked`).
  */
 
-import { setTimeout as sleep } from "node:timers/promises";
 import { StateData } from "../node/wire/control.ts";
 import type { NodeId } from "../node/wire/ids.ts";
+import { sleep } from "./clock.ts";
 import type { LabSpec, Leftover, Progress, RuntimeName } from "./engine/engine.ts";
 import { openEngine, type RuntimeChoice } from "./engine/open-engine.ts";
 import { LabError } from "./errors.ts";
@@ -103,7 +103,7 @@ export async function scale(
 
 /** Graceful LEAVE by the node itself; resolves when its process has ended. */
 export async function leave(lab: Lab, id: NodeId): Promise<void> {
-  const deadlineMs = performance.now() + LEAVE_MS_MAX;
+  const deadlineMs = lab.clock.nowMs() + LEAVE_MS_MAX;
   // Its last reply may get lost with the process: the end of the process is the answer.
   const asked = lab.call(id, { op: "leave" }, { timeoutMs: LEAVE_MS_MAX }).then(
     () => null,
@@ -117,10 +117,10 @@ export async function leave(lab: Lab, id: NodeId): Promise<void> {
     await lab.refresh();
     if (!isAlive(lab.node(id))) return;
     if (refused !== null) throw refused;
-    if (performance.now() > deadlineMs) {
+    if (lab.clock.nowMs() > deadlineMs) {
       throw new LabError("timeout", `node ${id} is still leaving`, `end it: lab stop ${id}`);
     }
-    await sleep(pauseMs);
+    await sleep(lab.clock, pauseMs);
   }
 }
 
@@ -146,9 +146,14 @@ export async function pause(lab: Lab, ids: readonly NodeId[], untilMs: number | 
   // A timer of an earlier pause must not end this one.
   await Promise.all(ids.map((id) => cancelHelpers(lab.name, id)));
   // Who ends it is there before it begins.
-  if (untilMs !== null) await Promise.all(ids.map((id) => startResumer(lab.name, lab.engine.name, id, untilMs)));
+  if (untilMs !== null) await Promise.all(ids.map((id) => endPauseAt(lab, id, untilMs)));
   await Promise.all(ids.map((id) => lab.engine.pause(lab.name, id)));
   await lab.state.appendJournal({ what: `pause ${ids.join(",")}`, nodes: ids, untilMs });
+}
+
+async function endPauseAt(lab: Lab, id: NodeId, untilMs: number): Promise<void> {
+  if (lab.engine.resumeAt !== undefined) lab.engine.resumeAt(lab.name, id, untilMs);
+  else await startResumer(lab.name, lab.engine.name, id, untilMs);
 }
 
 export async function resume(lab: Lab, ids: readonly NodeId[]): Promise<void> {

@@ -16,11 +16,13 @@ import { registerSimCommands } from "./commands/sim.ts";
 import { registerTalkCommands } from "./commands/talk.ts";
 import { registerWatchCommands } from "./commands/watch.ts";
 import type { Progress } from "./engine/engine.ts";
+import type { RuntimeChoice } from "./engine/open-engine.ts";
 import { EXIT, LabError } from "./errors.ts";
 import { Printer } from "./ui/printer.ts";
 import { createProgress } from "./ui/progress.ts";
 
 const DEFAULT_NAME = "lab";
+const RUNTIMES: readonly RuntimeChoice[] = ["docker", "local", "auto", "sim"];
 
 /** A command about one lab, up to where the sentence goes on. */
 const COMMAND_IN_HINT =
@@ -94,6 +96,7 @@ async function runLine(argv: readonly string[], run: Run, signal: AbortSignal): 
   registerFaultCommands(program, context);
   registerSimCommands(program, context);
   registerCareCommands(program, context);
+  program.hook("preAction", (_program, command) => assertSimulable(context, command));
   for (const command of program.commands) inheritOutput(command, program);
   if (argv.length === 0) {
     program.outputHelp();
@@ -119,7 +122,7 @@ function describeProgram(program: Command, printer: Printer): void {
     .usage("[options] <command>")
     .option("-n, --name <lab>", "which lab (or LAB_NAME)", process.env.LAB_NAME || DEFAULT_NAME)
     .addOption(
-      new Option("--runtime <where>", "docker, local or auto (or LAB_RUNTIME)").choices(["docker", "local", "auto"]),
+      new Option("--runtime <where>", "docker, local, auto, or sim in `lab shell` (or LAB_RUNTIME)").choices(RUNTIMES),
     )
     .addOption(new Option("-o, --output <format>", "text or json").choices(["text", "json"]).default("text"))
     .option("--verbose", "show where an error comes from")
@@ -135,6 +138,13 @@ function describeProgram(program: Command, printer: Printer): void {
       // Printed by `report`, in the same form as every other error.
       outputError: () => {},
     });
+}
+
+/** A simulated lab lives in a shell's process: any other command has nothing to work on, and says so before it touches anything. */
+async function assertSimulable(context: CommandContext, command: Command): Promise<void> {
+  if (context.options.runtime !== "sim" || command.name() === "shell" || command.name() === "sim") return;
+  const { currentSimEngine } = await import("./engine/sim-session.ts");
+  currentSimEngine();
 }
 
 /** Subcommands are made before these are set, and commander copies them only then. */
@@ -179,13 +189,14 @@ function readOptions(program: Command): GlobalOptions {
   }>();
   const fromEnvironment = process.env.LAB_RUNTIME;
   const chosen = runtime ?? fromEnvironment;
-  if (chosen !== undefined && chosen !== "" && chosen !== "docker" && chosen !== "local" && chosen !== "auto") {
+  const choice = RUNTIMES.find((runtime) => runtime === chosen);
+  if (chosen !== undefined && chosen !== "" && choice === undefined) {
     throw new LabError("usage", `LAB_RUNTIME is "${chosen}"`, "use docker, local or auto");
   }
   return {
     name,
     isNamed: program.getOptionValueSource("name") !== "default" || (process.env.LAB_NAME ?? "") !== "",
-    runtime: chosen === undefined || chosen === "" ? "auto" : chosen,
+    runtime: choice ?? "auto",
     isRuntimeNamed: chosen !== undefined && chosen !== "",
     output,
     verbose: verbose === true,

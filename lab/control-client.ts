@@ -1,5 +1,5 @@
 /**
- * Asks nodes over their control channel: one UDP socket for all of them, replies matched by request id.
+ * Asks nodes over their control channel: one transport for all of them, replies matched by request id.
  *
  * Idea: a request is a value that may be repeated without harm. It keeps its id over all repetitions (the node executes it at most
  * once), is repeated at growing intervals until the final reply is there, and ends at a deadline with an error that says what is
@@ -7,8 +7,7 @@
  *
  * Source of frame and key: node/wire/control-frame.ts; PROTOCOL.md, control channel.
  */
-import { createHmac, createSecretKey, hkdfSync, randomBytes } from "node:crypto";
-import { createSocket, type Socket } from "node:dgram";
+import { createHmac, createSecretKey, hkdfSync } from "node:crypto";
 import {
   BOUND_OPS,
   type ControlReply,
@@ -27,7 +26,9 @@ import {
 } from "../node/wire/control-frame.ts";
 import type { Authenticator } from "../node/wire/envelope.ts";
 import type { NodeId } from "../node/wire/ids.ts";
+import type { ControlTransport } from "./control-transport.ts";
 import { LabError } from "./errors.ts";
+import { newRequestId, REAL_WORLD, type World } from "./world.ts";
 
 type WithoutId<T> = T extends unknown ? Omit<T, "request_id"> : never;
 /** A request before it gets its id. */
@@ -67,15 +68,21 @@ interface Waiting {
 
 export class ControlClient implements AsyncDisposable {
   readonly #authenticator: Authenticator;
-  readonly #bootId = randomBytes(8).toString("hex");
+  readonly #bootId: string;
   readonly #waiting = new Map<string, Waiting>();
   /** Boot ids that nodes put into their replies, by address. */
   readonly #boots = new Map<string, string>();
+  readonly #world: World;
   #packetSeq = 0;
-  #socket: Promise<Socket> | null = null;
+  #transport: Promise<ControlTransport> | null = null;
 
-  /** @param token null: the public one, which nodes obey from their own host only */
-  constructor(token: string | null) {
+  /**
+   * @param token null: the public one, which nodes obey from their own host only
+   * @param world the nodes'; default: the real one
+   */
+  constructor(token: string | null, world: World = REAL_WORLD) {
+    this.#world = world;
+    this.#bootId = world.entropy(8).toString("hex");
     // As an object: a plain buffer would be made into one again for every datagram.
     const key = createSecretKey(Buffer.from(hkdfSync("sha256", token ?? CONTROL_TOKEN_OPEN, "", CONTROL_KEY_INFO, 32)));
     this.#authenticator = createControlAuthenticator((bytes) => createHmac("sha256", key).update(bytes).digest());
@@ -86,10 +93,10 @@ export class ControlClient implements AsyncDisposable {
    * @throws LabError("timeout") without an answer within the deadline, LabError("interrupted") when aborted
    */
   async request(target: ControlTarget, body: ControlBody, options: CallOptions = {}): Promise<ControlResult> {
-    const requestId = options.requestId ?? newRequestId();
+    const requestId = options.requestId ?? newRequestId(this.#world);
     const unbound = { ...body, request_id: requestId } as ControlRequest;
     if (target.address === null) return requestByExec(target, unbound, options);
-    const deadlineMs = performance.now() + (options.timeoutMs ?? TIMEOUT_MS);
+    const deadlineMs = this.#world.clock.nowMs() + (options.timeoutMs ?? TIMEOUT_MS);
     const request = BOUND_OPS.includes(body.op) ? await this.#bind(target, unbound, deadlineMs, options) : unbound;
     const first = await this.#exchange(target, request, deadlineMs, options, (reply) => reply.page === 0);
     const pages = [first.body];
@@ -125,9 +132,9 @@ export class ControlClient implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const socket = await this.#socket?.catch(() => null);
-    this.#socket = null;
-    if (socket) await new Promise<void>((resolve) => socket.close(() => resolve()));
+    const transport = await this.#transport?.catch(() => null);
+    this.#transport = null;
+    await transport?.close();
   }
 
   /** Names the process that is meant: the one that answered last, or answers now. */
@@ -139,7 +146,13 @@ export class ControlClient implements AsyncDisposable {
   ): Promise<ControlRequest> {
     const address = target.address ?? "";
     if (!this.#boots.has(address))
-      await this.#exchange(target, { op: "ping", request_id: newRequestId() }, deadlineMs, options, () => true);
+      await this.#exchange(
+        target,
+        { op: "ping", request_id: newRequestId(this.#world) },
+        deadlineMs,
+        options,
+        () => true,
+      );
     return { ...request, boot: this.#boots.get(address) } as ControlRequest;
   }
 
@@ -150,7 +163,7 @@ export class ControlClient implements AsyncDisposable {
     deadlineMs: number,
     options: CallOptions,
   ): Promise<string> {
-    const request: ControlRequest = { op: "page", request_id: newRequestId(), of, page };
+    const request: ControlRequest = { op: "page", request_id: newRequestId(this.#world), of, page };
     const reply = await this.#exchange(target, request, deadlineMs, options, () => true);
     if (reply.page !== page) {
       const why = "it restarted, or forgot the answer";
@@ -171,36 +184,36 @@ export class ControlClient implements AsyncDisposable {
     options: CallOptions,
     accept: (reply: ControlReply) => boolean,
   ): Promise<ControlReply> {
-    const socket = await this.#open();
-    const { host, port } = splitAddress(target.address ?? "");
+    const transport = await this.#open();
+    const address = target.address ?? "";
     const retryMsMax = options.retryMsMax ?? RETRY_MS_MAX;
     return new Promise((resolve, reject) => {
       let retryMs = Math.min(RETRY_MS_FIRST, retryMsMax);
       let sent = 0;
       let taken = false;
-      let timer: NodeJS.Timeout | undefined;
+      let cancelRetry = () => {};
       const finish = (settle: () => void) => {
-        clearTimeout(timer);
+        cancelRetry();
         this.#waiting.delete(request.request_id);
         options.signal?.removeEventListener("abort", onAbort);
         settle();
       };
       const onAbort = () => finish(() => reject(interrupted()));
       const send = () => {
-        const leftMs = deadlineMs - performance.now();
+        const leftMs = deadlineMs - this.#world.clock.nowMs();
         if (leftMs <= 0) {
           finish(() => reject(noAnswer(target, sent, taken, request)));
           return;
         }
         sent++;
         try {
-          // Unreachable host or full buffer: the next repetition tries again, the deadline ends it.
-          socket.send(this.#seal(request), port, host, () => {});
+          // What is lost is repeated; the deadline ends it.
+          transport.send(this.#seal(request), address);
         } catch (error) {
           finish(() => reject(error));
           return;
         }
-        timer = setTimeout(send, Math.min(retryMs, leftMs));
+        cancelRetry = this.#world.clock.after(Math.min(retryMs, leftMs), send);
         retryMs = Math.min(retryMs * 1.6, retryMsMax);
       };
       this.#waiting.set(request.request_id, {
@@ -233,34 +246,13 @@ export class ControlClient implements AsyncDisposable {
     );
   }
 
-  #open(): Promise<Socket> {
-    this.#socket ??= new Promise((resolve, reject) => {
-      const socket = createSocket("udp4");
-      socket.on("message", (datagram) => {
-        const opened = openControlReply(datagram, this.#authenticator);
-        if (opened.ok) this.#waiting.get(opened.reply.request_id)?.onReply(opened.reply, opened.header.bootId);
-      });
-      socket.once("error", (error) => {
-        reject(
-          new LabError("failed", `no UDP socket for the control channel: ${error.message}`, "see `lab doctor`", {
-            cause: error,
-          }),
-        );
-      });
-      socket.bind(0, () => {
-        socket.removeAllListeners("error");
-        // Errors of single datagrams are no errors of the socket.
-        socket.on("error", () => {});
-        resolve(socket);
-      });
+  #open(): Promise<ControlTransport> {
+    this.#transport ??= this.#world.openControl((datagram) => {
+      const opened = openControlReply(datagram, this.#authenticator);
+      if (opened.ok) this.#waiting.get(opened.reply.request_id)?.onReply(opened.reply, opened.header.bootId);
     });
-    return this.#socket;
+    return this.#transport;
   }
-}
-
-/** 20 characters that name one request for ever. */
-export function newRequestId(): string {
-  return randomBytes(15).toString("base64url");
 }
 
 /** The node's refusal as the operator's error, in the node's own words. */
@@ -334,11 +326,6 @@ function noAnswer(target: ControlTarget, sent: number, taken: boolean, request: 
     `see \`lab ps\` and \`lab logs ${target.node}\``,
     { details },
   );
-}
-
-function splitAddress(address: string): { host: string; port: number } {
-  const at = address.lastIndexOf(":");
-  return { host: address.slice(0, at), port: Number(address.slice(at + 1)) };
 }
 
 function interrupted(): LabError {

@@ -16,7 +16,7 @@ export interface Killed {
   readonly chosen: readonly Chosen[];
   /** Who led before. */
   readonly before: NodeId | null;
-  /** performance.now() when the nodes were gone. */
+  /** The lab's clock when the nodes were gone. */
   readonly atMs: number;
 }
 
@@ -43,7 +43,7 @@ export async function killNodes(
     chosen.map((node) => node.id),
     signal,
   );
-  const atMs = performance.now();
+  const atMs = lab.clock.nowMs();
   await lab.refresh();
   return { chosen, before, atMs };
 }

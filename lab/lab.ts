@@ -7,6 +7,7 @@
 import type { PingData } from "../node/wire/control.ts";
 import type { NodeId } from "../node/wire/ids.ts";
 import { type Agreement, type Answers, findCoordinator, judgeAgreement, judgeConvergence } from "./agreement.ts";
+import type { LabClock } from "./clock.ts";
 import { type CallOptions, type ControlBody, ControlClient, type ControlTarget } from "./control-client.ts";
 import type { Engine, LabInfo, NodeInfo, Progress } from "./engine/engine.ts";
 import { findLab, type RuntimeChoice } from "./engine/open-engine.ts";
@@ -48,7 +49,7 @@ export class Lab implements AsyncDisposable {
     this.state = new StateDir(info.name);
     this.progress = options.progress ?? (() => {});
     this.#signal = options.signal;
-    this.#control = new ControlClient(info.token);
+    this.#control = new ControlClient(info.token, engine.world);
   }
 
   /** Finds the lab in the local runtime or in Docker. @throws LabError("notFound") */
@@ -59,6 +60,11 @@ export class Lab implements AsyncDisposable {
 
   get name(): string {
     return this.#info.name;
+  }
+
+  /** The time in which its nodes live. */
+  get clock(): LabClock {
+    return this.engine.world.clock;
   }
 
   /** As the engine saw it last. */
@@ -160,7 +166,7 @@ export class Lab implements AsyncDisposable {
 
   /** The sides of the partition that the lab's faults make; one side when the network is whole. */
   async sides(): Promise<readonly (readonly NodeId[])[]> {
-    const nowMs = Date.now();
+    const nowMs = this.clock.wallMs();
     const list = await this.state.readJson("faults.json", FaultList.parse);
     const cuts = (list?.faults ?? []).filter(
       ({ impairment, untilMs }) => (impairment.cut || impairment.loss >= 1) && (untilMs ?? nowMs) >= nowMs,
@@ -188,7 +194,7 @@ export class Lab implements AsyncDisposable {
         running: this.running,
         coordinator,
       },
-      Math.random,
+      () => this.engine.world.entropy(4).readUInt32BE() / 2 ** 32,
     );
     return ids.map((id) => ({
       info: this.node(id),

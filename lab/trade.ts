@@ -6,9 +6,9 @@
  */
 import { HistoryData, StateData, TradeData } from "../node/wire/control.ts";
 import { AMOUNT_MAX, type NodeId } from "../node/wire/ids.ts";
-import { newRequestId } from "./control-client.ts";
 import { LabError } from "./errors.ts";
 import type { Lab } from "./lab.ts";
+import { newRequestId } from "./world.ts";
 
 const HISTORY_PAGE = 200;
 
@@ -51,7 +51,7 @@ export async function trade(
 ): Promise<TradeOutcome> {
   const { from, peer, amount } = order;
   if (from === peer) throw new LabError("failed", "Cannot trade with yourself", "name two different nodes");
-  const requestId = newRequestId();
+  const requestId = newRequestId(lab.engine.world);
   const { inc } = StateOrPing.parse((await lab.call(from, { op: "ping" })).data);
   try {
     const body = { op: kind, peer, amount, inc, until: options.until } as const;

@@ -5,7 +5,6 @@
  * name. A CLI that is killed at any instant so leaves only what `lab down` finds. Whatever doesn't depend on each other runs at
  * the same time: image and network, all nodes, and the first questions to nodes that are still starting.
  */
-import { randomBytes } from "node:crypto";
 import { start, takeDown } from "./change.ts";
 import type { Engine, LabInfo, LabSpec, Progress, RuntimeName } from "./engine/engine.ts";
 import { chooseEngine, openEngine, type RuntimeChoice } from "./engine/open-engine.ts";
@@ -16,6 +15,7 @@ import { type LabPlan, type LabRequest, planLab, type Secrets } from "./plan.ts"
 import { findProcess, ownMark, type ProcessMark } from "./process-table.ts";
 import { StateDir } from "./state-dir.ts";
 import { type Agreed, waitForAgreement } from "./wait-for.ts";
+import { REAL_WORLD, type World } from "./world.ts";
 
 export interface UpOptions {
   readonly runtime: RuntimeChoice;
@@ -36,11 +36,11 @@ export interface UpResult {
 }
 
 /** Random token, key and run id of a new lab. */
-export function makeSecrets(name: string, nowMs: number): Secrets {
+export function makeSecrets(name: string, { clock, entropy }: World): Secrets {
   return {
-    run: `${name}-${nowMs.toString(36)}`,
-    token: randomBytes(32).toString("hex"),
-    keys: `1:${randomBytes(32).toString("base64")}`,
+    run: `${name}-${clock.wallMs().toString(36)}`,
+    token: entropy(32).toString("hex"),
+    keys: `1:${entropy(32).toString("base64")}`,
   };
 }
 
@@ -50,7 +50,7 @@ export async function dryRun(request: LabRequest, options: UpOptions): Promise<L
     signal: options.signal,
     onFallback: noteFallback(options),
   });
-  return planLab(request, engine.name, makeSecrets(request.name, Date.now()));
+  return planLab(request, engine.name, makeSecrets(request.name, engine.world));
 }
 
 /**
@@ -59,7 +59,7 @@ export async function dryRun(request: LabRequest, options: UpOptions): Promise<L
  */
 export async function bringUp(request: LabRequest, options: UpOptions): Promise<UpResult> {
   // A lab that can't be is refused before anything is asked or looked at.
-  planLab(request, "docker", makeSecrets(request.name, Date.now()));
+  planLab(request, "docker", makeSecrets(request.name, REAL_WORLD));
   const state = new StateDir(request.name);
   const engine = await chooseEngine(options.runtime, { signal: options.signal, onFallback: noteFallback(options) });
   let current: Engine = engine;
@@ -94,7 +94,7 @@ function noteFallback(options: UpOptions): (why: string) => void {
 
 async function create(engine: Engine, state: StateDir, request: LabRequest, options: UpOptions): Promise<UpResult> {
   const { progress, signal } = options;
-  const plan = planLab(request, engine.name, makeSecrets(request.name, Date.now()));
+  const plan = planLab(request, engine.name, makeSecrets(request.name, engine.world));
   const record = { runtime: engine.name, run: plan.spec.run, nodes: plan.spec.nodes, profile: plan.spec.profile };
   await state.writeJson("lab.json", { ...record, upBy: await ownMark() });
   let lab: Lab | undefined;
@@ -162,6 +162,8 @@ async function findExisting(engine: Engine, name: string, options: UpOptions): P
   const labOptions = { progress: options.progress, signal: options.signal };
   const info = await engine.lab(name);
   if (info !== null) return new Lab(engine, info, labOptions);
+  // A simulated world is a world of its own.
+  if (engine.name === "sim") return null;
   if (engine.name === "local") {
     await assertNotInDocker(name);
     return null;

@@ -5,10 +5,10 @@
  * node, the likely coordinator, is asked in short intervals; the others when its answer changes, and again only while theirs
  * differs. What the condition needs is judged after every answer.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { PingData } from "../node/wire/control.ts";
 import type { NodeId } from "../node/wire/ids.ts";
 import { type Agreement, type Answers, judgeAgreement } from "./agreement.ts";
+import { type LabClock, sleep } from "./clock.ts";
 import { LabError } from "./errors.ts";
 import { isAlive, isUp, type Lab } from "./lab.ts";
 
@@ -40,7 +40,8 @@ export interface Agreed {
  * @throws LabError("timeout") with what was seen instead; LabError("failed") when one of the nodes exits meanwhile
  */
 export async function waitForAgreement(lab: Lab, options: WaitOptions & { ids?: readonly NodeId[] }): Promise<Agreed> {
-  const startedAtMs = performance.now();
+  const { clock } = lab;
+  const startedAtMs = clock.nowMs();
   const ids = options.ids ?? lab.running;
   if (ids.length === 0)
     throw new LabError("failed", `no node of lab "${lab.name}" is running`, "start them: lab start all");
@@ -48,7 +49,7 @@ export async function waitForAgreement(lab: Lab, options: WaitOptions & { ids?: 
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, ...(options.signal === undefined ? [] : [options.signal])]);
   let reason = "";
-  const { promise, resolve, reject } = Promise.withResolvers<Agreed>();
+  const { promise, resolve } = Promise.withResolvers<Agreed>();
   const sides = await lab.sides();
   const judge = () => {
     const agreement = judgeAgreement(answers, { sides, voters: lab.info.voters });
@@ -67,22 +68,18 @@ export async function waitForAgreement(lab: Lab, options: WaitOptions & { ids?: 
     confirming = false;
     const agreement = judge();
     if (agreement.agreed) {
-      resolve({ agreement, answers: answers as Map<NodeId, PingData>, tookMs: performance.now() - startedAtMs });
+      resolve({ agreement, answers: answers as Map<NodeId, PingData>, tookMs: clock.nowMs() - startedAtMs });
     }
   };
-  const timer = setTimeout(() => {
-    reject(
-      new LabError(
-        "timeout",
-        `no agreement after ${options.timeoutMs / 1000} s: ${reason}`,
-        `look at it: lab ps, lab logs`,
-        {
-          details: { reason },
-        },
-      ),
+  const outOfTime = sleep(clock, options.timeoutMs, signal).then((): never => {
+    throw new LabError(
+      "timeout",
+      `no agreement after ${options.timeoutMs / 1000} s: ${reason}`,
+      `look at it: lab ps, lab logs`,
+      { details: { reason } },
     );
-  }, options.timeoutMs);
-  const pace = new Pace(answers);
+  });
+  const pace = new Pace(answers, clock);
   const asking = ids.map((id) =>
     askAgain(lab, id, pace, signal, async (ping) => {
       answers.set(id, ping);
@@ -92,11 +89,10 @@ export async function waitForAgreement(lab: Lab, options: WaitOptions & { ids?: 
   );
   const looking = watchExits(lab, ids, signal);
   try {
-    return await Promise.race([promise, ...asking, looking]);
+    return await Promise.race([promise, outOfTime, ...asking, looking]);
   } finally {
-    clearTimeout(timer);
     stop.abort();
-    await Promise.allSettled([...asking, looking]);
+    await Promise.allSettled([outOfTime, ...asking, looking]);
   }
 }
 
@@ -106,18 +102,19 @@ export async function waitUntil(
   options: WaitOptions,
   look: (answers: Answers) => Promise<{ readonly done: boolean; readonly seen: string }>,
 ): Promise<void> {
-  const deadlineMs = performance.now() + options.timeoutMs;
+  const { clock } = lab;
+  const deadlineMs = clock.nowMs() + options.timeoutMs;
   for (let lookedAtMs = Number.NEGATIVE_INFINITY, seen = ""; ; ) {
-    if (performance.now() - lookedAtMs > LOOK_MS) {
-      lookedAtMs = performance.now();
+    if (clock.nowMs() - lookedAtMs > LOOK_MS) {
+      lookedAtMs = clock.nowMs();
       await lab.refresh();
     }
-    const leftMs = deadlineMs - performance.now();
+    const leftMs = deadlineMs - clock.nowMs();
     const view = await look(await lab.ping(lab.running, { timeoutMs: Math.max(50, Math.min(leftMs, 500)) }));
     if (view.done) return;
     if (view.seen !== seen) options.onReason?.(view.seen);
     seen = view.seen;
-    if (performance.now() > deadlineMs) {
+    if (clock.nowMs() > deadlineMs) {
       throw new LabError(
         "timeout",
         `not reached after ${options.timeoutMs / 1000} s: ${seen}`,
@@ -127,20 +124,22 @@ export async function waitUntil(
         },
       );
     }
-    await pause(askEveryMs(lab.running.length), options.signal);
+    await sleep(clock, askEveryMs(lab.running.length), options.signal);
   }
 }
 
 /** Who is asked how soon again. */
 class Pace {
   readonly #answers: Answers;
+  readonly #clock: LabClock;
   /** The highest id: the one that will lead, or know who does. */
   readonly #watched: NodeId;
   #claim = "";
   #changed = Promise.withResolvers<void>();
 
-  constructor(answers: Answers) {
+  constructor(answers: Answers, clock: LabClock) {
     this.#answers = answers;
+    this.#clock = clock;
     this.#watched = Math.max(...answers.keys());
   }
 
@@ -157,9 +156,9 @@ class Pace {
     const count = this.#answers.size;
     const isWatched = id === this.#watched;
     const isSettled = this.#claim === "" || this.#claimOf(id) === this.#claim;
-    if (isWatched) await pause(this.#claim === "" ? ASK_MS_MIN : askEveryMs(count), signal);
-    else if (!isSettled) await pause(askEveryMs(count), signal);
-    else await pauseUnless(this.#changed.promise, ASK_MS_REST, signal);
+    if (isWatched) await sleep(this.#clock, this.#claim === "" ? ASK_MS_MIN : askEveryMs(count), signal);
+    else if (!isSettled) await sleep(this.#clock, askEveryMs(count), signal);
+    else await sleepUnless(this.#changed.promise, this.#clock, ASK_MS_REST, signal);
   }
 
   /** Empty: not READY, or follows nobody. */
@@ -183,14 +182,14 @@ async function askAgain(
     // A node that is starting doesn't listen yet: ask at short intervals instead of ever longer ones.
     const ping = await lab.pingOne(id, { signal, timeoutMs: 1_000, retryMsMax: RETRY_MS_MAX });
     await onAnswer(ping);
-    await (isByExec ? pause(ASK_EXEC_MS, signal) : pace.rest(id, signal));
+    await (isByExec ? sleep(lab.clock, ASK_EXEC_MS, signal) : pace.rest(id, signal));
   }
 }
 
 /** Throws when one of the nodes has exited: waiting for it would be in vain. */
 async function watchExits(lab: Lab, ids: readonly NodeId[], signal: AbortSignal): Promise<never> {
   for (;;) {
-    await pause(LOOK_MS, signal);
+    await sleep(lab.clock, LOOK_MS, signal);
     const info = await lab.refresh();
     const gone = ids.filter((id) => !info.nodes.some((node) => node.id === id && isAlive(node)));
     if (gone.length > 0) throw await explainExit(lab, gone);
@@ -251,19 +250,11 @@ function askEveryMs(count: number): number {
 }
 
 /** A pause that `event` ends. */
-async function pauseUnless(event: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
+async function sleepUnless(event: Promise<void>, clock: LabClock, ms: number, signal: AbortSignal): Promise<void> {
   const over = new AbortController();
   try {
-    await Promise.race([pause(ms, AbortSignal.any([signal, over.signal])), event]);
+    await Promise.race([sleep(clock, ms, AbortSignal.any([signal, over.signal])), event]);
   } finally {
     over.abort();
-  }
-}
-
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await sleep(ms, undefined, signal === undefined ? {} : { signal });
-  } catch {
-    throw new LabError("interrupted", "interrupted", "");
   }
 }

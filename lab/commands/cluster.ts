@@ -73,7 +73,8 @@ async function up(context: CommandContext, flags: UpFlags): Promise<void> {
   const result = await bringUp(request, options);
   await using lab = result.lab;
   context.printer.clear();
-  await printUp(context, result, performance.now() - startedAtMs);
+  const isVirtual = lab.info.runtime === "sim";
+  await printUp(context, result, isVirtual ? (result.agreed?.tookMs ?? 0) : performance.now() - startedAtMs);
   void lab;
 }
 
@@ -139,7 +140,7 @@ async function printUp(context: CommandContext, { lab, agreed }: UpResult, tookM
     renderNodes(rows, printer.color),
   );
   const flag = context.hintFlags(name);
-  const where = runtime === "docker" ? "in Docker" : "as local processes";
+  const where = { docker: "in Docker", local: "as local processes", sim: "in virtual time" }[runtime];
   if (agreed === null) {
     printer.say(`\nlab "${name}" starts ${where}; wait for it: lab wait agree${flag}`);
     return;

@@ -144,7 +144,7 @@ async function readHealTarget(lab: Lab, item: string): Promise<HealTarget> {
 export async function runFaults(context: CommandContext): Promise<void> {
   await context.withLab(async (lab) => {
     const [list, kernel] = await Promise.all([listFaults(lab), lab.engine.kernelFaults(lab.progress)]);
-    const nowMs = Date.now();
+    const nowMs = lab.clock.wallMs();
     const groups = groupById(list.faults).map((faults) => {
       const [first] = faults;
       return {
@@ -203,7 +203,7 @@ function printSet(context: CommandContext, lab: Lab, outcome: FaultOutcome): voi
     const old = groupById(replaced).map(([fault]) => `${fault.id} (${fault.cause})`);
     context.printer.say(`replaces on these pairs: ${old.join(", ")}`);
   }
-  const left = untilMs === null ? "until healed" : `ends by itself in ${formatDuration(untilMs - Date.now())}`;
+  const left = untilMs === null ? "until healed" : `ends by itself in ${formatDuration(untilMs - lab.clock.wallMs())}`;
   context.printer.say(`${id}: ${left}; to end it: lab heal ${id}${context.hintFlags(lab.name)}`);
 
   function describePending(node: number): string {

@@ -113,7 +113,7 @@ async function kill(context: CommandContext, selector: string, flags: KillFlags)
           })
         : null;
     printer.clear();
-    const tookMs = agreed === null ? null : Math.round(performance.now() - atMs);
+    const tookMs = agreed === null ? null : Math.round(lab.clock.nowMs() - atMs);
     if (printer.json)
       printer.data({ signal, killed, coordinatorBefore: before, agreement: agreed?.agreement ?? null, tookMs }, "");
     else if (agreed !== null && tookMs !== null) {
@@ -210,7 +210,7 @@ async function pause(context: CommandContext, selector: string, flags: { for?: s
       hint: forMs === null ? "let it go on: lab resume" : null,
       suffix: forMs === null ? "" : ` for ${formatDuration(forMs)}`,
     },
-    (lab, ids) => change.pause(lab, ids, forMs === null ? null : Date.now() + forMs),
+    (lab, ids) => change.pause(lab, ids, forMs === null ? null : lab.clock.wallMs() + forMs),
   );
 }
 

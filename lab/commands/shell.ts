@@ -26,8 +26,29 @@ export async function openNodeShell(context: CommandContext, lab: Lab, id: numbe
   }
 }
 
+type RunLine = (argv: string[]) => Promise<void>;
+
+/** The same in a simulated world, which ends with the prompt. */
+export async function openSimShell(context: CommandContext, seedText: string, runLine: RunLine): Promise<void> {
+  const [{ openSimSession }, { parseSeed }, { parseDuration, formatDuration }, { sleep }] = await Promise.all([
+    import("../engine/sim-session.ts"),
+    import("../sim/choice.ts"),
+    import("../duration.ts"),
+    import("../clock.ts"),
+  ]);
+  await using session = await openSimSession(parseSeed(seedText, "--seed"));
+  const { clock } = session.engine;
+  await openLabShell(context, async (argv) => {
+    if (argv[0] !== "sleep") return await runLine([...argv, "--runtime", "sim"]);
+    await show(context, async () => {
+      await sleep(clock, parseDuration(argv[1] ?? "", "sleep"), context.signal);
+      context.printer.say(`${formatDuration(clock.nowMs())} since the beginning`);
+    });
+  });
+}
+
 /** Each line is a `lab` command without the word `lab`. */
-export async function openLabShell(context: CommandContext, runLine: (argv: string[]) => Promise<void>): Promise<void> {
+export async function openLabShell(context: CommandContext, runLine: RunLine): Promise<void> {
   const { name } = context.options;
   if (process.stdin.isTTY) context.printer.say("lab's commands without the word lab; help lists them, quit ends");
   for await (const line of readLines("lab> ", context.signal)) {

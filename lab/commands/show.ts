@@ -56,7 +56,7 @@ async function ps(context: CommandContext, watch: boolean): Promise<void> {
       if (rows.some((row) => row.status === "exited")) printer.say("start what has exited: lab start all");
       return;
     }
-    const { setTimeout: sleep } = await import("node:timers/promises");
+    const { REAL_CLOCK, sleep } = await import("../clock.ts");
     let last = "";
     while (!context.signal.aborted) {
       const rows = await reportNodes(lab);
@@ -64,7 +64,9 @@ async function ps(context: CommandContext, watch: boolean): Promise<void> {
       if (printer.redraws) printer.screen(`lab ${lab.name}, every ${REDRAW_MS} ms; Ctrl-C ends it\n\n${text}\n`);
       else if (text !== last) printer.item(rows, `${text}\n`);
       last = text;
-      await sleep(REDRAW_MS, undefined, { signal: context.signal }).catch(() => {});
+      // In virtual time too nobody can read faster.
+      const clocks = new Set([REAL_CLOCK, lab.clock]);
+      await Promise.all([...clocks].map((clock) => sleep(clock, REDRAW_MS, context.signal).catch(() => {})));
     }
   });
 }

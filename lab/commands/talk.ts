@@ -62,7 +62,12 @@ export function registerTalkCommands(
     .helpGroup("Talk:")
     .description("the original's prompt on a node; without a node: a prompt for lab's own commands")
     .argument("[node]", "which node")
-    .action((selector: string | undefined) => shell(context, selector, runLine));
+    .option("--seed <n>", "with --runtime sim: what is drawn in the simulated world", "1")
+    .addHelpText(
+      "after",
+      "\nWith --runtime sim the labs of the shell are simulated: virtual time passes while a command waits, or by `sleep 5s`.",
+    )
+    .action((selector: string | undefined, flags: { seed: string }) => shell(context, selector, flags, runLine));
 }
 
 async function doTrade(
@@ -173,11 +178,13 @@ async function leave(context: CommandContext, selector: string): Promise<void> {
 async function shell(
   context: CommandContext,
   selector: string | undefined,
+  flags: { seed: string },
   runLine: (argv: string[]) => Promise<void>,
 ): Promise<void> {
-  const { openNodeShell, openLabShell } = await import("./shell.ts");
+  const { openNodeShell, openLabShell, openSimShell } = await import("./shell.ts");
   if (selector === undefined) {
-    await openLabShell(context, runLine);
+    if (context.options.runtime === "sim") await openSimShell(context, flags.seed, runLine);
+    else await openLabShell(context, runLine);
     return;
   }
   const { resolveOne } = await import("../trade.ts");

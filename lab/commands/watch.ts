@@ -38,12 +38,13 @@ async function logs(context: CommandContext, selector: string, flags: LogFlags):
   if (tail !== null && !(Number.isInteger(tail) && tail >= 0)) {
     throw new LabError("usage", `--tail: "${flags.tail}" is no number of lines`, "write for example --tail 20");
   }
-  const sinceMs = flags.since === undefined ? null : Date.now() - parseDuration(flags.since, "--since");
+  const ageMs = flags.since === undefined ? null : parseDuration(flags.since, "--since");
   context.finishOnInterrupt();
   await context.withLab(async (lab) => {
     const chosen = await lab.resolve(selector);
     const ids = chosen.map((node) => node.id);
     const width = lab.ids.length === 1 ? 0 : Math.max(...ids.map((id) => String(id).length));
+    const sinceMs = ageMs === null ? null : lab.clock.wallMs() - ageMs;
     const options = { follow: flags.follow === true, tail, sinceMs, signal: context.signal };
     for await (const line of lab.engine.logs(lab.name, ids, options)) {
       context.printer.item(line, renderLogLine(line, ids.length > 1 ? width : 0, context.printer), line.text);
@@ -59,12 +60,12 @@ async function wait(context: CommandContext, texts: readonly string[], flags: { 
   ]);
   const conditions = texts.map(parseCondition);
   const timeoutMs = parseDuration(flags.timeout, "--timeout");
-  const startedAtMs = performance.now();
   await context.withLab(async (lab) => {
+    const startedAtMs = lab.clock.nowMs();
     await waitUntil(lab, { timeoutMs, signal: context.signal, onReason: context.onReason("wait") }, (answers) =>
       lookAtAll(conditions, lab, answers),
     );
-    const tookMs = Math.round(performance.now() - startedAtMs);
+    const tookMs = Math.round(lab.clock.nowMs() - startedAtMs);
     context.printer.data({ conditions: texts, tookMs }, `${texts.join(", ")} after ${formatDuration(tookMs)}`);
   });
 }

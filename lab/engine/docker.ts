@@ -2,8 +2,10 @@
  * Nodes as containers on a bridge of their own: the Engine interface over the Docker Engine API. Only lab/engine/docker*.ts know
  * dockerode. This file is the table of contents; each idea has a file beside it.
  */
+
 import type Docker from "dockerode";
 import type { NodeId } from "../../node/wire/ids.ts";
+import { REAL_WORLD } from "../world.ts";
 import { type Connection, connectDocker } from "./docker-connect.ts";
 import { createLabNetwork, createNodes } from "./docker-create.ts";
 import { destroy, removeThings } from "./docker-destroy.ts";
@@ -46,6 +48,7 @@ import type {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export class DockerEngine implements Engine {
+  readonly world = REAL_WORLD;
   readonly name = "docker";
   readonly #connection: Connection;
   readonly #docker: Docker;

@@ -1,13 +1,15 @@
 /**
- * What the lab asks of the thing that runs nodes. Adapters: docker.ts (containers), local.ts (processes on loopback).
+ * What the lab asks of the thing that runs nodes. Adapters: docker.ts (containers), local.ts (processes on loopback),
+ * sim.ts (nodes in virtual time inside this process).
  *
  * Engines own *where* nodes run; they know nothing of the protocol. They keep no state of their own: a lab is found again by
  * its labels (docker) or its directory (local), so `down` and `gc` work after any crash of the CLI.
  * Every method throws LabError with a cause and a cure; raw engine errors never reach a user.
  */
 import type { NodeId } from "../../node/wire/ids.ts";
+import type { World } from "../world.ts";
 
-export type RuntimeName = "docker" | "local";
+export type RuntimeName = "docker" | "local" | "sim";
 
 /** Everything that a lab is, decided before anything is created (`up --dry-run` prints it). */
 export interface LabSpec {
@@ -114,6 +116,8 @@ export interface Finding {
 
 export interface Engine extends AsyncDisposable {
   readonly name: RuntimeName;
+  /** What its nodes live in. */
+  readonly world: World;
   /** Throws LabError("engineUnreachable") when it can't be used; `detail` is one line for people. */
   check(signal?: AbortSignal): Promise<{ detail: string; facts: Readonly<Record<string, unknown>> }>;
   /** Everything that `up` needs once (image, bundle). Idempotent and quick when nothing changed. */
@@ -139,6 +143,8 @@ export interface Engine extends AsyncDisposable {
   kill(lab: string, id: NodeId, signal: string): Promise<void>;
   pause(lab: string, id: NodeId): Promise<void>;
   resume(lab: string, id: NodeId): Promise<void>;
+  /** Resumes by itself at `untilMs` (wall clock of the nodes); absent: a process of the lab's does it (helpers.ts). */
+  resumeAt?(lab: string, id: NodeId, untilMs: number): void;
   /** Removes the node and everything of it, running or not. */
   remove(lab: string, id: NodeId): Promise<void>;
   /** Pulls or puts back the cable; LabError("unsupported") where there is none. */

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeId } from "../../node/wire/ids.ts";
 import { LabError, noSuchLab, noSuchNode } from "../errors.ts";
 import { sendSignal, waitForEnd } from "../process-table.ts";
+import { REAL_WORLD } from "../world.ts";
 import type {
   Engine,
   ExecResult,
@@ -49,6 +50,7 @@ const GROUP = "224.1.1.1";
 const EVENT_POLL_MS = 25;
 
 export class LocalEngine implements Engine {
+  readonly world = REAL_WORLD;
   readonly name = "local";
   #bundle: Promise<string> | null = null;
   /** Kept until this engine is closed: by then the nodes have bound their ports. */

@@ -10,11 +10,15 @@ import type { Engine, LabInfo, RuntimeName } from "./engine.ts";
 /** What the user asked for; `auto` falls back from docker to local. */
 export type RuntimeChoice = RuntimeName | "auto";
 
-/** Opens one adapter. @throws LabError("engineUnreachable") for docker when no engine is configured or answers */
+/** Opens one adapter. @throws LabError("engineUnreachable") for docker when no engine is configured or answers; LabError("unsupported") for sim without a session */
 export async function openEngine(name: RuntimeName): Promise<Engine> {
   if (name === "docker") {
     const { DockerEngine } = await import("./docker.ts");
     return DockerEngine.open();
+  }
+  if (name === "sim") {
+    const { currentSimEngine } = await import("./sim-session.ts");
+    return currentSimEngine();
   }
   const { LocalEngine } = await import("./local.ts");
   return new LocalEngine();

@@ -47,7 +47,7 @@ export async function applyFaults(
   kernel: KernelFaults,
   options: ApplyOptions,
 ): Promise<readonly FaultReport[]> {
-  const nowMs = Date.now();
+  const nowMs = lab.clock.wallMs();
   const compile = (source: FaultList, node: NodeInfo): CompiledNode =>
     compileNode(source, node, lab.info.nodes, kernel, nowMs);
   const work = lab.info.nodes
@@ -61,7 +61,7 @@ export async function applyFaults(
     // A shim without rules before and after needn't be told, unless what it has of earlier isn't known.
     const isKnown = options.force?.includes(node.id) !== true;
     const tellShim = !isKnown || before.rules.length + compiled.rules.length > 0;
-    const application = { compiled, kernel, generation: list.generation, nowMs: Date.now() };
+    const application = { compiled, kernel, generation: list.generation, nowMs: lab.clock.wallMs() };
     try {
       return await applyToNode(lab, application, tellShim, list);
     } catch (error) {

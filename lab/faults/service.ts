@@ -50,12 +50,15 @@ export interface HealOutcome {
 /** @throws LabError naming the node on which it couldn't be applied or verified */
 export function setFault(lab: Lab, request: FaultRequest): Promise<FaultOutcome> {
   return lab.locked(request.cause, async () => {
-    const [kernel, stored] = await Promise.all([lab.engine.kernelFaults(lab.progress), readFaults(lab, Date.now())]);
+    const [kernel, stored] = await Promise.all([
+      lab.engine.kernelFaults(lab.progress),
+      readFaults(lab, lab.clock.wallMs()),
+    ]);
     const whyNot = request.egress ? whyNoEgress(request.impairment, kernel) : null;
     if (whyNot !== null) {
       throw new LabError("unsupported", whyNot, "leave --egress off: it is then done at each receiver");
     }
-    const nowMs = Date.now();
+    const nowMs = lab.clock.wallMs();
     const before = dropExpired(stored, nowMs);
     const { cause, kind, pairs, egress } = request;
     const impairment = kernel.netem ? withReorderDelay(request.impairment) : request.impairment;
@@ -71,7 +74,10 @@ export function setFault(lab: Lab, request: FaultRequest): Promise<FaultOutcome>
 /** Ends faults; with `{all: true}` every node that runs is cleared, also of what the list doesn't know. */
 export function heal(lab: Lab, target: HealTarget, cause: string): Promise<HealOutcome> {
   return lab.locked(cause, async () => {
-    const [kernel, before] = await Promise.all([lab.engine.kernelFaults(lab.progress), readFaults(lab, Date.now())]);
+    const [kernel, before] = await Promise.all([
+      lab.engine.kernelFaults(lab.progress),
+      readFaults(lab, lab.clock.wallMs()),
+    ]);
     const { list: healedList, healed } = healFaults(before, target);
     const all = "all" in target;
     if (healed.length === 0 && "id" in target) throw noSuchFault(target.id, before);
@@ -98,12 +104,12 @@ export async function unplug(lab: Lab, ids: readonly NodeId[], cause: string): P
   if (lab.info.runtime !== "docker") {
     throw new LabError(
       "unsupported",
-      "local processes have no network cable to pull",
+      `${lab.info.runtime === "local" ? "local processes" : "simulated nodes"} have no network cable to pull`,
       `\`lab isolate ${ids.join(",")}\` cuts them off from all others`,
     );
   }
   return await lab.locked(cause, async () => {
-    const before = await readFaults(lab, Date.now());
+    const before = await readFaults(lab, lab.clock.wallMs());
     const pairs = ids.map((id): Pair => ({ from: id, to: id, openEnd: null }));
     const change = addFault(before, {
       cause,
@@ -132,7 +138,7 @@ export async function unplug(lab: Lab, ids: readonly NodeId[], cause: string): P
  * @param ids nodes to bring to their state in any case
  */
 export async function reapplyFaults(lab: Lab, ids: readonly NodeId[]): Promise<readonly FaultReport[]> {
-  const before = await readFaults(lab, Date.now());
+  const before = await readFaults(lab, lab.clock.wallMs());
   await lab.refresh();
   const list = fitToNodes(before, lab.ids);
   // A node that was down while everything was healed still has its old faults: the number of its last change tells.
@@ -144,7 +150,7 @@ export async function reapplyFaults(lab: Lab, ids: readonly NodeId[]): Promise<r
 
 /** The faults that hold now. */
 export function listFaults(lab: Lab): Promise<FaultList> {
-  return readFaults(lab, Date.now());
+  return readFaults(lab, lab.clock.wallMs());
 }
 
 function noSuchFault(id: string, list: FaultList): LabError {

@@ -26,7 +26,7 @@ import { configOf, linkOf, rulesOf, type SimOptions } from "./sim-options.ts";
 import { type DiskFault, SimStore } from "./store.ts";
 
 export class SimCluster {
-  readonly queue = new EventQueue();
+  readonly queue: EventQueue;
   readonly network: Network;
   readonly invariants: Invariants;
   readonly journal: SimJournal;
@@ -43,6 +43,7 @@ export class SimCluster {
 
   constructor(options: SimOptions) {
     this.options = options;
+    this.queue = options.queue ?? new EventQueue();
     this.seed = options.seed;
     this.invariants = new Invariants(options.blind);
     this.ids =
@@ -71,6 +72,7 @@ export class SimCluster {
       config: { ...this.config, expected: this.config.expected.filter((other) => other !== id), ...config },
       rules: rulesOf(this.options),
       store,
+      control: this.options.control ?? null,
       queue: this.queue,
       network: this.network,
       draw: new Draw(this.seed, `process ${slot}`),
@@ -80,6 +82,12 @@ export class SimCluster {
     });
     this.nodes.set(slot, node);
     return node;
+  }
+
+  /** The process and its disk are gone for ever. */
+  remove(slot: number): void {
+    this.kill(slot);
+    this.nodes.delete(slot);
   }
 
   node(slot: number): SimNode {

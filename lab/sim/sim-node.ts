@@ -13,6 +13,7 @@ import { encodeMessage } from "../../node/wire/codec.ts";
 import { DATAGRAM_BYTES_MAX, sealDatagram } from "../../node/wire/envelope.ts";
 import type { JournalEvent } from "../../node/wire/journal.ts";
 import type { Message } from "../../node/wire/message.ts";
+import { type ControlEnd, type ControlLink, createControlEnd, createShelf } from "./control-end.ts";
 import type { Draw } from "./draw.ts";
 import { type EventQueue, type ScheduledEvent, TIME_STEP_MS } from "./event-queue.ts";
 import { LocalClock } from "./local-clock.ts";
@@ -44,6 +45,8 @@ export interface SimNodeOptions {
   readonly observer: NodeObserver;
   /** The process's clock runs up to this many millionths too fast or too slow. */
   readonly clockDriftPpm: number;
+  /** Null: nobody asks this node but by `feed`. */
+  readonly control: ControlLink | null;
   /** Ticks come up to this much late, as timers of a real event loop do. */
   readonly tickLagMs: number;
 }
@@ -64,6 +67,8 @@ export class SimNode {
   fuse: number | null = null;
   private bootId = "";
   private intake: Intake | null = null;
+  private controlEnd: ControlEnd | null = null;
+  private readonly shelf = createShelf();
   private packetSeq = 0;
   private clock = new LocalClock(0, 0, 0);
   private frozenAtMs = 0;
@@ -114,7 +119,8 @@ export class SimNode {
       onDrop: (drop) => this.onDrop(drop),
       nowMs: () => this.localNowMs(),
     });
-    network.attach(this.slot, (datagram, from) => this.receive(datagram, from));
+    this.controlEnd = this.options.control === null ? null : this.openControl(this.options.control, this.state);
+    network.attach(this.slot, (datagram, from) => this.arrive(datagram, from));
     this.options.observer.onBoot(this);
     this.feed({ type: "start" });
   }
@@ -127,6 +133,7 @@ export class SimNode {
     if (this.wakeUp !== null) this.options.queue.cancel(this.wakeUp);
     this.wakeUp = null;
     this.state = null;
+    this.controlEnd = null;
     this.backlog.length = 0;
     this.held.clear();
     this.unwritten.clear();
@@ -173,9 +180,48 @@ export class SimNode {
     return this.clock.read(this.options.queue.nowMs);
   }
 
+  /** A control request, from a client at `address`. Nobody hears it in a process that is down. */
+  receiveControl(datagram: Uint8Array, address: string): void {
+    if (this.status === "frozen") this.holdBack(() => this.receiveControl(datagram, address));
+    else this.controlEnd?.receive(datagram, address);
+  }
+
+  private openControl(link: ControlLink, state: NodeState): ControlEnd {
+    const { draw, queue, observer } = this.options;
+    const boot = this.bootId;
+    return createControlEnd({
+      link,
+      state,
+      seed: draw.seed(),
+      shelf: this.shelf,
+      nowMs: () => this.localNowMs(),
+      schedule: (run, delayMs) =>
+        void queue.after(delayMs, () => {
+          if (this.bootId === boot) run();
+        }),
+      nextSeal: () => ({ sender: this.id, incarnation: this.incarnation, bootId: boot, packetSeq: ++this.packetSeq }),
+      deliver: (datagram, from) => this.receive(datagram, from),
+      command: (command) => this.feed({ type: "command", command }),
+      leave: () => this.feed({ type: "stop" }),
+      journal: (event) => observer.onJournal(this, event),
+    });
+  }
+
+  /** A peer's datagram, before the faults that the node was told to suffer. */
+  private arrive(datagram: Uint8Array, from: string): void {
+    if (this.status === "frozen") this.holdBack(() => this.arrive(datagram, from));
+    else if (this.controlEnd === null) this.receive(datagram, from);
+    else this.controlEnd.receivePeer(datagram, from);
+  }
+
+  /** In the socket's buffer, as long as there is room. */
+  private holdBack(happen: () => void): void {
+    if (this.backlog.length < FROZEN_INPUTS_MAX) this.backlog.push(happen);
+  }
+
   private receive(datagram: Uint8Array, from: string): void {
     if (this.status === "frozen") {
-      if (this.backlog.length < FROZEN_INPUTS_MAX) this.backlog.push(() => this.receive(datagram, from));
+      this.holdBack(() => this.receive(datagram, from));
       return;
     }
     const accepted = this.intake?.accept(datagram, from) ?? null;
@@ -226,6 +272,7 @@ export class SimNode {
         return;
       case "reply":
         this.options.observer.onReply(this, effect.requestId, effect.final, effect.result);
+        this.controlEnd?.reply(effect.requestId, effect.final, effect.result);
         return;
       case "journal":
         this.options.observer.onJournal(this, effect.event);

@@ -6,6 +6,8 @@ import { TIMING_PROFILES } from "../../node/core/timing.ts";
 import type { CoreConfig, Timing } from "../../node/core/types.ts";
 import { DATAGRAM_BYTES_MAX, OVERHEAD_BYTES } from "../../node/wire/envelope.ts";
 import type { Property } from "./checks/judge.ts";
+import type { ControlLink } from "./control-end.ts";
+import type { EventQueue } from "./event-queue.ts";
 import { addressOf, LINK_LAN, type LinkModel } from "./network.ts";
 import type { SimJournalLine } from "./sim-journal.ts";
 import type { DiskModel } from "./store.ts";
@@ -33,6 +35,10 @@ export interface SimOptions extends Partial<LinkModel> {
   readonly rules?: Partial<Rules>;
   /** Properties that may break unseen: to see what follows from their loss. */
   readonly blind?: readonly Property[];
+  /** Shared with other clusters; default: its own. */
+  readonly queue?: EventQueue;
+  /** Opens the control channel of all nodes. */
+  readonly control?: ControlLink;
   /** Journal every datagram (`--trace`). */
   readonly wire?: boolean;
   /** Told of every journal line as it is written. */

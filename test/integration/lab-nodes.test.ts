@@ -1,8 +1,9 @@
 // Single nodes of a lab under the command: paused, leaving, scaled, and asked twice.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ControlClient, newRequestId } from "../../lab/control-client.ts";
+import { ControlClient } from "../../lab/control-client.ts";
 import type { LabInfo } from "../../lab/engine/engine.ts";
 import { LocalEngine } from "../../lab/engine/local.ts";
+import { newRequestId, REAL_WORLD } from "../../lab/world.ts";
 import { PingData } from "../../node/wire/control.ts";
 import { type LabHome, openLabHome } from "../support/cli.ts";
 
@@ -47,7 +48,7 @@ describe("nodes of a lab", () => {
     const target = { node: 1, address: info.nodes[0]?.control ?? null };
     await using client = new ControlClient(info.token);
     const before = PingData.parse((await client.call(target, { op: "ping" })).data);
-    const requestId = newRequestId();
+    const requestId = newRequestId(REAL_WORLD);
     const order = { op: "sell", peer: 2, amount: 11, inc: before.inc, until: "settled" } as const;
     const first = await client.request(target, order, { requestId, timeoutMs: 15_000 });
     const again = await client.request(target, order, { requestId, timeoutMs: 15_000 });

@@ -56,3 +56,39 @@ it.each([
 ])("%s %s must be a usage error", async (...args) => {
   expect((await home.lab("sim", ...args)).code).toBe(2);
 });
+
+const SESSION = `up --nodes 5
+sell 1 2 30
+kill leader
+start 5 --wait
+partition 1,2 3-5
+wait agree
+heal
+wait converged
+sleep 1m
+balance
+down
+`;
+
+it("a shell in virtual time must take the lab's commands, answer the same each time, and leave nothing", async () => {
+  const play = () => home.start(["shell", "--runtime", "sim", "--seed", "3"], { input: SESSION }).done;
+  const first = await play();
+  expect(first.code).toBe(0);
+  expect(first.stdout).toContain("SELL 30 credits to Node 2 [100 -> 70]");
+  expect(first.stdout).toMatch(/coordinator is now 4 \(elected, term 2\) after /);
+  expect(first.stdout).toMatch(/backend shim, verified/);
+  expect(first.stdout).toMatch(/converged after /);
+  expect(first.stdout).toMatch(/ 1 +70\n +2 +130\n/);
+  expect((await play()).stdout).toBe(first.stdout);
+  expect(await home.leftovers()).toEqual([]);
+});
+
+it.each([["up"], ["ps"], ["sell", "1", "2", "5"], ["down"], ["ls"]])(
+  "a single command can't have simulated nodes: %s must say so with exit code 6",
+  async (...args) => {
+    const { code, stderr } = await home.lab(...args, "--runtime", "sim");
+    expect(code).toBe(6);
+    expect(stderr).toContain("lab shell --runtime sim");
+    expect(await home.leftovers()).toEqual([]);
+  },
+);
