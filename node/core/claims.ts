@@ -188,11 +188,11 @@ function refreshClaim(state: NodeState, claim: Claim, isOwnWord: boolean): void 
   if (!claim.elected && isVoter(state, state.self.id)) hurryHeartbeat(state);
 }
 
-/** Dead nodes don't lead; and second-hand news must be newer than what the node last said of itself. */
+/** Dead nodes don't lead, nor do halted ones; and second-hand news must be newer than what the node last said of itself. */
 function isCredible(state: NodeState, id: NodeId, claim: Claim, from: NodeId): boolean {
   const member = state.members.get(id);
   if (member === undefined || !state.rules.credibleClaims) return true;
-  if (member.state === "FAILED" || member.state === "LEFT") return false;
+  if (member.state === "FAILED" || member.state === "LEFT" || member.phase === "HALTED") return false;
   if (from === id || member.lastHeardAtMs === null) return true;
   return member.coordinator === id || claim.term > member.term;
 }

@@ -10,6 +10,7 @@ import type { MessageOf } from "../wire/message.ts";
 import { becomeLeaderless, claimOf, endCandidacy, liveVoters, majority, tell, weighClaim } from "./claims.ts";
 import { nextMsgId, reply, unicast } from "./outbox.ts";
 import { reviewPreemption } from "./preemption.ts";
+import { hurryHeartbeat } from "./rumours.ts";
 import { cancelTimer, delayTimer, hasTimer, setTimer } from "./timers.ts";
 import type { Command, Member, NodeState, Origin } from "./types.ts";
 import { beginVote, loseRound, onVote, onVoteRequest, PATIENCE_MAX, retryDelayMs } from "./votes.ts";
@@ -54,14 +55,19 @@ export function reviewElection(state: NodeState): void {
   }
 }
 
-/** A coordinator that failed, left or restarted is none. */
+/** A coordinator that failed, left, restarted or can't store anything any more is none. */
 function checkCoordinator(state: NodeState): void {
   const { election } = state;
   const id = election.coordinator;
+  if (id === state.self.id && state.phase === "HALTED") {
+    becomeLeaderless(state, "This node is halted and leads no more");
+    hurryHeartbeat(state);
+  }
   if (id === null || id === state.self.id) return;
   const member = state.members.get(id);
   if (member === undefined || member.state === "FAILED") becomeLeaderless(state, "LEADER FAILED - triggering election");
   else if (member.state === "LEFT") becomeLeaderless(state, "Coordinator left, starting election");
+  else if (member.phase === "HALTED") becomeLeaderless(state, `Coordinator Node ${id} is halted, starting election`);
   else if (election.coordinatorIncarnation > 0 && member.incarnation !== election.coordinatorIncarnation)
     becomeLeaderless(state, `Coordinator Node ${id} restarted, starting election`);
   else if (member.state === "UNKNOWN" && state.nowMs - election.sinceMs > state.config.timing.heartbeatTimeoutMs)

@@ -64,7 +64,7 @@ export function onMoneyStoreFailed(state: NodeState, writeId: number, reason: st
     journal(state, {
       kind: "state",
       level: "error",
-      msg: `HALTED: write ${writeId} failed (${reason}), this node stops trading`,
+      msg: `HALTED: write ${writeId} failed (${reason}), this node stops trading. Repair the disk or make room, then restart this node`,
     });
   }
   failPending(state, reason);

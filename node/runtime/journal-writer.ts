@@ -4,15 +4,14 @@
  * Idea: every line is written before the step that made it ends, synchronously, so that the last words of a node that is killed
  * are there. A stdout that nobody reads any more must not kill the node, and one that is full must not freeze it for long.
  */
-import { mkdirSync, openSync, writeSync } from "node:fs";
+import { mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Logger, pino } from "pino";
 import type { JournalEvent, JournalLevel } from "../wire/journal.ts";
-import { codeOf } from "./errors.ts";
+import { createFileSink, type LineSink } from "./line-sink.ts";
 
 /** Docker splits longer lines. */
 const LINE_BYTES_MAX = 15_000;
-const BACKLOG_BYTES_MAX = 4 * 1024 * 1024;
 const LEVELS: Readonly<Record<JournalLevel, number>> = { debug: 20, info: 30, warn: 40, error: 50 };
 
 export interface Journal {
@@ -23,6 +22,8 @@ export interface Journal {
   begin(incarnation: number): void;
   /** Tries once more to write what could not be written. */
   flush(): void;
+  /** Lines that were lost, because nobody reads them or the disk is full. */
+  dropped(): number;
 }
 
 export interface JournalOptions {
@@ -34,21 +35,26 @@ export interface JournalOptions {
   readonly isPlain: boolean;
 }
 
-/** Takes one line, its newline included. Never throws. */
-export interface LineSink {
-  write(line: string): void;
-  flush(): void;
-}
-
 export function createJournal(options: JournalOptions): Journal {
   const { sink } = options;
   const threshold = LEVELS[options.level];
   let incarnation = 0;
   let seq = 0;
+  /** Of the lost lines, how many the journal has told of. */
+  let told = 0;
   const logger = options.isPlain ? null : createLogger(options, sink);
 
   const write = (event: JournalEvent): void => {
     if (LEVELS[event.level] < threshold) return;
+    writeLine(event);
+    // The sink takes lines again: whoever reads them shall know of the gap.
+    const lost = sink.dropped - told;
+    if (lost === 0 || !sink.isTaking) return;
+    told = sink.dropped;
+    const msg = `${lost} lines of this journal were lost: ${sink.trouble}`;
+    writeLine({ kind: "local", level: "warn", msg, lost });
+  };
+  const writeLine = (event: JournalEvent): void => {
     seq += 1;
     if (logger === null) {
       sink.write(`[${timeOfDay(new Date())}] ${event.msg}\n`);
@@ -76,6 +82,7 @@ export function createJournal(options: JournalOptions): Journal {
       seq = 0;
     },
     flush: () => sink.flush(),
+    dropped: () => sink.dropped,
   };
 }
 
@@ -101,75 +108,6 @@ function bound(line: string): string {
     else if (size > 400) fields[name] = `(${size} characters left out)`;
   }
   return `${JSON.stringify(fields)}\n`;
-}
-
-/** A sink on a file descriptor. Lines that a full pipe refuses wait in memory, 4 MiB at most, oldest lost first. */
-export function createFileSink(descriptor: number): LineSink {
-  let backlog: Buffer[] = [];
-  let backlogBytes = 0;
-  let isBroken = false;
-  let isRetryAwaited = false;
-
-  /** The bytes that could not be written now; empty when all were. */
-  const writeSome = (bytes: Buffer): Buffer => {
-    let rest: Buffer = bytes;
-    for (let attempt = 0; rest.length > 0 && !isBroken; ) {
-      try {
-        rest = rest.subarray(writeSync(descriptor, rest));
-      } catch (error) {
-        if (codeOf(error) !== "EAGAIN") {
-          // Nobody reads any more (EPIPE), or the disk is full: the node has better things to do than to die of it.
-          isBroken = true;
-          return Buffer.alloc(0);
-        }
-        if (++attempt > 5) return rest;
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
-      }
-    }
-    return rest;
-  };
-  const drain = (): void => {
-    while (backlog.length > 0) {
-      const [first = Buffer.alloc(0)] = backlog;
-      const rest = writeSome(first);
-      backlogBytes -= first.length - rest.length;
-      if (rest.length > 0) {
-        backlog[0] = rest;
-        return;
-      }
-      backlog.shift();
-    }
-  };
-  const awaitRetry = (): void => {
-    if (isRetryAwaited) return;
-    isRetryAwaited = true;
-    const retry = (): void => {
-      isRetryAwaited = false;
-      drain();
-      if (backlog.length > 0) awaitRetry();
-    };
-    setTimeout(retry, 50).unref();
-  };
-
-  return {
-    write(line) {
-      if (isBroken) return;
-      let rest: Buffer = Buffer.from(line);
-      if (backlog.length === 0) rest = writeSome(rest);
-      if (rest.length === 0) return;
-      backlog.push(rest);
-      backlogBytes += rest.length;
-      while (backlogBytes > BACKLOG_BYTES_MAX && backlog.length > 1)
-        backlogBytes -= backlog.splice(1, 1)[0]?.length ?? 0;
-      awaitRetry();
-    },
-    flush() {
-      const untilMs = performance.now() + 500;
-      while (backlog.length > 0 && !isBroken && performance.now() < untilMs) drain();
-      backlog = [];
-      backlogBytes = 0;
-    },
-  };
 }
 
 /** `--quiet`: the original's log file, with its opening line. Throws when it can't be made. */

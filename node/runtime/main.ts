@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { parseArguments, USAGE } from "./arguments.ts";
 import { loadConfig, type NodeConfig } from "./config.ts";
 import { EXIT_BUG, OperatorError } from "./errors.ts";
-import { createFileSink, createJournal, type Journal, type LineSink, openLogFile } from "./journal-writer.ts";
+import { createJournal, type Journal, openLogFile } from "./journal-writer.ts";
+import { type LineSink, openStdout } from "./line-sink.ts";
 import type { Prompt, Screen } from "./prompt.ts";
 import { unknownSettings } from "./settings.ts";
 
@@ -61,7 +62,7 @@ async function runNode(config: NodeConfig, isQuiet: boolean): Promise<void> {
 
 function openSink(config: NodeConfig, isQuiet: boolean, screen: Screen | null): LineSink {
   if (isQuiet) return openLogFile(join("logs", `node-${config.id}.log`), config.id);
-  return screen ?? createFileSink(1);
+  return screen ?? openStdout();
 }
 
 /** An assertion that failed, a throw that nobody expected: said, and the end. The ledger is safe: it is only ever appended to. */

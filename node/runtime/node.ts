@@ -148,7 +148,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       keys: keyring.keyIds,
       profile: config.profile,
       uptimeMs: Math.round(performance.now() - startedAtMs),
-      counters,
+      counters: countersNow(),
       impairments: impairments.list(),
       impairGeneration: impairments.generation,
       rssBytes: process.memoryUsage.rss(),
@@ -204,6 +204,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
         void finish(effect.code, effect.reason);
         return;
     }
+  }
+
+  function countersNow(): ReadonlyMap<string, number> {
+    const dropped = journal.dropped();
+    return dropped === 0 ? counters : new Map([...counters, ["journal_lines_lost", dropped]]);
   }
 
   function openStore(events: StoreEvents): Store {

@@ -7,7 +7,7 @@ import { createInterface, type Interface } from "node:readline";
 import type { ControlResult } from "../wire/control.ts";
 import { parseCommandLine } from "./command-line.ts";
 import type { NodeRequest } from "./control-server.ts";
-import type { LineSink } from "./journal-writer.ts";
+import type { LineSink } from "./line-sink.ts";
 
 export interface PromptOptions {
   readonly node: number;
@@ -51,6 +51,9 @@ export function createScreen(): Screen {
       }
     },
     flush() {},
+    dropped: 0,
+    isTaking: true,
+    trouble: "",
   };
 }
 

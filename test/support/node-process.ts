@@ -104,19 +104,24 @@ export class TestLab implements AsyncDisposable {
   }
 
   start(id: number, options: StartOptions = {}): TestNode {
-    const env: Record<string, string> = {
+    const env = { ...this.environment(id), ...options.env };
+    if (options.memoryOnly === true) delete env.DS_DATA_DIR;
+    mkdirSync(this.dataDir(id), { recursive: true });
+    const node = new TestNode(id, this, [options.main ?? mainPath, String(id), ...(options.args ?? [])], env);
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** What a node of this lab needs to be told. */
+  environment(id: number): Record<string, string> {
+    return {
       DS_HOST: "127.0.0.1",
       DS_MULTICAST_PORT: String(this.groupPort),
       DS_UNICAST_PORT_BASE: String(this.portBase),
       DS_CONTROL_TOKEN: this.token,
       DS_PROFILE: "fast",
-      ...(options.memoryOnly === true ? {} : { DS_DATA_DIR: this.dataDir(id) }),
-      ...options.env,
+      DS_DATA_DIR: this.dataDir(id),
     };
-    mkdirSync(this.dataDir(id), { recursive: true });
-    const node = new TestNode(id, this, [options.main ?? mainPath, String(id), ...(options.args ?? [])], env);
-    this.nodes.push(node);
-    return node;
   }
 
   dataDir(id: number): string {

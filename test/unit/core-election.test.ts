@@ -72,6 +72,32 @@ describe("claims", () => {
   });
 });
 
+describe("a coordinator whose store failed", () => {
+  test("must lead no more, and say so at once", () => {
+    const node = CoreNode.ready(5);
+    expect(node.state.election.role).toBe("COORDINATOR");
+    node.clear();
+    node.feed({ type: "storeFailed", writeId: 99, reason: "database or disk is full" });
+    expect(node.state.phase).toBe("HALTED");
+    expect(node.state.election).toMatchObject({ role: "FOLLOWER", coordinator: null });
+    node.run(20);
+    expect(node.sent("HEARTBEAT")[0]).toMatchObject({ payload: { phase: "HALTED", coordinator_id: null } });
+    node.beat(3, { coordinator_id: 3, term: 2, elected: true });
+    expect(node.state.election.coordinator).toBe(3);
+  });
+
+  test("must be replaced, and not be believed at second hand", () => {
+    const node = follower(3);
+    const { coordinator } = node.state.election;
+    expect(coordinator).toBe(5);
+    node.beat(5, { phase: "HALTED", coordinator_id: 5, term: 1, elected: true });
+    expect(node.state.election.coordinator).toBeNull();
+    node.beat(2, { coordinator_id: 5, term: 1, elected: true });
+    expect(node.state.election.coordinator).toBeNull();
+    expect(node.lines()).toContain("Coordinator Node 5 is halted, starting election");
+  });
+});
+
 describe("a voter", () => {
   test("must make its vote durable before it says so", () => {
     const node = follower(3);

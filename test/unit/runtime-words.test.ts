@@ -47,7 +47,13 @@ describe("the prompt's words", () => {
 describe("the journal", () => {
   function setUp(level: "debug" | "info" = "info", isPlain = false) {
     const lines: string[] = [];
-    const sink = { write: (line: string) => void lines.push(line), flush: () => {} };
+    const sink = {
+      write: (line: string) => void lines.push(line),
+      flush: () => {},
+      dropped: 0,
+      isTaking: true,
+      trouble: "",
+    };
     const journal = createJournal({ node: 3, run: "r1", level, sink, isPlain });
     journal.begin(7);
     return { journal, lines };
