@@ -166,6 +166,8 @@ function receiveOne(state: NodeState, batch: Batch, record: TradeRecord, via: No
   if (!addHeld(state, record, via)) return;
   journal(state, { kind: "hold", level: "info", msg: "Buffering message for causal delivery", ...fieldsOf(record) });
   noteMissing(state, record, via);
+  // It tells which of the debits that a promise holds back count.
+  if (isFence(record)) drain(state, batch);
 }
 
 /** On its way in (back) a node takes its own debits from others like anybody's. */

@@ -7,6 +7,7 @@
  */
 import type { NodeId } from "../wire/ids.ts";
 import type { MessageOf } from "../wire/message.ts";
+import { isRestoring } from "./causal-broadcast.ts";
 import { noteClaim } from "./claims.ts";
 import { onFences } from "./fence.ts";
 import { onDuplicateRefusal } from "./identity.ts";
@@ -236,7 +237,7 @@ function onRefusal(state: NodeState, payload: MessageOf<"JOIN_RESPONSE">["payloa
 
 /** Our incarnation was used before (empty or older store): write down the next one, then join again with it. */
 function onStaleIncarnation(state: NodeState, known: number): void {
-  if (state.phase !== "JOINING" && state.phase !== "SYNCING") return;
+  if (!isRestoring(state)) return;
   if (isBelievableIncarnation(state.self.incarnation, known)) outgrow(state, known);
 }
 

@@ -15,6 +15,7 @@ import { majority } from "./claims.ts";
 import { isCovered } from "./fence.ts";
 import { noteGap } from "./gaps.ts";
 import { outgrow } from "./join.ts";
+import { sendJoinTo } from "./join-messages.ts";
 import { accountOf, applyRecord, assert, balanceOf, durableClock, persistLedger } from "./ledger.ts";
 import { aliveIds, isLive } from "./membership.ts";
 import { journal, multicast, reply, unicast } from "./outbox.ts";
@@ -75,10 +76,17 @@ function ask(state: NodeState): void {
   for (const id of aliveIds(state)) {
     if (isAnswered(state, id, stage)) continue;
     unicast(state, id, "FENCE_REQUEST", { stage, at, accept_loss: recovery.acceptLoss !== null });
+    if (recovery.attempts >= ASKS_BEFORE_TOLD && answerOf(state, id) === undefined) introduce(state, id);
   }
   const waitMs = Math.min(ASK_FIRST_MS << Math.min(recovery.attempts, 6), ASK_CAP_MS);
   recovery.attempts += 1;
   setTimer(state.timers, "recovery-ask", "", state.nowMs + waitMs);
+}
+
+/** Who remembers a later process of ours, or its LEAVE, hears nothing of us but a JOIN, and answers with the incarnation to exceed. */
+function introduce(state: NodeState, id: NodeId): void {
+  const address = state.members.get(id)?.address ?? null;
+  if (address !== null) sendJoinTo(state, id, address);
 }
 
 /** News: the next question goes out at once. */

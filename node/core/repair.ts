@@ -9,6 +9,7 @@ import type { Clock } from "../wire/clock.ts";
 import type { NodeId } from "../wire/ids.ts";
 import type { MessageOf } from "../wire/message.ts";
 import { confirmPayload, isRestoring } from "./causal-broadcast.ts";
+import { abortDoubts } from "./doubts.ts";
 import { isOutdated } from "./fence.ts";
 import { NAK_RANGE_MAX, noteGap } from "./gaps.ts";
 import { accountOf, ledgerHash } from "./ledger.ts";
@@ -60,6 +61,7 @@ export function onDigest(state: NodeState, from: NodeId, rows: Clock, hash: stri
   const digest = new Map([...rows].filter(([id]) => !isOutdated(state, from, id)));
   noteDurable(state, from, digest);
   noteSettled(state, from, entry(digest, state.self.id));
+  abortDoubts(state, from);
   wakeDoubts(state, from);
   if (hash === ledgerHash(state) || !state.rules.digest) return;
   for (const [id, seq] of digest) {

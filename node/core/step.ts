@@ -106,7 +106,6 @@ export function create(
 ): NodeState {
   const ledger = createLedger(recovered);
   const join = createJoin(self, recovered);
-  const holdsOwnLog = ledger.accounts.has(self.id) && !join.lostDisk;
   const state: NodeState = {
     config,
     rules,
@@ -159,7 +158,7 @@ export function create(
     causal: createCausal(),
     trading: createTrading(recovered, self),
     recovery: createRecovery(self, recovered),
-    beat: { seq: 0, lastAtMs: 0, bootSeq: holdsOwnLog ? (ledger.clock.get(self.id) ?? 0) : null },
+    beat: { seq: 0, lastAtMs: 0, bootSeq: null },
     leaving: null,
   };
   return state;

@@ -233,7 +233,7 @@ export interface NodeState {
 export interface BeatState {
   seq: number;
   lastAtMs: number;
-  /** Own debits at boot; null: the store was empty and others have not told us yet. */
+  /** Own debits when this process became READY, so before it made any; null: it may still get some back from others. */
   bootSeq: number | null;
 }
 

@@ -117,6 +117,24 @@ describe("a node that lost its disk", () => {
     });
   });
 
+  it("must be heard again by the one that remembers its LEAVE when all others have forgotten its incarnations", () => {
+    underSeeds(FILE, 10, (seed) => {
+      const sim = settled({ nodes: 4, seed });
+      pay(sim, 3, 4, 10);
+      sim.stop(3);
+      sim.runUntil(() => sim.node(3).status === "down", 3_000, "the leave");
+      sim.runFor(500);
+      sim.freeze(4);
+      for (const id of [1, 2]) sim.restart(id);
+      sim.loseDisk(3);
+      sim.start(3);
+      sim.runFor(3_000);
+      sim.resume(4);
+      sim.runUntil(() => sim.converged(), 6_000, "the return");
+      expect(balance(sim, 3)).toBe(90);
+    });
+  });
+
   it("must wait for a second one that lost its disk too: together they may have lost what nobody else has", () => {
     underSeeds(FILE, 5, (seed) => {
       const sim = settled({ nodes: 5, seed });

@@ -1,0 +1,256 @@
+// Lost disks: each rule of PROTOCOL.md, «Lost disk», by itself. Whole clusters: test/sim/lost-disk.test.ts.
+import { describe, expect, test } from "vitest";
+import { waitingText } from "../../node/core/lost-disk.ts";
+import type { Origin } from "../../node/core/types.ts";
+import type { TradeRecord } from "../../node/wire/message.ts";
+import { CoreNode, genesisOf, originOf } from "../support/core-node.ts";
+import { PayerLog } from "../support/records.ts";
+
+const VOTERS = { voters: [1, 2, 3], expected: [2, 3] };
+/** Node 3 as it is back from its lost disk. */
+const OWNER = originOf(3, { incarnation: 2, bootId: "d".repeat(16) });
+
+/** Node 1, READY, which knows the accounts of 2 and 3. */
+function member(): CoreNode {
+  const node = CoreNode.ready(1, VOTERS, [2, 3]);
+  for (const id of [2, 3]) node.join(id, { account: genesisOf(id) });
+  node.store();
+  node.join(OWNER);
+  return node.clear();
+}
+
+function receive(node: CoreNode, record: TradeRecord, from: number | Origin = 2): void {
+  node.receive(from, "TRADE_CONFIRM", { success: true, ...record });
+  node.store();
+}
+
+function ask(node: CoreNode, stage: "ask" | "promise", at: number, accept_loss = false) {
+  node.clear().receive(OWNER, "FENCE_REQUEST", { stage, at, accept_loss });
+  return node.sent("FENCE_RESPONSE")[0];
+}
+
+const has = (node: CoreNode, id = 3): number | undefined => node.state.ledger.clock.get(id);
+
+describe("a member, asked by a node that lost its disk,", () => {
+  test("must tell the highest debit that it has seen, held ones included unless their loss is accepted", () => {
+    const node = member();
+    const log = new PayerLog(genesisOf(3));
+    receive(node, log.pay(2, 10, "3-2-1.1"));
+    log.pay(2, 10, "3-2-1.2");
+    receive(node, log.pay(2, 10, "3-2-1.3"));
+    expect(has(node)).toBe(1);
+    expect(ask(node, "ask", 1)?.payload).toMatchObject({ have: 3, promised: false, phase: "READY" });
+    expect(ask(node, "ask", 1, true)?.payload).toMatchObject({ have: 1, accept_loss: true });
+  });
+
+  test("must not promise below what it has seen", () => {
+    const node = member();
+    receive(node, new PayerLog(genesisOf(3)).pay(2, 10, "3-2-1.1"));
+    expect(ask(node, "promise", 0)?.payload).toMatchObject({ have: 1, promised: false });
+    expect(node.state.recovery.promises.size).toBe(0);
+  });
+
+  test("must have its promise on disk before it tells of it", () => {
+    const node = member();
+    const answer = ask(node, "promise", 0);
+    const write = node.effects.find((effect) => effect.type === "persist");
+    expect(write).toMatchObject({ rows: [{ table: "fence", account: 3, at: 0 }] });
+    expect(answer).toMatchObject({ payload: { promised: true }, afterWrite: (write as { writeId: number }).writeId });
+  });
+
+  test("must deliver nothing behind its promise before the fence, and what the fence gives up never", () => {
+    const node = member();
+    const old = new PayerLog(genesisOf(3));
+    ask(node, "promise", 0);
+    node.store();
+    const lost = old.pay(2, 40, "3-2-1.1");
+    receive(node, lost);
+    expect(has(node)).toBe(0);
+    const fresh = old.after(0);
+    receive(node, fresh.fence(2), OWNER);
+    expect(has(node)).toBe(1);
+    expect([...node.state.recovery.lost.values()]).toEqual([lost]);
+    receive(node, lost);
+    receive(node, old.pay(2, 1, "3-2-1.2"));
+    expect(has(node)).toBe(1);
+    expect(node.state.ledger.accounts.get(3)?.balance).toBe(100);
+    receive(node, fresh.pay(2, 5, "3-2-2.1"));
+    expect(has(node)).toBe(2);
+    expect(node.state.recovery.promises.size).toBe(0);
+    expect(node.state.counters.get("equivocations")).toBeUndefined();
+  });
+
+  test("must keep its promise over a restart", () => {
+    const accounts = [1, 2, 3].map((id) => genesisOf(id));
+    const fences = [{ account: 3, at: 0 }];
+    const node = new CoreNode(1, VOTERS, {}, { term: 0, votedFor: null, accounts, records: [], intents: [], fences });
+    node.feed({ type: "start" });
+    receive(node, new PayerLog(genesisOf(3)).pay(2, 40, "3-2-1.1"));
+    expect(has(node)).toBe(0);
+  });
+
+  test("must deliver what it held back when the fence that is written in the end stands behind it", () => {
+    const node = member();
+    const log = new PayerLog(genesisOf(3));
+    ask(node, "promise", 0);
+    node.store();
+    receive(node, log.pay(2, 40, "3-2-1.1"));
+    expect(has(node)).toBe(0);
+    receive(node, log.fence(2), OWNER);
+    expect(has(node)).toBe(2);
+    expect(node.state.ledger.accounts.get(3)?.balance).toBe(60);
+    expect(node.state.recovery.lost.size).toBe(0);
+  });
+
+  test.each(["JOINING", "SYNCING", "HALTED", "CONFLICT"] as const)("must say nothing while it is %s", (phase) => {
+    const node = member();
+    node.state.phase = phase;
+    expect(ask(node, "ask", 0)).toBeUndefined();
+  });
+
+  test("must vouch for who left if it has all that the LEAVE names, and for nobody else that is away", () => {
+    const node = member();
+    node.receive(2, "LEAVE", { msg_id: "m", clock: new Map([[1, 0]]) });
+    expect(ask(node, "ask", 0)?.payload.absent).toEqual(new Map([[2, 1]]));
+    const late = member();
+    late.receive(2, "LEAVE", { msg_id: "m", clock: new Map([[3, 1]]) });
+    expect(ask(late, "ask", 0)?.payload.absent).toEqual(new Map([[2, 0]]));
+    const silent = member();
+    silent.receive(2, "LEAVE", { msg_id: "m" });
+    expect(ask(silent, "ask", 0)?.payload.absent).toEqual(new Map([[2, 0]]));
+  });
+});
+
+describe("a node that leaves", () => {
+  test("must name all that it has, and take nothing more from then on", () => {
+    const node = member();
+    const log = new PayerLog(genesisOf(3));
+    receive(node, log.pay(2, 10, "3-2-1.1"));
+    node.clear().feed({ type: "stop" });
+    node.run(2_010);
+    expect(node.sent("LEAVE")[0]?.payload.clock.get(3)).toBe(1);
+    receive(node, log.pay(2, 10, "3-2-1.2"));
+    expect(has(node)).toBe(1);
+  });
+});
+
+describe("a fence that others name", () => {
+  test("must stop a node that has applied what it gives up, and list it", () => {
+    const node = member();
+    const record = new PayerLog(genesisOf(3)).pay(2, 40, "3-2-1.1");
+    receive(node, record);
+    node.clear().beat(2, { fences: new Map([[3, 1]]), digest: new Map([[3, 1]]) });
+    expect(node.state.phase).toBe("CONFLICT");
+    expect([...node.state.recovery.lost.values()]).toEqual([record]);
+    expect(node.lines().join("\n")).toContain("move its data directory away");
+  });
+
+  test("must stop it before it is READY", () => {
+    const record = new PayerLog(genesisOf(3)).pay(2, 40, "3-2-1.1");
+    const accounts = [1, 2, 3].map((id) => genesisOf(id));
+    const recovered = { term: 0, votedFor: null, accounts, records: [record], intents: [] };
+    const node = new CoreNode(1, VOTERS, {}, recovered);
+    node.feed({ type: "start" });
+    node.answerJoin(2, { fences: new Map([[3, 1]]), clock_state: new Map([[3, 1]]) });
+    expect(node.state.phase).toBe("CONFLICT");
+  });
+
+  test("must make the numbers of those who don't know it say nothing", () => {
+    const node = member();
+    receive(node, new PayerLog(genesisOf(3)).fence(2), OWNER);
+    node.clear().beat(2, { digest: new Map([[3, 7]]) });
+    expect(node.state.members.get(2)?.durable.get(3)).toBeUndefined();
+    expect(node.state.causal.gaps.has(3)).toBe(false);
+    node.beat(2, { digest: new Map([[3, 7]]), fences: new Map([[3, 1]]) });
+    expect(node.state.causal.gaps.get(3)?.upTo).toBe(7);
+  });
+});
+
+describe("the node that lost its disk", () => {
+  /** Node 3, with its account back from node 1 and all others heard. */
+  function owner(records: readonly TradeRecord[] = []): CoreNode {
+    const accounts = [1, 2, 3].map((id) => genesisOf(id));
+    const fences = [{ account: 3, at: 0 }];
+    const recovered = { term: 0, votedFor: null, accounts, records, intents: [], fences };
+    const node = new CoreNode(3, { voters: [1, 2, 3], expected: [1, 2] }, { incarnation: 1 }, recovered);
+    node.feed({ type: "start" });
+    const clock = new Map([1, 2, 3].map((id) => [id, id === 3 ? records.length : 0]));
+    for (const id of [1, 2]) {
+      node.answerJoin(id, { account: genesisOf(3), clock_state: clock });
+      node.beat(id, { digest: clock, ledger_hash: "00000000000000ff" });
+    }
+    node.run(100);
+    return node;
+  }
+
+  const answer = (node: CoreNode, id: number, at: number, promised: boolean, change = {}) =>
+    node.receive(id, "FENCE_RESPONSE", {
+      at,
+      accept_loss: false,
+      have: at,
+      promised,
+      phase: "READY",
+      absent: new Map(),
+      ...change,
+    });
+
+  test("must be RECOVERING again after a restart, and name whom it waits for", () => {
+    const node = owner();
+    expect(node.state.phase).toBe("RECOVERING");
+    expect(waitingText(node.state)).toBe(
+      "waits for Node 1 (has not answered yet), Node 2 (has not answered yet), 1 of the 2 voters needed answer",
+    );
+    answer(node, 1, 0, false);
+    expect(waitingText(node.state)).toBe("waits for Node 2 (has not answered yet)");
+  });
+
+  test("must write the fence when all have answered and promised, and pay only when it is on disk", () => {
+    const node = owner();
+    for (const id of [1, 2]) answer(node, id, 0, false);
+    node.run(60);
+    expect(node.sent("FENCE_REQUEST").at(-1)?.payload).toMatchObject({ stage: "promise", at: 0 });
+    for (const id of [1, 2]) answer(node, id, 0, true);
+    const fence = node.sent("TRADE_CONFIRM").at(-1);
+    expect(fence).toMatchObject({ to: null, payload: { seller_id: 3, buyer_id: 3, amount: 0, seq: 1 } });
+    expect(node.state.phase).toBe("RECOVERING");
+    node.store();
+    expect(node.state.phase).toBe("READY");
+  });
+
+  test("must not count the answer of another one that lost its disk", () => {
+    const node = owner();
+    answer(node, 1, 0, true);
+    answer(node, 2, 0, true, { phase: "RECOVERING" });
+    node.run(500);
+    expect(node.state.phase).toBe("RECOVERING");
+    expect(waitingText(node.state)).toBe("waits for Node 2 (lost its disk too)");
+  });
+
+  test("must fetch what a member has beyond it before it asks for promises", () => {
+    const node = owner();
+    answer(node, 1, 0, false);
+    answer(node, 2, 0, false, { have: 1 });
+    node.clear().run(300);
+    expect(node.sent("NAK")[0]).toMatchObject({ to: 2, payload: { ranges: [{ origin: 3, from: 1, to: 1 }] } });
+    expect(node.sent("FENCE_REQUEST").every((sent) => sent.payload.stage === "ask")).toBe(true);
+  });
+
+  test("must wait for a node that only a member has heard of", () => {
+    const node = owner();
+    answer(node, 1, 0, true);
+    answer(node, 2, 0, true, { absent: new Map([[9, 0]]) });
+    expect(waitingText(node.state)).toBe("waits for Node 9 (has not been heard; start it)");
+    answer(node, 2, 0, true, { absent: new Map([[9, 1]]) });
+    node.store();
+    expect(node.state.phase).toBe("READY");
+  });
+
+  test("must go on in a higher incarnation than its log names, which would give its trade ids out again", () => {
+    const node = owner([new PayerLog(genesisOf(3)).pay(1, 10, "3-1-4.1")]);
+    for (const id of [1, 2]) answer(node, id, 1, true);
+    node.run(200);
+    expect(node.state.phase).toBe("READY");
+    expect(node.state.self.incarnation).toBe(5);
+    expect(node.state.ledger.accounts.get(3)?.records.at(-1)?.trade_id).toBe("3-3-5.0");
+  });
+});
