@@ -7,7 +7,7 @@
  *
  * Every step of every node is checked (invariants.ts); the first contradiction ends the run with the seed in the message.
  */
-import type { CoreConfig } from "../../node/core/types.ts";
+import type { CoreConfig, Origin } from "../../node/core/types.ts";
 import { decodeMessage } from "../../node/wire/codec.ts";
 import { openDatagram } from "../../node/wire/envelope.ts";
 import type { Message } from "../../node/wire/message.ts";
@@ -207,6 +207,12 @@ export class SimCluster {
     this.network.cut(from, to);
   }
 
+  /** A datagram that the network kept back arrives now. */
+  inject(slot: number, message: Message, from: Origin): void {
+    this.note(`a late ${message.message_type} of ${from.sender}.${from.incarnation} reaches ${slot}`);
+    this.guard(() => this.node(slot).feed({ type: "message", message, from }));
+  }
+
   heal(): void {
     this.note("heal");
     this.network.heal();
@@ -276,6 +282,11 @@ export class SimCluster {
       this.fail(reason, property === undefined ? undefined : new InvariantError(property, reason));
     }
     return this.nowMs - startMs;
+  }
+
+  /** What can only be judged when all is quiet: answers that clients were given, processes that share an id. */
+  checkOutcomes(): void {
+    this.guard(() => this.invariants.checkOutcomes(this.running()));
   }
 
   /** Ends the run as a breach of `property` unless the condition holds. */

@@ -27,6 +27,8 @@ export interface SimOptions extends Partial<LinkModel> {
   readonly durable?: boolean;
   /** False: no multicast between the nodes; they know each other by `--peers`. */
   readonly multicast?: boolean;
+  /** Bytes of JSON that fit one datagram; default: what the envelope leaves of 1,200. */
+  readonly bodyBytesMax?: number;
   readonly disk?: Partial<DiskModel>;
   readonly tickLagMs?: number;
   /** Clocks of processes run up to this many millionths too fast or too slow. Default 100, as quartz does. */
@@ -61,7 +63,7 @@ export function configOf(options: SimOptions, ids: readonly number[]): CoreConfi
     fanOut: !multicast,
     preempt: options.preempt ?? true,
     durable: options.durable ?? true,
-    bodyBytesMax: DATAGRAM_BYTES_MAX - OVERHEAD_BYTES,
+    bodyBytesMax: options.bodyBytesMax ?? DATAGRAM_BYTES_MAX - OVERHEAD_BYTES,
     timing: { ...TIMING_PROFILES[options.profile ?? "fast"], ...options.timing },
   };
 }

@@ -41,6 +41,7 @@ export function isVoter(state: NodeState, id: NodeId): boolean {
 
 /** Votes that elect. */
 export function majority(state: NodeState): number {
+  if (!state.rules.majority) return 1;
   return Math.floor(state.config.voters.length / 2) + 1;
 }
 

@@ -62,8 +62,6 @@ export const RULES = Object.freeze({
   oneVoteATerm: true,
   /** Elected is whom a majority of the voters voted for (off: one of them). */
   majority: true,
-  /** A storage completion is a new moment: what had to hold when the write began must still hold. */
-  recheckAfterStorage: true,
   /** A voter that lost its disk abstains until it knows the terms in which it may have voted. */
   voterAbstains: true,
   /** After waiting in vain for the higher ones twice, a candidate goes on without them, and they vote for it. */

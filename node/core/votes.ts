@@ -1,9 +1,8 @@
 /**
  * Votes: how a candidate wins a term, so that no term ever has two elected coordinators.
  *
- * Each voter gives one vote a term and makes it durable before it says so; a majority of the fixed voters wins. A storage completion
- * is a new moment: everything that had to hold when the write began must still hold when it ends. Source: Ongaro and Ousterhout,
- * Raft (2014), section 5.2, reduced to the vote; Bully's «I am higher» is a reason to refuse that patience overrides.
+ * Each voter gives one vote a term and makes it durable before it says so; a majority of the fixed voters wins. Source: Ongaro and
+ * Ousterhout, Raft (2014), section 5.2, reduced to the vote; Bully's «I am higher» is a reason to refuse that patience overrides.
  */
 import { type NodeId, TERM_MAX } from "../wire/ids.ts";
 import type { MessageOf } from "../wire/message.ts";
@@ -58,11 +57,11 @@ export function beginVote(state: NodeState): void {
   candidacy.writeId = persist(state, [{ table: "vote", term: election.term, votedFor: election.votedFor }]);
 }
 
-/** The own ballot is durable: ask, if nothing has changed meanwhile. */
+/** The own ballot is durable: ask. A grant to another or a higher term has ended the candidacy meanwhile. */
 function onOwnBallotStored(state: NodeState): void {
   const { election, self } = state;
   const { candidacy } = election;
-  if (candidacy === null || (candidacy.term !== election.term && state.rules.recheckAfterStorage)) return;
+  if (candidacy === null) return;
   candidacy.stage = "voting";
   candidacy.writeId = null;
   if (election.votedFor === self.id) candidacy.votes.push(self.id);
@@ -98,8 +97,7 @@ export function onVote(state: NodeState, message: MessageOf<"OK">, from: Origin)
 
 function countVotes(state: NodeState): boolean {
   const { candidacy } = state.election;
-  const needed = state.rules.majority ? majority(state) : 1;
-  if (candidacy === null || candidacy.votes.length < needed) return false;
+  if (candidacy === null || candidacy.votes.length < majority(state)) return false;
   becomeCoordinator(state, candidacy.term, true);
   return true;
 }
@@ -188,15 +186,13 @@ export function onVoteRequest(state: NodeState, message: MessageOf<"ELECTION">, 
   return false;
 }
 
-/** A write of ours completed. Answers the ballot if the vote still stands. */
+/** A write of ours completed: a vote that is on disk may be told, whatever has happened since. It is the only one of its term. */
 export function onVoteStored(state: NodeState, writeId: number): void {
   const { election } = state;
   if (election.candidacy?.writeId === writeId) onOwnBallotStored(state);
   const ballot = election.ballots.get(writeId);
   if (ballot === undefined) return;
   election.ballots.delete(writeId);
-  const stands = ballot.term === election.term && ballot.candidate === election.votedFor;
-  if (!stands && state.rules.recheckAfterStorage) return;
   answer(state, ballot.candidate, true, ballot.term);
 }
 

@@ -1,0 +1,41 @@
+/**
+ * Every rule of the protocol is needed: without it a schedule breaks a promise, and the right check names the breach; with all rules
+ * the same schedule keeps every promise. lab/sim/rules/rule-cases.ts is the table.
+ */
+import { describe, expect, it } from "vitest";
+import { RULE_CASES, type RuleCase } from "../../lab/sim/rules/rule-cases.ts";
+import { SimFailure } from "../../lab/sim/sim-failure.ts";
+import { RULES } from "../../node/core/rules.ts";
+
+/** The property that breaks without the rule under this seed; null: none does. */
+function breach(ruleCase: RuleCase, seed: number): SimFailure | null {
+  try {
+    ruleCase.play({
+      nodes: 5,
+      ...ruleCase.options,
+      seed,
+      blind: ruleCase.blind ?? [],
+      rules: { [ruleCase.rule]: false },
+    });
+    return null;
+  } catch (error) {
+    if (error instanceof SimFailure) return error;
+    throw error;
+  }
+}
+
+describe("without a rule", () => {
+  it.each(RULE_CASES)("$rule: $breaks ($check)", { timeout: 60_000 }, (ruleCase) => {
+    let seed = 1;
+    let failure = breach(ruleCase, seed);
+    while (failure === null && seed < (ruleCase.tries ?? 1)) failure = breach(ruleCase, ++seed);
+    expect(failure?.details.property, failure?.message ?? "no promise was broken").toBe(ruleCase.check);
+    // And with it none.
+    ruleCase.play({ nodes: 5, ...ruleCase.options, seed });
+  });
+
+  it("must be a case for every rule: a rule that nothing needs is to be dropped", () => {
+    const covered = RULE_CASES.map(({ rule }) => rule);
+    expect(Object.keys(RULES).filter((rule) => !covered.some((name) => name === rule))).toEqual([]);
+  });
+});
