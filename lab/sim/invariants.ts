@@ -78,6 +78,7 @@ export class Invariants {
 
   onJournal(node: SimNode, event: JournalEvent): void {
     this.detection.onJournal(node, event);
+    this.terms.onJournal(node, event);
   }
 
   /** When all is healed and quiet. `running`: every process that runs. */

@@ -155,7 +155,7 @@ function receiveOne(state: NodeState, batch: Batch, record: TradeRecord, via: No
     if (deliver(state, batch, record, wasHeld)) drain(state, batch);
     return;
   }
-  const held = state.causal.holdback.get(origin)?.get(seq)?.record;
+  const held = state.causal.holdback.get(origin)?.get(seq);
   if (held?.trade_id === record.trade_id) {
     count(state, "duplicates");
     return;
@@ -163,7 +163,7 @@ function receiveOne(state: NodeState, batch: Batch, record: TradeRecord, via: No
   // Two under one number: one of them is of a disk that was lost. The chain decides when they can be delivered; a fence settles it now.
   if (held !== undefined && isFence(held)) return;
   if (held !== undefined) removeHeld(state, origin, seq);
-  if (!addHeld(state, record, via)) return;
+  if (!addHeld(state, record)) return;
   journal(state, { kind: "hold", level: "info", msg: "Buffering message for causal delivery", ...fieldsOf(record) });
   noteMissing(state, record, via);
   // It tells which of the debits that a promise holds back count.
@@ -219,7 +219,7 @@ function onDuplicate(state: NodeState, record: TradeRecord): void {
 
 /** False: the record contradicts its log and is thrown away. */
 function deliver(state: NodeState, batch: Batch, record: TradeRecord, wasHeld: boolean): boolean {
-  const held = state.causal.holdback.get(record.seller_id)?.get(record.seq)?.record;
+  const held = state.causal.holdback.get(record.seller_id)?.get(record.seq);
   if (held !== undefined && held.trade_id !== record.trade_id && isFence(record)) noteLost(state, held);
   removeHeld(state, record.seller_id, record.seq);
   const fault = faultOf(state.ledger, record);

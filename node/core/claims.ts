@@ -9,7 +9,7 @@ import type { NodeId } from "../wire/ids.ts";
 import type { Claim, MessageOf } from "../wire/message.ts";
 import { ensureMember, isLive } from "./membership.ts";
 import { journal, multicast, nextMsgId, persist, unicast } from "./outbox.ts";
-import { believableTerm, TERM_STEP_MAX } from "./plausible.ts";
+import { believableTerm } from "./plausible.ts";
 import { hurryHeartbeat } from "./rumours.ts";
 import { cancelTimer, hasTimer, setTimer } from "./timers.ts";
 import type { ElectionState, NodeState, Origin } from "./types.ts";
@@ -140,14 +140,10 @@ export function onCoordinator(state: NodeState, message: MessageOf<"COORDINATOR"
   noteClaim(state, message.payload, from.sender);
 }
 
-/** What a peer says that it follows: remembered, then weighed. */
+/** What a peer says that it follows. */
 export function noteClaim(state: NodeState, claim: Claim, from: NodeId): void {
   const member = state.members.get(from);
-  if (member === undefined) return;
-  member.coordinator = claim.coordinator_id;
-  member.term = Math.max(member.term, Math.min(claim.term, state.election.term + TERM_STEP_MAX));
-  member.elected = claim.elected;
-  if (!isLive(member)) return;
+  if (member === undefined || !isLive(member)) return;
   weighClaim(state, claim, from);
 }
 
@@ -164,7 +160,8 @@ export function weighClaim(state: NodeState, claim: Claim, from: NodeId): void {
     noteSupport(state, claim, from);
     return;
   }
-  if (!isCredible(state, id, claim, from)) return;
+  // Who is slower to notice may still follow it.
+  if (isGone(state, id) && state.rules.deadDontLead) return;
   if (election.coordinator === id) {
     refreshClaim(state, claim, from === id);
     return;
@@ -189,13 +186,10 @@ function refreshClaim(state: NodeState, claim: Claim, isOwnWord: boolean): void 
   if (!claim.elected && isVoter(state, state.self.id)) hurryHeartbeat(state);
 }
 
-/** Dead nodes don't lead, nor do halted ones; and second-hand news must be newer than what the node last said of itself. */
-function isCredible(state: NodeState, id: NodeId, claim: Claim, from: NodeId): boolean {
+/** Dead nodes don't lead, nor do halted ones. */
+function isGone(state: NodeState, id: NodeId): boolean {
   const member = state.members.get(id);
-  if (member === undefined || !state.rules.credibleClaims) return true;
-  if (member.state === "FAILED" || member.state === "LEFT" || member.phase === "HALTED") return false;
-  if (from === id || member.lastHeardAtMs === null) return true;
-  return member.coordinator === id || claim.term > member.term;
+  return member?.state === "FAILED" || member?.state === "LEFT" || member?.phase === "HALTED";
 }
 
 /** A lesser coordinator speaks: tell it who leads (rate limited), so that a heal takes one round trip. */

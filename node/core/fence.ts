@@ -60,7 +60,7 @@ export function isFencedOff(state: NodeState, record: TradeRecord): boolean {
   const at = state.recovery.promises.get(record.seller_id);
   if (at === undefined || record.seq <= at || isFence(record)) return false;
   for (const held of state.causal.holdback.get(record.seller_id)?.values() ?? [])
-    if (isFence(held.record) && held.record.seq > record.seq) return false;
+    if (isFence(held) && held.seq > record.seq) return false;
   return true;
 }
 

@@ -5,26 +5,21 @@
 import type { NodeId } from "../wire/ids.ts";
 import type { TradeRecord } from "../wire/message.ts";
 import { count } from "./outbox.ts";
-import { startPull } from "./pull.ts";
-import { hasTimer, setTimer } from "./timers.ts";
-import type { HeldRecord, NodeState } from "./types.ts";
-import { entry, sortedIds } from "./vector-clock.ts";
+import type { NodeState } from "./types.ts";
+import { entry } from "./vector-clock.ts";
 
 export const HELD_PER_ORIGIN_MAX = 256;
 export const HELD_MAX = 4_096;
 
 /** Keeps a record for later. False: there was no room for it. */
-export function addHeld(state: NodeState, record: TradeRecord, via: NodeId): boolean {
+export function addHeld(state: NodeState, record: TradeRecord): boolean {
   const { causal } = state;
-  const queue = causal.holdback.get(record.seller_id) ?? new Map<number, HeldRecord>();
+  const queue = causal.holdback.get(record.seller_id) ?? new Map<number, TradeRecord>();
   causal.holdback.set(record.seller_id, queue);
-  queue.set(record.seq, { record, heldAtMs: state.nowMs, via });
+  queue.set(record.seq, record);
   causal.held += 1;
   if (queue.size > HELD_PER_ORIGIN_MAX && state.rules.holdbackBound) dropHighest(state, record.seller_id);
   else if (causal.held > HELD_MAX && state.rules.holdbackBound) dropHighest(state, fullestOrigin(state));
-  if (!hasTimer(state.timers, "holdback", "")) {
-    setTimer(state.timers, "holdback", "", state.nowMs + state.config.timing.holdbackAgeMs);
-  }
   return causal.holdback.get(record.seller_id)?.has(record.seq) ?? false;
 }
 
@@ -40,33 +35,9 @@ export function heldHeads(state: NodeState): TradeRecord[] {
   const heads: TradeRecord[] = [];
   for (const origin of [...state.causal.holdback.keys()].sort((a, b) => a - b)) {
     const head = state.causal.holdback.get(origin)?.get(entry(state.ledger.clock, origin) + 1);
-    if (head !== undefined) heads.push(head.record);
+    if (head !== undefined) heads.push(head);
   }
   return heads;
-}
-
-/** Something has been waiting for long: single repairs didn't help, ask for the state. */
-export function onHoldbackTimer(state: NodeState): void {
-  const { causal, config } = state;
-  if (causal.held === 0) return;
-  const oldest = oldestHeld(state);
-  if (oldest === null) return;
-  const dueAtMs = oldest.heldAtMs + config.timing.holdbackAgeMs;
-  if (dueAtMs <= state.nowMs && state.rules.heldTooLong) {
-    count(state, "holdback_aged");
-    startPull(state, oldest.via, "records");
-  }
-  setTimer(state.timers, "holdback", "", Math.max(dueAtMs, state.nowMs + config.timing.holdbackAgeMs));
-}
-
-function oldestHeld(state: NodeState): HeldRecord | null {
-  let oldest: HeldRecord | null = null;
-  for (const origin of sortedIds(new Map([...state.causal.holdback.keys()].map((id) => [id, 0])))) {
-    for (const held of state.causal.holdback.get(origin)?.values() ?? []) {
-      if (oldest === null || held.heldAtMs < oldest.heldAtMs) oldest = held;
-    }
-  }
-  return oldest;
 }
 
 function dropHighest(state: NodeState, origin: NodeId): void {

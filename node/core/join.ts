@@ -21,7 +21,7 @@ import { drawHex64 } from "./random.ts";
 import { startSync } from "./repair.ts";
 import { hurryHeartbeat } from "./rumours.ts";
 import { cancelTimer, setTimer } from "./timers.ts";
-import type { JoinState, NodeState, Origin, Recovered, Self } from "./types.ts";
+import type { CoreConfig, JoinState, NodeState, Origin, Recovered, Self } from "./types.ts";
 import { clockObject, entry, merge } from "./vector-clock.ts";
 import { noteSeenTerm } from "./votes.ts";
 
@@ -36,7 +36,7 @@ export const joinTimers: Readonly<Record<string, (state: NodeState, key: string)
   "join-sync": onSyncTooLong,
 };
 
-export function createJoin(self: Self, recovered: Recovered | undefined): JoinState {
+export function createJoin(config: CoreConfig, self: Self, recovered: Recovered | undefined): JoinState {
   return {
     nonce: "",
     attempts: 0,
@@ -47,7 +47,8 @@ export function createJoin(self: Self, recovered: Recovered | undefined): JoinSt
     discovering: true,
     synchronised: false,
     mintWriteId: null,
-    confirmed: recovered?.accounts.some((account) => account.id === self.id) ?? false,
+    // Without voters it may have been minted unheard, in whichever run.
+    confirmed: config.voters.length > 0 && (recovered?.accounts.some((account) => account.id === self.id) ?? false),
     // Its way back had not been completed when it was stopped.
     lostDisk: recovered?.fences?.some(({ account }) => account === self.id) ?? false,
     waiting: new Map(),

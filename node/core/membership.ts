@@ -112,9 +112,6 @@ export function newMember(id: NodeId, nowMs: number, address: string | null = nu
     lastHeardAtMs: null,
     stateSinceMs: nowMs,
     srttMs: null,
-    coordinator: null,
-    term: 0,
-    elected: false,
     credits: null,
     bootSeq: null,
     durable: new Map(),
@@ -180,9 +177,6 @@ export function becomeReborn(state: NodeState, member: Member, incarnation: numb
   const isRestart = member.incarnation > 0 && member.state !== "UNKNOWN";
   Object.assign(member, { incarnation, bootId, rinc: 0, phase: null, srttMs: null, bootSeq: null });
   Object.assign(member, { fences: new Map(), leftWith: null });
-  Object.assign(member, { coordinator: null, elected: false });
-  // `term` stays: second-hand claims about the old process must not count as news of the new one.
-  if (state.election.coordinator === member.id) member.term = Math.max(member.term, state.election.claimTerm);
   state.detector.accusers.delete(member.id);
   if (isRestart && isLive(member)) {
     state.election.calmSinceMs = state.nowMs;

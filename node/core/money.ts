@@ -6,7 +6,6 @@ import type { MessageOf, MessageType, TradeRecord } from "../wire/message.ts";
 import { onTradeConfirm } from "./causal-broadcast.ts";
 import { onConfirmTimer, rearmConfirm } from "./confirmations.ts";
 import { onNakTimer } from "./gaps.ts";
-import { onHoldbackTimer } from "./holdback.ts";
 import { onSynchronised } from "./join.ts";
 import { markDurable } from "./ledger.ts";
 import { onOfferTimer, onRequestTimer, onTradeRequest, onTradeResponse } from "./negotiation.ts";
@@ -42,7 +41,6 @@ export const moneyTimers: Readonly<Record<string, (state: NodeState, key: string
   nak: onNakTimer,
   pull: onPullTimer,
   sync: onSyncCheck,
-  holdback: onHoldbackTimer,
   request: onRequestTimer,
   offer: onOfferTimer,
   confirm: onConfirmTimer,

@@ -12,6 +12,7 @@ import { announce, append, confirmPayload, fieldsOf } from "./causal-broadcast.t
 import { retryDelayMs } from "./confirmations.ts";
 import { accountOf, balanceOf } from "./ledger.ts";
 import { count, journal, persist, reply, unicast, unicastTo } from "./outbox.ts";
+import { isConfirmed } from "./own-account.ts";
 import { startPull } from "./pull.ts";
 import { refusedReason, rememberRefusal } from "./refused-window.ts";
 import { cancelTimer, setTimer } from "./timers.ts";
@@ -131,7 +132,7 @@ function onBuyRequest(state: NodeState, payload: MessageOf<"TRADE_REQUEST">["pay
     return;
   }
   // It is asked again.
-  if (!state.join.confirmed || isOwnLogDoubted(state)) return;
+  if (!isConfirmed(state) || isOwnLogDoubted(state)) return;
   if (accountOf(state, sender) === undefined) {
     startPull(state, sender, "records");
     return;

@@ -32,10 +32,15 @@ export function mayMint(state: NodeState): boolean {
 export function mint(state: NodeState): void {
   const { join, config } = state;
   join.mintWriteId = mintAccount(state);
-  join.confirmed = config.voters.length > 0 || join.answers.size > 0 || !state.rules.confirmedAccount;
+  join.confirmed = config.voters.length > 0 || join.answers.size > 0;
   const note = join.confirmed ? "" : ", unconfirmed until another node has taken note of it";
   const msg = `New account with ${config.initialCredits} credits${note}`;
   journal(state, { kind: "state", level: "info", msg, balance: config.initialCredits });
+}
+
+/** May the account be traded with? */
+export function isConfirmed(state: NodeState): boolean {
+  return state.join.confirmed || !state.rules.confirmedAccount;
 }
 
 /** What another node knows of our account. */

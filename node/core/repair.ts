@@ -137,7 +137,7 @@ function askForProof(state: NodeState, seq: number, own: number, from: NodeId): 
   unicast(state, from, "NAK", { ranges: [{ origin: state.self.id, from: own + 1, to: own + 1 }] });
   if (hasTimer(state.timers, "doubted-by", from)) return;
   setTimer(state.timers, "doubted-by", from, state.nowMs + DOUBT_GAP_MS);
-  setTimer(state.timers, "own-log-doubt", "", state.nowMs + state.config.timing.holdbackAgeMs);
+  setTimer(state.timers, "own-log-doubt", "", state.nowMs + state.config.timing.ownLogDoubtMs);
   const msg = `Node ${from} says that it has own debit ${seq} of this node, whose log ends at ${own}: asked for the record, no debits meanwhile`;
   journal(state, { kind: "drop", level: "warn", msg, from, record_seq: seq });
 }

@@ -50,8 +50,6 @@ export const RULES = Object.freeze({
   digest: true,
   /** A digest too short for all rows sends all of them in turn (off: those that changed). */
   digestTurns: true,
-  /** Who holds a record for long asks for the state. */
-  heldTooLong: true,
   /** Joiners, and whoever misses much, get members, accounts and records from any member. */
   stateTransfer: true,
 
@@ -68,10 +66,10 @@ export const RULES = Object.freeze({
   patience: true,
   /** A coordinator without a majority of voters in sight calls itself provisional. */
   checkQuorum: true,
+  /** Nobody goes back to a coordinator that it holds for FAILED or LEFT because others still follow it. */
+  deadDontLead: true,
   /** Of two coordinators the lesser claim gives way. */
   lesserGivesWay: true,
-  /** Second-hand claims about the dead, or older than their subject's own word, don't count. */
-  credibleClaims: true,
 
   // Membership and detection --------------------------------------------------------------------------------------------------
   /** Datagrams of former processes change nothing. */

@@ -105,7 +105,7 @@ export function create(
   rules: Rules = RULES,
 ): NodeState {
   const ledger = createLedger(recovered);
-  const join = createJoin(self, recovered);
+  const join = createJoin(config, self, recovered);
   const state: NodeState = {
     config,
     rules,

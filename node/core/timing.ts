@@ -32,8 +32,8 @@ export const TIMING_DEFAULT: Timing = {
   voteRoundMinMs: 150,
   // Aeron's default: long enough for a late packet to arrive and for one NAK to serve many receivers.
   nakBackoffMs: 10,
-  // A record held for this long lost more than single packets: ask for the state instead.
-  holdbackAgeMs: 5_000,
+  // Somebody says that it has later debits of ours: time for the record, which proves it, to come.
+  ownLogDoubtMs: 5_000,
   // The initiator's patience for a trade that was not committed; then the reserve is released.
   offerTimeoutMs: 10_000,
   // First retransmission: clamp(4 * round trip, min, max), then *1.4 up to the cap. Below 10 ms a slow commit looks like a loss;
@@ -60,7 +60,7 @@ export const TIMING_FAST: Timing = {
   rankDelayMs: 60,
   voteRoundMinMs: 150,
   nakBackoffMs: 10,
-  holdbackAgeMs: 1_000,
+  ownLogDoubtMs: 1_000,
   // Trades have nothing to do with detection: a person's patience is the same in a lab.
   offerTimeoutMs: 10_000,
   retransmitMinMs: 10,

@@ -15,6 +15,7 @@ import { waitingText } from "./lost-disk.ts";
 import { tradeRefusal } from "./membership.ts";
 import { sendRequest } from "./negotiation.ts";
 import { journal, persist, reply } from "./outbox.ts";
+import { isConfirmed } from "./own-account.ts";
 import { setTimer } from "./timers.ts";
 import {
   addDoubt,
@@ -314,7 +315,7 @@ function refusalOf(state: NodeState, command: TradeCommand): Refusal | null {
   }
   const unavailable = tradeRefusal(state, peer);
   if (unavailable !== null) return refuse(unavailable.code, unavailable.message);
-  if (!state.join.confirmed) {
+  if (!isConfirmed(state)) {
     return refuse("NOT_READY", `Node ${self.id} is not ready to trade (no other node has confirmed its account yet)`);
   }
   if (op === "sell" && isOwnLogDoubted(state)) {

@@ -35,7 +35,7 @@ export interface Timing {
   readonly rankDelayMs: number;
   readonly voteRoundMinMs: number;
   readonly nakBackoffMs: number;
-  readonly holdbackAgeMs: number;
+  readonly ownLogDoubtMs: number;
   readonly offerTimeoutMs: number;
   readonly retransmitMinMs: number;
   readonly retransmitMaxMs: number;
@@ -181,10 +181,6 @@ export interface Member {
   stateSinceMs: number;
   /** Smoothed round trip of probes; null: not measured. */
   srttMs: number | null;
-  /** What it last claimed to follow. */
-  coordinator: NodeId | null;
-  term: number;
-  elected: boolean;
   /** Credits it last reported. */
   credits: number | null;
   /** Its debits' number at its boot. */
@@ -401,7 +397,7 @@ export interface Account {
 
 /** Owned by causal-broadcast.ts and the repair modules. */
 export interface CausalState {
-  readonly holdback: Map<NodeId, Map<number, HeldRecord>>;
+  readonly holdback: Map<NodeId, Map<number, TradeRecord>>;
   held: number;
   /** Causes of the next own record: the latest records since the last own one. Null: rebuild it from the log (after a boot). */
   frontier: Map<NodeId, Cause> | null;
@@ -413,12 +409,6 @@ export interface CausalState {
   readonly equivocations: Map<NodeId, number>;
   pull: Pull | null;
   sync: { readonly target: Map<NodeId, number>; responder: NodeId } | null;
-}
-
-export interface HeldRecord {
-  readonly record: TradeRecord;
-  readonly heldAtMs: number;
-  readonly via: NodeId;
 }
 
 export interface Cause {

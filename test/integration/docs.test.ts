@@ -99,7 +99,7 @@ describe("node/PROTOCOL.md", () => {
     ["rank delay", "rankDelayMs"],
     ["wait for COORDINATOR", "electionTimeoutMs"],
     ["NAK backoff", "nakBackoffMs"],
-    ["early record", "holdbackAgeMs"],
+    ["own log in doubt", "ownLogDoubtMs"],
     ["offer", "offerTimeoutMs"],
     ["longest pause between repetitions", "retransmitCapMs"],
   ])("must give the timer «%s» its values", (label, key) => {

@@ -60,16 +60,6 @@ describe("claims", () => {
     node.beat(4, { coordinator_id: 4, term: 1, elected: false });
     expect(node.lines()).toContain("Accepted Node 4 as coordinator (provisional: no quorum)");
   });
-
-  test("about a node that restarted must not be believed at second hand", () => {
-    const node = follower(3);
-    node.clear().join(originOf(5, { bootId: "9".repeat(16), incarnation: 2 }));
-    expect(node.state.election.coordinator).toBeNull();
-    node.beat(2, { coordinator_id: 5, term: 1, elected: true });
-    expect(node.state.election.coordinator).toBeNull();
-    node.beat(2, { coordinator_id: 5, term: 2, elected: true });
-    expect(node.state.election.coordinator).toBe(5);
-  });
 });
 
 describe("a coordinator whose store failed", () => {
@@ -123,15 +113,6 @@ describe("a voter", () => {
       [5, false],
       [4, true],
     ]);
-  });
-
-  test("must not answer a ballot that a later term has overtaken while it was written", () => {
-    const node = follower(3);
-    node.store();
-    askVote(node, 4, 2);
-    askVote(node, 5, 3);
-    node.clear().store();
-    expect(node.sent("OK").map((sent) => [sent.to, sent.payload.round_term])).toEqual([[5, 3]]);
   });
 
   test("must remember its vote across a restart", () => {

@@ -96,7 +96,7 @@ describe("an own log that others claim to know better", () => {
       });
     const refused = sell().find((effect) => effect.type === "reply");
     expect(refused).toMatchObject({ result: { ok: false, code: "NOT_READY", definite: true } });
-    node.run(node.state.config.timing.holdbackAgeMs + 1);
+    node.run(node.state.config.timing.ownLogDoubtMs + 1);
     // It couldn't prove it, and saying it again changes nothing.
     node.beat(3, { coordinator_id: 3, term: 1, elected: true, digest: new Map([[2, 9]]) });
     node.clear();

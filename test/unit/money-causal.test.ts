@@ -328,14 +328,6 @@ describe("repair", () => {
     ]);
   });
 
-  test("must ask for the state when a record has been held for too long", () => {
-    const [one, two, three] = [stateOf(1), stateOf(2), stateOf(3)];
-    give(two, pay(one, 2, 100));
-    give(three, pay(two, 3, 150));
-    const sent = sentOf(runTimers(three, 5_100));
-    expect(sent.some(({ message }) => message.message_type === "STATE_REQUEST")).toBe(true);
-  });
-
   test("a digest must name every row within eight beats, whatever the budget and the changes", () => {
     const ids = Array.from({ length: 200 }, (_, index) => index + 1);
     const state = stateOf(1, ids, 1_000_000);

@@ -192,6 +192,13 @@ export class Books {
       "S5",
       () => `node ${node.id} delivers ${key}, which its payer has not on disk`,
     );
+    const { nonce } = node.state?.ledger.accounts.get(record.seller_id)?.genesis ?? {};
+    const issued = this.issues.get(record.seller_id) ?? nonce;
+    this.judge.require(
+      nonce === issued,
+      "S1",
+      () => `node ${node.id} pays from an account that was issued twice: as ${nonce}, and to others as ${issued}`,
+    );
     const other = this.keyOfTrade.get(record.trade_id);
     this.judge.require(
       other === undefined,

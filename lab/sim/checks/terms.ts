@@ -1,7 +1,9 @@
 /**
- * S6: at most one elected coordinator in a term, and the highest term that a process has seen never goes back.
+ * S6: at most one elected coordinator in a term, and the highest term that a process has seen never goes back. L3, as far as one instant
+ * shows it: nobody accepts a coordinator that it holds for gone.
  */
 import type { NodeState } from "../../../node/core/types.ts";
+import type { JournalEvent } from "../../../node/wire/journal.ts";
 import type { SimNode } from "../sim-node.ts";
 import type { Judge } from "./judge.ts";
 
@@ -32,5 +34,15 @@ export class Terms {
         "S6",
         () => `node ${node.id} sees ${coordinator} elected in term ${claimTerm}, in which ${other} was elected`,
       );
+  }
+
+  onJournal(node: SimNode, { kind, msg, coordinator }: JournalEvent): void {
+    if (kind !== "election" || typeof coordinator !== "number" || !msg.startsWith("Accepted Node")) return;
+    const standing = node.state?.members.get(coordinator)?.state;
+    this.judge.require(
+      standing !== "FAILED" && standing !== "LEFT",
+      "L3",
+      () => `node ${node.id} accepts node ${coordinator} as coordinator, which it holds for ${standing}`,
+    );
   }
 }

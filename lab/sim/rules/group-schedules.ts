@@ -189,19 +189,23 @@ export function mintAmongStrangers(options: SimOptions): void {
   sim.runFor(3_000);
 }
 
-/** Without voters: a node that lost its disk hears nobody in its discovery window, and is asked to pay as soon as it does. */
+/**
+ * Without voters: a node that lost its disk hears nobody, makes a new account, is started again, and is asked to pay as soon as it hears
+ * the others, who know it under another account.
+ */
 export function payUnconfirmed(options: SimOptions): void {
   const sim = settled({ ...options, voters: [] });
-  const sold = sim.sell(3, 1, 5);
-  sim.runUntil(() => sold.final !== null, 1_000, "the first payment");
   sim.loseDisk(3);
-  for (const id of sim.ids) if (id !== 3) sim.cutOneWay(id, 3);
-  sim.start(3);
-  sim.runUntil(() => sim.node(3).state?.phase === "READY", 2_000, "the unconfirmed account");
-  sim.heal();
-  for (let i = 0; i < 200; i++) {
-    sim.runFor(1);
-    if (sim.node(3).state?.members.get(1)?.state === "ALIVE") sim.sell(3, 1, 1);
+  sim.isolate(3);
+  for (let boot = 0; boot < 2; boot++) {
+    sim.restart(3);
+    sim.runUntil(() => sim.node(3).state?.phase === "READY", 2_000, "the unconfirmed account");
+  }
+  for (let tries = 0; tries < 20; tries++) {
+    sim.heal();
+    sim.runUntil(() => sim.node(3).state?.members.get(1)?.state === "ALIVE", 2_000, "their hearing each other");
+    sim.sell(3, 1, 1);
+    sim.runFor(20);
   }
   sim.runFor(1_000);
 }

@@ -69,6 +69,7 @@ export const RULE_CASES: readonly RuleCase[] = [
     breaks: "one lost datagram delays a payment until the next digest",
     check: "L2",
     play: money.lostConfirmation,
+    tries: 5,
   },
   { rule: "safeLeave", breaks: "credits in transit leave with their payer", check: "L2", play: money.payAndLeave },
   {
@@ -138,8 +139,14 @@ export const RULE_CASES: readonly RuleCase[] = [
     check: "L3",
     play: group.lonelyLeader,
   },
+  {
+    rule: "deadDontLead",
+    breaks: "a node steps down in favour of one that it holds for dead",
+    check: "L3",
+    play: group.split,
+    tries: 10,
+  },
   { rule: "lesserGivesWay", breaks: "two coordinators stay after a heal", check: "L3", play: group.split },
-  { rule: "credibleClaims", breaks: "?", check: "L3", play: group.split },
   {
     rule: "incarnationGate",
     breaks: "a datagram of a former process brings it back",
@@ -151,6 +158,7 @@ export const RULE_CASES: readonly RuleCase[] = [
     breaks: "two processes take part as one node",
     check: "S10",
     play: group.secondProcess,
+    blind: ["S5"],
   },
   { rule: "refutation", breaks: "who was held for dead once stays dead", check: "L3", play: group.sleeper },
   {
@@ -197,7 +205,7 @@ export const RULE_CASES: readonly RuleCase[] = [
   {
     rule: "confirmedAccount",
     breaks: "a node pays from an account that others know differently",
-    check: "S10",
+    check: "S1",
     play: group.payUnconfirmed,
   },
   {
