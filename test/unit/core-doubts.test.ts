@@ -12,6 +12,7 @@ const RESTARTED = originOf(2, { incarnation: 2, bootId: "d".repeat(16) });
 /** Node 1 has asked node 2 to pay 30, and nobody has answered within the offer timeout. */
 function inDoubt(): CoreNode {
   const node = CoreNode.ready(1, {}, [2]);
+  node.answerJoin(2, { account: genesisOf(1) });
   node.join(2, { account: genesisOf(2) });
   node.store();
   const buy = { op: "buy", requestId: "r", peer: 2, amount: 30, inc: null, until: "settled" } as const;
