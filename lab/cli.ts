@@ -89,9 +89,7 @@ async function runLine(argv: readonly string[], run: Run, signal: AbortSignal): 
   registerKeyCommands(program, context);
   registerShowCommands(program, context);
   registerWatchCommands(program, context);
-  registerTalkCommands(program, context, async (line) => {
-    await runLine(line, run, signal);
-  });
+  registerTalkCommands(program, context, (line) => runLine(line, run, signal));
   registerLifecycleCommands(program, context);
   registerFaultCommands(program, context);
   registerSimCommands(program, context);

@@ -5,7 +5,7 @@
  */
 import { createInterface } from "node:readline";
 import type { ControlBody } from "../control-client.ts";
-import { LabError } from "../errors.ts";
+import { EXIT, LabError } from "../errors.ts";
 import type { Lab } from "../lab.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -26,7 +26,8 @@ export async function openNodeShell(context: CommandContext, lab: Lab, id: numbe
   }
 }
 
-type RunLine = (argv: string[]) => Promise<void>;
+/** Resolves to the line's exit code. */
+type RunLine = (argv: string[]) => Promise<number>;
 
 /** The same in a simulated world, which ends with the prompt. */
 export async function openSimShell(context: CommandContext, seedText: string, runLine: RunLine): Promise<void> {
@@ -40,23 +41,34 @@ export async function openSimShell(context: CommandContext, seedText: string, ru
   const { clock } = session.engine;
   await openLabShell(context, async (argv) => {
     if (argv[0] !== "sleep") return await runLine([...argv, "--runtime", "sim"]);
-    await show(context, async () => {
+    try {
       await sleep(clock, parseDuration(argv[1] ?? "", "sleep"), context.signal);
       context.printer.say(`${formatDuration(clock.nowMs())} since the beginning`);
-    });
+      return EXIT.ok;
+    } catch (error) {
+      if (!(error instanceof LabError) || error.exit === "interrupted") throw error;
+      context.printer.say(`lab: ${error.message}\n  ${error.hint}`);
+      return EXIT[error.exit];
+    }
   });
 }
 
-/** Each line is a `lab` command without the word `lab`. */
+/** Each line is a `lab` command without the word `lab`. In a script the first failure counts, although the rest is still done. */
 export async function openLabShell(context: CommandContext, runLine: RunLine): Promise<void> {
   const { name } = context.options;
+  let failure: number = EXIT.ok;
   if (process.stdin.isTTY) context.printer.say("lab's commands without the word lab; help lists them, quit ends");
   for await (const line of readLines("lab> ", context.signal)) {
-    if (QUIT.has(line)) return;
+    if (QUIT.has(line)) break;
     const words = splitWords(line.replace(/^lab\s+/, ""));
     if (words[0] === "shell" && words.length === 1) continue;
-    await runLine([...words, ...(words.includes("--name") || words.includes("-n") ? [] : ["--name", name])]);
+    const code = await runLine([
+      ...words,
+      ...(words.includes("--name") || words.includes("-n") ? [] : ["--name", name]),
+    ]);
+    if (failure === EXIT.ok) failure = code;
   }
+  context.setExitCode(process.stdin.isTTY === true ? EXIT.ok : failure);
 }
 
 async function speak(lab: Lab, id: number, line: string): Promise<string> {

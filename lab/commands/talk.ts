@@ -15,7 +15,7 @@ interface RecoverFlags {
 export function registerTalkCommands(
   program: Command,
   context: CommandContext,
-  runLine: (argv: string[]) => Promise<void>,
+  runLine: (argv: string[]) => Promise<number>,
 ): void {
   for (const kind of ["sell", "buy"] as const) {
     const sentence =
@@ -179,7 +179,7 @@ async function shell(
   context: CommandContext,
   selector: string | undefined,
   flags: { seed: string },
-  runLine: (argv: string[]) => Promise<void>,
+  runLine: (argv: string[]) => Promise<number>,
 ): Promise<void> {
   const { openNodeShell, openLabShell, openSimShell } = await import("./shell.ts");
   if (selector === undefined) {

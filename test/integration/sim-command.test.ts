@@ -83,6 +83,13 @@ it("a shell in virtual time must take the lab's commands, answer the same each t
   expect(await home.leftovers()).toEqual([]);
 });
 
+it("a script for the shell must end with the exit code of what failed first, and do the rest", async () => {
+  const input = "up --nodes 3\nstatus 9\nwait leader=1 --timeout 5s\nbalance 1\nquit\n";
+  const { code, stdout } = await home.start(["shell", "--runtime", "sim"], { input }).done;
+  expect(code).toBe(3);
+  expect(stdout.trimEnd().split("\n").at(-1)).toMatch(/100/);
+});
+
 it.each([["up"], ["ps"], ["sell", "1", "2", "5"], ["down"], ["ls"]])(
   "a single command can't have simulated nodes: %s must say so with exit code 6",
   async (...args) => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { formatDuration, parseDuration } from "../../lab/duration.ts";
 import { normalizeSignal } from "../../lab/signals.ts";
 import { editDistance, suggest } from "../../lab/suggest.ts";
+import { renderBar } from "../../lab/ui/bar.ts";
 import { Printer } from "../../lab/ui/printer.ts";
 import { createProgress } from "../../lab/ui/progress.ts";
 import { renderTable } from "../../lab/ui/table.ts";
@@ -143,4 +144,10 @@ describe("progress", () => {
     createProgress(printer)({ step: "image", state: "start" });
     expect(JSON.parse(err())).toEqual({ progress: { step: "image", state: "start" } });
   });
+});
+
+test("a bar must show how much is done, and stay within its width", () => {
+  expect(renderBar(0, 4)).toBe("[....]");
+  expect(renderBar(0.5, 4)).toBe("[##..]");
+  expect(renderBar(7, 4)).toBe("[####]");
 });
