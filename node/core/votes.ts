@@ -18,6 +18,7 @@ import {
   tell,
   weighClaim,
 } from "./claims.ts";
+import { accountOf } from "./ledger.ts";
 import { persist, unicast } from "./outbox.ts";
 import { TERM_STEP_FREE } from "./plausible.ts";
 import { drawBelow } from "./random.ts";
@@ -51,7 +52,7 @@ export function beginVote(state: NodeState): void {
     return;
   }
   election.term += 1;
-  election.votedFor = isVoter(state, self.id) && !election.abstaining ? self.id : null;
+  election.votedFor = isVoter(state, self.id) && mayVote(state) ? self.id : null;
   candidacy.stage = "storing";
   candidacy.term = election.term;
   candidacy.writeId = persist(state, [{ table: "vote", term: election.term, votedFor: election.votedFor }]);
@@ -168,7 +169,7 @@ export function onVoteRequest(state: NodeState, message: MessageOf<"ELECTION">, 
   // A term that we only heard of is still ours to vote in: what counts is one vote in each.
   const isUnused = election.votedFor === null || !state.rules.oneVoteATerm;
   const isFree = term > election.term || (term === election.term && isUnused);
-  if (!isFree || isHigher || election.abstaining) {
+  if (!isFree || isHigher || !mayVote(state)) {
     adoptTerm(state, term);
     answer(state, from.sender, false, election.term);
     return isHigher;
@@ -184,6 +185,12 @@ export function onVoteRequest(state: NodeState, message: MessageOf<"ELECTION">, 
   const writeId = persist(state, [{ table: "vote", term, votedFor: from.sender }]);
   election.ballots.set(writeId, { term, candidate: from.sender });
   return false;
+}
+
+/** Whoever starts with an empty disk finds out first whether it is a new node or one that may have voted before. */
+function mayVote(state: NodeState): boolean {
+  const isKnown = accountOf(state, state.self.id) !== undefined || !state.rules.voterAbstains;
+  return isKnown && !state.election.abstaining;
 }
 
 /** A write of ours completed: a vote that is on disk may be told, whatever has happened since. It is the only one of its term. */

@@ -137,6 +137,14 @@ describe("a voter", () => {
     expect(node.sent("OK").at(-1)?.payload).toMatchObject({ granted: true, round_term: 11 });
   });
 
+  test("with an empty disk must not vote before it knows whether it is a new node", () => {
+    const node = new CoreNode(3, ALL_BUT_5);
+    node.feed({ type: "start" });
+    askVote(node, 4, 7);
+    node.store();
+    expect(node.sent("OK").map((sent) => sent.payload.granted)).toEqual([false]);
+  });
+
   test("with an empty disk must abstain until a majority of the other voters told their terms", () => {
     const node = new CoreNode(3, ALL_BUT_5);
     node.feed({ type: "start" });
