@@ -5,11 +5,13 @@ import { type Summary, summarise } from "./stats.ts";
 
 export interface Row {
   readonly what: string;
-  readonly unit: "ms" | "ratio" | "MB" | "%";
+  readonly unit: "ms" | "ratio" | "MB" | "%" | "1/s";
   readonly samples: readonly number[];
   /** What the project aims at; null: a floor or a neighbour, for comparison only. */
-  readonly goal: { readonly atMost: number; readonly of: keyof Summary } | null;
+  readonly goal: Goal | null;
 }
+
+export type Goal = { readonly of: keyof Summary } & ({ readonly atMost: number } | { readonly atLeast: number });
 
 export class Report {
   readonly #json: boolean;
@@ -32,14 +34,18 @@ export class Report {
       process.stdout.write(`${JSON.stringify({ ...row, ...summary })}\n`);
       return;
     }
-    const digits = row.unit === "ratio" ? 2 : row.unit === "ms" && summary.median >= 10 ? 0 : 1;
+    const digits = row.unit === "ratio" ? 2 : row.unit === "1/s" || (row.unit === "ms" && summary.median >= 10) ? 0 : 1;
     const show = (value: number): string => value.toFixed(digits);
-    const goal =
-      row.goal === null
-        ? ""
-        : `   goal: ${row.goal.of} <= ${row.goal.atMost} ${summary[row.goal.of] <= row.goal.atMost ? "(met)" : "(MISSED)"}`;
+    const goal = row.goal === null ? "" : `   ${judge(row.goal, summary)}`;
     process.stdout.write(
       `  ${row.what.padEnd(58)} median ${show(summary.median)} ${row.unit}  p95 ${show(summary.p95)}  min ${show(summary.min)}  max ${show(summary.max)}  n=${summary.n}${goal}\n`,
     );
   }
+}
+
+function judge(goal: Goal, summary: Summary): string {
+  const value = summary[goal.of];
+  const [sign, bound, isMet] =
+    "atMost" in goal ? ["<=", goal.atMost, value <= goal.atMost] : [">=", goal.atLeast, value >= goal.atLeast];
+  return `goal: ${goal.of} ${sign} ${bound} ${isMet ? "(met)" : "(MISSED)"}`;
 }

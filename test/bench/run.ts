@@ -2,7 +2,7 @@
  * `npm run bench`: measures what the project promises, beside the floor that the machine sets, and prints both.
  *
  *   npm run bench                       everything that this machine can run (about 15 minutes on two cores)
- *   npm run bench -- up failover        only these: cli, up, failover, faults, footprint
+ *   npm run bench -- up failover        only these: cli, up, failover, faults, trades, footprint
  *   npm run bench -- --runtime local    without Docker
  *   npm run bench -- --quick            fewer rounds and sizes
  *   npm run bench -- -o json            a JSON line for each row
@@ -17,6 +17,7 @@ import { benchFailover } from "./failover.ts";
 import { benchFaults } from "./faults.ts";
 import { benchCli, benchFootprint } from "./footprint.ts";
 import { Report } from "./report.ts";
+import { benchThroughput } from "./throughput.ts";
 import { benchUp } from "./up.ts";
 
 const { values, positionals } = parseArgs({
@@ -52,3 +53,8 @@ if (wanted("faults")) {
   if (!values.quick) await benchFaults(report, { runtime, nodes: 20, rounds: 5 });
 }
 if (wanted("footprint") && runtime === "docker") await benchFootprint(report);
+if (wanted("trades")) {
+  const sizes = values.quick ? [5] : [2, 5, 20];
+  await benchThroughput(report, { runtime: "local", sizes, seconds: values.quick ? 5 : 15 });
+  if (runtime === "docker") await benchThroughput(report, { runtime, sizes, seconds: values.quick ? 5 : 15 });
+}
