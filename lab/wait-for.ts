@@ -11,6 +11,7 @@ import { type Agreement, type Answers, judgeAgreement } from "./agreement.ts";
 import { type LabClock, sleep } from "./clock.ts";
 import { LabError } from "./errors.ts";
 import { isAlive, isUp, type Lab } from "./lab.ts";
+import { lastWords } from "./last-words.ts";
 
 const ASK_MS_MIN = 15;
 const ASK_MS_PER_NODE = 2;
@@ -222,27 +223,6 @@ export async function explainExit(lab: Lab, ids: readonly NodeId[]): Promise<Lab
       details: { nodes: ids, last: words },
     },
   );
-}
-
-async function lastWords(lab: Lab, id: NodeId, count: number): Promise<readonly string[]> {
-  const lines: string[] = [];
-  try {
-    const options = { follow: false, tail: count, sinceMs: null, signal: AbortSignal.timeout(2_000) };
-    for await (const line of lab.engine.logs(lab.name, [id], options)) lines.push(readable(line.text));
-  } catch {
-    // Whatever is wrong with its logs, the exit is what matters.
-  }
-  return lines.slice(-count);
-}
-
-/** A journal line's sentence; any other line as it is. */
-function readable(text: string): string {
-  try {
-    const { msg } = JSON.parse(text) as { msg?: unknown };
-    return typeof msg === "string" ? msg : text;
-  } catch {
-    return text;
-  }
 }
 
 function askEveryMs(count: number): number {

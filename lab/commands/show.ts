@@ -53,7 +53,8 @@ async function ps(context: CommandContext, watch: boolean): Promise<void> {
     if (!watch) {
       const rows = await reportNodes(lab);
       printer.data(rows, renderNodes(rows, printer.color));
-      if (rows.some((row) => row.status === "exited")) printer.say("start what has exited: lab start all");
+      const exited = rows.filter((row) => row.status === "exited").map((row) => row.id);
+      if (exited.length > 0) await sayWhyExited(context, lab, exited);
       return;
     }
     const { REAL_CLOCK, sleep } = await import("../clock.ts");
@@ -87,7 +88,7 @@ async function status(context: CommandContext, selector: string): Promise<void> 
       results.map((result) => result.state),
       results.map((result) => result.text.trimEnd()).join("\n\n"),
     );
-    sayWhoIsAway(
+    await sayWhoIsAway(
       context,
       lab,
       chosen.map((node) => node.id),
@@ -133,7 +134,7 @@ async function balance(context: CommandContext, selector: string): Promise<void>
         rows.map((row) => [String(row.id), String(row.balance)]),
       ),
     );
-    sayWhoIsAway(
+    await sayWhoIsAway(
       context,
       lab,
       chosen.map((node) => node.id),
@@ -181,11 +182,24 @@ async function pickOne(lab: Lab, selector: string | undefined): Promise<number> 
 }
 
 /** `all` means those that can answer; the others are named. */
-function sayWhoIsAway(context: CommandContext, lab: Lab, shown: readonly number[], selector: string): void {
+async function sayWhyExited(context: CommandContext, lab: Lab, exited: readonly number[]): Promise<void> {
+  const { explainExits } = await import("../last-words.ts");
+  for (const reason of await explainExits(lab, exited)) context.printer.say(reason);
+  context.printer.say("start what has exited: lab start all");
+}
+
+async function sayWhoIsAway(
+  context: CommandContext,
+  lab: Lab,
+  shown: readonly number[],
+  selector: string,
+): Promise<void> {
   if (selector !== "all") return;
   const away = lab.ids.filter((id) => !shown.includes(id));
-  if (away.length > 0)
-    context.printer.say(away.map((id) => `node ${id} ${describeStatus(lab.node(id).status)}`).join(", "));
+  if (away.length === 0) return;
+  context.printer.say(away.map((id) => `node ${id} ${describeStatus(lab.node(id).status)}`).join(", "));
+  const exited = away.filter((id) => lab.node(id).status === "exited");
+  if (exited.length > 0) await sayWhyExited(context, lab, exited);
 }
 
 function describeStatus(status: NodeStatus): string {

@@ -36,6 +36,6 @@ export function loadImpairments(path: string): LoadedImpairments {
 export function saveImpairments(path: string, set: ImpairmentSet): void {
   mkdirSync(dirname(path), { recursive: true });
   const temporary = `${path}.tmp`;
-  writeFileSync(temporary, `${JSON.stringify(set)}\n`);
+  writeFileSync(temporary, `${JSON.stringify(set)}\n`, { flush: true });
   renameSync(temporary, path);
 }

@@ -8,6 +8,7 @@ import { loadConfig, type NodeConfig } from "./config.ts";
 import { EXIT_BUG, OperatorError } from "./errors.ts";
 import { createJournal, type Journal, openLogFile } from "./journal-writer.ts";
 import { type LineSink, openStdout } from "./line-sink.ts";
+import type { NodeOptions } from "./node.ts";
 import type { Prompt, Screen } from "./prompt.ts";
 import { unknownSettings } from "./settings.ts";
 
@@ -43,7 +44,7 @@ async function runNode(config: NodeConfig, isQuiet: boolean): Promise<void> {
 
   const { startNode } = await import("./node.ts");
   let prompt: Prompt | null = null;
-  const node = await startNode({
+  const options: NodeOptions = {
     config,
     journal,
     onReply: (requestId, final, result) => void prompt?.answer(requestId, final, result),
@@ -52,6 +53,13 @@ async function runNode(config: NodeConfig, isQuiet: boolean): Promise<void> {
       if (code !== 0) process.stderr.write(`node ${config.id}: ${reason}\n`);
       process.exit(code);
     },
+  };
+  const node = await startNode(options).catch((error: unknown) => {
+    // For whoever reads the journal only, as the lab does.
+    if (error instanceof OperatorError && !isInteractive)
+      journal.note("error", `Not started: ${error.message}; ${error.hint}`);
+    journal.flush();
+    throw error;
   });
   process.on("SIGTERM", node.leave);
   process.on("SIGINT", node.leave);
