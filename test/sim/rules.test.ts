@@ -2,6 +2,7 @@
  * Every rule of the protocol is needed: without it a schedule breaks a promise, and the right check names the breach; with all rules
  * the same schedule keeps every promise. lab/sim/rules/rule-cases.ts is the table.
  */
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { RULE_CASES, type RuleCase } from "../../lab/sim/rules/rule-cases.ts";
 import { SimFailure } from "../../lab/sim/sim-failure.ts";
@@ -32,6 +33,12 @@ describe("without a rule", () => {
     expect(failure?.details.property, failure?.message ?? "no promise was broken").toBe(ruleCase.check);
     // And with it none.
     ruleCase.play({ nodes: 5, ...ruleCase.options, seed });
+  });
+
+  it("PROTOCOL.md must tell the same", () => {
+    const protocol = readFileSync(new URL("../../node/PROTOCOL.md", import.meta.url), "utf8");
+    const rows = [...protocol.matchAll(/^\| `(\w+)` \| ([SLD]\d+) \| (.*) \|$/gm)].map((row) => row.slice(1));
+    expect(rows).toEqual(RULE_CASES.map(({ rule, check, breaks }) => [rule, check, breaks]));
   });
 
   it("must be a case for every rule: a rule that nothing needs is to be dropped", () => {
