@@ -10,6 +10,7 @@ import type { Message } from "../../node/wire/message.ts";
 import { Answers } from "./checks/answers.ts";
 import { Books } from "./checks/books.ts";
 import { Bounds } from "./checks/bounds.ts";
+import { Datagrams } from "./checks/datagrams.ts";
 import { Detection } from "./checks/detection.ts";
 import { Disks } from "./checks/disks.ts";
 import { Identity } from "./checks/identity.ts";
@@ -19,6 +20,7 @@ import type { SimNode } from "./sim-node.ts";
 
 export class Invariants {
   readonly detection: Detection;
+  private readonly datagrams: Datagrams;
   private readonly books: Books;
   private readonly disks: Disks;
   private readonly answers: Answers;
@@ -36,6 +38,7 @@ export class Invariants {
     this.bounds = new Bounds(judge);
     this.identity = new Identity(judge);
     this.detection = new Detection(judge);
+    this.datagrams = new Datagrams(judge);
   }
 
   onBoot(node: SimNode): void {
@@ -69,6 +72,14 @@ export class Invariants {
 
   onSend(node: SimNode, message: Message, to: number | null): void {
     this.disks.onSend(node, message, to);
+  }
+
+  onSealed(datagram: Uint8Array): void {
+    this.datagrams.onSealed(datagram);
+  }
+
+  onAccepted(node: SimNode, datagram: Uint8Array): void {
+    this.datagrams.onAccepted(node, datagram);
   }
 
   onReply(node: SimNode, result: CommandResult): void {

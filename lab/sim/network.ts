@@ -24,6 +24,8 @@ export interface LinkModel {
   readonly burstLeave: number;
   readonly burstLoss: number;
   readonly duplicate: number;
+  /** Chance, for each datagram, that a stranger sends one along: a damaged copy, a part, or a recording of an earlier one. */
+  readonly hostile: number;
   /** Chance that a datagram takes up to `reorderMs` longer than its neighbours. */
   readonly reorder: number;
   readonly reorderMs: number;
@@ -42,11 +44,15 @@ export const LINK_LAN: LinkModel = {
   burstLeave: 0.1,
   burstLoss: 0.9,
   duplicate: 0,
+  hostile: 0,
   reorder: 0,
   reorderMs: 20,
   rateKbps: 0,
   queueMs: 200,
 };
+
+/** Earlier datagrams that strangers have at hand. */
+const RECORDINGS = 64;
 
 /** What a link remembers. */
 interface LinkState {
@@ -61,6 +67,10 @@ export class Network {
   /** Datagrams handed to receivers, and lost ones. */
   delivered = 0;
   lost = 0;
+  /** Strangers' datagrams, so far. */
+  forged = 0;
+  isHostile = false;
+  private readonly recordings: Uint8Array[] = [];
   /** Told of every datagram that doesn't arrive. */
   onLost: ((from: number, to: number, datagram: Uint8Array) => void) | null = null;
   /** False: routers between the machines, only unicast (and its fan-out) gets through. */
@@ -129,6 +139,7 @@ export class Network {
 
   private carry(from: number, to: number, datagram: Uint8Array): void {
     const model = this.modelOf(from, to);
+    if (this.draw.chance(model.hostile)) this.attack(from, to, datagram);
     const state = this.stateOf(from, to);
     const copies = this.draw.chance(model.duplicate) ? 2 : 1;
     for (let i = 0; i < copies; i++) {
@@ -141,6 +152,23 @@ export class Network {
       const jitterMs = drawJitter(this.draw, model.distribution, model.jitterMs);
       this.queue.after(waitMs + model.delayMs + jitterMs + extraMs, () => this.arrive(from, to, datagram));
     }
+  }
+
+  private attack(from: number, to: number, datagram: Uint8Array): void {
+    this.isHostile = true;
+    this.recordings[this.draw.integer(0, RECORDINGS - 1)] = datagram;
+    const kind = this.draw.integer(0, 3);
+    let copy: Uint8Array | undefined = this.recordings[this.draw.integer(0, RECORDINGS - 1)];
+    if (kind === 0) copy = datagram.slice(0, this.draw.integer(0, datagram.length - 1));
+    if (kind === 1) {
+      copy = datagram.slice();
+      const at = this.draw.integer(0, copy.length - 1);
+      copy[at] = (copy[at] as number) ^ (1 << this.draw.integer(0, 7));
+    }
+    if (copy === undefined) return;
+    const sent = copy;
+    this.forged += 1;
+    this.queue.after(this.draw.between(0, 5), () => this.arrive(from, to, sent));
   }
 
   /** How long the datagram takes to get onto a slow link; null: its queue is full. */

@@ -44,6 +44,8 @@ export function observeCluster({ queue, invariants, journal, commands, onSend }:
   return {
     onBoot: (node) => invariants.onBoot(node),
     onStep: (node, input) => invariants.onStep(node, input),
+    onSealed: (_node, datagram) => invariants.onSealed(datagram),
+    onAccepted: (node, datagram) => invariants.onAccepted(node, datagram),
     onSend: (node, message, to, bytes) => {
       invariants.onSend(node, message, to);
       journal.sent(node.slot, node.incarnation, queue.nowMs, message, to, bytes);

@@ -26,7 +26,10 @@ import type { SimStore } from "./store.ts";
 export interface NodeObserver {
   onBoot(node: SimNode): void;
   onStep(node: SimNode, input: Input): void;
+  onSealed(node: SimNode, datagram: Uint8Array): void;
   onSend(node: SimNode, message: Message, to: number | null, bytes: number): void;
+  /** Past the envelope's checks, before the core sees it. */
+  onAccepted(node: SimNode, datagram: Uint8Array): void;
   onReply(node: SimNode, requestId: string, final: boolean, result: CommandResult): void;
   onJournal(node: SimNode, event: JournalEvent): void;
   onExit(node: SimNode, code: number, reason: string): void;
@@ -225,12 +228,15 @@ export class SimNode {
       return;
     }
     const accepted = this.intake?.accept(datagram, from) ?? null;
-    if (accepted !== null) this.feed({ type: "message", message: accepted.message, from: accepted.from });
+    if (accepted === null) return;
+    this.options.observer.onAccepted(this, datagram);
+    this.feed({ type: "message", message: accepted.message, from: accepted.from });
   }
 
-  /** What a model sends is authentic and well-formed: any other reason to drop it is a mistake of the model or of the codec. */
+  /** What nodes send is authentic and well-formed: unless strangers send too, any other reason is a mistake of the model or of the codec. */
   private onDrop({ reason, detail, address }: Drop): void {
     if (reason === "own" || reason === "replay" || reason === "stale_incarnation") return;
+    if (this.options.network.isHostile) return;
     throw new Error(`node ${this.id} drops a datagram from ${address}: ${reason} ${detail}`);
   }
 
@@ -306,6 +312,7 @@ export class SimNode {
     if (datagram.length > DATAGRAM_BYTES_MAX) {
       throw new Error(`node ${this.id}: ${message.message_type} of ${datagram.length} B is larger than a datagram`);
     }
+    observer.onSealed(this, datagram);
     observer.onSend(this, stamped, to, datagram.length);
     network.send(this.slot, datagram, route);
   }
