@@ -18,6 +18,8 @@ import type { Member, NodeState, Origin, Probe } from "./types.ts";
 
 const HELPERS = 3;
 const HEALTH_MAX = 8;
+/** FAILED peers that all who are there call in a round, on average: a heal need not wait for somebody's heartbeat. */
+const CALLS = 2;
 /** Rumours in one PING or PONG. */
 const RUMOURS_MAX = 8;
 /** Extra peers probed in a round because they are suspected or overdue. */
@@ -43,7 +45,7 @@ export function noteLife(state: NodeState, member: Member): void {
   else if (state.detector.accusers.has(member.id)) state.detector.accusers.delete(member.id);
 }
 
-/** A peer that we hold FAILED speaks: tell it, so that it refutes and everybody takes it back. */
+/** Tells a peer that we hold it FAILED, so that it refutes and everybody takes it back: when it speaks, and now and then. */
 export function tellFailed(state: NodeState, member: Member): void {
   if (hasTimer(state.timers, "told", member.id)) return;
   setTimer(state.timers, "told", member.id, state.nowMs + state.config.timing.probeIntervalMs);
@@ -55,8 +57,23 @@ export function tellFailed(state: NodeState, member: Member): void {
 
 function onRound(state: NodeState): void {
   // While a group is still gathering nobody leads, so nobody need be replaced in a hurry; and those who start are slow to answer.
-  if (!state.join.discovering) for (const id of targetsOfRound(state)) probe(state, id);
+  if (!state.join.discovering) {
+    for (const id of targetsOfRound(state)) probe(state, id);
+    callFailed(state);
+  }
   scheduleRound(state, roundMs(state));
+}
+
+/** After a heal somebody must speak first; and without multicast nobody else would. */
+function callFailed(state: NodeState): void {
+  const failed: Member[] = [];
+  let live = 1;
+  for (const member of state.members.values()) {
+    if (isLive(member)) live += 1;
+    else if (member.state === "FAILED" && member.address !== null) failed.push(member);
+  }
+  if (failed.length === 0 || !state.rules.failedAreTold || drawBelow(state.random, live) >= CALLS) return;
+  tellFailed(state, failed[drawBelow(state.random, failed.length)] as Member);
 }
 
 /**

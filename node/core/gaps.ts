@@ -18,6 +18,8 @@ export const NAK_RANGE_MAX = 16;
 const NAK_RANGES_MAX = 16;
 const RENAK_FIRST_MS = 20;
 const RENAK_CAP_MS = 1_000;
+/** The first NAKs follow each other closely: nothing can speed them up. */
+const ATTEMPTS_QUICK = 3;
 /** A gap of more records than this is a transfer, not a repair. */
 const REPAIR_RECORDS_MAX = 64;
 
@@ -37,6 +39,18 @@ export function noteGap(state: NodeState, origin: NodeId, upTo: number, via: Nod
     return;
   }
   state.causal.gaps.set(origin, { upTo, via, attempts: 0 });
+  setTimer(state.timers, "nak", origin, state.nowMs + drawBelow(state.random, state.config.timing.nakBackoffMs + 1));
+}
+
+/**
+ * A digest names what is still missing: its sender has it and is there, so it is asked now. The pause between two NAKs has grown to a
+ * second when requests or answers were lost, or when nobody who has the record could be reached.
+ */
+export function askWhoNames(state: NodeState, origin: NodeId, via: NodeId): void {
+  const gap = state.causal.gaps.get(origin);
+  if (gap === undefined || gap.attempts < ATTEMPTS_QUICK) return;
+  gap.via = via;
+  gap.attempts = 0;
   setTimer(state.timers, "nak", origin, state.nowMs + drawBelow(state.random, state.config.timing.nakBackoffMs + 1));
 }
 

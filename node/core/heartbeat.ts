@@ -13,7 +13,7 @@ import { fencesOf, onFences } from "./fence.ts";
 import { onRumours } from "./gossip.ts";
 import { FRAME_BYTES, PROTO } from "./join-messages.ts";
 import { accountOf, balanceOf, durableClock, ledgerHash } from "./ledger.ts";
-import { becomeAlive } from "./membership.ts";
+import { becomeAlive, isLive } from "./membership.ts";
 import { count, journal, multicast, unicast } from "./outbox.ts";
 import { seekConfirmation } from "./own-account.ts";
 import { drawBelow } from "./random.ts";
@@ -24,8 +24,8 @@ import type { Member, NodeState, Origin } from "./types.ts";
 import { entry } from "./vector-clock.ts";
 
 const RUMOURS_MAX = 4;
-/** FAILED peers, and those never heard, are in every so many fan-outs: clusters without multicast heal that way. */
-const FAILED_EVERY = 4;
+/** Peers that were never heard are in every so many fan-outs: without multicast somebody must speak first. */
+const UNHEARD_EVERY = 4;
 /** No buyer holds this many records: «I don't know how many debits my earlier life made». */
 const BOOT_SEQ_UNKNOWN = 281_474_976_710_656;
 
@@ -60,7 +60,7 @@ function sendHeartbeat(state: NodeState): void {
   beat.lastAtMs = state.nowMs;
   const payload = heartbeatPayload(state);
   if (!state.config.fanOut) multicast(state, "HEARTBEAT", payload);
-  else multicast(state, "HEARTBEAT", payload, { fanOut: fanOutOf(state, beat.seq % FAILED_EVERY === 0) });
+  else multicast(state, "HEARTBEAT", payload, { fanOut: fanOutOf(state, beat.seq % UNHEARD_EVERY === 0) });
 }
 
 /** The original's clock: every datagram is an event. */
@@ -69,12 +69,11 @@ function tickClock(state: NodeState): void {
   clock.set(state.self.id, entry(clock, state.self.id) + 1);
 }
 
-function fanOutOf(state: NodeState, withSilent: boolean): string[] {
+function fanOutOf(state: NodeState, withUnheard: boolean): string[] {
   const chosen: Member[] = [];
   for (const member of state.members.values()) {
-    const isSilent = member.state === "FAILED" || member.state === "UNKNOWN";
-    const isDue = !isSilent || (withSilent && state.rules.failedInFanOut);
-    if (member.address !== null && member.state !== "LEFT" && isDue) chosen.push(member);
+    const isDue = isLive(member) || (member.state === "UNKNOWN" && withUnheard);
+    if (member.address !== null && isDue) chosen.push(member);
   }
   return chosen.sort((a, b) => a.id - b.id).map((member) => member.address as string);
 }

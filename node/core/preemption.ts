@@ -1,15 +1,18 @@
 /**
  * Preemption: a higher id takes over from a lower coordinator once it is READY and the group has been calm (Bully's preference).
  *
- * Idea: each leadership lost within a minute doubles the calm that is required, so a node that comes and goes does not take the
- * group with it. `DS_PREEMPT=0` keeps the incumbent.
+ * Idea: leaderships lost within a minute double the calm that is required, from the second one on, so a node that comes and goes
+ * does not take the group with it. `DS_PREEMPT=0` keeps the incumbent.
  */
 import { isLive } from "./membership.ts";
 import { beatIntervalMs } from "./rumours.ts";
 import { hasTimer, setTimer } from "./timers.ts";
 import type { NodeState } from "./types.ts";
 
-const CALM_BEATS = 2;
+/** Within one interval everybody who is there has been heard. */
+const CALM_BEATS = 1;
+/** One loss is a partition that healed: waiting longer for that only makes the heal longer. More of them are a habit. */
+const LOSSES_FORGIVEN = 1;
 const MEMORY_MS = 60_000;
 const CALM_MAX_MS = 60_000;
 
@@ -27,8 +30,9 @@ export function reviewPreemption(state: NodeState): void {
 
 /** The calm that this node owes the group before it takes over, in milliseconds. */
 export function calmNeededMs(state: NodeState): number {
+  const lost = state.election.leadershipsLostAtMs.filter((atMs) => state.nowMs - atMs <= MEMORY_MS).length;
   let spanMs = CALM_BEATS * beatIntervalMs(state);
-  for (const atMs of state.election.leadershipsLostAtMs) if (state.nowMs - atMs <= MEMORY_MS) spanMs *= 2;
+  if (lost > LOSSES_FORGIVEN) for (let n = 0; n < lost; n++) spanMs *= 2;
   return Math.min(spanMs, CALM_MAX_MS);
 }
 

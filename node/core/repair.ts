@@ -11,7 +11,7 @@ import type { MessageOf } from "../wire/message.ts";
 import { confirmPayload, isRestoring } from "./causal-broadcast.ts";
 import { abortDoubts } from "./doubts.ts";
 import { isOutdated } from "./fence.ts";
-import { NAK_RANGE_MAX, noteGap } from "./gaps.ts";
+import { askWhoNames, NAK_RANGE_MAX, noteGap } from "./gaps.ts";
 import { accountOf, ledgerHash } from "./ledger.ts";
 import { noteDurable } from "./membership.ts";
 import { count, journal, multicast, unicast, unicastTo } from "./outbox.ts";
@@ -67,6 +67,7 @@ export function onDigest(state: NodeState, from: NodeId, rows: Clock, hash: stri
   for (const [id, seq] of digest) {
     if (id === state.self.id && isOwnLogAhead(state, seq, from)) continue;
     noteGap(state, id, seq, from);
+    if (seq > entry(state.ledger.clock, id)) askWhoNames(state, id, from);
   }
 }
 

@@ -78,10 +78,8 @@ export const RULES = Object.freeze({
   duplicateIdRefused: true,
   /** Who hears that it is suspected or failed says that it isn't. */
   refutation: true,
-  /** Who is heard and held for FAILED is told so. */
+  /** Who is held for FAILED is told so: when it is heard, and now and then. */
   failedAreTold: true,
-  /** Without multicast, FAILED peers are still sent a heartbeat now and then. */
-  failedInFanOut: true,
   /** A peer that doesn't answer is suspected before it is FAILED. */
   suspicion: true,
   /** Others are asked to probe a peer that doesn't answer. */

@@ -65,16 +65,31 @@ describe("a peer", () => {
     expect(node.peer(2)).toBe("ALIVE");
   });
 
-  test("must be told when it is held FAILED, and be taken back when it refutes", () => {
+  test("must be told at once when it is held FAILED and heard, and be taken back when it refutes", () => {
     const node = CoreNode.ready(1, {}, [2]);
-    node.run(TIMING_FAST.heartbeatTimeoutMs);
-    expect(node.peer(2)).toBe("FAILED");
+    holdFailed(node, 2);
     node.clear().beat(2, NOBODY);
     expect(node.peer(2)).toBe("FAILED");
     const told = node.sent("PING").find((ping) => ping.to === 2);
     expect(told?.payload.rumours).toEqual([{ of: 2, state: "FAILED", inc: 1, rinc: 0, by: 1 }]);
     node.beat(2, { ...NOBODY, rinc: 1 });
     expect(node.peer(2)).toBe("ALIVE");
+  });
+
+  test("must be told now and then when it is held FAILED and silent: two in a round by all who are there", () => {
+    const others = [2, 3, 4, 5, 6, 7, 8, 9];
+    const node = CoreNode.ready(1, {}, others);
+    holdFailed(node, 9);
+    node.clear();
+    for (let n = 0; n < 400; n++) {
+      for (const id of others) if (id !== 9) node.beat(id, NOBODY);
+      node.run(TIMING_FAST.probeIntervalMs);
+    }
+    const calls = node.sent("PING").filter(({ to }) => to === 9);
+    expect(calls.every(({ payload }) => payload.rumours[0]?.state === "FAILED")).toBe(true);
+    // Eight nodes are there, so this one calls in a quarter of its rounds.
+    expect(calls.length).toBeGreaterThan(60);
+    expect(calls.length).toBeLessThan(140);
   });
 
   test("must not be dropped on hearsay while we hear it ourselves, but probed", () => {
@@ -162,25 +177,32 @@ describe("the member table", () => {
 });
 
 describe("without multicast", () => {
-  test("FAILED peers must stay in every 4th fan-out, or the clusters never heal", () => {
+  test("peers that were never heard must be in every 4th fan-out, FAILED ones in none: they are called", () => {
     const peers = new Map([
       [2, "10.0.0.2:6000"],
       [3, "10.0.0.3:6000"],
+      [4, "10.0.0.4:6000"],
     ]);
     const node = CoreNode.ready(1, { fanOut: true, peers }, [2, 3]);
-    const failed = node.state.members.get(3);
-    if (failed === undefined) throw new Error("no peer");
-    failed.state = "FAILED";
+    holdFailed(node, 3);
     node.clear();
     for (let n = 0; n < 16; n++) {
-      node.beat(2, { coordinator_id: 3, term: 1, elected: true });
+      node.beat(2, { coordinator_id: 2, term: 1, elected: true });
       node.run(TIMING_FAST.heartbeatMs / 2);
     }
     const beats = node.sent("HEARTBEAT").filter((sent) => sent.to === null);
-    const reached = beats.filter((sent) => sent.fanOut.includes("10.0.0.3:6000"));
+    const reached = beats.filter((sent) => sent.fanOut.includes("10.0.0.4:6000"));
     expect(beats.every((sent) => sent.fanOut.includes("10.0.0.2:6000"))).toBe(true);
+    expect(beats.some((sent) => sent.fanOut.includes("10.0.0.3:6000"))).toBe(false);
     expect(reached.map((sent) => sent.payload.hb_seq % 4)).toEqual(reached.map(() => 0));
     expect(reached.length).toBeGreaterThan(0);
     expect(reached.length).toBeLessThan(beats.length);
+    expect(node.sent("PING").some(({ to, payload }) => to === 3 && payload.rumours[0]?.state === "FAILED")).toBe(true);
   });
 });
+
+function holdFailed(node: CoreNode, id: number): void {
+  const member = node.state.members.get(id);
+  if (member === undefined) throw new Error(`no peer ${id}`);
+  member.state = "FAILED";
+}

@@ -317,6 +317,15 @@ describe("repair", () => {
     expect(sentOf(take(one)).map(({ to }) => to)).toEqual([4]);
   });
 
+  test("must ask whoever names a gap in a digest at once, however long the pause between two NAKs has become", () => {
+    const [one, two] = [stateOf(1), stateOf(2)];
+    pay(one, 2, 10);
+    onDigest(two, 1, buildDigest(one, 10), "0".repeat(16));
+    for (let atMs = 1; atMs <= 3_000; atMs++) runTimers(two, atMs);
+    onDigest(two, 3, buildDigest(one, 10), "0".repeat(16));
+    expect(sentOf(runTimers(two, 3_011)).map(({ to, message }) => [to, message.message_type])).toEqual([[3, "NAK"]]);
+  });
+
   test("must do nothing when the fingerprints are equal, and fetch what a digest names when not", () => {
     const [one, two] = [stateOf(1), stateOf(2)];
     onDigest(two, 1, buildDigest(one, 10), "0".repeat(16));

@@ -168,13 +168,6 @@ export const RULE_CASES: readonly RuleCase[] = [
     play: group.halves,
   },
   {
-    rule: "failedInFanOut",
-    breaks: "the same, without multicast",
-    check: "L3",
-    play: group.halves,
-    options: { multicast: false },
-  },
-  {
     rule: "suspicion",
     breaks: "a few lost datagrams kill a healthy node",
     check: "L4",
