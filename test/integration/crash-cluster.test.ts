@@ -8,8 +8,8 @@ import { until } from "../support/eventually.ts";
 import { TestLab, type TestNode } from "../support/node-process.ts";
 
 const extended = process.env.LAB_TEST_ALL === "1";
-/** By default every third point, from a random one on; all of them with `npm test -- --all`. */
-const stride = Number(process.env.CRASH_STRIDE ?? (extended ? 1 : 3));
+/** By default every fourth point, from a random one on; all of them with `npm test -- --all`. */
+const stride = Number(process.env.CRASH_STRIDE ?? (extended ? 1 : 4));
 const first = Number(process.env.CRASH_FIRST ?? 1 + Math.floor(Math.random() * stride));
 const seed = Number(process.env.CRASH_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const AGREE_MS = 30_000;
@@ -156,7 +156,7 @@ describe("kill -9 while trades go on", () => {
     const start = (id: number): TestNode =>
       startCrashing(lab, id, { at: 1 + random(400), only: /sql|persist|send|reply/, from: "start" }, { env });
     const nodes = ids.map(start);
-    const load = trade(lab, random, promises, extended ? 1_500 : 120, "random");
+    const load = trade(lab, random, promises, extended ? 1_500 : 80, "random");
     let isOver = false;
     let crashes = 0;
     void load.finally(() => {
