@@ -10,6 +10,7 @@
 import type { Clock } from "../wire/clock.ts";
 import type { NodeId } from "../wire/ids.ts";
 import type { MessageOf, TradeRecord } from "../wire/message.ts";
+import { removeHeld } from "./holdback.ts";
 import { accountOf, isFence } from "./ledger.ts";
 import { isLive } from "./membership.ts";
 import { count, journal, persist, unicastTo } from "./outbox.ts";
@@ -108,6 +109,23 @@ export function becomeFencedOff(state: NodeState, origin: NodeId, seq: number): 
     level: "error",
     msg: `CONFLICT: debits ${seq} to ${last} of ${which} were given up while this node was away; it stops taking part. To bring it back: stop it, move its data directory away (keep it), start it again`,
   });
+}
+
+/**
+ * Held debits that wait for a number behind a fence may wait for what was given up. Dropping is safe: whoever has them and their causes
+ * names them again.
+ */
+export function dropWaitingForLost(state: NodeState): void {
+  for (const [origin, queue] of [...state.causal.holdback])
+    for (const [seq, record] of [...queue]) if (waitsBehindFence(state, record)) removeHeld(state, origin, seq);
+}
+
+function waitsBehindFence({ ledger }: NodeState, record: TradeRecord): boolean {
+  for (const [id, seq] of record.deps) {
+    const { fencedAt = 0 } = ledger.accounts.get(id) ?? {};
+    if (fencedAt > 0 && seq > entry(ledger.clock, id)) return true;
+  }
+  return false;
 }
 
 // The members' part ------------------------------------------------------------------------------------------------------------

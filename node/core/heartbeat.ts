@@ -9,7 +9,7 @@ import type { NodeId } from "../wire/ids.ts";
 import type { MessageOf, Payload } from "../wire/message.ts";
 import { sha256Hex64 } from "../wire/sha256.ts";
 import { claimOf, noteClaim } from "./claims.ts";
-import { fencesOf, onFences } from "./fence.ts";
+import { dropWaitingForLost, fencesOf, onFences } from "./fence.ts";
 import { onRumours } from "./gossip.ts";
 import { FRAME_BYTES, PROTO } from "./join-messages.ts";
 import { accountOf, balanceOf, durableClock, ledgerHash } from "./ledger.ts";
@@ -55,6 +55,7 @@ function scheduleBeat(state: NodeState, inMs: number): void {
 function sendHeartbeat(state: NodeState): void {
   if (state.phase === "CONFLICT" || (state.leaving?.announced ?? 0) > 0) return;
   const { beat } = state;
+  if (state.causal.held > 0) dropWaitingForLost(state);
   beat.seq += 1;
   if (!state.rules.debitsAloneTick) tickClock(state);
   beat.lastAtMs = state.nowMs;

@@ -165,7 +165,8 @@ export function onSynchronised(state: NodeState): void {
   const { join, election } = state;
   if (state.phase !== "SYNCING") return;
   join.synchronised = true;
-  cancelTimer(state.timers, "join-sync", "");
+  // Who lost its disk still waits for what the others have told; should one of them have lost that too, the timer ends it.
+  if (!join.lostDisk) cancelTimer(state.timers, "join-sync", "");
   const ids = [...new Set([...state.members.keys(), ...(join.target?.keys() ?? []), state.self.id])];
   const known = ids.filter((id) => state.members.get(id)?.state !== "UNKNOWN").sort((a, b) => a - b);
   const vc = clockObject(durableClock(state));
@@ -175,9 +176,16 @@ export function onSynchronised(state: NodeState): void {
   journal(state, { kind: "state", level: "info", msg, coordinator: election.coordinator });
 }
 
-/** Nobody could serve the transfer: digests merge the rest. A node that lost its disk has to have it. */
+/**
+ * Nobody could serve the transfer: digests merge the rest. Without a disk there is nothing to go on with but the transfer; a node whose
+ * disk was lost goes on as RECOVERING, since what it was promised may have been lost meanwhile too.
+ */
 function onSyncTooLong(state: NodeState): void {
   if (state.phase !== "SYNCING") return;
+  if (state.join.lostDisk && state.config.durable) {
+    becomeReady(state);
+    return;
+  }
   if (state.join.lostDisk) {
     setTimer(state.timers, "join-sync", "", state.nowMs + state.config.timing.heartbeatTimeoutMs);
     return;

@@ -1,6 +1,7 @@
 /** Lost disks: the way back to the old balance, whom it waits for, and what a person can give up (PROTOCOL.md, lost disk; S7). */
 import { describe, expect, it } from "vitest";
 import { SimCluster } from "../../lab/sim/cluster.ts";
+import { Draw } from "../../lab/sim/draw.ts";
 import { hasEqualLedgers } from "../../lab/sim/inspect.ts";
 import type { SimOptions } from "../../lab/sim/sim-options.ts";
 import { waitingText } from "../../node/core/lost-disk.ts";
@@ -42,6 +43,13 @@ function hideLastDebit(sim: SimCluster): void {
   sim.kill(4);
   sim.loseDisk(3);
   sim.heal();
+}
+
+/** Only while a majority of the voters has disks and knows the account: else it would be minted anew, and nobody could vote. */
+function loseKnown(sim: SimCluster, slot: number): void {
+  const others = sim.ids.filter((id) => id !== slot && !sim.node(id).store.hasPromised(id));
+  const knowing = others.filter((id) => sim.node(id).store.genesisOf(slot) !== undefined);
+  if (knowing.length > 2) sim.loseDisk(slot);
 }
 
 function recovering(sim: SimCluster, id: number): boolean {
@@ -227,6 +235,66 @@ describe("recover --accept-loss", () => {
         expect(command.final.message).toContain("Node 2");
         expect(recovering(sim, 3)).toBe(true);
       }
+    });
+  });
+});
+
+describe("losses that are accepted in any partition, at any moment,", () => {
+  it("must leave every replica's money whole, and one ledger when those who were fenced off got another disk", () => {
+    underSeeds(FILE, 24, (seed) => {
+      const draw = new Draw(seed, "accepted losses");
+      const sim = settled({ nodes: 5, seed, loss: draw.pick([0, 0.1]) });
+      for (let n = 0; n < 40; n++) {
+        const slot = draw.pick(sim.ids);
+        const others = sim.ids.filter((id) => id !== slot);
+        draw.pick([
+          () => sim.sell(slot, draw.pick(others), draw.integer(1, 40)),
+          () => sim.buy(slot, draw.pick(others), draw.integer(1, 40)),
+          () => sim.sell(slot, draw.pick(others), draw.integer(1, 40)),
+          () => {
+            // Debits that only their payee hears of, and the way back of their payer without it.
+            const payee = draw.pick(others);
+            sim.heal();
+            sim.partition(
+              [slot, payee],
+              others.filter((id) => id !== payee),
+            );
+            for (let sales = draw.integer(1, 3); sales > 0; sales--) sim.sell(slot, payee, draw.integer(1, 20));
+            sim.runFor(50);
+            sim.heal();
+            sim.isolate(payee);
+            loseKnown(sim, slot);
+            sim.startAll();
+            sim.runFor(draw.pick([100, 3_500]));
+            sim.command(slot, { op: "recover", acceptLoss: true });
+            sim.runFor(300);
+          },
+          () => sim.running().map(({ id }) => sim.command(id, { op: "recover", acceptLoss: true })),
+          () => sim.isolate(slot),
+          () => sim.cutOneWay(slot, draw.pick(others)),
+          () => sim.heal(),
+          () => sim.restart(slot),
+          () => sim.killAfterEffects(slot, draw.integer(0, 30)),
+          () => sim.startAll(),
+          () => loseKnown(sim, slot),
+        ])();
+        sim.runFor(draw.pick([5, 50, 400, 2_000]) * draw.fraction());
+      }
+      sim.heal();
+      sim.shape({ loss: 0 });
+      for (const id of sim.ids) sim.node(id).fuse = null;
+      sim.startAll();
+      // What a person would do: give up what is lost, and another disk to those who hold it.
+      for (let n = 0; n < 12 && !sim.converged(); n++) {
+        sim.runFor(2_500);
+        for (const { id, state } of sim.running()) {
+          if (state?.phase === "RECOVERING") sim.command(id, { op: "recover", acceptLoss: true });
+          if (state?.phase !== "CONFLICT") continue;
+          sim.loseDisk(id);
+          sim.start(id);
+        }
+      }
+      sim.runUntil(() => sim.converged(), 20_000, "one ledger");
     });
   });
 });
