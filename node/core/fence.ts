@@ -13,7 +13,7 @@ import type { MessageOf, TradeRecord } from "../wire/message.ts";
 import { removeHeld } from "./holdback.ts";
 import { accountOf, isFence } from "./ledger.ts";
 import { isLive } from "./membership.ts";
-import { count, journal, persist, unicastTo } from "./outbox.ts";
+import { count, journal, persist, unicast, unicastTo } from "./outbox.ts";
 import { cancelTimer } from "./timers.ts";
 import type { NodeState, Origin, Row } from "./types.ts";
 import { coversAccounts, entry, sortedIds } from "./vector-clock.ts";
@@ -39,13 +39,18 @@ export function fencesOf(state: NodeState): { fences?: Clock } {
   return { fences: new Map([...rows.slice(start), ...rows.slice(0, start)].slice(0, FENCES_TOLD_MAX)) };
 }
 
-/** What another node says of fences: one that contradicts our log means that we hold what was given up. */
+/**
+ * What another node says of fences: one that contradicts our log means that we hold what was given up. A number proves nothing, or a
+ * liar's heartbeat would stop everybody: the fence itself is asked for, and stops this node when it comes (causal-broadcast.ts).
+ */
 export function onFences(state: NodeState, fences: Clock | undefined, from: NodeId): void {
   const member = state.members.get(from);
   if (member !== undefined) member.fences = fences ?? new Map();
   for (const [id, seq] of fences ?? [])
-    if (seq > (accountOf(state, id)?.fencedAt ?? 0) && entry(state.ledger.clock, id) >= seq)
-      becomeFencedOff(state, id, seq);
+    if (seq > (accountOf(state, id)?.fencedAt ?? 0) && entry(state.ledger.clock, id) >= seq) {
+      count(state, "fences_doubted");
+      unicast(state, from, "NAK", { ranges: [{ origin: id, from: seq, to: seq }] });
+    }
 }
 
 /** True when `from` doesn't know the last fence of that log: its numbers from there on are those of the lost disk. */

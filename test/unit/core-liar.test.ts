@@ -113,6 +113,24 @@ describe("an own log that others claim to know better", () => {
   });
 });
 
+describe("a fence that contradicts the log", () => {
+  test("must be proven by the fence itself", () => {
+    const node = member();
+    chunk(node, { records: [debit(node, 3, 1)] });
+    node.store();
+    node.clear();
+    const claim = { coordinator_id: 3, term: 1, elected: true };
+    node.beat(1, { ...claim, fences: new Map([[3, 1]]) });
+    expect(node.state.phase).toBe("READY");
+    expect(node.sent("NAK").map((sent) => [sent.to, sent.payload.ranges])).toEqual([
+      [1, [{ origin: 3, from: 1, to: 1 }]],
+    ]);
+    const fence = debit(node, 3, 3, { trade_id: "3-3-2.1", amount: 0, seq: 1, deps: new Map([[3, 1]]) });
+    chunk(node, { records: [fence] });
+    expect(node.state.phase).toBe("CONFLICT");
+  });
+});
+
 describe("records", () => {
   test("that contradict each other must be ignored, and shown with whose they are", () => {
     const node = member();
