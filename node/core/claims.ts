@@ -201,7 +201,13 @@ function correct(state: NodeState, to: NodeId): void {
 
 function noteSupport(state: NodeState, claim: Claim, from: NodeId): void {
   const { election } = state;
-  if (election.coordinator !== state.self.id || claim.term !== election.claimTerm) return;
+  if (election.coordinator !== state.self.id) return;
+  // Somebody was told of a term that we never led in, and takes our own word for an older one: a newer term ends that.
+  if (claim.term > election.claimTerm && !hasTimer(state.timers, "misled", "")) {
+    setTimer(state.timers, "misled", "", state.nowMs + 2 * state.config.timing.electionTimeoutMs);
+    election.wanted ??= "answered";
+  }
+  if (claim.term !== election.claimTerm) return;
   if (isVoter(state, from) && !election.support.includes(from)) election.support.push(from);
 }
 

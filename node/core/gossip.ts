@@ -46,6 +46,11 @@ function onRumour(state: NodeState, rumour: Rumour): void {
       return;
     case "LEFT":
       if (member.state === "UNKNOWN") return;
+      // Whoever has just spoken hasn't left. If it has after all, its silence will tell.
+      if (isLive(member) && isFresh(state, member)) {
+        onAccusation(state, member, rumour.by);
+        return;
+      }
       if (rumour.inc > member.incarnation) becomeReborn(state, member, rumour.inc, null);
       becomeLeft(state, member);
       return;
@@ -56,7 +61,9 @@ function onRumour(state: NodeState, rumour: Rumour): void {
 
 function believeAlive(state: NodeState, member: Member, rumour: Rumour): void {
   const isNews = rumour.inc > member.incarnation || rumour.rinc > member.rinc;
-  if (!isNews) return;
+  // A later process of a peer that has just spoken would speak for itself.
+  const isReplaced = rumour.inc > member.incarnation && isLive(member);
+  if (!isNews || (isReplaced && isFresh(state, member))) return;
   if (rumour.inc > member.incarnation) becomeReborn(state, member, rumour.inc, null);
   member.rinc = rumour.rinc;
   if (member.address !== null) becomeAlive(state, member);
@@ -77,13 +84,17 @@ function believeFailed(state: NodeState, member: Member, rumour: Rumour): void {
   if (!isLive(member)) return;
   const standing = { state: member.state, inc: member.incarnation, rinc: member.rinc };
   if (compareStanding(rumour, standing) <= 0) return;
-  const silentMs = state.nowMs - (member.lastHeardAtMs ?? member.stateSinceMs);
-  const isSilent = silentMs >= state.config.timing.suspicionMinMs && state.nowMs >= state.detector.graceUntilMs;
-  if (!isSilent && state.rules.evidenceOfLife) {
+  if (isFresh(state, member) && state.rules.evidenceOfLife) {
     onAccusation(state, member, rumour.by);
     return;
   }
   if (rumour.inc > member.incarnation) becomeReborn(state, member, rumour.inc, null);
   member.rinc = rumour.rinc;
   becomeFailed(state, member, true);
+}
+
+/** Heard so lately that hearsay about its end counts less. */
+function isFresh(state: NodeState, member: Member): boolean {
+  const silentMs = state.nowMs - (member.lastHeardAtMs ?? member.stateSinceMs);
+  return silentMs < state.config.timing.suspicionMinMs || state.nowMs < state.detector.graceUntilMs;
 }

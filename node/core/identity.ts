@@ -65,10 +65,13 @@ export function admit(state: NodeState, message: Message, from: Origin): boolean
 
 function admitSame(state: NodeState, member: Member, from: Origin): boolean {
   if (!state.rules.incarnationGate) return admitAny(state, member, from);
-  if (from.incarnation < member.incarnation || member.state === "LEFT") {
+  // Its last words may be late; after that, whoever was only said to have left is back.
+  const hasLeft = member.saidLeave || state.nowMs - member.stateSinceMs < state.config.timing.suspicionMinMs;
+  if (from.incarnation < member.incarnation || (member.state === "LEFT" && hasLeft)) {
     count(state, "stale_incarnation");
     return false;
   }
+  if (member.state === "LEFT") becomeAlive(state, member);
   if (from.incarnation > member.incarnation) becomeReborn(state, member, from.incarnation, from.bootId);
   hear(state, member, from);
   if (member.state === "FAILED" && state.rules.failedAreTold) tellFailed(state, member);

@@ -81,7 +81,8 @@ function exit(state: NodeState): void {
 
 export function onLeave(state: NodeState, message: MessageOf<"LEAVE">, from: Origin): void {
   const member = state.members.get(from.sender);
-  if (member === undefined || member.state === "LEFT") return;
+  if (member === undefined || member.saidLeave) return;
   member.leftWith = message.payload.clock ?? null;
+  member.saidLeave = true;
   becomeLeft(state, member);
 }

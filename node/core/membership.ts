@@ -118,6 +118,7 @@ export function newMember(id: NodeId, nowMs: number, address: string | null = nu
     ledgerHash: null,
     fences: new Map(),
     leftWith: null,
+    saidLeave: false,
   };
 }
 
@@ -176,7 +177,7 @@ function forgetEverything(state: NodeState, id: NodeId): void {
 export function becomeReborn(state: NodeState, member: Member, incarnation: number, bootId: string | null): void {
   const isRestart = member.incarnation > 0 && member.state !== "UNKNOWN";
   Object.assign(member, { incarnation, bootId, rinc: 0, phase: null, srttMs: null, bootSeq: null });
-  Object.assign(member, { fences: new Map(), leftWith: null });
+  Object.assign(member, { fences: new Map(), leftWith: null, saidLeave: false });
   state.detector.accusers.delete(member.id);
   if (isRestart && isLive(member)) {
     state.election.calmSinceMs = state.nowMs;
@@ -197,7 +198,7 @@ export function mergeMemberRow(state: NodeState, row: MemberRow): void {
   if (compareStanding({ state: row.state, inc: row.inc, rinc: row.rinc }, standing) <= 0) return;
   // Another node's suspicion is no evidence of ours: probes will tell.
   const heardDirectly = member.lastHeardAtMs !== null && isLive(member) && row.inc === member.incarnation;
-  if (row.state === "UNKNOWN" || (heardDirectly && row.state !== "LEFT" && row.rinc === member.rinc)) return;
+  if (row.state === "UNKNOWN" || (heardDirectly && row.rinc === member.rinc)) return;
   if (row.inc > member.incarnation) becomeReborn(state, member, row.inc, null);
   member.rinc = row.rinc;
   if (row.state === "LEFT") becomeLeft(state, member);

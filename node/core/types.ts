@@ -192,6 +192,8 @@ export interface Member {
   fences: Clock;
   /** What it had delivered when it left; null: not told. */
   leftWith: Clock | null;
+  /** LEFT on its own word: nothing more of this incarnation is believed. On hearsay alone it may come back. */
+  saidLeave: boolean;
 }
 
 export interface NodeState {

@@ -205,6 +205,45 @@ describe("tables", () => {
 });
 
 describe("standings", () => {
+  test("must not be ended by hearsay for who is heard, and come back when they speak", () => {
+    const node = member();
+    const claim = { coordinator_id: 3, term: 1, elected: true };
+    const left: Rumour = { of: 1, state: "LEFT", inc: 1, rinc: 0, by: 3 };
+    node.beat(1, claim);
+    node.beat(3, { ...claim, rumours: [left, { ...left, inc: 7 }, { ...left, state: "ALIVE", inc: 7 }] });
+    expect(node.state.members.get(1)).toMatchObject({ state: "ALIVE", incarnation: 1 });
+    const { suspicionMinMs } = node.state.config.timing;
+    node.nowMs += suspicionMinMs;
+    node.beat(3, { ...claim, rumours: [left] });
+    expect(node.peer(1)).toBe("LEFT");
+    // Late last words of somebody who has left don't bring him back.
+    node.beat(1, claim);
+    expect(node.peer(1)).toBe("LEFT");
+    node.nowMs += suspicionMinMs;
+    node.beat(1, claim);
+    expect(node.peer(1)).toBe("ALIVE");
+    node.receive(1, "LEAVE", { msg_id: "m" });
+    node.nowMs += 10 * suspicionMinMs;
+    node.beat(1, claim);
+    expect(node.peer(1)).toBe("LEFT");
+  });
+
+  test("must be put right by a newer term when others follow this node in one that it never led in", () => {
+    const node = CoreNode.ready(3, { voters: [1, 2, 3] }, [1, 2]);
+    Object.assign(node.state.election, {
+      role: "COORDINATOR",
+      coordinator: 3,
+      claimTerm: 1,
+      elected: true,
+      candidacy: null,
+    });
+    node.clear();
+    node.beat(1, { coordinator_id: 3, term: 9, elected: true });
+    expect(node.state.election.term).toBe(10);
+    node.store();
+    expect(node.sent("ELECTION").map((sent) => sent.payload.term)).toEqual([10, 10]);
+  });
+
   test("must not be worn out by one rumour: a refutation and a next incarnation must remain", () => {
     const node = member();
     const rumours: Rumour[] = [
