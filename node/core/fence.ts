@@ -48,6 +48,11 @@ export function onFences(state: NodeState, fences: Clock | undefined, from: Node
   if (member !== undefined) member.fences = fences ?? new Map();
   for (const [id, seq] of fences ?? [])
     if (seq > (accountOf(state, id)?.fencedAt ?? 0) && entry(state.ledger.clock, id) >= seq) {
+      // On its way in a node has done nothing yet that the fence could contradict, and nothing to lose by waiting.
+      if (state.phase === "JOINING" || state.phase === "SYNCING") {
+        becomeFencedOff(state, id, seq);
+        return;
+      }
       count(state, "fences_doubted");
       unicast(state, from, "NAK", { ranges: [{ origin: id, from: seq, to: seq }] });
     }

@@ -140,6 +140,9 @@ describe("a fence that others name", () => {
     const record = new PayerLog(genesisOf(3)).pay(2, 40, "3-2-1.1");
     receive(node, record);
     node.clear().beat(2, { fences: new Map([[3, 1]]), digest: new Map([[3, 1]]) });
+    // Node 2's word is no proof: the fence is.
+    expect(node.sent("NAK").map((sent) => sent.payload.ranges)).toEqual([[{ origin: 3, from: 1, to: 1 }]]);
+    receive(node, new PayerLog(genesisOf(3)).fence(2));
     expect(node.state.phase).toBe("CONFLICT");
     expect([...node.state.recovery.lost.values()]).toEqual([record]);
     expect(node.lines().join("\n")).toContain("move its data directory away");
