@@ -246,7 +246,8 @@ function onRefusal(state: NodeState, payload: MessageOf<"JOIN_RESPONSE">["payloa
 
 /** Our incarnation was used before (empty or older store): write down the next one, then join again with it. */
 function onStaleIncarnation(state: NodeState, known: number): void {
-  if (!isRestoring(state)) return;
+  // A READY node has its incarnation in its trades; one that began alone, without voters, makes none before others confirm its account.
+  if (!isRestoring(state) && state.join.confirmed) return;
   if (isBelievableIncarnation(state.self.incarnation, known)) outgrow(state, known);
 }
 

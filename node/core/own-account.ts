@@ -54,7 +54,9 @@ export function compareAccounts(state: NodeState, known: Genesis | null): void {
     const msg = `The account of Node ${state.self.id} is known to others and this store was empty: getting it back`;
     journal(state, { kind: "state", level: "warn", msg });
   } else if (own.genesis.nonce === known.nonce) state.join.confirmed = true;
-  else setTimer(state.timers, "join-conflict", "", state.nowMs + state.config.timing.discoveryMs);
+  // Armed once: every further answer would put the decision off.
+  else if (!hasTimer(state.timers, "join-conflict", ""))
+    setTimer(state.timers, "join-conflict", "", state.nowMs + state.config.timing.discoveryMs);
 }
 
 /**
@@ -88,7 +90,7 @@ function settleConflict(state: NodeState): void {
     level: "error",
     msg: isOurs
       ? `Some nodes know another account of Node ${state.self.id}; most know this one`
-      : `CONFLICT: most nodes know another account of Node ${state.self.id}; this process stops taking part`,
+      : `CONFLICT: most nodes know another account of Node ${state.self.id}; this process stops taking part. To bring it back: stop it, move its data directory away (keep it), start it again`,
   });
 }
 

@@ -228,6 +228,8 @@ function onStart(state: NodeState): void {
 }
 
 function onMessage(state: NodeState, message: Message, from: Origin): void {
+  // Takes part in nothing: who asks whether it is alive must find that it isn't.
+  if (state.phase === "CONFLICT") return;
   if (!admit(state, message, from)) return;
   const handle = handlers[message.message_type] as (state: NodeState, message: Message, from: Origin) => void;
   handle(state, message, from);
@@ -240,7 +242,7 @@ function onTick(state: NodeState): void {
     if (lateMs > Math.max(LAG_MS, state.config.timing.suspicionMinMs / 2)) onResumed(state, lateMs);
   }
   for (let due = takeDue(state.timers, state.nowMs); due !== null; due = takeDue(state.timers, state.nowMs))
-    timerHandlers.get(due.kind)?.(state, due.key);
+    if (state.phase !== "CONFLICT") timerHandlers.get(due.kind)?.(state, due.key);
 }
 
 /** This process did not run for `frozenMs`: what it missed is no evidence against others, nor for its own leadership. */

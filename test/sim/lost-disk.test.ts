@@ -57,6 +57,22 @@ function recovering(sim: SimCluster, id: number): boolean {
 }
 
 describe("a node that lost its disk", () => {
+  it("must be stopped by the others when it opened a second account alone, without voters, and be failed by them", () => {
+    const sim = new SimCluster({ nodes: 3, seed: 1, voters: [] });
+    sim.startAll();
+    sim.runUntil(() => sim.converged(), 30_000, "the first agreement");
+    sim.loseDisk(3);
+    sim.isolate(3);
+    sim.runFor(3_000);
+    sim.start(3);
+    sim.runUntil(() => stateOf(sim, 3).phase === "READY", 3_000, "its start alone");
+    sim.heal();
+    sim.runUntil(() => stateOf(sim, 3).phase === "CONFLICT", 10_000, "the others' objection");
+    const isFailed = (at: number) => stateOf(sim, at).members.get(3)?.state === "FAILED";
+    sim.runUntil(() => isFailed(1) && isFailed(2) && sim.agree([1, 2]), 5_000, "its exclusion");
+    expect(balance(sim, 1, 3)).toBe(100);
+  });
+
   it("must come back with its old balance, no new credits, and pay again", () => {
     underSeeds(FILE, 10, (seed) => {
       const sim = settled({ nodes: 4, seed });
