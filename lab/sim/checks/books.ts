@@ -139,12 +139,14 @@ export class Books {
       replica.fences.set(origin, seq);
       if (origin === node.id && this.fences.get(origin)?.includes(seq) !== true) this.onFence(record);
     }
-    const fence = this.fences.get(origin)?.at(-1) ?? Number.POSITIVE_INFINITY;
-    if (seq >= fence && (replica.fences.get(origin) ?? 0) < fence) {
+    // An account may be fenced more than once: a replica that missed one fence has numbers of before it, whatever came later.
+    const passed = replica.fences.get(origin) ?? 0;
+    const missed = this.fences.get(origin)?.find((fence) => fence > passed) ?? Number.POSITIVE_INFINITY;
+    if (seq >= missed) {
       this.judge.require(
         this.lossAccepted.has(origin),
         "S7",
-        () => `node ${node.id} has ${key} of before the fence ${fence}, and nobody accepted its loss`,
+        () => `node ${node.id} has ${key} of before the fence ${missed}, and nobody accepted its loss`,
       );
       replica.clock.set(origin, seq);
       return;
