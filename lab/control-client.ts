@@ -54,7 +54,9 @@ export interface CallOptions {
   readonly onAccepted?: () => void;
 }
 
+/** First repetition: twice the time that answers took lately, within these bounds. */
 const RETRY_MS_FIRST = 20;
+const RETRY_MS_FIRST_MAX = 200;
 const RETRY_MS_MAX = 400;
 const TIMEOUT_MS = 3_000;
 /** A command inside a container begins with starting Node. */
@@ -74,6 +76,8 @@ export class ControlClient implements AsyncDisposable {
   readonly #boots = new Map<string, string>();
   readonly #world: World;
   #packetSeq = 0;
+  /** Smoothed time to the first reply: nodes that have much to do must not be asked twice for each answer. */
+  #replyMs = 0;
   #transport: Promise<ControlTransport> | null = null;
 
   /**
@@ -188,7 +192,10 @@ export class ControlClient implements AsyncDisposable {
     const address = target.address ?? "";
     const retryMsMax = options.retryMsMax ?? RETRY_MS_MAX;
     return new Promise((resolve, reject) => {
-      let retryMs = Math.min(RETRY_MS_FIRST, retryMsMax);
+      const startedAtMs = performance.now();
+      const patienceMs = Math.min(RETRY_MS_FIRST_MAX, Math.max(RETRY_MS_FIRST, 2 * this.#replyMs));
+      let retryMs = Math.min(patienceMs, retryMsMax);
+      let heard = false;
       let sent = 0;
       let taken = false;
       let cancelRetry = () => {};
@@ -218,6 +225,8 @@ export class ControlClient implements AsyncDisposable {
       };
       this.#waiting.set(request.request_id, {
         onReply: (reply, bootId) => {
+          if (!heard) this.#replyMs += (performance.now() - startedAtMs - this.#replyMs) / 8;
+          heard = true;
           this.#boots.set(target.address ?? "", bootId);
           if (reply.final && accept(reply)) {
             finish(() => resolve(reply));
