@@ -1,6 +1,8 @@
 /**
  * The control channel's end in a simulated node: the runtime's own server, operations and fault injector, in virtual time.
  */
+
+import type { Archive } from "../../node/core/recall.ts";
 import type { Command, CommandResult, NodeState } from "../../node/core/types.ts";
 import { createControlServer } from "../../node/runtime/control-server.ts";
 import { type ImpairmentSet, type ImpairmentShelf, openFaultDesk } from "../../node/runtime/fault-desk.ts";
@@ -24,6 +26,8 @@ export interface ControlLink {
 export interface ControlEndOptions {
   readonly link: ControlLink;
   readonly state: NodeState;
+  /** Null: the node keeps nothing. */
+  readonly archive: Archive | null;
   readonly seed: number;
   /** Keeps the faults over restarts, as the file of a real node does. */
   readonly shelf: ImpairmentShelf;
@@ -74,6 +78,7 @@ export function createControlEnd(options: ControlEndOptions): ControlEnd {
     isLocal: () => true,
     execute: createOperations({
       state,
+      archive: options.archive,
       command: options.command,
       impair: desk.onImpair,
       leave: () => schedule(options.leave, 0),

@@ -4,6 +4,7 @@
  * It does what the runtime's driver does (effects in order, `afterWrite` held until the write is durable, one tick when the next
  * deadline comes) and what happens to real processes: they are killed between any two effects, frozen, and started again.
  */
+import { withRecalled } from "../../node/core/recall.ts";
 import type { Rules } from "../../node/core/rules.ts";
 import { create, nextDeadlineMs, step } from "../../node/core/step.ts";
 import { freezeThresholdMs } from "../../node/core/timing.ts";
@@ -167,7 +168,8 @@ export class SimNode {
   feed(input: Input): void {
     if (this.status === "frozen") this.backlog.push(() => this.feed(input));
     if (this.status !== "running" || this.state === null) return;
-    const effects = step(this.state, input, this.localNowMs());
+    const recalled = withRecalled(this.state, input, this.store.archiveOf(this.id).recall);
+    const effects = step(this.state, recalled, this.localNowMs());
     // The core may raise its own incarnation (JOIN refused as stale): what follows is sealed with the new one.
     this.incarnation = this.state.self.incarnation;
     // Writes first: an effect may wait for a write that the same step asks for.
@@ -193,6 +195,7 @@ export class SimNode {
     const { draw, queue, observer } = this.options;
     const boot = this.bootId;
     return createControlEnd({
+      archive: this.options.config.durable ? this.store.archiveOf(this.id) : null,
       link,
       state,
       seed: draw.seed(),

@@ -1,6 +1,8 @@
 /**
  * What a simulated cluster is made of, and the node configuration that the lab would derive from it.
  */
+
+import { KEEP_RECORDS } from "../../node/core/compaction.ts";
 import { RULES, type Rules } from "../../node/core/rules.ts";
 import { TIMING_PROFILES } from "../../node/core/timing.ts";
 import type { CoreConfig, Timing } from "../../node/core/types.ts";
@@ -30,6 +32,8 @@ export interface SimOptions extends Partial<LinkModel> {
   /** Bytes of JSON that fit one datagram; default: what the envelope leaves of 1,200. */
   readonly bodyBytesMax?: number;
   readonly disk?: Partial<DiskModel>;
+  /** Default: as the runtime. Few: logs are compacted even in a short run. */
+  readonly keepRecords?: number;
   readonly tickLagMs?: number;
   /** Clocks of processes run up to this many millionths too fast or too slow. Default 100, as quartz does. */
   readonly clockDriftPpm?: number;
@@ -64,6 +68,7 @@ export function configOf(options: SimOptions, ids: readonly number[]): CoreConfi
     preempt: options.preempt ?? true,
     durable: options.durable ?? true,
     bodyBytesMax: options.bodyBytesMax ?? DATAGRAM_BYTES_MAX - OVERHEAD_BYTES,
+    keepRecords: options.keepRecords ?? KEEP_RECORDS,
     timing: { ...TIMING_PROFILES[options.profile ?? "fast"], ...options.timing },
   };
 }

@@ -7,6 +7,10 @@
  *
  * Group commit as in the runtime: a commit starts at once; what arrives meanwhile joins the next.
  */
+
+import type { SnapshotRow } from "../../node/core/ledger-types.ts";
+import type { Archive } from "../../node/core/recall.ts";
+import { initiatorOf } from "../../node/core/trade-index.ts";
 import type { BuyIntent, Recovered, Row } from "../../node/core/types.ts";
 import type { Genesis, TradeRecord } from "../../node/wire/message.ts";
 import type { Draw } from "./draw.ts";
@@ -46,6 +50,8 @@ export class SimStore {
   private readonly counts = new Map<number, number>();
   private readonly intents = new Map<string, BuyIntent>();
   private readonly fences = new Map<number, number>();
+  private readonly rows = new Map<number, SnapshotRow>();
+  private ownSince = 0;
   private queued: PendingWrite[] = [];
   private committing: PendingWrite[] = [];
   private commit: ScheduledEvent | null = null;
@@ -94,7 +100,8 @@ export class SimStore {
     this.incarnation = 0;
     this.term = 0;
     this.votedFor = null;
-    for (const table of [this.accounts, this.counts, this.intents, this.fences]) table.clear();
+    for (const table of [this.accounts, this.counts, this.intents, this.fences, this.rows]) table.clear();
+    this.ownSince = 0;
     this.records.length = 0;
   }
 
@@ -108,10 +115,30 @@ export class SimStore {
       term: this.term,
       votedFor: this.votedFor,
       accounts: [...this.accounts.values()],
-      records: this.records,
+      ...(this.rows.size === 0 ? {} : { compacted: { rows: [...this.rows.values()], ownSince: this.ownSince } }),
+      records: this.records.filter(({ seller_id, seq }) => seq > (this.rows.get(seller_id)?.seq ?? 0)),
       intents: [...this.intents.values()],
       fences: [...this.fences].map(([account, at]) => ({ account, at })),
     });
+  }
+
+  /** What node `self` finds in its records, as the runtime's archive does. */
+  archiveOf(self: number): Archive {
+    const { records } = this;
+    const isOwn = ({ seller_id, buyer_id }: TradeRecord) => seller_id === self || buyer_id === self;
+    return {
+      recall(key) {
+        const isIt = (record: TradeRecord): boolean => {
+          if (key.kind === "trade") return record.trade_id === key.tradeId && record.seller_id === self;
+          if (key.kind === "debit") return record.seller_id === key.origin && record.seq === key.seq;
+          return record.request_id === key.requestId && initiatorOf(record) === self;
+        };
+        return records.find(isIt) ?? null;
+      },
+      trade: (tradeId) => records.find((record) => record.trade_id === tradeId) ?? null,
+      page: (offset, limit) => ({ total: records.length, records: records.slice(offset, offset + limit) }),
+      newestOfOwn: (limit) => records.filter(isOwn).slice(-limit),
+    };
   }
 
   /** Number of the last durable record of `origin`. */
@@ -166,13 +193,26 @@ export class SimStore {
     switch (row.table) {
       case "record": {
         const { seller_id: origin, seq } = row.record;
-        if (seq <= this.durableSeq(origin)) return;
+        const isKnown = this.records.some((known) => known.seller_id === origin && known.seq === seq);
+        if (isKnown) throw new Error(`store: record ${origin}/${seq} is written twice`);
+        if (seq <= this.durableSeq(origin)) {
+          // A snapshot covers it: it is kept for its trade and request.
+          this.records.push(structuredClone(row.record));
+          return;
+        }
         if (seq !== this.durableSeq(origin) + 1)
           throw new Error(`store: record ${origin}/${seq} leaves a gap after ${this.durableSeq(origin)}`);
         this.counts.set(origin, seq);
         this.records.push(structuredClone(row.record));
         return;
       }
+      case "snapshot":
+        for (const taken of row.rows) {
+          this.rows.set(taken.id, structuredClone(taken));
+          this.counts.set(taken.id, Math.max(taken.seq, this.durableSeq(taken.id)));
+        }
+        this.ownSince = row.ownSince;
+        return;
       case "account":
         this.accounts.set(row.account.id, { ...row.account });
         return;

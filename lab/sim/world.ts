@@ -1,7 +1,8 @@
 /**
  * The world of a swarm's schedule, drawn from its seed: how many nodes, on what network, with what disks and clocks.
  */
-import type { Draw } from "./draw.ts";
+import { KEEP_RECORDS } from "../../node/core/compaction.ts";
+import { Draw } from "./draw.ts";
 import { LINK_LAN, type LinkModel } from "./network.ts";
 import type { SimOptions } from "./sim-options.ts";
 import { DISK_SSD } from "./store.ts";
@@ -23,6 +24,7 @@ export function drawWorld(seed: number, draw: Draw): SimOptions {
     multicast: draw.chance(0.85),
     ...(draw.chance(0.2) ? { voters: [] } : {}),
     ...(draw.chance(0.5) ? { expected: [] } : {}),
+    keepRecords: new Draw(seed, "compaction").pick([1, 4, 16, KEEP_RECORDS]),
   };
 }
 
@@ -62,6 +64,7 @@ export function describeWorld(world: SimOptions): string {
     `disk ${disk.syncMinMs} to ${disk.syncMaxMs} ms`,
     disk.stall > 0 && `stalls of ${disk.stallMs} ms`,
     (world.clockDriftPpm ?? 0) > 1_000 && `clocks ${(world.clockDriftPpm ?? 0) / 10_000} % off`,
+    (world.keepRecords ?? KEEP_RECORDS) < KEEP_RECORDS && `${world.keepRecords} records kept`,
     (world.tickLagMs ?? 0) > 1 && `timers up to ${world.tickLagMs} ms late`,
   ];
   return parts.filter((part) => part !== false).join(", ");

@@ -8,12 +8,14 @@
 import type { NodeId } from "../wire/ids.ts";
 import { AMOUNT_MAX } from "../wire/ids.ts";
 import type { MessageOf, TradeRecord } from "../wire/message.ts";
+import { recordAt } from "./account.ts";
 import { causesOfNext, FULL_VECTOR_MAX, forgetCauses, noteCause } from "./causes.ts";
 import { becomeFencedOff, closePromise, isFencedOff, isOutdated, noteLost } from "./fence.ts";
 import { narrowGap, noteMissing } from "./gaps.ts";
 import { addHeld, heldHeads, removeHeld } from "./holdback.ts";
-import { accountOf, applyRecord, assert, balanceOf, faultOf, isFence, persistLedger } from "./ledger.ts";
-import { count, journal, multicast, unicast } from "./outbox.ts";
+import { accountOf, applyRecord, assert, balanceOf, faultOf, isFence, persistLedger, recordHash } from "./ledger.ts";
+import type { Account } from "./ledger-types.ts";
+import { count, journal, multicast, persist, unicast } from "./outbox.ts";
 import { hasTimer, setTimer } from "./timers.ts";
 import { namesItsParties } from "./trade-id.ts";
 import { closeCredited, intentRowOf, takeCredited } from "./trade-table.ts";
@@ -32,6 +34,8 @@ export function createCausal(): CausalState {
     repairs: new Map(),
     equivocations: new Map(),
     pull: null,
+    staged: null,
+    servedAtMs: null,
     sync: null,
   };
 }
@@ -197,8 +201,7 @@ function isSameRecord(a: TradeRecord, b: TradeRecord): boolean {
 /** The same record again is normal; another record under the same number is a broken promise of its owner. */
 function onDuplicate(state: NodeState, record: TradeRecord): void {
   const { seller_id: origin, seq } = record;
-  const known = accountOf(state, origin)?.records[seq - 1];
-  if (known === undefined || !isSameRecord(known, record)) {
+  if (contradicts(accountOf(state, origin), record)) {
     const { fencedAt = 0 } = accountOf(state, origin) ?? {};
     if (isFence(record) && fencedAt < seq) becomeFencedOff(state, origin, seq);
     else if (fencedAt > 0 && seq >= fencedAt) noteLost(state, record);
@@ -213,8 +216,22 @@ function onDuplicate(state: NodeState, record: TradeRecord): void {
     msg: `Duplicate of trade ${record.trade_id} ignored`,
     ...fieldsOf(record),
   });
-  if (record.buyer_id === state.self.id && entry(state.ledger.durable, origin) >= seq)
-    unicast(state, origin, "ACK", { origin, seq });
+  if (record.buyer_id !== state.self.id) return;
+  // It came in a snapshot, which says how much was paid and not for which trade. The store shall know the trade and its request.
+  const credited = takeCredited(state, record);
+  if (credited !== null) {
+    const writeId = persist(state, [{ table: "record", record }, intentRowOf(credited, true)]);
+    closeCredited(state, credited, writeId);
+  }
+  if (entry(state.ledger.durable, origin) >= seq) unicast(state, origin, "ACK", { origin, seq });
+}
+
+/** Of a compacted debit only the last one's hash is known. */
+function contradicts(account: Account | undefined, record: TradeRecord): boolean {
+  if (account === undefined) return true;
+  const known = recordAt(account, record.seq);
+  if (known !== undefined) return !isSameRecord(known, record);
+  return record.seq === account.base.seq && recordHash(record) !== account.base.hash;
 }
 
 /** False: the record contradicts its log and is thrown away. */

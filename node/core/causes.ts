@@ -53,10 +53,18 @@ function extend(frontier: Map<NodeId, Cause>, record: TradeRecord, self: NodeId)
   frontier.set(record.seller_id, { seq: record.seq, paysSelf });
 }
 
-function frontierOf(state: NodeState): Map<NodeId, Cause> {
+/** Another node's snapshot brought the debits of `id` up to `seq`: the next own record follows them all. */
+export function noteTaken(state: NodeState, id: NodeId, seq: number, paysSelf: boolean): void {
+  frontierOf(state).set(id, { seq, paysSelf });
+}
+
+/** The direct causes of the next own record, but for its own predecessor. */
+export function frontierOf(state: NodeState): Map<NodeId, Cause> {
   if (state.causal.frontier !== null) return state.causal.frontier;
   const { ledger, self } = state;
   const frontier = new Map<NodeId, Cause>();
+  for (const [id, { base }] of ledger.accounts)
+    if (base.cause !== "none") frontier.set(id, { seq: base.seq, paysSelf: base.cause === "money" });
   // The whole log, once a boot: an own record that was got back from others need not follow what is before it here.
   for (const record of ledger.log) extend(frontier, record, self.id);
   state.causal.frontier = frontier;

@@ -5,6 +5,7 @@
  * by NAK. The delay grows from four round trips by 1.4 each time, up to a cap, so a payee that is away costs next to nothing.
  */
 import type { NodeId } from "../wire/ids.ts";
+import { recordAt } from "./account.ts";
 import { confirmPayload } from "./causal-broadcast.ts";
 import { accountOf } from "./ledger.ts";
 import { count, unicast } from "./outbox.ts";
@@ -25,7 +26,9 @@ export function onConfirmTimer(state: NodeState, key: string): void {
   for (const [seq, item] of queue.entries) {
     if (sent >= CONFIRMS_PER_RESEND_MAX || seq > entry(state.ledger.durable, state.self.id)) break;
     if (item.sentAtMs + delayMs > state.nowMs) break;
-    const record = accountOf(state, state.self.id)?.records[seq - 1];
+    const account = accountOf(state, state.self.id);
+    const record = account === undefined ? undefined : recordAt(account, seq);
+    // Compacted: the payee was away for long, and gets a snapshot when it asks for what the digest names.
     if (record === undefined) continue;
     unicast(state, peer, "TRADE_CONFIRM", confirmPayload(record), { clock: record.deps });
     sent += 1;

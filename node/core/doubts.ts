@@ -6,6 +6,7 @@
  * never will. (A payer that comes back as the same process answers the buyer's question itself: negotiation.ts.)
  */
 import type { NodeId } from "../wire/ids.ts";
+import { accountOf } from "./ledger.ts";
 import { persist } from "./outbox.ts";
 import { closeRefused, intentRowOf } from "./trade-table.ts";
 import type { NodeState } from "./types.ts";
@@ -17,6 +18,8 @@ export function abortDoubts(state: NodeState, payer: NodeId): void {
   const member = state.members.get(payer);
   if (doubts === undefined || member === undefined || member.bootSeq === null || state.phase === "HALTED") return;
   if (entry(state.ledger.clock, payer) < member.bootSeq) return;
+  // A snapshot says how much was paid and not for what: the payer has to be asked.
+  if ((accountOf(state, payer)?.base.taken ?? 0) > 0) return;
   for (const tradeId of [...doubts]) {
     const trade = state.trading.pending.get(tradeId);
     if (trade === undefined || member.incarnation <= trade.peerIncarnation) continue;

@@ -22,6 +22,8 @@ const RENAK_CAP_MS = 1_000;
 const ATTEMPTS_QUICK = 3;
 /** A gap of more records than this is a transfer, not a repair. */
 const REPAIR_RECORDS_MAX = 64;
+/** Who named it, the origin and somebody else have been asked in vain: it may be compacted everywhere. */
+const NAKS_BEFORE_TRANSFER = 3;
 
 /** `via` has records of `origin` up to `upTo`. */
 export function noteGap(state: NodeState, origin: NodeId, upTo: number, via: NodeId): void {
@@ -38,7 +40,7 @@ export function noteGap(state: NodeState, origin: NodeId, upTo: number, via: Nod
     known.via = via;
     return;
   }
-  state.causal.gaps.set(origin, { upTo, via, attempts: 0 });
+  state.causal.gaps.set(origin, { upTo, via, attempts: 0, asked: 0 });
   setTimer(state.timers, "nak", origin, state.nowMs + drawBelow(state.random, state.config.timing.nakBackoffMs + 1));
 }
 
@@ -66,7 +68,9 @@ export function noteMissing(state: NodeState, record: TradeRecord, via: NodeId):
 /** A record of `origin` was delivered: forget the gap once it is filled. */
 export function narrowGap(state: NodeState, origin: NodeId): void {
   const gap = state.causal.gaps.get(origin);
-  if (gap === undefined || entry(state.ledger.clock, origin) < gap.upTo) return;
+  if (gap === undefined) return;
+  gap.asked = 0;
+  if (entry(state.ledger.clock, origin) < gap.upTo) return;
   state.causal.gaps.delete(origin);
   cancelTimer(state.timers, "nak", origin);
 }
@@ -86,6 +90,8 @@ export function onNakTimer(state: NodeState, key: string): void {
   else if (target !== null) {
     count(state, "naks_sent");
     unicast(state, target, "NAK", { ranges });
+    gap.asked += 1;
+    if (gap.asked > NAKS_BEFORE_TRANSFER) startPull(state, target, "records");
   }
   const waitMs = Math.min(RENAK_FIRST_MS << Math.min(gap.attempts, 6), RENAK_CAP_MS);
   gap.attempts += 1;

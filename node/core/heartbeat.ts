@@ -9,6 +9,7 @@ import type { NodeId } from "../wire/ids.ts";
 import type { MessageOf, Payload } from "../wire/message.ts";
 import { sha256Hex64 } from "../wire/sha256.ts";
 import { claimOf, noteClaim } from "./claims.ts";
+import { compact } from "./compaction.ts";
 import { dropWaitingForLost, fencesOf, onFences } from "./fence.ts";
 import { onRumours } from "./gossip.ts";
 import { FRAME_BYTES, PROTO } from "./join-messages.ts";
@@ -32,6 +33,7 @@ const BOOT_SEQ_UNKNOWN = 281_474_976_710_656;
 export const heartbeatTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
   beat: (state) => {
     scheduleBeat(state, beatIntervalMs(state));
+    compact(state);
     sendHeartbeat(state);
   },
   "beat-early": sendHeartbeat,
@@ -146,6 +148,7 @@ export function onHeartbeat(state: NodeState, message: MessageOf<"HEARTBEAT">, f
   onFences(state, payload.fences, from.sender);
   if (accountOf(state, state.self.id) !== undefined || payload.digest.size > 0)
     onDigest(state, from.sender, payload.digest, payload.ledger_hash);
+  compact(state);
   seekConfirmation(state, from, payload.ledger_hash);
   seekMembers(state, payload, from);
   checkVoters(state, payload.voters_hash, from);

@@ -1,30 +1,41 @@
 /**
- * The history of trades that this node took part in, a page at a time for the control channel and as the original's text.
+ * The history of trades, a page at a time for the control channel and as the original's text.
  */
 import type { HistoryData } from "../wire/control.ts";
+import type { NodeId } from "../wire/ids.ts";
 import type { TradeRecord } from "../wire/message.ts";
 import type { NodeState } from "./types.ts";
 
-/** Entries `offset` (0: the oldest) and following, at most `limit`, of all trades delivered here. */
-export function historyPage(state: NodeState, offset: number, limit: number): HistoryData {
-  const { log } = state.ledger;
-  return { total: log.length, offset, entries: log.slice(offset, offset + limit).map(entryOf) };
+/** A page of trades that begins with number `offset` of all `total` that were delivered here. */
+export function historyData(offset: number, records: readonly TradeRecord[], total: number): HistoryData {
+  return { total, offset, entries: records.map(entryOf) };
 }
 
-/** What `history` prints at the prompt: the newest trades of this node, oldest first. */
-export function historyText(state: NodeState, limit = 20): string {
+/** What memory still has: entries `offset` (0: the oldest ever) and following, at most `limit`. Compacted ones are left out. */
+export function historyPage(state: NodeState, offset: number, limit: number): HistoryData {
+  const { log, dropped } = state.ledger;
+  const first = Math.max(offset, dropped);
+  return historyData(first, log.slice(first - dropped, first - dropped + limit), dropped + log.length);
+}
+
+/** The newest trades of this node that memory has, oldest first. */
+export function newestOfOwn(state: NodeState, limit: number): TradeRecord[] {
   const own = state.self.id;
-  const lines: string[] = [];
-  const { log } = state.ledger;
-  for (let at = log.length - 1; at >= 0 && lines.length < limit; at--) {
-    const { buyer_id, seller_id, amount, trade_id } = log[at] as TradeRecord;
-    if (seller_id === own && buyer_id === own)
-      lines.push("  (the disk was lost here; debits that were not known to others don't count)");
-    else if (seller_id === own) lines.push(`  SELL ${amount} credits to Node ${buyer_id} (trade_id=${trade_id})`);
-    else if (buyer_id === own) lines.push(`  BUY ${amount} credits from Node ${seller_id} (trade_id=${trade_id})`);
-  }
-  if (lines.length === 0) return "No transactions yet.";
-  return ["Transaction History:", ...lines.reverse()].join("\n");
+  const isOwn = ({ seller_id, buyer_id }: TradeRecord) => seller_id === own || buyer_id === own;
+  return state.ledger.log.filter(isOwn).slice(-limit);
+}
+
+/** What `history` prints at the prompt of node `own`. `isShort`: earlier trades were made and are not known any more. */
+export function historyText(own: NodeId, records: readonly TradeRecord[], isShort: boolean): string {
+  if (records.length === 0) return isShort ? "No transactions in memory." : "No transactions yet.";
+  return ["Transaction History:", ...records.map((record) => `  ${lineOf(own, record)}`)].join("\n");
+}
+
+function lineOf(own: NodeId, { buyer_id, seller_id, amount, trade_id }: TradeRecord): string {
+  if (seller_id === own && buyer_id === own)
+    return "(the disk was lost here; debits that were not known to others don't count)";
+  if (seller_id === own) return `SELL ${amount} credits to Node ${buyer_id} (trade_id=${trade_id})`;
+  return `BUY ${amount} credits from Node ${seller_id} (trade_id=${trade_id})`;
 }
 
 function entryOf(record: TradeRecord): HistoryData["entries"][number] {

@@ -9,9 +9,13 @@ import { type Clock, encodeClock } from "../wire/clock.ts";
 import { MEMBERS_MAX, type NodeId } from "../wire/ids.ts";
 import type { Genesis, TradeRecord } from "../wire/message.ts";
 import { sha256Hex64 } from "../wire/sha256.ts";
+import { hashAfter, lastSeq } from "./account.ts";
+import type { Account, LedgerState, LedgerWrite, SnapshotRow } from "./ledger-types.ts";
 import { journal, persist } from "./outbox.ts";
 import { drawHex64 } from "./random.ts";
-import type { Account, LedgerState, LedgerWrite, NodeState, Recovered, Row } from "./types.ts";
+import { restoreBases } from "./snapshot.ts";
+import { rememberRecord } from "./trade-index.ts";
+import type { NodeState, Recovered, Row } from "./types.ts";
 import { sortedIds } from "./vector-clock.ts";
 
 /** Records of a store that contradict each other. */
@@ -24,6 +28,8 @@ export function createLedger(recovered?: Recovered): LedgerState {
   const ledger: LedgerState = {
     accounts: new Map(),
     log: [],
+    dropped: 0,
+    ownSince: recovered?.compacted?.ownSince ?? 0,
     clock: new Map(),
     durable: new Map(),
     writes: new Map(),
@@ -36,6 +42,8 @@ export function createLedger(recovered?: Recovered): LedgerState {
     addAccount(ledger, genesis);
     markAccountDurable(ledger, genesis.id);
   }
+  restoreBases(ledger, recovered?.compacted?.rows ?? []);
+  for (const row of recovered?.compacted?.rows ?? []) markBaseDurable(ledger, row);
   for (const record of recovered?.records ?? []) {
     const fault = faultOf(ledger, record);
     if (fault !== null) throw new CorruptLedgerError(`record ${record.seller_id}/${record.seq}: ${fault}`);
@@ -133,7 +141,7 @@ export function faultOf(
 ): "chain" | "overspend" | "unknown account" | "repeated trade" | null {
   const payer = ledger.accounts.get(record.seller_id);
   if (payer === undefined || !ledger.accounts.has(record.buyer_id)) return "unknown account";
-  if (record.seq !== payer.records.length + 1 || record.prev_hash !== payer.lastHash) return "chain";
+  if (record.seq !== lastSeq(payer) + 1 || record.prev_hash !== payer.lastHash) return "chain";
   if (payer.balance < record.amount) return "overspend";
   if (ledger.byTrade.has(record.trade_id)) return "repeated trade";
   return null;
@@ -146,25 +154,12 @@ export function applyRecord(ledger: LedgerState, record: TradeRecord): void {
   payer.balance -= record.amount;
   payee.balance += record.amount;
   payer.records.push(record);
-  payer.positions.push(ledger.log.length);
+  payer.positions.push(ledger.dropped + ledger.log.length);
   payer.lastHash = recordHash(record);
   if (isFence(record)) payer.fencedAt = record.seq;
   ledger.log.push(record);
   ledger.clock.set(record.seller_id, record.seq);
-  ledger.byTrade.set(record.trade_id, record);
-  const request = requestKey(record);
-  if (request !== null) ledger.byRequest.set(request, record);
-}
-
-/** The executed trade that node `initiator` made for a control request. */
-export function executedFor(ledger: LedgerState, initiator: NodeId, requestId: string): TradeRecord | undefined {
-  return ledger.byRequest.get(`${initiator}/${requestId}`);
-}
-
-/** Request ids are unique per node that was asked, which is the first number of the trade id. */
-function requestKey(record: TradeRecord): string | null {
-  if (record.request_id === undefined) return null;
-  return `${record.trade_id.slice(0, record.trade_id.indexOf("-"))}/${record.request_id}`;
+  rememberRecord(ledger, record);
 }
 
 /** Asks for rows of the ledger (and others with them, in one transaction) to be made durable. */
@@ -173,6 +168,7 @@ export function persistLedger(state: NodeState, write: LedgerWrite, extra: reado
   for (const id of write.accounts)
     rows.push({ table: "account", account: (state.ledger.accounts.get(id) as Account).genesis });
   for (const record of write.records) rows.push({ table: "record", record });
+  if (write.taken !== undefined) rows.push({ table: "snapshot", rows: write.taken, ownSince: state.ledger.ownSince });
   const writeId = persist(state, [...rows, ...extra]);
   state.ledger.writes.set(writeId, write);
   return writeId;
@@ -185,6 +181,7 @@ export function markDurable(state: NodeState, writeId: number): LedgerWrite | nu
   state.ledger.writes.delete(writeId);
   for (const id of write.accounts) markAccountDurable(state.ledger, id);
   for (const record of write.records) markRecordDurable(state.ledger, record);
+  for (const row of write.taken ?? []) markBaseDurable(state.ledger, row);
   return write;
 }
 
@@ -198,12 +195,15 @@ function genesisHash({ id, epoch, nonce, initial }: Genesis): string {
 
 function addAccount(ledger: LedgerState, genesis: Genesis): void {
   assert(!ledger.accounts.has(genesis.id), `account ${genesis.id} exists already`);
+  const hash = genesisHash(genesis);
   ledger.accounts.set(genesis.id, {
     genesis,
     balance: genesis.initial,
+    base: { seq: 0, hash, paid: new Map(), fenced: 0, named: new Map(), taken: 0, cause: "none" },
     records: [],
     positions: [],
-    lastHash: genesisHash(genesis),
+    lastHash: hash,
+    durableHash: null,
     fencedAt: 0,
   });
   ledger.clock.set(genesis.id, 0);
@@ -211,23 +211,31 @@ function addAccount(ledger: LedgerState, genesis: Genesis): void {
 
 function markAccountDurable(ledger: LedgerState, id: NodeId): void {
   if (ledger.durable.has(id)) return;
-  ledger.durable.set(id, 0);
-  ledger.digest.changed.add(id);
-  mixIn(ledger, hashAt(ledger.accounts.get(id) as Account, 0));
+  const account = ledger.accounts.get(id) as Account;
+  // A snapshot may have come in meanwhile.
+  setDurable(ledger, account, 0, hashAfter(account, 0) ?? genesisHash(account.genesis));
 }
 
 function markRecordDurable(ledger: LedgerState, record: TradeRecord): void {
   const account = ledger.accounts.get(record.seller_id) as Account;
   assert(ledger.durable.get(record.seller_id) === record.seq - 1, "writes were not completed in order");
-  ledger.durable.set(record.seller_id, record.seq);
-  ledger.digest.changed.add(record.seller_id);
-  mixIn(ledger, hashAt(account, record.seq - 1));
-  mixIn(ledger, hashAt(account, record.seq));
+  // A snapshot may have taken the place of the record meanwhile.
+  setDurable(ledger, account, record.seq, hashAfter(account, record.seq) ?? recordHash(record));
 }
 
-/** Chain hash after debit `seq`: the next record carries it, the last one's is kept. */
-function hashAt(account: Account, seq: number): string {
-  return account.records[seq]?.prev_hash ?? account.lastHash;
+/** Another node's snapshot is on disk, and with it everything up to it. */
+function markBaseDurable(ledger: LedgerState, row: SnapshotRow): void {
+  const account = ledger.accounts.get(row.id) as Account;
+  if ((ledger.durable.get(row.id) ?? 0) < row.seq) setDurable(ledger, account, row.seq, row.hash);
+}
+
+function setDurable(ledger: LedgerState, account: Account, seq: number, hash: string): void {
+  const { id } = account.genesis;
+  ledger.durable.set(id, seq);
+  ledger.digest.changed.add(id);
+  if (account.durableHash !== null) mixIn(ledger, account.durableHash);
+  mixIn(ledger, hash);
+  account.durableHash = hash;
 }
 
 /** Exclusive or: mixing a hash in twice takes it out, and the order doesn't matter. */

@@ -9,6 +9,7 @@
 import type { RecoveryData } from "../wire/control.ts";
 import type { NodeId } from "../wire/ids.ts";
 import type { MessageOf, TradeRecord } from "../wire/message.ts";
+import { lastSeq } from "./account.ts";
 import { confirmPayload, fieldsOf } from "./causal-broadcast.ts";
 import { causesOfNext, forgetCauses } from "./causes.ts";
 import { majority } from "./claims.ts";
@@ -207,6 +208,7 @@ function tellOnce(state: NodeState): void {
 /** The highest incarnation in which this node is known to have asked for a trade; 0: none. */
 function usedIncarnation({ ledger, self }: NodeState): number {
   let used = 0;
+  for (const { base } of ledger.accounts.values()) used = Math.max(used, base.named.get(self.id) ?? 0);
   for (const tradeId of ledger.byTrade.keys()) {
     const name = parseTradeId(tradeId);
     if (name?.from === self.id) used = Math.max(used, name.incarnation);
@@ -219,7 +221,7 @@ function usedIncarnation({ ledger, self }: NodeState): number {
 function writeFence(state: NodeState, last: number): void {
   const { self, recovery, ledger } = state;
   const account = accountOf(state, self.id);
-  assert(account !== undefined && account.records.length === last, "the fence would not be the next record");
+  assert(account !== undefined && lastSeq(account) === last, "the fence would not be the next record");
   const seq = last + 1;
   const record: TradeRecord = {
     trade_id: `${self.id}-${self.id}-${self.incarnation}.0`,

@@ -7,6 +7,7 @@
  * was delayed past a restart can't start anything. A refused buy is refused for ever. A buyer that got no answer in time stops asking
  * for the trade and asks the payer to refuse it instead; the answer to that is final either way.
  */
+import type { NodeId } from "../wire/ids.ts";
 import type { MessageOf, TradeRecord } from "../wire/message.ts";
 import { announce, append, confirmPayload, fieldsOf } from "./causal-broadcast.ts";
 import { retryDelayMs } from "./confirmations.ts";
@@ -14,9 +15,10 @@ import { accountOf, balanceOf } from "./ledger.ts";
 import { count, journal, persist, reply, unicast, unicastTo } from "./outbox.ts";
 import { isConfirmed } from "./own-account.ts";
 import { startPull } from "./pull.ts";
-import { refusedReason, rememberRefusal } from "./refused-window.ts";
+import { mayBeForgotten, refusedReason, rememberRefusal } from "./refused-window.ts";
 import { cancelTimer, setTimer } from "./timers.ts";
 import { parseTradeId } from "./trade-id.ts";
+import { recordOfTrade } from "./trade-index.ts";
 import {
   addDoubt,
   addPending,
@@ -24,6 +26,7 @@ import {
   closeRefused,
   intentRowOf,
   isOwnLogDoubted,
+  markUnknowable,
   outcomeResult,
   releaseReserve,
   reserve,
@@ -34,6 +37,8 @@ import { entry } from "./vector-clock.ts";
 const NO_CREDITS = "Insufficient credits";
 const STALE = "STALE";
 const EXPIRED = "EXPIRED";
+/** The payer lost the disk that would know. */
+const FORGOTTEN = "FORGOTTEN";
 
 // Sending -----------------------------------------------------------------------------------------------------------------
 
@@ -41,7 +46,12 @@ const EXPIRED = "EXPIRED";
 export function sendRequest(state: NodeState, trade: PendingTrade): void {
   const { tradeId, peer, amount, type } = trade;
   if (trade.stage === "IN_DOUBT") {
-    unicast(state, peer, "TRADE_RESPONSE", { trade_id: tradeId, accepted: false, reason: EXPIRED });
+    unicast(state, peer, "TRADE_RESPONSE", {
+      trade_id: tradeId,
+      accepted: false,
+      reason: EXPIRED,
+      to_inc: trade.peerIncarnation,
+    });
   } else {
     const to_inc = state.rules.pinnedIncarnation
       ? trade.peerIncarnation
@@ -126,7 +136,9 @@ function onSellRequest(state: NodeState, payload: MessageOf<"TRADE_REQUEST">["pa
 function onBuyRequest(state: NodeState, payload: MessageOf<"TRADE_REQUEST">["payload"], from: Origin): void {
   const { trade_id: tradeId, amount } = payload;
   const { sender } = from;
-  if (answerDecided(state, tradeId, from) || !knowsOwnLog(state)) return;
+  if (answerDecided(state, tradeId, from) || !holdsOwnLog(state)) return;
+  // Asked of an earlier process, and its disk is gone: the buyer asks for the truth when it has waited long enough.
+  if (hasForgotten(state, sender, tradeId, payload.to_inc)) return;
   if (isStale(state, payload.to_inc)) {
     respond(state, from, tradeId, false, STALE);
     return;
@@ -172,7 +184,7 @@ function onBuyRequest(state: NodeState, payload: MessageOf<"TRADE_REQUEST">["pay
 
 /** A buy that was decided before gets the same answer again. */
 function answerDecided(state: NodeState, tradeId: string, from: Origin): boolean {
-  const record = state.ledger.byTrade.get(tradeId);
+  const record = recordOfTrade(state, tradeId);
   if (record !== undefined && state.rules.tradesOnce) {
     // Not on disk yet: its confirmation leaves when it is.
     if (record.seller_id !== state.self.id || entry(state.ledger.durable, state.self.id) < record.seq) return true;
@@ -190,9 +202,14 @@ function answerDecided(state: NodeState, tradeId: string, from: Origin): boolean
  * «I never executed that» is an answer only of a node that holds all of its own log. One that is still joining may get debits back that
  * its disk had lost; one in conflict doesn't know. They say nothing, and are asked again.
  */
-function knowsOwnLog(state: NodeState): boolean {
+function holdsOwnLog(state: NodeState): boolean {
   if (!state.rules.ownLogFirst) return true;
   return state.phase === "READY" || state.phase === "LEAVING" || state.phase === "HALTED";
+}
+
+/** What got its debits back as a sum doesn't know which trades an earlier disk had executed, and never will. */
+function hasForgotten(state: NodeState, initiator: NodeId, tradeId: string, toIncarnation: number): boolean {
+  return toIncarnation < state.ledger.ownSince || mayBeForgotten(state.trading, initiator, tradeId);
 }
 
 export function onTradeResponse(state: NodeState, message: MessageOf<"TRADE_RESPONSE">, from: Origin): void {
@@ -203,11 +220,15 @@ export function onTradeResponse(state: NodeState, message: MessageOf<"TRADE_RESP
     return;
   }
   if (name.from === from.sender && name.to === state.self.id) {
-    if (!accepted) onWithdrawn(state, tradeId, from);
+    if (!accepted) onWithdrawn(state, message.payload, from);
     return;
   }
   const trade = state.trading.pending.get(tradeId);
   if (trade === undefined || trade.peer !== from.sender || trade.stage === "COMMITTED") return;
+  if (!accepted && reason === FORGOTTEN) {
+    onForgotten(state, trade);
+    return;
+  }
   if (!accepted) {
     onRefused(state, trade, reason ?? "rejected");
     return;
@@ -221,8 +242,13 @@ export function onTradeResponse(state: NodeState, message: MessageOf<"TRADE_RESP
 }
 
 /** The buyer gave up waiting: unless the trade was executed it is refused from now on, and the answer says which. */
-function onWithdrawn(state: NodeState, tradeId: string, from: Origin): void {
-  if (answerDecided(state, tradeId, from) || !knowsOwnLog(state)) return;
+function onWithdrawn(state: NodeState, payload: MessageOf<"TRADE_RESPONSE">["payload"], from: Origin): void {
+  const { trade_id: tradeId, to_inc = 0 } = payload;
+  if (answerDecided(state, tradeId, from) || !holdsOwnLog(state)) return;
+  if (hasForgotten(state, from.sender, tradeId, to_inc)) {
+    respond(state, from, tradeId, false, FORGOTTEN);
+    return;
+  }
   rememberRefusal(state, from.sender, tradeId, EXPIRED);
   respond(state, from, tradeId, false, EXPIRED);
 }
@@ -274,6 +300,13 @@ function commit(state: NodeState, trade: PendingTrade, requestId: string | null)
   return record;
 }
 
+/** The payer can't tell. Who was given its debits one by one needn't ask (doubts.ts). */
+function onForgotten(state: NodeState, trade: PendingTrade): void {
+  const isNewProcess = (state.members.get(trade.peer)?.incarnation ?? 0) > trade.peerIncarnation;
+  if (isNewProcess && accountOf(state, trade.peer)?.base.taken === 0) return;
+  markUnknowable(state, trade);
+}
+
 function onRefused(state: NodeState, trade: PendingTrade, reason: string): void {
   const { tradeId, peer } = trade;
   if (trade.type === "buy" && state.phase !== "HALTED") persist(state, [intentRowOf(trade, true)]);
@@ -287,7 +320,7 @@ function onRefused(state: NodeState, trade: PendingTrade, reason: string): void 
           : "REJECTED";
   const message = `Node ${peer} rejected trade ${tradeId}: ${reason}`;
   const result: CommandResult = { ok: false, code, definite: true, message, tradeId };
-  closeRefused(state, trade, reason === EXPIRED ? "expired" : "rejected", result);
+  closeRefused(state, trade, code === "EXPIRED" ? "expired" : "rejected", result);
 }
 
 function respond(state: NodeState, to: Origin, tradeId: string, accepted: boolean, reason?: string): void {

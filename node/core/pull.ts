@@ -9,7 +9,7 @@ import { aliveIds } from "./membership.ts";
 import { count, unicast } from "./outbox.ts";
 import { drawBelow } from "./random.ts";
 import { cancelTimer, setTimer } from "./timers.ts";
-import type { NodeState, Pull } from "./types.ts";
+import type { NodeState, Pull, StagedSnapshot } from "./types.ts";
 import { coversAccounts } from "./vector-clock.ts";
 
 const RETRY_FIRST_MS = 50;
@@ -53,6 +53,7 @@ export function notePullProgress(state: NodeState): void {
 export function endPull(state: NodeState): void {
   const next = state.causal.pull?.next ?? null;
   state.causal.pull = null;
+  state.causal.staged = null;
   cancelTimer(state.timers, "pull", "");
   if (next !== null) startPull(state, next, "records");
 }
@@ -101,11 +102,20 @@ function request(state: NodeState): void {
   const pull = state.causal.pull;
   if (pull === null) return;
   pull.mark = sizeOf(state);
-  unicast(state, pull.responder, "STATE_REQUEST", { have: state.ledger.clock, want: pull.want });
+  const { staged } = state.causal;
+  const snapshot = staged === null ? {} : { snapshot: { of: staged.of, from: firstMissing(staged) } };
+  unicast(state, pull.responder, "STATE_REQUEST", { have: state.ledger.clock, want: pull.want, ...snapshot });
   const waitMs = Math.min(RETRY_FIRST_MS << Math.min(pull.attempts, 5), RETRY_CAP_MS);
   setTimer(state.timers, "pull", "", state.nowMs + waitMs);
 }
 
-function sizeOf(state: NodeState): number {
-  return state.ledger.log.length + state.ledger.accounts.size;
+/** Number of the first part of a snapshot that has not come; all are there: their number. */
+export function firstMissing({ parts, total }: StagedSnapshot): number {
+  for (let index = 0; index < total; index++) if (!parts.has(index)) return index;
+  return total;
+}
+
+/** Grows with everything that a transfer brings, and never shrinks while it runs. */
+function sizeOf({ ledger, causal }: NodeState): number {
+  return ledger.dropped + ledger.log.length + ledger.accounts.size + (causal.staged?.parts.size ?? 0);
 }

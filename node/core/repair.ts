@@ -8,6 +8,7 @@
 import type { Clock } from "../wire/clock.ts";
 import type { NodeId } from "../wire/ids.ts";
 import type { MessageOf } from "../wire/message.ts";
+import { recordAt } from "./account.ts";
 import { confirmPayload, isRestoring } from "./causal-broadcast.ts";
 import { abortDoubts } from "./doubts.ts";
 import { isOutdated } from "./fence.ts";
@@ -57,13 +58,16 @@ export function buildDigest(state: NodeState, maxRows: number): Clock {
 
 /** `from` has these records on disk; `hash` covers all of its ledger, so equal ones need no look at the rows. */
 export function onDigest(state: NodeState, from: NodeId, rows: Clock, hash: string): void {
+  const isEqual = hash === ledgerHash(state);
   // Numbers behind a fence that the sender doesn't know are those of a disk that was lost: they say nothing about this log.
   const digest = new Map([...rows].filter(([id]) => !isOutdated(state, from, id)));
-  noteDurable(state, from, digest);
-  noteSettled(state, from, entry(digest, state.self.id));
+  // Equal ledgers, so all rows are told, not only those that the heartbeat had room for.
+  const durable = isEqual ? state.ledger.durable : digest;
+  noteDurable(state, from, durable);
+  noteSettled(state, from, entry(durable, state.self.id));
   abortDoubts(state, from);
   wakeDoubts(state, from);
-  if (hash === ledgerHash(state) || !state.rules.digest) return;
+  if (isEqual || !state.rules.digest) return;
   for (const [id, seq] of digest) {
     if (id === state.self.id && isOwnLogAhead(state, seq, from)) continue;
     noteGap(state, id, seq, from);
@@ -85,7 +89,10 @@ export function onNak(state: NodeState, message: MessageOf<"NAK">, from: Origin)
     const to = Math.min(range.to, range.from + NAK_RANGE_MAX - 1, entry(state.ledger.durable, range.origin));
     for (let seq = Math.max(1, range.from); seq <= to && left > 0; seq++) {
       left -= 1;
-      const record = account?.records[seq - 1];
+      const { recalled } = state;
+      const stored = recalled?.seller_id === range.origin && recalled.seq === seq ? recalled : undefined;
+      const record = (account === undefined ? undefined : recordAt(account, seq)) ?? stored;
+      // Compacted: who asks in vain turns to state transfer, which has a snapshot.
       if (record === undefined) continue;
       const route = routeOfRepair(state, `${range.origin}/${seq}`);
       if (route === "none") continue;
@@ -121,7 +128,7 @@ function routeOfRepair(state: NodeState, key: string): "unicast" | "multicast" |
 }
 
 /** Another node says that it has more of the own log than this disk: lost disk, an id used twice, or a lie. While joining it is simply fetched. */
-function isOwnLogAhead(state: NodeState, seq: number, from: NodeId): boolean {
+export function isOwnLogAhead(state: NodeState, seq: number, from: NodeId): boolean {
   const { phase, ledger, self } = state;
   const own = entry(ledger.clock, self.id);
   if (seq <= own || isRestoring(state)) return false;

@@ -35,11 +35,12 @@ import { leaveTimers, onLeave, onStop } from "./leave.ts";
 import { createLedger } from "./ledger.ts";
 import { onFenceResponse, onRecoverCommand, recoveryTimers, reviewRecovery, takeFenced } from "./lost-disk.ts";
 import { messageHandlers, moneyTimers, onMoneyStored, onMoneyStoreFailed } from "./money.ts";
-import { count, journal } from "./outbox.ts";
+import { count, journal, reply } from "./outbox.ts";
 import { accountTimers } from "./own-account.ts";
 import { preemptionTimers } from "./preemption.ts";
 import { doubtLeadership, quorumTimers } from "./quorum.ts";
 import { seedRandom } from "./random.ts";
+import { isUnanswerable } from "./recall.ts";
 import { createRecovery } from "./recovery-state.ts";
 import { RULES, type Rules } from "./rules.ts";
 import { shortestSuspicionMs, suspicionTimers } from "./suspicion.ts";
@@ -116,6 +117,7 @@ export function create(
     random: seedRandom(seed),
     timers: createTimers(),
     outbox: [],
+    recalled: null,
     nextWriteId: 1,
     nextMsgId: 1,
     members: new Map(),
@@ -168,7 +170,9 @@ export function create(
 export function step(state: NodeState, input: Input, nowMs: number): readonly Effect[] {
   state.nowMs = nowMs;
   state.outbox = [];
-  take(state, input);
+  state.recalled = ("recalled" in input ? input.recalled : null) ?? null;
+  if (isUnanswerable(state, input)) onUnanswerable(state, input);
+  else take(state, input);
   reviewJoin(state);
   reviewRecovery(state);
   reviewElection(state);
@@ -215,6 +219,14 @@ function take(state: NodeState, input: Input): void {
       onStop(state);
       return;
   }
+}
+
+/** Neither a request nor a trade may be executed twice, so nothing is done before the store can be read. The sender will repeat it. */
+function onUnanswerable(state: NodeState, input: Input): void {
+  count(state, "recalls_failed");
+  if (input.type !== "command") return;
+  const message = `Node ${state.self.id} can't read its store, and so can't tell whether it has executed this request before`;
+  reply(state, input.command.requestId, true, { ok: false, code: "STORAGE", definite: false, message });
 }
 
 function onStart(state: NodeState): void {

@@ -8,9 +8,10 @@
 import type { TradeData } from "../wire/control.ts";
 import type { NodeId } from "../wire/ids.ts";
 import type { TradeRecord } from "../wire/message.ts";
-import { assert, balanceOf, executedFor } from "./ledger.ts";
+import { assert, balanceOf } from "./ledger.ts";
 import { journal, reply } from "./outbox.ts";
 import { cancelTimer, hasTimer, setTimer } from "./timers.ts";
+import { recordOfRequest } from "./trade-index.ts";
 import type { CommandResult, NodeState, PendingTrade, Row, TradingState } from "./types.ts";
 import { entry } from "./vector-clock.ts";
 
@@ -29,6 +30,7 @@ export function removePending(state: NodeState, trade: PendingTrade): void {
   assert(trading.pending.delete(trade.tradeId), `trade ${trade.tradeId} is not pending`);
   if (trade.requestId !== null) trading.byRequest.delete(trade.requestId);
   if (trade.stage === "OFFERED") releaseReserve(state, trade);
+  trading.unknowable.delete(trade.tradeId);
   if (trade.stage === "IN_DOUBT") removeDoubt(trading, trade.peer, trade.tradeId);
   cancelTimer(timers, "request", trade.tradeId);
   cancelTimer(timers, "offer", trade.tradeId);
@@ -135,7 +137,7 @@ export function stateOfRecord(state: NodeState, record: TradeRecord): TradeData[
 
 /** The executed trade of an earlier run or try of a request, if there is one. */
 export function executedTrade(state: NodeState, requestId: string): TradeRecord | undefined {
-  return executedFor(state.ledger, state.self.id, requestId);
+  return recordOfRequest(state, requestId);
 }
 
 export function outcomeResult(
@@ -169,9 +171,27 @@ function removeDoubt(trading: TradingState, payer: NodeId, tradeId: string): voi
   else trading.doubts.delete(payer);
 }
 
+/** Nobody will ever say what became of this buy: it stays in doubt, and nobody is asked any more. Its request is never executed again. */
+export function markUnknowable(state: NodeState, trade: PendingTrade): void {
+  const { trading } = state;
+  if (trade.type !== "buy" || trading.unknowable.has(trade.tradeId)) return;
+  trading.unknowable.add(trade.tradeId);
+  cancelTimer(state.timers, "request", trade.tradeId);
+  const msg = `Node ${trade.peer} lost the disk that knew about trade ${trade.tradeId}: whether it happened stays open (balances are right)`;
+  journal(state, {
+    kind: "trade",
+    level: "warn",
+    msg,
+    id: trade.tradeId,
+    ...endsOf(state, trade),
+    outcome: "in_doubt",
+  });
+}
+
 /** The payer of buys in doubt is heard: ask it what became of them. */
 export function wakeDoubts(state: NodeState, payer: NodeId): void {
   for (const tradeId of state.trading.doubts.get(payer) ?? []) {
+    if (state.trading.unknowable.has(tradeId)) continue;
     if (!hasTimer(state.timers, "request", tradeId)) setTimer(state.timers, "request", tradeId, state.nowMs);
   }
 }

@@ -17,6 +17,7 @@ import { sendRequest } from "./negotiation.ts";
 import { journal, persist, reply } from "./outbox.ts";
 import { isConfirmed } from "./own-account.ts";
 import { setTimer } from "./timers.ts";
+import { recordOfTrade } from "./trade-index.ts";
 import {
   addDoubt,
   addPending,
@@ -43,6 +44,8 @@ export function createTrading(recovered: Recovered | undefined, self: Self): Tra
     byRequest: new Map(),
     unacked: new Map(),
     refused: new Map(),
+    forgotten: new Map(),
+    unknowable: new Set(),
     answers: new Map(),
     closed: new Map(),
     doubts: new Map(),
@@ -70,13 +73,13 @@ export function createTrading(recovered: Recovered | undefined, self: Self): Tra
   return trading;
 }
 
-/** What a trade has come to, as far as this node knows. */
-export function tradeOutcome(state: NodeState, tradeId: string): TradeData {
-  return { trade_id: tradeId, state: stateOf(state, tradeId), balance: balanceOf(state, state.self.id) };
+/** What a trade has come to, as far as this node knows; `stored` is its record if only the store has it. */
+export function tradeOutcome(state: NodeState, tradeId: string, stored: TradeRecord | null = null): TradeData {
+  return { trade_id: tradeId, state: stateOf(state, tradeId, stored), balance: balanceOf(state, state.self.id) };
 }
 
-function stateOf(state: NodeState, tradeId: string): TradeData["state"] {
-  const record = state.ledger.byTrade.get(tradeId);
+function stateOf(state: NodeState, tradeId: string, stored: TradeRecord | null): TradeData["state"] {
+  const record = recordOfTrade(state, tradeId) ?? stored ?? undefined;
   if (record !== undefined) return stateOfRecord(state, record);
   const trade = state.trading.pending.get(tradeId);
   if (trade !== undefined) return trade.stage === "IN_DOUBT" ? "in_doubt" : "accepted";
@@ -108,6 +111,7 @@ export function countOpenTrades(state: NodeState): number {
   for (const trade of state.trading.pending.values()) {
     const peer = state.members.get(trade.peer)?.state;
     const waitsForReturn = trade.stage === "COMMITTED" || trade.stage === "IN_DOUBT";
+    if (state.trading.unknowable.has(trade.tradeId)) continue;
     if (!waitsForReturn || (peer !== "FAILED" && peer !== "LEFT")) open += 1;
   }
   return open;
@@ -233,6 +237,10 @@ function answerRepeated(state: NodeState, command: TradeCommand): boolean {
     reply(state, requestId, true, openResult(state, pending, "the store of this node failed"));
     return true;
   }
+  if (pending !== undefined && trading.unknowable.has(pending.tradeId)) {
+    reply(state, requestId, true, openResult(state, pending, `Node ${pending.peer} lost the disk that knew`));
+    return true;
+  }
   if (pending !== undefined) {
     acknowledge(state, pending, command.until);
     return true;
@@ -302,8 +310,8 @@ function refusalOf(state: NodeState, command: TradeCommand): Refusal | null {
   }
   if (command.inc !== null && command.inc !== self.incarnation) {
     const message = `Node ${self.id} restarted meanwhile (incarnation ${self.incarnation}, not ${command.inc}) and has no such trade`;
-    // Without a disk the trade may have been made and survive at other nodes only.
-    return { ...refuse("STALE", message), definite: config.durable };
+    // Without a disk, or with one that is younger, the trade may have been made and survive at other nodes only.
+    return { ...refuse("STALE", message), definite: config.durable && command.inc >= state.ledger.ownSince };
   }
   if (phase === "HALTED")
     return refuse("STORAGE", `Node ${self.id} can't trade: its store failed, restart it when the disk is repaired`);

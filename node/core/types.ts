@@ -14,7 +14,8 @@ import type { Clock } from "../wire/clock.ts";
 import type { RefusalCode, TradeData } from "../wire/control.ts";
 import type { NodeId } from "../wire/ids.ts";
 import type { JournalEvent } from "../wire/journal.ts";
-import type { Claim, Genesis, Message, PeerState, Phase, Rumour, TradeRecord } from "../wire/message.ts";
+import type { Claim, Genesis, Message, PeerState, Phase, Rumour, SnapshotPart, TradeRecord } from "../wire/message.ts";
+import type { Compacted, LedgerState } from "./ledger-types.ts";
 import type { RandomState } from "./random.ts";
 import type { RecoveryState } from "./recovery-state.ts";
 import type { Rules } from "./rules.ts";
@@ -57,6 +58,8 @@ export interface CoreConfig {
   readonly durable: boolean;
   /** Bytes of JSON that fit one datagram. */
   readonly bodyBytesMax: number;
+  /** Records of the recent past that stay in memory, for those who lack a few; older ones are compacted (compaction.ts). */
+  readonly keepRecords: number;
   readonly timing: Timing;
 }
 
@@ -73,6 +76,9 @@ export interface Recovered {
   readonly term: number;
   readonly votedFor: NodeId | null;
   readonly accounts: readonly Genesis[];
+  /** Absent: nothing was compacted yet. */
+  readonly compacted?: Compacted;
+  /** The records that are not compacted. */
   readonly records: readonly TradeRecord[];
   readonly intents: readonly BuyIntent[];
   /** Promises that other nodes' lost disks asked for; one about this node itself: its own disk was lost, and it may not pay yet. */
@@ -91,6 +97,8 @@ export interface BuyIntent {
 export type Row =
   | { readonly table: "record"; readonly record: TradeRecord }
   | { readonly table: "account"; readonly account: Genesis }
+  /** Replaces the rows of these accounts; all of them in one transaction. */
+  | ({ readonly table: "snapshot" } & Compacted)
   | { readonly table: "vote"; readonly term: number; readonly votedFor: NodeId | null }
   /** The next boot must use an incarnation above this (JOIN refused as stale). */
   | { readonly table: "incarnation"; readonly atLeast: number }
@@ -130,10 +138,15 @@ export interface Origin {
   readonly address: string;
 }
 
+interface Recalling {
+  /** What the store answered to `recallOf` of this input: a record that is no longer in memory. Absent: nothing to ask, or no answer. */
+  readonly recalled?: TradeRecord | null;
+}
+
 export type Input =
   | { readonly type: "start" }
-  | { readonly type: "message"; readonly message: Message; readonly from: Origin }
-  | { readonly type: "command"; readonly command: Command }
+  | ({ readonly type: "message"; readonly message: Message; readonly from: Origin } & Recalling)
+  | ({ readonly type: "command"; readonly command: Command } & Recalling)
   | { readonly type: "tick" }
   | { readonly type: "stored"; readonly writeId: number }
   | { readonly type: "storeFailed"; readonly writeId: number; readonly reason: string }
@@ -210,6 +223,8 @@ export interface NodeState {
   readonly random: RandomState;
   readonly timers: TimerTable;
   outbox: Effect[];
+  /** The record that the running step's input brought from the store. */
+  recalled: TradeRecord | null;
   nextWriteId: number;
   nextMsgId: number;
   readonly members: Map<NodeId, Member>;
@@ -360,43 +375,6 @@ export interface IdContest {
   tries: number;
 }
 
-/** Owned by ledger.ts: a pure fold over the delivered records. */
-export interface LedgerState {
-  readonly accounts: Map<NodeId, Account>;
-  /** Delivery order of all records, for state transfer. */
-  readonly log: TradeRecord[];
-  /** Delivered (in memory). */
-  readonly clock: Map<NodeId, number>;
-  /** Delivered and on disk: what may be advertised. An account that is on disk appears with 0. */
-  readonly durable: Map<NodeId, number>;
-  /** Writes of this ledger that are not known durable yet, oldest first. */
-  readonly writes: Map<number, LedgerWrite>;
-  /** Exclusive or of the durable accounts' chain hashes, two words of 32 bits. */
-  readonly fingerprint: { high: number; low: number };
-  readonly byTrade: Map<string, TradeRecord>;
-  /** Executed trades by `initiator/control request`: at most once, across restarts too. */
-  readonly byRequest: Map<string, TradeRecord>;
-  /** Durable rows that changed since the last digest, and the id after which the rotating window goes on. */
-  readonly digest: { readonly changed: Set<NodeId>; cursor: NodeId };
-}
-
-export interface LedgerWrite {
-  readonly accounts: readonly NodeId[];
-  readonly records: readonly TradeRecord[];
-}
-
-export interface Account {
-  readonly genesis: Genesis;
-  balance: number;
-  /** Debit k is at index k - 1. */
-  readonly records: TradeRecord[];
-  /** Where debit k is in the ledger's log. */
-  readonly positions: number[];
-  lastHash: string;
-  /** Number of the last fence in the log; 0: its owner never lost its disk. */
-  fencedAt: number;
-}
-
 /** Owned by causal-broadcast.ts and the repair modules. */
 export interface CausalState {
   readonly holdback: Map<NodeId, Map<number, TradeRecord>>;
@@ -410,7 +388,18 @@ export interface CausalState {
   /** Contradictions seen in the log of an account, by account, since this node started. */
   readonly equivocations: Map<NodeId, number>;
   pull: Pull | null;
+  /** A snapshot of another node that is coming in. */
+  staged: StagedSnapshot | null;
+  /** When parts of the own snapshot were last asked for: it stays as it is for a while. */
+  servedAtMs: number | null;
   sync: { readonly target: Map<NodeId, number>; responder: NodeId } | null;
+}
+
+/** Owned by snapshot-transfer.ts: complete when it has `total` parts. */
+export interface StagedSnapshot {
+  readonly of: string;
+  readonly total: number;
+  readonly parts: Map<number, SnapshotPart>;
 }
 
 export interface Cause {
@@ -424,6 +413,8 @@ export interface Gap {
   /** Who advertised it, so has it. */
   via: NodeId;
   attempts: number;
+  /** NAKs since a record of this origin was delivered last. */
+  asked: number;
 }
 
 /** A state transfer in progress: STATE_REQUEST is repeated with the grown vector until the responder has no more. */
@@ -449,9 +440,13 @@ export interface TradingState {
   readonly unacked: Map<NodeId, UnackedQueue>;
   /** Buys that this node, as payer, refused: refused once is refused for ever. */
   readonly refused: Map<NodeId, RefusedWindow>;
+  /** Without a disk: up to where buys of each initiator may have been executed and forgotten. */
+  readonly forgotten: Map<NodeId, TradeOrder>;
   /** Final refusals by control request, and outcomes of trades that were not executed, oldest first, bounded. */
   readonly answers: Map<string, CommandResult>;
   readonly closed: Map<string, TradeData["state"]>;
+  /** Buys whose outcome is lost with their payer's disk: they stay in doubt. */
+  readonly unknowable: Set<string>;
   /** Buys in doubt by payer. */
   readonly doubts: Map<NodeId, string[]>;
 }
@@ -486,7 +481,9 @@ export interface UnackedQueue {
 
 export interface RefusedWindow {
   readonly reasons: Map<string, string>;
-  /** Trades of the initiator up to this (incarnation, number) are refused without being remembered one by one. */
-  floorIncarnation: number;
-  floorSeq: number;
+  /** Trades of the initiator up to this one are refused without being remembered one by one. */
+  floor: TradeOrder;
 }
+
+/** The order in which an initiator makes its trades: (incarnation, number). */
+export type TradeOrder = readonly [incarnation: number, seq: number];

@@ -4,6 +4,7 @@
  *
  * Pure: the simulator's nodes are configured by the same variables.
  */
+import { KEEP_RECORDS } from "../core/compaction.ts";
 import { TIMING_PROFILES } from "../core/timing.ts";
 import type { CoreConfig, Timing } from "../core/types.ts";
 import { DATAGRAM_BYTES_MAX, OVERHEAD_BYTES } from "../wire/envelope.ts";
@@ -27,6 +28,7 @@ export function coreConfigOf(
     preempt: settings.DS_PREEMPT ?? true,
     durable,
     bodyBytesMax: (settings.DS_MAX_DATAGRAM ?? DATAGRAM_BYTES_MAX) - OVERHEAD_BYTES,
+    keepRecords: settings.DS_KEEP_RECORDS ?? KEEP_RECORDS,
     timing: timingOf(settings),
   };
 }

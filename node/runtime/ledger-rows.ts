@@ -1,9 +1,12 @@
 /** Rows of the core as rows of the ledger file, both ways. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { AccountBase, SnapshotRow } from "../core/ledger-types.ts";
+import { initiatorOf } from "../core/trade-index.ts";
 import type { BuyIntent, Recovered, Row } from "../core/types.ts";
 import { decodeClock, encodeClock } from "../wire/clock.ts";
 import type { NodeId } from "../wire/ids.ts";
 import type { Genesis, TradeRecord } from "../wire/message.ts";
+import { decodeTotals } from "../wire/totals.ts";
 import { COLUMNS, insertStatement, rowSum, type SqlValue, type TableName } from "./ledger-schema.ts";
 
 export type RowWriter = (row: Row) => void;
@@ -29,6 +32,13 @@ export function createRowWriter(database: DatabaseSync, self: NodeId): RowWriter
         insert("accounts", [id, epoch, nonce, initial], "OR REPLACE");
         return;
       }
+      case "snapshot":
+        for (const { id, seq, hash, fenced, paid, named, taken, cause } of row.rows) {
+          const values = [id, seq, hash, fenced, encodeClock(paid), encodeClock(named), taken, cause];
+          insert("snapshot", values, "OR REPLACE");
+        }
+        insert("own_since", [1, row.ownSince], "OR REPLACE");
+        return;
       case "vote":
         insert("vote", [1, row.term, row.votedFor], "OR REPLACE");
         return;
@@ -55,18 +65,22 @@ export function writeBoot(database: DatabaseSync, incarnation: number, bootId: s
   database.prepare(insertStatement("boots")).run(...values, rowSum(values));
 }
 
-/** All that is in the file. Throws when a row's sum is wrong or a value can't be read. */
+/** What a boot needs of the file: all of it but the compacted records. Throws when a row's sum is wrong or a value can't be read. */
 export function readLedger(database: DatabaseSync): { owner: NodeId; lastIncarnation: number; recovered: Recovered } {
   const [vote] = readTable(database, "vote", "one");
   const [meta] = readTable(database, "meta", "node");
+  const [ownSince] = readTable(database, "own_since", "one");
+  const rows = readTable(database, "snapshot", "id").map(toSnapshotRow);
+  const accounts = readTable(database, "accounts", "id").map(toAccount);
   return {
     owner: Number(meta?.node),
     lastIncarnation: Number(readTable(database, "boots", "incarnation").at(-1)?.incarnation ?? 0),
     recovered: {
       term: Number(vote?.term ?? 0),
       votedFor: vote?.voted_for == null ? null : Number(vote.voted_for),
-      accounts: readTable(database, "accounts", "id").map(toAccount),
-      records: readTable(database, "records", "position").map(toRecord),
+      accounts,
+      ...(rows.length === 0 ? {} : { compacted: { rows, ownSince: Number(ownSince?.incarnation ?? 0) } }),
+      records: readRecords(database, rows),
       intents: readTable(database, "intents", "trade_id").map(toIntent),
       fences: readTable(database, "fences", "account").map(toFence),
     },
@@ -78,11 +92,30 @@ type SqlRow = Record<string, SqlValue>;
 function readTable(database: DatabaseSync, table: TableName, order: string): SqlRow[] {
   const columns: readonly string[] = COLUMNS[table];
   const rows = database.prepare(`SELECT ${columns.join(", ")}, sum FROM ${table} ORDER BY ${order}`).all() as SqlRow[];
-  for (const [index, row] of rows.entries()) {
-    const values = columns.map((column) => row[column] ?? null);
-    if (row.sum !== rowSum(values)) throw new Error(`row ${index + 1} of ${table} doesn't match its sum`);
-  }
+  for (const [index, row] of rows.entries()) checkSum(table, row, index + 1);
   return rows;
+}
+
+function checkSum(table: TableName, row: SqlRow, index: number): void {
+  const values = COLUMNS[table].map((column: string) => row[column] ?? null);
+  if (row.sum !== rowSum(values)) throw new Error(`row ${index} of ${table} doesn't match its sum`);
+}
+
+/** The records behind the snapshot, in the order of their delivery; a long history isn't read at each boot. */
+function readRecords(database: DatabaseSync, snapshot: readonly SnapshotRow[]): TradeRecord[] {
+  if (snapshot.length === 0) return readTable(database, "records", "position").map(toRecord);
+  const covered = new Map(snapshot.map((row) => [row.id, row.seq]));
+  const behind = database.prepare("SELECT * FROM records WHERE origin = ? AND seq > ?");
+  const rows: SqlRow[] = [];
+  for (const { origin } of database.prepare("SELECT id AS origin FROM accounts").all() as { origin: number }[])
+    rows.push(...(behind.all(origin, covered.get(origin) ?? 0) as SqlRow[]));
+  return rows.sort((a, b) => Number(a.position) - Number(b.position)).map(readRecord);
+}
+
+/** A whole row of `records`. Throws when its sum is wrong or a value can't be read. */
+export function readRecord(row: SqlRow): TradeRecord {
+  checkSum("records", row, Number(row.position));
+  return toRecord(row);
 }
 
 function recordValues(record: TradeRecord, self: NodeId): SqlValue[] {
@@ -95,15 +128,25 @@ function recordValues(record: TradeRecord, self: NodeId): SqlValue[] {
     encodeClock(record.deps),
     record.prev_hash,
     record.request_id ?? null,
+    // Its debits; and those that concern it at all.
     record.seller_id === self ? 1 : 0,
+    record.seller_id === self || record.buyer_id === self ? 1 : 0,
     initiatorOf(record),
   ];
 }
 
-/** A trade's name begins with the node that asked for it. */
-function initiatorOf(record: TradeRecord): NodeId {
-  const initiator = Number.parseInt(record.trade_id, 10);
-  return Number.isNaN(initiator) ? record.seller_id : initiator;
+function toSnapshotRow(row: SqlRow): SnapshotRow {
+  const paid = decodeTotals(String(row.paid));
+  const named = decodeClock(String(row.named));
+  if (paid === null || named === null) throw new Error(`the snapshot of account ${row.id} has unreadable totals`);
+  const cause = row.cause as AccountBase["cause"];
+  const [id, seq, fenced, taken] = [row.id, row.seq, row.fenced, row.taken].map(Number) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  return { id, seq, hash: String(row.hash), fenced, paid, named, taken, cause };
 }
 
 function toRecord(row: SqlRow): TradeRecord {

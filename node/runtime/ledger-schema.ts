@@ -2,7 +2,8 @@
  * The ledger file's tables, and how a new one comes to be. Any SQLite tool can read it.
  *
  * Each row carries a sum over its other columns: SQLite finds damage in the structure of a file, not in the values. `records` are the
- * debits of all accounts in the order in which they were delivered here.
+ * debits of all accounts in the order in which they were delivered here; they are never deleted, being the history that users see and the
+ * proof that a trade was executed. `snapshot` sums up the older ones of each account, and memory holds only those behind it.
  */
 import { renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
@@ -12,7 +13,7 @@ import type { NodeId } from "../wire/ids.ts";
 import { syncDirectory } from "./data-directory.ts";
 
 export const LEDGER_FILE = "ledger.db";
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 /** One statement each, as SQLite keeps them: what a sound file holds is compared with these. */
 export const SCHEMA: readonly string[] = [
@@ -20,19 +21,30 @@ export const SCHEMA: readonly string[] = [
   position   INTEGER PRIMARY KEY,
   origin     INTEGER NOT NULL,
   seq        INTEGER NOT NULL CHECK (seq >= 1),
-  trade_id   TEXT NOT NULL UNIQUE,
+  trade_id   TEXT NOT NULL,
   buyer      INTEGER NOT NULL,
   amount     INTEGER NOT NULL CHECK (amount >= 1 OR (amount = 0 AND buyer = origin)),
   deps       TEXT NOT NULL,
   prev_hash  TEXT NOT NULL,
   request_id TEXT,
   own        INTEGER NOT NULL,
+  mine       INTEGER NOT NULL,
   initiator  INTEGER NOT NULL,
   sum        INTEGER NOT NULL,
   UNIQUE (origin, seq)
 ) STRICT`,
-  // One request at one node makes one debit of ours, across restarts. Other nodes' records are theirs to judge.
-  `CREATE UNIQUE INDEX records_by_request ON records (request_id, initiator) WHERE own = 1 AND request_id IS NOT NULL`,
+  // One trade and one request at one node make one debit of ours, across restarts. Other nodes' records are theirs to judge.
+  `CREATE UNIQUE INDEX debits_by_trade ON records (trade_id) WHERE own = 1`,
+  `CREATE UNIQUE INDEX debits_by_request ON records (request_id, initiator) WHERE own = 1 AND request_id IS NOT NULL`,
+  // For what is asked of the past: the trades of a name, the buys of this node by request, and its newest trades.
+  `CREATE INDEX records_by_trade ON records (trade_id)`,
+  `CREATE INDEX credits_by_request ON records (request_id) WHERE own = 0 AND mine = 1 AND request_id IS NOT NULL`,
+  `CREATE INDEX records_mine ON records (mine) WHERE mine = 1`,
+  `CREATE TABLE snapshot (
+  id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL, fenced INTEGER NOT NULL, paid TEXT NOT NULL,
+  named TEXT NOT NULL, taken INTEGER NOT NULL, cause TEXT NOT NULL, sum INTEGER NOT NULL
+) STRICT`,
+  `CREATE TABLE own_since (one INTEGER PRIMARY KEY CHECK (one = 1), incarnation INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT`,
   `CREATE TABLE accounts (
   id INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, nonce TEXT NOT NULL, initial INTEGER NOT NULL, sum INTEGER NOT NULL
 ) STRICT`,
@@ -51,7 +63,21 @@ export const SCHEMA: readonly string[] = [
 
 /** The columns that a row's sum covers, in this order. `records.position` is SQLite's to give. */
 export const COLUMNS = {
-  records: ["origin", "seq", "trade_id", "buyer", "amount", "deps", "prev_hash", "request_id", "own", "initiator"],
+  records: [
+    "origin",
+    "seq",
+    "trade_id",
+    "buyer",
+    "amount",
+    "deps",
+    "prev_hash",
+    "request_id",
+    "own",
+    "mine",
+    "initiator",
+  ],
+  snapshot: ["id", "seq", "hash", "fenced", "paid", "named", "taken", "cause"],
+  own_since: ["one", "incarnation"],
   accounts: ["id", "epoch", "nonce", "initial"],
   vote: ["one", "term", "voted_for"],
   boots: ["incarnation", "boot_id", "started_at"],

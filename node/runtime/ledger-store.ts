@@ -8,11 +8,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import type { Archive } from "../core/recall.ts";
 import type { Row } from "../core/types.ts";
 import type { NodeId } from "../wire/ids.ts";
 import { makeDataDirectory } from "./data-directory.ts";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.ts";
 import { messageOf } from "./errors.ts";
+import { openArchive } from "./ledger-archive.ts";
 import { checkLedger, type SoundLedger } from "./ledger-check.ts";
 import { createRowWriter, type RowWriter, writeBoot } from "./ledger-rows.ts";
 import { createLedgerFile, LEDGER_FILE } from "./ledger-schema.ts";
@@ -48,7 +50,7 @@ export function openLedgerStore(options: LedgerStoreOptions): Store {
   const sound = checkOrCreate(path, id, lock);
   const incarnation = sound.lastIncarnation + 1;
 
-  let open: { readonly database: DatabaseSync; readonly write: RowWriter } | null = null;
+  let open: { readonly database: DatabaseSync; readonly write: RowWriter; readonly archive: Archive } | null = null;
   let queue: Write[] = [];
   let isFlushAwaited = false;
   let brokenBy: string | null = null;
@@ -92,11 +94,14 @@ export function openLedgerStore(options: LedgerStoreOptions): Store {
   return {
     incarnation,
     recovered: sound.recovered,
+    get archive() {
+      return open?.archive ?? null;
+    },
     begin() {
       try {
         const database = openDatabase(path);
         writeBoot(database, incarnation, options.bootId);
-        open = { database, write: createRowWriter(database, id) };
+        open = { database, write: createRowWriter(database, id), archive: openArchive(database, id) };
       } catch (error) {
         throw explainTrouble(path, error);
       }

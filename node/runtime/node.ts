@@ -6,9 +6,10 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { CorruptLedgerError } from "../core/ledger.ts";
+import { withRecalled } from "../core/recall.ts";
 import { create, nextDeadlineMs, step } from "../core/step.ts";
 import { freezeThresholdMs } from "../core/timing.ts";
-import type { NodeState, Self } from "../core/types.ts";
+import type { Input, NodeState, Self } from "../core/types.ts";
 import type { ControlResult } from "../wire/control.ts";
 import { isControlDatagram } from "../wire/envelope.ts";
 import { type NodeConfig, readKeysFile } from "./config.ts";
@@ -131,7 +132,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   let journalIncarnation = store.incarnation;
   driver = createDriver({
     machine: {
-      step: (input, nowMs) => step(state, input, nowMs),
+      step: (input, nowMs) => step(state, recalling(input), nowMs),
       nextDeadlineMs: () => nextDeadlineMs(state),
     },
     persist: (effect) => store.persist(effect.writeId, effect.rows),
@@ -140,6 +141,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   });
   const execute = createOperations({
     state,
+    archive: store.archive,
     command: (command) => driver?.feed({ type: "command", command }),
     impair: faultDesk.onImpair,
     leave: () => setImmediate(leave),
@@ -214,6 +216,17 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   function openStore(events: StoreEvents): Store {
     if (config.dataDir === null) return openMemoryStore(events);
     return openLedgerStore({ directory: config.dataDir, id, bootId, events });
+  }
+
+  /** What can't be read is left out; the core says so. */
+  function recalling(input: Input): Input {
+    if (store.archive === null) return input;
+    try {
+      return withRecalled(state, input, store.archive.recall);
+    } catch (error) {
+      journal.note("error", `The ledger can't be read: ${messageOf(error)}`);
+      return input;
+    }
   }
 
   function noteStart(): void {

@@ -4,13 +4,15 @@
  *
  * Pure: the simulator's nodes have the same.
  */
-import { historyPage, historyText } from "../core/history.ts";
+import { historyData, historyPage, historyText, newestOfOwn } from "../core/history.ts";
 import { balanceText, describeMembers, describePing, describeState, nodesText, statusText } from "../core/query.ts";
+import type { Archive } from "../core/recall.ts";
 import { tradeOutcome } from "../core/trading.ts";
 import type { Command, CommandResult, NodeState } from "../core/types.ts";
 import type { ControlResult, ImpairmentRule, StateData } from "../wire/control.ts";
 import { HELP_TEXT } from "./command-line.ts";
 import type { NodeRequest } from "./control-server.ts";
+import { messageOf } from "./errors.ts";
 
 /** What the shell knows and the core doesn't. */
 export interface ShellFacts {
@@ -26,12 +28,17 @@ export interface ShellFacts {
 
 export interface OperationsOptions {
   readonly state: NodeState;
+  /** Null: memory only. */
+  readonly archive: Archive | null;
   readonly command: (command: Command) => void;
   readonly impair: (request: Extract<NodeRequest, { op: "impair" }>) => ControlResult;
   /** Leaves a moment later: the last thing that a client hears should not be silence. */
   readonly leave: () => void;
   readonly facts: () => ShellFacts;
 }
+
+/** Trades that `history` prints at the prompt. */
+const NEWEST = 20;
 
 /** The result, or null when the core will reply. */
 export type Operations = (request: NodeRequest) => ControlResult | null;
@@ -55,9 +62,11 @@ export function createOperations(options: OperationsOptions): Operations {
       case "help":
         return succeed({}, HELP_TEXT);
       case "history":
-        return succeed(historyPage(state, request.offset, request.limit), historyText(state));
+        return history(options, request.offset, request.limit);
       case "trade":
-        return succeed(tradeOutcome(state, request.trade_id));
+        return read(() =>
+          succeed(tradeOutcome(state, request.trade_id, options.archive?.trade(request.trade_id) ?? null)),
+        );
       case "sell":
       case "buy":
         options.command({
@@ -82,6 +91,28 @@ export function createOperations(options: OperationsOptions): Operations {
         return options.impair(request);
     }
   };
+}
+
+/** All trades that are on disk; without one those in memory. */
+function history({ state, archive }: OperationsOptions, offset: number, limit: number): ControlResult {
+  const own = state.self.id;
+  if (archive === null) {
+    const text = historyText(own, newestOfOwn(state, NEWEST), state.ledger.dropped > 0);
+    return succeed(historyPage(state, offset, limit), text);
+  }
+  return read(() => {
+    const { records, total } = archive.page(offset, limit);
+    return succeed(historyData(offset, records, total), historyText(own, archive.newestOfOwn(NEWEST), false));
+  });
+}
+
+function read(answer: () => ControlResult): ControlResult {
+  try {
+    return answer();
+  } catch (error) {
+    const message = `the ledger can't be read: ${messageOf(error)}`;
+    return { ok: false, code: "STORAGE", definite: true, message };
+  }
 }
 
 function describeWhole(state: NodeState, facts: ShellFacts): StateData {

@@ -113,6 +113,8 @@ const SETTINGS = {
   DS_NODES: list(ID, "ids separated by commas, for example 2,3"),
   DS_PEERS: list(Peer, "id:IP or id:IP:port, separated by commas, for example 2:10.0.0.2,3:10.0.0.3"),
   DS_PREEMPT: flag,
+  /** Records of the recent past that stay in memory; older ones are compacted. */
+  DS_KEEP_RECORDS: integer(1, 1_000_000),
   DS_DATA_DIR: text("a folder"),
   DS_KEYS: text("id:base64 pairs, the sending key first, for example 1:q83vEjRWeJA…"),
   DS_KEYS_FILE: text("a file"),

@@ -1,6 +1,7 @@
 /**
  * What the driver needs of a store, and the store of a node without a data directory: memory only, durable for nobody.
  */
+import type { Archive } from "../core/recall.ts";
 import type { Recovered, Row } from "../core/types.ts";
 
 export interface StoreEvents {
@@ -17,6 +18,8 @@ export interface Store {
   readonly recovered: Recovered | null;
   /** The first write: this boot. Until then a node that finds fault with `recovered` has changed nothing. Throws OperatorError. */
   begin(): void;
+  /** Null: there is no disk, or `begin` has not returned. */
+  readonly archive: Archive | null;
   /** Answers through the events, never before it returns. */
   persist(writeId: number, rows: readonly Row[]): void;
   /** Commits what waits and closes. */
@@ -31,6 +34,7 @@ export function openMemoryStore(events: StoreEvents, wallNowMs = Date.now()): St
     incarnation: Math.max(1, Math.floor((wallNowMs - EPOCH_MS) / 1000)),
     recovered: null,
     begin: () => {},
+    archive: null,
     persist: (writeId) => void setImmediate(() => events.onStored([writeId])),
     close: () => {},
   };

@@ -33,7 +33,7 @@ function ascending(clock: Clock): Iterable<readonly [number, number]> {
 }
 
 /** The clock, or null when the text is not a canonical encoding (order, bounds, length). */
-export function decodeClock(text: string): Clock | null {
+export function decodeClock(text: string, counterMax = SEQ_MAX): Clock | null {
   const bytes = decodeBase64(text);
   if (bytes === null) return null;
   const clock = new Map<number, number>();
@@ -46,7 +46,7 @@ export function decodeClock(text: string): Clock | null {
       if (byte === undefined) return null;
       at += 1;
       value += (byte & 0x7f) * scale;
-      if (byte < 0x80) return value <= SEQ_MAX ? value : null;
+      if (byte < 0x80) return value <= counterMax ? value : null;
     }
     return null;
   };

@@ -22,6 +22,7 @@ import {
   Term,
   TradeId,
 } from "./ids.ts";
+import { TotalsField } from "./totals.ts";
 
 /** What a node says of itself. Trades are made only in READY (PROTOCOL.md, node states). */
 export const Phase = z.enum(["JOINING", "SYNCING", "READY", "LEAVING", "RECOVERING", "CONFLICT", "HALTED"]);
@@ -69,6 +70,23 @@ export const TradeRecord = z.object({
   request_id: RequestId.optional(),
 });
 export type TradeRecord = z.infer<typeof TradeRecord>;
+
+/**
+ * Debits 1 to `seq` of account `id` in one line: the chain hash after them, the last fence among them, and what they paid to some of
+ * the payees; `named`: the highest incarnation in which each of these, or the account's owner, asked for one of the trades.
+ */
+export const SnapshotPart = z.object({
+  id: NodeId,
+  seq: Seq.min(1),
+  hash: Hex64,
+  fenced: Seq,
+  paid: TotalsField,
+  named: ClockField,
+});
+export type SnapshotPart = z.infer<typeof SnapshotPart>;
+
+/** Of at most this many parts is a snapshot: 256 accounts that all paid each other. */
+const SNAPSHOT_PARTS_MAX = 4_096;
 
 /** One row of the member table, as state transfer carries it. */
 export const MemberRow = z.object({
@@ -147,7 +165,13 @@ const payloads = {
     to_inc: Incarnation,
     request_id: RequestId.optional(),
   }),
-  TRADE_RESPONSE: z.object({ trade_id: TradeId, accepted: z.boolean(), reason: z.string().max(120).optional() }),
+  TRADE_RESPONSE: z.object({
+    trade_id: TradeId,
+    accepted: z.boolean(),
+    reason: z.string().max(120).optional(),
+    /** From a buyer that gives up: the payer's incarnation when the trade was made. */
+    to_inc: Incarnation.optional(),
+  }),
   TRADE_CONFIRM: z.object({ success: z.literal(true), ...TradeRecord.shape }),
   ACK: z.object({ origin: NodeId, seq: Seq }),
   NAK: z.object({
@@ -170,7 +194,12 @@ const payloads = {
     phase: Phase,
     absent: ClockField,
   }),
-  STATE_REQUEST: z.object({ have: ClockField, want: z.enum(["members", "records", "both"]) }),
+  STATE_REQUEST: z.object({
+    have: ClockField,
+    want: z.enum(["members", "records", "both"]),
+    /** The snapshot that is being collected, and the first of its parts that is missing. */
+    snapshot: z.object({ of: Hex64, from: z.int().min(0).max(SNAPSHOT_PARTS_MAX) }).optional(),
+  }),
   STATE_CHUNK: z.object({
     index: z.int().min(0).max(255),
     /** True when the responder has more than it sent for this request: ask again with the new vector. */
@@ -179,6 +208,15 @@ const payloads = {
     members: z.array(MemberRow).max(32),
     accounts: z.array(Genesis).max(32),
     records: z.array(TradeRecord).max(32),
+    /** Parts `first` and following, of `total`, of the snapshot whose vector hashes to `of`. */
+    snapshot: z
+      .object({
+        of: Hex64,
+        total: z.int().min(1).max(SNAPSHOT_PARTS_MAX),
+        first: z.int().min(0).max(SNAPSHOT_PARTS_MAX),
+        parts: z.array(SnapshotPart).min(1).max(32),
+      })
+      .optional(),
   }),
   PING: z.object({ ping_seq: z.int().min(0), rumours: z.array(Rumour).max(8) }),
   PING_REQ: z.object({ ping_seq: z.int().min(0), target: NodeId, target_addr: Address }),

@@ -51,6 +51,7 @@ export class CoreNode {
       preempt: true,
       durable: true,
       bodyBytesMax: DATAGRAM_BYTES_MAX - OVERHEAD_BYTES,
+      keepRecords: 4_096,
       timing: TIMING_FAST,
       ...config,
     };

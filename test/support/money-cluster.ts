@@ -34,6 +34,7 @@ export const CONFIG: CoreConfig = {
   preempt: true,
   durable: true,
   bodyBytesMax: 1_158,
+  keepRecords: 4_096,
   timing: TIMING_DEFAULT,
 };
 
@@ -62,6 +63,7 @@ export function createMoneyState(
     random: seedRandom(options.seed ?? id),
     timers: createTimers(),
     outbox: [] as Effect[],
+    recalled: null,
     nextWriteId: 1,
     nextMsgId: 1,
     members: new Map(),

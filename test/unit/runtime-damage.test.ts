@@ -136,8 +136,8 @@ describe("a ledger that is read before it is written to", () => {
     ],
     [
       "a missing index",
-      /is damaged: its table or index "records_by_request" is missing/,
-      (directory) => edit(directory, (database) => database.exec("DROP INDEX records_by_request")),
+      /is damaged: its table or index "debits_by_request" is missing/,
+      (directory) => edit(directory, (database) => database.exec("DROP INDEX debits_by_request")),
     ],
     [
       "an altered amount",
@@ -151,7 +151,7 @@ describe("a ledger that is read before it is written to", () => {
     ],
     [
       "a newer format",
-      /has format 9, this program knows 3/,
+      /has format 9, this program knows 4/,
       (directory) => edit(directory, (database) => database.exec("PRAGMA user_version = 9")),
     ],
     [

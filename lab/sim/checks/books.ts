@@ -23,6 +23,8 @@ interface KnownRecord {
 
 interface Replica {
   checked: number;
+  /** -1: not even the one that its own store held. */
+  snapshots: number;
   accounts: number;
   readonly clock: Map<number, number>;
   /** Number of the last fence that it has of each fenced log. */
@@ -47,6 +49,7 @@ export class Books {
   /** Numbers of the fences of each log. */
   private readonly fences = new Map<number, number[]>();
   private readonly lossAccepted = new Set<number>();
+  private readonly lostDisks = new Set<number>();
   private readonly judge: Judge;
 
   constructor(judge: Judge) {
@@ -55,7 +58,7 @@ export class Books {
 
   onBoot(node: SimNode): void {
     if (node.slot === node.id) this.nodes.set(node.id, node);
-    this.replicas.set(node, { checked: 0, accounts: 0, clock: new Map(), fences: new Map() });
+    this.replicas.set(node, { checked: 0, snapshots: -1, accounts: 0, clock: new Map(), fences: new Map() });
   }
 
   /** The process is gone; what its disk didn't keep never happened, unless somebody else has seen it. */
@@ -69,6 +72,7 @@ export class Books {
 
   /** Called before the disk of a node that is down is emptied. Durability is one disk: what nobody else has is lost with it. */
   onDiskLost(node: SimNode): void {
+    this.lostDisks.add(node.id);
     const others = [...this.nodes.values()].filter((other) => other !== node);
     for (const [key, record] of this.known) {
       const [origin, seq] = parseKey(key);
@@ -95,12 +99,16 @@ export class Books {
     if (reserved !== 0) this.checkReserve(node, state, reserved);
     const replica = this.replicas.get(node);
     if (replica === undefined) return;
-    const { log, accounts } = state.ledger;
-    if (log.length === replica.checked && accounts.size === replica.accounts) return;
+    const { log, dropped, accounts } = state.ledger;
+    const delivered = dropped + log.length;
+    const snapshots = state.counters.get("snapshots_taken") ?? 0;
+    const isSame = delivered === replica.checked && snapshots === replica.snapshots;
+    if (isSame && accounts.size === replica.accounts) return;
     this.checkIssues(node, state);
-    for (; replica.checked < log.length; replica.checked++)
-      this.onDelivered(node, replica, log[replica.checked] as TradeRecord);
-    replica.accounts = accounts.size;
+    const news = delivered === replica.checked ? [] : log.slice(replica.checked - delivered);
+    if (snapshots !== replica.snapshots) this.onJumps(node, state, replica, news);
+    for (const record of news) this.onDelivered(node, replica, record);
+    Object.assign(replica, { checked: delivered, snapshots, accounts: accounts.size });
     this.checkMoney(node, state, replica);
   }
 
@@ -127,6 +135,39 @@ export class Books {
     if (record.isFence) this.fences.get(parseKey(key)[0])?.pop();
     // Ledgers with that record in them can't come back; another record may get its number.
     this.ledgerOfClock.clear();
+  }
+
+  /** A vector ahead of what was delivered is that of a snapshot, from the own store or another node: it must be a causal cut. */
+  private onJumps(node: SimNode, state: NodeState, replica: Replica, news: readonly TradeRecord[]): void {
+    const jumps = new Map<number, number>();
+    for (const [origin, last] of state.ledger.clock) {
+      const seq = last - news.filter((record) => record.seller_id === origin).length;
+      if (seq > (replica.clock.get(origin) ?? 0)) jumps.set(origin, seq);
+    }
+    for (const [origin, seq] of jumps) replica.clock.set(origin, seq);
+    for (const [origin, seq] of jumps) {
+      const key = `${origin}/${seq}`;
+      const fencedAt = state.ledger.accounts.get(origin)?.fencedAt ?? 0;
+      if (fencedAt > 0 && fencedAt <= seq) replica.fences.set(origin, fencedAt);
+      const fence = this.fences.get(origin)?.at(-1) ?? Number.POSITIVE_INFINITY;
+      if (seq >= fence && fencedAt < fence) {
+        const why = () => `node ${node.id} has ${key} of before the fence ${fence}, and nobody accepted its loss`;
+        this.judge.require(this.lossAccepted.has(origin), "S7", why);
+        continue;
+      }
+      const known = this.known.get(key) ?? this.orphans.get(key);
+      this.judge.require(
+        known !== undefined,
+        "S5",
+        () => `node ${node.id} has ${key} from a snapshot, and its payer has not`,
+      );
+      for (const [cause, needed] of known?.causes ?? [])
+        this.judge.require(
+          (replica.clock.get(cause) ?? 0) >= needed,
+          "S4",
+          () => `node ${node.id} has ${key} from a snapshot without ${cause}/${needed}, which it follows`,
+        );
+    }
   }
 
   private onDelivered(node: SimNode, replica: Replica, record: TradeRecord): void {
@@ -210,7 +251,8 @@ export class Books {
     const initiator = record.trade_id.slice(0, record.trade_id.indexOf("-"));
     const request = record.request_id === undefined ? null : `${initiator}/${record.request_id}`;
     const twin = request === null ? undefined : this.keyOfRequest.get(request);
-    this.judge.require(twin === undefined, "S2", () => `request ${request} is executed as ${twin} and as ${key}`);
+    const isAgain = twin !== undefined && !this.isRequestLost(initiator, twin);
+    this.judge.require(!isAgain, "S2", () => `request ${request} is executed as ${twin} and as ${key}`);
     if (request !== null) this.keyOfRequest.set(request, key);
     const known =
       orphan !== undefined && isBack
@@ -248,6 +290,13 @@ export class Books {
       this.orphans.set(key, record);
     }
     this.fences.set(origin, [...(this.fences.get(origin) ?? []), seq]);
+  }
+
+  /** The initiator lost its disk and got that debit back in a sum: of its request nothing was left. */
+  private isRequestLost(initiator: string, key: string): boolean {
+    const [origin, seq] = parseKey(key);
+    const state = this.nodes.get(Number(initiator))?.state;
+    return this.lostDisks.has(Number(initiator)) && (state?.ledger.accounts.get(origin)?.base.taken ?? 0) >= seq;
   }
 
   /** S5: an account that others know is on its owner's disk. S1: it is issued once. */

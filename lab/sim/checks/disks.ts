@@ -30,6 +30,7 @@ export class Disks {
         return;
       case "STATE_CHUNK":
         for (const { seller_id, seq } of payload.records) this.requireRecord(node, seller_id, seq, "passes on");
+        for (const { id, seq } of payload.snapshot?.parts ?? []) this.requireRecord(node, id, seq, "sums up");
         for (const { id, nonce } of payload.accounts) this.requireAccount(node, id, nonce);
         return;
       case "TRADE_REQUEST":
