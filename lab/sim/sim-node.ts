@@ -230,10 +230,9 @@ export class SimNode {
       this.holdBack(() => this.receive(datagram, from));
       return;
     }
-    const accepted = this.intake?.accept(datagram, from) ?? null;
-    if (accepted === null) return;
-    this.options.observer.onAccepted(this, datagram);
-    this.feed({ type: "message", message: accepted.message, from: accepted.from });
+    const accepted = this.intake?.accept(datagram, from) ?? [];
+    if (accepted.length > 0) this.options.observer.onAccepted(this, datagram);
+    for (const one of accepted) this.feed({ type: "message", message: one.message, from: one.from });
   }
 
   /** What nodes send is authentic and well-formed: unless strangers send too, any other reason is a mistake of the model or of the codec. */

@@ -1,5 +1,5 @@
 /**
- * From a peer's datagram to a typed message, or to a counted drop. Nothing a stranger sends gets further than this file.
+ * From a peer's datagram to typed messages, or to counted drops. Nothing a stranger sends gets further than this file.
  *
  * The order of checks (PROTOCOL.md, envelope): length, magic, version, source, key, tag, replay window, incarnation, JSON, schema,
  * sender: the cheapest first. State moves only behind the tag, but for the budget of sources whose tags fail. A JOIN passes the
@@ -8,7 +8,7 @@
  * Pure: the simulator's nodes have the same.
  */
 import type { Origin } from "../core/types.ts";
-import { decodeMessage } from "../wire/codec.ts";
+import { decodeBody } from "../wire/codec.ts";
 import { type Authenticator, type DropReason, openDatagram, peekHeader } from "../wire/envelope.ts";
 import type { NodeId } from "../wire/ids.ts";
 import type { Message } from "../wire/message.ts";
@@ -38,12 +38,15 @@ export interface Accepted {
   readonly message: Message;
   readonly from: Origin;
   readonly packetSeq: number;
+  /** Which of the datagram's messages it is, from 0. */
+  readonly index: number;
+  /** Of the whole datagram. */
   readonly bytes: number;
 }
 
 export interface Intake {
-  /** Null when it was dropped (and reported). `address` is `host:port` of the sender. */
-  accept(datagram: Uint8Array, address: string): Accepted | null;
+  /** In their order; what was dropped (and reported) isn't among them. `address` is `host:port` of the sender. */
+  accept(datagram: Uint8Array, address: string): readonly Accepted[];
 }
 
 export function createIntake(options: IntakeOptions): Intake {
@@ -65,9 +68,9 @@ export function createIntake(options: IntakeOptions): Intake {
   return {
     accept(datagram, address) {
       const peeked = peekHeader(datagram);
-      const drop = (reason: DropReason, detail = ""): null => {
+      const drop = (reason: DropReason, detail = ""): [] => {
         onDrop({ reason, detail, address, sender: peeked?.sender ?? null });
-        return null;
+        return [];
       };
       // Multicast loops back to its sender: known by the boot id before any cryptography.
       if (peeked?.sender === self.id && peeked.bootId === self.bootId) return drop("own");
@@ -84,18 +87,16 @@ export function createIntake(options: IntakeOptions): Intake {
 
       const known = options.knownIncarnation(header.sender);
       const isStale = header.incarnation < known;
-      const decoded = decodeMessage(opened.body);
-      if (isStale && !(decoded.ok && decoded.message.message_type === "JOIN"))
-        return drop("stale_incarnation", `${header.incarnation}, known ${known}`);
-      if (!decoded.ok) return drop(decoded.reason, decoded.detail);
-      if (decoded.message.sender_id !== header.sender)
-        return drop("sender_mismatch", `${decoded.message.sender_id} under ${header.sender}`);
-      return {
-        message: decoded.message,
-        from: { sender: header.sender, incarnation: header.incarnation, bootId: header.bootId, address },
-        packetSeq: header.packetSeq,
-        bytes: datagram.length,
-      };
+      const from = { sender: header.sender, incarnation: header.incarnation, bootId: header.bootId, address };
+      return decodeBody(opened.body).flatMap((decoded, index) => {
+        if (isStale && !(decoded.ok && decoded.message.message_type === "JOIN"))
+          return drop("stale_incarnation", `${header.incarnation}, known ${known}`);
+        if (!decoded.ok) return drop(decoded.reason, decoded.detail);
+        const { message } = decoded;
+        if (message.sender_id !== header.sender)
+          return drop("sender_mismatch", `${message.sender_id} under ${header.sender}`);
+        return [{ message, from, packetSeq: header.packetSeq, index, bytes: datagram.length }];
+      });
     },
   };
 }

@@ -172,10 +172,10 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   return { execute, leave, reloadKeys };
 
   function receive(datagram: Uint8Array, from: string): void {
-    const accepted = intake.accept(datagram, from);
-    if (accepted === null) return;
-    wireTap?.received(accepted, id);
-    driver?.feed({ type: "message", message: accepted.message, from: accepted.from });
+    for (const accepted of intake.accept(datagram, from)) {
+      wireTap?.received(accepted, id);
+      driver?.feed({ type: "message", message: accepted.message, from: accepted.from });
+    }
   }
 
   function perform(effect: OuterEffect): void {
@@ -288,6 +288,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     } catch (error) {
       journal.note("error", `The ledger wasn't closed properly: ${messageOf(error)}`);
     }
+    outgoing.flush();
     await transport.close();
     journal.flush();
     options.onExit(code, reason);

@@ -25,9 +25,44 @@ function writeClock(_key: string, value: unknown): unknown {
   return value instanceof Map ? encodeClock(value as Clock) : value;
 }
 
-export function decodeMessage(body: Uint8Array): Decoded {
+/** The messages of a datagram's body, in order: one object, or an array of several that left together (`joinBodies`). */
+export function decodeBody(body: Uint8Array): readonly Decoded[] {
   const json = parseJson(body);
-  if (json === undefined) return { ok: false, reason: "not_json", detail: `${body.length} B` };
+  if (json === undefined) return [{ ok: false, reason: "not_json", detail: `${body.length} B` }];
+  if (!Array.isArray(json)) return [decodeValue(json)];
+  return json.length === 0 ? [{ ok: false, reason: "schema", detail: "an empty bundle" }] : json.map(decodeValue);
+}
+
+/** A body of exactly one message. */
+export function decodeMessage(body: Uint8Array): Decoded {
+  const [first, ...others] = decodeBody(body);
+  if (first !== undefined && others.length === 0) return first;
+  return { ok: false, reason: "schema", detail: `a bundle of ${others.length + 1}` };
+}
+
+/** One body for several encoded messages: a JSON array. One stays as it is. */
+export function joinBodies(bodies: readonly Uint8Array[]): Uint8Array {
+  const [only] = bodies;
+  if (only !== undefined && bodies.length === 1) return only;
+  const joined = new Uint8Array(joinedBytes(bodies));
+  let at = 0;
+  for (const body of bodies) {
+    joined[at] = at === 0 ? OPENING : COMMA;
+    joined.set(body, at + 1);
+    at += 1 + body.length;
+  }
+  joined[at] = CLOSING;
+  return joined;
+}
+
+/** Length of `joinBodies` of two or more. */
+export function joinedBytes(bodies: readonly Uint8Array[]): number {
+  return bodies.reduce((sum, body) => sum + body.length + 1, 1);
+}
+
+const [OPENING, COMMA, CLOSING] = encoder.encode("[,]") as unknown as [number, number, number];
+
+function decodeValue(json: unknown): Decoded {
   const type =
     typeof json === "object" && json !== null ? (json as { message_type?: unknown }).message_type : undefined;
   if (typeof type === "string" && !knownTypes.has(type))
