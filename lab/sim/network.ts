@@ -71,6 +71,8 @@ export class Network {
   forged = 0;
   isHostile = false;
   private readonly recordings: Uint8Array[] = [];
+  /** Told of every send call's work: datagrams that leave `from` (a multicast is one), of `bytes` each, for so many receivers. */
+  onSent: ((from: number, bytes: number, datagrams: number, receivers: number) => void) | null = null;
   /** Told of every datagram that doesn't arrive. */
   onLost: ((from: number, to: number, datagram: Uint8Array) => void) | null = null;
   /** False: routers between the machines, only unicast (and its fan-out) gets through. */
@@ -110,7 +112,9 @@ export class Network {
       const slot = slotOf(address);
       if (slot !== null) slots.add(slot);
     }
-    for (const slot of [...slots].sort((a, b) => a - b)) if (slot !== from) this.carry(from, slot, datagram);
+    slots.delete(from);
+    this.onSent?.(from, datagram.length, (to.multicast ? 1 : 0) + to.addresses.length, slots.size);
+    for (const slot of [...slots].sort((a, b) => a - b)) this.carry(from, slot, datagram);
   }
 
   /** Changes every link, those with a model of their own included. */

@@ -53,7 +53,7 @@ export async function benchFailover(
 async function timeFailover(lab: Lab, leader: NodeId): Promise<number> {
   const abort = new AbortController();
   const died = firstDeath(lab, leader, abort.signal);
-  await lab.engine.kill(lab.name, leader, "KILL");
+  await lab.engine.kill(lab.name, leader, "SIGKILL");
   const diedAtMs = (await Promise.race([died, pause(200, null)])) ?? Date.now();
   abort.abort();
   await lab.refresh();
@@ -61,7 +61,8 @@ async function timeFailover(lab: Lab, leader: NodeId): Promise<number> {
   return agreedAtMs - diedAtMs;
 }
 
-async function firstDeath(lab: Lab, leader: NodeId, signal: AbortSignal): Promise<number | null> {
+/** When the engine saw the node die; null: it doesn't tell. */
+export async function firstDeath(lab: Lab, leader: NodeId, signal: AbortSignal): Promise<number | null> {
   try {
     for await (const event of lab.engine.events(lab.name, signal))
       if (event.what === "die" && event.node === leader) return event.atMs;

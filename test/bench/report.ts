@@ -5,10 +5,10 @@ import { type Summary, summarise } from "./stats.ts";
 
 export interface Row {
   readonly what: string;
-  readonly unit: "ms" | "ratio" | "MB" | "%" | "1/s";
+  readonly unit: "ms" | "ratio" | "MB" | "%" | "1/s" | "1/h" | "kB/s" | "credits";
   readonly samples: readonly number[];
   /** What the project aims at; null: a floor or a neighbour, for comparison only. */
-  readonly goal: Goal | null;
+  readonly goal: Goal | readonly Goal[] | null;
 }
 
 export type Goal = { readonly of: keyof Summary } & ({ readonly atMost: number } | { readonly atLeast: number });
@@ -34,9 +34,13 @@ export class Report {
       process.stdout.write(`${JSON.stringify({ ...row, ...summary })}\n`);
       return;
     }
-    const digits = row.unit === "ratio" ? 2 : row.unit === "1/s" || (row.unit === "ms" && summary.median >= 10) ? 0 : 1;
-    const show = (value: number): string => value.toFixed(digits);
-    const goal = row.goal === null ? "" : `   ${judge(row.goal, summary)}`;
+    const isWhole = (row.unit === "1/s" || row.unit === "ms") && summary.median >= 10;
+    const digits = row.unit === "ratio" ? 2 : isWhole ? 0 : 1;
+    const show = (value: number): string => (value === Number.POSITIVE_INFINITY ? "never" : value.toFixed(digits));
+    const goal = [row.goal ?? []]
+      .flat()
+      .map((one) => `   ${judge(one, summary)}`)
+      .join("");
     process.stdout.write(
       `  ${row.what.padEnd(58)} median ${show(summary.median)} ${row.unit}  p95 ${show(summary.p95)}  min ${show(summary.min)}  max ${show(summary.max)}  n=${summary.n}${goal}\n`,
     );

@@ -2,7 +2,7 @@
  * `npm run bench`: measures what the project promises, beside the floor that the machine sets, and prints both.
  *
  *   npm run bench                       everything that this machine can run (about 15 minutes on two cores)
- *   npm run bench -- up failover        only these: cli, up, failover, faults, trades, footprint
+ *   npm run bench -- up failover        only these: cli, up, failover, detection, faults, trades, footprint
  *   npm run bench -- --runtime local    without Docker
  *   npm run bench -- --quick            fewer rounds and sizes
  *   npm run bench -- -o json            a JSON line for each row
@@ -13,6 +13,8 @@
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { probeDocker } from "../support/docker-available.ts";
+import { benchRealDetection } from "./detection/real.ts";
+import { benchSimulatedDetection } from "./detection/simulated.ts";
 import { benchFailover } from "./failover.ts";
 import { benchFaults } from "./faults.ts";
 import { benchCli, benchFootprint } from "./footprint.ts";
@@ -47,6 +49,12 @@ if (wanted("up") && runtime === "docker")
 if (wanted("failover")) {
   await benchFailover(report, { runtime, profile: "fast", nodes: 5, kills: values.quick ? 5 : 20, goalMs: 1000 });
   await benchFailover(report, { runtime, profile: "default", nodes: 5, kills: values.quick ? 3 : 10, goalMs: 4000 });
+}
+if (wanted("detection")) {
+  const trials = values.quick ? 10 : 100;
+  benchSimulatedDetection(report, { trials, trafficTrials: values.quick ? [2, 1, 1, 1] : [100, 50, 20, 2] });
+  for (const profile of ["fast", "default"] as const)
+    await benchRealDetection(report, { runtime, profile, rounds: values.quick ? 3 : profile === "fast" ? 100 : 20 });
 }
 if (wanted("faults")) {
   await benchFaults(report, { runtime, nodes: 5, rounds });

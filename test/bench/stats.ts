@@ -6,6 +6,7 @@ export interface Summary {
   readonly min: number;
   readonly median: number;
   readonly p95: number;
+  readonly p99: number;
   readonly max: number;
 }
 
@@ -20,6 +21,7 @@ export function summarise(samples: readonly number[]): Summary {
     min: sorted[0] as number,
     median: at(0.5),
     p95: at(0.95),
+    p99: at(0.99),
     max: sorted[sorted.length - 1] as number,
   };
 }
