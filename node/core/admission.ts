@@ -4,11 +4,11 @@
  * Coordinator and voters answer at once (a majority of voters must confirm that an account is new); so does everybody in a small
  * group while nobody leads. The others step in 300 ms apart, in order of their ids, for joiners that are still unanswered.
  */
-import type { NodeId } from "../wire/ids.ts";
+import { MEMBERS_MAX, type NodeId } from "../wire/ids.ts";
 import type { MessageOf } from "../wire/message.ts";
 import { isVoter } from "./claims.ts";
 import { answerJoin, PROTO, refuseJoin, sendJoinTo } from "./join-messages.ts";
-import { adoptAccount } from "./ledger.ts";
+import { accountOf, adoptAccount } from "./ledger.ts";
 import { unsuspectedIds } from "./membership.ts";
 import { journal } from "./outbox.ts";
 import { hasTimer, setTimer } from "./timers.ts";
@@ -33,6 +33,11 @@ export function onJoin(state: NodeState, message: MessageOf<"JOIN">, from: Origi
     const msg = `Refused Node ${from.sender}: it speaks protocol ${proto.min} to ${proto.max}, this node ${PROTO.min} to ${PROTO.max}`;
     journal(state, { kind: "drop", level: "warn", msg, from: from.sender });
     refuseJoin(state, from, nonce, { refused: "PROTOCOL" });
+    return;
+  }
+  // A restarted member may not have met everybody that has an account.
+  if (accountOf(state, from.sender) === undefined && state.ledger.accounts.size >= MEMBERS_MAX) {
+    refuseJoin(state, from, nonce, { refused: "FULL" });
     return;
   }
   member.phase ??= "JOINING";

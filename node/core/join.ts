@@ -5,7 +5,7 @@
  * on disk is READY then even if nobody answered. Money is never minted on a guess: a fresh account needs a majority of the
  * voters that don't know one, or, without voters, stays unconfirmed until another node has taken note of it.
  */
-import type { NodeId } from "../wire/ids.ts";
+import { MEMBERS_MAX, type NodeId } from "../wire/ids.ts";
 import type { MessageOf } from "../wire/message.ts";
 import { isRestoring } from "./causal-broadcast.ts";
 import { noteClaim } from "./claims.ts";
@@ -53,6 +53,7 @@ export function createJoin(config: CoreConfig, self: Self, recovered: Recovered 
     lostDisk: recovered?.fences?.some(({ account }) => account === self.id) ?? false,
     waiting: new Map(),
     contests: new Map(),
+    fullBy: null,
     rivalAddress: null,
     beatenAddress: null,
     staleWrite: null,
@@ -92,6 +93,10 @@ export function reviewJoin(state: NodeState): void {
   }
   if (state.phase !== "JOINING" && state.phase !== "SYNCING") return;
   if (accountOf(state, state.self.id) === undefined) {
+    if (join.fullBy !== null && join.answers.size === 0) {
+      if (!join.discovering) giveUp(state, join.fullBy);
+      return;
+    }
     if (mayMint(state)) mint(state);
     return;
   }
@@ -231,17 +236,30 @@ function onRefusal(state: NodeState, payload: MessageOf<"JOIN_RESPONSE">["payloa
       state.join.answers.set(by, { accountKnown: true, account: payload.account });
       compareAccounts(state, payload.account);
       return;
-    case "PROTOCOL":
-    case "FULL": {
+    case "PROTOCOL": {
       if (state.phase !== "JOINING") return;
-      const why =
-        payload.refused === "FULL"
-          ? "its member table is full"
-          : `it speaks protocol ${payload.proto.min} to ${payload.proto.max}`;
+      const why = `it speaks protocol ${payload.proto.min} to ${payload.proto.max}`;
       journal(state, { kind: "state", level: "error", msg: `JOIN refused by Node ${by}: ${why}` });
       return;
     }
+    case "FULL":
+      state.join.fullBy = by;
+      return;
   }
+}
+
+/**
+ * The group has as many accounts as a vector can count; they are never given up, so a newcomer would wait for ever. Who is let in by
+ * anybody until discovery is over isn't turned away by another's word.
+ */
+function giveUp(state: NodeState, by: NodeId): void {
+  const { id } = state.self;
+  const reason =
+    `Node ${by} refused node ${id}: its group knows ${MEMBERS_MAX} nodes, the most that a group can have (those that left or failed ` +
+    "count too). Start with the number of a node that has left, or start another group (DS_MULTICAST_PORT or DS_KEYS)";
+  state.phase = "CONFLICT";
+  journal(state, { kind: "state", level: "error", msg: `JOIN refused by Node ${by}: FULL`, from: by });
+  state.outbox.push({ type: "exit", code: 1, reason });
 }
 
 /** Our incarnation was used before (empty or older store): write down the next one, then join again with it. */

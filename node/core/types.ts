@@ -358,6 +358,8 @@ export interface JoinState {
   readonly waiting: Map<NodeId, { readonly nonce: string; readonly address: string }>;
   /** Ids claimed by two processes, until the older one answered or kept silent. */
   readonly contests: Map<NodeId, IdContest>;
+  /** Who has told that its group has no room; null: nobody. */
+  fullBy: NodeId | null;
   /** Another process with our id, as a third node told us. */
   rivalAddress: string | null;
   /** A process with our id that gave way to us. */

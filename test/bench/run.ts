@@ -2,7 +2,7 @@
  * `npm run bench`: measures what the project promises, beside the floor that the machine sets, and prints both.
  *
  *   npm run bench                       everything that this machine can run (about half an hour on two cores)
- *   npm run bench -- up failover        only these: cli, up, failover, detection, faults, trades, footprint
+ *   npm run bench -- up failover        only these: cli, recovery, up, failover, detection, faults, trades, footprint
  *   npm run bench -- --runtime local    without Docker
  *   npm run bench -- --quick            fewer rounds and sizes
  *   npm run bench -- -o json            a JSON line for each row
@@ -18,6 +18,7 @@ import { benchSimulatedDetection } from "./detection/simulated.ts";
 import { benchFailover } from "./failover.ts";
 import { benchFaults } from "./faults.ts";
 import { benchCli, benchFootprint } from "./footprint.ts";
+import { benchRecovery } from "./recovery.ts";
 import { Report } from "./report.ts";
 import { benchThroughput } from "./throughput.ts";
 import { benchUp } from "./up.ts";
@@ -44,6 +45,7 @@ const wanted = (section: string): boolean => positionals.length === 0 || positio
 const rounds = values.quick ? 3 : 10;
 
 if (wanted("cli")) await benchCli(report, rounds);
+if (wanted("recovery")) await benchRecovery(report, { records: 100_000, rounds: values.quick ? 3 : 10 });
 if (wanted("up") && runtime === "docker")
   await benchUp(report, { sizes: values.quick ? [5] : [5, 20, 50], rounds: values.quick ? 3 : 5 });
 if (wanted("failover")) {
