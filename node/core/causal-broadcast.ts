@@ -10,7 +10,16 @@ import { AMOUNT_MAX } from "../wire/ids.ts";
 import type { MessageOf, TradeRecord } from "../wire/message.ts";
 import { recordAt } from "./account.ts";
 import { causesOfNext, FULL_VECTOR_MAX, forgetCauses, noteCause } from "./causes.ts";
-import { becomeFencedOff, closePromise, isFencedOff, isOutdated, noteLost } from "./fence.ts";
+import {
+  askForFence,
+  becomeFencedOff,
+  closePromise,
+  isFenceAhead,
+  isFencedOff,
+  isLaterFence,
+  isOutdated,
+  noteLost,
+} from "./fence.ts";
 import { narrowGap, noteMissing } from "./gaps.ts";
 import { addHeld, heldHeads, removeHeld } from "./holdback.ts";
 import { accountOf, applyRecord, assert, balanceOf, faultOf, isFence, persistLedger, recordHash } from "./ledger.ts";
@@ -203,8 +212,9 @@ function onDuplicate(state: NodeState, record: TradeRecord): void {
   const { seller_id: origin, seq } = record;
   if (contradicts(accountOf(state, origin), record)) {
     const { fencedAt = 0 } = accountOf(state, origin) ?? {};
-    if (isFence(record) && fencedAt < seq) becomeFencedOff(state, origin, seq);
-    else if (fencedAt > 0 && seq >= fencedAt) noteLost(state, record);
+    const isOutlived = fencedAt > 0 && seq >= fencedAt && !isFenceAhead(state, origin);
+    if (isFence(record) && isLaterFence(state, record)) becomeFencedOff(state, origin, seq);
+    else if (isFence(record) || isOutlived) noteLost(state, record);
     else if (origin === state.self.id) raiseConflict(state, record, "differs from the own record of that number");
     else raiseEquivocation(state, record);
     return;
@@ -226,11 +236,12 @@ function onDuplicate(state: NodeState, record: TradeRecord): void {
   if (entry(state.ledger.durable, origin) >= seq) unicast(state, origin, "ACK", { origin, seq });
 }
 
-/** Of a compacted debit only the last one's hash is known. */
+/** Of compacted debits the last one's hash is known, and that behind the last fence among them there is no other. */
 function contradicts(account: Account | undefined, record: TradeRecord): boolean {
   if (account === undefined) return true;
   const known = recordAt(account, record.seq);
   if (known !== undefined) return !isSameRecord(known, record);
+  if (isFence(record) && record.seq > account.base.fenced) return true;
   return record.seq === account.base.seq && recordHash(record) !== account.base.hash;
 }
 
@@ -241,9 +252,7 @@ function deliver(state: NodeState, batch: Batch, record: TradeRecord, wasHeld: b
   removeHeld(state, record.seller_id, record.seq);
   const fault = faultOf(state.ledger, record);
   if (fault !== null) {
-    const isOfLostDisk = fault === "chain" && (accountOf(state, record.seller_id)?.fencedAt ?? 0) > 0;
-    if (isOfLostDisk) noteLost(state, record);
-    else raiseEquivocation(state, record, fault);
+    onFault(state, record, fault);
     return false;
   }
   if (wasHeld) {
@@ -267,6 +276,18 @@ function deliver(state: NodeState, batch: Batch, record: TradeRecord, wasHeld: b
     batch.rows.push(intentRowOf(credited, true));
   }
   return true;
+}
+
+function onFault(state: NodeState, record: TradeRecord, fault: string): void {
+  const { seller_id: origin } = record;
+  const { fencedAt = 0 } = accountOf(state, origin) ?? {};
+  if (fault !== "chain" || fencedAt === 0 || isFenceAhead(state, origin)) {
+    raiseEquivocation(state, record, fault);
+    return;
+  }
+  noteLost(state, record);
+  // Or ours is the lost one, should its owner have another fence under that number.
+  if (origin !== state.self.id) askForFence(state, origin, fencedAt, origin);
 }
 
 function drain(state: NodeState, batch: Batch): void {

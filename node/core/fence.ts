@@ -10,16 +10,20 @@
 import type { Clock } from "../wire/clock.ts";
 import type { NodeId } from "../wire/ids.ts";
 import type { MessageOf, TradeRecord } from "../wire/message.ts";
+import { lastSeq, recordAt } from "./account.ts";
 import { removeHeld } from "./holdback.ts";
 import { accountOf, isFence } from "./ledger.ts";
 import { isLive } from "./membership.ts";
 import { count, journal, persist, unicast, unicastTo } from "./outbox.ts";
 import { cancelTimer } from "./timers.ts";
+import { parseTradeId } from "./trade-id.ts";
 import type { NodeState, Origin, Row } from "./types.ts";
 import { coversAccounts, entry, sortedIds } from "./vector-clock.ts";
 
 /** More fenced accounts than this don't fit a heartbeat beside the rest: the newest ids are told, by turns. */
 const FENCES_TOLD_MAX = 32;
+/** One heartbeat is answered by so many fences at most. */
+const FENCES_SHOWN_MAX = 4;
 const LOST_MAX = 256;
 const ABSENT_TOLD_MAX = 180;
 
@@ -46,16 +50,71 @@ export function fencesOf(state: NodeState): { fences?: Clock } {
 export function onFences(state: NodeState, fences: Clock | undefined, from: NodeId): void {
   const member = state.members.get(from);
   if (member !== undefined) member.fences = fences ?? new Map();
-  for (const [id, seq] of fences ?? [])
-    if (seq > (accountOf(state, id)?.fencedAt ?? 0) && entry(state.ledger.clock, id) >= seq) {
-      // On its way in a node has done nothing yet that the fence could contradict, and nothing to lose by waiting.
-      if (state.phase === "JOINING" || state.phase === "SYNCING") {
-        becomeFencedOff(state, id, seq);
-        return;
-      }
-      count(state, "fences_doubted");
-      unicast(state, from, "NAK", { ranges: [{ origin: id, from: seq, to: seq }] });
+  for (const [id, seq] of fences ?? []) {
+    const account = accountOf(state, id);
+    if (account === undefined || lastSeq(account) < seq) continue;
+    const known = recordAt(account, seq);
+    if (known === undefined ? seq <= account.fencedAt : isFence(known)) continue;
+    // On its way in a node has done nothing yet that the fence could contradict, and nothing to lose by waiting.
+    if ((state.phase === "JOINING" || state.phase === "SYNCING") && seq > account.fencedAt) {
+      becomeFencedOff(state, id, seq);
+      return;
     }
+    count(state, "fences_doubted");
+    askForFence(state, id, seq, from);
+  }
+}
+
+/** Wants to see that record once more, although this node has one of that number: another one is a fence, or nothing. */
+export function askForFence(state: NodeState, origin: NodeId, seq: number, from: NodeId): void {
+  unicast(state, from, "NAK", { ranges: [{ origin, from: seq, to: seq }] });
+}
+
+/**
+ * Our fences that `from` passed without knowing them, the earliest first: its log of that account was given up there. Heartbeats name an
+ * account's last fence only; where that is beyond the other's log, its number says nothing of an earlier one that contradicts it, and
+ * who has that number never asks for it. So the proof is sent unasked.
+ */
+export function missedFences(state: NodeState, from: NodeId, rows: Clock): TradeRecord[] {
+  const missed: TradeRecord[] = [];
+  for (const [origin, seq] of rows) {
+    const account = accountOf(state, origin);
+    const told = entry(state.members.get(from)?.fences ?? new Map(), origin);
+    if (account === undefined || account.fencedAt === told) continue;
+    // A fence that isn't ours: its log may have left ours anywhere.
+    const known = recordAt(account, told);
+    const passed = told > account.base.seq && (known === undefined || !isFence(known)) ? 0 : told;
+    const upTo = Math.min(seq, account.fencedAt, entry(state.ledger.durable, origin));
+    const behind = account.records.slice(Math.max(0, passed - account.base.seq), Math.max(0, upTo - account.base.seq));
+    missed.push(...behind.filter(isFence));
+    if (missed.length >= FENCES_SHOWN_MAX) break;
+  }
+  return missed.slice(0, FENCES_SHOWN_MAX);
+}
+
+/** Somebody tells of a fence behind our last one: which of two records of that account counts can't be said here yet. */
+export function isFenceAhead(state: NodeState, origin: NodeId): boolean {
+  const { fencedAt = 0 } = accountOf(state, origin) ?? {};
+  for (const { fences } of state.members.values()) if (entry(fences, origin) > fencedAt) return true;
+  return false;
+}
+
+/**
+ * Of two fences the one of the later life counts, not the one with the higher number: a fence may be lost with its disk, and the next one
+ * be written without knowing of it.
+ */
+export function isLaterFence(state: NodeState, fence: TradeRecord): boolean {
+  const account = accountOf(state, fence.seller_id);
+  const last = account === undefined ? undefined : recordAt(account, account.fencedAt);
+  // Compacted, or none: then numbers have to do.
+  if (last === undefined) return fence.seq > (account?.fencedAt ?? 0);
+  const [mine, other] = [lifeOf(last), lifeOf(fence)];
+  return other === mine ? fence.seq > last.seq : other > mine;
+}
+
+/** The incarnation that wrote it. */
+function lifeOf({ trade_id }: TradeRecord): number {
+  return parseTradeId(trade_id)?.incarnation ?? 0;
 }
 
 /** True when `from` doesn't know the last fence of that log: its numbers from there on are those of the lost disk. */

@@ -11,7 +11,7 @@ import type { MessageOf } from "../wire/message.ts";
 import { recordAt } from "./account.ts";
 import { confirmPayload, isRestoring } from "./causal-broadcast.ts";
 import { abortDoubts } from "./doubts.ts";
-import { isOutdated } from "./fence.ts";
+import { isOutdated, missedFences } from "./fence.ts";
 import { askWhoNames, NAK_RANGE_MAX, noteGap } from "./gaps.ts";
 import { accountOf, ledgerHash } from "./ledger.ts";
 import { noteDurable } from "./membership.ts";
@@ -68,6 +68,8 @@ export function onDigest(state: NodeState, from: NodeId, rows: Clock, hash: stri
   abortDoubts(state, from);
   wakeDoubts(state, from);
   if (isEqual || !state.rules.digest) return;
+  for (const fence of missedFences(state, from, rows))
+    unicast(state, from, "TRADE_CONFIRM", confirmPayload(fence), { clock: fence.deps });
   for (const [id, seq] of digest) {
     if (id === state.self.id && isOwnLogAhead(state, seq, from)) continue;
     noteGap(state, id, seq, from);

@@ -208,6 +208,34 @@ describe("recover --accept-loss", () => {
     });
   });
 
+  it("must stop who missed a fence, also when the log's last one is beyond what it has, and whether it knew an earlier one", () => {
+    underSeeds(FILE, 10, (seed) => {
+      const sim = settled({ nodes: 5, seed });
+      for (const fencedBefore of [0, 3]) {
+        hideLastDebit(sim);
+        for (let fence = 0; fence < 2; fence++) {
+          if (fence > 0) sim.loseDisk(3);
+          sim.start(3);
+          sim.runUntil(() => recovering(sim, 3), 5_000, "RECOVERING");
+          sim.runUntil(() => stateOf(sim, 3).members.get(4)?.state === "FAILED", 6_000, "the absence of 4");
+          const accepted = sim.command(3, { op: "recover", acceptLoss: true });
+          sim.runUntil(() => accepted.final !== null, 3_000, "the recovery");
+          expect(accepted.final).toMatchObject({ ok: true });
+          if (fence === 0) pay(sim, 3, 1, 1);
+          sim.runFor(500);
+        }
+        expect(stateOf(sim, 1).ledger.accounts.get(3)?.fencedAt).toBe(fencedBefore + 3);
+        sim.start(4);
+        sim.runUntil(() => stateOf(sim, 4).phase === "CONFLICT", 3_000, "its stop");
+        const lost = [{ seller_id: 3, seq: fencedBefore + 1, amount: 30 }];
+        expect([...stateOf(sim, 4).recovery.lost.values()]).toMatchObject(lost);
+        sim.loseDisk(4);
+        sim.start(4);
+        sim.runUntil(() => sim.converged(), 6_000, "its return with another disk");
+      }
+    });
+  });
+
   it("must be refused without a majority of the voters, without voters, and where nothing was lost", () => {
     underSeeds(FILE, 3, (seed) => {
       const sim = settled({ nodes: 5, seed });
@@ -308,6 +336,8 @@ describe("losses that are accepted in any partition, at any moment,", () => {
           if (state?.phase !== "CONFLICT") continue;
           sim.loseDisk(id);
           sim.start(id);
+          // One after the other: a majority of empty disks would know no account, and open all of them anew.
+          sim.runUntil(() => sim.node(id).state?.ledger.accounts.has(id) === true, 5_000, "its account");
         }
       }
       sim.runUntil(() => sim.converged(), 20_000, "one ledger");

@@ -158,6 +158,82 @@ describe("a fence that others name", () => {
     expect(node.state.phase).toBe("CONFLICT");
   });
 
+  /** Node 3's log, fenced twice: 1, 2, fence 3, 4, fence 5, 6. */
+  function fencedTwice() {
+    const log = new PayerLog(genesisOf(3));
+    for (const n of [1, 2]) log.pay(2, 5, `3-2-1.${n}`);
+    log.fence(2);
+    log.pay(2, 5, "3-2-2.1");
+    log.fence(3);
+    log.pay(2, 5, "3-2-3.1");
+    return log;
+  }
+
+  /** Node 1 with these records of node 3, and what node 2, which has the whole log, shows it when it hears its heartbeat. */
+  function shownTo(records: readonly TradeRecord[], fences: [number, number][]) {
+    const behind = member();
+    for (const record of records) receive(behind, record);
+    const ahead = member();
+    for (const record of fencedTwice().records) receive(ahead, record, OWNER);
+    ahead
+      .clear()
+      .beat(2, { digest: new Map([[3, records.length]]), fences: new Map(fences), ledger_hash: "0".repeat(16) });
+    const shown = ahead.sent("TRADE_CONFIRM").map(({ payload: { success: _, ...record } }) => record);
+    return { behind, shown: shown.filter(({ seller_id }) => seller_id === 3) };
+  }
+
+  test.each<[string, number, [number, number][], number[], number]>([
+    ["both fences", 2, [], [3], 3],
+    ["the second fence only", 4, [[3, 3]], [5], 5],
+  ])("must be shown to who missed %s and has its number from the lost disk", (_, at, told, seqs, from) => {
+    const whole = fencedTwice();
+    const old = whole.after(at);
+    old.pay(2, 20, "3-2-1.8");
+    const { behind, shown } = shownTo(old.records, told);
+    expect(shown.map(({ seq }) => seq)).toEqual(seqs);
+    // By the number alone, beyond its log, nothing follows; nor by a debit that doesn't fit.
+    behind.clear().beat(2, { fences: new Map([[3, 5]]), digest: new Map([[3, 6]]) });
+    receive(behind, whole.records[at + 1] as TradeRecord);
+    expect(behind.state.phase).toBe("READY");
+    for (const record of shown) receive(behind, record);
+    expect(behind.state.phase).toBe("CONFLICT");
+    expect([...behind.state.recovery.lost.values()].map(({ seq }) => seq)).toEqual([from]);
+    expect(behind.lines().join("\n")).toContain("move its data directory away");
+  });
+
+  test("must be shown to who missed both of them and has all their numbers: the first of them comes first", () => {
+    const old = fencedTwice().after(2);
+    for (const n of [8, 9, 10]) old.pay(2, 20, `3-2-1.${n}`);
+    const { behind, shown } = shownTo(old.records, []);
+    expect(shown.map(({ seq }) => seq)).toEqual([3, 5]);
+    receive(behind, shown[0] as TradeRecord);
+    expect([...behind.state.recovery.lost.values()].map(({ seq }) => seq)).toEqual([3, 4, 5]);
+  });
+
+  test("must not be shown to who has only what came before it, or knows it", () => {
+    const whole = fencedTwice();
+    expect(shownTo(whole.after(2).records, []).shown).toEqual([]);
+    expect(shownTo(whole.after(4).records, [[3, 3]]).shown).toEqual([]);
+    expect(shownTo(whole.records, [[3, 5]]).shown).toEqual([]);
+  });
+
+  test("must give way to that of a later life, whichever has the higher number", () => {
+    const log = new PayerLog(genesisOf(3));
+    log.pay(2, 5, "3-2-1.1");
+    const unheard = log.after(1);
+    unheard.pay(2, 5, "3-2-1.2");
+    const [orphan, fence] = [unheard.fence(2), log.fence(3)];
+    const one = member();
+    for (const record of unheard.records) receive(one, record);
+    receive(one, fence);
+    expect(one.state.phase).toBe("CONFLICT");
+    const other = member();
+    for (const record of [...log.records, log.pay(2, 1, "3-2-3.1")]) receive(other, record);
+    receive(other, orphan);
+    expect(other.state.phase).toBe("READY");
+    expect([...other.state.recovery.lost.values()]).toEqual([orphan]);
+  });
+
   test("must make the numbers of those who don't know it say nothing", () => {
     const node = member();
     receive(node, new PayerLog(genesisOf(3)).fence(2), OWNER);
