@@ -31,6 +31,7 @@ const RELAYED_PROBES_MAX = 64;
 export const detectorTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
   "probe-round": onRound,
   "probe-now": (state, key) => probe(state, Number(key)),
+  "call-next": callOneFailed,
   probe: (state, key) => onProbeTimeout(state, Number(key)),
 };
 
@@ -66,13 +67,18 @@ function onRound(state: NodeState): void {
 
 /** After a heal somebody must speak first; and without multicast nobody else would. */
 function callFailed(state: NodeState): void {
-  const failed: Member[] = [];
   let live = 1;
-  for (const member of state.members.values()) {
-    if (isLive(member)) live += 1;
-    else if (member.state === "FAILED" && member.address !== null) failed.push(member);
-  }
-  if (failed.length === 0 || !state.rules.failedAreTold || drawBelow(state.random, live) >= CALLS) return;
+  for (const member of state.members.values()) if (isLive(member)) live += 1;
+  if (drawBelow(state.random, live) < CALLS) callOneFailed(state);
+}
+
+/** One that wasn't told in this round. When one comes back the others that it was cut off with are called, one after the other. */
+function callOneFailed(state: NodeState): void {
+  const failed: Member[] = [];
+  for (const member of state.members.values())
+    if (member.state === "FAILED" && member.address !== null && !hasTimer(state.timers, "told", member.id))
+      failed.push(member);
+  if (failed.length === 0 || !state.rules.failedAreTold) return;
   tellFailed(state, failed[drawBelow(state.random, failed.length)] as Member);
 }
 

@@ -11,7 +11,7 @@ import type { MemberRow, PeerState, Rumour } from "../wire/message.ts";
 import { count, journal } from "./outbox.ts";
 import { isBelievableStanding } from "./plausible.ts";
 import { compareStanding, spread, spreadAtOnce } from "./rumours.ts";
-import { cancelTimer } from "./timers.ts";
+import { cancelTimer, setTimer } from "./timers.ts";
 import type { Member, NodeState } from "./types.ts";
 
 /** PROTOCOL.md, peer states. What is missing here is a bug of ours. */
@@ -129,6 +129,8 @@ export function becomeAlive(state: NodeState, member: Member): void {
   if (before === "ALIVE") return;
   enter(state, member, "ALIVE");
   if (before !== "SUSPECTED") state.election.calmSinceMs = state.nowMs;
+  // It was cut off, perhaps with others.
+  if (before === "FAILED") setTimer(state.timers, "call-next", "", state.nowMs);
   const host = (member.address ?? "unknown address").split(":")[0];
   const msg =
     before === "UNKNOWN"

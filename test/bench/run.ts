@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: measures what the project promises, beside the floor that the machine sets, and prints both.
  *
- *   npm run bench                       everything that this machine can run (about half an hour on two cores)
+ *   npm run bench                       everything that this machine can run (about 40 minutes on two cores)
  *   npm run bench -- up failover        only these: cli, recovery, up, failover, detection, faults, trades, footprint
  *   npm run bench -- --runtime local    without Docker
  *   npm run bench -- --quick            fewer rounds and sizes
@@ -56,7 +56,7 @@ if (wanted("detection")) {
   const trials = values.quick ? 10 : 100;
   benchSimulatedDetection(report, { trials, trafficTrials: values.quick ? [2, 1, 1, 1] : [100, 50, 20, 2] });
   for (const profile of ["fast", "default"] as const)
-    await benchRealDetection(report, { runtime, profile, rounds: values.quick ? 3 : profile === "fast" ? 50 : 20 });
+    await benchRealDetection(report, { runtime, profile, rounds: values.quick ? 3 : profile === "fast" ? 100 : 20 });
 }
 if (wanted("faults")) {
   await benchFaults(report, { runtime, nodes: 5, rounds });
