@@ -180,7 +180,10 @@ function benchTraffic(report: Report, nodes: number, clusters: number): void {
     if (system === "original" && nodes > ORIGINAL_NODES_MAX) continue;
     const trials = Array.from({ length: clusters }, (_, index) => traffic(system, nodes, index + 1));
     const isAimedAt = system !== "original" && nodes === IDLE_GOAL.nodes;
-    const goal: Goal | null = isAimedAt ? { of: "max", atMost: IDLE_GOAL.kilobytes } : null;
+    // With fast timing the coordinator answers a probe of everybody every 100 ms.
+    const goal: Goal | null = isAimedAt
+      ? { of: system === "fast" ? "median" : "max", atMost: IDLE_GOAL.kilobytes }
+      : null;
     reportRates(
       report,
       `${system}: ${nodes} nodes, idle`,
