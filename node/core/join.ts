@@ -70,10 +70,10 @@ export function startJoin(state: NodeState): void {
   announce(state);
 }
 
-/** Repeated until somebody has answered and, where that is open, confirmed the account. */
+/** Repeated until somebody has answered and, where that is open, confirmed the account or given a voter its vote back (votes.ts). */
 function announce(state: NodeState): void {
   const { join, phase } = state;
-  const isDone = join.answers.size > 0 && join.confirmed && phase !== "JOINING";
+  const isDone = join.answers.size > 0 && join.confirmed && phase !== "JOINING" && !state.election.abstaining;
   if (isDone || phase === "CONFLICT" || phase === "HALTED" || phase === "LEAVING") return;
   multicastJoin(state);
   const gapMs = EARLY_GAPS_MS[join.attempts] ?? RETRY_FIRST_MS << Math.min(4, join.attempts - EARLY_GAPS_MS.length);

@@ -296,6 +296,27 @@ describe("the node that lost its disk", () => {
     expect(node.state.phase).toBe("READY");
   });
 
+  test("must ask for the terms of the other voters until it may vote again, also when it is READY", () => {
+    const node = owner();
+    for (const id of [1, 2]) answer(node, id, 0, true);
+    node.store();
+    expect(node.state.phase).toBe("READY");
+    expect(node.state.election.abstaining).toBe(true);
+    const asksIn = (spanMs: number): number => {
+      node.clear();
+      for (let atMs = 0; atMs < spanMs; atMs += 500) {
+        for (const id of [1, 2]) node.beat(id);
+        node.run(500);
+      }
+      return node.sent("JOIN").filter(({ to }) => to === null).length;
+    };
+    expect(asksIn(9_000)).toBeGreaterThan(0);
+    for (const id of [1, 2]) node.answerJoin(id, { account: genesisOf(3), seen_term: 4 });
+    expect(node.state.election.abstaining).toBe(false);
+    asksIn(9_000);
+    expect(asksIn(20_000)).toBe(0);
+  });
+
   test("must not count the answer of another one that lost its disk", () => {
     const node = owner();
     answer(node, 1, 0, true);
