@@ -177,8 +177,10 @@ export class Books {
     const before = replica.clock.get(origin) ?? 0;
     this.judge.require(seq === before + 1, "S4", () => `node ${node.id} delivers ${key} after ${origin}/${before}`);
     if (isFence(record)) {
-      replica.fences.set(origin, seq);
-      if (origin === node.id && this.fences.get(origin)?.includes(seq) !== true) this.onFence(record);
+      const isOther = this.isOtherThanKnown(key, record);
+      // A fence that only a lost disk and the absent had may be followed by another one under its number.
+      if (origin === node.id && (isOther || this.fences.get(origin)?.includes(seq) !== true)) this.onFence(record);
+      if (origin === node.id || !isOther) replica.fences.set(origin, seq);
     }
     // An account may be fenced more than once: a replica that missed one fence has numbers of before it, whatever came later.
     const passed = replica.fences.get(origin) ?? 0;
@@ -223,6 +225,11 @@ export class Books {
       );
     }
     replica.clock.set(origin, seq);
+  }
+
+  private isOtherThanKnown(key: string, record: TradeRecord): boolean {
+    const known = this.known.get(key);
+    return known !== undefined && known.text !== textOf(record);
   }
 
   /** The first delivery is the payer's own (M3): anywhere else the record would have left before it was durable. */
