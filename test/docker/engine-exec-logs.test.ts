@@ -136,6 +136,8 @@ describe("events", () => {
     for await (const event of events) {
       expect(event.atMs).toBeGreaterThanOrEqual(Math.max(before - 5, lastAtMs));
       lastAtMs = event.atMs;
+      // Engines answer a start a moment before they record it: the one of `up` may still come.
+      if (seen.length === 0 && event.what === "start") continue;
       seen.push(`${event.node}:${event.what}`);
       if (event.what === "start") abort.abort();
     }
