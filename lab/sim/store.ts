@@ -45,6 +45,7 @@ export class SimStore {
   incarnation = 0;
   term = 0;
   votedFor: number | null = null;
+  private abstains = false;
   private readonly accounts = new Map<number, Genesis>();
   private readonly records: TradeRecord[] = [];
   private readonly counts = new Map<number, number>();
@@ -100,6 +101,7 @@ export class SimStore {
     this.incarnation = 0;
     this.term = 0;
     this.votedFor = null;
+    this.abstains = false;
     for (const table of [this.accounts, this.counts, this.intents, this.fences, this.rows]) table.clear();
     this.ownSince = 0;
     this.records.length = 0;
@@ -114,6 +116,7 @@ export class SimStore {
     return structuredClone({
       term: this.term,
       votedFor: this.votedFor,
+      abstains: this.abstains,
       accounts: [...this.accounts.values()],
       ...(this.rows.size === 0 ? {} : { compacted: { rows: [...this.rows.values()], ownSince: this.ownSince } }),
       records: this.records.filter(({ seller_id, seq }) => seq > (this.rows.get(seller_id)?.seq ?? 0)),
@@ -220,6 +223,7 @@ export class SimStore {
         if (row.term < this.term) throw new Error(`store: term goes back from ${this.term} to ${row.term}`);
         this.term = row.term;
         this.votedFor = row.votedFor;
+        this.abstains = row.abstains;
         return;
       case "incarnation":
         this.incarnation = Math.max(this.incarnation, row.atLeast);

@@ -12,7 +12,7 @@ import { journal, multicast, nextMsgId, persist, unicast } from "./outbox.ts";
 import { believableTerm } from "./plausible.ts";
 import { hurryHeartbeat } from "./rumours.ts";
 import { cancelTimer, hasTimer, setTimer } from "./timers.ts";
-import type { ElectionState, NodeState, Origin } from "./types.ts";
+import type { ElectionState, NodeState, Origin, Row } from "./types.ts";
 
 /** A new coordinator says so three times, this far apart; heartbeats repeat it for ever. */
 const ANNOUNCEMENTS = 3;
@@ -119,6 +119,12 @@ export function endCandidacy(state: NodeState): void {
   cancelTimer(state.timers, "ok-resend", "");
 }
 
+/** What a voter has to know of its own past, as it is now. */
+export function voteRow({ election }: NodeState): Row {
+  const { term, votedFor, abstaining } = election;
+  return { table: "vote", term, votedFor, abstains: abstaining };
+}
+
 /**
  * A higher term exists: it is ours too, durably (terms never go back), and a candidacy in a lower one is over. An absurd one is
  * approached in steps: afterwards `election.term` may still be lower.
@@ -129,7 +135,7 @@ export function adoptTerm(state: NodeState, named: number): void {
   if (term <= election.term) return;
   election.term = term;
   election.votedFor = null;
-  persist(state, [{ table: "vote", term, votedFor: null }]);
+  persist(state, [voteRow(state)]);
   const stage = election.candidacy?.stage;
   if (stage === "storing" || stage === "voting") endCandidacy(state);
 }

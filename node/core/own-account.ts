@@ -5,7 +5,7 @@
  * stays unconfirmed until another node has taken note of it. A lost store gets the old account back, never new credits.
  */
 import type { Genesis } from "../wire/message.ts";
-import { isVoter, majority } from "./claims.ts";
+import { isVoter, majority, voteRow } from "./claims.ts";
 import { sendJoinTo } from "./join-messages.ts";
 import { accountOf, adoptAccount, durableClock, ledgerHash, mintAccount } from "./ledger.ts";
 import { isLive } from "./membership.ts";
@@ -50,7 +50,7 @@ export function compareAccounts(state: NodeState, known: Genesis | null): void {
   if (own === undefined) {
     state.join.lostDisk = true;
     state.election.abstaining = isVoter(state, state.self.id) && state.rules.voterAbstains;
-    adoptAccount(state, known, [{ table: "fence", account: known.id, at: 0 }]);
+    adoptAccount(state, known, [{ table: "fence", account: known.id, at: 0 }, voteRow(state)]);
     const msg = `The account of Node ${state.self.id} is known to others and this store was empty: getting it back`;
     journal(state, { kind: "state", level: "warn", msg });
   } else if (own.genesis.nonce === known.nonce) state.join.confirmed = true;

@@ -152,7 +152,7 @@ export function create(
       ballots: new Map(),
       quietUntilMs: 0,
       wanted: null,
-      abstaining: join.lostDisk && config.voters.includes(self.id) && (recovered?.votedFor ?? null) === null,
+      abstaining: config.voters.includes(self.id) && (recovered?.abstains ?? false),
       termsHeardFrom: [],
     },
     join,

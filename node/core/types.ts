@@ -75,6 +75,8 @@ export interface Self {
 export interface Recovered {
   readonly term: number;
   readonly votedFor: NodeId | null;
+  /** Its disk was lost, and it may not vote yet. */
+  readonly abstains?: boolean;
   readonly accounts: readonly Genesis[];
   /** Absent: nothing was compacted yet. */
   readonly compacted?: Compacted;
@@ -99,7 +101,7 @@ export type Row =
   | { readonly table: "account"; readonly account: Genesis }
   /** Replaces the rows of these accounts; all of them in one transaction. */
   | ({ readonly table: "snapshot" } & Compacted)
-  | { readonly table: "vote"; readonly term: number; readonly votedFor: NodeId | null }
+  | { readonly table: "vote"; readonly term: number; readonly votedFor: NodeId | null; readonly abstains: boolean }
   /** The next boot must use an incarnation above this (JOIN refused as stale). */
   | { readonly table: "incarnation"; readonly atLeast: number }
   | { readonly table: "intent"; readonly intent: BuyIntent; readonly done: boolean }
@@ -319,7 +321,7 @@ export interface ElectionState {
   quietUntilMs: number;
   /** Asked for an election although there may be a coordinator (command, OK to a lower node, preemption); null: not. */
   wanted: "command" | "answered" | "preempt" | null;
-  /** Empty disk under a known id: no vote before a majority of the other voters told their highest term. */
+  /** Durable: its disk was lost, so no vote before a majority of the other voters told their highest term. */
   abstaining: boolean;
   readonly termsHeardFrom: NodeId[];
 }

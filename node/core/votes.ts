@@ -16,6 +16,7 @@ import {
   liveVoters,
   majority,
   tell,
+  voteRow,
   weighClaim,
 } from "./claims.ts";
 import { accountOf } from "./ledger.ts";
@@ -55,7 +56,7 @@ export function beginVote(state: NodeState): void {
   election.votedFor = isVoter(state, self.id) && mayVote(state) ? self.id : null;
   candidacy.stage = "storing";
   candidacy.term = election.term;
-  candidacy.writeId = persist(state, [{ table: "vote", term: election.term, votedFor: election.votedFor }]);
+  candidacy.writeId = persist(state, [voteRow(state)]);
 }
 
 /** The own ballot is durable: ask. A grant to another or a higher term has ended the candidacy meanwhile. */
@@ -182,7 +183,7 @@ export function onVoteRequest(state: NodeState, message: MessageOf<"ELECTION">, 
     answer(state, from.sender, true, term);
     return false;
   }
-  const writeId = persist(state, [{ table: "vote", term, votedFor: from.sender }]);
+  const writeId = persist(state, [voteRow(state)]);
   election.ballots.set(writeId, { term, candidate: from.sender });
   return false;
 }
@@ -205,7 +206,8 @@ export function onVoteStored(state: NodeState, writeId: number): void {
 
 /**
  * A voter with an empty disk may have voted before. It votes again once a majority of the other voters has told the highest term that
- * they have seen, and only in later terms.
+ * they have seen, and only in later terms. That it abstains is in its row `vote`: a restart must not make it forget, also when the fence is
+ * written long since.
  */
 export function noteSeenTerm(state: NodeState, from: NodeId, seenTerm: number): void {
   const { election, self, config } = state;
@@ -218,7 +220,7 @@ export function noteSeenTerm(state: NodeState, from: NodeId, seenTerm: number): 
   // It may have voted in this term before: not even for itself, if it is standing right now.
   endCandidacy(state);
   election.votedFor = self.id;
-  persist(state, [{ table: "vote", term: election.term, votedFor: self.id }]);
+  persist(state, [voteRow(state)]);
   tell(state, "info", `Voting again, in terms after ${election.term}`);
 }
 

@@ -40,7 +40,7 @@ export function createRowWriter(database: DatabaseSync, self: NodeId): RowWriter
         insert("own_since", [1, row.ownSince], "OR REPLACE");
         return;
       case "vote":
-        insert("vote", [1, row.term, row.votedFor], "OR REPLACE");
+        insert("vote", [1, row.term, row.votedFor, row.abstains ? 1 : 0], "OR REPLACE");
         return;
       case "incarnation":
         insert("boots", [row.atLeast, null, null], "OR IGNORE");
@@ -78,6 +78,7 @@ export function readLedger(database: DatabaseSync): { owner: NodeId; lastIncarna
     recovered: {
       term: Number(vote?.term ?? 0),
       votedFor: vote?.voted_for == null ? null : Number(vote.voted_for),
+      abstains: vote?.abstains === 1,
       accounts,
       ...(rows.length === 0 ? {} : { compacted: { rows, ownSince: Number(ownSince?.incarnation ?? 0) } }),
       records: readRecords(database, rows),

@@ -13,7 +13,7 @@ import type { NodeId } from "../wire/ids.ts";
 import { syncDirectory } from "./data-directory.ts";
 
 export const LEDGER_FILE = "ledger.db";
-export const SCHEMA_VERSION = 4;
+export const SCHEMA_VERSION = 5;
 
 /** One statement each, as SQLite keeps them: what a sound file holds is compared with these. */
 export const SCHEMA: readonly string[] = [
@@ -48,8 +48,9 @@ export const SCHEMA: readonly string[] = [
   `CREATE TABLE accounts (
   id INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, nonce TEXT NOT NULL, initial INTEGER NOT NULL, sum INTEGER NOT NULL
 ) STRICT`,
+  // `abstains`: the disk was lost and the other voters have not told their terms yet.
   `CREATE TABLE vote (
-  one INTEGER PRIMARY KEY CHECK (one = 1), term INTEGER NOT NULL, voted_for INTEGER, sum INTEGER NOT NULL
+  one INTEGER PRIMARY KEY CHECK (one = 1), term INTEGER NOT NULL, voted_for INTEGER, abstains INTEGER NOT NULL, sum INTEGER NOT NULL
 ) STRICT`,
   `CREATE TABLE boots (incarnation INTEGER PRIMARY KEY, boot_id TEXT, started_at INTEGER, sum INTEGER NOT NULL) STRICT`,
   `CREATE TABLE intents (
@@ -79,7 +80,7 @@ export const COLUMNS = {
   snapshot: ["id", "seq", "hash", "fenced", "paid", "named", "taken", "cause"],
   own_since: ["one", "incarnation"],
   accounts: ["id", "epoch", "nonce", "initial"],
-  vote: ["one", "term", "voted_for"],
+  vote: ["one", "term", "voted_for", "abstains"],
   boots: ["incarnation", "boot_id", "started_at"],
   intents: ["trade_id", "request_id", "payer", "payer_incarnation", "amount"],
   fences: ["account", "at"],

@@ -159,6 +159,49 @@ describe("a node that lost its disk", () => {
     });
   });
 
+  it("must not vote in a term that it may have voted in, also when it was restarted as READY before enough others told their terms", () => {
+    underSeeds(FILE, 10, (seed) => {
+      const sim = settled({ nodes: 5, seed });
+      // Terms of which nodes 1 and 2 never hear, won with the votes of nodes 3, 4 and 5.
+      sim.partition([1, 2], [3, 4, 5]);
+      for (let n = 0; n < 25; n++) {
+        const { term } = stateOf(sim, 5).election;
+        sim.command(5, { op: "election" });
+        sim.runUntil(() => stateOf(sim, 5).election.wonTerm > term, 5_000, "its election");
+      }
+      sim.loseDisk(3);
+      sim.heal();
+      sim.partition([1, 2, 3], [4, 5]);
+      sim.start(3);
+      sim.runUntil(() => recovering(sim, 3), 5_000, "RECOVERING");
+      const absent = () => [4, 5].every((id) => stateOf(sim, 3).members.get(id)?.state === "FAILED");
+      sim.runUntil(absent, 8_000, "the absence of 4 and 5");
+      const accepted = sim.command(3, { op: "recover", acceptLoss: true });
+      sim.runUntil(() => accepted.final !== null, 5_000, "the recovery");
+      expect(stateOf(sim, 3)).toMatchObject({ phase: "READY", election: { abstaining: true } });
+      sim.restart(3);
+      // The simulator checks S6 after every step: nobody is elected in a term that node 5 has won.
+      sim.runFor(20_000);
+      expect(stateOf(sim, 3).election.abstaining).toBe(true);
+      sim.heal();
+      sim.runUntil(() => sim.converged() && !stateOf(sim, 3).election.abstaining, 15_000, "its vote");
+    });
+  });
+
+  it("must vote again, as must two others that lost their disks at other times, over restarts of all", () => {
+    underSeeds(FILE, 5, (seed) => {
+      const sim = settled({ nodes: 5, seed });
+      for (const id of [1, 2, 3]) {
+        sim.loseDisk(id);
+        sim.start(id);
+        sim.runUntil(() => sim.converged() && !stateOf(sim, id).election.abstaining, 8_000, "its return");
+      }
+      for (const id of sim.ids) sim.kill(id);
+      for (const id of [1, 2, 3]) sim.start(id);
+      sim.runUntil(() => stateOf(sim, 3).election.elected, 10_000, "an election by the three");
+    });
+  });
+
   it("must wait for a second one that lost its disk too: together they may have lost what nobody else has", () => {
     underSeeds(FILE, 5, (seed) => {
       const sim = settled({ nodes: 5, seed });

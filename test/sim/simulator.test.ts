@@ -153,7 +153,7 @@ describe("the disk", () => {
       const store = new SimStore(queue, new Draw(seed, "disk"), { syncMinMs: 1, syncMaxMs: 1 });
       let confirmed = 0;
       const vote = (term: number) =>
-        store.write(term, [{ table: "vote", term, votedFor: 1 }], () => (confirmed = term));
+        store.write(term, [{ table: "vote", term, votedFor: 1, abstains: false }], () => (confirmed = term));
       vote(1);
       queue.runNext(10);
       for (const term of [2, 3, 4]) vote(term);
@@ -171,7 +171,7 @@ describe("the disk", () => {
     const store = new SimStore(queue, new Draw(1, "disk"), {});
     const failures: (string | null)[] = [];
     store.fault = "full";
-    store.write(1, [{ table: "vote", term: 9, votedFor: 1 }], (failure) => failures.push(failure));
+    store.write(1, [{ table: "vote", term: 9, votedFor: 1, abstains: false }], (failure) => failures.push(failure));
     while (queue.runNext(100));
     expect(failures).toEqual(["disk full"]);
     expect(store.term).toBe(0);
@@ -184,7 +184,11 @@ describe("the disk", () => {
       const store = new SimStore(queue, new Draw(seed, "disk"), {});
       let failed = 0;
       const vote = (term: number) =>
-        store.write(term, [{ table: "vote", term, votedFor: 1 }], (failure) => (failed += failure === null ? 0 : 1));
+        store.write(
+          term,
+          [{ table: "vote", term, votedFor: 1, abstains: false }],
+          (failure) => (failed += failure === null ? 0 : 1),
+        );
       store.fault = "broken";
       for (const term of [1, 2, 3]) vote(term);
       while (queue.runNext(100));

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { compareClaims } from "../../node/core/claims.ts";
 import { calmNeededMs } from "../../node/core/preemption.ts";
 import { TIMING_FAST } from "../../node/core/timing.ts";
+import type { Row } from "../../node/core/types.ts";
 import { CoreNode, genesisOf, originOf } from "../support/core-node.ts";
 
 const T = TIMING_FAST;
@@ -30,6 +31,11 @@ function vote(node: CoreNode, from: number, term: number, granted = true, round_
   node.receive(from, "OK", { kind: "vote", granted, round_term, coordinator_id: null, term: 0, elected: false });
 }
 
+/** Rows by transaction. */
+function written(node: CoreNode): (readonly Row[])[] {
+  return node.effects.flatMap((effect) => (effect.type === "persist" ? [effect.rows] : []));
+}
+
 function askVote(node: CoreNode, from: number, term: number, patience = 0): void {
   node.receive(from, "ELECTION", { kind: "vote", term, patience });
 }
@@ -48,7 +54,7 @@ describe("claims", () => {
     expect(node.state.election).toMatchObject({ coordinator: 4, claimTerm: 7, term: 7, elected: true });
     expect(node.lines()).toContain("Accepted Node 4 as coordinator");
     expect(node.effects).toContainEqual(
-      expect.objectContaining({ type: "persist", rows: [{ table: "vote", term: 7, votedFor: null }] }),
+      expect.objectContaining({ type: "persist", rows: [{ table: "vote", term: 7, votedFor: null, abstains: false }] }),
     );
     node.beat(5, { coordinator_id: 5, term: 6, elected: true });
     expect(node.state.election.coordinator).toBe(4);
@@ -96,7 +102,7 @@ describe("a voter", () => {
     askVote(node, 4, 2);
     expect(node.sent("OK")).toEqual([]);
     expect(node.effects).toContainEqual(
-      expect.objectContaining({ type: "persist", rows: [{ table: "vote", term: 2, votedFor: 4 }] }),
+      expect.objectContaining({ type: "persist", rows: [{ table: "vote", term: 2, votedFor: 4, abstains: false }] }),
     );
     node.store();
     expect(node.sent("OK")[0]).toMatchObject({ to: 4, payload: { kind: "vote", granted: true, round_term: 2 } });
@@ -163,6 +169,27 @@ describe("a voter", () => {
       [false, 8],
       [true, 9],
     ]);
+  });
+
+  test("that abstains must have it on disk with its account, go on so after a restart, and write down when it ends", () => {
+    const first = new CoreNode(3, ALL_BUT_5);
+    first.feed({ type: "start" });
+    first.answerJoin(2, { account: genesisOf(3), seen_term: 6 });
+    const adoption = written(first).find((rows) => rows.some(({ table }) => table === "account"));
+    expect(adoption).toContainEqual(expect.objectContaining({ table: "vote", abstains: true }));
+
+    const recovered = { term: 6, votedFor: null, abstains: true, accounts: [genesisOf(3)], records: [], intents: [] };
+    const next = new CoreNode(3, ALL_BUT_5, {}, recovered);
+    next.feed({ type: "start" });
+    askVote(next, 2, 7);
+    next.store();
+    expect(next.sent("OK").map((sent) => sent.payload.granted)).toEqual([false]);
+    expect(written(next).flat()).toContainEqual({ table: "vote", term: 7, votedFor: null, abstains: true });
+    for (const id of [1, 2, 4]) next.answerJoin(id, { account: genesisOf(3), seen_term: 7 });
+    expect(written(next).flat().at(-1)).toEqual({ table: "vote", term: 7, votedFor: 3, abstains: false });
+    askVote(next.clear(), 2, 8);
+    next.store();
+    expect(next.sent("OK").map((sent) => sent.payload.granted)).toEqual([true]);
   });
 });
 

@@ -250,7 +250,7 @@ describe("the node that lost its disk", () => {
   function owner(records: readonly TradeRecord[] = []): CoreNode {
     const accounts = [1, 2, 3].map((id) => genesisOf(id));
     const fences = [{ account: 3, at: 0 }];
-    const recovered = { term: 0, votedFor: null, accounts, records, intents: [], fences };
+    const recovered = { term: 0, votedFor: null, abstains: true, accounts, records, intents: [], fences };
     const node = new CoreNode(3, { voters: [1, 2, 3], expected: [1, 2] }, { incarnation: 1 }, recovered);
     node.feed({ type: "start" });
     const clock = new Map([1, 2, 3].map((id) => [id, id === 3 ? records.length : 0]));

@@ -56,7 +56,7 @@ function rowsOf(commit: number): Row[] {
       request_id: `request ${commit}`,
     },
   };
-  return [record, { table: "vote", term: commit, votedFor: 1 }];
+  return [record, { table: "vote", term: commit, votedFor: 1, abstains: false }];
 }
 
 /** Two folders with the same content: of a node that closed its ledger, and of one that was killed. */
@@ -151,7 +151,7 @@ describe("a ledger that is read before it is written to", () => {
     ],
     [
       "a newer format",
-      /has format 9, this program knows 4/,
+      /has format 9, this program knows 5/,
       (directory) => edit(directory, (database) => database.exec("PRAGMA user_version = 9")),
     ],
     [

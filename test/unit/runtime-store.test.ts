@@ -66,6 +66,7 @@ describe("the ledger store", () => {
     expect(first.store.recovered).toEqual({
       term: 0,
       votedFor: null,
+      abstains: false,
       accounts: [],
       records: [],
       intents: [],
@@ -74,7 +75,7 @@ describe("the ledger store", () => {
     const account = { id: 1, epoch: 0, nonce: "00000000000000cc", initial: 100 };
     const intent = { tradeId: "1-2-1.9", requestId: "r", payer: 2, payerIncarnation: 3, amount: 5 };
     first.store.persist(1, [{ table: "account", account }, record(1), record(2, { request_id: undefined })]);
-    first.store.persist(2, [{ table: "vote", term: 7, votedFor: 3 }]);
+    first.store.persist(2, [{ table: "vote", term: 7, votedFor: 3, abstains: true }]);
     first.store.persist(3, [{ table: "intent", intent, done: false }]);
     first.store.persist(4, [{ table: "intent", intent: { ...intent, tradeId: "1-2-1.8" }, done: false }]);
     first.store.persist(5, [{ table: "intent", intent: { ...intent, tradeId: "1-2-1.8" }, done: true }]);
@@ -92,6 +93,7 @@ describe("the ledger store", () => {
     expect(second.store.recovered).toEqual({
       term: 7,
       votedFor: 3,
+      abstains: true,
       accounts: [account],
       records: [record(1), record(2, { request_id: undefined })].map((row) => {
         const { request_id, ...rest } = (row as Extract<Row, { table: "record" }>).record;
