@@ -12,6 +12,7 @@ import { becomeAlive, isLive, rumourOf, unsuspectedIds } from "./membership.ts";
 import { count, unicast, unicastTo } from "./outbox.ts";
 import { drawBelow, shuffled } from "./random.ts";
 import { beatIntervalMs, sizeFactor, takeRumours } from "./rumours.ts";
+import { askWhetherKnown } from "./stale-incarnation.ts";
 import { restartSuspicions, suspect } from "./suspicion.ts";
 import { cancelTimer, hasTimer, setTimer } from "./timers.ts";
 import type { Member, NodeState, Origin, Probe } from "./types.ts";
@@ -169,6 +170,7 @@ function onProbeTimeout(state: NodeState, seq: number): void {
   } else if (member.lastHeardAtMs !== null && member.lastHeardAtMs > open.sentAtMs) {
     // Any valid datagram counts as life.
     keepForLateAnswer(state, seq, open);
+    askWhetherKnown(state, member);
   } else if (open.stage === "direct") {
     becomeIndirect(state, seq, open, member);
   } else {
@@ -256,11 +258,13 @@ export function onPong(state: NodeState, message: MessageOf<"PONG">, from: Origi
     else if (member !== undefined && isLive(member)) {
       noteLife(state, member);
       if (open.stage !== "late") closeProbe(state, ping_seq);
+      if (open.forNode === null) askWhetherKnown(state, member);
     }
     return;
   }
   closeProbe(state, ping_seq);
   if (member !== undefined) {
+    member.unanswered = 0;
     const rttMs = state.nowMs - open.sentAtMs;
     member.srttMs = member.srttMs === null ? rttMs : (7 * member.srttMs + rttMs) / 8;
   }

@@ -7,19 +7,18 @@
  */
 import { MEMBERS_MAX, type NodeId } from "../wire/ids.ts";
 import type { MessageOf } from "../wire/message.ts";
-import { isRestoring } from "./causal-broadcast.ts";
 import { noteClaim } from "./claims.ts";
 import { onFences } from "./fence.ts";
 import { onDuplicateRefusal } from "./identity.ts";
 import { multicastJoin } from "./join-messages.ts";
 import { accountOf, durableClock } from "./ledger.ts";
 import { noteDurable } from "./membership.ts";
-import { journal, persist } from "./outbox.ts";
+import { journal } from "./outbox.ts";
 import { compareAccounts, hasAskedEverybody, mayMint, mint } from "./own-account.ts";
-import { isBelievableIncarnation } from "./plausible.ts";
 import { drawHex64 } from "./random.ts";
 import { startSync } from "./repair.ts";
 import { hurryHeartbeat } from "./rumours.ts";
+import { onStaleIncarnation } from "./stale-incarnation.ts";
 import { cancelTimer, setTimer } from "./timers.ts";
 import type { CoreConfig, JoinState, NodeState, Origin, Recovered, Self } from "./types.ts";
 import { clockObject, entry, merge } from "./vector-clock.ts";
@@ -57,6 +56,7 @@ export function createJoin(config: CoreConfig, self: Self, recovered: Recovered 
     rivalAddress: null,
     beatenAddress: null,
     staleWrite: null,
+    mistakenFor: 0,
     announcedReady: false,
   };
 }
@@ -227,7 +227,7 @@ export function becomeReady(state: NodeState): void {
 function onRefusal(state: NodeState, payload: MessageOf<"JOIN_RESPONSE">["payload"], by: NodeId): void {
   switch (payload.refused) {
     case "STALE_INC":
-      onStaleIncarnation(state, payload.known_inc ?? 0);
+      onStaleIncarnation(state, payload.known_inc ?? 0, by);
       return;
     case "DUPLICATE_ID":
       onDuplicateRefusal(state, payload.known_addr, by);
@@ -262,26 +262,7 @@ function giveUp(state: NodeState, by: NodeId): void {
   state.outbox.push({ type: "exit", code: 1, reason });
 }
 
-/** Our incarnation was used before (empty or older store): write down the next one, then join again with it. */
-function onStaleIncarnation(state: NodeState, known: number): void {
-  // A READY node has its incarnation in its trades; one that began alone, without voters, makes none before others confirm its account.
-  if (!isRestoring(state) && state.join.confirmed) return;
-  if (isBelievableIncarnation(state.self.incarnation, known)) outgrow(state, known);
-}
-
-/** True while this process goes on in a higher incarnation than `known`, the highest that an earlier one is known to have used. */
-export function outgrow(state: NodeState, known: number): boolean {
-  const { join, self } = state;
-  if (join.staleWrite !== null) return true;
-  if (known < self.incarnation) return false;
-  const incarnation = known + 1;
-  const writeId = persist(state, [{ table: "incarnation", atLeast: incarnation }]);
-  join.staleWrite = { writeId, incarnation };
-  const msg = `Incarnation ${self.incarnation} is stale, going on with ${incarnation}`;
-  journal(state, { kind: "state", level: "warn", msg });
-  return true;
-}
-
+/** The higher incarnation is on disk (stale-incarnation.ts): join again with it. */
 export function onJoinStored(state: NodeState, writeId: number): void {
   const { join } = state;
   if (join.staleWrite?.writeId !== writeId) return;

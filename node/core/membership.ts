@@ -112,6 +112,7 @@ export function newMember(id: NodeId, nowMs: number, address: string | null = nu
     lastHeardAtMs: null,
     stateSinceMs: nowMs,
     srttMs: null,
+    unanswered: 0,
     credits: null,
     bootSeq: null,
     durable: new Map(),

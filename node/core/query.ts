@@ -6,6 +6,7 @@ import type { PingData, StateData } from "../wire/control.ts";
 import { accountOf, balanceOf, durableClock, ledgerHash } from "./ledger.ts";
 import { describeRecovery, isRecovering, waitingText } from "./lost-disk.ts";
 import { aliveIds } from "./membership.ts";
+import { restartText } from "./stale-incarnation.ts";
 import { countOpenTrades, pendingTrades } from "./trading.ts";
 import type { Member, NodeState } from "./types.ts";
 import { clockObject } from "./vector-clock.ts";
@@ -72,12 +73,14 @@ export function statusText(state: NodeState): string {
   const active = [...aliveIds(state), self.id].sort((a, b) => a - b);
   const clock = [...durableClock(state)].filter(([, seq]) => seq > 0).sort(([a], [b]) => a - b);
   const waiting = waitingText(state);
+  const restart = restartText(state);
   const rule = "=".repeat(40);
   return [
     rule,
     `  NODE STATUS - Node ${self.id}`,
     rule,
     `  State: ${phase}${config.durable ? "" : " (memory only)"}${waiting === "" ? "" : ` - ${waiting}`}`,
+    ...(restart === "" ? [] : [`  RESTART NEEDED: ${restart}`]),
     `  Role: ${election.role}`,
     `  Coordinator: ${describeCoordinator(state)}`,
     `  Balance: ${balanceText(state)}`,

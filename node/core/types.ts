@@ -196,6 +196,8 @@ export interface Member {
   stateSinceMs: number;
   /** Smoothed round trip of probes; null: not measured. */
   srttMs: number | null;
+  /** Own probes in a row that it did not answer although it lives. */
+  unanswered: number;
   /** Credits it last reported. */
   credits: number | null;
   /** Its debits' number at its boot. */
@@ -367,6 +369,8 @@ export interface JoinState {
   /** A process with our id that gave way to us. */
   beatenAddress: string | null;
   staleWrite: { readonly writeId: number; readonly incarnation: number } | null;
+  /** The highest incarnation of a former process that some member takes this READY one for; 0: nobody does. */
+  mistakenFor: number;
   announcedReady: boolean;
 }
 

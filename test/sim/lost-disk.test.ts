@@ -5,6 +5,8 @@ import { Draw } from "../../lab/sim/draw.ts";
 import { hasEqualLedgers } from "../../lab/sim/inspect.ts";
 import type { SimOptions } from "../../lab/sim/sim-options.ts";
 import { waitingText } from "../../node/core/lost-disk.ts";
+import { statusText } from "../../node/core/query.ts";
+import { restartText } from "../../node/core/stale-incarnation.ts";
 import type { NodeState } from "../../node/core/types.ts";
 import { underSeeds } from "../support/sim-seeds.ts";
 
@@ -279,6 +281,48 @@ describe("recover --accept-loss", () => {
     });
   });
 
+  it("must ask to be started again when one that was away takes it for the lost process, whatever number that had", () => {
+    underSeeds(FILE, 10, (seed) => {
+      for (const boots of [1, 3]) {
+        const sim = settled({ nodes: 5, seed });
+        for (let n = 1; n < boots; n++) {
+          sim.restart(3);
+          const isKnown = () => stateOf(sim, 1).members.get(3)?.incarnation === n + 1;
+          sim.runUntil(() => isKnown() && sim.converged(), 5_000, "its restart");
+        }
+        // Node 1 alone remembers how far node 3 had counted.
+        sim.loseDisk(3);
+        sim.isolate(1);
+        for (const id of [2, 4, 5]) sim.kill(id);
+        sim.runFor(500);
+        for (const id of [2, 3, 4, 5]) sim.start(id);
+        sim.runUntil(() => recovering(sim, 3), 5_000, "RECOVERING");
+        sim.runUntil(
+          () => ["FAILED", "UNKNOWN"].includes(stateOf(sim, 3).members.get(1)?.state ?? "UNKNOWN"),
+          6_000,
+          "the absence of 1",
+        );
+        const accepted = sim.command(3, { op: "recover", acceptLoss: true });
+        sim.runUntil(() => accepted.final !== null, 3_000, "the recovery");
+        expect(accepted.final).toMatchObject({ ok: true });
+        sim.heal();
+        sim.runUntil(() => restartText(stateOf(sim, 3)) !== "", 15_000, "word of it");
+        expect(stateOf(sim, 3)).toMatchObject({
+          phase: "READY",
+          self: { incarnation: 1 },
+          join: { mistakenFor: boots },
+        });
+        expect(statusText(stateOf(sim, 3))).toContain(`Start Node 3 again: it takes an incarnation above ${boots}`);
+        sim.runUntil(() => sim.node(3).store.incarnation === boots, 1_000, "the number on its disk");
+        sim.restart(3);
+        const isBack = () => [1, 3].every((id) => stateOf(sim, id).members.get(4 - id)?.phase === "READY");
+        sim.runUntil(() => isBack() && sim.converged(), 5_000, "its return");
+        expect(stateOf(sim, 3).self.incarnation).toBe(boots + 1);
+        pay(sim, 3, 1, 1);
+      }
+    });
+  });
+
   it("must be refused without a majority of the voters, without voters, and where nothing was lost", () => {
     underSeeds(FILE, 3, (seed) => {
       const sim = settled({ nodes: 5, seed });
@@ -371,10 +415,11 @@ describe("losses that are accepted in any partition, at any moment,", () => {
       sim.shape({ loss: 0 });
       for (const id of sim.ids) sim.node(id).fuse = null;
       sim.startAll();
-      // What a person would do: give up what is lost, and another disk to those who hold it.
+      // What a person would do: give up what is lost, another disk to those who hold it, a restart to those who ask for it.
       for (let n = 0; n < 12 && !sim.converged(); n++) {
         sim.runFor(2_500);
         for (const { id, state } of sim.running()) {
+          if (state !== null && restartText(state) !== "") sim.restart(id);
           if (state?.phase === "RECOVERING") sim.command(id, { op: "recover", acceptLoss: true });
           if (state?.phase !== "CONFLICT") continue;
           sim.loseDisk(id);

@@ -269,4 +269,19 @@ describe("standings", () => {
     node.answerJoin(3, { refused: "STALE_INC", known_inc: 6 });
     expect(node.state.join.staleWrite?.incarnation).toBe(7);
   });
+
+  test("must not stop a READY node or change its incarnation with a refusal, and fill neither journal nor disk", () => {
+    const node = CoreNode.ready(1, { voters: [1, 2, 3] }, [2, 3]);
+    node.store();
+    node.clear();
+    for (let known = 1; known < 200; known++) node.answerJoin(3, { refused: "STALE_INC", known_inc: known });
+    node.answerJoin(3, { refused: "STALE_INC", known_inc: INCARNATION_MAX });
+    const told = /Node 3 takes this process .* Start Node 1 again: it takes an incarnation above 1/;
+    expect(node.lines().filter((line) => told.test(line))).toHaveLength(1);
+    const rows = node.effects.flatMap((effect) => (effect.type === "persist" ? effect.rows : []));
+    expect(rows).toEqual([{ table: "incarnation", atLeast: 1 }]);
+    node.store();
+    expect(node.state).toMatchObject({ phase: "READY", self: { incarnation: 1 } });
+    expect(node.effects.filter(({ type }) => type === "exit")).toEqual([]);
+  });
 });
