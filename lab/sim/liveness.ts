@@ -2,6 +2,7 @@
  * What must come true once the last fault is over, and how soon (PROTOCOL.md, promises L1 to L5). Safety holds at every step; these
  * hold at the end of a schedule, when everything is healed.
  */
+import type { NodeState } from "../../node/core/types.ts";
 import type { SimCluster } from "./cluster.ts";
 import { haveEqualVectors, isSettled } from "./inspect.ts";
 
@@ -117,8 +118,14 @@ function knowEachOther(sim: SimCluster): boolean {
     (state) =>
       state?.phase === "READY" &&
       state.join.confirmed &&
-      sim.ids.every((id) => id === state.self.id || state.members.get(id)?.state === "ALIVE"),
+      sim.ids.every((id) => id === state.self.id || knows(state, id, sim.node(id).incarnation)),
   );
+}
+
+/** As the process that it is now: a trade with the one before is refused, rightly (STALE). */
+function knows(state: NodeState, id: number, incarnation: number): boolean {
+  const member = state.members.get(id);
+  return member?.state === "ALIVE" && member.incarnation === incarnation;
 }
 
 function followOne(sim: SimCluster): boolean {
