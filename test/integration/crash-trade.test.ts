@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { buildNodeBundle } from "../../build.mjs";
+import { AMOUNT_MAX } from "../../node/wire/ids.ts";
 import { CRASH_MARK } from "../support/crash/bundle.ts";
 import { arm, hasCrashed, Promises, readLog, settleAndAudit, startCrashing } from "../support/crash/crash-lab.ts";
 import { until } from "../support/eventually.ts";
@@ -60,7 +61,10 @@ async function seeEachOther(victim: TestNode, other: TestNode): Promise<void> {
     await until(`node ${node.id} sees node ${peer.id}`, async () => {
       const state = (await node.ping())?.phase === "READY" ? await node.state() : null;
       const seen = state?.members.find((member) => member.id === peer.id);
-      return seen?.state === "ALIVE" && seen.phase === "READY" && state?.pending === 0;
+      if (seen?.state !== "ALIVE" || seen.phase !== "READY" || state?.pending !== 0) return false;
+      // Without voters an account has to be confirmed after each start; before that every trade is refused as NOT_READY.
+      const tooMuch = await node.request({ op: "sell", peer: peer.id, amount: AMOUNT_MAX });
+      return tooMuch?.ok === false && tooMuch.code === "INSUFFICIENT_CREDITS";
     });
   }
 }
