@@ -6,10 +6,11 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { fuzzCodec } from "../fuzz/codec-target.ts";
 import { fuzzCore } from "../fuzz/core-target.ts";
+import { testSeed } from "../support/test-seed.ts";
 
 const FOLDER = join(import.meta.dirname, "../fuzz/corpus");
 /** `FUZZ_SEED` replays a run, `FUZZ_RUNS` makes it longer. */
-const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 0x7fff_ffff));
+const seed = testSeed("FUZZ_SEED", 1);
 const factor = Number(process.env.FUZZ_RUNS ?? 1);
 
 const targets = [

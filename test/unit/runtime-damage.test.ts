@@ -10,12 +10,13 @@ import { OperatorError } from "../../node/runtime/errors.ts";
 import { openLedgerStore } from "../../node/runtime/ledger-store.ts";
 import type { Store } from "../../node/runtime/store.ts";
 import { hashDirectory } from "../support/directory-hash.ts";
+import { testSeed } from "../support/test-seed.ts";
 
 const root = mkdtempSync(join(tmpdir(), "energy-lab-damage-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const extended = process.env.LAB_TEST_ALL === "1";
-const seed = Number(process.env.DAMAGE_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = testSeed("DAMAGE_SEED", 1);
 const COMMITS = 40;
 
 let copies = 0;

@@ -1,0 +1,9 @@
+// Seeds of randomised tests. Every change is judged by the same draws, so that a red run means the change; `npm test -- --all`, and
+// with it every night, draws anew. Whoever uses one puts it into the test's name, with the variable that replays it.
+
+/** The number in the environment variable, else a fixed one, or with the extended tests any. */
+export function testSeed(variable: string, fixed: number): number {
+  const given = process.env[variable];
+  if (given !== undefined) return Number(given);
+  return process.env.LAB_TEST_ALL === "1" ? Math.floor(Math.random() * 2 ** 31) : fixed;
+}
