@@ -192,7 +192,7 @@ export class ControlClient implements AsyncDisposable {
     const address = target.address ?? "";
     const retryMsMax = options.retryMsMax ?? RETRY_MS_MAX;
     return new Promise((resolve, reject) => {
-      const startedAtMs = performance.now();
+      const startedAtMs = this.#world.clock.nowMs();
       const patienceMs = Math.min(RETRY_MS_FIRST_MAX, Math.max(RETRY_MS_FIRST, 2 * this.#replyMs));
       let retryMs = Math.min(patienceMs, retryMsMax);
       let heard = false;
@@ -225,7 +225,7 @@ export class ControlClient implements AsyncDisposable {
       };
       this.#waiting.set(request.request_id, {
         onReply: (reply, bootId) => {
-          if (!heard) this.#replyMs += (performance.now() - startedAtMs - this.#replyMs) / 8;
+          if (!heard) this.#replyMs += (this.#world.clock.nowMs() - startedAtMs - this.#replyMs) / 8;
           heard = true;
           this.#boots.set(target.address ?? "", bootId);
           if (reply.final && accept(reply)) {
