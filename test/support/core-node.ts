@@ -2,11 +2,13 @@
  * One core between a test's hands: what it receives is typed, what it wants to do is collected, its disk completes when told to.
  * Groups of nodes are the simulator's business (lab/sim); this is for single rules.
  */
+
 import { create, nextDeadlineMs, step } from "../../node/core/step.ts";
 import { TIMING_FAST } from "../../node/core/timing.ts";
 import type { CoreConfig, Effect, Input, NodeState, Origin, Recovered, Self } from "../../node/core/types.ts";
 import { DATAGRAM_BYTES_MAX, OVERHEAD_BYTES } from "../../node/wire/envelope.ts";
 import type { Genesis, Message, MessageType, Payload } from "../../node/wire/message.ts";
+import { CALM_BEAT } from "./calm-beat.ts";
 
 export interface Sent {
   readonly type: MessageType;
@@ -125,22 +127,7 @@ export class CoreNode {
   }
 
   beat(from: number | Origin, change: Partial<Payload<"HEARTBEAT">> = {}): Effect[] {
-    return this.receive(from, "HEARTBEAT", {
-      credits: 100,
-      coordinator_id: null,
-      term: 0,
-      elected: false,
-      rinc: 0,
-      phase: "READY",
-      hb_seq: 1,
-      digest: new Map(),
-      ledger_hash: "0000000000000000",
-      boot_seq: 0,
-      voters_hash: "0000000000000000",
-      proto: { min: 1, max: 1 },
-      rumours: [],
-      ...change,
-    });
+    return this.receive(from, "HEARTBEAT", { ...CALM_BEAT, ...change });
   }
 
   /** Completes all writes, in order. */

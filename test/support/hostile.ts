@@ -1,5 +1,6 @@
 // Who attacks real nodes: a stranger (no key) and a hostile member (has the cluster key, says what it likes). Both speak through the
 // product's own wire codec and sockets of their own; what they send is made by hand.
+
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
@@ -9,6 +10,7 @@ import { createKeyring, type Keyring, parseKeys } from "../../node/runtime/keyri
 import { decodeMessage, encodeMessage } from "../../node/wire/codec.ts";
 import { type Header, openDatagram, sealDatagram } from "../../node/wire/envelope.ts";
 import type { Genesis, Message, MessageType, Payload, TradeRecord } from "../../node/wire/message.ts";
+import { CALM_BEAT } from "./calm-beat.ts";
 
 const HOST = "127.0.0.1";
 
@@ -83,22 +85,7 @@ export class Attacker implements AsyncDisposable {
 
   /** A heartbeat of an unsuspicious member, but for `change`. */
   beat(port: number, change: Partial<Payload<"HEARTBEAT">> = {}): void {
-    this.send(port, "HEARTBEAT", {
-      credits: 100,
-      coordinator_id: null,
-      term: 0,
-      elected: false,
-      rinc: 0,
-      phase: "READY",
-      hb_seq: 1,
-      digest: new Map(),
-      ledger_hash: "0000000000000000",
-      boot_seq: 0,
-      voters_hash: "0000000000000000",
-      proto: { min: 1, max: 1 },
-      rumours: [],
-      ...change,
-    });
+    this.send(port, "HEARTBEAT", { ...CALM_BEAT, ...change });
   }
 
   chunk(port: number, items: Partial<Payload<"STATE_CHUNK">>): void {

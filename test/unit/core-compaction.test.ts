@@ -150,20 +150,15 @@ describe("merging", () => {
   });
 });
 
+/** Node 1 of three, with all of `LONG` on its disk. */
+function withHistory(keepRecords: number): CoreNode {
+  const recovered = { term: 0, votedFor: null, accounts, records: LONG, intents: [] };
+  return new CoreNode(1, { keepRecords, expected: [2, 3] }, {}, recovered);
+}
+
 describe("compaction", () => {
   test("must wait for what a live member lacks, and not for one that failed", () => {
-    const node = new CoreNode(
-      1,
-      { keepRecords: 4, expected: [2, 3] },
-      {},
-      {
-        term: 0,
-        votedFor: null,
-        accounts,
-        records: LONG,
-        intents: [],
-      },
-    );
+    const node = withHistory(4);
     node.feed({ type: "start" });
     node.beat(3, { digest: new Map(IDS.map((id) => [id, 1])) });
     node.beat(2, { digest: node.state.ledger.durable });
@@ -177,18 +172,7 @@ describe("compaction", () => {
   });
 
   test("must not wait for ever for a member that is alive and gets no further", () => {
-    const node = new CoreNode(
-      1,
-      { keepRecords: 2, expected: [2, 3] },
-      {},
-      {
-        term: 0,
-        votedFor: null,
-        accounts,
-        records: LONG,
-        intents: [],
-      },
-    );
+    const node = withHistory(2);
     node.feed({ type: "start" });
     node.beat(2, { digest: new Map([[1, 1]]) });
     expect(node.state.ledger.log.length).toBe(2);
