@@ -98,12 +98,18 @@ export async function scale(
     if (isUp(lab.node(id))) await leave(lab, id).catch(() => {});
     await removeNode(lab, id);
   }
+  const added = plan.add.map((node) => node.id);
+  await lab.note(
+    { action: "scale", added, removed: plan.remove },
+    `scale to ${lab.ids.length + added.length - plan.remove.length}`,
+  );
   await lab.refresh();
 }
 
 /** Graceful LEAVE by the node itself; resolves when its process has ended. */
 export async function leave(lab: Lab, id: NodeId): Promise<void> {
   const deadlineMs = lab.clock.nowMs() + LEAVE_MS_MAX;
+  await lab.note({ action: "leave", nodes: [id] }, `leave ${id}`);
   // Its last reply may get lost with the process: the end of the process is the answer.
   const asked = lab.call(id, { op: "leave" }, { timeoutMs: LEAVE_MS_MAX }).then(
     () => null,
@@ -125,20 +131,21 @@ export async function leave(lab: Lab, id: NodeId): Promise<void> {
 }
 
 export async function kill(lab: Lab, ids: readonly NodeId[], signal: string): Promise<void> {
+  // What takes nodes away is written down before it happens, what brings them back after: nobody's absence is shorter in the journal.
+  await lab.note({ action: "kill", nodes: ids, signal }, `kill ${ids.join(",")} ${signal}`);
   await Promise.all(ids.map((id) => lab.engine.kill(lab.name, id, signal)));
-  await lab.state.appendJournal({ what: `kill ${ids.join(",")} ${signal}`, nodes: ids });
 }
 
 export async function stop(lab: Lab, ids: readonly NodeId[], graceMs: number): Promise<void> {
   await Promise.all(ids.map((id) => cancelHelpers(lab.name, id)));
+  await lab.note({ action: "stop", nodes: ids }, `stop ${ids.join(",")}`);
   await Promise.all(ids.map((id) => lab.engine.stop(lab.name, id, graceMs)));
-  await lab.state.appendJournal({ what: `stop ${ids.join(",")}`, nodes: ids });
 }
 
 export async function start(lab: Lab, ids: readonly NodeId[]): Promise<void> {
   await Promise.all(ids.map((id) => lab.engine.start(lab.name, id)));
   await reapplyFaults(lab, ids);
-  await lab.state.appendJournal({ what: `start ${ids.join(",")}`, nodes: ids });
+  await lab.note({ action: "start", nodes: ids }, `start ${ids.join(",")}`);
 }
 
 /** @param untilMs wall clock: the pause ends then by itself, even when this process is killed; null: when somebody resumes it */
@@ -147,8 +154,8 @@ export async function pause(lab: Lab, ids: readonly NodeId[], untilMs: number | 
   await Promise.all(ids.map((id) => cancelHelpers(lab.name, id)));
   // Who ends it is there before it begins.
   if (untilMs !== null) await Promise.all(ids.map((id) => endPauseAt(lab, id, untilMs)));
+  await lab.note({ action: "pause", nodes: ids, untilMs }, `pause ${ids.join(",")}`);
   await Promise.all(ids.map((id) => lab.engine.pause(lab.name, id)));
-  await lab.state.appendJournal({ what: `pause ${ids.join(",")}`, nodes: ids, untilMs });
 }
 
 async function endPauseAt(lab: Lab, id: NodeId, untilMs: number): Promise<void> {
@@ -161,11 +168,11 @@ export async function resume(lab: Lab, ids: readonly NodeId[]): Promise<void> {
   await Promise.all(ids.map((id) => lab.engine.resume(lab.name, id)));
   // What was changed while it was frozen couldn't reach it.
   await reapplyFaults(lab, ids);
-  await lab.state.appendJournal({ what: `resume ${ids.join(",")}`, nodes: ids });
+  await lab.note({ action: "resume", nodes: ids }, `resume ${ids.join(",")}`);
 }
 
 export async function removeNode(lab: Lab, id: NodeId): Promise<void> {
   await cancelHelpers(lab.name, id);
+  await lab.note({ action: "remove", nodes: [id] }, `rm ${id}`);
   await lab.engine.remove(lab.name, id);
-  await lab.state.appendJournal({ what: `rm ${id}`, nodes: [id] });
 }

@@ -60,7 +60,7 @@ export async function takeKeyStep(lab: Lab, step: KeyStep): Promise<readonly num
   const after = applyStep(before, step);
   await lab.engine.writeKeys(lab.name, after.map((key) => key.text).join(","));
   await reload(lab, lab.running, idsOf(after));
-  await lab.state.appendJournal({ what: `keys ${step} ${newestOf(after).id}`, nodes: lab.running });
+  await lab.note({ action: "keys", nodes: lab.running }, `keys ${step} ${newestOf(after).id}`);
   return idsOf(after);
 }
 

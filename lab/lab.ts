@@ -13,6 +13,8 @@ import type { Engine, LabInfo, NodeInfo, Progress } from "./engine/engine.ts";
 import { findLab, type RuntimeChoice } from "./engine/open-engine.ts";
 import { LabError, noSuchLab, noSuchNode } from "./errors.ts";
 import { FaultList } from "./faults/fault.ts";
+import type { LabAction } from "./journal/lab-entry.ts";
+import { noteAction } from "./journal/lab-journal.ts";
 import { lockLab } from "./lock.ts";
 import { needsCoordinator, parseSelector, resolveSelector } from "./selectors.ts";
 import { findSides } from "./sides.ts";
@@ -201,6 +203,11 @@ export class Lab implements AsyncDisposable {
       id,
       role: coordinator === null ? null : id === coordinator ? "coordinator" : "follower",
     }));
+  }
+
+  /** Writes down what the lab does to its nodes, in words and as data. Never fails. */
+  note(action: LabAction, msg: string): Promise<void> {
+    return noteAction(this.state, this.clock, action, msg);
   }
 
   /** Runs `change` while no other command changes this lab. */

@@ -6,8 +6,8 @@
  * killed in the middle leaves the old content or the new one.
  */
 import { randomBytes } from "node:crypto";
-import { appendFile, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { homedir, uptime } from "node:os";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { LabError } from "./errors.ts";
 
@@ -90,26 +90,6 @@ export class StateDir {
     const temporary = this.file(`${name}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`);
     await writeFile(temporary, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
     await rename(temporary, this.file(name));
-  }
-
-  /**
-   * One line about what the lab itself did (kill, netem, heal, …) in journal.jsonl, in the form of the nodes' own journals
-   * (node/wire/journal.ts) with node 0. Numbered for callers who hold the lab's lock.
-   */
-  async appendJournal(entry: { readonly what: string; readonly [field: string]: unknown }): Promise<void> {
-    const path = this.file("journal.jsonl");
-    // A full or read-only disk must not stop what the user asked for.
-    try {
-      await this.ensure();
-      const before = await readFile(path, "utf8").catch(() => "");
-      const seq = before.split("\n").length;
-      const { what, ...fields } = entry;
-      const clocks = { time: Date.now(), mono: Math.round(uptime() * 1_000) };
-      const line = { level: "info", node: 0, inc: 0, seq, ...clocks, kind: "fault", ...fields, msg: what };
-      await appendFile(path, `${JSON.stringify(line)}\n`, { mode: 0o600 });
-    } catch {
-      // Nothing depends on it.
-    }
   }
 
   async removeFile(name: string): Promise<void> {

@@ -9,6 +9,7 @@ import { start, takeDown } from "./change.ts";
 import type { Engine, LabInfo, LabSpec, Progress, RuntimeName } from "./engine/engine.ts";
 import { chooseEngine, openEngine, type RuntimeChoice } from "./engine/open-engine.ts";
 import { LabError } from "./errors.ts";
+import { noteAction } from "./journal/lab-journal.ts";
 import { Lab } from "./lab.ts";
 import { lockLab } from "./lock.ts";
 import { type LabPlan, type LabRequest, planLab, type Secrets } from "./plan.ts";
@@ -101,16 +102,15 @@ async function create(engine: Engine, state: StateDir, request: LabRequest, opti
   try {
     await allDone([engine.prepare(progress, signal), engine.createLab(plan.spec, progress, signal)]);
     throwIfAborted(signal);
+    const { nodes: ids, voters, profile } = plan.spec;
+    await noteAction(state, engine.world.clock, { action: "up", nodes: ids, voters, profile }, `up ${plan.spec.run}`);
     progress({ step: "nodes", state: "start", detail: `${plan.nodes.length}` });
     const nodes = await engine.addNodes(plan.spec, plan.nodes, progress, signal);
     throwIfAborted(signal);
     progress({ step: "nodes", state: "done", detail: `${nodes.length} started` });
     lab = new Lab(engine, { ...describeLab(plan.spec), nodes }, { progress, signal });
     const agreed = options.wait ? await agree(lab, options) : null;
-    await Promise.all([
-      state.writeJson("lab.json", record),
-      state.appendJournal({ what: "up", run: plan.spec.run, nodes: plan.spec.nodes }),
-    ]);
+    await state.writeJson("lab.json", record);
     return { lab, agreed, created: true };
   } catch (error) {
     const isTimeout = error instanceof LabError && error.exit === "timeout";

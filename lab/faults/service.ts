@@ -66,7 +66,7 @@ export function setFault(lab: Lab, request: FaultRequest): Promise<FaultOutcome>
     const change = addFault(fitToNodes(before, lab.ids), { cause, kind, pairs, impairment, egress, untilMs });
     await writeFaults(lab, change.list);
     const reports = await applyFaults(lab, change.list, kernel, { previous: before });
-    await lab.state.appendJournal({ what: cause, fault: change.id, pairs, impairment, untilMs });
+    await lab.note({ action: "impair", fault: change.id, pairs, impairment, untilMs }, cause);
     return { id: change.id, added: change.added, replaced: change.replaced, list: change.list, reports, kernel };
   });
 }
@@ -93,7 +93,7 @@ export function heal(lab: Lab, target: HealTarget, cause: string): Promise<HealO
     const force = all ? lab.ids : plugged;
     const reports = await applyFaults(lab, list, kernel, { previous: before, force });
     if (healed.length + plugged.length > 0) {
-      await lab.state.appendJournal({ what: cause, healed: [...new Set(healed.map((fault) => fault.id))], plugged });
+      await lab.note({ action: "heal", healed: [...new Set(healed.map((fault) => fault.id))], plugged }, cause);
     }
     return { healed, plugged, list, reports };
   });
@@ -122,7 +122,7 @@ export async function unplug(lab: Lab, ids: readonly NodeId[], cause: string): P
     await writeFaults(lab, change.list);
     await Promise.all(ids.filter((id) => !lab.node(id).unplugged).map((id) => lab.engine.unplug(lab.name, id)));
     await lab.refresh();
-    await lab.state.appendJournal({ what: cause, fault: change.id, unplugged: ids });
+    await lab.note({ action: "unplug", fault: change.id, nodes: ids }, cause);
     const reports = ids.map((node): FaultReport => {
       const verified = lab.node(node).unplugged;
       return { node, backends: ["engine"], verified, pending: false, detail: verified ? "unplugged" : "still plugged" };

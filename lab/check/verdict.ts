@@ -1,0 +1,38 @@
+/**
+ * What a checker says of a run. Every checker is a pure function of the journal; a violation comes with the lines that prove it.
+ */
+import type { Entry } from "../journal/entry.ts";
+import type { Journal } from "../journal/journal.ts";
+
+/** `inconclusive`: the journal doesn't hold what the checker needs (lines are missing, or were never written). */
+export type Verdict = "valid" | "invalid" | "inconclusive";
+
+export interface Violation {
+  /** One sentence: what was promised to whom, and what is seen instead. */
+  readonly what: string;
+  /** The lines that prove it, in the journal's order; the last one is where it broke. */
+  readonly proof: readonly Entry[];
+}
+
+export interface CheckResult {
+  /** The checker's name, as scenarios write it: `conservation`, `causal-delivery`, … */
+  readonly check: string;
+  readonly verdict: Verdict;
+  readonly violations: readonly Violation[];
+  /** Why it is inconclusive; what was counted otherwise ("1,204 deliveries at 5 nodes"). */
+  readonly detail: string;
+}
+
+export interface Checker {
+  readonly name: string;
+  /** One line for `lab check --list` and reports: the promise. */
+  readonly promise: string;
+  check(journal: Journal): CheckResult;
+}
+
+/** Of a whole run: invalid if one is, else inconclusive if one is. */
+export function worstOf(results: readonly CheckResult[]): Verdict {
+  const verdicts = results.map((result) => result.verdict);
+  if (verdicts.includes("invalid")) return "invalid";
+  return verdicts.includes("inconclusive") ? "inconclusive" : "valid";
+}

@@ -1,0 +1,73 @@
+/**
+ * The journal of a run: the lines of all nodes and of the lab in one causal order, what is missing of them, and what the run was.
+ * Checkers and exporters are pure functions of this value.
+ */
+import type { NodeId } from "../../node/wire/ids.ts";
+import { type Entry, processOf } from "./entry.ts";
+import { orderCausally } from "./order.ts";
+
+/** What was run; stored beside the lines. */
+export interface RunFacts {
+  readonly lab: string;
+  readonly run: string | null;
+  readonly runtime: "docker" | "local" | "sim";
+  readonly profile: string;
+  readonly nodes: readonly NodeId[];
+  readonly voters: readonly NodeId[];
+  /** Of the simulated world or of the random choices; null: there were none. */
+  readonly seed: number | null;
+  /** Whether every delivery was written down (DS_LOG_LEVEL=DEBUG); without that checkers can't judge deliveries. */
+  readonly isDetailed: boolean;
+  /** Whether every datagram was (DS_JOURNAL=wire); exporters draw arrows from them. */
+  readonly hasWire: boolean;
+}
+
+/** Lines that a process wrote and that aren't there. */
+export interface Gap {
+  readonly node: NodeId;
+  readonly inc: number;
+  /** Numbers of the first and the last missing line. */
+  readonly from: number;
+  readonly to: number;
+  /** `rotated`: the beginning is gone; `lost`: the process says that it couldn't write them, or they were cut out. */
+  readonly cause: "rotated" | "lost";
+}
+
+export interface Journal {
+  readonly facts: RunFacts;
+  /** In causal order: what happened because of something comes after it. */
+  readonly entries: readonly Entry[];
+  readonly gaps: readonly Gap[];
+}
+
+/** @param entries in any order; doubles (the same line collected twice) are dropped */
+export function assembleJournal(facts: RunFacts, entries: readonly Entry[]): Journal {
+  const unique = new Map<string, Entry>();
+  for (const entry of entries) {
+    const key = `${processOf(entry)}/${entry.seq}`;
+    if (!unique.has(key)) unique.set(key, entry);
+  }
+  const all = [...unique.values()];
+  return { facts, entries: orderCausally(all), gaps: findGaps(all) };
+}
+
+/** A killed process's last lines can't be missed here: nobody knows how many there were. */
+function findGaps(entries: readonly Entry[]): readonly Gap[] {
+  const numbers = new Map<string, { node: NodeId; inc: number; seqs: number[] }>();
+  for (const entry of entries) {
+    const key = processOf(entry);
+    const process = numbers.get(key) ?? { node: entry.node, inc: entry.inc, seqs: [] };
+    numbers.set(key, process);
+    process.seqs.push(entry.seq);
+  }
+  const gaps: Gap[] = [];
+  for (const { node, inc, seqs } of numbers.values()) {
+    let expected = 1;
+    for (const seq of seqs.sort((a, b) => a - b)) {
+      if (seq > expected)
+        gaps.push({ node, inc, from: expected, to: seq - 1, cause: expected === 1 ? "rotated" : "lost" });
+      expected = seq + 1;
+    }
+  }
+  return gaps;
+}

@@ -1,0 +1,59 @@
+/**
+ * What the lab itself did, as lines of the journal with node 0 and kind `fault`: `action` says what, the other fields whom and how.
+ * Everything that bends a run is here, so that checkers know what was allowed to fail and pictures can show it.
+ */
+import type { Impairment } from "../../node/wire/control.ts";
+import type { NodeId } from "../../node/wire/ids.ts";
+import type { Entry } from "./entry.ts";
+
+export type LabAction =
+  | {
+      readonly action: "up";
+      readonly nodes: readonly NodeId[];
+      readonly voters: readonly NodeId[];
+      readonly profile: string;
+    }
+  | { readonly action: "scale"; readonly added: readonly NodeId[]; readonly removed: readonly NodeId[] }
+  | { readonly action: "kill"; readonly nodes: readonly NodeId[]; readonly signal: string }
+  | { readonly action: "stop" | "start" | "resume" | "remove" | "leave"; readonly nodes: readonly NodeId[] }
+  /** `untilMs`: wall clock of its planned end; null: until somebody resumes it. */
+  | { readonly action: "pause"; readonly nodes: readonly NodeId[]; readonly untilMs: number | null }
+  | {
+      readonly action: "impair";
+      /** `f1`, `f2`, …: `heal` names it. */
+      readonly fault: string;
+      /** Directed. The same node twice: what it sends, to everybody alike. */
+      readonly pairs: readonly { readonly from: NodeId; readonly to: NodeId }[];
+      readonly impairment: Impairment;
+      readonly untilMs: number | null;
+    }
+  | { readonly action: "unplug"; readonly fault: string; readonly nodes: readonly NodeId[] }
+  | { readonly action: "heal"; readonly healed: readonly string[]; readonly plugged: readonly NodeId[] }
+  | { readonly action: "keys"; readonly nodes: readonly NodeId[] }
+  /** A scenario's own words: which step begins or ends, what was expected and what was seen. */
+  | {
+      readonly action: "step";
+      readonly path: string;
+      readonly state: "begin" | "end" | "failed";
+      readonly detail?: string;
+    }
+  /** An order given to a node's control channel by a load generator or a step, and what came of it. */
+  | {
+      readonly action: "order";
+      readonly request: string;
+      readonly op: "sell" | "buy";
+      readonly node: NodeId;
+      readonly peer: NodeId;
+      readonly amount: number;
+      /** `open`: no final answer in time. */
+      readonly result: "begin" | "settled" | "committed" | "refused" | "open";
+      readonly trade?: string;
+      readonly code?: string;
+      /** Of a refusal: it certainly didn't and never will happen. */
+      readonly definite?: boolean;
+    };
+
+/** Null: an entry of a node, or of an action that this version doesn't know. */
+export function readLabAction(entry: Entry): LabAction | null {
+  return entry.node === 0 && typeof entry.action === "string" ? (entry as unknown as LabAction) : null;
+}
