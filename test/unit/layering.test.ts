@@ -33,6 +33,9 @@ const pureLab =
 const pureRuntime =
   /^node\/runtime\/(command-line|control-server|core-config|errors|fault-desk|impairments|intake|operations|replay-window|reply-cache|settings|source-gate)\.ts$/;
 
+/** What the dashboard's page and its server share. */
+const browserDash = /^lab\/dash\/(client|command-line|protocol)\.ts$/;
+
 /** What the local engine starts by path, and nobody imports. */
 const impureRuntime = new RegExp(`^(?!${pureRuntime.source.slice(1)})node/runtime/`);
 
@@ -78,6 +81,13 @@ const layers: readonly Layer[] = [
     files: /^lab\/sim\//,
     mayImport: [/^lab\/sim\//, pureLab, core, wire, pureRuntime, /^lab\/engine\/engine\.ts$/],
     mayNotUse: clockAndTimers,
+  },
+  {
+    // Runs in browsers too: nothing of Node's, nothing of the lab's but types.
+    name: "lab/dash, browser",
+    files: browserDash,
+    mayImport: [browserDash, pureLab, wire, /^lab\/engine\/engine\.ts$/],
+    mayNotUse: { process: /(?<![.\w$])process\s*[.[]/, Buffer: /\bBuffer\b/ },
   },
   {
     name: "lab/engine/docker",
