@@ -106,10 +106,10 @@ async function bundle(options) {
 
 /**
  * The peer that runs in production has no switches: every `state.rules.<name>` (node/core/rules.ts) becomes `true`, so that the
- * branches behind a missing rule are gone. Anything else that could read a switch fails the build.
+ * branches behind a missing rule are gone. Anything else that could read a switch fails the build. Benchmarks of the core use it too.
  * @returns {import("esbuild").Plugin}
  */
-function fixRules() {
+export function fixRules() {
   return {
     name: "fix-rules",
     setup(build) {

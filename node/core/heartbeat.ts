@@ -124,9 +124,16 @@ function varintBytes(value: number): number {
   return bytes;
 }
 
+/** A list of voters never changes, and every heartbeat that comes in is compared. */
+const voterHashes = new WeakMap<readonly number[], string>();
+
 /** Nodes with different voters would elect two coordinators: they must notice. */
 export function votersHash(voters: readonly number[]): string {
-  return sha256Hex64(JSON.stringify([...voters].sort((a, b) => a - b)));
+  const known = voterHashes.get(voters);
+  if (known !== undefined) return known;
+  const hash = sha256Hex64(JSON.stringify([...voters].sort((a, b) => a - b)));
+  voterHashes.set(voters, hash);
+  return hash;
 }
 
 export function onHeartbeat(state: NodeState, message: MessageOf<"HEARTBEAT">, from: Origin): void {

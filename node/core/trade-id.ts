@@ -6,8 +6,7 @@ import type { TradeRecord } from "../wire/message.ts";
 export function parseTradeId(tradeId: string): { from: NodeId; to: NodeId; incarnation: number; seq: number } | null {
   const match = /^(\d{1,5})-(\d{1,5})-(\d{1,10})\.(\d{1,15})$/.exec(tradeId);
   if (match === null) return null;
-  const [from, to, incarnation, seq] = match.slice(1).map(Number) as [number, number, number, number];
-  return { from, to, incarnation, seq };
+  return { from: Number(match[1]), to: Number(match[2]), incarnation: Number(match[3]), seq: Number(match[4]) };
 }
 
 /** A record's id must name its own two parties: else one member could use up the ids of others' trades. */

@@ -5,13 +5,16 @@ import { type Summary, summarise } from "./stats.ts";
 
 export interface Row {
   readonly what: string;
-  readonly unit: "ms" | "ratio" | "MB" | "%" | "1/s" | "1/h" | "kB/s" | "credits";
+  readonly unit: "us" | "ms" | "ratio" | "MB" | "%" | "1/s" | "1/h" | "kB/s" | "credits";
   readonly samples: readonly number[];
   /** What the project aims at; null: a floor or a neighbour, for comparison only. */
   readonly goal: Goal | readonly Goal[] | null;
 }
 
 export type Goal = { readonly of: keyof Summary } & ({ readonly atMost: number } | { readonly atLeast: number });
+
+/** More of them would make a line of many megabytes; their order statistics are there. */
+const SAMPLES_KEPT = 10_000;
 
 export class Report {
   readonly #json: boolean;
@@ -31,7 +34,9 @@ export class Report {
   row(row: Row): void {
     const summary = summarise(row.samples);
     if (this.#json) {
-      process.stdout.write(`${JSON.stringify({ ...row, ...summary })}\n`);
+      const { samples, ...rest } = row;
+      const kept = samples.length > SAMPLES_KEPT ? {} : { samples };
+      process.stdout.write(`${JSON.stringify({ ...rest, ...kept, ...summary })}\n`);
       return;
     }
     const isWhole = (row.unit === "1/s" || row.unit === "ms") && summary.median >= 10;
@@ -42,7 +47,7 @@ export class Report {
       .map((one) => `   ${judge(one, summary)}`)
       .join("");
     process.stdout.write(
-      `  ${row.what.padEnd(58)} median ${show(summary.median)} ${row.unit}  p95 ${show(summary.p95)}  min ${show(summary.min)}  max ${show(summary.max)}  n=${summary.n}${goal}\n`,
+      `  ${row.what.padEnd(58)} median ${show(summary.median)} ${row.unit}  p95 ${show(summary.p95)}  p99 ${show(summary.p99)}  min ${show(summary.min)}  max ${show(summary.max)}  n=${summary.n}${goal}\n`,
     );
   }
 }

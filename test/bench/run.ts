@@ -2,7 +2,7 @@
  * `npm run bench`: measures what the project promises, beside the floor that the machine sets, and prints both.
  *
  *   npm run bench                       everything that this machine can run (about 40 minutes on two cores)
- *   npm run bench -- up failover        only these: cli, recovery, up, failover, detection, faults, trades, footprint
+ *   npm run bench -- up failover        only these: step, cli, recovery, up, failover, detection, faults, trades, footprint
  *   npm run bench -- --runtime local    without Docker
  *   npm run bench -- --quick            fewer rounds and sizes
  *   npm run bench -- -o json            a JSON line for each row
@@ -20,6 +20,7 @@ import { benchFaults } from "./faults.ts";
 import { benchCli, benchFootprint } from "./footprint.ts";
 import { benchRecovery } from "./recovery.ts";
 import { Report } from "./report.ts";
+import { benchStep } from "./step.ts";
 import { benchThroughput } from "./throughput.ts";
 import { benchUp } from "./up.ts";
 
@@ -44,6 +45,7 @@ report.heading(
 const wanted = (section: string): boolean => positionals.length === 0 || positionals.includes(section);
 const rounds = values.quick ? 3 : 10;
 
+if (wanted("step")) await benchStep(report, { seconds: values.quick ? 10 : 60, tradesPerSecond: 200 });
 if (wanted("cli")) await benchCli(report, rounds);
 if (wanted("recovery")) await benchRecovery(report, { records: 100_000, rounds: values.quick ? 3 : 10 });
 if (wanted("up") && runtime === "docker")
