@@ -3,6 +3,7 @@
  * The engine keeps a node's lines over its restarts and over every partition, so nothing here asks the nodes.
  */
 import type { NodeId } from "../../node/wire/ids.ts";
+import type { LogLine } from "../engine/engine.ts";
 import type { Lab } from "../lab.ts";
 import { type Entry, parseEntry } from "./entry.ts";
 import { assembleJournal, type Journal } from "./journal.ts";
@@ -13,6 +14,8 @@ export interface CollectOptions {
   readonly sinceMs?: number | null;
   readonly seed?: number | null;
   readonly signal?: AbortSignal;
+  /** Every line that a node wrote, also what is no line of a journal. */
+  readonly onLine?: (line: LogLine) => void;
 }
 
 /** Whatever isn't a line of a journal (a crash's last words) is left to `lab logs`. */
@@ -45,8 +48,9 @@ export async function readNodeEntries(
   const signal = options.signal ?? new AbortController().signal;
   const entries: Entry[] = [];
   const request = { follow: false, tail: null, sinceMs: options.sinceMs ?? null, signal };
-  for await (const { text } of lab.engine.logs(lab.name, nodes, request)) {
-    const entry = parseEntry(text);
+  for await (const line of lab.engine.logs(lab.name, nodes, request)) {
+    options.onLine?.(line);
+    const entry = parseEntry(line.text);
     if (entry !== null) entries.push(entry);
   }
   return entries;

@@ -2,8 +2,8 @@
  * A run on disk: a folder with `run.json` (what was run) and `journal.jsonl` (one line an event, in causal order). What reports add
  * lies beside them. Everything that looks back (export, check, the page) reads this, so a run can be judged again years later.
  */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { access, mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import * as z from "zod";
 import { NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../errors.ts";
@@ -24,12 +24,47 @@ const Facts = z.looseObject({
 
 export async function writeRun(folder: string, journal: Journal): Promise<void> {
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, "run.json"), `${JSON.stringify(journal.facts, null, 2)}\n`);
-  await writeFile(join(folder, "journal.jsonl"), journal.entries.map((entry) => `${formatEntry(entry)}\n`).join(""));
+  for (const [name, text] of Object.entries(formatRun(journal))) await writeFile(join(folder, name), text);
 }
 
-/** @throws LabError("usage") when the folder holds no run */
-export async function readRun(folder: string): Promise<Journal> {
+/** The two files of a run, by name. */
+export function formatRun(journal: Journal): Readonly<Record<"run.json" | "journal.jsonl", string>> {
+  return {
+    "run.json": `${JSON.stringify(journal.facts, null, 2)}\n`,
+    "journal.jsonl": journal.entries.map((entry) => `${formatEntry(entry)}\n`).join(""),
+  };
+}
+
+/** Name of the link (or of the file with a name inside) that a folder of reports has to its newest one. */
+export const LATEST = "latest";
+
+/**
+ * The folder of the run that is meant: `path` itself, what its `latest` points to, or what such a file names.
+ * @returns `path` as it was given where there is no run either way
+ */
+export async function findRunFolder(path: string): Promise<string> {
+  for (const folder of [path, join(path, LATEST)]) {
+    if (await holdsRun(folder)) return folder;
+    // A file instead of a link.
+    const name = (await readFile(folder, "utf8").catch(() => "")).trim();
+    if (name !== "" && (await holdsRun(join(dirname(folder), name)))) return join(dirname(folder), name);
+  }
+  return path;
+}
+
+function holdsRun(folder: string): Promise<boolean> {
+  return access(join(folder, "run.json")).then(
+    () => true,
+    () => false,
+  );
+}
+
+/**
+ * @param path a run's folder, or a folder of reports: then its latest one
+ * @throws LabError("usage") when there is no run
+ */
+export async function readRun(path: string): Promise<Journal> {
+  const folder = await findRunFolder(path);
   const read = async (name: string): Promise<string> => {
     try {
       return await readFile(join(folder, name), "utf8");
