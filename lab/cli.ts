@@ -38,7 +38,7 @@ Examples:
   lab up -f lab.yaml --name shop    another lab beside it, from a file
   lab down                          remove everything
 
-A node is named by 3, 1,2, 1-3, leader, followers, random or all.
+A node is named by 3, 1,2, 1-3, leader, followers, random, random(2), majority, minority or all.
 Exit codes: 0 ok, 1 failed, 2 usage, 3 no such lab or node, 4 engine unreachable, 5 invariant violated,
             6 not supported here, 7 inconclusive, 124 timed out, 130 interrupted.`;
 

@@ -16,7 +16,7 @@ import { FaultList } from "./faults/fault.ts";
 import type { LabAction } from "./journal/lab-entry.ts";
 import { noteAction } from "./journal/lab-journal.ts";
 import { lockLab } from "./lock.ts";
-import { needsCoordinator, parseSelector, resolveSelector } from "./selectors.ts";
+import { needsCoordinator, parseSelector, resolveGroups } from "./selectors.ts";
 import { findSides } from "./sides.ts";
 import { StateDir } from "./state-dir.ts";
 
@@ -185,24 +185,35 @@ export class Lab implements AsyncDisposable {
    * @param eligible what the command can apply to: narrows words (`all`, `random`), never ids that are named
    */
   async resolve(selector: string, eligible: (node: NodeInfo) => boolean = () => true): Promise<readonly Chosen[]> {
-    const parts = parseSelector(selector);
-    const coordinator = needsCoordinator(parts) ? await this.coordinator() : null;
-    const ids = resolveSelector(
-      parts,
-      {
-        lab: this.name,
-        nodes: this.ids,
-        eligible: this.ids.filter((id) => eligible(this.node(id))),
-        running: this.running,
-        coordinator,
-      },
-      () => this.engine.world.entropy(4).readUInt32BE() / 2 ** 32,
+    return (await this.resolveGroups([selector], eligible))[0] ?? [];
+  }
+
+  /**
+   * The same for several selectors of one command, at one instant.
+   * @param draw a number in [0, 1), for `random` and the like
+   */
+  async resolveGroups(
+    selectors: readonly string[],
+    eligible: (node: NodeInfo) => boolean = () => true,
+    draw: () => number = () => this.engine.world.entropy(4).readUInt32BE() / 2 ** 32,
+  ): Promise<readonly (readonly Chosen[])[]> {
+    const groups = selectors.map(parseSelector);
+    const coordinator = groups.some(needsCoordinator) ? await this.coordinator() : null;
+    const view = {
+      lab: this.name,
+      nodes: this.ids,
+      eligible: this.ids.filter((id) => eligible(this.node(id))),
+      running: this.running,
+      voters: this.#info.voters,
+      coordinator,
+    };
+    return resolveGroups(groups, view, draw).map((ids) =>
+      ids.map((id) => ({
+        info: this.node(id),
+        id,
+        role: coordinator === null ? null : id === coordinator ? "coordinator" : "follower",
+      })),
     );
-    return ids.map((id) => ({
-      info: this.node(id),
-      id,
-      role: coordinator === null ? null : id === coordinator ? "coordinator" : "follower",
-    }));
   }
 
   /** Writes down what the lab does to its nodes, in words and as data. Never fails. */

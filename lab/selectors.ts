@@ -1,5 +1,6 @@
 /**
- * Which nodes a command means: `3`, `1,2`, `1-3`, `leader`, `followers`, `random`, `all`, combined by commas.
+ * Which nodes a command means: `3`, `1,2`, `1-3`, `leader`, `followers`, `random`, `random(2)`, `majority`, `minority`, `all`,
+ * combined by commas.
  *
  * Idea: parsing and resolving are separate. A selector is resolved when the command fires, against what the cluster looks like at
  * that moment, and printed as resolved. Ids that are named must exist; words (`all`, `followers`, `random`, ranges too) mean those
@@ -7,13 +8,15 @@
  */
 import type { NodeId } from "../node/wire/ids.ts";
 import { LabError, noSuchNode } from "./errors.ts";
+import { suggest } from "./suggest.ts";
 
-const WORDS = ["leader", "followers", "random", "all"] as const;
+const WORDS = ["leader", "followers", "majority", "minority", "all"] as const;
 export type SelectorWord = (typeof WORDS)[number];
 
 export type SelectorPart =
   | { readonly type: "id"; readonly id: NodeId }
   | { readonly type: "range"; readonly from: NodeId; readonly to: NodeId }
+  | { readonly type: "random"; readonly count: number }
   | { readonly type: "word"; readonly word: SelectorWord };
 
 /** What a selector is resolved against. */
@@ -25,6 +28,8 @@ export interface ClusterView {
   readonly eligible: readonly NodeId[];
   /** Running and not paused. */
   readonly running: readonly NodeId[];
+  /** Whose majority elects; none: everybody counts alike. */
+  readonly voters: readonly NodeId[];
   /** Null: none, or not agreed. */
   readonly coordinator: NodeId | null;
 }
@@ -46,7 +51,7 @@ export function needsCoordinator(parts: readonly SelectorPart[]): boolean {
 
 /**
  * The nodes meant, in the order named, without doubles.
- * @param draw a number in [0, 1), for `random`
+ * @param draw a number in [0, 1), for what is left to chance
  * @throws LabError("notFound") when a named node doesn't exist, or a word means nobody
  */
 export function resolveSelector(
@@ -54,12 +59,63 @@ export function resolveSelector(
   view: ClusterView,
   draw: () => number,
 ): readonly NodeId[] {
-  const chosen = new Set<NodeId>();
-  for (const part of parts) for (const id of resolvePart(part, view, draw)) chosen.add(id);
-  return [...chosen];
+  return resolveGroups([parts], view, draw)[0] ?? [];
 }
 
-const usageHint = "write 3, 1,2 or 1-3, or one of leader, followers, random, all";
+/** Several selectors of one command: `majority` and `minority` in them are the two halves of the same draw. */
+export function resolveGroups(
+  groups: readonly (readonly SelectorPart[])[],
+  view: ClusterView,
+  draw: () => number,
+): readonly (readonly NodeId[])[] {
+  let halves: Halves | undefined;
+  const drawHalves = (): Halves => {
+    halves ??= halve(view, draw);
+    return halves;
+  };
+  return groups.map((parts) => {
+    const chosen = new Set<NodeId>();
+    for (const part of parts) for (const id of resolvePart(part, view, { draw, drawHalves })) chosen.add(id);
+    return [...chosen];
+  });
+}
+
+interface Halves {
+  readonly majority: readonly NodeId[];
+  readonly minority: readonly NodeId[];
+}
+
+interface Chance {
+  readonly draw: () => number;
+  readonly drawHalves: () => Halves;
+}
+
+/** More than half of the nodes, with more than half of the voters among them, and the rest: together all that the command can apply to. */
+function halve(view: ClusterView, draw: () => number): Halves {
+  const order = shuffle(view.eligible, draw);
+  const isVoter = (id: NodeId) => view.voters.includes(id);
+  const voters = order.filter(isVoter);
+  const needed = view.voters.length === 0 ? 0 : Math.floor(view.voters.length / 2) + 1;
+  const core = voters.slice(0, needed);
+  const others = order.filter((id) => !core.includes(id));
+  // The rest of the voters come last: the majority has as few of them as it needs.
+  const filling = [...others.filter((id) => !isVoter(id)), ...others.filter(isVoter)];
+  const missing = Math.max(0, Math.floor(order.length / 2) + 1 - core.length);
+  const majority = [...core, ...filling.slice(0, missing)].sort((a, b) => a - b);
+  return { majority, minority: view.eligible.filter((id) => !majority.includes(id)) };
+}
+
+/** Fisher and Yates. */
+function shuffle(ids: readonly NodeId[], draw: () => number): readonly NodeId[] {
+  const order = [...ids];
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = Math.floor(draw() * (i + 1));
+    [order[i], order[j]] = [order[j] as NodeId, order[i] as NodeId];
+  }
+  return order;
+}
+
+const usageHint = "write 3, 1,2 or 1-3, or one of leader, followers, random, random(2), majority, minority, all";
 
 function parsePart(text: string): SelectorPart {
   const range = /^(\d{1,5})-(\d{1,5})$/.exec(text);
@@ -69,8 +125,13 @@ function parsePart(text: string): SelectorPart {
     return { type: "range", from, to };
   }
   if (/^\d+$/.test(text)) return { type: "id", id: toId(text) };
+  const random = /^random(?:\(([1-9]\d{0,2})\))?$/.exec(text);
+  if (random !== null) return { type: "random", count: Number(random[1] ?? 1) };
   const word = WORDS.find((candidate) => candidate === text || aliases[text] === candidate);
-  if (word === undefined) throw new LabError("usage", `"${text}" names no node`, usageHint);
+  if (word === undefined) {
+    const near = suggest(text, [...WORDS, "random", "random(2)"]);
+    throw new LabError("usage", `"${text}" names no node`, near === undefined ? usageHint : `did you mean ${near}?`);
+  }
   return { type: "word", word };
 }
 
@@ -82,7 +143,7 @@ function toId(text: string | undefined): NodeId {
   throw new LabError("usage", `${text} can't be a node's number`, "nodes have numbers from 1 to 65535");
 }
 
-function resolvePart(part: SelectorPart, view: ClusterView, draw: () => number): readonly NodeId[] {
+function resolvePart(part: SelectorPart, view: ClusterView, chance: Chance): readonly NodeId[] {
   if (part.type === "id") {
     if (!view.nodes.includes(part.id)) throw noSuchNode(view.lab, part.id, view.nodes);
     return [part.id];
@@ -92,10 +153,23 @@ function resolvePart(part: SelectorPart, view: ClusterView, draw: () => number):
     if (found.length === 0) throw noSuchNode(view.lab, part.from, view.nodes);
     return found;
   }
-  return resolveWord(part.word, view, draw);
+  if (part.type === "random") {
+    if (view.eligible.length === 0) throw nobody(view, "none of its nodes fits", "see `lab ps`");
+    if (view.eligible.length < part.count)
+      throw nobody(
+        view,
+        `only ${view.eligible.length} of its nodes fit, random(${part.count}) wants more`,
+        "see `lab ps`",
+      );
+    if (part.count === 1) return [view.eligible[Math.floor(chance.draw() * view.eligible.length)] as NodeId];
+    return shuffle(view.eligible, chance.draw)
+      .slice(0, part.count)
+      .sort((a, b) => a - b);
+  }
+  return resolveWord(part.word, view, chance);
 }
 
-function resolveWord(word: SelectorWord, view: ClusterView, draw: () => number): readonly NodeId[] {
+function resolveWord(word: SelectorWord, view: ClusterView, chance: Chance): readonly NodeId[] {
   switch (word) {
     case "all":
       if (view.nodes.length === 0) throw nobody(view, "it has no nodes", "start it again with `lab up`");
@@ -113,10 +187,11 @@ function resolveWord(word: SelectorWord, view: ClusterView, draw: () => number):
       if (followers.length === 0) throw nobody(view, "its coordinator has no followers", "see `lab ps`");
       return followers;
     }
-    case "random": {
-      const id = view.eligible[Math.floor(draw() * view.eligible.length)];
-      if (id === undefined) throw nobody(view, "none of its nodes fits", "see `lab ps`");
-      return [id];
+    case "majority":
+    case "minority": {
+      const half = chance.drawHalves()[word];
+      if (half.length === 0) throw nobody(view, `none of its nodes makes a ${word}`, "see `lab ps`");
+      return half;
     }
   }
 }

@@ -80,7 +80,7 @@ export async function runPartition(
 ): Promise<void> {
   const forMs = readFor(options.for);
   await context.withLab(async (lab) => {
-    const chosen = await Promise.all(groups.map((group) => lab.resolve(group)));
+    const chosen = await lab.resolveGroups(groups);
     const ids = chosen.map((group) => group.map((node) => node.id));
     const { pairs, bridges } = expandPartition(ids, lab.ids, { oneWay: options.oneWay === true });
     const cause = describeCause(`partition ${groups.join(" ")}`, options, chosen.flat());

@@ -4,7 +4,7 @@ import type { CommandContext } from "./context.ts";
 import type { NetemOptions } from "./fault-actions.ts";
 
 const GROUP = "Break the network:";
-const NODES = "which nodes: 3, 1,2, 1-3, leader, followers, random, all";
+const NODES = "which nodes: 3, 1,2, 1-3, leader, followers, random, random(2), majority, minority, all";
 const FOR = "end by itself after this time, even when lab itself is killed";
 
 export function registerFaultCommands(program: Command, context: CommandContext): void {

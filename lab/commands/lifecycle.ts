@@ -4,7 +4,7 @@ import type { NodeInfo } from "../engine/engine.ts";
 import type { Chosen, Lab } from "../lab.ts";
 import type { CommandContext } from "./context.ts";
 
-const NODES = "which nodes: 3, 1,2, 1-3, leader, followers, random, all";
+const NODES = "which nodes: 3, 1,2, 1-3, leader, followers, random, random(2), majority, minority, all";
 
 interface KillFlags {
   signal: string;

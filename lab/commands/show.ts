@@ -18,7 +18,11 @@ export function registerShowCommands(program: Command, context: CommandContext):
     .command("status")
     .helpGroup("Look:")
     .description("what nodes say of themselves; -o json: their full state")
-    .argument("[nodes]", "which nodes: 3, 1,2, 1-3, leader, followers, random, all", "all")
+    .argument(
+      "[nodes]",
+      "which nodes: 3, 1,2, 1-3, leader, followers, random, random(2), majority, minority, all",
+      "all",
+    )
     .action((selector: string) => status(context, selector));
 
   program

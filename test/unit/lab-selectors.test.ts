@@ -1,12 +1,19 @@
 import { describe, expect, test } from "vitest";
 import { LabError } from "../../lab/errors.ts";
-import { type ClusterView, needsCoordinator, parseSelector, resolveSelector } from "../../lab/selectors.ts";
+import {
+  type ClusterView,
+  needsCoordinator,
+  parseSelector,
+  resolveGroups,
+  resolveSelector,
+} from "../../lab/selectors.ts";
 
 const view: ClusterView = {
   lab: "lab",
   nodes: [1, 2, 3, 4, 5],
   eligible: [1, 2, 4, 5],
   running: [1, 2, 4, 5],
+  voters: [1, 2, 3, 4, 5],
   coordinator: 5,
 };
 const resolve = (text: string, over: Partial<ClusterView> = {}, draw = () => 0) =>
@@ -25,6 +32,7 @@ describe("a selector must mean", () => {
     ["all", [1, 2, 4, 5]],
     ["leader, 1", [5, 1]],
     ["random", [1]],
+    ["random(3)", [2, 4, 5]],
   ] as const)("%s -> %j", (text, ids) => {
     expect(resolve(text)).toEqual(ids);
   });
@@ -38,6 +46,38 @@ describe("a selector must mean", () => {
   });
 });
 
+describe("a majority and a minority must be", () => {
+  const draws = () => {
+    let state = 7;
+    return () => {
+      state = (state * 48_271) % 2_147_483_647;
+      return state / 2_147_483_647;
+    };
+  };
+
+  test.each([
+    [[1, 2, 3, 4, 5], [1, 2, 3, 4, 5], 3, 3],
+    [[1, 2, 3, 4], [1, 2, 3], 3, 2],
+    [[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], [1, 2, 3, 4, 5], 6, 3],
+    [[1, 2], [], 2, 0],
+  ])("the two halves of one draw among %j with voters %j", (nodes, voters, size, votersInside) => {
+    const groups = [parseSelector("minority"), parseSelector("majority")].slice(nodes.length === 2 ? 1 : 0);
+    const all = { ...view, nodes, eligible: nodes, running: nodes, voters };
+    const halves = resolveGroups(groups, all, draws());
+    const majority = halves.at(-1) ?? [];
+    expect(majority).toHaveLength(size);
+    expect(majority.filter((id) => voters.includes(id))).toHaveLength(votersInside);
+    expect([...halves.flat()].sort((a, b) => a - b)).toEqual(nodes);
+  });
+
+  test("another pair with another draw", () => {
+    const drawn = new Set(
+      [0, 0.3, 0.6, 0.9].map((value) => resolve("minority", { eligible: [1, 2, 3, 4, 5] }, () => value).join()),
+    );
+    expect(drawn.size).toBeGreaterThan(1);
+  });
+});
+
 describe("a selector must be refused", () => {
   test.each([
     ["", "usage"],
@@ -48,6 +88,8 @@ describe("a selector must be refused", () => {
     ["-1", "usage"],
     ["9", "notFound"],
     ["7-9", "notFound"],
+    ["random(0)", "usage"],
+    ["random(9)", "notFound"],
   ] as const)("%j: %s", (text, exit) => {
     expect(() => resolve(text)).toThrow(expect.objectContaining({ name: "LabError", exit }));
   });

@@ -1,0 +1,251 @@
+/**
+ * What each verb of a scenario takes: fields, and for the common case the words that the command line takes (`sell: 1 2 30`).
+ *
+ * Both forms come out as fields, so whoever runs, writes or draws a scenario sees one form only.
+ */
+import * as z from "zod";
+import { Conditions, readConditionWords } from "./conditions.ts";
+import { Amount, Chance, Delay, Nodes, Rate, Span } from "./values.ts";
+
+const SIGNALS = ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGSTOP", "SIGCONT"] as const;
+const Signal = z.preprocess(
+  (value) => (typeof value === "string" ? `SIG${value.toUpperCase().replace(/^SIG/, "")}` : value),
+  z.enum(SIGNALS),
+);
+
+/** A verb's fields, or its words. @param fromWords null: the words can't be read */
+function verb<S extends z.ZodType>(
+  fields: S,
+  fromWords: (words: readonly string[]) => object | null,
+  usage: string,
+  words: z.ZodType<Words, Words> = z.union([z.string(), z.number(), z.null()]),
+) {
+  const short = words.transform((value, context): z.output<S> => {
+    const complain = (message: string, hint = `write it as \`${usage}\``) => {
+      context.issues.push({ code: "custom", message, input: value, params: { hint } });
+      return z.NEVER;
+    };
+    const text = Array.isArray(value) ? value.join(",") : String(value ?? "").trim();
+    const read = fromWords(text.split(/\s+/).filter(Boolean));
+    if (read === null) return complain(text === "" ? "nothing is said" : `"${text}" can't be read`);
+    const parsed = fields.safeParse(read);
+    if (parsed.success) return parsed.data;
+    const [issue] = parsed.error.issues;
+    if (issue?.code === "custom" && typeof issue.params?.hint === "string")
+      return complain(issue.message, issue.params.hint);
+    return complain(`"${text}" can't be read`);
+  });
+  return z.union([short, fields]).meta({ description: usage });
+}
+
+/** What stands behind a verb in one line; nothing (null); or, where it takes nodes, a list of them. */
+type Words = string | number | null | readonly (string | number)[];
+
+/** A verb whose words are nodes, and maybe `for` a span. A list of nodes will do too. */
+function verbOnNodes<S extends z.ZodType>(fields: S, usage: string) {
+  const words = z.union([z.string(), z.number(), z.null(), z.array(z.union([z.string(), z.int()])).min(1)]);
+  return verb(fields, readNodesWords, usage, words);
+}
+
+function readNodesWords(words: readonly string[]): object | null {
+  const at = words.indexOf("for");
+  const nodes = at < 0 ? words : words.slice(0, at);
+  if (nodes.length === 0 || (at >= 0 && words.length !== at + 2)) return null;
+  return { nodes: nodes.join(","), ...(at >= 0 && { for: words[at + 1] }) };
+}
+
+const Trade = z.strictObject({
+  node: Nodes.meta({ description: "the one node that is told to trade" }),
+  peer: Nodes.meta({ description: "the one node it trades with" }),
+  amount: Amount,
+  expect: z
+    .enum(["settled", "refused", "open"])
+    .optional()
+    .meta({ description: "what must come of it (default: settled); open: no answer within the time" }),
+  code: z.string().optional().meta({ description: "of a refusal: INSUFFICIENT_CREDITS, NODE_FAILED, …" }),
+  within: Span.optional().meta({ description: "how long the answer may take (default: 15s)" }),
+});
+
+function readTradeWords(words: readonly string[]): object | null {
+  const [node, peer, amount] = words;
+  return words.length === 3 && /^\d+$/.test(amount ?? "") ? { node, peer, amount: Number(amount) } : null;
+}
+
+const Load = z
+  .strictObject({
+    rate: z.number().positive().max(10_000).optional().meta({ description: "trades a second" }),
+    for: Span.optional().meta({ description: "without: in the background until `load: stop` or the end" }),
+    background: z.literal(true).optional().meta({ description: "with `for`: the next step begins at once" }),
+    pairs: z
+      .array(z.tuple([Nodes, Nodes]))
+      .min(1)
+      .optional()
+      .meta({ description: "who is told to trade with whom, in turn (default: random pairs of running nodes)" }),
+    amount: z
+      .union([Amount, z.tuple([Amount, Amount])])
+      .optional()
+      .meta({ description: "credits a trade, or the least and the most (default: 1)" }),
+    settled: Chance.optional().meta({ description: "the least share of trades that must settle" }),
+    stop: z.literal(true).optional().meta({ description: "ends all loads and waits for what is under way" }),
+  })
+  .superRefine((load, context) => {
+    const isStop = load.stop === true;
+    if (isStop === (load.rate === undefined) && !(isStop && Object.keys(load).length > 1)) return;
+    const message = isStop ? "a load that stops has no other fields" : "a load needs a rate";
+    context.addIssue({ code: "custom", message, params: { hint: "write `load: 20 for 10s` or `load: stop`" } });
+  });
+
+function readLoadWords(words: readonly string[]): object | null {
+  if (words.join(" ") === "stop") return { stop: true };
+  const [rate = "", preposition, span] = words;
+  if (!/^\d+(\.\d+)?(\/s)?$/.test(rate) || (preposition ?? "for") !== "for" || words.length > 3) return null;
+  if (preposition !== undefined && span === undefined) return null;
+  return { rate: Number(rate.replace("/s", "")), ...(span !== undefined && { for: span }) };
+}
+
+const OnNodes = z.strictObject({ nodes: Nodes });
+const OnNodesFor = z.strictObject({ nodes: Nodes, for: Span.optional().meta({ description: "ends by itself then" }) });
+const Kill = z.strictObject({ nodes: Nodes, signal: Signal.optional() });
+const Stop = z.strictObject({ nodes: Nodes, grace: Span.optional().meta({ description: "SIGKILL after this" }) });
+const Freeze = z.strictObject({
+  nodes: Nodes,
+  for: Span.meta({ description: "how long its clock stands still; the step lasts as long" }),
+  vanish: z
+    .literal(true)
+    .optional()
+    .meta({ description: "what is sent to it meanwhile is lost instead of waiting in its sockets" }),
+});
+
+const Partition = z
+  .strictObject({
+    groups: z
+      .array(Nodes)
+      .min(1)
+      .optional()
+      .meta({ description: "one group: cut off from the rest; nodes in no group reach everyone" }),
+    oneWay: z.literal(true).optional().meta({ description: "cut only what the first group sends to the second" }),
+    shape: z.enum(["ring", "bridge"]).optional().meta({
+      description: "ring: each hears a majority, but no two the same; bridge: two halves, one node reaches both",
+    }),
+    bridge: Nodes.optional().meta({ description: "which node reaches both halves (default: random)" }),
+    for: Span.optional().meta({ description: "ends by itself then" }),
+  })
+  .superRefine((partition, context) => {
+    const { groups, shape, oneWay, bridge } = partition;
+    const ok =
+      (groups === undefined) !== (shape === undefined) &&
+      (oneWay === undefined || groups?.length === 2 || groups?.length === 1) &&
+      (bridge === undefined || shape === "bridge");
+    if (ok) return;
+    const hint = "write `partition: 1,2 3-5`, `partition: minority`, `partition: ring` or `partition: bridge`";
+    const message = "a partition has groups (two at most with oneWay), or a shape (a bridge with shape: bridge only)";
+    context.addIssue({ code: "custom", message, params: { hint } });
+  });
+
+function readPartitionWords(words: readonly string[]): object | null {
+  const at = words.indexOf("for");
+  const rest = at < 0 ? words : words.slice(0, at);
+  if (rest.length === 0 || (at >= 0 && words.length !== at + 2)) return null;
+  const time = at >= 0 ? { for: words[at + 1] } : {};
+  const [shape, bridge] = rest;
+  if (shape === "ring" && rest.length === 1) return { shape, ...time };
+  if (shape === "bridge" && rest.length <= 2) return { shape, ...(bridge !== undefined && { bridge }), ...time };
+  const groups = rest.filter((word) => word !== "one-way");
+  return { groups, ...(groups.length < rest.length && { oneWay: true }), ...time };
+}
+
+const Netem = z
+  .strictObject({
+    nodes: Nodes.meta({ description: "whose packets" }),
+    delay: Delay.optional(),
+    jitter: Delay.optional(),
+    loss: Chance.optional(),
+    dup: Chance.optional(),
+    reorder: Chance.optional(),
+    rate: Rate.optional(),
+    from: Nodes.optional().meta({ description: "only what these send to `nodes`" }),
+    to: Nodes.optional().meta({ description: "only what `nodes` send to these" }),
+    both: z.literal(true).optional().meta({ description: "the other way too" }),
+    egress: z
+      .literal(true)
+      .optional()
+      .meta({ description: "on the sender's own interface: a loss hits all receivers alike" }),
+    for: Span.optional().meta({ description: "ends by itself then" }),
+  })
+  .superRefine(({ delay, jitter, loss, dup, reorder, rate }, context) => {
+    if ([delay, jitter, loss, dup, reorder, rate].some((value) => value !== undefined)) return;
+    const hint = "say what: delay: 100ms, loss: 10%, …";
+    context.addIssue({ code: "custom", message: "netem without anything to impair", params: { hint } });
+  });
+
+/** `3 delay 100ms loss 10%`, also with dashes as on the command line */
+function readNetemWords(words: readonly string[]): object | null {
+  const [nodes, ...rest] = words.map((word) => word.replace(/^--/, ""));
+  if (nodes === undefined) return null;
+  const fields: Record<string, string | true> = { nodes };
+  for (let i = 0; i < rest.length; i++) {
+    const name = rest[i] ?? "";
+    if (name === "both" || name === "egress") fields[name] = true;
+    else {
+      i += 1;
+      if (rest[i] === undefined) return null;
+      fields[name] = rest[i] ?? "";
+    }
+  }
+  return fields;
+}
+
+const Scale = z.strictObject({ to: z.int().min(1).max(256) });
+const Join = z.strictObject({ count: z.int().min(1).max(256) });
+const readCount =
+  (field: string, fallback: number | null) =>
+  (words: readonly string[]): object | null => {
+    const count = words.length === 0 ? fallback : words.length === 1 ? Number(words[0]) : null;
+    return count === null || Number.isNaN(count) ? null : { [field]: count };
+  };
+
+/** Every verb that changes or looks at the lab, without those that hold other steps. */
+export const ACTIONS = {
+  sell: verb(Trade, readTradeWords, "sell: NODE PEER AMOUNT"),
+  buy: verb(Trade, readTradeWords, "buy: NODE PEER AMOUNT"),
+  load: verb(Load, readLoadWords, "load: TRADES_A_SECOND [for SPAN], load: stop"),
+  kill: verbOnNodes(Kill, "kill: NODES"),
+  stop: verbOnNodes(Stop, "stop: NODES"),
+  start: verbOnNodes(OnNodes, "start: NODES"),
+  restart: verbOnNodes(Stop, "restart: NODES"),
+  pause: verbOnNodes(OnNodesFor, "pause: NODES [for SPAN]"),
+  resume: verbOnNodes(OnNodes, "resume: NODES"),
+  freeze: verbOnNodes(Freeze, "freeze: NODES for SPAN"),
+  scale: verb(Scale, readCount("to", null), "scale: COUNT"),
+  join: verb(Join, readCount("count", 1), "join: HOW_MANY_MORE"),
+  leave: verbOnNodes(OnNodes, "leave: NODES"),
+  remove: verbOnNodes(OnNodes, "remove: NODES"),
+  netem: verb(Netem, readNetemWords, "netem: NODES delay 100ms loss 10%"),
+  partition: verb(Partition, readPartitionWords, "partition: GROUP GROUP [one-way] [for SPAN], partition: ring"),
+  isolate: verbOnNodes(OnNodesFor, "isolate: NODES [for SPAN]"),
+  unplug: verbOnNodes(OnNodes, "unplug: NODES"),
+  plug: verbOnNodes(OnNodes, "plug: NODES"),
+  heal: verb(
+    z.strictObject({ nodes: Nodes.optional() }),
+    (words) => (words.length === 0 || words.join(" ") === "all" ? {} : readNodesWords(words)),
+    "heal: [NODES]",
+  ),
+  election: verb(
+    z.strictObject({ node: Nodes.optional() }),
+    (words) => (words.length === 0 ? {} : words.length === 1 ? { node: words[0] } : null),
+    "election: [NODE]",
+  ),
+  recover: verb(
+    z.strictObject({ node: Nodes, acceptLoss: z.literal(true).optional() }),
+    (words) => (words.length === 1 ? { node: words[0] } : null),
+    "recover: NODE",
+  ),
+  wait: verb(Conditions, readConditionWords, "wait: CONDITION… [within SPAN]"),
+  expect: verb(Conditions, readConditionWords, "expect: CONDITION… [within SPAN]"),
+  sleep: verb(z.strictObject({ for: Span }), (words) => (words.length === 1 ? { for: words[0] } : null), "sleep: SPAN"),
+} as const;
+
+type Actions = { readonly [V in keyof typeof ACTIONS]: z.output<(typeof ACTIONS)[V]> };
+export type ActionVerb = keyof Actions;
+/** What stands behind a verb, in the form with fields. */
+export type ActionFields<V extends ActionVerb> = Actions[V];

@@ -1,0 +1,72 @@
+/**
+ * Reads a scenario file: YAML to Scenario, with the line and column of every mistake, also of those that only the whole file shows.
+ */
+import { complain, type Located, parseYaml } from "../yaml-file.ts";
+import { type Composites, RUNTIMES, Scenario, type ScenarioRuntime, type Step, verbOf } from "./schema.ts";
+
+/** What a runtime can't do; everything else works everywhere. */
+const ONLY_ON: Readonly<Record<string, { readonly runtimes: readonly ScenarioRuntime[]; readonly why: string }>> = {
+  unplug: { runtimes: ["docker"], why: "only containers have a network cable" },
+  plug: { runtimes: ["docker"], why: "only containers have a network cable" },
+};
+
+/** @param path only for messages. @throws LabError("usage") that names file, line and column */
+export function parseScenario(text: string, path: string): Scenario {
+  const help = "see compose/scenarios/README.md for what is allowed";
+  const located = parseYaml(text, { path, schema: Scenario, help });
+  checkRuntimes(located, path);
+  return located.value;
+}
+
+/** Why this verb can't be done there; null: it can. */
+export function whyNotOn(verb: string, runtime: ScenarioRuntime): string | null {
+  const limit = ONLY_ON[verb];
+  return limit === undefined || limit.runtimes.includes(runtime) ? null : limit.why;
+}
+
+/** A step that can't be done somewhere says what is done there instead, before anything runs. */
+function checkRuntimes({ value, locate }: Located<Scenario>, path: string): void {
+  const runtimes = value.runtimes ?? RUNTIMES;
+  walkSteps(value.steps, ["steps"], (step, where) => {
+    const { verb } = verbOf(step);
+    for (const runtime of step.runtimes ?? runtimes) {
+      const why = whyNotOn(verb, runtime);
+      if (why === null || !runtimes.includes(runtime) || step.otherwise !== undefined) continue;
+      throw complain(
+        path,
+        locate([...where, verb]),
+        `${verb} can't be done on ${runtime}: ${why}`,
+        "say what is done there instead, `otherwise: isolate 3` or `otherwise: skip`, or limit the scenario: `runtimes: [docker]`",
+      );
+    }
+    if (
+      step.runtimes !== undefined &&
+      step.otherwise === undefined &&
+      runtimes.some((r) => !step.runtimes?.includes(r))
+    ) {
+      const elsewhere = runtimes.filter((runtime) => !step.runtimes?.includes(runtime)).join(", ");
+      throw complain(
+        path,
+        locate([...where, "runtimes"]),
+        `this step doesn't say what is done on ${elsewhere}`,
+        "write `otherwise:` with another step, or `otherwise: skip`",
+      );
+    }
+  });
+}
+
+/** Every step, those inside others too, with its path in the file. */
+export function walkSteps(
+  steps: readonly Step[],
+  path: readonly PropertyKey[],
+  visit: (step: Step, path: readonly PropertyKey[]) => void,
+): void {
+  steps.forEach((step, index) => {
+    const where = [...path, index];
+    visit(step, where);
+    const { verb, fields } = verbOf(step);
+    if (verb === "parallel" || verb === "sequence") walkSteps(fields, [...where, verb], visit);
+    if (verb === "repeat" || verb === "every")
+      walkSteps((fields as Composites["repeat"]).steps, [...where, verb, "steps"], visit);
+  });
+}

@@ -1,0 +1,75 @@
+/**
+ * The values of a scenario's fields as people write them: spans (`8s`), chances (`10%`), nodes (`leader`, `1-3`), conditions.
+ *
+ * Idea: they stay the words that stand in the file, checked. What a selector or a span means is found when its step fires, so a
+ * scenario is plain data that can be written down again word for word.
+ */
+import * as z from "zod";
+import { AMOUNT_MAX } from "../../node/wire/ids.ts";
+import { parseConditionText } from "../condition-text.ts";
+import { parseDuration } from "../duration.ts";
+import { LabError } from "../errors.ts";
+import { parseChance, parseDelayMs, parseRateBps } from "../faults/parse.ts";
+import { parseSelector } from "../selectors.ts";
+
+/** Runs a parser of the lab on a text, and makes its LabError a complaint about this place of the file. */
+export function checkedBy(check: (text: string) => unknown): (text: string, context: z.core.$RefinementCtx) => void {
+  return (text, context) => {
+    try {
+      check(text);
+    } catch (error) {
+      if (!(error instanceof LabError)) throw error;
+      context.addIssue({ code: "custom", message: error.message, params: { hint: error.hint } });
+    }
+  };
+}
+
+/** A bare number is seconds, as on the command line. */
+export const Span = z
+  .union([z.string(), z.number().positive()])
+  .transform((value) => (/^\d+(\.\d+)?$/.test(String(value)) ? `${value}s` : String(value)))
+  .superRefine(checkedBy((text) => parseDuration(text, "a span of time")))
+  .meta({ description: "a span of time: 8s, 500ms, 2m", examples: ["5s"] });
+
+/** A delay on the wire needs its unit: 100 could be microseconds as well as milliseconds. */
+export const Delay = z
+  .string()
+  .superRefine(checkedBy((text) => parseDelayMs(text, "delay")))
+  .meta({ description: "a delay on the wire: 100ms, 1.5s" });
+
+export const Chance = z
+  .union([z.string(), z.number().min(0).max(1)])
+  .transform(String)
+  .superRefine(checkedBy((text) => parseChance(text, "chance")))
+  .meta({ description: "a chance: 10% or 0.1" });
+
+export const Rate = z
+  .string()
+  .superRefine(checkedBy((text) => parseRateBps(text, "rate")))
+  .meta({ description: "bits a second: 64kbit, 1mbit" });
+
+const NODES = "nodes: 3, 1,2, 1-3, leader, followers, random, random(2), majority, minority, all";
+
+/** A selector; a list means the same as its parts with commas between. */
+export const Nodes = z
+  .union([z.string(), z.int(), z.array(z.union([z.string(), z.int()])).min(1)])
+  .transform((value) => (Array.isArray(value) ? value.join(",") : String(value)))
+  .superRefine(checkedBy(parseSelector))
+  .meta({ description: NODES });
+
+export const Amount = z.int().min(1).max(AMOUNT_MAX).meta({ description: "whole credits" });
+
+/** A condition as `lab wait` takes it: `leader=4`, `state:3=FAILED`. */
+export const ConditionText = z.string().superRefine(checkedBy(parseConditionText));
+
+/** A number that must be seen, or a comparison: 5, ">=5". */
+export const Expected = z
+  .union([z.int().min(0), z.string()])
+  .transform((value) => String(value).replaceAll(" ", ""))
+  .superRefine(checkedBy((text) => parseConditionText(expectedText("nodes", text))))
+  .meta({ description: 'a number, or a comparison: ">=5", "!=3"' });
+
+/** "balance:2" and ">=5" make "balance:2>=5". */
+export function expectedText(subject: string, expected: string): string {
+  return /^[<>!=]/.test(expected) ? `${subject}${expected}` : `${subject}=${expected}`;
+}
