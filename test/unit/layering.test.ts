@@ -90,6 +90,12 @@ const layers: readonly Layer[] = [
     mayNotUse: { process: /(?<![.\w$])process\s*[.[]/, Buffer: /\bBuffer\b/ },
   },
   {
+    name: "lab/chaos, pure",
+    files: /^lab\/chaos\/(plan|reductions|schedule|shrink)\.ts$/,
+    mayImport: [/^lab\/chaos\/(reductions|schedule)\.ts$/, /^lab\/sim\/draw\.ts$/, wire],
+    mayNotUse: clockAndTimers,
+  },
+  {
     name: "lab/engine/docker",
     files: /^lab\/engine\/docker/,
     mayNotImport: [/^lab\/(commands|ui|sim)\//, /^lab\/cli\.ts$/, /^commander$/, core, runtime],
