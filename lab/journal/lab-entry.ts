@@ -16,6 +16,8 @@ export type LabAction =
   | { readonly action: "scale"; readonly added: readonly NodeId[]; readonly removed: readonly NodeId[] }
   | { readonly action: "kill"; readonly nodes: readonly NodeId[]; readonly signal: string }
   | { readonly action: "stop" | "start" | "resume" | "remove" | "leave"; readonly nodes: readonly NodeId[] }
+  /** Their disks were replaced by empty ones. */
+  | { readonly action: "wipe"; readonly nodes: readonly NodeId[] }
   /** `untilMs`: wall clock of its planned end; null: until somebody resumes it. */
   | { readonly action: "pause"; readonly nodes: readonly NodeId[]; readonly untilMs: number | null }
   | {
@@ -29,6 +31,8 @@ export type LabAction =
     }
   | { readonly action: "unplug"; readonly fault: string; readonly nodes: readonly NodeId[] }
   | { readonly action: "heal"; readonly healed: readonly string[]; readonly plugged: readonly NodeId[] }
+  /** Somebody looks: the run goes on until here at least. */
+  | { readonly action: "check" }
   | { readonly action: "keys"; readonly nodes: readonly NodeId[] }
   /** A scenario's own words: which step begins or ends, what was expected and what was seen. */
   | {
@@ -42,7 +46,8 @@ export type LabAction =
       readonly action: "order";
       readonly request: string;
       readonly op: "sell" | "buy";
-      readonly node: NodeId;
+      /** Whom it was given to. (`node` is 0 in each of these lines.) */
+      readonly by: NodeId;
       readonly peer: NodeId;
       readonly amount: number;
       /** `open`: no final answer in time. */

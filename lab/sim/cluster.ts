@@ -9,14 +9,16 @@
  */
 import type { CoreConfig, Origin } from "../../node/core/types.ts";
 import { decodeMessage } from "../../node/wire/codec.ts";
+import type { Impairment } from "../../node/wire/control.ts";
 import { openDatagram } from "../../node/wire/envelope.ts";
 import type { Message } from "../../node/wire/message.ts";
+import type { LabAction } from "../journal/lab-entry.ts";
 import { InvariantError, type Property } from "./checks/judge.ts";
 import { Draw } from "./draw.ts";
 import { EventQueue } from "./event-queue.ts";
 import { describeState, isAgreed, isConverged } from "./inspect.ts";
 import { Invariants } from "./invariants.ts";
-import { type LinkModel, Network } from "./network.ts";
+import { LINK_LAN, type LinkModel, Network } from "./network.ts";
 import { observeCluster, type SimCommand, type SimOrder } from "./observer.ts";
 import { SIM_AUTHENTICATOR } from "./seal.ts";
 import { describeCause, SimFailure } from "./sim-failure.ts";
@@ -24,6 +26,11 @@ import { SimJournal } from "./sim-journal.ts";
 import { type NodeObserver, SimNode } from "./sim-node.ts";
 import { configOf, linkOf, rulesOf, type SimOptions } from "./sim-options.ts";
 import { type DiskFault, SimStore } from "./store.ts";
+
+interface Pair {
+  readonly from: number;
+  readonly to: number;
+}
 
 export class SimCluster {
   readonly queue: EventQueue;
@@ -40,6 +47,10 @@ export class SimCluster {
   onSend: ((node: SimNode, message: Message, to: number | null) => void) | null = null;
   private readonly options: SimOptions;
   private readonly observer: NodeObserver;
+  /** Names of the faults that are in force: cuts, and single links with a model of their own. */
+  private readonly cuts: string[] = [];
+  private readonly shaped: string[] = [];
+  private cutCount = 0;
 
   constructor(options: SimOptions) {
     this.options = options;
@@ -121,12 +132,12 @@ export class SimCluster {
   start(slot: number): void {
     const node = this.node(slot);
     if (node.status !== "down") return;
-    this.note(`start ${slot}`);
+    this.act({ action: "start", nodes: [slot] }, `start ${slot}`);
     this.guard(() => node.boot());
   }
 
   kill(slot: number): void {
-    this.note(`kill ${slot}`);
+    this.act({ action: "kill", nodes: [slot], signal: "SIGKILL" }, `kill ${slot}`);
     const node = this.node(slot);
     node.kill();
     this.invariants.onDown(node);
@@ -138,19 +149,19 @@ export class SimCluster {
   }
 
   freeze(slot: number): void {
-    this.note(`freeze ${slot}`);
+    this.act({ action: "pause", nodes: [slot], untilMs: null }, `freeze ${slot}`);
     this.node(slot).freeze();
   }
 
   resume(slot: number): void {
     if (this.node(slot).status !== "frozen") return;
-    this.note(`resume ${slot}`);
+    this.act({ action: "resume", nodes: [slot] }, `resume ${slot}`);
     this.guard(() => this.node(slot).resume());
   }
 
   /** Graceful stop (SIGTERM): the node leaves and exits by itself. */
   stop(slot: number): void {
-    this.note(`stop ${slot}`);
+    this.act({ action: "stop", nodes: [slot] }, `stop ${slot}`);
     this.guard(() => this.node(slot).feed({ type: "stop" }));
   }
 
@@ -163,7 +174,7 @@ export class SimCluster {
   /** The disk is replaced by an empty one, the process dies with it. */
   loseDisk(slot: number): void {
     this.kill(slot);
-    this.note(`disk of ${slot} lost`);
+    this.act({ action: "wipe", nodes: [slot] }, `disk of ${slot} lost`);
     const node = this.node(slot);
     this.invariants.onDiskLost(node);
     node.store.wipe();
@@ -185,13 +196,10 @@ export class SimCluster {
 
   /** Cuts every link between different groups; slots in no group keep all their links. */
   partition(...groups: readonly (readonly number[])[]): void {
-    this.note(`partition ${groups.map((group) => group.join(",")).join(" | ")}`);
-    for (const group of groups) {
-      for (const other of groups) {
-        if (other === group) continue;
-        for (const from of group) for (const to of other) this.network.cut(from, to);
-      }
-    }
+    const pairs = groups.flatMap((group) =>
+      groups.filter((other) => other !== group).flatMap((other) => pairsOf(group, other)),
+    );
+    this.cut(pairs, `partition ${groups.map((group) => group.join(",")).join(" | ")}`);
   }
 
   isolate(slot: number): void {
@@ -203,8 +211,7 @@ export class SimCluster {
 
   /** `to` hears nothing from `from`; the other way still works. */
   cutOneWay(from: number, to: number): void {
-    this.note(`cut ${from} -> ${to}`);
-    this.network.cut(from, to);
+    this.cut([{ from, to }], `cut ${from} -> ${to}`);
   }
 
   /** A datagram that the network kept back arrives now. */
@@ -214,19 +221,25 @@ export class SimCluster {
   }
 
   heal(): void {
-    this.note("heal");
+    this.act({ action: "heal", healed: this.cuts.splice(0), plugged: [] }, "heal");
     this.network.heal();
   }
 
   shape(change: Partial<LinkModel>): void {
-    this.note(`netem ${JSON.stringify(change)}`);
     this.network.shape(change);
+    // It replaces what single links had.
+    if (this.shaped.length > 0)
+      this.act({ action: "heal", healed: this.shaped.splice(0), plugged: [] }, "single links are as all");
+    this.noteImpaired("all", pairsOf([...this.nodes.keys()]), this.network.base, `netem ${JSON.stringify(change)}`);
   }
 
   /** Changes one direction between two slots. */
   shapeLink(from: number, to: number, change: Partial<LinkModel>): void {
-    this.note(`netem ${from} -> ${to} ${JSON.stringify(change)}`);
     this.network.shapeLink(from, to, change);
+    const fault = `link ${from}>${to}`;
+    this.shaped.push(fault);
+    const model = this.network.modelOf(from, to);
+    this.noteImpaired(fault, [{ from, to }], model, `netem ${from} -> ${to} ${JSON.stringify(change)}`);
   }
 
   // Commands ----------------------------------------------------------------------------------------------------------------
@@ -329,6 +342,33 @@ export class SimCluster {
     this.journal.write(0, 0, this.nowMs, this.nowMs, { kind, level: "info", msg });
   }
 
+  /** What this world is, and what is wrong with its network from the beginning. */
+  noteUp(): void {
+    const nodes = [...this.nodes.keys()];
+    const profile = this.options.profile ?? "fast";
+    this.act({ action: "up", nodes, voters: this.config.voters, profile }, `up ${nodes.join(",")}`);
+    this.noteImpaired("all", pairsOf(nodes), this.network.base, "netem of this world");
+  }
+
+  /** The same with its meaning for checkers of the journal. */
+  act(action: LabAction, msg: string): void {
+    this.journal.write(0, 0, this.nowMs, this.nowMs, { kind: "fault", level: "info", msg, ...action });
+  }
+
+  private cut(pairs: readonly Pair[], msg: string): void {
+    const fault = `cut ${++this.cutCount}`;
+    this.cuts.push(fault);
+    this.act(
+      { action: "impair", fault, pairs, impairment: { ...impairmentOf(LINK_LAN), cut: true }, untilMs: null },
+      msg,
+    );
+    for (const { from, to } of pairs) this.network.cut(from, to);
+  }
+
+  private noteImpaired(fault: string, pairs: readonly Pair[], model: LinkModel, msg: string): void {
+    this.act({ action: "impair", fault, pairs, impairment: impairmentOf(model), untilMs: null }, msg);
+  }
+
   /** A datagram that didn't arrive, in the transcript of its sender. */
   private noteLoss(from: number, to: number, datagram: Uint8Array): void {
     const opened = openDatagram(datagram, SIM_AUTHENTICATOR);
@@ -349,4 +389,17 @@ export class SimCluster {
       return this.fail(error instanceof Error ? error.message : String(error), error);
     }
   }
+}
+
+/** All directed pairs of different nodes. */
+function pairsOf(from: readonly number[], to: readonly number[] = from): readonly Pair[] {
+  return from.flatMap((a) => to.filter((b) => b !== a).map((b) => ({ from: a, to: b })));
+}
+
+/** The model of a link in the words of the lab. Bursts of loss count as heavy loss. */
+function impairmentOf(model: LinkModel): Impairment {
+  const { delayMs, duplicate, reorder, rateKbps } = model;
+  const jitterMs = model.distribution === "pareto" ? 5 * model.jitterMs : model.jitterMs;
+  const loss = model.burstEnter > 0 ? Math.max(model.loss, 0.5) : model.loss;
+  return { cut: false, delayMs, jitterMs, loss, duplicate, reorder, rateBps: rateKbps * 1_000 };
 }

@@ -77,7 +77,7 @@ export class Network {
   onLost: ((from: number, to: number, datagram: Uint8Array) => void) | null = null;
   /** False: routers between the machines, only unicast (and its fan-out) gets through. */
   multicastWorks = true;
-  private base: LinkModel;
+  base: LinkModel;
   private readonly links = new Map<string, LinkModel>();
   private readonly states = new Map<string, LinkState>();
   private readonly cuts = new Set<string>();
@@ -214,7 +214,7 @@ export class Network {
     return state;
   }
 
-  private modelOf(from: number, to: number): LinkModel {
+  modelOf(from: number, to: number): LinkModel {
     return this.links.get(nameOf(from, to)) ?? this.base;
   }
 }

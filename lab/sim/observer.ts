@@ -54,7 +54,9 @@ export function observeCluster({ queue, invariants, journal, commands, onSend }:
     onReply: (node, requestId, final, result) => {
       invariants.onReply(node, result);
       const text = result.ok ? result.text : `${result.code}: ${result.message}`;
-      write(node, { kind: "reply", level: "info", msg: `${requestId}: ${text}`, id: requestId });
+      // Nodes that tell details say so themselves.
+      if (!node.options.config.isDetailed)
+        write(node, { kind: "reply", level: "info", msg: `${requestId}: ${text}`, id: requestId });
       for (const command of commands) {
         if (command.requestId !== requestId || command.node !== node.slot) continue;
         command.results.push(result);
@@ -66,7 +68,7 @@ export function observeCluster({ queue, invariants, journal, commands, onSend }:
       invariants.onJournal(node, event);
     },
     onExit: (node, code, reason) => {
-      write(node, { kind: "state", level: "info", msg: `exit ${code}: ${reason}` });
+      write(node, { kind: "state", level: "info", msg: `exit ${code}: ${reason}`, exit: code });
       invariants.onDown(node);
     },
   };

@@ -45,6 +45,8 @@ export interface SimOptions extends Partial<LinkModel> {
   readonly queue?: EventQueue;
   /** Opens the control channel of all nodes. */
   readonly control?: ControlLink;
+  /** Journal every delivery and reply, as nodes at DS_LOG_LEVEL=DEBUG do. Default: yes. */
+  readonly isDetailed?: boolean;
   /** Journal every datagram (`--trace`). */
   readonly wire?: boolean;
   /** Told of every journal line as it is written. */
@@ -69,6 +71,7 @@ export function configOf(options: SimOptions, ids: readonly number[]): CoreConfi
     durable: options.durable ?? true,
     bodyBytesMax: options.bodyBytesMax ?? DATAGRAM_BYTES_MAX - OVERHEAD_BYTES,
     keepRecords: options.keepRecords ?? KEEP_RECORDS,
+    isDetailed: options.isDetailed ?? true,
     timing: { ...TIMING_PROFILES[options.profile ?? "fast"], ...options.timing },
   };
 }

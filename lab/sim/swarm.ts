@@ -36,13 +36,20 @@ export interface SwarmResult extends Recovery {
 /**
  * Plays schedule `seed`.
  * @param options what is given here isn't drawn
+ * @param onCluster gets the cluster before its first node starts
  * @throws SimFailure at the first broken promise or missed bound
  */
-export function runSwarm(seed: number, options: Partial<SimOptions> = {}): SwarmResult {
+export function runSwarm(
+  seed: number,
+  options: Partial<SimOptions> = {},
+  onCluster?: (sim: SimCluster) => void,
+): SwarmResult {
   const draw = new Draw(seed, "swarm");
   const world = { ...drawWorld(seed, draw), ...options };
   const sim = new SimCluster(world);
   sim.note(describeWorld(world), "local");
+  sim.noteUp();
+  onCluster?.(sim);
   sim.startAll(draw.chance(0.5) ? 0 : draw.integer(1, 400));
   const faults = runSafetyPhase(sim, draw);
   return { ...runLivenessPhase(sim, draw), faults };

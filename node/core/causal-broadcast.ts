@@ -25,6 +25,7 @@ import { addHeld, heldHeads, removeHeld } from "./holdback.ts";
 import { accountOf, applyRecord, assert, balanceOf, faultOf, isFence, persistLedger, recordHash } from "./ledger.ts";
 import type { Account } from "./ledger-types.ts";
 import { count, journal, multicast, persist, unicast } from "./outbox.ts";
+import { detailsOf } from "./testimony.ts";
 import { hasTimer, setTimer } from "./timers.ts";
 import { namesItsParties } from "./trade-id.ts";
 import { closeCredited, intentRowOf, takeCredited } from "./trade-table.ts";
@@ -110,6 +111,12 @@ interface Batch {
   readonly rows: Row[];
   /** Balance of this node before each credit to it, by position in `records`. */
   readonly balancesBefore: number[];
+  /** For checkers: what there is to say of each record beyond itself, by position in `records`. */
+  readonly details: Readonly<Record<string, unknown>>[];
+}
+
+function openBatch(): Batch {
+  return { records: [], credited: [], rows: [], balancesBefore: [], details: [] };
 }
 
 /** Takes records that `via` sent, in any order: delivers what can be, holds the rest, makes all of it durable in one write. */
@@ -120,7 +127,7 @@ export function receiveRecords(state: NodeState, records: readonly TradeRecord[]
   }
   // LEAVE has told what this node has: nobody would know of more.
   if ((state.leaving?.announced ?? 0) > 0) return;
-  const batch: Batch = { records: [], credited: [], rows: [], balancesBefore: [] };
+  const batch = openBatch();
   for (const record of records) receiveOne(state, batch, record, via);
   if (batch.records.length > 0) flush(state, batch);
 }
@@ -128,7 +135,7 @@ export function receiveRecords(state: NodeState, records: readonly TradeRecord[]
 /** Accounts came in: held records may have waited for them. */
 export function drainHeld(state: NodeState): void {
   if (state.phase === "HALTED") return;
-  const batch: Batch = { records: [], credited: [], rows: [], balancesBefore: [] };
+  const batch = openBatch();
   drain(state, batch);
   if (batch.records.length > 0) flush(state, batch);
 }
@@ -148,7 +155,7 @@ function receiveOne(state: NodeState, batch: Batch, record: TradeRecord, via: No
   }
   if (seq <= entry(state.ledger.clock, origin)) {
     if (state.rules.duplicateDetection) onDuplicate(state, record);
-    else applyRecord(state.ledger, record);
+    else applyAgain(state, record);
     return;
   }
   if (origin === state.self.id && !isRestoring(state)) {
@@ -181,6 +188,18 @@ function receiveOne(state: NodeState, batch: Batch, record: TradeRecord, via: No
   noteMissing(state, record, via);
   // It tells which of the debits that a promise holds back count.
   if (isFence(record)) drain(state, batch);
+}
+
+/** In the simulator only, without the rule `duplicateDetection`: the node does with a copy what it did with the first one. */
+function applyAgain(state: NodeState, record: TradeRecord): void {
+  applyRecord(state.ledger, record);
+  journal(state, {
+    kind: "deliver",
+    level: "debug",
+    msg: "Delivered again",
+    ...fieldsOf(record),
+    ...detailsOf(state, record),
+  });
 }
 
 /** On its way in (back) a node takes its own debits from others like anybody's. */
@@ -220,12 +239,10 @@ function onDuplicate(state: NodeState, record: TradeRecord): void {
     return;
   }
   count(state, "duplicates");
-  journal(state, {
-    kind: "duplicate",
-    level: "debug",
-    msg: `Duplicate of trade ${record.trade_id} ignored`,
-    ...fieldsOf(record),
-  });
+  if (state.config.isDetailed) {
+    const msg = `Duplicate of trade ${record.trade_id} ignored`;
+    journal(state, { kind: "duplicate", level: "debug", msg, ...fieldsOf(record) });
+  }
   if (record.buyer_id !== state.self.id) return;
   // It came in a snapshot, which says how much was paid and not for which trade. The store shall know the trade and its request.
   const credited = takeCredited(state, record);
@@ -266,6 +283,7 @@ function deliver(state: NodeState, batch: Batch, record: TradeRecord, wasHeld: b
   }
   batch.balancesBefore.push(balanceOf(state, record.buyer_id));
   applyRecord(state.ledger, record);
+  batch.details.push(detailsOf(state, record));
   noteCause(state, record);
   narrowGap(state, record.seller_id);
   batch.records.push(record);
@@ -306,6 +324,7 @@ function flush(state: NodeState, batch: Batch): void {
   batch.records.forEach((record, index) => {
     const mine = record.buyer_id === state.self.id && !isFence(record);
     if (mine) acks.set(record.seller_id, record.seq);
+    if (!mine && !state.config.isDetailed) return;
     const before = batch.balancesBefore[index] as number;
     const { amount, seller_id, buyer_id } = record;
     const msg = mine
@@ -314,7 +333,8 @@ function flush(state: NodeState, batch: Batch): void {
         ? `Node ${seller_id} lost its disk: its log goes on after debit ${record.seq - 1}`
         : `Delivered trade of ${amount} credits from Node ${seller_id} to Node ${buyer_id}`;
     const balance = mine ? { balance: before + amount } : {};
-    journal(state, { kind: "deliver", level: mine ? "info" : "debug", msg, ...fieldsOf(record), ...balance }, writeId);
+    const fields = { ...fieldsOf(record), ...balance, ...batch.details[index] };
+    journal(state, { kind: "deliver", level: mine ? "info" : "debug", msg, ...fields }, writeId);
   });
   // An acknowledgement covers all earlier debits of that payer: one for each payer is enough.
   for (const [origin, seq] of acks) unicast(state, origin, "ACK", { origin, seq }, { afterWrite: writeId });
@@ -350,6 +370,7 @@ function raiseConflict(state: NodeState, record: TradeRecord, why: string): void
     kind: "drop",
     level: "error",
     msg: `EQUIVOCATION: record ${record.seller_id}/${record.seq} ${why}; this node stops trading`,
+    phase: "CONFLICT",
     ...fieldsOf(record),
   });
 }

@@ -238,6 +238,6 @@ function suffix(election: ElectionState): string {
 
 /** One line of the journal about the election, with what the checkers need. */
 export function tell(state: NodeState, level: "info" | "warn", msg: string): void {
-  const { role, claimTerm, elected, coordinator } = state.election;
-  journal(state, { kind: "election", level, msg, role, term: claimTerm, elected, coordinator });
+  const { role, claimTerm, elected, coordinator, term: seen } = state.election;
+  journal(state, { kind: "election", level, msg, role, term: claimTerm, elected, coordinator, seen });
 }

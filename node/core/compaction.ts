@@ -10,9 +10,10 @@ import type { NodeId } from "../wire/ids.ts";
 import { frontierOf } from "./causes.ts";
 import type { AccountBase, SnapshotRow } from "./ledger-types.ts";
 import { isLive } from "./membership.ts";
-import { count, journal, persist } from "./outbox.ts";
+import { count, persist } from "./outbox.ts";
 import { noteForgotten } from "./refused-window.ts";
 import { foldLog } from "./snapshot.ts";
+import { tellBooks } from "./testimony.ts";
 import type { Cause, Member, NodeState } from "./types.ts";
 import { entry } from "./vector-clock.ts";
 
@@ -42,11 +43,7 @@ export function compact(state: NodeState): number {
   const rows = markCauses(state, folded);
   persist(state, [{ table: "snapshot", rows, ownSince: ledger.ownSince }]);
   count(state, "records_compacted", stable);
-  journal(state, {
-    kind: "state",
-    level: "debug",
-    msg: `Compacted ${stable} records, ${ledger.log.length} stay in memory`,
-  });
+  tellBooks(state, "compaction", { folded: stable, kept: ledger.log.length });
   return stable;
 }
 

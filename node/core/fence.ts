@@ -177,6 +177,7 @@ export function becomeFencedOff(state: NodeState, origin: NodeId, seq: number): 
     kind: "state",
     level: "error",
     msg: `CONFLICT: debits ${seq} to ${last} of ${which} were given up while this node was away; it stops taking part. To bring it back: stop it, move its data directory away (keep it), start it again; of several such nodes one at a time, each when the one before is RECOVERING or READY`,
+    phase: "CONFLICT",
   });
 }
 

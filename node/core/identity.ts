@@ -232,7 +232,7 @@ function refuseToRun(state: NodeState, rivalAddress: string, seenAt?: string): v
   const here = self.address ?? seenAt ?? "an address unknown to it";
   const reason = `Node ${self.id} already runs at ${rivalAddress}; this process at ${here} ends. Stop that one or choose another id.`;
   state.phase = "CONFLICT";
-  journal(state, { kind: "state", level: "error", msg: reason });
+  journal(state, { kind: "state", level: "error", msg: reason, phase: "CONFLICT" });
   state.outbox.push({ type: "exit", code: 1, reason });
 }
 
@@ -241,7 +241,7 @@ function becomeConflict(state: NodeState, rivalAddress: string): void {
   if (state.phase === "CONFLICT" || state.phase === "LEAVING") return;
   state.phase = "CONFLICT";
   const msg = `CONFLICT: Node ${state.self.id} also runs at ${rivalAddress}; this process stops taking part`;
-  journal(state, { kind: "state", level: "error", msg });
+  journal(state, { kind: "state", level: "error", msg, phase: "CONFLICT" });
 }
 
 function report(state: NodeState, msg: string, address: string): void {

@@ -19,6 +19,7 @@ import { drawHex64 } from "./random.ts";
 import { startSync } from "./repair.ts";
 import { hurryHeartbeat } from "./rumours.ts";
 import { onStaleIncarnation } from "./stale-incarnation.ts";
+import { tellBooks } from "./testimony.ts";
 import { cancelTimer, setTimer } from "./timers.ts";
 import type { CoreConfig, JoinState, NodeState, Origin, Recovered, Self } from "./types.ts";
 import { clockObject, entry, merge } from "./vector-clock.ts";
@@ -209,13 +210,14 @@ export function becomeReady(state: NodeState): void {
   if (join.lostDisk && state.config.durable && state.rules.lostDisk) {
     state.phase = "RECOVERING";
     const msg = "RECOVERING: the store was lost; this node may be paid and not pay";
-    journal(state, { kind: "state", level: "error", msg });
+    journal(state, { kind: "state", level: "error", msg, phase: "RECOVERING" });
     return;
   }
   state.phase = "READY";
   state.election.readyAtMs = state.nowMs;
   state.beat.bootSeq ??= entry(durableClock(state), state.self.id);
-  journal(state, { kind: "state", level: "info", msg: `Node ${state.self.id} is READY` });
+  journal(state, { kind: "state", level: "info", msg: `Node ${state.self.id} is READY`, phase: "READY" });
+  tellBooks(state, "ready");
   hurryHeartbeat(state);
   if (join.announcedReady) return;
   join.announcedReady = true;
@@ -258,7 +260,13 @@ function giveUp(state: NodeState, by: NodeId): void {
     `Node ${by} refused node ${id}: its group knows ${MEMBERS_MAX} nodes, the most that a group can have (those that left or failed ` +
     "count too). Start with the number of a node that has left, or start another group (DS_MULTICAST_PORT or DS_KEYS)";
   state.phase = "CONFLICT";
-  journal(state, { kind: "state", level: "error", msg: `JOIN refused by Node ${by}: FULL`, from: by });
+  journal(state, {
+    kind: "state",
+    level: "error",
+    msg: `JOIN refused by Node ${by}: FULL`,
+    from: by,
+    phase: "CONFLICT",
+  });
   state.outbox.push({ type: "exit", code: 1, reason });
 }
 

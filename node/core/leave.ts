@@ -10,6 +10,7 @@ import { durableClock } from "./ledger.ts";
 import { aliveIds, becomeLeft } from "./membership.ts";
 import { journal, multicast, nextMsgId } from "./outbox.ts";
 import { hurryHeartbeat } from "./rumours.ts";
+import { tellBooks } from "./testimony.ts";
 import { cancelTimer, setTimer } from "./timers.ts";
 import { cancelAll } from "./trading.ts";
 import type { NodeState, Origin } from "./types.ts";
@@ -26,7 +27,7 @@ export const leaveTimers: Readonly<Record<string, (state: NodeState, key: string
 
 export function onStop(state: NodeState): void {
   if (state.leaving !== null) return;
-  journal(state, { kind: "state", level: "info", msg: `Node ${state.self.id} leaves` });
+  journal(state, { kind: "state", level: "info", msg: `Node ${state.self.id} leaves`, phase: "LEAVING" });
   state.leaving = { startedAtMs: state.nowMs, announced: 0 };
   cancelAll(state);
   if (state.phase === "CONFLICT") {
@@ -76,6 +77,10 @@ function areRecordsSafe(state: NodeState): boolean {
 }
 
 function exit(state: NodeState): void {
+  if (state.config.isDetailed) {
+    const msg = `Node ${state.self.id} has said LEAVE`;
+    journal(state, { kind: "state", level: "debug", msg, phase: "LEFT" });
+  }
   state.outbox.push({ type: "exit", code: 0, reason: `Node ${state.self.id} has left` });
 }
 
@@ -85,4 +90,5 @@ export function onLeave(state: NodeState, message: MessageOf<"LEAVE">, from: Ori
   member.leftWith = message.payload.clock ?? null;
   member.saidLeave = true;
   becomeLeft(state, member);
+  tellBooks(state, "left", { from: from.sender });
 }

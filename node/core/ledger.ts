@@ -63,7 +63,9 @@ export function mintAccount(state: NodeState): number {
     initial: state.config.initialCredits,
   };
   addAccount(state.ledger, genesis);
-  return persistLedger(state, { accounts: [genesis.id], records: [] });
+  const writeId = persistLedger(state, { accounts: [genesis.id], records: [] });
+  tellAccount(state, genesis, writeId);
+  return writeId;
 }
 
 /** Takes over an account that another node told of. A different genesis under a known id is a conflict, loudly. */
@@ -84,7 +86,7 @@ export function adoptAccount(
     });
   }
   addAccount(state.ledger, genesis);
-  persistLedger(state, { accounts: [genesis.id], records: [] }, extra);
+  tellAccount(state, genesis, persistLedger(state, { accounts: [genesis.id], records: [] }, extra));
   return "adopted";
 }
 
@@ -243,6 +245,13 @@ function mixIn(ledger: LedgerState, hash: string): void {
   const { fingerprint } = ledger;
   fingerprint.high = (fingerprint.high ^ Number.parseInt(hash.slice(0, 8), 16)) >>> 0;
   fingerprint.low = (fingerprint.low ^ Number.parseInt(hash.slice(8), 16)) >>> 0;
+}
+
+/** For checkers: an account is new here. */
+function tellAccount(state: NodeState, { id, initial, nonce }: Genesis, writeId: number): void {
+  if (!state.config.isDetailed) return;
+  const msg = `Account of Node ${id}: ${initial} credits`;
+  journal(state, { kind: "state", level: "debug", msg, account: id, initial, nonce }, writeId);
 }
 
 /** Accounts in ascending order of id. */

@@ -21,6 +21,7 @@ import { aliveIds, isLive } from "./membership.ts";
 import { journal, multicast, reply, unicast } from "./outbox.ts";
 import type { FenceAnswer } from "./recovery-state.ts";
 import { outgrow } from "./stale-incarnation.ts";
+import { detailsOf } from "./testimony.ts";
 import { cancelTimer, hasTimer, setTimer } from "./timers.ts";
 import { parseTradeId } from "./trade-id.ts";
 import type { Command, CommandResult, NodeState, Origin } from "./types.ts";
@@ -245,7 +246,14 @@ function writeFence(state: NodeState, last: number): void {
   const msg = `RECOVERED: ${given}; the log goes on after debit ${last}`;
   journal(
     state,
-    { kind: "state", level: "warn", msg, ...fieldsOf(record), balance: balanceOf(state, self.id) },
+    {
+      kind: "state",
+      level: "warn",
+      msg,
+      ...fieldsOf(record),
+      balance: balanceOf(state, self.id),
+      ...detailsOf(state, record),
+    },
     writeId,
   );
 }

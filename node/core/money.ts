@@ -63,6 +63,7 @@ export function onMoneyStoreFailed(state: NodeState, writeId: number, reason: st
       kind: "state",
       level: "error",
       msg: `HALTED: write ${writeId} failed (${reason}), this node stops trading. Repair the disk or make room, then restart this node`,
+      phase: "HALTED",
     });
   }
   failPending(state, reason);

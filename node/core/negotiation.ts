@@ -16,6 +16,7 @@ import { count, journal, persist, reply, unicast, unicastTo } from "./outbox.ts"
 import { isConfirmed } from "./own-account.ts";
 import { startPull } from "./pull.ts";
 import { mayBeForgotten, refusedReason, rememberRefusal } from "./refused-window.ts";
+import { detailsOf } from "./testimony.ts";
 import { cancelTimer, setTimer } from "./timers.ts";
 import { parseTradeId } from "./trade-id.ts";
 import { recordOfTrade } from "./trade-index.ts";
@@ -289,11 +290,8 @@ function commit(state: NodeState, trade: PendingTrade, requestId: string | null)
   trade.text = `SELL ${trade.amount} credits to Node ${trade.peer} [${before} -> ${after}] (trade_id=${trade.tradeId})`;
   announce(state, record, writeId);
   addUnacked(state, record);
-  journal(
-    state,
-    { kind: "trade", level: "info", msg: trade.text, ...fieldsOf(record), balance: after, outcome: "committed" },
-    writeId,
-  );
+  const fields = { ...fieldsOf(record), balance: after, outcome: "committed", ...detailsOf(state, record) };
+  journal(state, { kind: "trade", level: "info", msg: trade.text, ...fields }, writeId);
   if (trade.requestId !== null && !trade.answered) {
     reply(state, trade.requestId, false, outcomeResult(state, trade.tradeId, "committed", trade.text), writeId);
   }

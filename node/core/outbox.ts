@@ -84,6 +84,25 @@ export function reply(
   afterWrite?: number,
 ): void {
   state.outbox.push({ type: "reply", requestId, final, result, ...deferred(state, afterWrite) });
+  if (state.config.isDetailed) journal(state, describeReply(requestId, final, result), afterWrite);
+}
+
+/** What a client was told, for those who hold it against the books. */
+function describeReply(request: string, final: boolean, result: CommandResult): JournalEvent {
+  const head = { kind: "reply", level: "debug", request, final, ok: result.ok } as const;
+  if (result.ok) {
+    const { trade_id, state } = result.data as Readonly<Record<string, unknown>>;
+    const trade = typeof trade_id === "string" ? { id: trade_id, outcome: state } : {};
+    return { ...head, msg: `${request}: ${result.text}`, ...trade };
+  }
+  const { code, definite, message, tradeId } = result;
+  return {
+    ...head,
+    msg: `${request}: ${code}: ${message}`,
+    code,
+    definite,
+    ...(tradeId === undefined ? {} : { id: tradeId }),
+  };
 }
 
 export function count(state: NodeState, counter: string, by = 1): void {

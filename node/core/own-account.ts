@@ -91,6 +91,7 @@ function settleConflict(state: NodeState): void {
     msg: isOurs
       ? `Some nodes know another account of Node ${state.self.id}; most know this one`
       : `CONFLICT: most nodes know another account of Node ${state.self.id}; this process stops taking part. To bring it back: stop it, move its data directory away (keep it), start it again`,
+    ...(isOurs ? {} : { phase: "CONFLICT" }),
   });
 }
 

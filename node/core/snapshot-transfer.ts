@@ -22,6 +22,7 @@ import { count, journal } from "./outbox.ts";
 import { firstMissing } from "./pull.ts";
 import { isOwnLogAhead } from "./repair.ts";
 import { applyMerge, planMerge } from "./snapshot.ts";
+import { tellBooks } from "./testimony.ts";
 import type { NodeState, Row, StagedSnapshot } from "./types.ts";
 import { entry } from "./vector-clock.ts";
 
@@ -127,6 +128,7 @@ function take(state: NodeState, staged: StagedSnapshot, via: NodeId): void {
   const balance = after === balanceBefore ? "" : `; credits of this node [${balanceBefore} -> ${after}]`;
   const msg = `Took a snapshot of ${debits} trades from Node ${via}${balance}`;
   journal(state, { kind: "deliver", level: "info", msg, from: via, balance: after }, writeId);
+  tellBooks(state, "snapshot", { from: via });
 }
 
 /**

@@ -44,6 +44,7 @@ import { isUnanswerable } from "./recall.ts";
 import { createRecovery } from "./recovery-state.ts";
 import { RULES, type Rules } from "./rules.ts";
 import { shortestSuspicionMs, suspicionTimers } from "./suspicion.ts";
+import { tellBoot } from "./testimony.ts";
 import { createTimers, nextTimeoutMs, takeDue } from "./timers.ts";
 import { createTrading, onTradeCommand } from "./trading.ts";
 import type { CoreConfig, Effect, Input, NodeState, Origin, Recovered, Self } from "./types.ts";
@@ -234,6 +235,7 @@ function onStart(state: NodeState): void {
   state.election.calmSinceMs = state.nowMs;
   state.beat.lastAtMs = state.nowMs;
   initialMembers(state);
+  tellBoot(state);
   startHeartbeat(state);
   startDetector(state);
   startJoin(state);
@@ -262,7 +264,7 @@ function onResumed(state: NodeState, frozenMs: number): void {
   if (!state.rules.freezeNoticed) return;
   count(state, "freezes");
   const msg = `This node did not run for ${Math.round(frozenMs)} ms`;
-  journal(state, { kind: "state", level: "warn", msg });
+  journal(state, { kind: "state", level: "warn", msg, frozen_ms: frozenMs });
   pauseDetector(state, frozenMs);
   pauseDiscovery(state, frozenMs);
   pauseElection(state, state.detector.graceUntilMs, frozenMs);

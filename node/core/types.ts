@@ -60,6 +60,8 @@ export interface CoreConfig {
   readonly bodyBytesMax: number;
   /** Records of the recent past that stay in memory, for those who lack a few; older ones are compacted (compaction.ts). */
   readonly keepRecords: number;
+  /** Journal what only checkers read (testimony.ts): every delivery, the books as a whole. */
+  readonly isDetailed: boolean;
   readonly timing: Timing;
 }
 

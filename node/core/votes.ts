@@ -23,6 +23,7 @@ import { accountOf } from "./ledger.ts";
 import { persist, unicast } from "./outbox.ts";
 import { TERM_STEP_FREE } from "./plausible.ts";
 import { drawBelow } from "./random.ts";
+import { tellVote } from "./testimony.ts";
 import { setTimer } from "./timers.ts";
 import type { NodeState, Origin } from "./types.ts";
 
@@ -180,6 +181,7 @@ export function onVoteRequest(state: NodeState, message: MessageOf<"ELECTION">, 
   election.votedFor = from.sender;
   election.quietUntilMs = Math.max(election.quietUntilMs, state.nowMs + retryDelayMs(state));
   if (!state.rules.persistedVotes) {
+    tellVote(state, from.sender, term);
     answer(state, from.sender, true, term);
     return false;
   }
@@ -201,6 +203,7 @@ export function onVoteStored(state: NodeState, writeId: number): void {
   const ballot = election.ballots.get(writeId);
   if (ballot === undefined) return;
   election.ballots.delete(writeId);
+  tellVote(state, ballot.candidate, ballot.term);
   answer(state, ballot.candidate, true, ballot.term);
 }
 

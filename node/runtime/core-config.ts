@@ -28,6 +28,7 @@ export function coreConfigOf(
     preempt: settings.DS_PREEMPT ?? true,
     durable,
     bodyBytesMax: (settings.DS_MAX_DATAGRAM ?? DATAGRAM_BYTES_MAX) - OVERHEAD_BYTES,
+    isDetailed: settings.DS_LOG_LEVEL === "DEBUG",
     keepRecords: settings.DS_KEEP_RECORDS ?? KEEP_RECORDS,
     timing: timingOf(settings),
   };

@@ -282,7 +282,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     isFinished = true;
     driver?.stop();
     removeReadyFile(config.readyFile);
-    if (reason !== "") journal.note(code === 0 ? "info" : "error", reason);
+    if (reason !== "") journal.note(code === 0 ? "info" : "error", reason, { exit: code });
     try {
       store.close();
     } catch (error) {

@@ -178,6 +178,7 @@ function configOf(id: number): CoreConfig {
     durable: true,
     bodyBytesMax: DATAGRAM_BYTES_MAX - OVERHEAD_BYTES,
     keepRecords: KEEP_RECORDS,
+    isDetailed: false,
     timing: TIMING_FAST,
   };
 }

@@ -46,6 +46,7 @@ class Subject {
       durable: !source.bool(),
       bodyBytesMax: DATAGRAM_BYTES_MAX - OVERHEAD_BYTES,
       keepRecords: 16,
+      isDetailed: false,
       timing: TIMING_FAST,
     };
     const self = { id: SELF, incarnation: 1, bootId: "b".repeat(16), address: "10.0.0.2:6002" };

@@ -54,6 +54,7 @@ export class CoreNode {
       durable: true,
       bodyBytesMax: DATAGRAM_BYTES_MAX - OVERHEAD_BYTES,
       keepRecords: 4_096,
+      isDetailed: false,
       timing: TIMING_FAST,
       ...config,
     };

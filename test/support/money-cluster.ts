@@ -35,6 +35,7 @@ export const CONFIG: CoreConfig = {
   durable: true,
   bodyBytesMax: 1_158,
   keepRecords: 4_096,
+  isDetailed: true,
   timing: TIMING_DEFAULT,
 };
 

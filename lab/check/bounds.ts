@@ -1,0 +1,65 @@
+/**
+ * How long the promises about time may take, in milliseconds (PROTOCOL.md, promises L1 to L5). They follow from the timing that the nodes say they
+ * have, or from the profile; groups above ten take longer, because their probes are spread.
+ */
+import type { Story } from "./story.ts";
+
+export interface Bounds {
+  /** After the last fault: all follow one coordinator. */
+  readonly agreeMs: number;
+  /** After the last fault: what was there by then is everywhere. */
+  readonly ledgerMs: number;
+  /** A process that ended is FAILED or LEFT at all others, if nothing else is wrong. */
+  readonly detectMs: number;
+  /** After its start: a node is READY. */
+  readonly joinMs: number;
+  /** After a disturbance: what it did may still lead to a FAILED. */
+  readonly echoMs: number;
+}
+
+interface Timing {
+  readonly heartbeatMs: number;
+  readonly heartbeatTimeoutMs: number;
+  readonly electionTimeoutMs: number;
+  readonly probeIntervalMs: number;
+}
+
+const TIMINGS: Readonly<Record<string, Timing>> = {
+  default: { heartbeatMs: 2_000, heartbeatTimeoutMs: 10_000, electionTimeoutMs: 5_000, probeIntervalMs: 500 },
+  fast: { heartbeatMs: 500, heartbeatTimeoutMs: 2_000, electionTimeoutMs: 1_000, probeIntervalMs: 100 },
+};
+
+export function boundsOf(story: Story): Bounds {
+  const { heartbeatMs, heartbeatTimeoutMs, electionTimeoutMs, probeIntervalMs } = timingOf(story);
+  const crowd = Math.max(1, story.livesOf.size / 10);
+  // The longest suspicion, and the rounds before it; nodes that are slow themselves wait longer.
+  const detectMs = (heartbeatTimeoutMs + 10 * probeIntervalMs) * crowd;
+  return {
+    detectMs,
+    // Noticed, and two rounds of an election in which the first candidate fails.
+    agreeMs: detectMs + 2 * electionTimeoutMs,
+    // Silent halves are called within a heartbeat, and a state transfer is asked for again within a second.
+    ledgerMs: (8 * heartbeatMs + 1_000) * crowd,
+    // JOIN is repeated after 8 s at the latest.
+    joinMs: (4 * heartbeatMs + 10_000) * crowd,
+    echoMs: (heartbeatTimeoutMs + 6 * heartbeatMs) * crowd,
+  };
+}
+
+/** The slowest that any node has told. */
+function timingOf({ lives, facts }: Story): Timing {
+  const told = lives.map((life) => life.boot?.timing).filter((timing) => isTiming(timing));
+  const preset = (TIMINGS[facts.profile] ?? TIMINGS.default) as Timing;
+  if (told.length === 0) return preset;
+  const slowest = (name: keyof Timing) => Math.max(...told.map((timing) => timing[name]));
+  return {
+    heartbeatMs: slowest("heartbeatMs"),
+    heartbeatTimeoutMs: slowest("heartbeatTimeoutMs"),
+    electionTimeoutMs: slowest("electionTimeoutMs"),
+    probeIntervalMs: slowest("probeIntervalMs"),
+  };
+}
+
+function isTiming(timing: unknown): timing is Timing {
+  return typeof timing === "object" && timing !== null && "heartbeatMs" in timing;
+}

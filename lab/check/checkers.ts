@@ -1,0 +1,45 @@
+/**
+ * All checkers, and the one way to run them. PROTOCOL.md, promises, says which promise each of them judges.
+ */
+import type { Journal } from "../journal/journal.ts";
+import { answers } from "./answers.ts";
+import { causalDelivery } from "./causal-delivery.ts";
+import { clocks } from "./clocks.ts";
+import { conservation } from "./conservation.ts";
+import { durability } from "./durability.ts";
+import { exactlyOnce } from "./exactly-once.ts";
+import { noOverdraft } from "./no-overdraft.ts";
+import { oneHistory } from "./one-history.ts";
+import { oneLeader } from "./one-leader.ts";
+import { requestsOnce } from "./requests-once.ts";
+import type { Checker, CheckResult } from "./verdict.ts";
+
+export const CHECKERS: readonly Checker[] = [
+  conservation,
+  noOverdraft,
+  exactlyOnce,
+  oneHistory,
+  causalDelivery,
+  clocks,
+  durability,
+  requestsOnce,
+  answers,
+  oneLeader,
+];
+
+/** Names that no checker has; empty: all are right. */
+export function findUnknownCheckers(names: readonly string[]): readonly string[] {
+  return names.filter((name) => !CHECKERS.some((checker) => checker.name === name));
+}
+
+/**
+ * @param names default: all; in the order of CHECKERS whatever theirs is
+ * @throws RangeError for a name that no checker has
+ */
+export function runChecks(journal: Journal, names?: readonly string[]): readonly CheckResult[] {
+  const [unknown] = findUnknownCheckers(names ?? []);
+  if (unknown !== undefined) throw new RangeError(`there is no checker "${unknown}"`);
+  return CHECKERS.filter(({ name }) => names === undefined || names.includes(name)).map((checker) =>
+    checker.check(journal),
+  );
+}
