@@ -138,7 +138,7 @@ function* withRounderTimes(schedule: ChaosSchedule): Generator<ChaosSchedule> {
     for (const lastsMs of rounder(event.lastsMs))
       if (lastsMs >= LASTS_MIN_MS) yield replaceEvent(schedule, place, { ...event, lastsMs });
   }
-  for (const spanMs of rounder(schedule.spanMs)) yield { ...schedule, spanMs };
+  for (const spanMs of rounder(schedule.spanMs)) if (spanMs > 0) yield { ...schedule, spanMs };
 }
 
 function rounder(ms: number): readonly number[] {

@@ -1,0 +1,126 @@
+/**
+ * A chaos schedule as a scenario: concrete steps with concrete nodes at concrete times, so that whoever runs the file gives the same
+ * commands. Its last steps bring everything back, and wait until the group has got over it; then the checkers judge. Pure.
+ */
+import type { Scenario, Step } from "../scenario/schema.ts";
+import { type ChaosEvent, type ChaosSchedule, endOf } from "./schedule.ts";
+
+/** Credits enough for the load never to run dry, few enough that some trades are refused for it. */
+const CREDITS = 200;
+const AMOUNTS: [number, number] = [1, 20];
+/** Until all follow one coordinator and have equal ledgers again, after everything is healed. */
+const RECOVERY_S = { fast: 60, default: 120 } as const;
+
+export interface ChaosScenarioOptions {
+  /** Names the lab and, with `.yaml`, the file. */
+  readonly name: string;
+  readonly title: string;
+  /** Tells two runs of one scenario apart; else both have all. */
+  readonly wire: boolean;
+}
+
+export function chaosScenario(schedule: ChaosSchedule, options: ChaosScenarioOptions): Scenario {
+  const { nodes, profile, seed } = schedule;
+  const steps = [...loadSteps(schedule), ...faultSteps(schedule.events), ...closingSteps(schedule)];
+  const { name, title, wire } = options;
+  return { name, title, nodes, profile, credits: CREDITS, seed, ...(wire ? {} : { wire }), checks: "all", steps };
+}
+
+/** The last steps of every chaos scenario, also of one that was interrupted. */
+export function closingSteps(schedule: Pick<ChaosSchedule, "profile" | "spanMs" | "tradesPerSecond">): readonly Step[] {
+  const at = spanText(schedule.spanMs);
+  const within = `${RECOVERY_S[schedule.profile]}s`;
+  return [
+    { at, heal: {}, note: "the end: everything is brought back" },
+    { start: { nodes: "all" } },
+    ...(schedule.tradesPerSecond > 0 ? [{ load: { stop: true } } as const] : []),
+    { wait: { converged: true, within } },
+  ];
+}
+
+function loadSteps({ tradesPerSecond: rate }: ChaosSchedule): readonly Step[] {
+  return rate > 0 ? [{ load: { rate, amount: AMOUNTS } }] : [];
+}
+
+interface TimedStep {
+  readonly atMs: number;
+  readonly step: Step;
+}
+
+/** In the order of their instants; of two at the same instant the one that brings somebody back comes first. */
+function faultSteps(events: readonly ChaosEvent[]): readonly Step[] {
+  const begins = events.map((event): TimedStep => ({ atMs: event.atMs, step: beginOf(event) }));
+  const ends = events.flatMap((event): TimedStep[] => {
+    const step = endStepOf(event);
+    return step === null ? [] : [{ atMs: endOf(event), step }];
+  });
+  return [...ends, ...begins]
+    .toSorted((a, b) => a.atMs - b.atMs)
+    .map(({ atMs, step }) => (atMs === 0 ? step : { at: spanText(atMs), ...step }));
+}
+
+function beginOf(event: ChaosEvent): Step {
+  const lasts = spanText(event.lastsMs);
+  switch (event.kind) {
+    case "kill":
+      return { kill: nodesOf(event) };
+    case "stop":
+      return { stop: nodesOf(event) };
+    case "restart":
+      return { restart: nodesOf(event) };
+    case "leave":
+      return { leave: nodesOf(event) };
+    case "pause":
+      return { pause: { ...nodesOf(event), for: lasts } };
+    case "partition": {
+      const groups = event.groups.map((group) => group.join(","));
+      return { partition: { groups, ...(event.oneWay ? { oneWay: true } : {}), for: lasts } };
+    }
+    case "isolate":
+      return { isolate: { nodes: String(event.node), for: lasts } };
+    case "unplug":
+      return {
+        unplug: { nodes: String(event.node) },
+        otherwise: { isolate: { nodes: String(event.node), for: lasts } },
+      };
+    case "netem":
+      return { netem: { ...nodesOf(event), ...linkOf(event), for: lasts } };
+    case "scale":
+      return { scale: { to: event.count } };
+    case "election":
+      return { election: { node: String(event.node) } };
+  }
+}
+
+/** What doesn't end by itself. */
+function endStepOf(event: ChaosEvent): Step | null {
+  switch (event.kind) {
+    case "kill":
+    case "stop":
+    case "leave":
+      return { start: nodesOf(event) };
+    case "unplug":
+      return { plug: { nodes: String(event.node) }, otherwise: "skip" };
+    default:
+      return null;
+  }
+}
+
+function nodesOf({ nodes }: { readonly nodes: readonly number[] }): { nodes: string } {
+  return { nodes: nodes.join(",") };
+}
+
+function linkOf(link: Extract<ChaosEvent, { kind: "netem" }>) {
+  const { delayMs, jitterMs, lossPercent, duplicatePercent } = link;
+  return {
+    ...(delayMs > 0 ? { delay: `${delayMs}ms` } : {}),
+    ...(jitterMs > 0 ? { jitter: `${jitterMs}ms` } : {}),
+    ...(lossPercent > 0 ? { loss: `${lossPercent}%` } : {}),
+    ...(duplicatePercent > 0 ? { dup: `${duplicatePercent}%` } : {}),
+  };
+}
+
+/** "1.25s", "800ms": exact. */
+export function spanText(ms: number): string {
+  return ms < 1_000 ? `${ms}ms` : `${ms / 1_000}s`;
+}
