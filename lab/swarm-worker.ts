@@ -16,7 +16,7 @@ export type Played =
 
 function play(seed: number, choice: WorldChoice): Played {
   try {
-    return { seed, failure: null, result: runSwarm(seed, optionsOf(choice)) };
+    return { seed, failure: null, result: runSwarm(seed, optionsOf(choice), { only: choice.only }) };
   } catch (error) {
     if (!(error instanceof SimFailure)) throw error;
     const { property, atMs, reason } = error.details;

@@ -13,8 +13,9 @@ import {
   type ChaosKind,
   type ChaosSchedule,
   clashes,
+  countDown,
   endOf,
-  mostDown,
+  isProcessFault,
   nodesAt,
   type ProcessFault,
 } from "./schedule.ts";
@@ -89,9 +90,10 @@ function roundTime(ms: number): number {
   return Math.round(ms / GRAIN_MS) * GRAIN_MS;
 }
 
+/** `event` begins last of all, so the most are down when it begins. */
 function fits({ events, spanMs, maxDown }: ChaosSchedule, event: ChaosEvent): boolean {
   if (endOf(event) > spanMs || events.some((earlier) => clashes(earlier, event))) return false;
-  return mostDown([...events, event]) <= maxDown;
+  return !isProcessFault(event) || countDown(events, event.atMs) + event.nodes.length <= maxDown;
 }
 
 /** Mostly short; long enough now and then for detection, election and a second fault to fall inside. */

@@ -114,14 +114,17 @@ export function nodesAt(schedule: ChaosSchedule, atMs: number): number {
   return joins.reduce((count, event) => Math.max(count, event.kind === "scale" ? event.count : 0), schedule.nodes);
 }
 
-/** The largest number of nodes that are down or paused at one instant. */
+/** Nodes that are down or paused at that instant. */
+export function countDown(events: readonly ChaosEvent[], atMs: number): number {
+  let down = 0;
+  for (const event of events)
+    if (isProcessFault(event) && event.atMs <= atMs && atMs < endOf(event)) down += event.nodes.length;
+  return down;
+}
+
+/** The largest number of them, whenever that is. */
 export function mostDown(events: readonly ChaosEvent[]): number {
-  const faults = events.filter(isProcessFault);
-  const downAt = (atMs: number) =>
-    faults
-      .filter((fault) => fault.atMs <= atMs && atMs < endOf(fault))
-      .reduce((sum, { nodes }) => sum + nodes.length, 0);
-  return Math.max(0, ...faults.map((fault) => downAt(fault.atMs)));
+  return Math.max(0, ...events.map(({ atMs }) => countDown(events, atMs)));
 }
 
 /** The first law that the schedule breaks, as a sentence; null: it keeps all. */

@@ -1,6 +1,8 @@
 /** `sim`: the protocol in virtual time, one schedule or many. */
 import { type Command, Option } from "commander";
 import type { WorldChoice } from "../sim/choice.ts";
+import type { SimFailureDetails } from "../sim/sim-failure.ts";
+import type { SimJournalLine } from "../sim/sim-journal.ts";
 import type { SwarmReport } from "../swarm.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -13,6 +15,9 @@ interface SimFlags {
   trace?: boolean;
   keepGoing?: boolean;
   workers?: string;
+  only?: string;
+  shrink?: true;
+  shrinkFor?: string;
 }
 
 const HELP = `
@@ -21,6 +26,7 @@ last every promise is checked at every step; then all is healed, and the nodes m
 
   lab sim --seed 7              one schedule, and what happened in it
   lab sim --seed 7 --trace      every message as well
+  lab sim --seed 7 --shrink     of one that fails: as few of its actions as still break the same promise
   lab sim --seeds 1-10000       many, on all cores; ends at the first failure
 Exit code 5: a promise was broken. The same seed of the same version always gives the same run.`;
 
@@ -35,6 +41,9 @@ export function registerSimCommands(program: Command, context: CommandContext): 
     .addOption(new Option("--profile <name>", "timing (default: drawn)").choices(["default", "fast"]))
     .option("--without <rules>", "nodes that don't keep these rules of the protocol: see what breaks")
     .option("--trace", "with --seed: print every message")
+    .addOption(new Option("--only <actions>", "with --seed: leave out all but these of the schedule's actions"))
+    .option("--shrink", "with --seed: make a schedule that fails smaller")
+    .option("--shrink-for <span>", "how long that may take", "60s")
     .option("--keep-going", "with --seeds: go on after a failure")
     .option("--workers <count>", "with --seeds: threads (default: one a core)")
     .addHelpText("after", HELP)
@@ -42,7 +51,7 @@ export function registerSimCommands(program: Command, context: CommandContext): 
 }
 
 async function sim(context: CommandContext, flags: SimFlags): Promise<void> {
-  const [{ LabError }, { parseRules, parseSeed, parseSeedRange }] = await Promise.all([
+  const [{ LabError }, { parseActions, parseRules, parseSeed, parseSeedRange }] = await Promise.all([
     import("../errors.ts"),
     import("../sim/choice.ts"),
   ]);
@@ -52,13 +61,25 @@ async function sim(context: CommandContext, flags: SimFlags): Promise<void> {
     ...(nodes === undefined ? {} : { nodes }),
     ...(flags.profile === undefined ? {} : { profile: flags.profile }),
     ...(flags.without === undefined ? {} : { without: parseRules(flags.without) }),
+    ...(flags.only === undefined ? {} : { only: parseActions(flags.only) }),
   };
   if (Number.isNaN(nodes)) throw new LabError("usage", `--nodes: "${flags.nodes}" can't be`, "use 2 to 200");
   if (Number.isNaN(workers)) throw new LabError("usage", `--workers: "${flags.workers}" can't be`, "use 1 to 256");
-  if (flags.seeds === undefined) {
+  if (flags.seeds === undefined && flags.shrink === true) {
+    const { parseDuration } = await import("../duration.ts");
+    await shrinkOne(
+      context,
+      parseSeed(flags.seed ?? "1", "--seed"),
+      choice,
+      parseDuration(flags.shrinkFor ?? "60s", "--shrink-for"),
+    );
+  } else if (flags.seeds === undefined) {
     await playOne(context, parseSeed(flags.seed ?? "1", "--seed"), choice, flags.trace === true);
   } else {
     if (flags.trace) throw new LabError("usage", "--trace shows one schedule", "name it: --seed 7 --trace");
+    if (flags.shrink) throw new LabError("usage", "--shrink is about one schedule", "name it: --seed 7 --shrink");
+    if (flags.only !== undefined)
+      throw new LabError("usage", "--only is about one schedule", "name it: --seed 7 --only 3");
     await playMany(context, {
       range: parseSeedRange(flags.seeds, "--seeds"),
       choice,
@@ -80,14 +101,11 @@ async function playOne(context: CommandContext, seed: number, choice: WorldChoic
   const { printer } = context;
   const startedAtMs = performance.now();
   try {
-    const result = runSwarm(seed, {
-      ...optionsOf(choice),
-      wire: trace,
-      onLine: (line) => {
-        if (trace) printer.item(line, describeLine(line));
-        else if (!printer.json && isHeadline(line)) printer.item(null, describeLine(line));
-      },
-    });
+    const onLine = (line: SimJournalLine) => {
+      if (trace) printer.item(line, describeLine(line));
+      else if (!printer.json && isHeadline(line)) printer.item(null, describeLine(line));
+    };
+    const result = runSwarm(seed, { ...optionsOf(choice), wire: trace, onLine }, { only: choice.only });
     const { formatDuration } = await import("../duration.ts");
     const took = formatDuration(performance.now() - startedAtMs);
     const text = [
@@ -107,10 +125,60 @@ async function playOne(context: CommandContext, seed: number, choice: WorldChoic
     throw new LabError(
       "invariantViolated",
       `seed ${seed}, at ${atMs.toFixed(1)} ms: ${describeFailure(property, reason)}`,
-      trace ? "the transcript ends where it happened" : `see every message: ${replay}`,
+      trace
+        ? "the transcript ends where it happened"
+        : choice.only === undefined
+          ? `see every message: ${replay}; make it smaller: ${replayCommand(seed, choice)} --shrink`
+          : `see every message: ${replay}`,
       { cause: error, details: { seed, property, atMs, reason, replay } },
     );
   }
+}
+
+/** The schedule fails: which of its actions are enough for that? */
+async function shrinkOne(context: CommandContext, seed: number, choice: WorldChoice, forMs: number): Promise<void> {
+  const [{ runSwarm }, { SimFailure }, { optionsOf, replayCommand }, { shrinkSwarm }, { LabError }] = await Promise.all(
+    [
+      import("../sim/swarm.ts"),
+      import("../sim/sim-failure.ts"),
+      import("../sim/choice.ts"),
+      import("../chaos/shrink-swarm.ts"),
+      import("../errors.ts"),
+    ],
+  );
+  const { printer, progress, signal } = context;
+  let failure: SimFailureDetails | null = null;
+  try {
+    runSwarm(seed, optionsOf(choice), { only: choice.only });
+  } catch (error) {
+    if (!(error instanceof SimFailure)) throw error;
+    failure = error.details;
+  }
+  if (failure === null) {
+    printer.data({ seed, verdict: "held" }, `seed ${seed}: every promise held, so there is nothing to shrink`);
+    return;
+  }
+  context.finishOnInterrupt();
+  const { property, reason } = failure;
+  const endsAtMs = performance.now() + forMs;
+  const {
+    value: only,
+    attempts,
+    isMinimal,
+  } = await shrinkSwarm(seed, choice, {
+    property,
+    isOver: () => signal.aborted || performance.now() > endsAtMs,
+    onSmaller: (actions, tried) =>
+      progress({ step: "shrink", state: "info", detail: `${actions} actions are enough (${tried} runs)` }),
+  });
+  printer.clear();
+  const replay = replayCommand(seed, { ...choice, only });
+  const end = isMinimal ? "none of them can be left out" : "there was no time for more";
+  const enough = only.length === 1 ? "one action is" : `${only.length} actions are`;
+  const text = `seed ${seed}: ${enough} enough to break ${property}, ${end} (${attempts} runs)`;
+  printer.data({ seed, property, only, attempts, isMinimal, replay }, text);
+  const details = { seed, property, reason, replay };
+  throw new LabError("invariantViolated", describeFailure(property, reason), `play it: ${replay} --trace`, { details });
 }
 
 async function playMany(
@@ -149,7 +217,7 @@ async function playMany(
     throw new LabError(
       "invariantViolated",
       `seed ${first.seed}, at ${first.atMs.toFixed(1)} ms: ${describeFailure(first.property, first.reason)}`,
-      `play it again: ${first.replay}`,
+      `play it again: ${first.replay}; make it smaller: ${first.replay} --shrink`,
       { details: { ...first } },
     );
   }

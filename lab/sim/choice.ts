@@ -20,6 +20,8 @@ export interface WorldChoice {
   readonly profile?: "default" | "fast";
   /** Rules that no node keeps (node/core/rules.ts). */
   readonly without?: readonly Rule[];
+  /** The actions of the schedule that happen, by their numbers from 0 (default: all). */
+  readonly only?: readonly number[];
 }
 
 /** @throws LabError("usage") that names `option` */
@@ -47,9 +49,15 @@ export function parseRules(text: string): readonly Rule[] {
   });
 }
 
+/** `3,17,22`. @throws LabError("usage") */
+export function parseActions(text: string): readonly number[] {
+  if (/^\d{1,3}(,\d{1,3})*$/.test(text)) return text.split(",").map(Number);
+  throw new LabError("usage", `--only: "${text}" is no list of actions`, "write their numbers: 3,17,22");
+}
+
 /** The choice as it overrides what is drawn. */
 export function optionsOf(choice: WorldChoice): Partial<SimOptions> {
-  const { without = [], ...rest } = choice;
+  const { without = [], only: _, ...rest } = choice;
   return without.length === 0 ? rest : { ...rest, rules: Object.fromEntries(without.map((rule) => [rule, false])) };
 }
 
@@ -57,5 +65,6 @@ export function replayCommand(seed: number, choice: WorldChoice = {}): string {
   const nodes = choice.nodes === undefined ? "" : ` --nodes ${choice.nodes}`;
   const profile = choice.profile === undefined ? "" : ` --profile ${choice.profile}`;
   const without = choice.without === undefined ? "" : ` --without ${choice.without.join(",")}`;
-  return `lab sim --seed ${seed}${nodes}${profile}${without}`;
+  const only = choice.only === undefined ? "" : ` --only ${choice.only.join(",")}`;
+  return `lab sim --seed ${seed}${nodes}${profile}${without}${only}`;
 }

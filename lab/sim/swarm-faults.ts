@@ -4,10 +4,59 @@
  */
 import type { SimCluster } from "./cluster.ts";
 import type { Draw } from "./draw.ts";
+import type { SimOrder } from "./observer.ts";
 
-export function injectFault(sim: SimCluster, draw: Draw): void {
-  const slot = draw.pick(sim.ids);
-  const other = draw.pick(sim.ids.filter((id) => id !== slot));
+/** What an action of a schedule does to its world, as far as it isn't an order. */
+type SwarmWorld = Pick<
+  SimCluster,
+  | "kill"
+  | "killAfterEffects"
+  | "start"
+  | "restart"
+  | "stop"
+  | "freeze"
+  | "resume"
+  | "partition"
+  | "isolate"
+  | "cutOneWay"
+  | "heal"
+  | "shape"
+  | "shapeLink"
+  | "failDisk"
+  | "repairDisk"
+> & { readonly queue: { after(delayMs: number, run: () => void): unknown } };
+
+const doNothing = () => {};
+
+/** Where actions are drawn as ever and nothing comes of them: a schedule without them draws everything else alike. */
+export const MUTED_WORLD: SwarmWorld = {
+  kill: doNothing,
+  killAfterEffects: doNothing,
+  start: doNothing,
+  restart: doNothing,
+  stop: doNothing,
+  freeze: doNothing,
+  resume: doNothing,
+  partition: doNothing,
+  isolate: doNothing,
+  cutOneWay: doNothing,
+  heal: doNothing,
+  shape: doNothing,
+  shapeLink: doNothing,
+  failDisk: doNothing,
+  repairDisk: doNothing,
+  queue: { after: doNothing },
+};
+
+/** @param give what an order to a node is given to */
+export function injectFault(
+  sim: SwarmWorld,
+  ids: readonly number[],
+  draw: Draw,
+  give: (node: number, order: SimOrder) => void,
+): void {
+  const slot = draw.pick(ids);
+  const other = draw.pick(ids.filter((id) => id !== slot));
   const faults: readonly (() => void)[] = [
     // Processes
     () => sim.kill(slot),
@@ -21,7 +70,7 @@ export function injectFault(sim: SimCluster, draw: Draw): void {
     () => sim.resume(slot),
     () => sim.resume(slot),
     // Network
-    () => splitAtRandom(sim, draw),
+    () => splitAtRandom(sim, ids, draw),
     () => sim.isolate(slot),
     () => sim.cutOneWay(slot, other),
     () => sim.heal(),
@@ -39,7 +88,7 @@ export function injectFault(sim: SimCluster, draw: Draw): void {
     () => sim.failDisk(slot, draw.pick(["full", "broken"])),
     () => sim.repairDisk(slot),
     // Orders
-    () => sim.command(slot, { op: "election" }),
+    () => give(slot, { op: "election" }),
   ];
   draw.pick(faults)();
 }
@@ -57,13 +106,13 @@ export function loseOneDisk(sim: SimCluster, slot: number): number {
   return 1;
 }
 
-function freezeFor(sim: SimCluster, slot: number, spanMs: number): void {
+function freezeFor(sim: SwarmWorld, slot: number, spanMs: number): void {
   sim.freeze(slot);
   sim.queue.after(spanMs, () => sim.resume(slot));
 }
 
-function splitAtRandom(sim: SimCluster, draw: Draw): void {
-  const left = sim.ids.filter(() => draw.chance(0.5));
-  const right = sim.ids.filter((id) => !left.includes(id));
+function splitAtRandom(sim: SwarmWorld, ids: readonly number[], draw: Draw): void {
+  const left = ids.filter(() => draw.chance(0.5));
+  const right = ids.filter((id) => !left.includes(id));
   if (left.length > 0 && right.length > 0) sim.partition(left, right);
 }

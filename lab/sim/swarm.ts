@@ -7,8 +7,9 @@ import { SimCluster } from "./cluster.ts";
 import { Draw } from "./draw.ts";
 import { expectRecovery, type Recovery } from "./liveness.ts";
 import { LINK_LAN, type LinkModel } from "./network.ts";
+import type { SimOrder } from "./observer.ts";
 import type { SimOptions } from "./sim-options.ts";
-import { injectFault, loseOneDisk } from "./swarm-faults.ts";
+import { injectFault, loseOneDisk, MUTED_WORLD } from "./swarm-faults.ts";
 import { describeWorld, drawWorld } from "./world.ts";
 
 /** A healed network still doubles and reorders: that is no fault. */
@@ -33,61 +34,85 @@ export interface SwarmResult extends Recovery {
   readonly events: number;
 }
 
+export interface PlayOptions {
+  /** The actions of the safety phase that happen, by their numbers from 0; all others are drawn, and left out. */
+  readonly only?: readonly number[] | undefined;
+  /** Gets the cluster before its first node starts. */
+  readonly onCluster?: (sim: SimCluster) => void;
+}
+
 /**
  * Plays schedule `seed`.
  * @param options what is given here isn't drawn
- * @param onCluster gets the cluster before its first node starts
  * @throws SimFailure at the first broken promise or missed bound
  */
-export function runSwarm(
-  seed: number,
-  options: Partial<SimOptions> = {},
-  onCluster?: (sim: SimCluster) => void,
-): SwarmResult {
+export function runSwarm(seed: number, options: Partial<SimOptions> = {}, play: PlayOptions = {}): SwarmResult {
   const draw = new Draw(seed, "swarm");
   const world = { ...drawWorld(seed, draw), ...options };
   const sim = new SimCluster(world);
   sim.note(describeWorld(world), "local");
   sim.noteUp();
-  onCluster?.(sim);
+  play.onCluster?.(sim);
   sim.startAll(draw.chance(0.5) ? 0 : draw.integer(1, 400));
-  const faults = runSafetyPhase(sim, draw);
+  const faults = runSafetyPhase(sim, draw, play.only);
   return { ...runLivenessPhase(sim, draw), faults };
 }
 
-/** Between 20 and 80 things happen, one after the other, a few milliseconds to half a second apart. Returns the number of faults. */
-function runSafetyPhase(sim: SimCluster, draw: Draw): number {
-  const actions = draw.integer(20, 80);
+/** At least this many things happen in a schedule, and at most that many. */
+const ACTIONS_MIN = 20;
+export const ACTIONS_MAX = 80;
+
+/** Actions, one after the other, a few milliseconds to half a second apart. Returns the number of faults. */
+function runSafetyPhase(sim: SimCluster, draw: Draw, only: readonly number[] | undefined): number {
+  const actions = draw.integer(ACTIONS_MIN, ACTIONS_MAX);
   const faultChance = draw.pick([0.05, 0.2, 0.4]);
   // A stream of its own: with or without it, everything else in the schedule is drawn alike.
   const losses = new Draw(sim.seed, "lost disk");
   const lossAt = losses.chance(0.3) ? losses.integer(0, actions - 1) : -1;
+  const orders: Ordered[] = [];
   let faults = 0;
   if (draw.chance(0.7)) sim.runFor(draw.between(0, 2_000));
   for (let i = 0; i < actions; i++) {
-    if (i === lossAt) faults += loseOneDisk(sim, losses.pick(sim.ids));
+    const isPlayed = only?.includes(i) ?? true;
+    const give = (node: number, order: SimOrder) =>
+      void orders.push({ node, order, requestId: isPlayed ? sim.command(node, order).requestId : null });
+    if (i === lossAt && isPlayed) faults += loseOneDisk(sim, losses.pick(sim.ids));
     if (draw.chance(faultChance)) {
-      injectFault(sim, draw);
-      faults += 1;
+      injectFault(isPlayed ? sim : MUTED_WORLD, sim.ids, draw, give);
+      faults += isPlayed ? 1 : 0;
     } else {
-      for (let burst = draw.chance(0.05) ? draw.integer(5, 40) : 1; burst > 0; burst--) orderTrade(sim, draw);
+      for (let burst = draw.chance(0.05) ? draw.integer(5, 40) : 1; burst > 0; burst--)
+        orderTrade(sim.ids, draw, orders, give);
     }
     sim.runFor(draw.chance(0.03) ? 3_000 : draw.pick([0, 3, 30, 150, 500]) * draw.fraction());
   }
   return faults;
 }
 
-function orderTrade(sim: SimCluster, draw: Draw): void {
-  const earlier = sim.commands.length > 0 ? draw.pick(sim.commands) : null;
+/** An order that was drawn; `requestId` null: its action was left out. */
+interface Ordered {
+  readonly node: number;
+  readonly order: SimOrder;
+  readonly requestId: string | null;
+}
+
+function orderTrade(
+  ids: readonly number[],
+  draw: Draw,
+  orders: readonly Ordered[],
+  give: (node: number, order: SimOrder) => void,
+): void {
+  const earlier = orders.length > 0 ? draw.pick(orders) : null;
   if (earlier !== null && earlier.order.op !== "election" && draw.chance(0.1)) {
     // An impatient client repeats its request; whatever happened meanwhile, it must be executed once at most.
-    sim.command(earlier.node, { ...earlier.order, requestId: earlier.requestId });
+    const { node, order, requestId } = earlier;
+    give(node, requestId === null ? order : { ...order, requestId });
     return;
   }
-  const from = draw.pick(sim.ids);
-  const peer = draw.pick(sim.ids);
+  const from = draw.pick(ids);
+  const peer = draw.pick(ids);
   const amount = draw.chance(0.1) ? draw.integer(1, 150) : draw.integer(1, 20);
-  sim.command(from, { op: draw.chance(0.5) ? "sell" : "buy", peer, amount });
+  give(from, { op: draw.chance(0.5) ? "sell" : "buy", peer, amount });
 }
 
 function runLivenessPhase(sim: SimCluster, draw: Draw): Omit<SwarmResult, "faults"> {

@@ -26,5 +26,10 @@ it("the replay command must carry what was fixed", () => {
   expect(replayCommand(7)).toBe("lab sim --seed 7");
   const choice = { nodes: 3, profile: "default", without: ["nak", "digest"] } as const;
   expect(replayCommand(7, choice)).toBe("lab sim --seed 7 --nodes 3 --profile default --without nak,digest");
-  expect(optionsOf(choice)).toEqual({ nodes: 3, profile: "default", rules: { nak: false, digest: false } });
+  expect(replayCommand(7, { only: [3, 17] })).toBe("lab sim --seed 7 --only 3,17");
+  expect(optionsOf({ ...choice, only: [3] })).toEqual({
+    nodes: 3,
+    profile: "default",
+    rules: { nak: false, digest: false },
+  });
 });
