@@ -7,7 +7,8 @@
 import { Command, CommanderError, Option } from "commander";
 import { registerCareCommands } from "./commands/care.ts";
 import { registerClusterCommands } from "./commands/cluster.ts";
-import type { CommandContext, GlobalOptions } from "./commands/context.ts";
+import type { CapturedRun, CommandContext, GlobalOptions } from "./commands/context.ts";
+import { registerDashCommands } from "./commands/dash.ts";
 import { registerFaultCommands } from "./commands/faults.ts";
 import { registerKeyCommands } from "./commands/keys.ts";
 import { registerLifecycleCommands } from "./commands/lifecycle.ts";
@@ -18,7 +19,7 @@ import { registerWatchCommands } from "./commands/watch.ts";
 import type { Progress } from "./engine/engine.ts";
 import type { RuntimeChoice } from "./engine/open-engine.ts";
 import { EXIT, LabError } from "./errors.ts";
-import { Printer } from "./ui/printer.ts";
+import { Printer, type Streams } from "./ui/printer.ts";
 import { createProgress } from "./ui/progress.ts";
 
 const DEFAULT_NAME = "lab";
@@ -75,13 +76,13 @@ export async function main(argv: readonly string[]): Promise<void> {
 }
 
 /** Runs one command line; resolves to its exit code. */
-async function runLine(argv: readonly string[], run: Run, signal: AbortSignal): Promise<number> {
+async function runLine(argv: readonly string[], run: Run, signal: AbortSignal, streams?: Streams): Promise<number> {
   run.exitCode = EXIT.ok;
   const raw = peekOptions(argv);
-  const printer = new Printer(
-    { stdout: process.stdout, stderr: process.stderr },
-    { json: raw.json, environment: process.env },
-  );
+  const printer = new Printer(streams ?? { stdout: process.stdout, stderr: process.stderr }, {
+    json: raw.json,
+    environment: process.env,
+  });
   const program = new Command("lab");
   const context = createContext(program, printer, run, signal);
   describeProgram(program, printer);
@@ -93,6 +94,7 @@ async function runLine(argv: readonly string[], run: Run, signal: AbortSignal): 
   registerLifecycleCommands(program, context);
   registerFaultCommands(program, context);
   registerSimCommands(program, context);
+  registerDashCommands(program, context, (line) => runCaptured(line, signal));
   registerCareCommands(program, context);
   program.hook("preAction", (_program, command) => assertSimulable(context, command));
   for (const command of program.commands) inheritOutput(command, program);
@@ -112,6 +114,19 @@ async function runLine(argv: readonly string[], run: Run, signal: AbortSignal): 
       flags: context.hintFlags(program.opts<{ name: string }>().name),
     });
   }
+}
+
+/** Runs one command line on behalf of somebody who isn't at this terminal. */
+async function runCaptured(argv: readonly string[], signal: AbortSignal): Promise<CapturedRun> {
+  const texts = { stdout: "", stderr: "" };
+  const collect = (name: "stdout" | "stderr") => ({
+    write: (text: string) => {
+      texts[name] += text;
+    },
+  });
+  const streams = { stdout: collect("stdout"), stderr: collect("stderr") };
+  const exitCode = await runLine(argv, { exitCode: EXIT.ok, mayFinish: true }, signal, streams);
+  return { exitCode, ...texts };
 }
 
 function describeProgram(program: Command, printer: Printer): void {

@@ -48,7 +48,7 @@ export class Lab implements AsyncDisposable {
   constructor(engine: Engine, info: LabInfo, options: LabOptions = {}) {
     this.engine = engine;
     this.#info = info;
-    this.state = new StateDir(info.name, engine.stateRoot);
+    this.state = new StateDir(info.name);
     this.progress = options.progress ?? (() => {});
     this.#signal = options.signal;
     this.#control = new ControlClient(info.token, engine.world);

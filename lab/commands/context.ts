@@ -20,6 +20,15 @@ export interface GlobalOptions {
   readonly verbose: boolean;
 }
 
+/** What a command line printed that was run for somebody else (the page). */
+export interface CapturedRun {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export type RunCaptured = (argv: readonly string[]) => Promise<CapturedRun>;
+
 export interface CommandContext {
   /** Valid inside an action: commander has parsed the line by then. */
   readonly options: GlobalOptions;

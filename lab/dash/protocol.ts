@@ -242,7 +242,13 @@ export interface ScenarioInfo {
   readonly text: string;
   /** How many nodes it wants; null: any. */
   readonly nodes: number | null;
-  readonly steps: readonly string[];
+  readonly steps: readonly {
+    /** The step in words: "kill leader". */
+    readonly text: string;
+    /** One line, and what to see there and why; empty where the file says nothing. */
+    readonly note: string;
+    readonly explain: string;
+  }[];
 }
 
 export interface RunInfo {

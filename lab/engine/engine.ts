@@ -118,8 +118,6 @@ export interface Engine extends AsyncDisposable {
   readonly name: RuntimeName;
   /** What its nodes live in. */
   readonly world: World;
-  /** Where the lab's own files about its labs lie; absent: in the user's state folder, which all commands share. */
-  readonly stateRoot?: string;
   /** Throws LabError("engineUnreachable") when it can't be used; `detail` is one line for people. */
   check(signal?: AbortSignal): Promise<{ detail: string; facts: Readonly<Record<string, unknown>> }>;
   /** Everything that `up` needs once (image, bundle). Idempotent and quick when nothing changed. */

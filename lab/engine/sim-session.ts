@@ -36,17 +36,6 @@ export async function openSimSession(seed: number): Promise<SimSession> {
   };
 }
 
-/** A world beside others in one process: whoever opened it hands its engine to what shall live in it (`bringUp`). */
-export async function openSimWorld(seed: number): Promise<SimSession> {
-  const folder = await mkdtemp(join(tmpdir(), "energy-lab-sim-"));
-  return {
-    engine: new SimEngine(seed, { stateRoot: folder }),
-    async [Symbol.asyncDispose]() {
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
-}
-
 /** @throws LabError("unsupported") where no session is open: between commands there is nobody who could keep the nodes */
 export function currentSimEngine(): SimEngine {
   if (current !== null) return current;

@@ -50,7 +50,6 @@ export class SimEngine implements Engine {
   readonly name = "sim";
   readonly world: World;
   readonly clock: VirtualClock;
-  readonly stateRoot?: string;
   readonly #queue = new EventQueue();
   readonly #seed: number;
   readonly #labs = new Map<string, SimLab>();
@@ -58,9 +57,8 @@ export class SimEngine implements Engine {
   readonly #clients = new Map<string, (datagram: Uint8Array) => void>();
   #clientCount = 0;
 
-  constructor(seed: number, options: { readonly stateRoot?: string } = {}) {
+  constructor(seed: number) {
     this.#seed = seed;
-    if (options.stateRoot !== undefined) this.stateRoot = options.stateRoot;
     this.clock = new VirtualClock(this.#queue, seed);
     const draw = new Draw(seed, "lab");
     this.world = {

@@ -87,6 +87,12 @@ export async function readRun(path: string): Promise<Journal> {
   );
 }
 
+/** What was run, of the run in exactly this folder. @throws LabError("usage") */
+export async function readFacts(folder: string): Promise<RunFacts> {
+  const path = join(folder, "run.json");
+  return parseFacts(await readFile(path, "utf8").catch(() => ""), path);
+}
+
 function parseFacts(text: string, path: string): RunFacts {
   try {
     return Facts.parse(JSON.parse(text)) as RunFacts;

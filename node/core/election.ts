@@ -8,7 +8,7 @@
 import type { NodeId } from "../wire/ids.ts";
 import type { MessageOf } from "../wire/message.ts";
 import { becomeLeaderless, claimOf, endCandidacy, liveVoters, majority, tell, weighClaim } from "./claims.ts";
-import { nextMsgId, reply, unicast } from "./outbox.ts";
+import { count, nextMsgId, reply, unicast } from "./outbox.ts";
 import { reviewPreemption } from "./preemption.ts";
 import { hurryHeartbeat } from "./rumours.ts";
 import { cancelTimer, delayTimer, hasTimer, setTimer } from "./timers.ts";
@@ -98,6 +98,7 @@ function startElection(state: NodeState, from: "rank" | "deference"): void {
     tell(state, "info", "No coordinator known, starting election");
   election.wanted = null;
   election.role = "CANDIDATE";
+  count(state, "elections_started");
   cancelTimer(state.timers, "election-retry", "");
   election.candidacy = {
     stage: "rank",

@@ -144,6 +144,7 @@ export function becomeAlive(state: NodeState, member: Member): void {
 
 export function becomeSuspected(state: NodeState, member: Member): void {
   enter(state, member, "SUSPECTED");
+  count(state, "suspicions");
   tell(state, member, "warn", `Node ${member.id} SUSPECTED (missed heartbeat timeout)`);
   spreadAtOnce(state, rumourOf(state, member));
 }
@@ -152,6 +153,7 @@ export function becomeSuspected(state: NodeState, member: Member): void {
 export function becomeFailed(state: NodeState, member: Member, isHearsay: boolean): void {
   forgetSuspicion(state, member.id);
   enter(state, member, "FAILED");
+  count(state, "failures_noticed");
   state.election.calmSinceMs = state.nowMs;
   tell(state, member, "warn", `Node ${member.id} FAILED (sustained heartbeat absence)`);
   if (isHearsay) spread(state, rumourOf(state, member));

@@ -126,7 +126,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     datagramBytesMax: config.network.datagramBytesMax,
     sendGroup: transport.sendGroup,
     sendTo: transport.sendTo,
-    onSent: (message, sent) => wireTap?.sent(message, sent),
+    onSent: (message, sent) => {
+      // A datagram of several messages is told of with the first.
+      if (sent.index === 0) count("datagrams_sent");
+      wireTap?.sent(message, sent);
+    },
     onOversize: trouble.onOversize,
   });
   let journalIncarnation = store.incarnation;
@@ -172,7 +176,9 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   return { execute, leave, reloadKeys };
 
   function receive(datagram: Uint8Array, from: string): void {
-    for (const accepted of intake.accept(datagram, from)) {
+    const messages = intake.accept(datagram, from);
+    if (messages.length > 0) count("datagrams_received");
+    for (const accepted of messages) {
       wireTap?.received(accepted, id);
       driver?.feed({ type: "message", message: accepted.message, from: accepted.from });
     }

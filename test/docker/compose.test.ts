@@ -23,6 +23,23 @@ function compose(...args: string[]): Promise<string> {
   return docker("compose", "-p", PROJECT, ...files, ...args);
 }
 
+describe.skipIf(!hasCompose)(`compose/grafana.yml${why}`, () => {
+  it("must be understood by itself and on top of the nodes", async () => {
+    const overlay = join(ROOT, "compose/grafana.yml");
+    await docker("compose", "--project-directory", ROOT, "-f", overlay, "config", "-q");
+    const merged = await docker(
+      "compose",
+      "-f",
+      join(ROOT, "docker-compose.yml"),
+      "-f",
+      overlay,
+      "config",
+      "--services",
+    );
+    expect(merged.trim().split("\n").sort()).toEqual(["grafana", "node1", "node2", "node3", "prometheus"]);
+  });
+});
+
 describe.skipIf(!hasCompose)(`docker compose up${why}`, () => {
   let home: string;
   beforeAll(async () => {

@@ -1,0 +1,58 @@
+/**
+ * Does what the page asks for by running the `lab` line that it equals, in this process and with `-o json`.
+ */
+import { EXIT } from "../errors.ts";
+import { commandWords, formatCommand, type LabCommand } from "./command-line.ts";
+import type { CommandReply } from "./protocol.ts";
+
+/** How one line of `lab` ended, and what it printed. */
+export interface LineResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CommandTarget {
+  readonly lab: string;
+  readonly runtime: string;
+  readonly runLine: (argv: readonly string[]) => Promise<LineResult>;
+}
+
+export async function runCommand(command: LabCommand, { lab, runtime, runLine }: CommandTarget): Promise<CommandReply> {
+  const argv = [...commandWords(command), "--name", lab, "--runtime", runtime, "-o", "json"];
+  return describeReply(formatCommand(command, lab), await runLine(argv));
+}
+
+/** What `-o json` printed, as a reply: data on stdout; on stderr the error, steps of progress, and sentences for people. */
+export function describeReply(line: string, { exitCode, stdout, stderr }: LineResult): CommandReply {
+  const exitName = Object.entries(EXIT).find(([, code]) => code === exitCode)?.[0] ?? "failed";
+  const said = stderr.split("\n").filter((text) => text.trim() !== "");
+  const errors = said.map(readError).filter((error) => error !== null);
+  const [error] = errors;
+  if (error !== undefined) return { ok: false, line, exit: exitName, ...error };
+  const sentences = said.filter((text) => !text.startsWith("{"));
+  if (exitName !== "ok") {
+    const [message = `it ended with "${exitName}"`, hint = ""] = sentences.map((text) => text.trim());
+    return { ok: false, line, exit: exitName, message: message.replace(/^lab: /, ""), hint };
+  }
+  return { ok: true, line, data: readData(stdout), said: sentences };
+}
+
+function readError(text: string): { message: string; hint: string } | null {
+  if (!text.startsWith('{"error":')) return null;
+  try {
+    const { error } = JSON.parse(text) as { error: { message: string; hint: string } };
+    return { message: error.message, hint: error.hint };
+  } catch {
+    return null;
+  }
+}
+
+/** The last value, when there were several. */
+function readData(stdout: string): unknown {
+  try {
+    return stdout.trim() === "" ? null : JSON.parse(stdout);
+  } catch {
+    return null;
+  }
+}
