@@ -8,8 +8,8 @@ import { runSwarm, type SwarmResult } from "../../lab/sim/swarm.ts";
 const SEEDS = 300;
 const SEEDS_PER_TEST = 30;
 
-/** Seeds beyond those above that found a bug: a second leave by hearsay, a joiner that waited for its own back-off. */
-const REGRESSIONS: readonly number[] = [591, 667];
+/** Seeds beyond those above that found a bug: leaving twice, waiting for one's own back-off, a checker that forgot what a lost disk alone had. */
+const REGRESSIONS: readonly number[] = [591, 667, 832];
 
 function play(seed: number): SwarmResult {
   try {

@@ -46,6 +46,8 @@ export class Books {
   private readonly vouched = new Set<string>();
   /** Debits that were on a lost disk only. A datagram may still bring one back. */
   private readonly orphans = new Map<string, KnownRecord>();
+  /** Trades that were orphans at some time: another debit may have got the number since. */
+  private readonly orphanTrades = new Set<string>();
   /** Numbers of the fences of each log. */
   private readonly fences = new Map<number, number[]>();
   private readonly lossAccepted = new Set<number>();
@@ -81,7 +83,7 @@ export class Books {
         this.vouched.add(key);
       } else {
         this.forget(key, record);
-        this.orphans.set(key, record);
+        this.addOrphan(key, record);
       }
     }
     const nonce = node.store.genesisOf(node.id)?.nonce;
@@ -124,8 +126,12 @@ export class Books {
 
   /** Lost with the only disk that had it: a promise of one disk's durability doesn't cover that. */
   isOrphan(tradeId: string): boolean {
-    for (const record of this.orphans.values()) if (record.tradeId === tradeId) return true;
-    return false;
+    return this.orphanTrades.has(tradeId);
+  }
+
+  private addOrphan(key: string, record: KnownRecord): void {
+    this.orphans.set(key, record);
+    this.orphanTrades.add(record.tradeId);
   }
 
   private forget(key: string, record: KnownRecord): void {
@@ -294,7 +300,7 @@ export class Books {
       if (owner !== origin || number < seq) continue;
       this.forget(key, record);
       this.vouched.delete(key);
-      this.orphans.set(key, record);
+      this.addOrphan(key, record);
     }
     this.fences.set(origin, [...(this.fences.get(origin) ?? []), seq]);
   }
