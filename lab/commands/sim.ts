@@ -90,20 +90,26 @@ async function sim(context: CommandContext, flags: SimFlags): Promise<void> {
 }
 
 async function playOne(context: CommandContext, seed: number, choice: WorldChoice, trace: boolean): Promise<void> {
-  const [{ runSwarm }, { SimFailure }, { describeLine, isHeadline }, { optionsOf, replayCommand }, { LabError }] =
-    await Promise.all([
-      import("../sim/swarm.ts"),
-      import("../sim/sim-failure.ts"),
-      import("../sim/transcript.ts"),
-      import("../sim/choice.ts"),
-      import("../errors.ts"),
-    ]);
+  const [
+    { runSwarm },
+    { SimFailure },
+    { describeLine, isHeadline, isTold },
+    { optionsOf, replayCommand },
+    { LabError },
+  ] = await Promise.all([
+    import("../sim/swarm.ts"),
+    import("../sim/sim-failure.ts"),
+    import("../sim/transcript.ts"),
+    import("../sim/choice.ts"),
+    import("../errors.ts"),
+  ]);
   const { printer } = context;
   const startedAtMs = performance.now();
   try {
     const onLine = (line: SimJournalLine) => {
-      if (trace) printer.item(line, describeLine(line));
-      else if (!printer.json && isHeadline(line)) printer.item(null, describeLine(line));
+      if (trace) {
+        if (printer.json || isTold(line)) printer.item(line, describeLine(line));
+      } else if (!printer.json && isHeadline(line)) printer.item(null, describeLine(line));
     };
     const result = runSwarm(seed, { ...optionsOf(choice), wire: trace, onLine }, { only: choice.only });
     const { formatDuration } = await import("../duration.ts");

@@ -7,7 +7,7 @@
 import { createHmac, hkdfSync } from "node:crypto";
 import { coreConfigOf } from "../../node/runtime/core-config.ts";
 import { OperatorError } from "../../node/runtime/errors.ts";
-import { readSettings } from "../../node/runtime/settings.ts";
+import { journalLevelOf, readSettings, type Settings } from "../../node/runtime/settings.ts";
 import { CONTROL_KEY_INFO, createControlAuthenticator } from "../../node/wire/control-frame.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
 import { sleep } from "../clock.ts";
@@ -151,7 +151,11 @@ export class SimEngine implements Engine {
 
   addNodes(spec: LabSpec, nodes: readonly NodeSpec[], progress: Progress): Promise<readonly NodeInfo[]> {
     const { cluster } = this.#labOf(spec.name);
-    for (const { id, env } of nodes) cluster.add(id, id, configOf(spec, id, env));
+    for (const { id, env } of nodes) {
+      const settings = readNodeSettings(spec, id, env);
+      cluster.journal.detail(id, { level: journalLevelOf(settings), wire: settings.DS_JOURNAL === "wire" });
+      cluster.add(id, id, coreConfigOf(settings, { id, portBase: PORT_BASE, durable: true }));
+    }
     for (const { id } of nodes) {
       this.#change(() => cluster.start(id));
       progress({ step: "start", state: "done", node: id });
@@ -255,8 +259,7 @@ export class SimEngine implements Engine {
     const { cluster, spec } = this.#labOf(lab);
     const epochMs = this.clock.wallMs() - this.clock.nowMs();
     const lines = cluster.journal.lines.filter(
-      ({ node, level, time }) =>
-        nodes.includes(node) && level !== "debug" && epochMs + time >= (options.sinceMs ?? Number.NEGATIVE_INFINITY),
+      ({ node, time }) => nodes.includes(node) && epochMs + time >= (options.sinceMs ?? Number.NEGATIVE_INFINITY),
     );
     const last = new Map(
       nodes.map((id) => [id, lines.filter(({ node }) => node === id).slice(-(options.tail ?? lines.length))]),
@@ -369,7 +372,7 @@ function describeNode(lab: string, node: SimNode): NodeInfo {
 }
 
 /** By the same variables as every other node, so that a lab's file means the same everywhere. */
-function configOf(spec: LabSpec, id: NodeId, own: Readonly<Record<string, string>>) {
+function readNodeSettings(spec: LabSpec, id: NodeId, own: Readonly<Record<string, string>>): Settings {
   const environment = {
     DS_PROFILE: spec.profile,
     DS_VOTERS: spec.voters.join(","),
@@ -378,7 +381,7 @@ function configOf(spec: LabSpec, id: NodeId, own: Readonly<Record<string, string
     ...own,
   };
   try {
-    return coreConfigOf(readSettings(environment), { id, portBase: PORT_BASE, durable: true });
+    return readSettings(environment);
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
     throw new LabError("usage", `node ${id}: ${error.message}`, error.hint, { cause: error });

@@ -8,6 +8,7 @@
  * Every step of every node is checked (invariants.ts); the first contradiction ends the run with the seed in the message.
  */
 import type { CoreConfig, Origin } from "../../node/core/types.ts";
+import { nameMessage } from "../../node/runtime/wire-lines.ts";
 import { decodeMessage } from "../../node/wire/codec.ts";
 import type { Impairment } from "../../node/wire/control.ts";
 import { openDatagram } from "../../node/wire/envelope.ts";
@@ -374,9 +375,10 @@ export class SimCluster {
     const opened = openDatagram(datagram, SIM_AUTHENTICATOR);
     const decoded = opened.ok ? decodeMessage(opened.body) : null;
     const node = this.nodes.get(from);
-    if (node === undefined || decoded?.ok !== true) return;
+    if (node === undefined || !opened.ok || decoded?.ok !== true) return;
     const type = decoded.message.message_type;
-    const event = { kind: "drop", level: "debug", msg: `x> node ${to}  ${type} is lost`, type, from, to } as const;
+    const id = nameMessage(opened.header, 0);
+    const event = { kind: "drop", level: "info", msg: `x> node ${to}  ${type} is lost`, type, id, from, to } as const;
     this.journal.write(from, node.incarnation, this.nowMs, node.localNowMs(), event);
   }
 

@@ -9,7 +9,7 @@ import { type ImpairmentSet, type ImpairmentShelf, openFaultDesk } from "../../n
 import { createImpairments } from "../../node/runtime/impairments.ts";
 import { createOperations, toControlResult } from "../../node/runtime/operations.ts";
 import type { ControlSeal } from "../../node/wire/control-frame.ts";
-import type { Authenticator } from "../../node/wire/envelope.ts";
+import type { Authenticator, Header } from "../../node/wire/envelope.ts";
 import type { JournalEvent } from "../../node/wire/journal.ts";
 
 /** What all nodes of a lab have in common. */
@@ -39,6 +39,8 @@ export interface ControlEndOptions {
   readonly command: (command: Command) => void;
   readonly leave: () => void;
   readonly journal: (event: JournalEvent) => void;
+  /** What the faults swallow. */
+  readonly onLost: (header: Header, reason: string) => void;
 }
 
 export interface ControlEnd {
@@ -58,6 +60,7 @@ export function createControlEnd(options: ControlEndOptions): ControlEnd {
   const impairments = createImpairments({
     deliver: options.deliver,
     count,
+    onLost: options.onLost,
     seed: options.seed,
     wallNowMs: link.wallMs,
     nowMs,

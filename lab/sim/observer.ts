@@ -2,6 +2,7 @@
  * What happens at the nodes, on its way into the journal, past the checkers, to the commands that wait for it.
  */
 import type { CommandResult } from "../../node/core/types.ts";
+import { lineOfDrop, lineOfReceived, lineOfSent } from "../../node/runtime/wire-lines.ts";
 import type { JournalEvent } from "../../node/wire/journal.ts";
 import type { Message } from "../../node/wire/message.ts";
 import type { EventQueue } from "./event-queue.ts";
@@ -41,16 +42,26 @@ interface Observed {
 export function observeCluster({ queue, invariants, journal, commands, onSend }: Observed): NodeObserver {
   const write = (node: SimNode, event: JournalEvent) =>
     journal.write(node.slot, node.incarnation, queue.nowMs, node.localNowMs(), event);
+  /** Words are made only for those who read them. */
+  const writeWire = (node: SimNode, describe: () => JournalEvent | null) => {
+    const event = journal.isWired(node.slot) ? describe() : null;
+    if (event !== null) write(node, event);
+  };
   return {
     onBoot: (node) => invariants.onBoot(node),
     onStep: (node, input) => invariants.onStep(node, input),
     onSealed: (_node, datagram) => invariants.onSealed(datagram),
     onAccepted: (node, datagram) => invariants.onAccepted(node, datagram),
-    onSend: (node, message, to, bytes) => {
+    onSend: (node, message, sent) => {
+      const { to, bytes } = sent;
       invariants.onSend(node, message, to);
-      journal.sent(node.slot, node.incarnation, queue.nowMs, message, to, bytes);
+      journal.mixSent(`${node.slot}.${node.incarnation}@${queue.nowMs}>${to ?? "*"} ${message.message_type} ${bytes}`);
+      writeWire(node, () => lineOfSent(message, sent, node));
       onSend(node, message, to);
     },
+    onReceive: (node, accepted) => writeWire(node, () => lineOfReceived(accepted, node.slot)),
+    onDrop: (node, drop) => writeWire(node, () => lineOfDrop(drop, node.slot)),
+    onWire: (node, event) => writeWire(node, () => event),
     onReply: (node, requestId, final, result) => {
       invariants.onReply(node, result);
       const text = result.ok ? result.text : `${result.code}: ${result.message}`;

@@ -2,9 +2,8 @@
  * The journal of a simulated run: the same lines that real nodes print, in the order in which they happened, and a fingerprint of
  * the whole run (lines and datagrams) that two runs of one seed must share.
  */
-import type { JournalEvent } from "../../node/wire/journal.ts";
-import type { Message } from "../../node/wire/message.ts";
-import { describeLine, describeMessage } from "./transcript.ts";
+import type { JournalEvent, JournalLevel } from "../../node/wire/journal.ts";
+import { describeLine, isTold } from "./transcript.ts";
 
 /** A line as `JournalLine` describes it; `time` is virtual, milliseconds since the start of the run. */
 export interface SimJournalLine extends JournalEvent {
@@ -15,43 +14,57 @@ export interface SimJournalLine extends JournalEvent {
   readonly mono: number;
 }
 
+/** How much a node writes down: its `DS_LOG_LEVEL` and `DS_JOURNAL`. */
+export interface JournalDetail {
+  readonly level: JournalLevel;
+  readonly wire: boolean;
+}
+
+const LEVELS: readonly JournalLevel[] = ["debug", "info", "warn", "error"];
+
 export class SimJournal {
   readonly lines: SimJournalLine[] = [];
   private readonly seqs = new Map<string, number>();
   private a = 0x811c9dc5;
   private b = 0x9747b28c;
 
-  private readonly wire: boolean;
+  private readonly standard: JournalDetail;
+  private readonly details = new Map<number, JournalDetail>();
   private readonly onLine: ((line: SimJournalLine) => void) | null;
 
   constructor(options: { readonly wire: boolean; readonly onLine: ((line: SimJournalLine) => void) | null }) {
-    this.wire = options.wire;
+    this.standard = { level: "debug", wire: options.wire };
     this.onLine = options.onLine;
+  }
+
+  /** What one node writes, other than the rest. */
+  detail(node: number, detail: JournalDetail): void {
+    this.details.set(node, detail);
+  }
+
+  /** Whether a node writes down every datagram. */
+  isWired(node: number): boolean {
+    return this.detailOf(node).wire;
   }
 
   /** Node 0 is the lab: faults and commands. */
   write(node: number, inc: number, timeMs: number, monoMs: number, event: JournalEvent): void {
+    if (LEVELS.indexOf(event.level) < LEVELS.indexOf(this.detailOf(node).level)) return;
     const name = `${node}.${inc}`;
     const seq = (this.seqs.get(name) ?? 0) + 1;
     this.seqs.set(name, seq);
-    const line = { node, inc, seq, time: timeMs, mono: monoMs, ...event };
+    // As in a real node's line: the number of a record isn't the number of its line.
+    const { seq: recordSeq, ...fields } = event;
+    const record = recordSeq === undefined ? {} : { record_seq: recordSeq };
+    const line = { node, inc, seq, time: timeMs, mono: monoMs, ...fields, ...record } as SimJournalLine;
     this.lines.push(line);
     this.mix(JSON.stringify(line));
     this.onLine?.(line);
   }
 
-  /** Every datagram counts for the fingerprint; it becomes a line at journal level `wire` only. */
-  sent(node: number, inc: number, timeMs: number, message: Message, to: number | null, bytes: number): void {
-    this.mix(`${node}.${inc}@${timeMs}>${to ?? "*"} ${message.message_type} ${bytes}`);
-    if (!this.wire) return;
-    const target = to === null ? {} : { to };
-    this.write(node, inc, timeMs, timeMs, {
-      kind: "send",
-      level: "debug",
-      msg: `-> ${to === null ? "all" : `node ${to}`}  ${describeMessage(message)}`,
-      type: message.message_type,
-      ...target,
-    });
+  /** Every datagram counts for the fingerprint, written down or not. */
+  mixSent(text: string): void {
+    this.mix(text);
   }
 
   fingerprint(): string {
@@ -60,7 +73,16 @@ export class SimJournal {
 
   /** For people: one line an event, the newest `count`. */
   transcript(count = 200): string {
-    return this.lines.slice(-count).map(describeLine).join("\n");
+    return this.lines
+      .slice(-count * 2)
+      .filter(isTold)
+      .slice(-count)
+      .map(describeLine)
+      .join("\n");
+  }
+
+  private detailOf(node: number): JournalDetail {
+    return this.details.get(node) ?? this.standard;
   }
 
   private mix(text: string): void {

@@ -9,7 +9,8 @@ import type { Rules } from "../../node/core/rules.ts";
 import { create, nextDeadlineMs, step } from "../../node/core/step.ts";
 import { freezeThresholdMs } from "../../node/core/timing.ts";
 import type { CommandResult, CoreConfig, Effect, Input, NodeState } from "../../node/core/types.ts";
-import { createIntake, type Drop, type Intake } from "../../node/runtime/intake.ts";
+import { type Accepted, createIntake, type Drop, type Intake } from "../../node/runtime/intake.ts";
+import { lineOfLost, type Sent } from "../../node/runtime/wire-lines.ts";
 import { encodeMessage } from "../../node/wire/codec.ts";
 import { DATAGRAM_BYTES_MAX, sealDatagram } from "../../node/wire/envelope.ts";
 import type { JournalEvent } from "../../node/wire/journal.ts";
@@ -28,9 +29,14 @@ export interface NodeObserver {
   onBoot(node: SimNode): void;
   onStep(node: SimNode, input: Input): void;
   onSealed(node: SimNode, datagram: Uint8Array): void;
-  onSend(node: SimNode, message: Message, to: number | null, bytes: number): void;
+  onSend(node: SimNode, message: Message, sent: Sent): void;
   /** Past the envelope's checks, before the core sees it. */
   onAccepted(node: SimNode, datagram: Uint8Array): void;
+  /** One of a datagram's messages, just before the core sees it. */
+  onReceive(node: SimNode, accepted: Accepted): void;
+  onDrop(node: SimNode, drop: Drop): void;
+  /** A line that belongs to journal level `wire`. */
+  onWire(node: SimNode, event: JournalEvent): void;
   onReply(node: SimNode, requestId: string, final: boolean, result: CommandResult): void;
   onJournal(node: SimNode, event: JournalEvent): void;
   onExit(node: SimNode, code: number, reason: string): void;
@@ -210,6 +216,7 @@ export class SimNode {
       command: (command) => this.feed({ type: "command", command }),
       leave: () => this.feed({ type: "stop" }),
       journal: (event) => observer.onJournal(this, event),
+      onLost: (header, reason) => observer.onWire(this, lineOfLost(header, reason, this.id)),
     });
   }
 
@@ -232,11 +239,17 @@ export class SimNode {
     }
     const accepted = this.intake?.accept(datagram, from) ?? [];
     if (accepted.length > 0) this.options.observer.onAccepted(this, datagram);
-    for (const one of accepted) this.feed({ type: "message", message: one.message, from: one.from });
+    for (const one of accepted) {
+      // The core may end its process at any of them.
+      if (this.status === "running") this.options.observer.onReceive(this, one);
+      this.feed({ type: "message", message: one.message, from: one.from });
+    }
   }
 
   /** What nodes send is authentic and well-formed: unless strangers send too, any other reason is a mistake of the model or of the codec. */
-  private onDrop({ reason, detail, address }: Drop): void {
+  private onDrop(drop: Drop): void {
+    const { reason, detail, address } = drop;
+    this.options.observer.onDrop(this, drop);
     if (reason === "own" || reason === "replay" || reason === "stale_incarnation") return;
     if (this.options.network.isHostile) return;
     throw new Error(`node ${this.id} drops a datagram from ${address}: ${reason} ${detail}`);
@@ -315,7 +328,7 @@ export class SimNode {
       throw new Error(`node ${this.id}: ${message.message_type} of ${datagram.length} B is larger than a datagram`);
     }
     observer.onSealed(this, datagram);
-    observer.onSend(this, stamped, to, datagram.length);
+    observer.onSend(this, stamped, { packetSeq: this.packetSeq, index: 0, bytes: datagram.length, to });
     network.send(this.slot, datagram, route);
   }
 

@@ -9,7 +9,7 @@ import type { JournalLevel } from "../wire/journal.ts";
 import { coreConfigOf } from "./core-config.ts";
 import { ConfigError, messageOf } from "./errors.ts";
 import { type ClusterKey, OPEN_KEYS, parseKeys } from "./keyring.ts";
-import { readSettings, type Settings } from "./settings.ts";
+import { journalLevelOf, readSettings, type Settings } from "./settings.ts";
 
 export interface NodeConfig {
   readonly id: NodeId;
@@ -78,7 +78,7 @@ export function loadConfig(environment: Environment): NodeConfig {
     faultsFile: settings.DS_FAULTS_FILE ?? (dataDir === null ? null : join(dataDir, "faults.json")),
     run: settings.DS_RUN ?? null,
     journal: settings.DS_JOURNAL ?? "events",
-    logLevel: levelOf(settings.DS_LOG_LEVEL ?? "INFO"),
+    logLevel: journalLevelOf(settings),
     prompt: settings.DS_PROMPT ?? null,
   };
 }
@@ -112,10 +112,4 @@ function readText(variable: string, path: string): string {
   } catch (error) {
     throw new ConfigError(`${variable}: can't read ${path}`, messageOf(error));
   }
-}
-
-function levelOf(word: NonNullable<Settings["DS_LOG_LEVEL"]>): JournalLevel {
-  if (word === "DEBUG") return "debug";
-  if (word === "ERROR") return "error";
-  return word === "INFO" ? "info" : "warn";
 }

@@ -8,12 +8,14 @@
  */
 import { drawUint32, type RandomState, seedRandom } from "../core/random.ts";
 import type { Impairment, ImpairmentRule } from "../wire/control.ts";
-import { peekHeader } from "../wire/envelope.ts";
+import { type Header, peekHeader } from "../wire/envelope.ts";
 
 export interface ImpairmentsOptions {
   /** Hands a packet on to the node. */
   readonly deliver: (datagram: Uint8Array, address: string) => void;
   readonly count: (counter: string) => void;
+  /** A packet that goes no further, as its header (not yet proven) names it, and the counter that says why. */
+  readonly onLost?: (header: Header, reason: string) => void;
   readonly seed: number;
   /** Wall clock in milliseconds. */
   readonly wallNowMs: () => number;
@@ -49,13 +51,19 @@ export function createImpairments(options: ImpairmentsOptions): Impairments {
 
   const isInForce = (rule: ImpairmentRule): boolean => rule.untilMs === null || rule.untilMs > wallNowMs();
 
+  const lose = (datagram: Uint8Array, reason: string): void => {
+    options.count(reason);
+    const header = options.onLost === undefined ? null : peekHeader(datagram);
+    if (header !== null) options.onLost?.(header, reason);
+  };
+
   const deliverAfter = (delayMs: number, datagram: Uint8Array, address: string): void => {
     if (delayMs <= 0) {
       options.deliver(datagram, address);
       return;
     }
     if (held >= HELD_MAX) {
-      options.count("impaired_overflow");
+      lose(datagram, "impaired_overflow");
       return;
     }
     held += 1;
@@ -107,7 +115,7 @@ export function createImpairments(options: ImpairmentsOptions): Impairments {
         const waitMs = fate.lost === null ? waitForRate(rule, source, datagram.length) : 0;
         const lost = waitMs === null ? "impaired_rate_dropped" : fate.lost;
         if (lost !== null) {
-          options.count(lost);
+          lose(datagram, lost);
           return;
         }
         delayMs += fate.delayMs + (waitMs ?? 0);

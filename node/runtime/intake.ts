@@ -9,7 +9,7 @@
  */
 import type { Origin } from "../core/types.ts";
 import { decodeBody } from "../wire/codec.ts";
-import { type Authenticator, type DropReason, openDatagram, peekHeader } from "../wire/envelope.ts";
+import { type Authenticator, type DropReason, type Header, openDatagram, peekHeader } from "../wire/envelope.ts";
 import type { NodeId } from "../wire/ids.ts";
 import type { Message } from "../wire/message.ts";
 import { createReplayWindows } from "./replay-window.ts";
@@ -32,6 +32,8 @@ export interface Drop {
   readonly address: string;
   /** As the header says; unproven unless the drop came after the tag check. */
   readonly sender: NodeId | 0 | null;
+  /** What is known of it once its tag was found right; null before. */
+  readonly proven: { readonly header: Header; readonly index: number } | null;
 }
 
 export interface Accepted {
@@ -68,8 +70,8 @@ export function createIntake(options: IntakeOptions): Intake {
   return {
     accept(datagram, address) {
       const peeked = peekHeader(datagram);
-      const drop = (reason: DropReason, detail = ""): [] => {
-        onDrop({ reason, detail, address, sender: peeked?.sender ?? null });
+      const drop = (reason: DropReason, detail = "", proven: Drop["proven"] = null): [] => {
+        onDrop({ reason, detail, address, sender: peeked?.sender ?? null, proven });
         return [];
       };
       // Multicast loops back to its sender: known by the boot id before any cryptography.
@@ -80,7 +82,7 @@ export function createIntake(options: IntakeOptions): Intake {
       const { header } = opened;
       if (!windows.isFresh(header.sender, header.bootId, header.packetSeq)) {
         gate.repeated(address, header.bootId);
-        return drop("replay", `packet ${header.packetSeq}`);
+        return drop("replay", `packet ${header.packetSeq}`, { header, index: 0 });
       }
       gate.proven(address, header.bootId);
       windows.mark(header.sender, header.bootId, header.packetSeq);
@@ -89,12 +91,13 @@ export function createIntake(options: IntakeOptions): Intake {
       const isStale = header.incarnation < known;
       const from = { sender: header.sender, incarnation: header.incarnation, bootId: header.bootId, address };
       return decodeBody(opened.body).flatMap((decoded, index) => {
+        const proven = { header, index };
         if (isStale && !(decoded.ok && decoded.message.message_type === "JOIN"))
-          return drop("stale_incarnation", `${header.incarnation}, known ${known}`);
-        if (!decoded.ok) return drop(decoded.reason, decoded.detail);
+          return drop("stale_incarnation", `${header.incarnation}, known ${known}`, proven);
+        if (!decoded.ok) return drop(decoded.reason, decoded.detail, proven);
         const { message } = decoded;
         if (message.sender_id !== header.sender)
-          return drop("sender_mismatch", `${message.sender_id} under ${header.sender}`);
+          return drop("sender_mismatch", `${message.sender_id} under ${header.sender}`, proven);
         return [{ message, from, packetSeq: header.packetSeq, index, bytes: datagram.length }];
       });
     },

@@ -33,7 +33,7 @@ import { openMemoryStore, type Store, type StoreEvents } from "./store.ts";
 import { createTroubleLog } from "./trouble-log.ts";
 import { openUdpTransport, type UdpTransport } from "./udp-transport.ts";
 import { removeReadyFile, saveWhereabouts, writeReadyFile } from "./whereabouts.ts";
-import { createWireTap } from "./wire-tap.ts";
+import { lineOfDrop, lineOfLost, lineOfReceived, lineOfSent } from "./wire-lines.ts";
 
 export interface NodeOptions {
   readonly config: NodeConfig;
@@ -96,9 +96,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   journal.begin(store.incarnation);
   noteStart();
 
+  const isWired = config.journal === "wire";
   const impairments = createImpairments({
     deliver: receive,
     count,
+    ...(isWired && { onLost: (header, reason) => journal.write(lineOfLost(header, reason, id)) }),
     seed: id,
     wallNowMs: Date.now,
     nowMs: () => performance.now(),
@@ -111,13 +113,16 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   });
   onPeerDatagram = (datagram, address) => impairments.receive(datagram, address);
 
-  const wireTap = config.journal === "wire" ? createWireTap(journal, () => state.self) : null;
   const intake = createIntake({
     keyring,
     self,
     datagramBytesMax: config.network.datagramBytesMax,
     knownIncarnation: (sender) => state.members.get(sender)?.incarnation ?? 0,
-    onDrop: trouble.onDrop,
+    onDrop: (drop) => {
+      const line = isWired ? lineOfDrop(drop, id) : null;
+      if (line !== null) journal.write(line);
+      trouble.onDrop(drop);
+    },
     nowMs: () => performance.now(),
   });
   const outgoing: Outgoing = createOutgoing({
@@ -129,7 +134,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     onSent: (message, sent) => {
       // A datagram of several messages is told of with the first.
       if (sent.index === 0) count("datagrams_sent");
-      wireTap?.sent(message, sent);
+      if (isWired) journal.write(lineOfSent(message, sent, state.self));
     },
     onOversize: trouble.onOversize,
   });
@@ -179,7 +184,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     const messages = intake.accept(datagram, from);
     if (messages.length > 0) count("datagrams_received");
     for (const accepted of messages) {
-      wireTap?.received(accepted, id);
+      if (isWired) journal.write(lineOfReceived(accepted, id));
       driver?.feed({ type: "message", message: accepted.message, from: accepted.from });
     }
   }

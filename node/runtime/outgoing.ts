@@ -12,16 +12,7 @@ import { OVERHEAD_BYTES, sealDatagram } from "../wire/envelope.ts";
 import type { NodeId } from "../wire/ids.ts";
 import type { Message } from "../wire/message.ts";
 import type { Keyring } from "./keyring.ts";
-
-export interface Sent {
-  readonly packetSeq: number;
-  /** Which of the datagram's messages it is, from 0. */
-  readonly index: number;
-  /** Of the whole datagram. */
-  readonly bytes: number;
-  /** Null: the group. */
-  readonly to: NodeId | null;
-}
+import type { Sent } from "./wire-lines.ts";
 
 export interface OutgoingOptions {
   readonly keyring: Keyring;

@@ -6,6 +6,7 @@
  */
 import * as z from "zod";
 import { AMOUNT_MAX } from "../wire/ids.ts";
+import type { JournalLevel } from "../wire/journal.ts";
 import { ConfigError } from "./errors.ts";
 
 interface Setting<T> {
@@ -156,4 +157,11 @@ export function unknownSettings(environment: Readonly<Record<string, string | un
 /** Secrets aren't repeated on the screen. */
 function show(name: string, value: string): string {
   return name === "DS_KEYS" || name === "DS_CONTROL_TOKEN" ? "…" : value.slice(0, 80);
+}
+
+/** How loud the journal is. */
+export function journalLevelOf({ DS_LOG_LEVEL: word = "INFO" }: Settings): JournalLevel {
+  if (word === "DEBUG") return "debug";
+  if (word === "ERROR") return "error";
+  return word === "INFO" ? "info" : "warn";
 }

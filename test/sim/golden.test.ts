@@ -13,7 +13,7 @@ import { expect, test } from "vitest";
 import { SimCluster } from "../../lab/sim/cluster.ts";
 import type { SimJournalLine } from "../../lab/sim/sim-journal.ts";
 import type { SimOptions } from "../../lab/sim/sim-options.ts";
-import { describeLine } from "../../lab/sim/transcript.ts";
+import { describeLine, isTold } from "../../lab/sim/transcript.ts";
 
 const FOLDER = join(import.meta.dirname, "golden");
 const BACKGROUND: ReadonlySet<string> = new Set(["HEARTBEAT", "PING", "PONG", "PING_REQ"]);
@@ -137,7 +137,7 @@ const STORIES: readonly Story[] = [
 test.each(STORIES)("$file must be played word for word", ({ file, tells, options, play }) => {
   const lines: SimJournalLine[] = [];
   const journal = createHash("sha256");
-  let isTold = false;
+  let hasBegun = false;
   const sim = new SimCluster({
     nodes: 3,
     seed: 1,
@@ -146,7 +146,8 @@ test.each(STORIES)("$file must be played word for word", ({ file, tells, options
     onLine: (line) => {
       journal.update(`${JSON.stringify(line)}\n`);
       if (
-        isTold &&
+        hasBegun &&
+        isTold(line) &&
         !isForCheckers(line) &&
         !(line.kind === "send" || line.kind === "drop" ? BACKGROUND.has(line.type ?? "") : false)
       )
@@ -154,7 +155,7 @@ test.each(STORIES)("$file must be played word for word", ({ file, tells, options
     },
   });
   play(sim, () => {
-    isTold = true;
+    hasBegun = true;
   });
   const transcript = [
     ...wrap(tells).map((text) => `# ${text}`),

@@ -31,7 +31,7 @@ const pureLab =
 
 /** The runtime's pure modules, which the simulator's nodes share. */
 const pureRuntime =
-  /^node\/runtime\/(command-line|control-server|core-config|errors|fault-desk|impairments|intake|operations|replay-window|reply-cache|settings|source-gate)\.ts$/;
+  /^node\/runtime\/(command-line|control-server|core-config|errors|fault-desk|impairments|intake|operations|replay-window|reply-cache|settings|source-gate|wire-lines)\.ts$/;
 
 /** What the dashboard's page and its server share. */
 const browserDash = /^lab\/dash\/(client|command-line|protocol)\.ts$/;
