@@ -10,6 +10,7 @@ import { registerClusterCommands } from "./commands/cluster.ts";
 import type { CapturedRun, CommandContext, GlobalOptions } from "./commands/context.ts";
 import { registerDashCommands } from "./commands/dash.ts";
 import { registerFaultCommands } from "./commands/faults.ts";
+import { registerJournalCommands } from "./commands/journal.ts";
 import { registerKeyCommands } from "./commands/keys.ts";
 import { registerLifecycleCommands } from "./commands/lifecycle.ts";
 import { registerShowCommands } from "./commands/show.ts";
@@ -90,6 +91,7 @@ async function runLine(argv: readonly string[], run: Run, signal: AbortSignal, s
   registerKeyCommands(program, context);
   registerShowCommands(program, context);
   registerWatchCommands(program, context);
+  registerJournalCommands(program, context);
   registerTalkCommands(program, context, (line) => runLine(line, run, signal));
   registerLifecycleCommands(program, context);
   registerFaultCommands(program, context);

@@ -1,6 +1,8 @@
 /** `up`, `down`, `scale`, `ls`: labs as a whole. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { LabSpec } from "../engine/engine.ts";
+import { describeAsEnv, JOURNAL_DETAILS, type JournalDetail } from "../journal/detail.ts";
+import type { Lab } from "../lab.ts";
 import type { LabRequest } from "../plan.ts";
 import type { UpResult } from "../up.ts";
 import type { CommandContext } from "./context.ts";
@@ -12,6 +14,7 @@ interface UpFlags {
   wait: boolean;
   timeout: string;
   dryRun?: boolean;
+  journal?: JournalDetail;
 }
 
 export function registerClusterCommands(program: Command, context: CommandContext): void {
@@ -22,6 +25,12 @@ export function registerClusterCommands(program: Command, context: CommandContex
     .option("--nodes <count>", "how many nodes (default: 5, from compose/lab.yaml)")
     .option("--profile <name>", "timing: default or fast")
     .option("-f, --file <path>", "describe the lab in a file (see compose/lab.yaml)")
+    .addOption(
+      new Option(
+        "--journal <detail>",
+        "what nodes write down: events; detailed: deliveries too (checks); wire: messages too (pictures)",
+      ).choices(JOURNAL_DETAILS),
+    )
     .option("--wait", "return when all nodes agree", true)
     .option("--no-wait", "return when the nodes are started")
     .option("--timeout <time>", "how long to wait for agreement", "60s")
@@ -75,7 +84,14 @@ async function up(context: CommandContext, flags: UpFlags): Promise<void> {
   context.printer.clear();
   const isVirtual = lab.info.runtime === "sim";
   await printUp(context, result, isVirtual ? (result.agreed?.tookMs ?? 0) : performance.now() - startedAtMs);
-  void lab;
+  if (!result.created && flags.journal !== undefined) await sayOtherDetail(context, lab, flags.journal);
+}
+
+/** What nodes write down is fixed when they are made. */
+async function sayOtherDetail(context: CommandContext, lab: Lab, wanted: JournalDetail): Promise<void> {
+  const { nameDetail, readDetail } = await import("../journal/detail.ts");
+  const detail = nameDetail(readDetail((await lab.engine.readSpec(lab.name))?.env ?? {}));
+  if (detail !== wanted) context.printer.say(`its journal stays as it was made: ${detail}; for another one: lab down`);
 }
 
 /** Defaults, then the file, then the command line. */
@@ -112,7 +128,7 @@ async function readRequest(
       nodes: count ?? file?.nodes ?? defaults.nodes ?? 5,
       // A count on the command line makes other nodes than the file's voters speak of.
       voters: count === undefined ? (file?.voters ?? null) : null,
-      env: { ...defaults.env, ...file?.env },
+      env: { ...defaults.env, ...file?.env, ...(flags.journal === undefined ? {} : describeAsEnv(flags.journal)) },
     },
   };
 }

@@ -57,6 +57,7 @@ async function ps(context: CommandContext, watch: boolean): Promise<void> {
     if (!watch) {
       const rows = await reportNodes(lab);
       printer.data(rows, renderNodes(rows, printer.color));
+      await sayDetail(context, lab);
       const exited = rows.filter((row) => row.status === "exited").map((row) => row.id);
       if (exited.length > 0) await sayWhyExited(context, lab, exited);
       return;
@@ -190,6 +191,14 @@ async function sayWhyExited(context: CommandContext, lab: Lab, exited: readonly 
   const { explainExits } = await import("../last-words.ts");
   for (const reason of await explainExits(lab, exited)) context.printer.say(reason);
   context.printer.say("start what has exited: lab start all");
+}
+
+/** A journal that holds more than usual costs trades per second: one should know. */
+async function sayDetail(context: CommandContext, lab: Lab): Promise<void> {
+  const { nameDetail, readDetail } = await import("../journal/detail.ts");
+  const spec = await lab.engine.readSpec(lab.name).catch(() => null);
+  const detail = nameDetail(readDetail(spec?.env ?? {}));
+  if (detail !== "events") context.printer.say(`journal: ${detail}`);
 }
 
 async function sayWhoIsAway(

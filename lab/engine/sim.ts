@@ -10,7 +10,7 @@ import { OperatorError } from "../../node/runtime/errors.ts";
 import { journalLevelOf, readSettings, type Settings } from "../../node/runtime/settings.ts";
 import { CONTROL_KEY_INFO, createControlAuthenticator } from "../../node/wire/control-frame.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
-import { sleep } from "../clock.ts";
+import { REAL_CLOCK, sleep } from "../clock.ts";
 import type { OpenControlTransport } from "../control-transport.ts";
 import { LabError, noSuchLab, noSuchNode } from "../errors.ts";
 import { SimCluster } from "../sim/cluster.ts";
@@ -44,6 +44,7 @@ interface SimLab {
 /** How long a control datagram takes, each way. */
 const CONTROL_MS = 0.1;
 const POLL_MS = 10;
+const FOLLOW_MS = 50;
 const PORT_BASE = 6_000;
 
 export class SimEngine implements Engine {
@@ -254,8 +255,25 @@ export class SimEngine implements Engine {
     );
   }
 
-  /** What was written until now: while somebody reads, time stands still. */
+  /** What was written until now, while time stands still; who follows sees it go on, no faster than anybody can read. */
   async *logs(lab: string, nodes: readonly NodeId[], options: LogOptions): AsyncGenerator<LogLine> {
+    const { cluster, spec } = this.#labOf(lab);
+    let read = cluster.journal.lines.length;
+    yield* this.#pastLines(lab, nodes, options);
+    const epochMs = this.clock.wallMs() - this.clock.nowMs();
+    while (options.follow && !options.signal.aborted) {
+      const fresh = cluster.journal.lines.slice(read);
+      read += fresh.length;
+      for (const { node, ...line } of fresh) {
+        const text = JSON.stringify({ run: spec.run, node, ...line, time: epochMs + line.time });
+        if (nodes.includes(node)) yield { node, text, stream: "stdout" };
+      }
+      const clocks = [REAL_CLOCK, this.clock];
+      await Promise.all(clocks.map((clock) => sleep(clock, FOLLOW_MS, options.signal).catch(() => {})));
+    }
+  }
+
+  async *#pastLines(lab: string, nodes: readonly NodeId[], options: LogOptions): AsyncGenerator<LogLine> {
     const { cluster, spec } = this.#labOf(lab);
     const epochMs = this.clock.wallMs() - this.clock.nowMs();
     const lines = cluster.journal.lines.filter(

@@ -5,6 +5,7 @@
 import type { NodeId } from "../../node/wire/ids.ts";
 import type { LogLine } from "../engine/engine.ts";
 import type { Lab } from "../lab.ts";
+import { readDetail } from "./detail.ts";
 import { type Entry, parseEntry } from "./entry.ts";
 import { assembleJournal, type Journal } from "./journal.ts";
 import { readLabEntries } from "./lab-journal.ts";
@@ -34,8 +35,7 @@ export async function collectJournal(lab: Lab, options: CollectOptions = {}): Pr
     voters,
     nodes: [...new Set([...lab.ids, ...others.map((entry) => entry.node)])].sort((a, b) => a - b),
     seed: options.seed ?? null,
-    isDetailed: env.DS_LOG_LEVEL?.toUpperCase() === "DEBUG",
-    hasWire: env.DS_JOURNAL === "wire",
+    ...readDetail(env),
   };
   return assembleJournal(facts, entries);
 }

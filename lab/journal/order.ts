@@ -38,7 +38,7 @@ interface Cursor {
 }
 
 /** What this line is an effect of, by name; null: nothing that another node wrote. */
-function causeOf(entry: Entry): string | null {
+export function causeOf(entry: Entry): string | null {
   if (entry.kind === "recv" && entry.id !== undefined) return `message ${entry.id}`;
   if (entry.kind === "deliver" && entry.from !== entry.node && entry.record_seq !== undefined)
     return `record ${entry.from}/${entry.record_seq}`;
@@ -46,7 +46,7 @@ function causeOf(entry: Entry): string | null {
 }
 
 /** What others may write because of this line. */
-function effectOf(entry: Entry): string | null {
+export function effectOf(entry: Entry): string | null {
   if (entry.kind === "send" && entry.id !== undefined) return `message ${entry.id}`;
   if (
     entry.record_seq !== undefined &&

@@ -1,0 +1,99 @@
+/** `events`, `export`: what happened, and pictures of it. */
+import type { Command } from "commander";
+import type { Entry } from "../journal/entry.ts";
+import type { EntryFilter } from "../journal/filter.ts";
+import type { Lab } from "../lab.ts";
+import type { CommandContext } from "./context.ts";
+
+export function registerJournalCommands(program: Command, context: CommandContext): void {
+  program
+    .command("events")
+    .helpGroup("Look:")
+    .description("the journal of all nodes and of what the lab did to them, causes before effects")
+    .option("--type <words>", "only these: election,member,trade,fault,… or messages: TRADE_CONFIRM,…")
+    .option("--node <nodes>", "only these nodes, and what was done to them")
+    .option("--since <time>", "only what is younger: 30s, 5m; of a stored run: its last 30s, 5m")
+    .option("-f, --follow", "go on until Ctrl-C; a line waits up to 0.3 s for those that belong before it")
+    .option("--no-heartbeats", "without heartbeats and probes")
+    .option("--run <folder>", "of a stored run instead of a lab")
+    .addHelpText(
+      "after",
+      `
+How much there is to see: lab up --journal events, detailed (deliveries too) or wire (messages too).
+-o json prints the entries, one a line.`,
+    )
+    .action((flags: EventFlags) => events(context, flags));
+}
+
+interface EventFlags {
+  type?: string;
+  node?: string;
+  since?: string;
+  follow?: boolean;
+  heartbeats: boolean;
+  run?: string;
+}
+
+async function events(context: CommandContext, flags: EventFlags): Promise<void> {
+  const [{ LabError }, { isWanted, parseTypes }, { renderEvent }] = await Promise.all([
+    import("../errors.ts"),
+    import("../journal/filter.ts"),
+    import("../ui/event-line.ts"),
+  ]);
+  if (flags.run !== undefined && flags.follow === true)
+    throw new LabError("usage", "a stored run has come to its end: --follow would wait for ever", "leave --follow out");
+  context.finishOnInterrupt();
+  const types = flags.type === undefined ? null : parseTypes(flags.type);
+  const show = (entries: readonly Entry[], filter: EntryFilter): void => {
+    for (const entry of entries)
+      if (isWanted(entry, filter)) context.printer.item(entry, renderEvent(entry, context.printer.color));
+  };
+  if (flags.run !== undefined) {
+    const { readRun } = await import("../journal/stored-run.ts");
+    const { entries } = await readRun(flags.run);
+    const endMs = entries.reduce((last, { time }) => Math.max(last, time), Number.NEGATIVE_INFINITY);
+    const nodes = flags.node === undefined ? null : await readIds(flags.node);
+    const sinceMs = await readSince(flags.since, endMs);
+    show(entries, { types, nodes, sinceMs, heartbeats: flags.heartbeats });
+    return;
+  }
+  await context.withLab(async (lab) => {
+    const nodes = flags.node === undefined ? null : new Set((await lab.resolve(flags.node)).map(({ id }) => id));
+    const sinceMs = await readSince(flags.since, lab.clock.wallMs());
+    const filter = { types, nodes, sinceMs, heartbeats: flags.heartbeats };
+    if (flags.follow === true) await followEvents(context, lab, filter, show);
+    else {
+      const { collectJournal } = await import("../journal/collect.ts");
+      show((await collectJournal(lab, { sinceMs, signal: context.signal })).entries, filter);
+    }
+  });
+}
+
+async function followEvents(
+  context: CommandContext,
+  lab: Lab,
+  filter: EntryFilter,
+  show: (entries: readonly Entry[], filter: EntryFilter) => void,
+): Promise<void> {
+  const { followJournal } = await import("../journal/follow.ts");
+  for await (const entries of followJournal(lab, { sinceMs: filter.sinceMs, signal: context.signal }))
+    show(entries, filter);
+}
+
+async function readSince(text: string | undefined, nowMs: number): Promise<number | null> {
+  if (text === undefined) return null;
+  const { parseDuration } = await import("../duration.ts");
+  return nowMs - parseDuration(text, "--since");
+}
+
+/** Of a stored run: nobody can be asked who led it. */
+async function readIds(text: string): Promise<ReadonlySet<number>> {
+  const [{ parseSelector }, { LabError }] = await Promise.all([import("../selectors.ts"), import("../errors.ts")]);
+  return new Set(
+    parseSelector(text).flatMap((part) => {
+      if (part.type === "id") return [part.id];
+      if (part.type === "range") return Array.from({ length: part.to - part.from + 1 }, (_, i) => part.from + i);
+      throw new LabError("usage", `--node: a stored run has no "${part.word}"`, "write numbers: 3, 1,2 or 1-3");
+    }),
+  );
+}
