@@ -93,7 +93,11 @@ async function readIds(text: string): Promise<ReadonlySet<number>> {
     parseSelector(text).flatMap((part) => {
       if (part.type === "id") return [part.id];
       if (part.type === "range") return Array.from({ length: part.to - part.from + 1 }, (_, i) => part.from + i);
-      throw new LabError("usage", `--node: a stored run has no "${part.word}"`, "write numbers: 3, 1,2 or 1-3");
+      throw new LabError(
+        "usage",
+        `--node: a stored run has no "${part.type === "word" ? part.word : "random"}"`,
+        "write numbers: 3, 1,2 or 1-3",
+      );
     }),
   );
 }

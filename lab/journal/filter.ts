@@ -53,5 +53,5 @@ function concerns(entry: Entry): readonly NodeId[] {
   if ("nodes" in action) return action.nodes;
   if ("pairs" in action) return action.pairs.flatMap(({ from, to }) => [from, to]);
   if (action.action === "scale") return [...action.added, ...action.removed];
-  return action.action === "order" ? [action.node, action.peer] : [];
+  return action.action === "order" ? [action.by, action.peer] : [];
 }
