@@ -5,6 +5,9 @@ import type { EntryFilter } from "../journal/filter.ts";
 import type { Lab } from "../lab.ts";
 import type { CommandContext } from "./context.ts";
 
+/** How often one looks whether nodes have come. */
+const REFRESH_MS = 500;
+
 export function registerJournalCommands(program: Command, context: CommandContext): void {
   program
     .command("events")
@@ -13,7 +16,7 @@ export function registerJournalCommands(program: Command, context: CommandContex
     .option("--type <words>", "only these: election,member,trade,fault,… or messages: TRADE_CONFIRM,…")
     .option("--node <nodes>", "only these nodes, and what was done to them")
     .option("--since <time>", "only what is younger: 30s, 5m; of a stored run: its last 30s, 5m")
-    .option("-f, --follow", "go on until Ctrl-C; a line waits up to 0.3 s for those that belong before it")
+    .option("-f, --follow", "go on until Ctrl-C; a line waits up to 0.2 s for those that belong before it")
     .option("--no-heartbeats", "without heartbeats and probes")
     .option("--run <folder>", "of a stored run instead of a lab")
     .addHelpText(
@@ -75,9 +78,24 @@ async function followEvents(
   filter: EntryFilter,
   show: (entries: readonly Entry[], filter: EntryFilter) => void,
 ): Promise<void> {
-  const { followJournal } = await import("../journal/follow.ts");
-  for await (const entries of followJournal(lab, { sinceMs: filter.sinceMs, signal: context.signal }))
-    show(entries, filter);
+  const [{ followJournal }, { REAL_CLOCK, sleep }] = await Promise.all([
+    import("../live/follow-journal.ts"),
+    import("../clock.ts"),
+  ]);
+  const { signal } = context;
+  const following = followJournal(lab, {
+    tail: null,
+    signal,
+    onEntries: (entries) => show(entries, filter),
+    onTrouble: (why) => context.printer.say(why ?? "the engine answers again"),
+  });
+  // Nodes may come; and in virtual time nothing happens unless somebody waits.
+  const clocks = [...new Set([REAL_CLOCK, lab.clock])];
+  while (!signal.aborted) {
+    await lab.refresh();
+    await Promise.all(clocks.map((clock) => sleep(clock, REFRESH_MS, signal).catch(() => {})));
+  }
+  await following;
 }
 
 async function readSince(text: string | undefined, nowMs: number): Promise<number | null> {

@@ -7,10 +7,10 @@
 import { createHmac, hkdfSync } from "node:crypto";
 import { coreConfigOf } from "../../node/runtime/core-config.ts";
 import { OperatorError } from "../../node/runtime/errors.ts";
-import { journalLevelOf, readSettings, type Settings } from "../../node/runtime/settings.ts";
+import { journalLevelOf, readSettings } from "../../node/runtime/settings.ts";
 import { CONTROL_KEY_INFO, createControlAuthenticator } from "../../node/wire/control-frame.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
-import { REAL_CLOCK, sleep } from "../clock.ts";
+import { sleep } from "../clock.ts";
 import type { OpenControlTransport } from "../control-transport.ts";
 import { LabError, noSuchLab, noSuchNode } from "../errors.ts";
 import { SimCluster } from "../sim/cluster.ts";
@@ -44,7 +44,6 @@ interface SimLab {
 /** How long a control datagram takes, each way. */
 const CONTROL_MS = 0.1;
 const POLL_MS = 10;
-const FOLLOW_MS = 50;
 const PORT_BASE = 6_000;
 
 export class SimEngine implements Engine {
@@ -153,9 +152,9 @@ export class SimEngine implements Engine {
   addNodes(spec: LabSpec, nodes: readonly NodeSpec[], progress: Progress): Promise<readonly NodeInfo[]> {
     const { cluster } = this.#labOf(spec.name);
     for (const { id, env } of nodes) {
-      const settings = readNodeSettings(spec, id, env);
-      cluster.journal.detail(id, { level: journalLevelOf(settings), wire: settings.DS_JOURNAL === "wire" });
-      cluster.add(id, id, coreConfigOf(settings, { id, portBase: PORT_BASE, durable: true }));
+      const { core, journal } = configOf(spec, id, env);
+      cluster.journal.detail(id, journal);
+      cluster.add(id, id, core);
     }
     for (const { id } of nodes) {
       this.#change(() => cluster.start(id));
@@ -255,25 +254,8 @@ export class SimEngine implements Engine {
     );
   }
 
-  /** What was written until now, while time stands still; who follows sees it go on, no faster than anybody can read. */
+  /** What was written until now: while somebody reads, time stands still. */
   async *logs(lab: string, nodes: readonly NodeId[], options: LogOptions): AsyncGenerator<LogLine> {
-    const { cluster, spec } = this.#labOf(lab);
-    let read = cluster.journal.lines.length;
-    yield* this.#pastLines(lab, nodes, options);
-    const epochMs = this.clock.wallMs() - this.clock.nowMs();
-    while (options.follow && !options.signal.aborted) {
-      const fresh = cluster.journal.lines.slice(read);
-      read += fresh.length;
-      for (const { node, ...line } of fresh) {
-        const text = JSON.stringify({ run: spec.run, node, ...line, time: epochMs + line.time });
-        if (nodes.includes(node)) yield { node, text, stream: "stdout" };
-      }
-      const clocks = [REAL_CLOCK, this.clock];
-      await Promise.all(clocks.map((clock) => sleep(clock, FOLLOW_MS, options.signal).catch(() => {})));
-    }
-  }
-
-  async *#pastLines(lab: string, nodes: readonly NodeId[], options: LogOptions): AsyncGenerator<LogLine> {
     const { cluster, spec } = this.#labOf(lab);
     const epochMs = this.clock.wallMs() - this.clock.nowMs();
     const lines = cluster.journal.lines.filter(
@@ -390,7 +372,7 @@ function describeNode(lab: string, node: SimNode): NodeInfo {
 }
 
 /** By the same variables as every other node, so that a lab's file means the same everywhere. */
-function readNodeSettings(spec: LabSpec, id: NodeId, own: Readonly<Record<string, string>>): Settings {
+function configOf(spec: LabSpec, id: NodeId, own: Readonly<Record<string, string>>) {
   const environment = {
     DS_PROFILE: spec.profile,
     DS_VOTERS: spec.voters.join(","),
@@ -399,7 +381,11 @@ function readNodeSettings(spec: LabSpec, id: NodeId, own: Readonly<Record<string
     ...own,
   };
   try {
-    return readSettings(environment);
+    const settings = readSettings(environment);
+    return {
+      core: coreConfigOf(settings, { id, portBase: PORT_BASE, durable: true }),
+      journal: { level: journalLevelOf(settings), wire: settings.DS_JOURNAL === "wire" },
+    };
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
     throw new LabError("usage", `node ${id}: ${error.message}`, error.hint, { cause: error });
