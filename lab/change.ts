@@ -11,6 +11,7 @@ import { openEngine, type RuntimeChoice } from "./engine/open-engine.ts";
 import { LabError } from "./errors.ts";
 import { reapplyFaults } from "./faults/service.ts";
 import { cancelHelpers, startResumer } from "./helpers.ts";
+import { keepEntries } from "./journal/collect.ts";
 import { isAlive, isUp, type Lab } from "./lab.ts";
 import { planScale, type ScalePlan } from "./plan.ts";
 import { StateDir } from "./state-dir.ts";
@@ -28,9 +29,9 @@ export async function takeDown(
   progress: Progress,
   options: { readonly keepFolder?: boolean } = {},
 ): Promise<readonly Leftover[]> {
-  const state = new StateDir(name);
+  const state = choice === "sim" ? (await openEngine("sim")).world.openState(name) : new StateDir(name);
   const madeIn = await state.readJson("lab.json", (json) => (json as { runtime?: RuntimeName }).runtime ?? null);
-  await cancelHelpers(name);
+  if (choice !== "sim") await cancelHelpers(name);
   const removed: Leftover[] = [];
   const runtimes: readonly RuntimeName[] = choice === "auto" ? ["local", "docker"] : [choice];
   for (const runtime of runtimes) {
@@ -137,7 +138,7 @@ export async function kill(lab: Lab, ids: readonly NodeId[], signal: string): Pr
 }
 
 export async function stop(lab: Lab, ids: readonly NodeId[], graceMs: number): Promise<void> {
-  await Promise.all(ids.map((id) => cancelHelpers(lab.name, id)));
+  await cancelTimers(lab, ids);
   await lab.note({ action: "stop", nodes: ids }, `stop ${ids.join(",")}`);
   await Promise.all(ids.map((id) => lab.engine.stop(lab.name, id, graceMs)));
 }
@@ -151,11 +152,18 @@ export async function start(lab: Lab, ids: readonly NodeId[]): Promise<void> {
 /** @param untilMs wall clock: the pause ends then by itself, even when this process is killed; null: when somebody resumes it */
 export async function pause(lab: Lab, ids: readonly NodeId[], untilMs: number | null): Promise<void> {
   // A timer of an earlier pause must not end this one.
-  await Promise.all(ids.map((id) => cancelHelpers(lab.name, id)));
+  await cancelTimers(lab, ids);
   // Who ends it is there before it begins.
   if (untilMs !== null) await Promise.all(ids.map((id) => endPauseAt(lab, id, untilMs)));
   await lab.note({ action: "pause", nodes: ids, untilMs }, `pause ${ids.join(",")}`);
   await Promise.all(ids.map((id) => lab.engine.pause(lab.name, id)));
+}
+
+/** An engine with timers of its own has no helper processes to look for. */
+async function cancelTimers(lab: Lab, ids: readonly NodeId[]): Promise<void> {
+  const { engine } = lab;
+  if (engine.resumeAt === undefined) await Promise.all(ids.map((id) => cancelHelpers(lab.name, id)));
+  else for (const id of ids) engine.resumeAt(lab.name, id, null);
 }
 
 async function endPauseAt(lab: Lab, id: NodeId, untilMs: number): Promise<void> {
@@ -164,7 +172,7 @@ async function endPauseAt(lab: Lab, id: NodeId, untilMs: number): Promise<void> 
 }
 
 export async function resume(lab: Lab, ids: readonly NodeId[]): Promise<void> {
-  await Promise.all(ids.map((id) => cancelHelpers(lab.name, id)));
+  await cancelTimers(lab, ids);
   await Promise.all(ids.map((id) => lab.engine.resume(lab.name, id)));
   // What was changed while it was frozen couldn't reach it.
   await reapplyFaults(lab, ids);
@@ -172,7 +180,8 @@ export async function resume(lab: Lab, ids: readonly NodeId[]): Promise<void> {
 }
 
 export async function removeNode(lab: Lab, id: NodeId): Promise<void> {
-  await cancelHelpers(lab.name, id);
+  await cancelTimers(lab, [id]);
   await lab.note({ action: "remove", nodes: [id] }, `rm ${id}`);
+  await keepEntries(lab, id);
   await lab.engine.remove(lab.name, id);
 }

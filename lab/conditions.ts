@@ -1,13 +1,14 @@
 /**
- * What `lab wait` can wait for: `agree`, `converged`, `ready`, `leader=4`, `nodes=5`, `state:3=FAILED`, `balance:2=130`.
+ * Looks whether conditions hold (condition-text.ts): what `lab wait` waits for, `lab assert` looks at once, and scenarios expect.
  */
 import { type PingData, StateData } from "../node/wire/control.ts";
 import type { NodeId } from "../node/wire/ids.ts";
-import { PeerState } from "../node/wire/message.ts";
-import { type Answers, findCoordinator, judgeAgreement, judgeConvergence } from "./agreement.ts";
+import { type Agreement, type Answers, findCoordinator, judgeAgreement, judgeConvergence } from "./agreement.ts";
+import { type Comparison, compare, type ParsedCondition, parseConditionText } from "./condition-text.ts";
+import type { NodeInfo } from "./engine/engine.ts";
 import { LabError } from "./errors.ts";
 import type { Lab } from "./lab.ts";
-import { suggest } from "./suggest.ts";
+import { mintedCredits } from "./minted.ts";
 
 /** Does it hold, and what is seen instead? */
 export interface View {
@@ -20,37 +21,13 @@ export interface Condition {
   look(lab: Lab, answers: Answers): View | Promise<View>;
 }
 
-const KNOWN = ["agree", "converged", "ready", "leader", "nodes", "state", "balance"];
-
 /** Throws LabError("usage") for what it doesn't know. */
 export function parseCondition(text: string): Condition {
-  const match = /^([a-z]+)(?::(\d+))?(?:=(.+))?$/.exec(text);
-  const [, word = "", subject, value] = match ?? [];
-  const id = subject === undefined ? undefined : Number(subject);
-  if (word === "agree" && value === undefined)
-    return { text, look: async (lab, answers) => fromAgreement(judgeAgreement(answers, { sides: await lab.sides() })) };
-  if (word === "converged" && value === undefined)
-    return { text, look: (_lab, answers) => fromAgreement(judgeConvergence(answers)) };
-  if (word === "ready" && value === undefined) return { text, look: (_lab, answers) => isReady(answers) };
-  if (word === "leader" && value !== undefined && isCount(value))
-    return { text, look: (_lab, answers) => isLeader(answers, Number(value)) };
-  if (word === "nodes" && value !== undefined && isCount(value))
-    return { text, look: (_lab, answers) => hasNodes(answers, Number(value)) };
-  if (word === "balance" && id !== undefined && value !== undefined && isCount(value)) {
-    return { text, look: (_lab, answers) => hasBalance(answers, id, Number(value)) };
-  }
-  if (word === "state" && id !== undefined && value !== undefined) return { text, look: stateOf(id, value) };
-  const near = suggest(word, KNOWN);
-  throw new LabError(
-    "usage",
-    `"${text}" can't be waited for`,
-    near !== undefined && near !== word
-      ? `did you mean "${near}"?`
-      : "write agree, converged, ready, leader=4, nodes=5, state:3=FAILED or balance:2=130",
-  );
+  const parsed = parseConditionText(text);
+  return { text, look: (lab, answers) => look(parsed, lab, answers) };
 }
 
-/** All of them at the same look. */
+/** All of them at the same look; of several that don't hold, the first one is told. */
 export async function lookAtAll(conditions: readonly Condition[], lab: Lab, answers: Answers): Promise<View> {
   for (const condition of conditions) {
     const view = await condition.look(lab, answers);
@@ -59,8 +36,55 @@ export async function lookAtAll(conditions: readonly Condition[], lab: Lab, answ
   return { done: true, seen: "" };
 }
 
-function fromAgreement(agreement: { agreed: boolean; reason: string }): View {
+function look(condition: ParsedCondition, lab: Lab, answers: Answers): View | Promise<View> {
+  switch (condition.word) {
+    case "agree":
+      return lookAtAgreement(lab, answers, (agreement) => agreement.agreed);
+    case "converged":
+      return fromAgreement(judgeConvergence(answers));
+    case "ready":
+      return isReady(answers);
+    case "conserved":
+      return isConserved(lab);
+    case "elected":
+      if (!("node" in condition)) return lookAtAgreement(lab, answers, (agreement) => agreement.elected);
+      return ofOne(answers, condition.node, (ping) => ({
+        done: ping.elected === condition.value,
+        seen: `node ${ping.id} follows ${ping.coordinator ?? "nobody"} (${ping.elected ? "elected" : "provisional"})`,
+      }));
+    case "state":
+      return lookAtState(lab, condition);
+    case "status":
+      return lookAtStatus(lab.node(condition.node), condition);
+    case "nodes": {
+      const ready = present(answers).filter((ping) => ping.phase === "READY").length;
+      return { done: compare(ready, condition.comparison, condition.value), seen: `${ready} nodes are ready` };
+    }
+    case "leader":
+      if (condition.node === null) return isLeader(answers, condition.comparison, condition.value);
+      return ofOne(answers, condition.node, ({ id, coordinator }) => ({
+        done: compare(coordinator ?? 0, condition.comparison, condition.value),
+        seen: `node ${id} follows ${coordinator ?? "nobody"}`,
+      }));
+    case "balance":
+      return ofSome(answers, condition, (ping) => [ping.balance, `has ${ping.balance}`]);
+    case "term":
+      return ofSome(answers, condition, (ping) => [ping.term, `is in term ${ping.term}`]);
+    case "holdback":
+      return ofSome(answers, condition, (ping) => [ping.holdback, `has ${ping.holdback} messages held back`]);
+    case "pending":
+      return ofSome(answers, condition, (ping) => [ping.pending, `has ${ping.pending} trades pending`]);
+  }
+}
+
+function fromAgreement(agreement: Agreement): View {
   return { done: agreement.agreed, seen: agreement.reason };
+}
+
+async function lookAtAgreement(lab: Lab, answers: Answers, holds: (agreement: Agreement) => boolean): Promise<View> {
+  const agreement = judgeAgreement(answers, { sides: await lab.sides() });
+  if (!agreement.agreed) return fromAgreement(agreement);
+  return { done: holds(agreement), seen: `coordinator ${agreement.coordinator} is only provisional` };
 }
 
 function present(answers: Answers): readonly PingData[] {
@@ -75,60 +99,86 @@ function isReady(answers: Answers): View {
   return { done: unready.length === 0 && answers.size > 0, seen: answers.size === 0 ? "no node is running" : seen };
 }
 
-function isLeader(answers: Answers, id: NodeId): View {
-  const agreement = judgeAgreement(answers);
-  if (agreement.agreed) return { done: agreement.coordinator === id, seen: `coordinator is ${agreement.coordinator}` };
-  return { done: false, seen: `${agreement.reason} (coordinator ${findCoordinator(answers) ?? "none"})` };
+function isLeader(answers: Answers, comparison: Comparison, id: NodeId): View {
+  const { agreed, coordinator, reason } = judgeAgreement(answers);
+  if (agreed) return { done: compare(coordinator ?? 0, comparison, id), seen: `coordinator is ${coordinator}` };
+  return { done: false, seen: `${reason} (coordinator ${findCoordinator(answers) ?? "none"})` };
 }
 
-function hasNodes(answers: Answers, count: number): View {
-  const ready = present(answers).filter((ping) => ping.phase === "READY").length;
-  return { done: ready === count, seen: `${ready} nodes are ready` };
+function ofOne(answers: Answers, id: NodeId, judge: (ping: PingData) => View): View {
+  const ping = answers.get(id);
+  return ping === undefined || ping === null ? { done: false, seen: `node ${id} doesn't answer` } : judge(ping);
 }
 
-function hasBalance(answers: Answers, id: NodeId, amount: number): View {
-  const balance = answers.get(id)?.balance;
-  return {
-    done: balance === amount,
-    seen: balance === undefined ? `node ${id} doesn't answer` : `node ${id} has ${balance}`,
-  };
+/** A number of one node, or of all that run. */
+function ofSome(
+  answers: Answers,
+  condition: { readonly node: NodeId | null; readonly comparison: Comparison; readonly value: number },
+  measure: (ping: PingData) => readonly [value: number, sentence: string],
+): View {
+  const ids = condition.node === null ? [...answers.keys()] : [condition.node];
+  const views = ids.map((id) =>
+    ofOne(answers, id, (ping) => {
+      const [value, sentence] = measure(ping);
+      return { done: compare(value, condition.comparison, condition.value), seen: `node ${id} ${sentence}` };
+    }),
+  );
+  if (views.length === 0) return { done: false, seen: "no node is running" };
+  const others = views.filter((view) => !view.done);
+  return { done: others.length === 0, seen: others.map((view) => view.seen).join(", ") };
 }
 
-/** How every other running node sees node `id`. */
-function stateOf(id: NodeId, text: string): Condition["look"] {
-  const wanted = PeerState.safeParse(text.toUpperCase());
-  if (!wanted.success) {
-    const near = suggest(text.toUpperCase(), PeerState.options);
-    throw new LabError(
-      "usage",
-      `"${text}" is no state of a node`,
-      near === undefined ? `use ${PeerState.options.join(", ")}` : `did you mean ${near}?`,
-    );
+/** How other running nodes see a node. */
+async function lookAtState(lab: Lab, condition: Extract<ParsedCondition, { word: "state" }>): Promise<View> {
+  const { node, observers, comparison, value } = condition;
+  const eyes = observers ?? lab.running.filter((other) => other !== node);
+  const views = await Promise.all(
+    eyes.map(async (observer) => {
+      const state = await askState(lab, observer);
+      const found = state?.members.find((member) => member.id === node)?.state ?? "UNKNOWN";
+      const done = state !== null && (found === value) === (comparison === "=");
+      return {
+        done,
+        seen: state === null ? `node ${observer} doesn't answer` : `node ${observer} sees ${node} as ${found}`,
+      };
+    }),
+  );
+  if (views.length === 0) return { done: false, seen: "no other node is running" };
+  const others = views.filter((view) => !view.done);
+  return { done: others.length === 0, seen: others.map((view) => view.seen).join(", ") };
+}
+
+function lookAtStatus({ id, status }: NodeInfo, condition: Extract<ParsedCondition, { word: "status" }>): View {
+  const found = status === "starting" ? "running" : status === "created" ? "exited" : status;
+  return { done: (found === condition.value) === (condition.comparison === "="), seen: `node ${id} is ${found}` };
+}
+
+/** Each running node's books add up to what was minted for the accounts that it knows. */
+async function isConserved(lab: Lab): Promise<View> {
+  const minted = await mintedCredits(lab);
+  const views = await Promise.all(
+    lab.running.map(async (id): Promise<View> => {
+      const state = await askState(lab, id);
+      if (state === null) return { done: false, seen: `node ${id} doesn't answer` };
+      const accounts = Object.entries(state.balances);
+      const sum = accounts.reduce((total, [, balance]) => total + balance, 0);
+      const expected = accounts.reduce((total, [account]) => total + minted(Number(account)), 0);
+      return {
+        done: sum === expected,
+        seen: `node ${id} counts ${sum} credits in ${accounts.length} accounts, not ${expected}`,
+      };
+    }),
+  );
+  if (views.length === 0) return { done: false, seen: "no node is running" };
+  return views.find((view) => !view.done) ?? { done: true, seen: "" };
+}
+
+/** Null: no answer in time. */
+async function askState(lab: Lab, id: NodeId): Promise<StateData | null> {
+  try {
+    return StateData.parse((await lab.call(id, { op: "state" }, { timeoutMs: 1_000 })).data);
+  } catch (error) {
+    if (!(error instanceof LabError) || error.exit === "interrupted") throw error;
+    return null;
   }
-  return async (lab) => {
-    const observers = lab.running.filter((other) => other !== id);
-    const seen = await Promise.all(
-      observers.map(async (observer) => {
-        try {
-          const state = StateData.parse((await lab.call(observer, { op: "state" }, { timeoutMs: 1_000 })).data);
-          return { observer, state: state.members.find((member) => member.id === id)?.state ?? "UNKNOWN" };
-        } catch (error) {
-          if (error instanceof LabError && error.exit === "interrupted") throw error;
-          return { observer, state: "no answer" };
-        }
-      }),
-    );
-    const others = seen.filter((view) => view.state !== wanted.data);
-    return {
-      done: others.length === 0 && seen.length > 0,
-      seen:
-        seen.length === 0
-          ? "no other node is running"
-          : others.map((view) => `node ${view.observer} sees ${id} as ${view.state}`).join(", "),
-    };
-  };
-}
-
-function isCount(text: string): boolean {
-  return /^\d+$/.test(text);
 }

@@ -15,10 +15,10 @@ import { LabError, noSuchLab, noSuchNode } from "./errors.ts";
 import { FaultList } from "./faults/fault.ts";
 import type { LabAction } from "./journal/lab-entry.ts";
 import { noteAction } from "./journal/lab-journal.ts";
+import type { LabState } from "./lab-state.ts";
 import { lockLab } from "./lock.ts";
 import { needsCoordinator, parseSelector, resolveGroups } from "./selectors.ts";
 import { findSides } from "./sides.ts";
-import { StateDir } from "./state-dir.ts";
 
 /** A node as a selector found it. */
 export interface Chosen {
@@ -39,7 +39,7 @@ const EXEC_TIMEOUT_MS = 10_000;
 
 export class Lab implements AsyncDisposable {
   readonly engine: Engine;
-  readonly state: StateDir;
+  readonly state: LabState;
   readonly progress: Progress;
   readonly #signal: AbortSignal | undefined;
   #info: LabInfo;
@@ -48,7 +48,7 @@ export class Lab implements AsyncDisposable {
   constructor(engine: Engine, info: LabInfo, options: LabOptions = {}) {
     this.engine = engine;
     this.#info = info;
-    this.state = new StateDir(info.name);
+    this.state = engine.world.openState(info.name);
     this.progress = options.progress ?? (() => {});
     this.#signal = options.signal;
     this.#control = new ControlClient(info.token, engine.world);

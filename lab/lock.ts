@@ -10,8 +10,9 @@ import { existsSync } from "node:fs";
 import { link, readFile, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LabError } from "./errors.ts";
+import type { LabState } from "./lab-state.ts";
 import { findProcess, ownMark } from "./process-table.ts";
-import type { StateDir } from "./state-dir.ts";
+import { StateDir } from "./state-dir.ts";
 
 interface Holder {
   readonly pid: number;
@@ -34,7 +35,15 @@ export interface LockOptions {
 }
 
 /** Waits for the lab's lock. Dispose to release. Throws LabError("failed") when another process keeps it for too long. */
-export async function lockLab(dir: StateDir, options: LockOptions): Promise<AsyncDisposable> {
+export async function lockLab(state: LabState, options: LockOptions): Promise<AsyncDisposable> {
+  if (state.lock !== undefined) {
+    const lock = await state.lock();
+    return { [Symbol.asyncDispose]: () => Promise.resolve(lock[Symbol.dispose]()) };
+  }
+  return await lockDir(state instanceof StateDir ? state : new StateDir(state.lab), options);
+}
+
+async function lockDir(dir: StateDir, options: LockOptions): Promise<AsyncDisposable> {
   await dir.ensure();
   const path = dir.file("lock");
   const holder: Holder = { ...(await ownMark()), nonce: randomBytes(8).toString("hex"), purpose: options.purpose };

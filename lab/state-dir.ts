@@ -6,10 +6,11 @@
  * killed in the middle leaves the old content or the new one.
  */
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { LabError } from "./errors.ts";
+import type { LabState } from "./lab-state.ts";
 
 /** Names that are safe as a folder, a container's name and a label alike. */
 const NAME = /^[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?$/;
@@ -44,7 +45,7 @@ export async function listStateDirs(root = stateRoot()): Promise<readonly string
   return entries.filter((entry) => entry.isDirectory() && NAME.test(entry.name)).map((entry) => entry.name);
 }
 
-export class StateDir {
+export class StateDir implements LabState {
   readonly lab: string;
   readonly path: string;
 
@@ -94,6 +95,28 @@ export class StateDir {
 
   async removeFile(name: string): Promise<void> {
     await rm(this.file(name), { force: true });
+  }
+
+  async append(name: string, text: string): Promise<void> {
+    await this.ensure();
+    await appendFile(this.file(name), text, { mode: 0o600 });
+  }
+
+  async readFrom(name: string, offset: number): Promise<{ bytes: Buffer; size: number }> {
+    try {
+      await using file = await open(this.file(name));
+      const { size } = await file.stat();
+      const wanted = Math.max(0, size - offset);
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(wanted), 0, wanted, offset);
+      return { bytes: buffer.subarray(0, bytesRead), size };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return { bytes: Buffer.alloc(0), size: 0 };
+      throw error;
+    }
+  }
+
+  async list(): Promise<readonly string[]> {
+    return await readdir(this.path).catch(() => []);
   }
 
   /**

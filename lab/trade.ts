@@ -16,6 +16,10 @@ export interface TradeOptions {
   /** `settled`: both disks have it; `accepted`: the node took it up. */
   readonly until: "settled" | "accepted";
   readonly timeoutMs: number;
+  /** What the request is called; default: a new name. */
+  readonly requestId?: string;
+  /** Incarnation of the node that is meant; default: it is asked first. */
+  readonly inc?: number;
   readonly onAccepted?: () => void;
 }
 
@@ -51,8 +55,8 @@ export async function trade(
 ): Promise<TradeOutcome> {
   const { from, peer, amount } = order;
   if (from === peer) throw new LabError("failed", "Cannot trade with yourself", "name two different nodes");
-  const requestId = newRequestId(lab.engine.world);
-  const { inc } = StateOrPing.parse((await lab.call(from, { op: "ping" })).data);
+  const requestId = options.requestId ?? newRequestId(lab.engine.world);
+  const inc = options.inc ?? StateOrPing.parse((await lab.call(from, { op: "ping" })).data).inc;
   try {
     const body = { op: kind, peer, amount, inc, until: options.until } as const;
     const { data, text } = await lab.call(from, body, {

@@ -11,7 +11,9 @@ import { chooseEngine, openEngine, type RuntimeChoice } from "./engine/open-engi
 import { LabError } from "./errors.ts";
 import { noteAction } from "./journal/lab-journal.ts";
 import { Lab } from "./lab.ts";
+import type { LabState } from "./lab-state.ts";
 import { lockLab } from "./lock.ts";
+import { describeMinted } from "./minted.ts";
 import { type LabPlan, type LabRequest, planLab, type Secrets } from "./plan.ts";
 import { findProcess, ownMark, type ProcessMark } from "./process-table.ts";
 import { StateDir } from "./state-dir.ts";
@@ -21,6 +23,8 @@ import { REAL_WORLD, type World } from "./world.ts";
 export interface UpOptions {
   readonly runtime: RuntimeChoice;
   readonly wait: boolean;
+  /** A lab of that name must not exist yet. */
+  readonly mustBeNew?: boolean;
   readonly timeoutMs: number;
   readonly progress: Progress;
   readonly signal: AbortSignal;
@@ -61,13 +65,14 @@ export async function dryRun(request: LabRequest, options: UpOptions): Promise<L
 export async function bringUp(request: LabRequest, options: UpOptions): Promise<UpResult> {
   // A lab that can't be is refused before anything is asked or looked at.
   planLab(request, "docker", makeSecrets(request.name, REAL_WORLD));
-  const state = new StateDir(request.name);
   const engine = await chooseEngine(options.runtime, { signal: options.signal, onFallback: noteFallback(options) });
   let current: Engine = engine;
   try {
+    const state = engine.world.openState(request.name);
     await using _lock = await lockLab(state, { purpose: "up", signal: options.signal });
     await clearHalfMade(state, options);
     const existing = await findExisting(current, request.name, options);
+    if (existing !== null && options.mustBeNew === true) throw nameIsTaken(existing);
     if (existing !== null) return await joinExisting(existing, request, options);
     try {
       return await create(current, state, request, options);
@@ -93,17 +98,17 @@ function noteFallback(options: UpOptions): (why: string) => void {
   return (why) => options.onNotice(`using local processes instead of Docker: ${why}`);
 }
 
-async function create(engine: Engine, state: StateDir, request: LabRequest, options: UpOptions): Promise<UpResult> {
+async function create(engine: Engine, state: LabState, request: LabRequest, options: UpOptions): Promise<UpResult> {
   const { progress, signal } = options;
   const plan = planLab(request, engine.name, makeSecrets(request.name, engine.world));
-  const record = { runtime: engine.name, run: plan.spec.run, nodes: plan.spec.nodes, profile: plan.spec.profile };
+  const { run, nodes: ids, profile, voters } = plan.spec;
+  const record = { runtime: engine.name, run, nodes: ids, profile, ...describeMinted(plan.nodes) };
   await state.writeJson("lab.json", { ...record, upBy: await ownMark() });
   let lab: Lab | undefined;
   try {
     await allDone([engine.prepare(progress, signal), engine.createLab(plan.spec, progress, signal)]);
     throwIfAborted(signal);
-    const { nodes: ids, voters, profile } = plan.spec;
-    await noteAction(state, engine.world.clock, { action: "up", nodes: ids, voters, profile }, `up ${plan.spec.run}`);
+    await noteAction(state, engine.world.clock, { action: "up", nodes: ids, voters, profile }, `up ${run}`);
     progress({ step: "nodes", state: "start", detail: `${plan.nodes.length}` });
     const nodes = await engine.addNodes(plan.spec, plan.nodes, progress, signal);
     throwIfAborted(signal);
@@ -148,7 +153,7 @@ async function agree(lab: Lab, options: UpOptions): Promise<Agreed> {
 }
 
 /** What an `up` that was killed left behind is worth nothing: it makes room for this one. */
-async function clearHalfMade(state: StateDir, options: UpOptions): Promise<void> {
+async function clearHalfMade(state: LabState, options: UpOptions): Promise<void> {
   const upBy = await state.readJson("lab.json", (json) => (json as { upBy?: ProcessMark }).upBy ?? null);
   if (upBy === null || (await findProcess(upBy)) !== null) return;
   options.onNotice("removing what an earlier, interrupted `up` left behind");
@@ -236,7 +241,15 @@ async function joinExisting(lab: Lab, request: LabRequest, options: UpOptions): 
   return { lab, agreed: options.wait ? await agree(lab, options) : null, created: false };
 }
 
-async function takeBack(engine: Engine, state: StateDir, name: string, progress: Progress): Promise<void> {
+function nameIsTaken(lab: Lab): LabError {
+  return new LabError(
+    "failed",
+    `lab "${lab.name}" exists already`,
+    `remove it first: lab down --name ${lab.name}; or choose another name`,
+  );
+}
+
+async function takeBack(engine: Engine, state: LabState, name: string, progress: Progress): Promise<void> {
   progress({ step: "remove", state: "start", detail: "removing what was made" });
   try {
     await engine.destroyLab(name, progress);

@@ -5,15 +5,24 @@
 import { randomBytes } from "node:crypto";
 import { type LabClock, REAL_CLOCK } from "./clock.ts";
 import { type OpenControlTransport, openUdpControl } from "./control-transport.ts";
+import type { LabState } from "./lab-state.ts";
+import { StateDir } from "./state-dir.ts";
 
 export interface World {
   readonly clock: LabClock;
   readonly openControl: OpenControlTransport;
   /** As many bytes that nobody can foresee. */
   readonly entropy: (bytes: number) => Buffer;
+  /** What is kept about the lab of this name; the same at each call. */
+  readonly openState: (lab: string) => LabState;
 }
 
-export const REAL_WORLD: World = { clock: REAL_CLOCK, openControl: openUdpControl, entropy: randomBytes };
+export const REAL_WORLD: World = {
+  clock: REAL_CLOCK,
+  openControl: openUdpControl,
+  entropy: randomBytes,
+  openState: (lab) => new StateDir(lab),
+};
 
 /** 20 characters that name one request for ever. */
 export function newRequestId(world: World): string {

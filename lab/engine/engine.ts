@@ -143,8 +143,8 @@ export interface Engine extends AsyncDisposable {
   kill(lab: string, id: NodeId, signal: string): Promise<void>;
   pause(lab: string, id: NodeId): Promise<void>;
   resume(lab: string, id: NodeId): Promise<void>;
-  /** Resumes by itself at `untilMs` (wall clock of the nodes); absent: a process of the lab's does it (helpers.ts). */
-  resumeAt?(lab: string, id: NodeId, untilMs: number): void;
+  /** Resumes by itself at `untilMs` (wall clock of the nodes), null: no more; absent: a process of the lab's does it (helpers.ts). */
+  resumeAt?(lab: string, id: NodeId, untilMs: number | null): void;
   /** Removes the node and everything of it, running or not. */
   remove(lab: string, id: NodeId): Promise<void>;
   /** Pulls or puts back the cable; LabError("unsupported") where there is none. */

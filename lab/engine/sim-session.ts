@@ -14,8 +14,8 @@ export interface SimSession extends AsyncDisposable {
 }
 
 /**
- * Opens a world in which nothing exists yet. Lists of faults and the like are kept in a folder of the session's own, so that its labs
- * have nothing to do with other labs of the same name.
+ * Opens a world in which nothing exists yet. What little is still looked for on disk is looked for in a folder of the session's own, so
+ * that its labs have nothing to do with other labs of the same name.
  * @param seed decides everything that is drawn: delays, losses, ids of boots
  */
 export async function openSimSession(seed: number): Promise<SimSession> {

@@ -13,6 +13,7 @@ import type { NodeId } from "../../node/wire/ids.ts";
 import { sleep } from "../clock.ts";
 import type { OpenControlTransport } from "../control-transport.ts";
 import { LabError, noSuchLab, noSuchNode } from "../errors.ts";
+import { type LabState, MemoryState } from "../lab-state.ts";
 import { SimCluster } from "../sim/cluster.ts";
 import { Draw } from "../sim/draw.ts";
 import { EventQueue } from "../sim/event-queue.ts";
@@ -53,6 +54,9 @@ export class SimEngine implements Engine {
   readonly #queue = new EventQueue();
   readonly #seed: number;
   readonly #labs = new Map<string, SimLab>();
+  readonly #states = new Map<string, LabState>();
+  /** When paused nodes go on by themselves, by wall clock. */
+  readonly #resumptions = new WeakMap<SimNode, number>();
   /** By the made-up address of the client. */
   readonly #clients = new Map<string, (datagram: Uint8Array) => void>();
   #clientCount = 0;
@@ -65,6 +69,11 @@ export class SimEngine implements Engine {
       clock: this.clock,
       openControl: this.#openControl,
       entropy: (bytes) => Buffer.from(Array.from({ length: bytes }, () => draw.integer(0, 255))),
+      openState: (lab) => {
+        const state = this.#states.get(lab) ?? new MemoryState(lab);
+        this.#states.set(lab, state);
+        return state;
+      },
     };
   }
 
@@ -224,10 +233,18 @@ export class SimEngine implements Engine {
     return Promise.resolve();
   }
 
-  resumeAt(lab: string, id: NodeId, untilMs: number): void {
+  resumeAt(lab: string, id: NodeId, untilMs: number | null): void {
     const { cluster, node } = this.#nodeOf(lab, id);
+    if (untilMs === null) {
+      this.#resumptions.delete(node);
+      return;
+    }
+    this.#resumptions.set(node, untilMs);
     this.clock.schedule(untilMs - this.clock.wallMs(), () => {
-      if (cluster.nodes.get(id) === node) cluster.resume(id);
+      // A timer of an earlier pause must not end a later one.
+      if (cluster.nodes.get(id) !== node || this.#resumptions.get(node) !== untilMs) return;
+      this.#resumptions.delete(node);
+      cluster.resume(id);
     });
   }
 

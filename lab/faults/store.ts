@@ -4,7 +4,6 @@
  * Whoever has the engine owns the lab: when the folder is lost, or another user took the lab over, the list is put together again
  * from the containers. Changing it takes the lab's lock.
  */
-import { readdir } from "node:fs/promises";
 import { LabError } from "../errors.ts";
 import type { Lab } from "../lab.ts";
 import { readShimGeneration } from "./apply.ts";
@@ -26,7 +25,7 @@ export async function writeFaults(lab: Lab, list: FaultList): Promise<void> {
 
 async function recoverFaults(lab: Lab): Promise<FaultList> {
   // A folder with other files in it wasn't lost: this lab just never had a fault.
-  const entries = await readdir(lab.state.path).catch(() => []);
+  const entries = await lab.state.list();
   if (entries.some((name) => !/^(lock|steal)/.test(name))) return EMPTY_FAULT_LIST;
   const [copies, generations] = await Promise.all([
     lab.info.runtime === "docker" ? Promise.all(lab.running.map((id) => readCopy(lab, id))) : Promise.resolve([]),

@@ -4,11 +4,15 @@
  */
 import type { NodeId } from "../../node/wire/ids.ts";
 import type { LogLine } from "../engine/engine.ts";
+import { LabError } from "../errors.ts";
 import type { Lab } from "../lab.ts";
 import { readDetail } from "./detail.ts";
-import { type Entry, parseEntry } from "./entry.ts";
+import { type Entry, formatEntry, parseEntry } from "./entry.ts";
 import { assembleJournal, type Journal } from "./journal.ts";
 import { readLabEntries } from "./lab-journal.ts";
+
+/** Lines of nodes that were removed, in the lab's folder. */
+const REMOVED = "removed.jsonl";
 
 export interface CollectOptions {
   /** Wall clock of the nodes; null: from the beginning. */
@@ -21,7 +25,12 @@ export interface CollectOptions {
 
 /** Whatever isn't a line of a journal (a crash's last words) is left to `lab logs`. */
 export async function collectJournal(lab: Lab, options: CollectOptions = {}): Promise<Journal> {
-  const [own, others] = await Promise.all([readLabEntries(lab.state), readNodeEntries(lab, lab.ids, options)]);
+  const [own, present, removed] = await Promise.all([
+    readLabEntries(lab.state),
+    readNodeEntries(lab, lab.ids, options),
+    readKeptEntries(lab),
+  ]);
+  const others = [...removed, ...present];
   const since = options.sinceMs ?? Number.NEGATIVE_INFINITY;
   const entries = [...own.filter((entry) => entry.time >= since), ...others];
   const { name, run, runtime, profile, voters } = lab.info;
@@ -38,6 +47,22 @@ export async function collectJournal(lab: Lab, options: CollectOptions = {}): Pr
     ...readDetail(env),
   };
   return assembleJournal(facts, entries);
+}
+
+/** What a node wrote goes with it: whoever removes one keeps its lines first. */
+export async function keepEntries(lab: Lab, id: NodeId): Promise<void> {
+  try {
+    const entries = await readNodeEntries(lab, [id]);
+    await lab.state.append(REMOVED, entries.map((entry) => `${formatEntry(entry)}\n`).join(""));
+  } catch (error) {
+    // Nothing depends on it but the verdict of a later check, which says what is missing.
+    if (!(error instanceof LabError)) throw error;
+  }
+}
+
+async function readKeptEntries(lab: Lab): Promise<readonly Entry[]> {
+  const lines = (await lab.state.readFrom(REMOVED, 0)).bytes.toString("utf8").split("\n");
+  return lines.map(parseEntry).filter((entry) => entry !== null);
 }
 
 export async function readNodeEntries(

@@ -1,6 +1,8 @@
 /**
  * Reads a scenario file: YAML to Scenario, with the line and column of every mistake, also of those that only the whole file shows.
  */
+import { CHECKERS } from "../check/checkers.ts";
+import { suggest } from "../suggest.ts";
 import { complain, type Located, parseYaml } from "../yaml-file.ts";
 import { type Composites, RUNTIMES, Scenario, type ScenarioRuntime, type Step, verbOf } from "./schema.ts";
 
@@ -15,6 +17,7 @@ export function parseScenario(text: string, path: string): Scenario {
   const help = "see compose/scenarios/README.md for what is allowed";
   const located = parseYaml(text, { path, schema: Scenario, help });
   checkRuntimes(located, path);
+  checkCheckers(located, path);
   return located.value;
 }
 
@@ -52,6 +55,17 @@ function checkRuntimes({ value, locate }: Located<Scenario>, path: string): void
         "write `otherwise:` with another step, or `otherwise: skip`",
       );
     }
+  });
+}
+
+function checkCheckers({ value, locate }: Located<Scenario>, path: string): void {
+  if (!Array.isArray(value.checks)) return;
+  const known = CHECKERS.map((checker) => checker.name);
+  value.checks.forEach((name, index) => {
+    if (known.includes(name)) return;
+    const near = suggest(name, known);
+    const hint = near === undefined ? `checkers are: ${known.join(", ")}` : `did you mean "${near}"?`;
+    throw complain(path, locate(["checks", index]), `there is no checker "${name}"`, hint);
   });
 }
 

@@ -1,6 +1,7 @@
 /**
  * What became of a scenario: every step with what was resolved and seen, the journal, what the checkers say, and the verdict.
  */
+import type { Evidence } from "../artefacts/run-record.ts";
 import type { CheckResult } from "../check/verdict.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { Scenario, ScenarioRuntime, Verb } from "./schema.ts";
@@ -61,9 +62,12 @@ export interface ScenarioResult {
   /** In the order in which they began; those inside others too. */
   readonly steps: readonly StepResult[];
   readonly loads: readonly LoadSummary[];
-  /** Null: the lab didn't come up. */
-  readonly journal: Journal | null;
+  readonly journal: Journal;
+  /** What only the living lab could tell. */
+  readonly evidence: Evidence;
   readonly checks: readonly CheckResult[];
+  /** Real time, milliseconds since 1970: when the run began. */
+  readonly startedAtMs: number;
   /** From the first step to the last, by the lab's clock. */
   readonly tookMs: number;
 }

@@ -27,7 +27,7 @@ const builtin = /^node:/;
 
 /** The lab's pure modules: what they say depends on what they are given only. */
 const pureLab =
-  /^lab\/(agreement|condition-text|duration|errors|lab-fields|plan|selectors|sides|suggest|yaml-file)\.ts$|^lab\/scenario\/(actions|conditions|format|parse|result|schema|values)\.ts$|^lab\/(check|export)\/|^lab\/journal\/(detail|entry|filter|journal|lab-entry|message-kinds|order)\.ts$|^lab\/faults\/(compile[\w-]*|expand|fault|list|parse|verify)\.ts$/;
+  /^lab\/(agreement|condition-text|duration|errors|lab-fields|plan|selectors|sides|suggest|yaml-file)\.ts$|^lab\/scenario\/(actions|conditions|describe|format|parse|schema|values)\.ts$|^lab\/(check|export)\/|^lab\/journal\/(detail|entry|filter|journal|lab-entry|message-kinds|order)\.ts$|^lab\/faults\/(compile[\w-]*|expand|fault|list|parse|verify)\.ts$/;
 
 /** The runtime's pure modules, which the simulator's nodes share. */
 const pureRuntime =

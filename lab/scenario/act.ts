@@ -1,0 +1,61 @@
+/** Which code does which verb. */
+
+import type { ActionFields, ActionVerb } from "./actions.ts";
+import { electionStep, expectStep, recoverStep, sleepStep, waitStep } from "./look-steps.ts";
+import { healStep, isolateStep, netemStep, partitionStep, plugStep, unplugStep } from "./network-steps.ts";
+import {
+  freezeStep,
+  joinStep,
+  killStep,
+  leaveStep,
+  pauseStep,
+  removeStep,
+  restartStep,
+  resumeStep,
+  scaleStep,
+  startStep,
+  stopStep,
+} from "./node-steps.ts";
+import type { Outcome, StepContext } from "./step-context.ts";
+import { loadStep, tradeStep } from "./trade-steps.ts";
+
+type Act<V extends ActionVerb> = (context: StepContext, fields: ActionFields<V>, path: string) => Promise<Outcome>;
+
+const ACTS: { readonly [V in ActionVerb]: Act<V> } = {
+  sell: (context, fields) => tradeStep(context, "sell", fields),
+  buy: (context, fields) => tradeStep(context, "buy", fields),
+  load: (context, fields, path) => loadStep(context, path, fields),
+  kill: killStep,
+  stop: stopStep,
+  start: startStep,
+  restart: restartStep,
+  pause: pauseStep,
+  resume: resumeStep,
+  freeze: freezeStep,
+  scale: scaleStep,
+  join: joinStep,
+  leave: leaveStep,
+  remove: removeStep,
+  netem: netemStep,
+  partition: partitionStep,
+  isolate: isolateStep,
+  unplug: unplugStep,
+  plug: plugStep,
+  heal: healStep,
+  election: electionStep,
+  recover: recoverStep,
+  wait: waitStep,
+  expect: expectStep,
+  sleep: sleepStep,
+};
+
+/** Does what the verb says. @throws LabError when it can't be done, or isn't as expected */
+export async function act<V extends ActionVerb>(
+  context: StepContext,
+  verb: V,
+  fields: ActionFields<V>,
+  path: string,
+): Promise<Outcome> {
+  const run: Act<V> = ACTS[verb];
+  return await run(context, fields, path);
+}

@@ -1,0 +1,188 @@
+/**
+ * Runs a scenario from its lab's first node to the verdict: brings a lab of its own up, plays the steps, collects the journal, has the
+ * promises checked, and takes the lab down, whatever happens in between.
+ *
+ * Nothing here depends on the runtime: the same calls go to containers, processes, or nodes in virtual time. What a failed run leaves
+ * is its journal; what it doesn't leave are nodes.
+ */
+import { collectEvidence } from "../artefacts/evidence.ts";
+import type { Evidence } from "../artefacts/run-record.ts";
+import { takeDown } from "../change.ts";
+import { runChecks } from "../check/checkers.ts";
+import { type CheckResult, worstOf } from "../check/verdict.ts";
+import type { Progress } from "../engine/engine.ts";
+import { openSimSession } from "../engine/sim-session.ts";
+import { LabError } from "../errors.ts";
+import { heal } from "../faults/service.ts";
+import type { Journal } from "../journal/journal.ts";
+import { Lab } from "../lab.ts";
+import { toEnv, toNodes } from "../lab-fields.ts";
+import { Draw } from "../sim/draw.ts";
+import { bringUp } from "../up.ts";
+import { Loads } from "./loads.ts";
+import { type OnStep, type Play, playSteps } from "./play.ts";
+import type { ScenarioResult, ScenarioVerdict, StepResult } from "./result.ts";
+import { RUNTIMES, type Scenario, type ScenarioRuntime } from "./schema.ts";
+
+export interface RunOptions {
+  readonly runtime: ScenarioRuntime;
+  /** Wins over the scenario's own. */
+  readonly seed?: number;
+  /** Of the lab; default: `scenario-` and the scenario's name. */
+  readonly name?: string;
+  /** Play it on the lab of this name, which exists, and leave that where it is. */
+  readonly on?: string;
+  /** Where the scenario was read. */
+  readonly file?: string;
+  /** Leave the lab as it is at the end. */
+  readonly keep?: boolean;
+  readonly progress?: Progress;
+  readonly signal?: AbortSignal;
+  readonly onStep?: OnStep;
+}
+
+/** How long nodes may take to agree before the first step. */
+const UP_MS_MAX = 120_000;
+export const SEED_DEFAULT = 1;
+
+/**
+ * Failures of steps and broken promises are results.
+ * @throws LabError when there is nothing to judge: a runtime that the scenario isn't for, a lab that can't be brought up
+ */
+export async function runScenario(scenario: Scenario, options: RunOptions): Promise<ScenarioResult> {
+  const runtimes = scenario.runtimes ?? RUNTIMES;
+  if (!runtimes.includes(options.runtime)) {
+    throw new LabError(
+      "unsupported",
+      `scenario ${scenario.name} isn't for ${options.runtime}: its runtimes are ${runtimes.join(", ")}`,
+      `use --runtime ${runtimes[0]}`,
+    );
+  }
+  const seed = options.seed ?? scenario.seed ?? SEED_DEFAULT;
+  if (options.runtime !== "sim" || options.on !== undefined) return await runOn(scenario, seed, options);
+  await using _session = await openSimSession(seed);
+  return await runOn(scenario, seed, options);
+}
+
+async function runOn(scenario: Scenario, seed: number, options: RunOptions): Promise<ScenarioResult> {
+  const startedAtMs = Date.now();
+  // Ends what steps and loads have under way when the run ends early.
+  const ending = new AbortController();
+  const user = options.signal ?? new AbortController().signal;
+  const signal = AbortSignal.any([user, ending.signal]);
+  const isOwn = options.on === undefined;
+  const lab = await openLab(scenario, options, signal);
+  try {
+    const loads = new Loads(lab, seed);
+    const down = new Set(lab.info.nodes.filter(({ status }) => status === "exited").map(({ id }) => id));
+    const { clock } = lab;
+    const context = { lab, runtime: options.runtime, clock, draw: new Draw(seed, "steps"), loads, down, signal };
+    const play: Play = { context, startedMs: clock.nowMs(), results: [], onStep: options.onStep ?? (() => {}) };
+    const failure = await playAll(play, scenario, ending);
+    const tookMs = clock.nowMs() - play.startedMs;
+    const found = await judge(lab, scenario, seed);
+    if (!isOwn && failure !== null) await healUp(lab, options.progress);
+    const { verdict, reason } = conclude(failure, user.aborted, play.results, found.checks);
+    const summary = { scenario, file: options.file ?? null, runtime: options.runtime, seed, lab: lab.name };
+    const ran = { steps: play.results, loads: loads.summaries(), startedAtMs, tookMs };
+    return { ...summary, verdict, reason, ...ran, ...found };
+  } finally {
+    ending.abort();
+    if (isOwn && options.keep !== true) await clear(lab.name, options);
+    await lab[Symbol.asyncDispose]();
+  }
+}
+
+function nameOf(scenario: Scenario, options: RunOptions): string {
+  return options.name ?? `scenario-${scenario.name}`;
+}
+
+async function openLab(scenario: Scenario, options: RunOptions, signal: AbortSignal): Promise<Lab> {
+  const { runtime, on } = options;
+  const progress = options.progress ?? (() => {});
+  if (on !== undefined) return await Lab.open(on, { runtime, progress, signal });
+  const detail = { DS_LOG_LEVEL: "DEBUG", DS_JOURNAL: scenario.wire === false ? "events" : "wire" };
+  const request = {
+    name: nameOf(scenario, options),
+    profile: scenario.profile ?? "default",
+    nodes: toNodes(scenario.nodes) ?? 5,
+    voters: scenario.voters ?? null,
+    env: { ...detail, ...toEnv(scenario) },
+  };
+  const onNotice = (detail: string) => progress({ step: "up", state: "info", detail });
+  const wanted = { runtime, wait: true, mustBeNew: true, timeoutMs: UP_MS_MAX, progress, signal, onNotice };
+  try {
+    return (await bringUp(request, wanted)).lab;
+  } catch (error) {
+    // Whatever else goes wrong, `up` has taken back what it made.
+    const isThere = error instanceof LabError && error.exit === "timeout";
+    if (isThere && options.keep !== true) await clear(request.name, options);
+    throw error;
+  }
+}
+
+/** Null: every step did what it should, and every order was answered. */
+async function playAll(play: Play, scenario: Scenario, ending: AbortController): Promise<LabError | null> {
+  const { loads } = play.context;
+  try {
+    await playSteps(play, scenario.steps);
+    await loads.stop();
+    return null;
+  } catch (error) {
+    ending.abort();
+    // What was under way ends with an error of its own.
+    await loads.stop().catch(() => {});
+    if (error instanceof LabError) return error;
+    throw error;
+  }
+}
+
+interface Found {
+  readonly journal: Journal;
+  readonly evidence: Evidence;
+  readonly checks: readonly CheckResult[];
+}
+
+/** By a handle of its own: also an interrupted run is judged. */
+async function judge({ engine, info, progress }: Lab, scenario: Scenario, seed: number): Promise<Found> {
+  const lab = new Lab(engine, info, { progress });
+  await lab.note({ action: "check" }, "check");
+  const { journal, evidence } = await collectEvidence(lab, { seed });
+  const { checks = "all" } = scenario;
+  const names = checks === "all" ? undefined : checks === "none" ? [] : checks;
+  return { journal, evidence, checks: runChecks(journal, names) };
+}
+
+function conclude(
+  failure: LabError | null,
+  isInterrupted: boolean,
+  steps: readonly StepResult[],
+  checks: readonly CheckResult[],
+): { readonly verdict: ScenarioVerdict; readonly reason: string } {
+  const worst = worstOf(checks);
+  const broken = checks.find((check) => check.verdict === "invalid");
+  if (broken !== undefined)
+    return { verdict: "invalid", reason: `${broken.check}: ${broken.violations[0]?.what ?? broken.detail}` };
+  if (failure?.exit === "invariantViolated") return { verdict: "invalid", reason: failure.message };
+  if (isInterrupted) return { verdict: "interrupted", reason: "interrupted" };
+  if (failure !== null) {
+    const failed = steps.findLast((step) => step.state === "failed");
+    return { verdict: "failed", reason: `${failed === undefined ? "" : `step ${failed.path}: `}${failure.message}` };
+  }
+  const open = checks.find((check) => check.verdict === "inconclusive");
+  return {
+    verdict: worst === "inconclusive" ? worst : "valid",
+    reason: open === undefined ? "" : `${open.check}: ${open.detail}`,
+  };
+}
+
+/** A lab that isn't ours is left without our faults. */
+async function healUp({ engine, info }: Lab, progress: Progress = () => {}): Promise<void> {
+  await heal(new Lab(engine, info, { progress }), { all: true }, "heal");
+}
+
+async function clear(name: string, { runtime, progress = () => {} }: RunOptions): Promise<void> {
+  progress({ step: "remove", state: "start", detail: name });
+  await takeDown(name, runtime, progress);
+  progress({ step: "remove", state: "done", detail: name });
+}
