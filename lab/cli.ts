@@ -6,6 +6,7 @@
  */
 import { Command, CommanderError, Option } from "commander";
 import { registerCareCommands } from "./commands/care.ts";
+import { registerChaosCommands } from "./commands/chaos.ts";
 import { registerClusterCommands } from "./commands/cluster.ts";
 import type { CapturedRun, CommandContext, GlobalOptions } from "./commands/context.ts";
 import { registerDashCommands } from "./commands/dash.ts";
@@ -25,6 +26,9 @@ import { createProgress } from "./ui/progress.ts";
 
 const DEFAULT_NAME = "lab";
 const RUNTIMES: readonly RuntimeChoice[] = ["docker", "local", "auto", "sim"];
+
+/** Commands that open a simulated world of their own. */
+const WITH_OWN_WORLD: readonly string[] = ["shell", "sim", "run", "chaos"];
 
 /** A command about one lab, up to where the sentence goes on. */
 const COMMAND_IN_HINT =
@@ -97,6 +101,7 @@ async function runLine(argv: readonly string[], run: Run, signal: AbortSignal, s
   registerFaultCommands(program, context);
   registerSimCommands(program, context);
   registerDashCommands(program, context, (line) => runCaptured(line, signal));
+  registerChaosCommands(program, context);
   registerCareCommands(program, context);
   program.hook("preAction", (_program, command) => assertSimulable(context, command));
   for (const command of program.commands) inheritOutput(command, program);
@@ -155,9 +160,9 @@ function describeProgram(program: Command, printer: Printer): void {
     });
 }
 
-/** A simulated lab lives in a shell's process: any other command has nothing to work on, and says so before it touches anything. */
+/** A simulated lab lives in one process: a command that doesn't open one has nothing to work on, and says so before it touches anything. */
 async function assertSimulable(context: CommandContext, command: Command): Promise<void> {
-  if (context.options.runtime !== "sim" || command.name() === "shell" || command.name() === "sim") return;
+  if (context.options.runtime !== "sim" || WITH_OWN_WORLD.includes(command.name())) return;
   const { currentSimEngine } = await import("./engine/sim-session.ts");
   currentSimEngine();
 }

@@ -2,6 +2,7 @@
  * A chaos schedule as a scenario: concrete steps with concrete nodes at concrete times, so that whoever runs the file gives the same
  * commands. Its last steps bring everything back, and wait until the group has got over it; then the checkers judge. Pure.
  */
+import type { NodeId } from "../../node/wire/ids.ts";
 import type { Scenario, Step } from "../scenario/schema.ts";
 import { type ChaosEvent, type ChaosSchedule, endOf } from "./schedule.ts";
 
@@ -15,24 +16,42 @@ export interface ChaosScenarioOptions {
   /** Names the lab and, with `.yaml`, the file. */
   readonly name: string;
   readonly title: string;
-  /** Tells two runs of one scenario apart; else both have all. */
+  /** Journal every datagram. */
   readonly wire: boolean;
+  /** The lab's own ids, in place of 1, 2, …; default: those. */
+  readonly ids?: readonly NodeId[];
 }
 
-export function chaosScenario(schedule: ChaosSchedule, options: ChaosScenarioOptions): Scenario {
-  const { nodes, profile, seed } = schedule;
+export function chaosScenario(planned: ChaosSchedule, options: ChaosScenarioOptions): Scenario {
+  const schedule = options.ids === undefined ? planned : withIds(planned, options.ids);
+  const { profile, seed } = schedule;
+  const nodes = options.ids === undefined ? schedule.nodes : nodesFieldOf(options.ids);
   const steps = [...loadSteps(schedule), ...faultSteps(schedule.events), ...closingSteps(schedule)];
   const { name, title, wire } = options;
   return { name, title, nodes, profile, credits: CREDITS, seed, ...(wire ? {} : { wire }), checks: "all", steps };
 }
 
-/** The last steps of every chaos scenario, also of one that was interrupted. */
-export function closingSteps(schedule: Pick<ChaosSchedule, "profile" | "spanMs" | "tradesPerSecond">): readonly Step[] {
+/** The ids of a lab that exists, where they aren't 1 to n. */
+function nodesFieldOf(ids: readonly NodeId[]): Scenario["nodes"] {
+  return ids.every((id, index) => id === index + 1) ? ids.length : Object.fromEntries(ids.map((id) => [id, {}]));
+}
+
+function withIds(schedule: ChaosSchedule, ids: readonly NodeId[]): ChaosSchedule {
+  const nameOf = (planned: NodeId) => ids[planned - 1] ?? planned;
+  const events = schedule.events.map((event): ChaosEvent => {
+    if (event.kind === "scale") return event;
+    if (event.kind === "partition") return { ...event, groups: event.groups.map((group) => group.map(nameOf)) };
+    return "nodes" in event ? { ...event, nodes: event.nodes.map(nameOf) } : { ...event, node: nameOf(event.node) };
+  });
+  return { ...schedule, events };
+}
+
+/** Everybody runs again by then. */
+function closingSteps(schedule: ChaosSchedule): readonly Step[] {
   const at = spanText(schedule.spanMs);
   const within = `${RECOVERY_S[schedule.profile]}s`;
   return [
     { at, heal: {}, note: "the end: everything is brought back" },
-    { start: { nodes: "all" } },
     ...(schedule.tradesPerSecond > 0 ? [{ load: { stop: true } } as const] : []),
     { wait: { converged: true, within } },
   ];

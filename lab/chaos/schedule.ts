@@ -149,9 +149,10 @@ export function clashes(earlier: ChaosEvent, later: ChaosEvent): boolean {
   if (isCut(earlier) && isCut(later)) return endOf(earlier) > later.atMs;
   // A joining node is no member yet, and two of them can't be told apart.
   if (earlier.kind === "scale" && later.kind === "scale") return endOf(earlier) > later.atMs;
-  // A node without a network can't be told to leave, nor be seen to come back.
-  const isHard = (event: ChaosEvent) => isProcessFault(event) || event.kind === "unplug";
-  if (!isHard(earlier) || !isHard(later)) return false;
+  // A node without a network can't be told to leave, nor be seen to come back; one that is down can't call an election.
+  const needsNode = (event: ChaosEvent) =>
+    isProcessFault(event) || event.kind === "unplug" || event.kind === "election";
+  if (!needsNode(earlier) || !needsNode(later)) return false;
   const shared = namedIds(earlier).some((id) => namedIds(later).includes(id));
   return shared && endOf(earlier) + SETTLE_MS > later.atMs;
 }

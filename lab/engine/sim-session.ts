@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LabError } from "../errors.ts";
-import { SimEngine } from "./sim.ts";
+import { type Sabotage, SimEngine } from "./sim.ts";
 
 let current: SimEngine | null = null;
 
@@ -17,13 +17,14 @@ export interface SimSession extends AsyncDisposable {
  * Opens a world in which nothing exists yet. What little is still looked for on disk is looked for in a folder of the session's own, so
  * that its labs have nothing to do with other labs of the same name.
  * @param seed decides everything that is drawn: delays, losses, ids of boots
+ * @param sabotage what is wrong with all nodes; default: nothing
  */
-export async function openSimSession(seed: number): Promise<SimSession> {
+export async function openSimSession(seed: number, sabotage?: Sabotage): Promise<SimSession> {
   if (current !== null) throw new LabError("usage", "a simulated world is open already", "end it first");
   const folder = await mkdtemp(join(tmpdir(), "energy-lab-sim-"));
   const before = process.env.XDG_STATE_HOME;
   process.env.XDG_STATE_HOME = folder;
-  const engine = new SimEngine(seed);
+  const engine = new SimEngine(seed, sabotage);
   current = engine;
   return {
     engine,

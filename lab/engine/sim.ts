@@ -19,6 +19,7 @@ import { Draw } from "../sim/draw.ts";
 import { EventQueue } from "../sim/event-queue.ts";
 import { addressOf, slotOf } from "../sim/network.ts";
 import type { SimNode } from "../sim/sim-node.ts";
+import type { SimOptions } from "../sim/sim-options.ts";
 import type { World } from "../world.ts";
 import type {
   Engine,
@@ -37,6 +38,9 @@ import type {
 } from "./engine.ts";
 import { VirtualClock } from "./sim-clock.ts";
 
+/** What is wrong with all nodes on purpose, and which broken promises then don't stop the world: the journal shall tell of them. */
+export type Sabotage = Pick<SimOptions, "rules" | "blind">;
+
 interface SimLab {
   readonly spec: LabSpec;
   readonly cluster: SimCluster;
@@ -53,6 +57,7 @@ export class SimEngine implements Engine {
   readonly clock: VirtualClock;
   readonly #queue = new EventQueue();
   readonly #seed: number;
+  readonly #sabotage: Sabotage;
   readonly #labs = new Map<string, SimLab>();
   readonly #states = new Map<string, LabState>();
   /** When paused nodes go on by themselves, by wall clock. */
@@ -61,8 +66,9 @@ export class SimEngine implements Engine {
   readonly #clients = new Map<string, (datagram: Uint8Array) => void>();
   #clientCount = 0;
 
-  constructor(seed: number) {
+  constructor(seed: number, sabotage: Sabotage = {}) {
     this.#seed = seed;
+    this.#sabotage = sabotage;
     this.clock = new VirtualClock(this.#queue, seed);
     const draw = new Draw(seed, "lab");
     this.world = {
@@ -139,6 +145,7 @@ export class SimEngine implements Engine {
       );
     }
     const cluster = new SimCluster({
+      ...this.#sabotage,
       nodes: [],
       // Labs of one world differ, and the same commands give the same labs.
       seed: this.#seed + this.#labs.size,

@@ -11,6 +11,7 @@ import { takeDown } from "../change.ts";
 import { runChecks } from "../check/checkers.ts";
 import { type CheckResult, worstOf } from "../check/verdict.ts";
 import type { Progress } from "../engine/engine.ts";
+import type { Sabotage } from "../engine/sim.ts";
 import { openSimSession } from "../engine/sim-session.ts";
 import { LabError } from "../errors.ts";
 import { heal } from "../faults/service.ts";
@@ -22,7 +23,7 @@ import { bringUp } from "../up.ts";
 import { Loads } from "./loads.ts";
 import { type OnStep, type Play, playSteps } from "./play.ts";
 import type { ScenarioResult, ScenarioVerdict, StepResult } from "./result.ts";
-import { RUNTIMES, type Scenario, type ScenarioRuntime } from "./schema.ts";
+import { RUNTIMES, type Scenario, type ScenarioRuntime, type Step } from "./schema.ts";
 
 export interface RunOptions {
   readonly runtime: ScenarioRuntime;
@@ -38,6 +39,10 @@ export interface RunOptions {
   readonly keep?: boolean;
   readonly progress?: Progress;
   readonly signal?: AbortSignal;
+  /** Ends the steps, not the run: what is under way is given up, these steps come instead of the rest, and the run is judged as ever. */
+  readonly early?: { readonly signal: AbortSignal; readonly steps: (lab: Lab) => readonly Step[] };
+  /** In virtual time: what is wrong with all nodes (rules that they don't keep). */
+  readonly sabotage?: Sabotage;
   readonly onStep?: OnStep;
 }
 
@@ -60,7 +65,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   }
   const seed = options.seed ?? scenario.seed ?? SEED_DEFAULT;
   if (options.runtime !== "sim" || options.on !== undefined) return await runOn(scenario, seed, options);
-  await using _session = await openSimSession(seed);
+  await using _session = await openSimSession(seed, options.sabotage);
   return await runOn(scenario, seed, options);
 }
 
@@ -69,7 +74,7 @@ async function runOn(scenario: Scenario, seed: number, options: RunOptions): Pro
   // Ends what steps and loads have under way when the run ends early.
   const ending = new AbortController();
   const user = options.signal ?? new AbortController().signal;
-  const signal = AbortSignal.any([user, ending.signal]);
+  const signal = AbortSignal.any([user, ending.signal, ...(options.early === undefined ? [] : [options.early.signal])]);
   const isOwn = options.on === undefined;
   const lab = await openLab(scenario, options, signal);
   try {
@@ -79,10 +84,11 @@ async function runOn(scenario: Scenario, seed: number, options: RunOptions): Pro
     const context = { lab, runtime: options.runtime, clock, draw: new Draw(seed, "steps"), loads, down, signal };
     const play: Play = { context, startedMs: clock.nowMs(), results: [], onStep: options.onStep ?? (() => {}) };
     const failure = await playAll(play, scenario, ending);
+    const ended = failure === null ? null : await endEarly(play, failure, options);
     const tookMs = clock.nowMs() - play.startedMs;
     const found = await judge(lab, scenario, seed);
-    if (!isOwn && failure !== null) await healUp(lab, options.progress);
-    const { verdict, reason } = conclude(failure, user.aborted, play.results, found.checks);
+    if (!isOwn && ended !== null) await healUp(lab, options.progress);
+    const { verdict, reason } = conclude(ended, user.aborted, play.results, found.checks);
     const summary = { scenario, file: options.file ?? null, runtime: options.runtime, seed, lab: lab.name };
     const ran = { steps: play.results, loads: loads.summaries(), startedAtMs, tookMs };
     return { ...summary, verdict, reason, ...ran, ...found };
@@ -132,6 +138,24 @@ async function playAll(play: Play, scenario: Scenario, ending: AbortController):
     ending.abort();
     // What was under way ends with an error of its own.
     await loads.stop().catch(() => {});
+    if (error instanceof LabError) return error;
+    throw error;
+  }
+}
+
+/** Null: Ctrl-C was meant to end the steps only, and what comes instead of them went well. By a handle that it hasn't ended. */
+async function endEarly(play: Play, failure: LabError, { early, signal }: RunOptions): Promise<LabError | null> {
+  if (early === undefined || !early.signal.aborted || failure.exit !== "interrupted") return failure;
+  const { engine, progress } = play.context.lab;
+  const lab = new Lab(engine, await play.context.lab.refresh(), {
+    progress,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const context = { ...play.context, lab, signal: signal ?? new AbortController().signal };
+  try {
+    await playSteps({ ...play, context }, early.steps(lab), "end.");
+    return null;
+  } catch (error) {
     if (error instanceof LabError) return error;
     throw error;
   }

@@ -1,0 +1,96 @@
+/**
+ * What a user says of a chaos run, as options of the planner: numbers and words checked, defaults filled in. Pure.
+ */
+import type { NodeId } from "../../node/wire/ids.ts";
+import { parseDuration } from "../duration.ts";
+import { LabError } from "../errors.ts";
+import { parseSeed } from "../sim/choice.ts";
+import { suggest } from "../suggest.ts";
+import { type ChaosOptions, DEFAULT_KINDS, defaultMaxDown } from "./plan.ts";
+import { CHAOS_KINDS, type ChaosKind } from "./schedule.ts";
+
+/** As they stand on the command line; absent: the default. */
+export interface ChaosFlags {
+  readonly seed?: string;
+  readonly for?: string;
+  readonly nodes?: string;
+  readonly profile?: "default" | "fast";
+  readonly kinds?: string;
+  readonly rate?: string;
+  readonly maxDown?: string;
+  readonly load?: string;
+}
+
+export interface ExistingLab {
+  readonly ids: readonly NodeId[];
+  readonly profile: string;
+}
+
+const NODES_MAX = 100;
+const SPAN_MS = 60_000;
+/** So that seldom more than two faults overlap, and a minute holds all kinds. */
+const EVENTS_PER_SECOND = 0.5;
+const TRADES_PER_SECOND = 20;
+
+/**
+ * @param drawn the seed when none is given
+ * @param existing the lab that is used; null: one is made
+ * @throws LabError("usage") that names the option
+ */
+export function parseChaosFlags(flags: ChaosFlags, drawn: number, existing: ExistingLab | null = null): ChaosOptions {
+  const count = existing?.ids.length ?? parseCount(flags.nodes ?? "5", "--nodes", 2, NODES_MAX);
+  const profile = flags.profile ?? (existing?.profile === "default" ? "default" : "fast");
+  const kinds = flags.kinds === undefined ? DEFAULT_KINDS : parseKinds(flags.kinds);
+  const spanMs = flags.for === undefined ? SPAN_MS : parseDuration(flags.for, "--for");
+  return {
+    seed: flags.seed === undefined ? drawn : parseSeed(flags.seed, "--seed"),
+    nodes: count,
+    profile,
+    spanMs: Math.max(100, Math.round(spanMs / 10) * 10),
+    rate: flags.rate === undefined ? EVENTS_PER_SECOND : parseRate(flags.rate, "--rate", 20),
+    // Which id a new node gets is only sure where the ids are 1 to n.
+    kinds: existing?.ids.some((id) => id > count) === true ? kinds.filter((kind) => kind !== "scale") : kinds,
+    maxDown: flags.maxDown === undefined ? defaultMaxDown(count) : parseCount(flags.maxDown, "--max-down", 0, count),
+    tradesPerSecond: flags.load === undefined ? TRADES_PER_SECOND : parseRate(flags.load, "--load", 10_000, 0),
+  };
+}
+
+/** Options that give the same schedule, as far as they aren't the defaults. */
+export function chaosCommand(options: ChaosOptions): string {
+  const { seed, nodes, profile, spanMs, rate, kinds, maxDown, tradesPerSecond } = options;
+  const isDefaultKinds = kinds.length === DEFAULT_KINDS.length && kinds.every((kind) => DEFAULT_KINDS.includes(kind));
+  return [
+    `lab chaos --seed ${seed} --for ${spanMs % 1_000 === 0 ? `${spanMs / 1_000}s` : `${spanMs}ms`}`,
+    ...(nodes === 5 ? [] : [`--nodes ${nodes}`]),
+    ...(profile === "fast" ? [] : [`--profile ${profile}`]),
+    ...(isDefaultKinds ? [] : [`--kinds ${kinds.join(",")}`]),
+    ...(rate === EVENTS_PER_SECOND ? [] : [`--rate ${rate}/s`]),
+    ...(maxDown === defaultMaxDown(nodes) ? [] : [`--max-down ${maxDown}`]),
+    ...(tradesPerSecond === TRADES_PER_SECOND ? [] : [`--load ${tradesPerSecond}/s`]),
+  ].join(" ");
+}
+
+/** `kill,pause,partition`. */
+function parseKinds(text: string): readonly ChaosKind[] {
+  const words = text.split(",").map((word) => word.trim());
+  return [...new Set(words)].map((word) => {
+    const kind = CHAOS_KINDS.find((candidate) => candidate === word);
+    if (kind !== undefined) return kind;
+    const near = suggest(word, CHAOS_KINDS);
+    const hint = near === undefined ? `kinds: ${CHAOS_KINDS.join(", ")}` : `did you mean ${near}?`;
+    throw new LabError("usage", `--kinds: there is no kind "${word}"`, hint);
+  });
+}
+
+/** `0.5`, `0.5/s`. */
+function parseRate(text: string, option: string, max: number, least = Number.MIN_VALUE): number {
+  const rate = /^\d+(\.\d+)?(\/s)?$/.test(text) ? Number.parseFloat(text) : Number.NaN;
+  if (rate >= least && rate <= max) return rate;
+  throw new LabError("usage", `${option}: "${text}" is no rate`, `write for example 0.5/s, at most ${max}/s`);
+}
+
+function parseCount(text: string, option: string, min: number, max: number): number {
+  const count = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
+  if (count >= min && count <= max) return count;
+  throw new LabError("usage", `${option}: "${text}" can't be`, `use ${min} to ${max}`);
+}

@@ -1,0 +1,47 @@
+/**
+ * Where a chaos run takes place: the runtime for a lab of its own, or what there is to know of a lab that exists.
+ */
+import type { NodeId } from "../../node/wire/ids.ts";
+import { chooseEngine, type RuntimeChoice } from "../engine/open-engine.ts";
+import { LabError } from "../errors.ts";
+import { Lab } from "../lab.ts";
+import type { ScenarioRuntime } from "../scenario/schema.ts";
+
+export interface ChaosTarget {
+  readonly runtime: ScenarioRuntime;
+  /** Null: a lab is made. */
+  readonly existing: { readonly name: string; readonly ids: readonly NodeId[]; readonly profile: string } | null;
+}
+
+export interface TargetOptions {
+  readonly runtime: RuntimeChoice;
+  /** The lab that exists. */
+  readonly on?: string;
+  readonly signal: AbortSignal;
+  /** Told why Docker isn't used. */
+  readonly onFallback: (why: string) => void;
+}
+
+/** @throws LabError when that lab isn't there or isn't whole, or no engine answers */
+export async function findTarget({ runtime, on, signal, onFallback }: TargetOptions): Promise<ChaosTarget> {
+  if (on !== undefined) return await describeExisting(on, runtime, signal);
+  if (runtime !== "auto") return { runtime, existing: null };
+  await using engine = await chooseEngine(runtime, { signal, onFallback });
+  return { runtime: engine.name, existing: null };
+}
+
+async function describeExisting(name: string, runtime: RuntimeChoice, signal: AbortSignal): Promise<ChaosTarget> {
+  await using lab = await Lab.open(name, { runtime, signal });
+  const { profile } = lab.info;
+  // The schedule counts on all of them: it knows whom it took down itself.
+  const missing = lab.ids.filter((id) => !lab.running.includes(id));
+  if (missing.length > 0) {
+    const which = missing.length === 1 ? `node ${missing[0]} doesn't` : `nodes ${missing.join(", ")} don't`;
+    throw new LabError(
+      "failed",
+      `${which} run: chaos begins with a lab whose nodes all do`,
+      "start them: lab start all",
+    );
+  }
+  return { runtime: lab.info.runtime, existing: { name, ids: lab.ids, profile } };
+}
