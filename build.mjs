@@ -6,17 +6,36 @@
 //   dist/node.js   the peer, one file (COPYed into the image, started by path for local labs)
 //   dist/cli.js    the CLI, with chunks beside it: what is imported dynamically stays a chunk, read only when used
 //   dist/swarm-worker.js   a thread of `lab sim --seeds`, made of the same chunks
+//   dist/energy-lab.js, vitest.js, testcontainers.js   what programs import, made of the same chunks too
+//   dist/types/    their declarations
 //   dist/lab.js    the bin: plain JavaScript that checks the Node version, then loads cli.js
 //
 // Runs as `prepare` after `npm ci` (so it must work under whatever Node runs npm), by `npm run build`, and is imported by
 // the lab to rebuild the peer alone when its sources changed.
+import { execFile } from "node:child_process";
 import { realpathSync } from "node:fs";
-import { chmod, lstat, mkdir, readdir, readFile, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
-import { join, relative } from "node:path";
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 const dist = join(root, "dist");
+
+/** What programs import: `energy-lab`, `energy-lab/vitest`, `energy-lab/testcontainers` (package.json, exports). */
+const library = ["energy-lab", "vitest", "testcontainers"];
 
 /**
  * Builds dist/node.js. The same sources give the same bytes on every machine, and a file whose content is right already
@@ -35,14 +54,20 @@ export async function buildNodeBundle() {
 }
 
 /**
- * Builds dist/cli.js, its chunks and dist/lab.js, and removes chunks of earlier builds.
+ * Builds dist/cli.js, the library, their chunks and dist/lab.js, and removes chunks of earlier builds.
  * @returns {Promise<string>} the absolute path of the bin
  */
 export async function buildCli() {
   const written = await bundle({
-    entryPoints: { cli: "lab/cli.ts", "swarm-worker": "lab/swarm-worker.ts" },
+    entryPoints: {
+      cli: "lab/cli.ts",
+      "swarm-worker": "lab/swarm-worker.ts",
+      ...Object.fromEntries(library.map((name) => [name, `lab/library/${name}.ts`])),
+    },
     splitting: true,
     chunkNames: "chunk-[hash]",
+    // The user's own: what is installed beside us, once.
+    external: ["vitest", "testcontainers"],
   });
   for (const name of await readdir(dist)) {
     if (name.startsWith("chunk-") && !written.has(name)) await rm(join(dist, name), { force: true });
@@ -51,6 +76,45 @@ export async function buildCli() {
   await writeIfChanged(bin, await readFile(join(root, "lab/bin.js")));
   await chmod(bin, 0o755);
   return bin;
+}
+
+/**
+ * Builds dist/types: the declarations of the library's entries and of what they name. Made by tsc in a folder of its own, since it
+ * writes those of the whole program. They name each other by `.js`, as every consumer's resolution understands.
+ * @returns {Promise<string>} the folder
+ */
+async function buildTypes() {
+  const made = await mkdtemp(join(tmpdir(), "energy-lab-types-"));
+  try {
+    const tsc = join(root, "node_modules/typescript/bin/tsc");
+    const project = join(root, "tsconfig.library.json");
+    // What is wrong with the types is for `npm run types` to say.
+    const problems = await new Promise((resolve) => {
+      execFile(process.execPath, [tsc, "-p", project, "--outDir", made], (_error, stdout) => resolve(stdout));
+    });
+    /** @type {Set<string>} */
+    const wanted = new Set();
+    const names = library.map((name) => `lab/library/${name}.d.ts`);
+    for (let name = names.pop(); name !== undefined; name = names.pop()) {
+      if (wanted.has(name)) continue;
+      wanted.add(name);
+      const text = await readFile(join(made, name), "utf8").catch((cause) => {
+        throw new Error(`${name} wasn't made\n${problems}`, { cause });
+      });
+      for (const [, target = ""] of text.matchAll(/\b(?:from|import)\s*\(?"(\.{1,2}\/[^"]+)\.ts"/g))
+        names.push(join(dirname(name), `${target}.d.ts`));
+      const path = join(dist, "types", name);
+      await mkdir(dirname(path), { recursive: true });
+      await writeIfChanged(path, Buffer.from(text.replaceAll(/"(\.{1,2}\/[^"]+)\.ts"/g, '"$1.js"')));
+    }
+    for (const entry of await readdir(join(dist, "types"), { recursive: true })) {
+      const isStray = entry.endsWith(".d.ts") && !wanted.has(entry);
+      if (isStray) await rm(join(dist, "types", entry));
+    }
+    return join(dist, "types");
+  } finally {
+    await rm(made, { recursive: true, force: true });
+  }
 }
 
 /**
@@ -183,7 +247,7 @@ function explain(error) {
 }
 
 async function main() {
-  const built = await Promise.all([buildNodeBundle(), buildCli()]);
+  const built = await Promise.all([buildNodeBundle(), buildCli(), buildTypes()]);
   await linkBin();
   for (const path of built) console.log(`build: ${relative(root, path)}`);
 }

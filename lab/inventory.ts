@@ -85,7 +85,7 @@ async function collect(runtime: RuntimeName, item: Leftover): Promise<void> {
   await engine.collect([item]);
 }
 
-/** The CLI that was bringing it up is gone, and never got to the end. */
+/** The command that was bringing it up, or the program that made it for itself, is gone without taking it down. */
 async function isAbandoned(name: string): Promise<boolean> {
   const mark = await new StateDir(name).readJson("lab.json", (json) => (json as { upBy?: ProcessMark }).upBy ?? null);
   return mark !== null && (await findProcess(mark)) === null;
@@ -96,7 +96,7 @@ function abandonedLab(lab: LabInfo): Garbage {
     kind: lab.runtime === "docker" ? "container" : "process",
     id: lab.nodes.map((node) => node.handle).join(",") || "-",
     lab: lab.name,
-    why: "its `up` was killed before it was done",
+    why: "the process that made it for itself, or was bringing it up, is gone",
     async remove() {
       await using engine = await openEngine(lab.runtime);
       await engine.destroyLab(lab.name, () => {});

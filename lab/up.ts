@@ -30,6 +30,10 @@ export interface UpOptions {
   readonly signal: AbortSignal;
   /** Something that the user should know (the runtime that was fallen back to). */
   readonly onNotice: (message: string) => void;
+  /** Ready to use, instead of the one that `runtime` names (a simulated world that isn't the session's). */
+  readonly engine?: Engine;
+  /** The lab belongs to this process: when that is gone, `lab gc` takes the lab for left behind. */
+  readonly isOwned?: boolean;
 }
 
 export interface UpResult {
@@ -65,7 +69,9 @@ export async function dryRun(request: LabRequest, options: UpOptions): Promise<L
 export async function bringUp(request: LabRequest, options: UpOptions): Promise<UpResult> {
   // A lab that can't be is refused before anything is asked or looked at.
   planLab(request, "docker", makeSecrets(request.name, REAL_WORLD));
-  const engine = await chooseEngine(options.runtime, { signal: options.signal, onFallback: noteFallback(options) });
+  const engine =
+    options.engine ??
+    (await chooseEngine(options.runtime, { signal: options.signal, onFallback: noteFallback(options) }));
   let current: Engine = engine;
   try {
     const state = engine.world.openState(request.name);
@@ -115,7 +121,7 @@ async function create(engine: Engine, state: LabState, request: LabRequest, opti
     progress({ step: "nodes", state: "done", detail: `${nodes.length} started` });
     lab = new Lab(engine, { ...describeLab(plan.spec), nodes }, { progress, signal });
     const agreed = options.wait ? await agree(lab, options) : null;
-    await state.writeJson("lab.json", record);
+    if (options.isOwned !== true) await state.writeJson("lab.json", record);
     return { lab, agreed, created: true };
   } catch (error) {
     const isTimeout = error instanceof LabError && error.exit === "timeout";

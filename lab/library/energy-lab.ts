@@ -1,0 +1,24 @@
+// biome-ignore-all lint/performance/noBarrelFile: what `import … from "energy-lab"` gives has to be said in one place.
+/** The package's entry: all that `import { … } from "energy-lab"` gives. Everything else in the package may change at any time. */
+export type { CheckResult, Verdict, Violation } from "../check/verdict.ts";
+export { EXIT, type ExitName, LabError } from "../errors.ts";
+export type { JournalDetail } from "../journal/detail.ts";
+export type { Entry } from "../journal/entry.ts";
+export type { Gap, Journal, RunFacts } from "../journal/journal.ts";
+export { readRun } from "../journal/stored-run.ts";
+export { Lab, type PartitionOptions } from "./lab.ts";
+export { LabNode, type TradeTime } from "./node.ts";
+export type {
+  CheckReport,
+  Condition,
+  Fault,
+  LabOptions,
+  Netem,
+  NodeOptions,
+  NodeRef,
+  NodeStatus,
+  Runtime,
+  TradeResult,
+  Transfer,
+  WaitOptions,
+} from "./types.ts";

@@ -1,0 +1,328 @@
+/**
+ * The library: a cluster as one object that a program starts, breaks, waits for and judges. `import { Lab } from "energy-lab"`.
+ *
+ * A thin front of what the commands do (lab/lab.ts and the use cases beside it): the same names, the same faults, the same errors
+ * (LabError says what happened and what to do). All waiting is by the clock of the runtime, so the same program runs in virtual time.
+ *
+ *   await using lab = await Lab.up({ nodes: 5 });
+ *   await (await lab.leader()).kill();
+ *   await lab.until("leader == 4", { withinMs: 5_000 });
+ *   await lab.assertValid();
+ */
+import type { Impairment } from "../../node/wire/control.ts";
+import type { NodeId } from "../../node/wire/ids.ts";
+import { collectEvidence } from "../artefacts/evidence.ts";
+import { writeReport } from "../artefacts/write-report.ts";
+import { prepareScale, scale } from "../change.ts";
+import { sleep } from "../clock.ts";
+import { lookAtAll, parseCondition } from "../conditions.ts";
+import { LabError } from "../errors.ts";
+import { expandIsolate, expandNetem, expandPartition, type Pair } from "../faults/expand.ts";
+import { type FaultKind, NO_IMPAIRMENT } from "../faults/fault.ts";
+import { heal, setFault } from "../faults/service.ts";
+import { collectJournal } from "../journal/collect.ts";
+import type { Journal } from "../journal/journal.ts";
+import { Lab as InnerLab } from "../lab.ts";
+import { reportNodes } from "../report.ts";
+import { waitUntil } from "../wait-for.ts";
+import { splitConditions } from "./condition-text.ts";
+import { judge } from "./judge.ts";
+import { LabNode } from "./node.ts";
+import { openLab } from "./open.ts";
+import { type CollectedRun, describeRun } from "./record.ts";
+import { describeStatus } from "./status.ts";
+import type {
+  CheckReport,
+  Condition,
+  Fault,
+  LabOptions,
+  Netem,
+  NodeRef,
+  NodeStatus,
+  Runtime,
+  WaitOptions,
+} from "./types.ts";
+
+const WAIT_MS = 30_000;
+
+export class Lab implements AsyncDisposable {
+  readonly #inner: InnerLab;
+  readonly #seed: number | null;
+  readonly #down: () => Promise<void>;
+  readonly #signal: AbortSignal;
+  readonly #startedAtMs = Date.now();
+  /** Asked for the run just before it is gone. */
+  readonly #beforeDown: (() => Promise<void>)[] = [];
+  #isDown = false;
+
+  private constructor(
+    inner: InnerLab,
+    options: { seed: number | null; down: () => Promise<void>; signal: AbortSignal | undefined },
+  ) {
+    this.#inner = inner;
+    this.#seed = options.seed;
+    this.#down = options.down;
+    this.#signal = options.signal ?? new AbortController().signal;
+  }
+
+  /**
+   * Starts a cluster and waits until its nodes agree on a coordinator. It is taken down by `await using`, or `down()`.
+   * @throws LabError; what was made by then is gone again
+   */
+  static async up(options: LabOptions = {}): Promise<Lab> {
+    const { inner, seed, down } = await openLab(options);
+    return new Lab(inner, { seed, down, signal: options.signal });
+  }
+
+  /** A lab that somebody else made (`lab up`): it stays when this handle is closed. @throws LabError("notFound") */
+  static async open(
+    name: string,
+    options: { readonly runtime?: Runtime; readonly signal?: AbortSignal } = {},
+  ): Promise<Lab> {
+    const { runtime = "auto", signal } = options;
+    const inner = await InnerLab.open(name, { runtime, ...(signal === undefined ? {} : { signal }) });
+    return new Lab(inner, { seed: null, down: () => inner[Symbol.asyncDispose](), signal });
+  }
+
+  get name(): string {
+    return this.#inner.name;
+  }
+
+  /** Where it really runs, once `auto` was decided. */
+  get runtime(): "docker" | "local" | "sim" {
+    return this.#inner.info.runtime;
+  }
+
+  /** Ids of all nodes, ascending, those that don't run included. */
+  get ids(): readonly NodeId[] {
+    return this.#inner.ids;
+  }
+
+  get nodes(): readonly LabNode[] {
+    return this.ids.map((id) => this.node(id));
+  }
+
+  /** @throws LabError("notFound") naming the nodes that there are */
+  node(id: NodeId): LabNode {
+    return new LabNode(this.#inner, this.#inner.node(id).id);
+  }
+
+  /** The nodes that a selector means now: `leader`, `followers`, `random`, `1-3`, `all`. */
+  async select(ref: NodeRef): Promise<readonly LabNode[]> {
+    return (await this.#resolve(ref)).map((id) => this.node(id));
+  }
+
+  /** Who leads now. @throws LabError("notFound") while nobody does: wait for `agree` first */
+  async leader(): Promise<LabNode> {
+    const [leader] = await this.select("leader");
+    if (leader === undefined) throw new LabError("notFound", "there is no coordinator", "wait for `agree` first");
+    return leader;
+  }
+
+  /** All nodes as engine and nodes describe them, by id. */
+  async status(): Promise<readonly NodeStatus[]> {
+    return (await reportNodes(this.#inner)).map(describeStatus);
+  }
+
+  /** Credits of the nodes that answer, each by its own word. */
+  async balances(): Promise<Readonly<Record<NodeId, number>>> {
+    const rows = await this.status();
+    return Object.fromEntries(rows.flatMap(({ id, balance }) => (balance === null ? [] : [[id, balance]])));
+  }
+
+  /**
+   * Waits until it holds: a condition in words (see Condition), or what a function says of all nodes' status.
+   * @returns how long it took, in the time of the nodes
+   * @throws LabError("timeout") with what was seen instead; LabError("usage") for words that mean nothing
+   */
+  async until(
+    condition: Condition | ((nodes: readonly NodeStatus[]) => boolean),
+    options: WaitOptions = {},
+  ): Promise<{ readonly tookMs: number }> {
+    const startedAtMs = this.#inner.clock.nowMs();
+    const wait = { timeoutMs: options.withinMs ?? WAIT_MS, signal: this.#signal };
+    if (typeof condition === "function") {
+      await waitUntil(this.#inner, wait, async () => {
+        const nodes = await this.status();
+        return { done: condition(nodes), seen: describeSeen(nodes) };
+      });
+    } else {
+      const conditions = splitConditions(condition).map(parseCondition);
+      if (conditions.length === 0) throw new LabError("usage", "there is no condition", "write agree, or leader == 4");
+      await waitUntil(this.#inner, wait, (answers) => lookAtAll(conditions, this.#inner, answers));
+    }
+    return { tookMs: this.#inner.clock.nowMs() - startedAtMs };
+  }
+
+  /** Lets time pass: the machine's, or the simulated world's (at once then). To wait for something, use `until`. */
+  async sleep(ms: number): Promise<void> {
+    await sleep(this.#inner.clock, ms, this.#signal);
+  }
+
+  /**
+   * Cuts the network between groups; nodes in no group reach everyone; a single group is cut off from the rest.
+   * The last argument may be `{ oneWay: true }` (only what the first group sends to the second) and `{ forMs }`.
+   */
+  async partition(...args: readonly [NodeRef, ...(NodeRef | PartitionOptions)[]]): Promise<Fault> {
+    const last = args.at(-1);
+    const options = isOptions(last) ? last : {};
+    const groups = args.filter((arg): arg is NodeRef => !isOptions(arg));
+    const sides = await Promise.all(groups.map((group) => this.#resolve(group)));
+    const { pairs } = expandPartition(sides, this.ids, { oneWay: options.oneWay === true });
+    const words = `partition ${sides.map((side) => side.join(",")).join(" ")}${options.oneWay === true ? " --one-way" : ""}`;
+    return await this.#cut("partition", words, pairs, options.forMs);
+  }
+
+  /** Cuts nodes off from all others, both ways. */
+  async isolate(nodes: NodeRef, options: { readonly forMs?: number } = {}): Promise<Fault> {
+    const ids = await this.#resolve(nodes);
+    return await this.#cut("isolate", `isolate ${ids.join(",")}`, expandIsolate(ids, this.ids), options.forMs);
+  }
+
+  /** Delays, loses, doubles, reorders or slows down what a node sends. A later one for the same pairs replaces it. */
+  async netem(netem: Netem): Promise<Fault> {
+    const { node, to, from, both, forMs, delayMs, jitterMs, loss, duplicate, reorder, rateBps } = netem;
+    const nodes = await this.#resolve(node);
+    const pick = async (ref: NodeRef | undefined) => (ref === undefined ? null : await this.#resolve(ref));
+    const target = { nodes, from: await pick(from), to: await pick(to), both: both === true, egress: false };
+    const given = Object.entries({ delayMs, jitterMs, loss, duplicate, reorder, rateBps }).filter(
+      (pair): pair is [string, number] => pair[1] !== undefined,
+    );
+    if (given.every(([, value]) => value === 0))
+      throw new LabError("usage", "netem without anything to impair", "say what: { node: 3, delayMs: 100, loss: 0.1 }");
+    const impairment: Impairment = { ...NO_IMPAIRMENT, ...Object.fromEntries(given) };
+    const words = [`netem ${nodes.join(",")}`, ...given.map(([name, value]) => `${name}=${value}`)].join(" ");
+    return await this.#impair("netem", words, expandNetem(target, this.ids), impairment, forMs);
+  }
+
+  /** Ends all network faults, cables included. */
+  async heal(): Promise<void> {
+    await heal(this.#inner, { all: true }, "heal");
+  }
+
+  /** Adds new nodes above all ids that were ever used, or lets the highest leave, until there are so many. */
+  async scale(count: number): Promise<void> {
+    await this.#inner.locked(`scale ${count}`, async () => {
+      await scale(this.#inner, await prepareScale(this.#inner, count), this.#signal);
+    });
+    await this.#inner.refresh();
+  }
+
+  /** What all nodes and the lab wrote until now, in causal order. */
+  async journal(): Promise<Journal> {
+    return await collectJournal(this.#inner, { seed: this.#seed });
+  }
+
+  /**
+   * Judges what happened until now by the journal: credits conserved, trades applied at most once, delivery causal, and so on.
+   * @param names only these checkers; default: all
+   */
+  async check(...names: readonly string[]): Promise<CheckReport> {
+    return judge(await this.journal(), names);
+  }
+
+  /** @throws LabError("invariantViolated") with the first violation and its proof; LabError("inconclusive") when it can't be judged */
+  async assertValid(...names: readonly string[]): Promise<CheckReport> {
+    const report = await this.check(...names);
+    if (report.verdict === "valid") return report;
+    throw describeVerdict(report);
+  }
+
+  /**
+   * Writes everything about the run until now into a new folder inside `folder`: verdict, journal, logs, settings, report.html.
+   * @returns its path
+   */
+  async report(folder: string, options: { readonly title?: string; readonly failure?: string } = {}): Promise<string> {
+    const record = describeRun(await this.collect(), { title: this.name, ...options });
+    return (await writeReport(folder, record)).path;
+  }
+
+  /** @internal What a report of the run until now takes; for those who decide later whether there shall be one. */
+  async collect(): Promise<CollectedRun> {
+    const collected = await collectEvidence(this.#inner, { seed: this.#seed });
+    return { ...collected, startedAtMs: this.#startedAtMs, tookMs: Date.now() - this.#startedAtMs };
+  }
+
+  /** @internal Has `collect` called just before the lab is taken down. */
+  beforeDown(collect: () => Promise<void>): void {
+    this.#beforeDown.push(collect);
+  }
+
+  /** Takes the lab down; one that was only opened stays. Safe to repeat. */
+  async down(): Promise<void> {
+    if (this.#isDown) return await this.#down();
+    this.#isDown = true;
+    try {
+      for (const collect of this.#beforeDown) await collect();
+    } finally {
+      await this.#down();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.down();
+  }
+
+  async #resolve(ref: NodeRef): Promise<readonly NodeId[]> {
+    const selector = typeof ref === "string" ? ref : typeof ref === "number" ? String(ref) : ref.join(",");
+    return (await this.#inner.resolve(selector)).map(({ id }) => id);
+  }
+
+  async #cut(kind: FaultKind, what: string, pairs: readonly Pair[], forMs: number | undefined): Promise<Fault> {
+    return await this.#impair(kind, what, pairs, { ...NO_IMPAIRMENT, cut: true }, forMs);
+  }
+
+  async #impair(
+    kind: FaultKind,
+    what: string,
+    pairs: readonly Pair[],
+    impairment: Impairment,
+    forMs: number | undefined,
+  ): Promise<Fault> {
+    const request = { cause: what, kind, pairs, impairment, forMs: forMs ?? null, egress: false };
+    const { id } = await setFault(this.#inner, request);
+    const healThis = async () => {
+      try {
+        await heal(this.#inner, { id }, `heal ${id}`);
+      } catch (error) {
+        // It has ended by itself, or with all others.
+        if (!(error instanceof LabError) || error.exit !== "notFound") throw error;
+      }
+    };
+    return { id, what, heal: healThis, [Symbol.asyncDispose]: healThis };
+  }
+}
+
+export interface PartitionOptions {
+  /** Cut only what the first group sends to the second. */
+  readonly oneWay?: boolean;
+  /** Ends by itself then. */
+  readonly forMs?: number;
+}
+
+function isOptions(arg: NodeRef | PartitionOptions | undefined): arg is PartitionOptions {
+  return typeof arg === "object" && !Array.isArray(arg);
+}
+
+function describeSeen(nodes: readonly NodeStatus[]): string {
+  return nodes
+    .map(
+      ({ id, status, coordinator, balance }) =>
+        `node ${id} ${status}, follows ${coordinator ?? "nobody"}, has ${balance ?? "?"}`,
+    )
+    .join("; ");
+}
+
+function describeVerdict({ verdict, violations, results }: CheckReport): LabError {
+  const [first] = violations;
+  if (verdict === "invalid" && first !== undefined) {
+    const proof = first.proof
+      .slice(-8)
+      .map(({ node, inc, seq, msg }) => `    ${node === 0 ? "lab" : `node ${node}.${inc}`} #${seq}  ${msg}`);
+    const message = [`${first.check}: ${first.what}`, ...proof].join("\n");
+    return new LabError("invariantViolated", message, "the whole run: lab.report(folder)", { details: { violations } });
+  }
+  const unjudged = results.filter((result) => result.verdict === "inconclusive");
+  const why = unjudged.map(({ check, detail }) => `${check}: ${detail}`).join("; ");
+  return new LabError("inconclusive", `it can't be judged: ${why}`, 'bring the lab up with journal: "wire"');
+}
