@@ -1,9 +1,24 @@
-/** `dash`: the cluster in a browser, live or from a stored run, and its metrics. */
+/** `watch` and `dash`: the whole cluster on one screen, in the terminal or in a browser; `dash` also serves its metrics. */
 import type { Command } from "commander";
 import type { CommandContext, RunCaptured } from "./context.ts";
 import type { DashFlags } from "./dash-actions.ts";
+import type { WatchFlags } from "./watch-actions.ts";
 
 export function registerDashCommands(program: Command, context: CommandContext, runCaptured: RunCaptured): void {
+  program
+    .command("watch")
+    .helpGroup("Look:")
+    .description("show the whole cluster on one screen, drawn anew as it changes; q quits")
+    .option("--events <count>", "events from before to begin with", "50")
+    .addHelpText(
+      "after",
+      `
+One row a node, and in it how that node sees each other one: . alive, S suspected, F failed, L left, ? unknown; a ! below a column says
+that views of that node differ. Without a terminal: a line for each event, and one whenever agreement, roles or states change; with
+-o json a snapshot a line.`,
+    )
+    .action(async (flags: WatchFlags) => (await import("./watch-actions.ts")).runWatch(context, flags));
+
   program
     .command("dash")
     .helpGroup("Look:")

@@ -21,19 +21,20 @@ export interface LiveFeed {
   snapshot(): Promise<Snapshot>;
 }
 
-/** Lines of each node from before. */
+/** Lines of each node from before, where nobody says how many. */
 const PAST_LINES = 5_000;
 const SNAPSHOT_MS = 800;
 /** Many nodes have long tables: together they are asked for about so many rows a second. */
 const ROWS_A_SECOND = 800;
 const RETRY_MS = 1_000;
 
-export async function openLiveFeed(lab: Lab, signal: AbortSignal): Promise<LiveFeed> {
+/** @param tail lines of each node from before now */
+export async function openLiveFeed(lab: Lab, signal: AbortSignal, tail = PAST_LINES): Promise<LiveFeed> {
   const feed = new Feed({ mode: "live", facts: await describeFacts(lab), nowMs: () => lab.clock.wallMs() });
   const over = new AbortController();
   const either = AbortSignal.any([signal, over.signal]);
   const following = followJournal(lab, {
-    tail: PAST_LINES,
+    tail,
     signal: either,
     onEntries: (entries) => feed.append(entries),
     onTrouble: (why) =>

@@ -43,10 +43,19 @@ export async function followJournal(lab: Lab, options: FollowOptions): Promise<v
   const followed = new Map<NodeId, Promise<void>>();
   const beganAtMs = performance.now();
   let isPast = true;
+  let bug: unknown = null;
   while (!signal.aborted) {
     for (const id of lab.ids) {
-      if (!followed.has(id)) followed.set(id, followNode(lab, id, isPast ? options.tail : null, take, options));
+      if (followed.has(id)) continue;
+      const following = followNode(lab, id, isPast ? options.tail : null, take, options);
+      followed.set(
+        id,
+        following.catch((error: unknown) => {
+          bug ??= error;
+        }),
+      );
     }
+    if (bug !== null) throw bug;
     for (const entry of await own.read()) take(entry);
     const nowMs = performance.now();
     const isQuiet = nowMs - arrivedAtMs > QUIET_MS || nowMs - beganAtMs > PAST_MS_MAX;
