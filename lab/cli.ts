@@ -14,6 +14,7 @@ import { registerFaultCommands } from "./commands/faults.ts";
 import { registerJournalCommands } from "./commands/journal.ts";
 import { registerKeyCommands } from "./commands/keys.ts";
 import { registerLifecycleCommands } from "./commands/lifecycle.ts";
+import { registerScenarioCommands } from "./commands/scenario.ts";
 import { registerShowCommands } from "./commands/show.ts";
 import { registerSimCommands } from "./commands/sim.ts";
 import { registerTalkCommands } from "./commands/talk.ts";
@@ -28,7 +29,7 @@ const DEFAULT_NAME = "lab";
 const RUNTIMES: readonly RuntimeChoice[] = ["docker", "local", "auto", "sim"];
 
 /** Commands that open a simulated world of their own. */
-const WITH_OWN_WORLD: readonly string[] = ["shell", "sim", "run", "chaos"];
+const WITH_OWN_WORLD: readonly string[] = ["shell", "sim", "run", "chaos", "validate"];
 
 /** A command about one lab, up to where the sentence goes on. */
 const COMMAND_IN_HINT =
@@ -99,6 +100,7 @@ async function runLine(argv: readonly string[], run: Run, signal: AbortSignal, s
   registerTalkCommands(program, context, (line) => runLine(line, run, signal));
   registerLifecycleCommands(program, context);
   registerFaultCommands(program, context);
+  registerScenarioCommands(program, context);
   registerSimCommands(program, context);
   registerDashCommands(program, context, (line) => runCaptured(line, signal));
   registerChaosCommands(program, context);

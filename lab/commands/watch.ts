@@ -1,4 +1,4 @@
-/** `logs`, `wait`: following what happens. */
+/** `logs`, `wait`, `assert`: following what happens. */
 import type { Command } from "commander";
 import type { CommandContext } from "./context.ts";
 
@@ -17,10 +17,20 @@ export function registerWatchCommands(program: Command, context: CommandContext)
     .command("wait")
     .helpGroup("Look:")
     .description("wait for all of these conditions at once")
-    .argument("<conditions...>", "agree, converged, ready, leader=4, nodes=5, state:3=FAILED, balance:2=130")
+    .argument("<conditions...>", CONDITIONS)
     .option("--timeout <time>", "give up after this time (exit code 124)", "60s")
     .action((conditions: string[], flags: { timeout: string }) => wait(context, conditions, flags));
+
+  program
+    .command("assert")
+    .helpGroup("Look:")
+    .description("look once whether all of these conditions hold (exit code 1: no)")
+    .argument("<conditions...>", CONDITIONS)
+    .action((conditions: string[]) => assertNow(context, conditions));
 }
+
+const CONDITIONS =
+  "agree, converged, conserved, ready, elected, leader=4, nodes=5, state:3=FAILED, status:3=exited, balance:2=130, holdback=0, pending=0";
 
 interface LogFlags {
   follow?: boolean;
@@ -67,5 +77,26 @@ async function wait(context: CommandContext, texts: readonly string[], flags: { 
     );
     const tookMs = Math.round(lab.clock.nowMs() - startedAtMs);
     context.printer.data({ conditions: texts, tookMs }, `${texts.join(", ")} after ${formatDuration(tookMs)}`);
+  });
+}
+
+async function assertNow(context: CommandContext, texts: readonly string[]): Promise<void> {
+  const { lookAtAll, parseCondition } = await import("../conditions.ts");
+  const conditions = texts.map(parseCondition);
+  await context.withLab(async (lab) => {
+    const answers = await lab.ping();
+    const views = await Promise.all(
+      conditions.map(async (condition) => {
+        const { done, seen } = await lookAtAll([condition], lab, answers);
+        return { condition: condition.text, holds: done, seen: done ? "" : seen };
+      }),
+    );
+    const lines = views.map(({ condition, holds, seen }) =>
+      holds ? `${condition}: yes` : `${condition}: no, ${seen}`,
+    );
+    context.printer.data(views, lines.join("\n"));
+    if (views.every((view) => view.holds)) return;
+    context.setExitCode(1);
+    context.printer.say(`wait for it: lab wait ${texts.join(" ")}${context.hintFlags(lab.name)}`);
   });
 }

@@ -24,7 +24,7 @@ export async function expectStep(context: StepContext, fields: ActionFields<"exp
   const texts = listConditions(fields);
   const view = await lookAtAll(texts.map(parseCondition), lab, await lab.ping());
   await assertNobodyDied(context);
-  if (view.done) return { resolved: "", seen: texts.join(", ") };
+  if (view.done) return { resolved: "", seen: "yes" };
   throw new LabError("failed", `expected ${texts.join(", ")}, but: ${view.seen}`, "look at it: lab ps, lab logs");
 }
 
@@ -44,7 +44,7 @@ async function look(context: StepContext, fields: Conditions, timeoutMs: number)
     const what = `${texts.join(", ")}: ${error.message}`;
     throw new LabError("failed", what, "look at it: lab ps, lab logs", { cause: error, details: error.details });
   }
-  return { resolved: "", seen: `${texts.join(", ")} after ${formatDuration(clock.nowMs() - beganMs)}` };
+  return { resolved: "", seen: `after ${formatDuration(clock.nowMs() - beganMs)}` };
 }
 
 export async function sleepStep(context: StepContext, fields: ActionFields<"sleep">): Promise<Outcome> {

@@ -12,8 +12,8 @@ import type { Scenario, ScenarioRuntime, Verb } from "./schema.ts";
  */
 export type ScenarioVerdict = "valid" | "invalid" | "failed" | "inconclusive" | "interrupted";
 
-/** `skipped`: this runtime can't do it and the file says to leave it out; `not reached`: an earlier one ended the run. */
-export type StepState = "ok" | "failed" | "skipped" | "not reached" | "interrupted";
+/** `skipped`: this runtime can't do it and the file says to leave it out; `interrupted`: by Ctrl-C, or by another branch that failed. */
+export type StepState = "ok" | "failed" | "skipped" | "interrupted";
 
 export interface StepResult {
   /** "3", "5.2" (second step inside the fifth), "7#3.1" (first step of the third round of the seventh). */

@@ -1,0 +1,184 @@
+/** `run`, `validate`: whole experiments from files. */
+import { type Command, Option } from "commander";
+import type { ScenarioResult } from "../scenario/result.ts";
+import type { Scenario, ScenarioRuntime } from "../scenario/schema.ts";
+import type { CommandContext } from "./context.ts";
+
+interface RunFlags {
+  seed?: string;
+  set: string[];
+  report?: string;
+  on?: string;
+  keep?: boolean;
+}
+
+const HELP = `
+Each file gets a lab of its own, named after it, that is gone at the end. Every step is said as it happens, with what was resolved and
+seen; then the promises are checked over the journal of all nodes.
+
+  lab run compose/scenarios/02-leader-failure.yaml
+  lab run my.yaml --runtime sim --seed 7 --set nodes=7 --set profile=fast
+Exit codes: 0 valid, 5 a promise was broken, 1 a step failed, 7 the journal doesn't tell, 130 interrupted.`;
+
+export function registerScenarioCommands(program: Command, context: CommandContext): void {
+  program
+    .command("run")
+    .helpGroup("Experiments:")
+    .description("play scenarios, in virtual time, on local processes or on Docker, and check every promise")
+    .argument("<files...>", "scenario files (YAML)")
+    .option("--seed <n>", "decides what is drawn (default: the file's, or 1)")
+    .addOption(
+      new Option(
+        "--set <field=value>",
+        "another value for a field of the file: nodes=7, profile=fast, env.DS_PREEMPT=0",
+      )
+        .argParser((value: string, before: string[]) => [...before, value])
+        .default([], "none"),
+    )
+    .option("--report <dir>", "write verdict, journal, logs and a page about each run into this folder")
+    .addOption(new Option("--on <lab>", "play it on this lab, which exists, and leave that").conflicts("keep"))
+    .option("--keep", "leave the lab as it is at the end")
+    .addHelpText("after", HELP)
+    .action((files: string[], flags: RunFlags) => run(context, files, flags));
+
+  program
+    .command("validate")
+    .helpGroup("Experiments:")
+    .description("read scenario files and lab.yaml files, and say what is wrong in them, with line and column")
+    .argument("<files...>", "YAML files")
+    .action((files: string[]) => validate(context, files));
+}
+
+async function run(context: CommandContext, files: readonly string[], flags: RunFlags): Promise<void> {
+  const [{ applySettings }, { parseSeed }, { EXIT }, { exitOf }] = await Promise.all([
+    import("../scenario/settings.ts"),
+    import("../sim/choice.ts"),
+    import("../errors.ts"),
+    import("../scenario/result.ts"),
+  ]);
+  const seed = flags.seed === undefined ? undefined : parseSeed(flags.seed, "--seed");
+  // All of them are read before the first one runs.
+  const scenarios: { file: string; scenario: Scenario }[] = [];
+  for (const file of files) scenarios.push({ file, scenario: applySettings(await loadScenario(file), flags.set) });
+  context.finishOnInterrupt();
+  const runtime = await chooseRuntime(context);
+  const codes: number[] = [];
+  for (const { file, scenario } of scenarios) {
+    if (context.signal.aborted) break;
+    const result = await runOne(context, { file, scenario, runtime, flags, ...(seed !== undefined && { seed }) });
+    codes.push(EXIT[exitOf(result.verdict)]);
+  }
+  context.setExitCode(worstCode(codes));
+}
+
+/** A broken promise is worse than a step that failed, and that than a run that doesn't tell. */
+function worstCode(codes: readonly number[]): number {
+  return [130, 5, 1, 7].find((code) => codes.includes(code)) ?? 0;
+}
+
+/** Docker where it answers; what was fallen back to is said. */
+async function chooseRuntime({ options, signal, printer }: CommandContext): Promise<ScenarioRuntime> {
+  if (options.runtime !== "auto") return options.runtime;
+  const { chooseEngine } = await import("../engine/open-engine.ts");
+  await using engine = await chooseEngine("auto", {
+    signal,
+    onFallback: (why) => printer.say(`using local processes instead of Docker: ${why}`),
+  });
+  return engine.name;
+}
+
+interface OneRun {
+  readonly file: string;
+  readonly scenario: Scenario;
+  readonly runtime: ScenarioRuntime;
+  readonly seed?: number;
+  readonly flags: RunFlags;
+}
+
+async function runOne(context: CommandContext, one: OneRun): Promise<ScenarioResult> {
+  const { file, scenario, runtime, flags, seed } = one;
+  const { printer } = context;
+  const [{ runScenario }, lines] = await Promise.all([import("../scenario/run.ts"), import("../ui/scenario-lines.ts")]);
+  if (!printer.json) printer.data(null, lines.renderHeader(scenario, runtime));
+  const startedAtMs = performance.now();
+  const result = await runScenario(scenario, {
+    runtime,
+    file,
+    ...(seed !== undefined && { seed }),
+    ...(context.options.isNamed && { name: context.options.name }),
+    ...(flags.on !== undefined && { on: flags.on }),
+    keep: flags.keep === true,
+    progress: context.progress,
+    signal: context.signal,
+    onStep: (step, state) => {
+      if (state === "begin") context.progress({ step: `step ${step.path}`, state: "info", detail: step.text });
+      else if (!printer.json) printer.data(null, lines.renderStep(step, printer));
+    },
+  });
+  printer.clear();
+  const realMs = performance.now() - startedAtMs;
+  const report = flags.report === undefined ? null : await writeDown(result, realMs, flags.report);
+  const summary = lines.renderSummary(result, { printer, realMs, keep: flags.keep === true });
+  printer.data({ ...publicResult(result), report }, summary);
+  if (report !== null) printer.say(`report: ${report}`);
+  else if (result.verdict !== "valid") printer.say(lines.hintAfter(result, one.flags.set));
+  return result;
+}
+
+async function writeDown(result: ScenarioResult, tookMs: number, folder: string): Promise<string> {
+  const [{ describeRun }, { writeReport }] = await Promise.all([
+    import("../scenario/record.ts"),
+    import("../artefacts/write-report.ts"),
+  ]);
+  return (await writeReport(folder, describeRun(result, tookMs))).path;
+}
+
+/** Without the journal, which is long, and what holds secrets. */
+function publicResult({ journal, evidence: _evidence, ...result }: ScenarioResult): object {
+  return { ...result, entries: journal.entries.length };
+}
+
+async function loadScenario(file: string): Promise<Scenario> {
+  const [{ parseScenario }, text] = await Promise.all([import("../scenario/parse.ts"), readText(file)]);
+  return parseScenario(text, file);
+}
+
+async function readText(file: string): Promise<string> {
+  const [{ readFile }, { LabError }] = await Promise.all([import("node:fs/promises"), import("../errors.ts")]);
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    const message = `${file} can't be read: ${(error as Error).message}`;
+    throw new LabError("usage", message, "name an existing file; those that come with lab are in compose/scenarios", {
+      cause: error,
+    });
+  }
+}
+
+async function validate(context: CommandContext, files: readonly string[]): Promise<void> {
+  const [{ parseScenario }, { parseLabConfig }, { LabError, EXIT }] = await Promise.all([
+    import("../scenario/parse.ts"),
+    import("../config.ts"),
+    import("../errors.ts"),
+  ]);
+  const { printer } = context;
+  const findings: { file: string; kind: "scenario" | "lab"; ok: boolean; message: string; hint: string }[] = [];
+  for (const file of files) {
+    const text = await readText(file);
+    // What has steps, or is nearly one, is meant as a scenario.
+    const kind = /^steps\s*:/m.test(text) ? "scenario" : "lab";
+    try {
+      if (kind === "scenario") parseScenario(text, file);
+      else parseLabConfig(text, file);
+      findings.push({ file, kind, ok: true, message: "", hint: "" });
+    } catch (error) {
+      if (!(error instanceof LabError)) throw error;
+      findings.push({ file, kind, ok: false, message: error.message, hint: error.hint });
+    }
+  }
+  const text = findings.map(({ file, kind, ok, message, hint }) =>
+    ok ? `${file}: a valid ${kind === "lab" ? "lab.yaml" : kind}` : `${message}\n  ${hint}`,
+  );
+  printer.data(findings, text.join("\n"));
+  if (findings.some((finding) => !finding.ok)) context.setExitCode(EXIT.usage);
+}

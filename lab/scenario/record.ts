@@ -1,0 +1,43 @@
+/** A scenario's result as reports want it (lab/artefacts). */
+import type { RunRecord, StepRecord } from "../artefacts/run-record.ts";
+import { formatScenario } from "./format.ts";
+import type { ScenarioResult, StepResult } from "./result.ts";
+
+/** @param tookMs real time of the whole run */
+export function describeRun(result: ScenarioResult, tookMs: number): RunRecord {
+  const { scenario, runtime, seed, verdict, reason, steps, checks, journal, evidence, startedAtMs, file } = result;
+  const title = scenario.title ?? scenario.name;
+  const failed = steps.findLast((step) => step.state === "failed");
+  const failure = failed === undefined ? { message: reason, hint: "" } : { message: failed.seen, hint: failed.hint };
+  const beginMs = beginningOf(result);
+  return {
+    title: scenario.title === undefined ? title : `${scenario.name}: ${title}`,
+    verdict: verdict === "failed" ? "invalid" : verdict === "interrupted" ? "inconclusive" : verdict,
+    reason: reason === "" ? "every step did what was expected, and every promise was kept" : reason,
+    failure: verdict === "failed" || verdict === "interrupted" ? failure : null,
+    startedAtMs,
+    tookMs,
+    replay: `lab run ${file ?? "scenario.yaml"} --runtime ${runtime} --seed ${seed}`,
+    scenario: formatScenario({ ...scenario, seed }),
+    steps: steps.map((step) => describeStepRecord(step, beginMs)),
+    checks,
+    journal,
+    evidence,
+  };
+}
+
+/** Wall clock of the nodes when the first step began. */
+function beginningOf({ journal }: ScenarioResult): number {
+  return journal.entries.find(({ node, action }) => node === 0 && action === "step")?.time ?? 0;
+}
+
+function describeStepRecord(step: StepResult, beginMs: number): StepRecord {
+  return {
+    path: step.path,
+    what: step.text,
+    state: step.state === "ok" ? "passed" : step.state === "failed" ? "failed" : "skipped",
+    startedAtMs: beginMs + step.startedMs,
+    tookMs: step.tookMs,
+    detail: [step.replaced, step.resolved, step.seen].filter(Boolean).join("; "),
+  };
+}
