@@ -8,11 +8,13 @@
 //   dist/swarm-worker.js   a thread of `lab sim --seeds`, made of the same chunks
 //   dist/energy-lab.js, vitest.js, testcontainers.js   what programs import, made of the same chunks too
 //   dist/types/    their declarations
+//   dist/page.html the browser page, one file that needs nothing else (made by Vite)
 //   dist/lab.js    the bin: plain JavaScript that checks the Node version, then loads cli.js
 //
 // Runs as `prepare` after `npm ci` (so it must work under whatever Node runs npm), by `npm run build`, and is imported by
 // the lab to rebuild the peer alone when its sources changed.
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
 import { realpathSync } from "node:fs";
 import {
   chmod,
@@ -115,6 +117,54 @@ async function buildTypes() {
   } finally {
     await rm(made, { recursive: true, force: true });
   }
+}
+
+/**
+ * Builds dist/page.html: Vite's script and style sheet inside its HTML, so that a report is one file and a server serves one. A browser
+ * may run only this script and this style, and load nothing from anywhere.
+ * @returns {Promise<string>} the absolute path of the page
+ */
+export async function buildPage() {
+  const { build } = await import("vite");
+  const result = await build({
+    configFile: false,
+    root: join(root, "lab/page"),
+    logLevel: "error",
+    oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+    build: { write: false, target: "es2023", modulePreload: false, cssCodeSplit: false, assetsInlineLimit: 1 << 20 },
+  });
+  const files = "output" in result ? result.output : [];
+  /** @param {string} ending */
+  const read = (ending) => {
+    const file = files.find(({ fileName }) => fileName.endsWith(ending));
+    if (file === undefined) throw new Error(`the page's ${ending} file is missing`);
+    return file.type === "chunk" ? file.code : String(file.source);
+  };
+  const script = read(".js").replaceAll("</script", "<\\/script").trim();
+  const style = read(".css").trim();
+  const policy = [
+    "default-src 'none'",
+    `script-src ${hashOf(script)}`,
+    // Positions of nodes are set by the script; attributes in HTML stay forbidden.
+    `style-src ${hashOf(style)}`,
+    "connect-src 'self'",
+    "img-src data:",
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join("; ");
+  const html = read(".html")
+    .replace(/<script type="module"[^>]*><\/script>/, () => `<script type="module">${script}</script>`)
+    .replace(/<link rel="stylesheet"[^>]*>/, () => `<style>${style}</style>`)
+    .replace("<head>", () => `<head>\n    <meta http-equiv="Content-Security-Policy" content="${policy}" />`);
+  const path = join(dist, "page.html");
+  await mkdir(dist, { recursive: true });
+  await writeIfChanged(path, Buffer.from(html));
+  return path;
+}
+
+/** @param {string} text */
+function hashOf(text) {
+  return `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 }
 
 /**
@@ -247,7 +297,7 @@ function explain(error) {
 }
 
 async function main() {
-  const built = await Promise.all([buildNodeBundle(), buildCli(), buildTypes()]);
+  const built = await Promise.all([buildNodeBundle(), buildCli(), buildPage(), buildTypes()]);
   await linkBin();
   for (const path of built) console.log(`build: ${relative(root, path)}`);
 }

@@ -69,7 +69,10 @@ const isBuilt = (await run("build.mjs")) === 0;
 if (!isBuilt) fail("build");
 if (selection.has("lint"))
   tally("lint", await run("node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings"));
-if (selection.has("types")) tally("types", await run("node_modules/typescript/bin/tsc", "--noEmit"));
+if (selection.has("types")) {
+  tally("types", await run("node_modules/typescript/bin/tsc", "--noEmit"));
+  tally("types of the page", await run("node_modules/typescript/bin/tsc", "--noEmit", "-p", "lab/page"));
+}
 for (const suite of suites) await runSuite(suite);
 
 for (const line of closingLines) console.log(line);

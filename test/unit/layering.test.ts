@@ -39,6 +39,11 @@ const browserDash = /^lab\/dash\/(client|command-line|protocol)\.ts$/;
 /** What the local engine starts by path, and nobody imports. */
 const impureRuntime = new RegExp(`^(?!${pureRuntime.source.slice(1)})node/runtime/`);
 
+/** The page's picture of a run, which Node's tests and exporters read too. */
+const pageModel = /^lab\/page\/model\//;
+
+const browser = { "a browser": /(?<![.\w$])(?:document|window|navigator|location)\s*[.[]/ };
+
 const clockAndTimers = {
   Date: /\bDate\b/,
   performance: /\bperformance\b/,
@@ -75,6 +80,28 @@ const layers: readonly Layer[] = [
     files: pureLab,
     mayImport: [pureLab, wire, /^lab\/engine\/engine\.ts$/, /^(zod|yaml)$/],
     mayNotUse: clockAndTimers,
+  },
+  {
+    name: "lab/page/model",
+    files: /^lab\/page\/model\//,
+    mayImport: [pageModel, /^lab\/(check\/verdict|journal\/(entry|journal|lab-entry))\.ts$/, wire],
+    mayNotUse: { ...clockAndTimers, ...browser },
+  },
+  {
+    name: "lab/page/render-report.ts",
+    files: /^lab\/page\/render-report\.ts$/,
+    mayImport: [pageModel, pureLab, /^node:zlib$/],
+  },
+  {
+    name: "lab/page",
+    files: /^lab\/page\//,
+    mayImport: [
+      /^lab\/page\//,
+      /^lab\/dash\/(client|command-line|protocol)\.ts$/,
+      /^lab\/(check\/verdict|journal\/(entry|journal))\.ts$/,
+      /^preact/,
+    ],
+    mayNotUse: { process: /(?<![.\w$])process\s*[.[]/, Buffer: /\bBuffer\b/ },
   },
   {
     name: "lab/sim",
@@ -157,6 +184,7 @@ describe("the check itself", () => {
     ["lab/commands/up.ts", 'import { Command } from "commander";\nconst lab = await import("../lab.ts");'],
     ["lab/control-client.ts", 'import { createHmac } from "node:crypto";\nimport "../node/wire/control.ts";'],
     ["lab/engine/sim.ts", 'import { readSettings } from "../../node/runtime/settings.ts";'],
+    ["lab/page/view/app.tsx", 'import { render } from "preact";\nimport "../../dash/client.ts";\ndocument.title = "";'],
   ];
 
   test.each(allowed)("%s may contain %j", (file, source) => {
@@ -199,6 +227,10 @@ describe("the check itself", () => {
     ["lab/control-client.ts", 'import "./commands/up.ts";', "lab/commands/up.ts"],
     ["lab/lab.ts", 'import { Command } from "commander";', "commander"],
     ["lab/lab.ts", 'import "./ui/progress.ts";', "lab/ui/progress.ts"],
+    ["lab/page/view/app.tsx", 'import { Lab } from "../../lab.ts";', "lab/lab.ts"],
+    ["lab/page/app/store.ts", 'import { readFileSync } from "node:fs";', "node:fs"],
+    ["lab/page/model/history.ts", "document.title = '';", "a browser"],
+    ["lab/page/model/history.ts", 'import "../view/app.tsx";', "lab/page/view/app.tsx"],
     ["node/stray.ts", "", "no layer"],
   ];
 
@@ -261,7 +293,7 @@ function blankOut(source: string): { withStrings: string; codeOnly: string } {
 
 function listSources(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+    .filter((entry) => entry.isFile() && /\.tsx?$/.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
     .sort();
 }

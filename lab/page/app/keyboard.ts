@@ -1,0 +1,119 @@
+/**
+ * The page without a mouse. Keys act on the run wherever the focus is, except where the focused element needs them itself.
+ */
+import type { Store } from "./store.ts";
+
+export const KEYS: readonly (readonly [string, string])[] = [
+  ["Space", "play, pause"],
+  ["← →", "one event back, on"],
+  ["Shift ← →", "one second back, on"],
+  ["Home, End", "to the beginning, to the end or to live"],
+  [", .", "slower, faster"],
+  ["+ −", "less, more time in the diagram"],
+  ["n, p", "next, previous mark on the time line"],
+  ["L", "follow the live run"],
+  ["1 … 5", "a panel"],
+  ["X", "the focused node to the other side of a cut"],
+  ["Esc", "let go of what is selected"],
+  ["?", "this help"],
+];
+
+export function listenToKeys(store: Store, target: Window): void {
+  target.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const element = event.target instanceof HTMLElement ? event.target : null;
+    if (element !== null && needsKey(element, event.key)) return;
+    if (act(store, event.key, event.shiftKey)) event.preventDefault();
+  });
+}
+
+function needsKey(element: HTMLElement, key: string): boolean {
+  if (element.matches("input:not([type=range]):not([type=checkbox]), select, textarea")) return key !== "Escape";
+  if (element.matches("input[type=range], [role=tab]"))
+    return key.startsWith("Arrow") || key === "Home" || key === "End";
+  if (element.matches("button, a, summary, input[type=checkbox], [role=button]")) return key === " " || key === "Enter";
+  return element.closest("dialog") !== null && key !== "?";
+}
+
+/** @returns whether the key means anything */
+export function act(store: Store, key: string, withShift: boolean): boolean {
+  const { playback, history, bounds } = store;
+  switch (key) {
+    case " ":
+      store.togglePlay();
+      return true;
+    case "ArrowLeft":
+    case "ArrowRight": {
+      const forwards = key === "ArrowRight";
+      playback.pause();
+      store.seek(withShift ? store.atMs + (forwards ? 1_000 : -1_000) : neighbourMs(store, forwards));
+      return true;
+    }
+    case "Home":
+      store.seek(bounds.beginMs);
+      return true;
+    case "End":
+      if (playback.canFollow) store.follow();
+      else store.seek(bounds.endMs);
+      return true;
+    case ",":
+    case ".":
+      playback.shift(key === "." ? 1 : -1);
+      store.changed();
+      return true;
+    case "+":
+    case "=":
+      store.zoom(0.5);
+      return true;
+    case "-":
+      store.zoom(2);
+      return true;
+    case "n":
+    case "p": {
+      const mark =
+        key === "n"
+          ? history.spans.marks.find((candidate) => candidate.atMs > store.atMs + 0.5)
+          : history.spans.marks.findLast((candidate) => candidate.atMs < store.atMs - 0.5);
+      if (mark !== undefined) store.seek(mark.atMs);
+      return true;
+    }
+    case "l":
+    case "L":
+      store.follow();
+      return true;
+    case "Escape":
+      store.apart.clear();
+      store.isHelpOpen = false;
+      store.selectedNode = null;
+      store.selectEvent(null);
+      return true;
+    case "?":
+      store.isHelpOpen = !store.isHelpOpen;
+      store.changed();
+      return true;
+    default: {
+      const tab = store.tabs[Number(key) - 1];
+      if (tab === undefined) return false;
+      store.tab = tab;
+      store.changed();
+      return true;
+    }
+  }
+}
+
+/** The next or previous instant at which something happened, datagrams aside. */
+function neighbourMs(store: Store, forwards: boolean): number {
+  const { history, hidden } = store;
+  const count = history.countAt(store.atMs);
+  for (
+    let index = forwards ? count : count - 1;
+    index >= history.begin && index < history.end;
+    index += forwards ? 1 : -1
+  ) {
+    const entry = history.entry(index);
+    const atMs = history.atMs(index);
+    if (entry === undefined || entry.kind === "send" || (entry.kind === "recv" && hidden.size > 0)) continue;
+    if (forwards ? atMs > store.atMs : atMs < store.atMs) return atMs;
+  }
+  return forwards ? store.bounds.endMs : store.bounds.beginMs;
+}

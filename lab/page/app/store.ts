@@ -1,0 +1,196 @@
+/**
+ * All that the page knows and shows, in one place: the run, the instant, what is selected and switched on. Views read it; what the user
+ * does and what the server says change it, and call `changed`.
+ */
+import type { CheckResult } from "../../check/verdict.ts";
+import type { StreamState } from "../../dash/client.ts";
+import type { Catalogue, CommandReply, ScenarioProgress, Snapshot } from "../../dash/protocol.ts";
+import type { Entry } from "../../journal/entry.ts";
+import type { Gap, RunFacts } from "../../journal/journal.ts";
+import { type Cone, findCone } from "../model/causality.ts";
+import type { ClusterState } from "../model/cluster-state.ts";
+import { History } from "../model/history.ts";
+import type { Family } from "../model/message-kinds.ts";
+import { Playback } from "../model/playback.ts";
+import type { RunAbout } from "../model/run-inside.ts";
+
+export type Tab = "verdict" | "inspect" | "credits" | "break" | "experiments";
+export type Theme = "auto" | "light" | "dark";
+
+const NO_FACTS: RunFacts = {
+  lab: "lab",
+  run: null,
+  runtime: "docker",
+  profile: "fast",
+  nodes: [],
+  voters: [],
+  seed: null,
+  isDetailed: false,
+  hasWire: false,
+};
+
+/** Snapshots that are kept: about five minutes. */
+const SNAPSHOTS_MAX = 300;
+
+export class Store {
+  readonly playback = new Playback();
+  history = new History();
+  facts: RunFacts = NO_FACTS;
+  gaps: readonly Gap[] = [];
+  checks: readonly CheckResult[] = [];
+  about: RunAbout | null = null;
+  mode: "live" | "replay" = "replay";
+  mayCommand = false;
+  connection: StreamState = { state: "connecting" };
+  isLoading = true;
+  trouble = "";
+  readonly snapshots: Snapshot[] = [];
+  catalogue: Catalogue | null = null;
+  progress: ScenarioProgress | null = null;
+
+  /** What was asked of the server last, and what came of it; null as `reply`: it is under way. */
+  order: { readonly line: string; readonly reply: CommandReply | null } | null = null;
+
+  selectedNode: number | null = null;
+  cone: Cone | null = null;
+  tab: Tab = "inspect";
+  theme: Theme = "auto";
+  isHelpOpen = false;
+  /** Nodes that were dragged to the other side of a cut that isn't made yet. */
+  readonly apart = new Set<number>();
+  readonly hidden = new Set<Family>(["probe"]);
+  /** Height of the space-time diagram in time. */
+  windowMs = 8_000;
+  /** Raised by whatever needs the pictures drawn anew, and by what needs them drawn from scratch. */
+  version = 0;
+  sheetVersion = 0;
+  readonly #listeners = new Set<() => void>();
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** @param redraw the diagram's sheet holds what no longer is so */
+  changed(redraw = false): void {
+    this.version += 1;
+    if (redraw) this.sheetVersion += 1;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Panels, in the order of their keys. */
+  get tabs(): readonly Tab[] {
+    const hasVerdict = this.checks.length > 0 || this.about !== null;
+    const hasExperiments = this.catalogue !== null || this.progress !== null || (this.about?.steps.length ?? 0) > 0;
+    return [
+      ...(hasVerdict ? (["verdict"] as const) : []),
+      "inspect",
+      "credits",
+      ...(this.mayCommand ? (["break"] as const) : []),
+      ...(hasExperiments ? (["experiments"] as const) : []),
+    ];
+  }
+
+  get bounds(): { beginMs: number; endMs: number } {
+    return { beginMs: this.history.beginMs, endMs: Math.max(this.history.endMs, this.history.beginMs + 1) };
+  }
+
+  get atMs(): number {
+    return this.playback.atMs;
+  }
+
+  /** The cluster as shown. It is changed by the next look: don't keep it. */
+  get state(): ClusterState {
+    return this.history.stateAt(this.atMs);
+  }
+
+  /** What nodes and engine last said by then; null: nothing, or too long ago. */
+  get snapshot(): Snapshot | null {
+    const found = this.snapshots.findLast((snapshot) => snapshot.atMs <= this.atMs + 1_000);
+    return found !== undefined && this.atMs - found.atMs < 10_000 ? found : null;
+  }
+
+  begin(facts: RunFacts, gaps: readonly Gap[]): void {
+    this.facts = facts;
+    this.gaps = gaps;
+    this.history = new History();
+    this.snapshots.length = 0;
+    this.cone = null;
+    this.isLoading = true;
+    this.changed(true);
+  }
+
+  add(entries: readonly Entry[]): void {
+    const isFirst = this.history.end === 0;
+    this.history.append(entries);
+    if (isFirst && this.playback.mode !== "live") this.playback.seek(this.history.beginMs, this.bounds);
+    this.changed();
+  }
+
+  addSnapshot(snapshot: Snapshot): void {
+    this.snapshots.push(snapshot);
+    if (this.snapshots.length > SNAPSHOTS_MAX) this.snapshots.shift();
+    this.changed();
+  }
+
+  selectNode(id: number | null): void {
+    this.selectedNode = id;
+    if (id !== null && this.tab !== "break") this.tab = "inspect";
+    this.changed();
+  }
+
+  /** The event with that number; null: none. What is selected stands still, or nobody could read it. */
+  selectEvent(index: number | null): void {
+    this.cone = index === null ? null : findCone(this.history, index);
+    if (this.cone !== null) {
+      this.selectedNode = this.history.entry(this.cone.index)?.node ?? null;
+      this.tab = "inspect";
+      if (this.playback.mode === "live") this.playback.pause();
+    }
+    this.changed();
+  }
+
+  toggleFamily(family: Family): void {
+    if (!this.hidden.delete(family)) this.hidden.add(family);
+    this.changed(true);
+  }
+
+  /** Sends a command and keeps what came of it. */
+  async run(send: () => Promise<CommandReply>, line: string): Promise<void> {
+    this.order = { line, reply: null };
+    this.changed();
+    const reply = await send().catch(
+      (error: unknown): CommandReply => ({
+        ok: false,
+        line,
+        exit: "failed",
+        message: error instanceof Error ? error.message : String(error),
+        hint: "is `lab dash` still running?",
+      }),
+    );
+    this.order = { line, reply };
+    this.changed();
+  }
+
+  seek(atMs: number): void {
+    this.playback.seek(atMs, this.bounds);
+    this.changed();
+  }
+
+  togglePlay(): void {
+    if (this.playback.mode === "paused") this.playback.play(this.bounds);
+    else this.playback.pause();
+    this.changed();
+  }
+
+  follow(): void {
+    this.playback.follow();
+    this.cone = null;
+    this.changed();
+  }
+
+  zoom(factor: number): void {
+    this.windowMs = Math.min(Math.max(this.windowMs * factor, 20), 600_000);
+    this.changed(true);
+  }
+}

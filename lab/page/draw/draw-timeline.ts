@@ -1,0 +1,211 @@
+/**
+ * The whole run on one strip: who led, which faults were in force, who was down, and marks for what happened at one moment.
+ */
+import type { History } from "../model/history.ts";
+import type { Mark, MarkKind, Span } from "../model/spans.ts";
+import { hatch, traceCross, traceCrown, traceDot, tracePolygon } from "./glyphs.ts";
+import type { Palette } from "./palette.ts";
+
+export interface TimelineFrame {
+  readonly ctx: CanvasRenderingContext2D;
+  readonly palette: Palette;
+  readonly history: History;
+  readonly width: number;
+  readonly height: number;
+  readonly beginMs: number;
+  readonly endMs: number;
+}
+
+export const TIMELINE_PAD = 14;
+const ROW = { marks: 12, lead: 28, provisional: 43, faults: 57, nodes: 72, axis: 86 } as const;
+
+export function timelineX(frame: Pick<TimelineFrame, "width" | "beginMs" | "endMs">, atMs: number): number {
+  const share = (atMs - frame.beginMs) / Math.max(1, frame.endMs - frame.beginMs);
+  return TIMELINE_PAD + share * (frame.width - 2 * TIMELINE_PAD);
+}
+
+export function timelineMs(frame: Pick<TimelineFrame, "width" | "beginMs" | "endMs">, x: number): number {
+  const share = (x - TIMELINE_PAD) / Math.max(1, frame.width - 2 * TIMELINE_PAD);
+  return frame.beginMs + Math.min(1, Math.max(0, share)) * (frame.endMs - frame.beginMs);
+}
+
+export function drawTimeline(frame: TimelineFrame): void {
+  const { ctx, palette, history, width, height } = frame;
+  ctx.clearRect(0, 0, width, height);
+  drawAxis(frame);
+  const spans = history.spans.within(frame.beginMs, frame.endMs);
+  const faults = spans.filter((span) => span.kind === "fault");
+  const nodes = spans.filter((span) => span.kind === "down" || span.kind === "paused");
+  for (const span of spans) if (span.kind === "lead") drawLead(frame, span);
+  faults.forEach((span, n) => {
+    drawBand(frame, span, faults[n + 1], ROW.faults, palette.bad, span.label);
+  });
+  nodes.forEach((span, n) => {
+    const colour = span.kind === "paused" ? palette.warn : palette.soft;
+    drawBand(frame, span, nodes[n + 1], ROW.nodes, colour, `${span.node} ${span.label}`);
+  });
+  for (const mark of history.spans.marksWithin(frame.beginMs, frame.endMs)) drawMark(frame, mark);
+}
+
+function drawAxis(frame: TimelineFrame): void {
+  const { ctx, palette, width, beginMs, endMs } = frame;
+  ctx.strokeStyle = palette.faint;
+  ctx.fillStyle = palette.soft;
+  ctx.font = `11px ${palette.mono}`;
+  ctx.textBaseline = "alphabetic";
+  ctx.textAlign = "center";
+  ctx.lineWidth = 1;
+  const step = niceStep((endMs - beginMs) / Math.max(2, width / 110));
+  ctx.beginPath();
+  for (let at = 0; at <= endMs - beginMs; at += step) {
+    const x = Math.round(timelineX(frame, beginMs + at)) + 0.5;
+    ctx.moveTo(x, 20);
+    ctx.lineTo(x, ROW.axis - 7);
+    ctx.fillText(formatOffset(at, step), Math.min(Math.max(x, 20), width - 22), ROW.axis + 4);
+  }
+  ctx.stroke();
+}
+
+function drawLead(frame: TimelineFrame, span: Span): void {
+  const { ctx, palette } = frame;
+  const [x1, x2] = [
+    timelineX(frame, Math.max(span.fromMs, frame.beginMs)),
+    timelineX(frame, Math.min(span.toMs, frame.endMs)),
+  ];
+  const width = Math.max(2, x2 - x1 - 1);
+  // Two sides of a cut may both have one: who has no quorum stands below.
+  const isProvisional = span.label.endsWith("provisional");
+  const row = isProvisional ? ROW.provisional : ROW.lead;
+  const height = isProvisional ? 11 : 15;
+  ctx.fillStyle = palette.accent;
+  ctx.strokeStyle = palette.accent;
+  ctx.globalAlpha = 0.16;
+  ctx.fillRect(x1, row - 6, width, height);
+  ctx.globalAlpha = 1;
+  if (isProvisional) {
+    ctx.lineWidth = 1;
+    hatch(ctx, x1 + 14, row - 6, Math.max(0, width - 14), height, 5);
+  }
+  ctx.fillRect(x1, row - 6, 2, height);
+  const term = width > 80 && !isProvisional ? ` · term ${Number.parseInt(span.label, 10)}` : "";
+  drawText(frame, `${span.node}${term}`, x1 + 6, row + (isProvisional ? 0 : 2), width - 8, palette.ink);
+}
+
+/** Its words may go beyond it, up to the next one. */
+function drawBand(
+  frame: TimelineFrame,
+  span: Span,
+  next: Span | undefined,
+  row: number,
+  colour: string,
+  text: string,
+): void {
+  const { ctx, palette } = frame;
+  const [x1, x2] = [
+    timelineX(frame, Math.max(span.fromMs, frame.beginMs)),
+    timelineX(frame, Math.min(span.toMs, frame.endMs)),
+  ];
+  const width = Math.max(3, x2 - x1);
+  ctx.fillStyle = colour;
+  ctx.globalAlpha = 0.2;
+  ctx.fillRect(x1, row - 6, width, 13);
+  ctx.globalAlpha = 1;
+  ctx.fillRect(x1, row - 6, 2, 13);
+  const room = next === undefined ? frame.width - x1 - 8 : timelineX(frame, next.fromMs) - x1 - 10;
+  drawText(frame, text, x1 + 6, row + 1, room, palette.ink);
+}
+
+function drawText(
+  { ctx, palette }: TimelineFrame,
+  text: string,
+  x: number,
+  y: number,
+  room: number,
+  colour: string,
+): void {
+  if (room < 8) return;
+  ctx.font = `500 11px ${palette.font}`;
+  ctx.textAlign = "left";
+  ctx.textBaseline = "middle";
+  ctx.fillStyle = colour;
+  let shown = text;
+  while (shown.length > 1 && ctx.measureText(shown).width > room) shown = `${shown.slice(0, -2)}…`;
+  if (shown.length > 1 || text.length === 1) ctx.fillText(shown, x, y);
+}
+
+function drawMark(frame: TimelineFrame, mark: Mark): void {
+  const { ctx, palette } = frame;
+  const x = timelineX(frame, mark.atMs);
+  drawMarkSign(ctx, palette, mark.kind, x, ROW.marks);
+}
+
+/** The signs of the legend as well. */
+export function drawMarkSign(
+  ctx: CanvasRenderingContext2D,
+  palette: Palette,
+  kind: MarkKind,
+  x: number,
+  y: number,
+): void {
+  ctx.lineWidth = 1.8;
+  ctx.beginPath();
+  switch (kind) {
+    case "leader":
+      ctx.fillStyle = palette.accent;
+      traceCrown(ctx, x, y + 4, 12);
+      ctx.fill();
+      break;
+    case "election":
+      ctx.strokeStyle = palette.family.election;
+      tracePolygon(ctx, [x, y - 5, x + 5, y, x, y + 5, x - 5, y]);
+      ctx.stroke();
+      break;
+    case "fault":
+      ctx.fillStyle = palette.bad;
+      tracePolygon(ctx, [x - 5, y - 4, x + 5, y - 4, x, y + 5]);
+      ctx.fill();
+      break;
+    case "heal":
+    case "begin":
+      ctx.strokeStyle = palette.good;
+      ctx.moveTo(x - 5, y);
+      ctx.lineTo(x + 5, y);
+      ctx.moveTo(x, y - 5);
+      ctx.lineTo(x, y + 5);
+      ctx.stroke();
+      break;
+    case "end":
+      ctx.strokeStyle = palette.bad;
+      traceCross(ctx, x, y, 4);
+      ctx.stroke();
+      break;
+    case "failed":
+      ctx.fillStyle = palette.warn;
+      tracePolygon(ctx, [x, y - 5, x + 5, y + 4, x - 5, y + 4]);
+      ctx.fill();
+      break;
+    case "violation":
+      ctx.fillStyle = palette.bad;
+      ctx.rect(x - 2, y - 8, 4, 11);
+      ctx.rect(x - 2, y + 5, 4, 4);
+      ctx.fill();
+      break;
+    default:
+      ctx.fillStyle = palette.soft;
+      traceDot(ctx, x, y, 2.5);
+      ctx.fill();
+  }
+}
+
+/** 1, 2 or 5 times a power of ten, at least `ms`. */
+export function niceStep(ms: number): number {
+  const power = 10 ** Math.floor(Math.log10(Math.max(1, ms)));
+  return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= ms) ?? power * 10;
+}
+
+export function formatOffset(ms: number, step: number): string {
+  if (ms === 0) return "0";
+  if (step < 1_000) return `${(ms / 1_000).toFixed(step < 10 ? 3 : step < 100 ? 2 : 1)} s`;
+  const seconds = Math.round(ms / 1_000);
+  return seconds < 120 ? `${seconds} s` : `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}

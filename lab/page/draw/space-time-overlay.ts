@@ -1,0 +1,114 @@
+/**
+ * What lies on top of the space-time diagram's sheet: the line of now, and for a selected event its causal past and future.
+ */
+import { type Cone, relate } from "../model/causality.ts";
+import type { Flight } from "../model/flights.ts";
+import { traceDot } from "./glyphs.ts";
+import { columnOf, drawEvent, type Geometry, type SheetLook, type SpaceTimeSheet } from "./space-time-sheet.ts";
+
+export interface OverlayFrame {
+  readonly ctx: CanvasRenderingContext2D;
+  readonly look: SheetLook;
+  readonly geometry: Geometry;
+  readonly sheet: SpaceTimeSheet;
+  readonly atMs: number;
+  readonly isLive: boolean;
+  readonly cone: Cone | null;
+}
+
+/** Sheet, shade of the future, line of now, highlights. */
+export function drawSpaceTime(frame: OverlayFrame): void {
+  const { ctx, geometry, sheet, cone, look } = frame;
+  const { palette } = look;
+  ctx.clearRect(0, 0, geometry.width, geometry.height);
+  ctx.globalAlpha = cone === null ? 1 : 0.22;
+  sheet.paintOn(ctx);
+  ctx.globalAlpha = 1;
+  const now = sheet.yOf(frame.atMs);
+  if (!frame.isLive && now < geometry.height) {
+    ctx.globalAlpha = cone === null ? 0.55 : 0;
+    ctx.fillStyle = palette.panel;
+    ctx.fillRect(0, now, geometry.width, geometry.height - now);
+    ctx.globalAlpha = 1;
+    ctx.fillStyle = palette.accent;
+    ctx.fillRect(0, Math.round(now) - 1, geometry.width, 1.5);
+  }
+  if (cone !== null) drawCone(frame, cone);
+}
+
+function drawCone({ ctx, look, geometry, sheet }: OverlayFrame, cone: Cone): void {
+  const { history, palette } = look;
+  const from = history.countAt(sheet.topMs);
+  const to = history.countAt(sheet.bottomMs);
+  const yOf = (atMs: number): number => sheet.yOf(atMs);
+  for (let index = from; index < to; index++) {
+    const entry = history.entry(index);
+    if (entry === undefined || entry.node === 0) continue;
+    const relation = relate(history, cone, index);
+    if (relation === "concurrent") continue;
+    // An arrow belongs to a side when both of its ends do.
+    const cause = history.causeOf(index);
+    if (relation === "future" && cause >= 0 && relate(history, cone, cause) === "concurrent") {
+      ctx.beginPath();
+      traceDot(ctx, columnOf(geometry, entry.node), yOf(history.atMs(index)), 2);
+      ctx.fillStyle = palette.future;
+      ctx.fill();
+      continue;
+    }
+    drawEvent(ctx, look, geometry, yOf, entry, index, relation === "past" ? palette.past : palette.future);
+  }
+  const entry = history.entry(cone.index);
+  if (entry === undefined) return;
+  const [x, y] = [columnOf(geometry, entry.node), yOf(history.atMs(cone.index))];
+  ctx.strokeStyle = palette.ink;
+  ctx.lineWidth = 2;
+  ctx.beginPath();
+  traceDot(ctx, x, y, 8);
+  ctx.stroke();
+}
+
+/**
+ * The event that a person means who points there: the nearest one within reach, an arrow by its receipt.
+ * @returns its number; null: nothing is near
+ */
+export function pickEvent(
+  look: SheetLook,
+  geometry: Geometry,
+  sheet: SpaceTimeSheet,
+  x: number,
+  y: number,
+): number | null {
+  const { history, hidden } = look;
+  const reach = 11 * geometry.msPerPx;
+  const from = history.countAt(sheet.timeAt(y) - reach);
+  const to = history.countAt(sheet.timeAt(y) + reach);
+  let best: number | null = null;
+  let bestDistance = 11;
+  for (let index = from; index < to; index++) {
+    const entry = history.entry(index);
+    if (entry === undefined || entry.node === 0) continue;
+    const isWire = entry.kind === "send" || entry.kind === "recv";
+    // What a node did lies over what it sent and got.
+    const distance =
+      Math.hypot(columnOf(geometry, entry.node) - x, sheet.yOf(history.atMs(index)) - y) + (isWire ? 3 : 0);
+    if (distance < bestDistance) [best, bestDistance] = [index, distance];
+  }
+  if (best !== null) return best;
+  const arrow = { index: -1, distance: 6 };
+  history.flights.forEachSent(sheet.topMs - 1_000, sheet.bottomMs, (flight) => {
+    if (flight.receiveIndex < 0 || hidden.has(flight.family)) return;
+    const distance = distanceTo(geometry, sheet, flight, x, y);
+    if (distance < arrow.distance) [arrow.index, arrow.distance] = [flight.receiveIndex, distance];
+  });
+  return arrow.index < 0 ? null : arrow.index;
+}
+
+function distanceTo(geometry: Geometry, sheet: SpaceTimeSheet, flight: Flight, x: number, y: number): number {
+  const [x1, y1] = [columnOf(geometry, flight.from), sheet.yOf(flight.sentAtMs)];
+  const [x2, y2] = [columnOf(geometry, flight.to), sheet.yOf(flight.receivedAtMs)];
+  if (y < Math.min(y1, y2) - 8 || y > Math.max(y1, y2) + 8 || Number.isNaN(x1 + x2)) return Number.POSITIVE_INFINITY;
+  const length = Math.hypot(x2 - x1, y2 - y1) || 1;
+  const at = ((x - x1) * (x2 - x1) + (y - y1) * (y2 - y1)) / (length * length);
+  if (at < 0 || at > 1) return Number.POSITIVE_INFINITY;
+  return Math.abs((x - x1) * (y2 - y1) - (y - y1) * (x2 - x1)) / length;
+}

@@ -1,0 +1,357 @@
+/**
+ * The space-time diagram: a column a node, time downwards, messages as arrows. Idea: it is drawn on a sheet that moves up as time goes
+ * on; only what came in at the bottom is drawn, so a busy cluster costs no more than a quiet one. Highlights lie on top of it
+ * (space-time-overlay.ts).
+ */
+import type { Entry } from "../../journal/entry.ts";
+import type { History } from "../model/history.ts";
+import { type Family, familyOf } from "../model/message-kinds.ts";
+import type { Span } from "../model/spans.ts";
+import { LOST_AFTER_MS } from "./draw-messages.ts";
+import { hatch, traceArrowHead, traceCross, traceDot, traceFamily, tracePolygon } from "./glyphs.ts";
+import type { Palette } from "./palette.ts";
+
+export interface Geometry {
+  readonly width: number;
+  readonly height: number;
+  /** Time a pixel. */
+  readonly msPerPx: number;
+  readonly ids: readonly number[];
+}
+
+export interface SheetLook {
+  readonly history: History;
+  readonly palette: Palette;
+  readonly hidden: ReadonlySet<Family>;
+}
+
+/** Left and right of the columns. */
+const MARGIN = 30;
+
+export function columnOf(geometry: Geometry, id: number): number {
+  const n = geometry.ids.indexOf(id);
+  if (n < 0) return Number.NaN;
+  const room = geometry.width - 2 * MARGIN;
+  return MARGIN + (geometry.ids.length === 1 ? room / 2 : (room * n) / (geometry.ids.length - 1));
+}
+
+/** Rows below the lower edge: a sign at the edge is drawn whole, and seen whole when it has moved up. */
+const BELOW_PX = 14;
+
+/** What lasts lies under what happened, on a layer of its own. */
+class Layer {
+  readonly canvas = document.createElement("canvas");
+  readonly ctx = this.canvas.getContext("2d") as CanvasRenderingContext2D;
+
+  clear(width: number, height: number, scale: number): void {
+    this.canvas.width = Math.max(1, Math.round(width * scale));
+    this.canvas.height = Math.max(1, Math.round(height * scale));
+    this.ctx.setTransform(scale, 0, 0, scale, 0, 0);
+  }
+
+  moveUp(pixels: number): void {
+    const { ctx } = this;
+    ctx.save();
+    ctx.setTransform(1, 0, 0, 1, 0, 0);
+    ctx.globalCompositeOperation = "copy";
+    ctx.drawImage(this.canvas, 0, -pixels);
+    ctx.restore();
+  }
+}
+
+export class SpaceTimeSheet {
+  readonly #lasting = new Layer();
+  readonly #events = new Layer();
+  #geometry: Geometry | null = null;
+  #scale = 1;
+  /** What the lower edge shows, and what was drawn so far: entries by number, lost messages by the time of their sending. */
+  #bottomMs = 0;
+  #drawnCount = 0;
+  #lostMs = 0;
+  #key = "";
+
+  /** Instant of the upper edge. */
+  get topMs(): number {
+    return this.#bottomMs - (this.#geometry?.height ?? 0) * (this.#geometry?.msPerPx ?? 0);
+  }
+
+  get bottomMs(): number {
+    return this.#bottomMs;
+  }
+
+  yOf(atMs: number): number {
+    return (atMs - this.topMs) / (this.#geometry?.msPerPx ?? 1);
+  }
+
+  timeAt(y: number): number {
+    return this.topMs + y * (this.#geometry?.msPerPx ?? 1);
+  }
+
+  /** Puts it at the origin of a canvas. */
+  paintOn(ctx: CanvasRenderingContext2D): void {
+    const { width = 0, height = 0 } = this.#geometry ?? {};
+    for (const { canvas } of [this.#lasting, this.#events]) {
+      const rows = Math.min(canvas.height, Math.round(height * this.#scale));
+      if (rows > 0) ctx.drawImage(canvas, 0, 0, canvas.width, rows, 0, 0, width, height);
+    }
+  }
+
+  /** @param key whatever makes all that was drawn wrong when it changes */
+  draw(look: SheetLook, geometry: Geometry, scale: number, bottomMs: number, key: string): void {
+    const isNew = this.#geometry === null || key !== this.#key || this.#isOther(geometry, scale);
+    const movedPx = isNew ? 0 : (bottomMs - this.#bottomMs) / geometry.msPerPx;
+    if (isNew || movedPx < 0 || movedPx > geometry.height * 0.7) {
+      this.#redraw(look, geometry, scale, bottomMs, key);
+      return;
+    }
+    const steps = Math.floor(movedPx * scale) / scale;
+    if (steps > 0) this.#moveUp(look, steps);
+    this.#drawEntries(look);
+  }
+
+  #isOther(geometry: Geometry, scale: number): boolean {
+    const old = this.#geometry as Geometry;
+    return (
+      old.width !== geometry.width ||
+      old.height !== geometry.height ||
+      old.msPerPx !== geometry.msPerPx ||
+      scale !== this.#scale ||
+      old.ids.join() !== geometry.ids.join()
+    );
+  }
+
+  #redraw(look: SheetLook, geometry: Geometry, scale: number, bottomMs: number, key: string): void {
+    this.#geometry = geometry;
+    this.#scale = scale;
+    this.#key = key;
+    this.#bottomMs = bottomMs;
+    for (const layer of [this.#lasting, this.#events]) layer.clear(geometry.width, geometry.height + BELOW_PX, scale);
+    // Arrows that end on the sheet may begin above it.
+    const fromMs = this.topMs - 500;
+    this.#drawnCount = look.history.countAt(fromMs);
+    this.#lostMs = fromMs;
+    this.#drawBackground(look, 0, geometry.height);
+    this.#drawEntries(look);
+  }
+
+  #moveUp(look: SheetLook, px: number): void {
+    const { height, msPerPx } = this.#geometry as Geometry;
+    for (const layer of [this.#lasting, this.#events]) layer.moveUp(Math.round(px * this.#scale));
+    this.#bottomMs += px * msPerPx;
+    this.#drawBackground(look, height - px, height);
+  }
+
+  /** Life lines and whatever lasts, for some rows. */
+  #drawBackground(look: SheetLook, fromY: number, toY: number): void {
+    const geometry = this.#geometry as Geometry;
+    const { palette, history } = look;
+    const { ctx } = this.#lasting;
+    ctx.clearRect(0, fromY, geometry.width, toY - fromY);
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(0, fromY, geometry.width, toY - fromY);
+    ctx.clip();
+    const spans = history.spans.within(this.timeAt(fromY), this.timeAt(toY));
+    const rows = (span: Span): [number, number] => [
+      Math.max(fromY, this.yOf(span.fromMs)),
+      Math.min(toY, this.yOf(Math.min(span.toMs, this.timeAt(toY)))),
+    ];
+    for (const span of spans) {
+      if (span.kind !== "fault") continue;
+      const [top, bottom] = rows(span);
+      ctx.globalAlpha = 0.1;
+      ctx.fillStyle = palette.bad;
+      ctx.fillRect(0, top, geometry.width, bottom - top);
+      ctx.globalAlpha = 1;
+      ctx.fillRect(0, top, 4, bottom - top);
+    }
+    ctx.strokeStyle = palette.line;
+    ctx.lineWidth = 1;
+    ctx.beginPath();
+    for (const id of geometry.ids) {
+      const x = Math.round(columnOf(geometry, id)) + 0.5;
+      ctx.moveTo(x, fromY);
+      ctx.lineTo(x, toY);
+    }
+    ctx.stroke();
+    for (const span of spans) this.#drawSpan(palette, span, ...rows(span));
+    ctx.restore();
+  }
+
+  #drawSpan(palette: Palette, span: Span, top: number, bottom: number): void {
+    const { ctx } = this.#lasting;
+    const x = Math.round(columnOf(this.#geometry as Geometry, span.node));
+    if (Number.isNaN(x) || bottom <= top) return;
+    const height = bottom - top;
+    if (span.kind === "lead") {
+      ctx.fillStyle = palette.accent;
+      ctx.fillRect(x - 2, top, 5, height);
+    } else if (span.kind === "down") {
+      ctx.clearRect(x - 3, top, 7, height);
+      ctx.fillStyle = palette.faint;
+      ctx.fillRect(x - 1, top, 1, height);
+    } else if (span.kind === "paused") {
+      ctx.clearRect(x - 4, top, 9, height);
+      ctx.strokeStyle = palette.soft;
+      ctx.lineWidth = 1.5;
+      hatch(ctx, x - 4, top, 9, height, 6, -this.topMs / (this.#geometry as Geometry).msPerPx);
+    } else if (span.kind === "held") {
+      ctx.strokeStyle = palette.warn;
+      ctx.lineWidth = 1.5;
+      hatch(ctx, x - 7, top, 14, height, 5, -this.topMs / (this.#geometry as Geometry).msPerPx);
+      ctx.strokeRect(x - 7, Math.max(top, this.yOf(span.fromMs)), 14, height);
+    }
+  }
+
+  #drawEntries(look: SheetLook): void {
+    const { history } = look;
+    const endCount = history.countAt(this.#bottomMs);
+    const first = Math.max(this.#drawnCount, history.begin);
+    for (let index = first; index < endCount; index++) this.#drawEntry(look, index);
+    this.#drawnCount = Math.max(endCount, first);
+    // Whether a message is lost can be said only some time later.
+    const lostMs = Math.min(this.#bottomMs, history.endMs - LOST_AFTER_MS);
+    if (lostMs > this.#lostMs) this.#drawLost(look, this.#lostMs, lostMs);
+    this.#lostMs = Math.max(this.#lostMs, lostMs);
+  }
+
+  #drawEntry(look: SheetLook, index: number): void {
+    const entry = look.history.entry(index);
+    if (entry === undefined || entry.kind === "send") return;
+    drawEvent(this.#events.ctx, look, this.#geometry as Geometry, (atMs) => this.yOf(atMs), entry, index);
+  }
+
+  #drawLost(look: SheetLook, fromMs: number, toMs: number): void {
+    const { ctx } = this.#events;
+    const geometry = this.#geometry as Geometry;
+    ctx.lineWidth = 1.4;
+    look.history.flights.forEachSent(fromMs, toMs, (flight) => {
+      if (!Number.isNaN(flight.receivedAtMs) || look.hidden.has(flight.family)) return;
+      const [x, towards] = [columnOf(geometry, flight.from), columnOf(geometry, flight.to)];
+      const y = this.yOf(flight.sentAtMs);
+      if (Number.isNaN(x + towards)) return;
+      const reach = Math.sign(towards - x) * Math.min(26, Math.abs(towards - x) * 0.4);
+      ctx.strokeStyle = look.palette.family[flight.family];
+      ctx.beginPath();
+      ctx.moveTo(x, y);
+      ctx.lineTo(x + reach, y + 5);
+      ctx.stroke();
+      ctx.strokeStyle = look.palette.bad;
+      ctx.beginPath();
+      traceCross(ctx, x + reach, y + 5, 3.2);
+      ctx.stroke();
+    });
+  }
+}
+
+/** One event, with the arrow that it ends. Sheet and overlay share it. */
+export function drawEvent(
+  ctx: CanvasRenderingContext2D,
+  look: SheetLook,
+  geometry: Geometry,
+  yOf: (atMs: number) => number,
+  entry: Entry,
+  index: number,
+  /** Instead of the event's own colour. */
+  colour: string | null = null,
+): void {
+  const { history, palette, hidden } = look;
+  const x = columnOf(geometry, entry.node);
+  const y = yOf(history.atMs(index));
+  if (Number.isNaN(x) || y < -20 || y > geometry.height + 20) return;
+  if (entry.kind === "recv" || entry.kind === "send") {
+    const family = familyOf(entry.type);
+    if (hidden.has(family)) return;
+    const cause = entry.kind === "recv" ? history.causeOf(index) : -1;
+    const sender = cause < 0 ? undefined : history.entry(cause);
+    ctx.strokeStyle = ctx.fillStyle = colour ?? palette.family[family];
+    if (sender === undefined) {
+      ctx.beginPath();
+      traceDot(ctx, x, y, 1.8);
+      ctx.fill();
+      return;
+    }
+    drawArrow(ctx, family, columnOf(geometry, sender.node), yOf(history.atMs(cause)), x, y);
+    return;
+  }
+  drawSign(ctx, palette, entry, x, y, colour);
+}
+
+function drawArrow(
+  ctx: CanvasRenderingContext2D,
+  family: Family,
+  x1: number,
+  y1: number,
+  x2: number,
+  y2: number,
+): void {
+  if (Number.isNaN(x1)) return;
+  const isQuiet = family === "heartbeat" || family === "probe";
+  const angle = Math.atan2(y2 - y1, x2 - x1);
+  ctx.globalAlpha = isQuiet ? 0.4 : 0.9;
+  ctx.lineWidth = isQuiet ? 0.8 : 1.4;
+  ctx.beginPath();
+  ctx.moveTo(x1, y1);
+  ctx.lineTo(x2, y2);
+  ctx.stroke();
+  ctx.globalAlpha = isQuiet ? 0.6 : 1;
+  ctx.beginPath();
+  traceArrowHead(ctx, x2, y2, angle, isQuiet ? 5 : 7);
+  traceFamily(ctx, family, x1, y1, isQuiet ? 1.6 : 2.4);
+  ctx.fill();
+  ctx.globalAlpha = 1;
+}
+
+/** What a node did by itself. */
+function drawSign(
+  ctx: CanvasRenderingContext2D,
+  palette: Palette,
+  entry: Entry,
+  x: number,
+  y: number,
+  colour: string | null,
+): void {
+  ctx.beginPath();
+  switch (entry.kind) {
+    case "election": {
+      const isLeader = entry.role === "COORDINATOR";
+      tracePolygon(ctx, [x, y - 6, x + 6, y, x, y + 6, x - 6, y]);
+      ctx.fillStyle = isLeader ? (colour ?? palette.accent) : palette.panel;
+      ctx.strokeStyle = colour ?? palette.family.election;
+      break;
+    }
+    case "trade":
+    case "deliver":
+      ctx.rect(x - 4, y - 4, 8, 8);
+      ctx.fillStyle = entry.kind === "trade" ? (colour ?? palette.family.trade) : palette.panel;
+      ctx.strokeStyle = colour ?? palette.family.trade;
+      break;
+    case "member":
+      if (entry.state !== "SUSPECTED" && entry.state !== "FAILED") return;
+      tracePolygon(ctx, [x, y - 5, x + 5, y + 4, x - 5, y + 4]);
+      ctx.fillStyle = entry.state === "FAILED" ? (colour ?? palette.bad) : palette.panel;
+      ctx.strokeStyle = colour ?? (entry.state === "FAILED" ? palette.bad : palette.warn);
+      break;
+    case "drop":
+      ctx.strokeStyle = colour ?? palette.bad;
+      ctx.lineWidth = 1.6;
+      traceCross(ctx, x, y, 4);
+      ctx.stroke();
+      return;
+    case "hold":
+      ctx.strokeStyle = colour ?? palette.warn;
+      ctx.lineWidth = 2;
+      ctx.moveTo(x - 8, y);
+      ctx.lineTo(x + 8, y);
+      ctx.stroke();
+      return;
+    default:
+      ctx.fillStyle = colour ?? palette.soft;
+      traceDot(ctx, x, y, 2.4);
+      ctx.fill();
+      return;
+  }
+  ctx.lineWidth = 1.6;
+  ctx.fill();
+  ctx.stroke();
+}

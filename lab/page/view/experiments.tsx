@@ -1,0 +1,171 @@
+/**
+ * Guided experiments: a scenario that is played step by step, with what its author says about it. In a stored run the steps that were
+ * taken, each a way to its moment.
+ */
+import { useState } from "preact/hooks";
+import { sendCommand } from "../../dash/client.ts";
+import type { DashCommand, ScenarioInfo } from "../../dash/protocol.ts";
+import { formatClock } from "../model/format.ts";
+import type { Shared } from "./app.tsx";
+import { CommandRow } from "./command-row.tsx";
+
+export function Experiments(shared: Shared) {
+  const { store } = shared;
+  const [file, setFile] = useState<string | null>(null);
+  const { catalogue, progress, about } = store;
+  if (about !== null && about.steps.length > 0) return <TakenSteps {...shared} />;
+  const playing =
+    progress !== null && (progress.state === "waiting" || progress.state === "running") ? progress.file : null;
+  const chosen = catalogue?.scenarios.find((scenario) => scenario.file === (playing ?? file ?? progress?.file));
+  if (chosen !== undefined && (file !== null || playing !== null))
+    return <Guide {...shared} scenario={chosen} back={() => setFile(null)} />;
+  return (
+    <>
+      <p class="hint">Each experiment breaks this lab on purpose, says what to look for, and checks what came of it.</p>
+      <ul class="plain-list experiments">
+        {(catalogue?.scenarios ?? []).map((scenario) => (
+          <li key={scenario.file}>
+            <button type="button" class="line" onClick={() => setFile(scenario.file)}>
+              <b>{scenario.title}</b>
+              <small>{firstSentence(scenario.text)}</small>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function Guide({
+  store,
+  server,
+  scenario,
+  back,
+}: Shared & { readonly scenario: ScenarioInfo; readonly back: () => void }) {
+  const progress = store.progress?.file === scenario.file ? store.progress : null;
+  const isOn = progress !== null && (progress.state === "waiting" || progress.state === "running");
+  const send = (command: DashCommand, line: string): void => {
+    if (server !== null) void store.run(() => sendCommand(server, command), line);
+  };
+  const line = `lab run compose/scenarios/${scenario.file}`;
+  const fits = scenario.nodes === null || scenario.nodes === store.state.nodes.size;
+  return (
+    <>
+      <button type="button" class="plain" onClick={back} disabled={isOn}>
+        ← All experiments
+      </button>
+      <h2>{scenario.title}</h2>
+      {scenario.text.split("\n\n").map((paragraph) => (
+        <p key={paragraph}>{paragraph}</p>
+      ))}
+      {!fits && (
+        <p class="hint">
+          It is written for {scenario.nodes} nodes; this lab has {store.state.nodes.size}.
+        </p>
+      )}
+      <CommandRow store={store} line={line} />
+      <div class="row">
+        {isOn ? (
+          <>
+            <button
+              type="button"
+              class="primary"
+              disabled={progress.state !== "waiting" || server === null}
+              onClick={() => send({ verb: "next" }, progress.text)}
+            >
+              Do the next step
+            </button>
+            <button type="button" onClick={() => send({ verb: "end-scenario" }, "end the experiment")}>
+              End it
+            </button>
+          </>
+        ) : (
+          <>
+            <button
+              type="button"
+              class="primary"
+              disabled={server === null}
+              onClick={() => send({ verb: "scenario", file: scenario.file, pace: "step" }, line)}
+            >
+              Step by step
+            </button>
+            <button
+              type="button"
+              disabled={server === null}
+              onClick={() => send({ verb: "scenario", file: scenario.file, pace: "whole" }, line)}
+            >
+              As a whole
+            </button>
+          </>
+        )}
+      </div>
+      {progress !== null && !isOn && (
+        <p class={`outcome ${progress.state === "passed" ? "done" : "failed"}`} role="status">
+          {progress.state}
+          {progress.detail !== "" && `: ${progress.detail}`}
+        </p>
+      )}
+      <ol class="steps">
+        {scenario.steps.map((step, n) => {
+          const isCurrent = isOn && n === progress.step;
+          const isDone = progress !== null && (n < progress.step || progress.state === "passed");
+          return (
+            // A scenario may say the same step twice.
+            <li
+              key={`${n} ${step}`}
+              class={isCurrent ? "current" : isDone ? "done" : ""}
+              aria-current={isCurrent ? "step" : undefined}
+            >
+              {step}
+            </li>
+          );
+        })}
+      </ol>
+    </>
+  );
+}
+
+function TakenSteps({ store }: Shared) {
+  const steps = store.about?.steps ?? [];
+  const current = steps.findLastIndex((step) => step.startedAtMs <= store.atMs);
+  const header = leadingComment(store.about?.scenario ?? "");
+  return (
+    <>
+      <h2>{store.about?.title}</h2>
+      {header.split("\n\n").map((paragraph) => (
+        <p key={paragraph}>{paragraph}</p>
+      ))}
+      <ol class="steps">
+        {steps.map((step, n) => (
+          <li
+            key={step.path}
+            class={n === current ? "current" : step.state === "failed" ? "failed" : n < current ? "done" : ""}
+          >
+            <button type="button" class="line" onClick={() => store.seek(step.startedAtMs)}>
+              <span class="when">{formatClock(step.startedAtMs - store.bounds.beginMs)}</span>
+              {step.what}
+              {step.state === "failed" && <b> failed</b>}
+              {step.detail !== "" && <small>{step.detail}</small>}
+            </button>
+          </li>
+        ))}
+      </ol>
+    </>
+  );
+}
+
+/** What a scenario's author says at its head. */
+function leadingComment(yaml: string): string {
+  const lines = yaml.split("\n");
+  const end = lines.findIndex((line) => !line.startsWith("#"));
+  return lines
+    .slice(0, end < 0 ? lines.length : end)
+    .map((line) => line.replace(/^# ?/, ""))
+    .filter((line) => !line.startsWith("yaml-language-server"))
+    .join("\n")
+    .replaceAll(/(\S)\n(\S)/g, "$1 $2");
+}
+
+function firstSentence(text: string): string {
+  return /^.*?[.!?](?=\s|$)/s.exec(text)?.[0] ?? text;
+}

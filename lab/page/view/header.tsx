@@ -1,0 +1,102 @@
+/**
+ * What one needs to know at once: which run, live or replayed, who leads, whether every credit is there, and the verdict.
+ */
+
+import type { Store, Theme } from "../app/store.ts";
+import { type Conservation, judgeConservation } from "../model/conservation.ts";
+import { describeLeadership } from "../model/describe.ts";
+import type { Shared } from "./app.tsx";
+import { Icon } from "./icons.tsx";
+import { worstOf } from "./verdicts.tsx";
+
+const THEMES: readonly Theme[] = ["auto", "light", "dark"];
+const SIGNS = { agreed: <Icon name="crown" />, provisional: "?", disputed: "≠", none: "…" } as const;
+
+export function Header({ store }: Shared) {
+  const { facts, about, checks, playback } = store;
+  const headline = describeLeadership(store.state, store.atMs);
+  const verdict = about?.verdict ?? (checks.length > 0 ? worstOf(checks) : null);
+  const isLive = playback.mode === "live";
+  return (
+    <header>
+      <h1>
+        energy-lab <span class="run">{about?.title ?? facts.lab}</span>
+      </h1>
+      <button
+        type="button"
+        class={`badge ${isLive ? "live" : ""}`}
+        onClick={() => store.follow()}
+        disabled={!playback.canFollow}
+        title={playback.canFollow ? "Follow the live run (L)" : "A stored run"}
+      >
+        <Icon name={isLive ? "live" : "play"} /> {isLive ? "LIVE" : "REPLAY"}
+      </button>
+      <p class={`headline ${headline.state}`}>
+        <span aria-hidden="true">{SIGNS[headline.state]}</span> {headline.text}
+      </p>
+      <Light conservation={conservationOf(store)} />
+      {verdict !== null && (
+        <button type="button" class={`verdict ${verdict}`} onClick={() => show(store)}>
+          <span aria-hidden="true">{verdict === "valid" ? "✓" : verdict === "invalid" ? "✕" : "?"}</span> {verdict}
+        </button>
+      )}
+      <div class="spacer" />
+      <button
+        type="button"
+        class="plain"
+        onClick={() => {
+          store.theme = THEMES[(THEMES.indexOf(store.theme) + 1) % THEMES.length] as Theme;
+          store.changed(true);
+        }}
+        title="Light or dark"
+      >
+        <span class="unseen">Theme: </span>
+        {store.theme === "auto" ? "Auto" : store.theme === "light" ? "Light" : "Dark"}
+      </button>
+      <button
+        type="button"
+        class="plain"
+        aria-haspopup="dialog"
+        title="Keys (?)"
+        onClick={() => {
+          store.isHelpOpen = true;
+          store.changed();
+        }}
+      >
+        ? <span class="unseen">help</span>
+      </button>
+    </header>
+  );
+}
+
+export function conservationOf(store: Store): Conservation {
+  const words = new Map<number, number>();
+  for (const { id, says } of store.snapshot?.nodes ?? []) if (says !== null) words.set(id, says.sum);
+  return judgeConservation(store.state, words);
+}
+
+/** The conservation light: a sign and a word beside its colour. */
+export function Light({ conservation }: { readonly conservation: Conservation }) {
+  const { light, issued, inFlight, text } = conservation;
+  const sign = light === "kept" ? "✓" : light === "broken" ? "✕" : "?";
+  const words =
+    light === "kept" ? "credits conserved" : light === "broken" ? "credits NOT conserved" : "credits unknown";
+  return (
+    <p class={`light ${light}`} title={text}>
+      <span class="lamp" aria-hidden="true">
+        {sign}
+      </span>
+      <span>
+        {words}
+        <small>
+          {light === "broken" ? text : `${issued} issued${inFlight > 0 ? `, ${inFlight} on their way` : ""}`}
+        </small>
+      </span>
+    </p>
+  );
+}
+
+function show(store: Store): void {
+  store.tab = "verdict";
+  store.changed();
+}

@@ -1,0 +1,85 @@
+/**
+ * What the checkers say of the run: the violation first, with the lines that prove it, each a step to its place in the pictures.
+ */
+import type { CheckResult, Verdict } from "../../check/verdict.ts";
+import type { Entry } from "../../journal/entry.ts";
+import { formatClock } from "../model/format.ts";
+import { findEntry } from "../model/violations.ts";
+import type { Shared } from "./app.tsx";
+import { CommandRow } from "./command-row.tsx";
+
+const SIGNS: Readonly<Record<Verdict, string>> = { valid: "✓", invalid: "✕", inconclusive: "?" };
+const ORDER: readonly Verdict[] = ["invalid", "inconclusive", "valid"];
+/** Of one violation: the last lines say where it broke. */
+const SHOWN_MAX = 12;
+
+/** Of a whole run: invalid if one is, else inconclusive if one is. */
+export function worstOf(checks: readonly CheckResult[]): Verdict {
+  return ORDER.find((verdict) => checks.some((check) => check.verdict === verdict)) ?? "valid";
+}
+
+export function Verdicts(shared: Shared) {
+  const { store } = shared;
+  const { about, checks } = store;
+  const verdict = about?.verdict ?? worstOf(checks);
+  const sorted = [...checks].sort((a, b) => ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict));
+  return (
+    <>
+      <h2 class={`verdict-title ${verdict}`}>
+        <span aria-hidden="true">{SIGNS[verdict]}</span> {verdict}
+      </h2>
+      {about !== null && <p>{about.reason}</p>}
+      {about?.replay != null && <CommandRow store={store} line={about.replay} />}
+      {store.gaps.length > 0 && (
+        <p class="hint">Lines are missing in {store.gaps.length} places: what they told isn't in the pictures.</p>
+      )}
+      {sorted.map((check) => (
+        <section key={check.check} class="check">
+          <h3>
+            <span class={`sign ${check.verdict}`} aria-hidden="true">
+              {SIGNS[check.verdict]}
+            </span>
+            {check.check}
+            <span class="unseen">: {check.verdict}</span>
+          </h3>
+          <p class="hint">{check.detail}</p>
+          {check.violations.map((violation) => (
+            <div key={violation.what} class="violation">
+              <p>{violation.what}</p>
+              <ol>
+                {violation.proof.slice(-SHOWN_MAX).map((entry) => (
+                  <Proof key={`${entry.node}.${entry.inc}/${entry.seq}`} entry={entry} {...shared} />
+                ))}
+              </ol>
+            </div>
+          ))}
+        </section>
+      ))}
+    </>
+  );
+}
+
+function Proof({ entry, store }: Shared & { readonly entry: Entry }) {
+  return (
+    <li>
+      <button
+        type="button"
+        class="line"
+        onClick={() => {
+          const index = findEntry(store.history, entry);
+          if (index === null) return;
+          store.seek(store.history.atMs(index));
+          const tab = store.tab;
+          store.selectEvent(index);
+          // The proof stays in sight.
+          store.tab = tab;
+          store.changed();
+        }}
+      >
+        <span class="when">{formatClock(entry.time - store.bounds.beginMs)}</span>
+        <span class="who">{entry.node === 0 ? "lab" : entry.node}</span>
+        {entry.msg}
+      </button>
+    </li>
+  );
+}
