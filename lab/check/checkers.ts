@@ -2,29 +2,42 @@
  * All checkers, and the one way to run them. PROTOCOL.md, promises, says which promise each of them judges.
  */
 import type { Journal } from "../journal/journal.ts";
+import { agreement } from "./agreement.ts";
 import { answers } from "./answers.ts";
 import { causalDelivery } from "./causal-delivery.ts";
 import { clocks } from "./clocks.ts";
 import { conservation } from "./conservation.ts";
+import { detection } from "./detection.ts";
 import { durability } from "./durability.ts";
 import { exactlyOnce } from "./exactly-once.ts";
+import { incarnations } from "./incarnations.ts";
+import { joining } from "./joining.ts";
+import { noFalseFailures } from "./no-false-failures.ts";
 import { noOverdraft } from "./no-overdraft.ts";
+import { nothingHeld } from "./nothing-held.ts";
 import { oneHistory } from "./one-history.ts";
 import { oneLeader } from "./one-leader.ts";
 import { requestsOnce } from "./requests-once.ts";
 import type { Checker, CheckResult } from "./verdict.ts";
 
+/** Money first, then the order of things, then who is there and who leads. */
 export const CHECKERS: readonly Checker[] = [
   conservation,
   noOverdraft,
   exactlyOnce,
   oneHistory,
-  causalDelivery,
-  clocks,
-  durability,
   requestsOnce,
   answers,
+  durability,
+  causalDelivery,
+  clocks,
+  nothingHeld,
   oneLeader,
+  agreement,
+  detection,
+  noFalseFailures,
+  incarnations,
+  joining,
 ];
 
 /** Names that no checker has; empty: all are right. */

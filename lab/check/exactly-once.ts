@@ -4,8 +4,10 @@
  */
 import type { Entry } from "../journal/entry.ts";
 import { defineChecker, formatCount } from "./define.ts";
+import { type Outcome, outcomeOf } from "./outcome.ts";
+import { seconds } from "./presence.ts";
 import { walkReplica } from "./replica.ts";
-import { type Delivery, nameOf, type Story } from "./story.ts";
+import { type Delivery, nameOf, readDelivery, type Story } from "./story.ts";
 import type { Violation } from "./verdict.ts";
 
 export const exactlyOnce = defineChecker({
@@ -37,9 +39,35 @@ export const exactlyOnce = defineChecker({
         },
       });
     }
-    return { violations, counted: `${formatCount(transfers.size)} transfers` };
+    const outcome = outcomeOf(story);
+    const counted = `${formatCount(transfers.size)} transfers`;
+    if (typeof outcome === "string") return { violations, counted, open: outcome };
+    violations.push(...findMissing(outcome));
+    return { violations, counted };
   },
 });
+
+function findMissing({ finals, due, boundMs }: Outcome): readonly Violation[] {
+  const violations: Violation[] = [];
+  for (const { life, clock } of finals) {
+    for (const [origin, { seq, at }] of due) {
+      const has = clock.get(origin);
+      if (has !== undefined && has >= seq) continue;
+      const lacks = has === undefined ? `the account of node ${origin}` : nameOf({ origin, seq });
+      const what = `node ${life.node} lacks ${lacks} at the end, which node ${at} had ${seconds(boundMs)} earlier`;
+      const line = finals
+        .find((other) => other.life.node === at)
+        ?.life.entries.find((entry) => isOf(entry, origin, seq));
+      violations.push({ what, proof: [...(line === undefined ? [] : [line]), ...life.entries.slice(-1)] });
+    }
+  }
+  return violations;
+}
+
+function isOf(entry: Entry, origin: number, seq: number): boolean {
+  const delivery = readDelivery(entry);
+  return delivery?.origin === origin && delivery.seq === seq;
+}
 
 /** Its disk was lost: the end of its log may be given up, and executed a second time (PROTOCOL.md, lost disk). */
 function isGivenUp({ wiped }: Story, origin: number): boolean {

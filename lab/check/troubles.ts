@@ -29,6 +29,8 @@ const LOSS_MILD = 0.1;
 const DELAY_MILD_MS = 150;
 const JITTER_MILD_MS = 50;
 const RATE_MILD_BPS = 500_000;
+/** Nobody is declared dead in less. */
+const FREEZE_MILD_MS = 300;
 
 /** Signals that don't end a process. */
 const SURVIVABLE = /^(SIG)?(STOP|CONT|HUP|USR1|USR2|WINCH)$/;
@@ -109,7 +111,8 @@ class Collector {
         return;
       case "impair": {
         if (action.untilMs !== null) this.disturb(action.untilMs, action.untilMs);
-        if (!isSevere(action.impairment as Impairment)) return;
+        this.endFault(action.fault, time);
+        if (!isSevere(action.impairment)) return;
         const names = action.pairs.map(({ from, to }) => (from === to ? `${from}>*` : `${from}>${to}`));
         this.beginFault(action.fault, names, time);
         if (action.untilMs !== null) this.endFault(action.fault, action.untilMs);
@@ -155,7 +158,7 @@ class Collector {
     if (typeof frozenMs === "number") {
       const fromMs = time - frozenMs;
       this.paused.set(node, [...(this.paused.get(node) ?? []), { fromMs, toMs: time }]);
-      this.disturb(fromMs, time);
+      if (frozenMs >= FREEZE_MILD_MS) this.disturb(fromMs, time);
     }
     if (typeof phase === "string") this.disturb(time, time);
     // Neither takes part any more, whatever else it does.
@@ -165,7 +168,8 @@ class Collector {
 
   private takePauses(): void {
     for (const spans of this.paused.values())
-      for (const { fromMs, toMs } of spans) this.disturb(fromMs, Math.min(toMs, this.story.endMs));
+      for (const { fromMs, toMs } of spans)
+        if (toMs - fromMs >= FREEZE_MILD_MS) this.disturb(fromMs, Math.min(toMs, this.story.endMs));
   }
 
   private beginFault(id: string, names: readonly string[], fromMs: number): void {

@@ -4,7 +4,7 @@
  */
 import type { NodeId } from "../../node/wire/ids.ts";
 import { type Entry, processOf } from "./entry.ts";
-import { orderCausally } from "./order.ts";
+import { findForgetful, orderCausally } from "./order.ts";
 
 /** What was run; stored beside the lines. */
 export interface RunFacts {
@@ -43,8 +43,9 @@ export interface Journal {
 /** @param entries in any order; doubles (the same line collected twice) are dropped */
 export function assembleJournal(facts: RunFacts, entries: readonly Entry[]): Journal {
   const unique = new Map<string, Entry>();
+  const forgetful = findForgetful(entries);
   for (const entry of entries) {
-    const key = `${processOf(entry)}/${entry.seq}`;
+    const key = `${processOf(entry)}/${entry.seq}${forgetful.has(entry.node) ? ` at ${entry.time}` : ""}`;
     if (!unique.has(key)) unique.set(key, entry);
   }
   const all = [...unique.values()];

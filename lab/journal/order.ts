@@ -67,7 +67,23 @@ function countCauses(entries: readonly Entry[]): Map<string, number> {
   return causes;
 }
 
-/** Each node's lines in its own order: by incarnation, then by number. */
+/**
+ * Nodes that went back to an earlier incarnation, because their disk was replaced: for them incarnation and number don't say which line is
+ * which, and which came first.
+ */
+export function findForgetful(entries: readonly Entry[]): ReadonlySet<number> {
+  const boots = new Map<number, Entry[]>();
+  for (const entry of entries)
+    if (entry.books === "boot") boots.set(entry.node, [...(boots.get(entry.node) ?? []), entry]);
+  const forgetful = new Set<number>();
+  for (const [node, own] of boots) {
+    const byTime = own.toSorted((a, b) => a.time - b.time);
+    if (byTime.some((boot, index) => index > 0 && boot.inc <= (byTime[index - 1] as Entry).inc)) forgetful.add(node);
+  }
+  return forgetful;
+}
+
+/** Each node's lines in its own order: by incarnation, then by number; where these begin anew, by wall clock. */
 function queuePerNode(entries: readonly Entry[]): Entry[][] {
   const queues = new Map<number, Entry[]>();
   for (const entry of entries) {
@@ -75,7 +91,11 @@ function queuePerNode(entries: readonly Entry[]): Entry[][] {
     if (queue === undefined) queues.set(entry.node, [entry]);
     else queue.push(entry);
   }
-  for (const queue of queues.values()) queue.sort((a, b) => a.inc - b.inc || a.seq - b.seq);
+  const forgetful = findForgetful(entries);
+  for (const [node, queue] of queues) {
+    const isForgetful = forgetful.has(node);
+    queue.sort((a, b) => (isForgetful ? a.time - b.time : 0) || a.inc - b.inc || a.seq - b.seq);
+  }
   return [...queues.values()];
 }
 

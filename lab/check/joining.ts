@@ -1,0 +1,39 @@
+/**
+ * Who starts takes part: it is READY within a stated bound, if its account can be known, which takes a majority of the voters. A node whose disk was
+ * lost may wait for those who are away, and says so (RECOVERING).
+ */
+import { boundsOf } from "./bounds.ts";
+import { defineChecker, formatCount } from "./define.ts";
+import { type Calm, findCalms, lastLine, seconds } from "./presence.ts";
+import type { Story } from "./story.ts";
+import type { Violation } from "./verdict.ts";
+
+export const joining = defineChecker({
+  name: "joining",
+  promise: "a node that starts is READY within a stated bound",
+  needs: "events",
+  find: (story) => {
+    const { joinMs } = boundsOf(story);
+    const { calms, open } = findCalms(story, joinMs);
+    const violations: Violation[] = [];
+    let ready = 0;
+    for (const calm of calms.filter((one) => hasMajority(story, one))) {
+      for (const life of calm.present) {
+        const atMs = calm.fromMs + joinMs;
+        const hasArrived = life.entries.some(({ time, phase }) => time <= atMs && typeof phase === "string");
+        if (hasArrived) ready += 1;
+        else {
+          const what = `node ${life.node} isn't READY ${seconds(joinMs)} after the last disturbance`;
+          const last = lastLine(life, atMs, () => true);
+          violations.push({ what, proof: [...life.entries.slice(0, 1), ...(last === null ? [] : [last])] });
+        }
+      }
+    }
+    return { violations, counted: `${formatCount(ready)} nodes READY, bound ${seconds(joinMs)}`, open };
+  },
+});
+
+function hasMajority({ facts }: Story, { present }: Calm): boolean {
+  const voters = facts.voters.filter((id) => present.some(({ node }) => node === id));
+  return facts.voters.length === 0 || voters.length > facts.voters.length / 2;
+}

@@ -1,0 +1,49 @@
+/**
+ * Nobody who runs and can be reached is declared FAILED. Suspicions of such nodes are allowed, and counted. Who was killed, paused, frozen
+ * or cut off a while ago may still be declared so: the news takes its time.
+ */
+import type { Entry } from "../journal/entry.ts";
+import { boundsOf } from "./bounds.ts";
+import { defineChecker, formatCount } from "./define.ts";
+import type { Story } from "./story.ts";
+import { type Troubles, troublesOf, wereInTouch } from "./troubles.ts";
+import type { Violation } from "./verdict.ts";
+
+export const noFalseFailures = defineChecker({
+  name: "no-false-failures",
+  promise: "nobody who is alive and connected is declared FAILED",
+  needs: "events",
+  find: (story) => {
+    const { echoMs } = boundsOf(story);
+    const troubles = troublesOf(story);
+    const violations: Violation[] = [];
+    const counts = { suspicions: 0, failures: 0 };
+    for (const entry of story.journal.entries) {
+      if (entry.kind !== "member" || entry.peer === undefined || entry.node === 0) continue;
+      if (entry.state !== "SUSPECTED" && entry.state !== "FAILED") continue;
+      if (entry.state === "FAILED") counts.failures += 1;
+      if (isExcused(story, troubles, entry, entry.peer, echoMs)) continue;
+      if (entry.state === "SUSPECTED") counts.suspicions += 1;
+      else
+        violations.push({
+          what: `node ${entry.node} declares node ${entry.peer} FAILED, which runs and can be reached`,
+          proof: [entry],
+        });
+    }
+    const counted = `${formatCount(counts.failures)} nodes declared FAILED, ${formatCount(counts.suspicions)} false suspicions`;
+    return { violations, counted };
+  },
+});
+
+function isExcused(story: Story, troubles: Troubles, entry: Entry, peer: number, echoMs: number): boolean {
+  const span = { fromMs: entry.time - echoMs, toMs: entry.time };
+  if (!wereInTouch(troubles, entry.node, peer, span)) return true;
+  // A freeze is told of when it is over.
+  const isAsleep = troubles.paused.get(peer)?.some(({ fromMs, toMs }) => fromMs <= entry.time && toMs >= span.fromMs);
+  return isAsleep === true || !hasLived(story, peer, span.fromMs) || !hasLived(story, entry.node, span.fromMs);
+}
+
+/** Whether its present process has been there since. */
+function hasLived({ livesOf }: Story, node: number, sinceMs: number): boolean {
+  return livesOf.get(node)?.some(({ entries }) => (entries[0]?.time ?? Number.POSITIVE_INFINITY) <= sinceMs) ?? false;
+}
