@@ -6,7 +6,7 @@ import type { Entry } from "../journal/entry.ts";
 import { boundsOf } from "./bounds.ts";
 import { defineChecker, formatCount } from "./define.ts";
 import type { Story } from "./story.ts";
-import { type Troubles, troublesOf, wereInTouch } from "./troubles.ts";
+import { type Troubles, troublesOf, wereConnected } from "./troubles.ts";
 import type { Violation } from "./verdict.ts";
 
 export const noFalseFailures = defineChecker({
@@ -36,11 +36,12 @@ export const noFalseFailures = defineChecker({
 });
 
 function isExcused(story: Story, troubles: Troubles, entry: Entry, peer: number, echoMs: number): boolean {
-  const span = { fromMs: entry.time - echoMs, toMs: entry.time };
-  if (!wereInTouch(troubles, entry.node, peer, span)) return true;
-  // A freeze is told of when it is over.
-  const isAsleep = troubles.paused.get(peer)?.some(({ fromMs, toMs }) => fromMs <= entry.time && toMs >= span.fromMs);
-  return isAsleep === true || !hasLived(story, peer, span.fromMs) || !hasLived(story, entry.node, span.fromMs);
+  const { node, time } = entry;
+  const fromMs = time - echoMs;
+  // That the accuser was frozen itself is no excuse: it must not take that for the other's silence.
+  const isAsleep = troubles.paused.get(peer)?.some((span) => span.fromMs <= time && span.toMs >= fromMs);
+  if (isAsleep === true || !wereConnected(troubles, node, peer, { fromMs, toMs: time })) return true;
+  return !hasLived(story, peer, fromMs) || !hasLived(story, node, fromMs);
 }
 
 /** Whether its present process has been there since. */

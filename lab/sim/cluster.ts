@@ -83,6 +83,8 @@ export class SimCluster {
       id,
       config: { ...this.config, expected: this.config.expected.filter((other) => other !== id), ...config },
       rules: rulesOf(this.options),
+      shell: this.options.shell ?? {},
+      process: this.options.process ?? {},
       store,
       control: this.options.control ?? null,
       queue: this.queue,

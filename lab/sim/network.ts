@@ -100,6 +100,14 @@ export class Network {
     this.receivers.delete(slot);
   }
 
+  /** Whether nobody listens at one of these addresses. */
+  isClosed(addresses: readonly string[]): boolean {
+    return addresses.some((address) => {
+      const slot = slotOf(address);
+      return slot !== null && !this.receivers.has(slot);
+    });
+  }
+
   /** To every other attached slot (multicast), to the listed addresses, or both; a receiver gets one copy (equal packet numbers). */
   send(
     from: number,

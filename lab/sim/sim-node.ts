@@ -42,12 +42,32 @@ export interface NodeObserver {
   onExit(node: SimNode, code: number, reason: string): void;
 }
 
+/** Mistakes of a runtime around a sound core: what rules.ts is for the core. None of them exists in the real one. */
+export interface ShellBugs {
+  /** Who sends to a closed port gets a socket error, and its receive loop ends with it: it speaks on and hears nothing. */
+  readonly receiveLoopDies?: boolean;
+  /** Each process starts with an empty disk, and nobody knows why. */
+  readonly amnesia?: boolean;
+  /** Once in a while a wake-up is lost, and no timer fires any more: it answers, and does nothing by itself. */
+  readonly timersDie?: boolean;
+}
+
+/** What a simulation may ask of its processes beyond what the real ones do. */
+export interface ProcessModel {
+  /** An exception in the core ends the process, as in reality, and not the run. */
+  readonly diesOfExceptions: boolean;
+  /** After a freeze, timers are served before the datagrams that have queued up, as Node's event loop does. */
+  readonly timersFirst: boolean;
+}
+
 export interface SimNodeOptions {
   /** Position in the network; the id, unless two processes claim one id. */
   readonly slot: number;
   readonly id: number;
   readonly config: CoreConfig;
   readonly rules: Rules;
+  readonly shell: ShellBugs;
+  readonly process: Partial<ProcessModel>;
   readonly store: SimStore;
   readonly queue: EventQueue;
   readonly network: Network;
@@ -60,6 +80,9 @@ export interface SimNodeOptions {
   /** Ticks come up to this much late, as timers of a real event loop do. */
   readonly tickLagMs: number;
 }
+
+/** Of the bug `timersDie`: for each wake-up. */
+const WAKE_UP_LOST = 0.002;
 
 type Status = "down" | "running" | "frozen";
 
@@ -83,6 +106,8 @@ export class SimNode {
   private clock = new LocalClock(0, 0, 0);
   private frozenAtMs = 0;
   private readonly backlog: (() => void)[] = [];
+  private isDeaf = false;
+  private isTimeless = false;
   private readonly held = new Map<number, Effect[]>();
   private readonly unwritten = new Set<number>();
   private wakeUp: ScheduledEvent | null = null;
@@ -113,6 +138,9 @@ export class SimNode {
     this.readyAtMs = null;
     this.fuse = null;
     this.packetSeq = 0;
+    this.isDeaf = false;
+    this.isTimeless = false;
+    if (this.options.shell.amnesia === true && this.incarnation > 0) store.wipe();
     const recovered = store.isEmpty || !config.durable ? undefined : store.recover();
     this.incarnation = store.nextIncarnation();
     this.bootId = draw.hex64();
@@ -166,6 +194,7 @@ export class SimNode {
     const frozenMs = this.clock.measure(this.options.queue.nowMs - this.frozenAtMs);
     // A shorter one goes unnoticed, as in the runtime's driver; timers are late all the same.
     if (frozenMs > freezeThresholdMs(this.options.config.timing)) this.feed({ type: "resumed", frozenMs });
+    if (this.options.process.timersFirst === true && !this.isTimeless) this.feed({ type: "tick" });
     this.arm();
     for (const happen of burst) happen();
   }
@@ -175,7 +204,8 @@ export class SimNode {
     if (this.status === "frozen") this.backlog.push(() => this.feed(input));
     if (this.status !== "running" || this.state === null) return;
     const recalled = withRecalled(this.state, input, this.store.archiveOf(this.id).recall);
-    const effects = step(this.state, recalled, this.localNowMs());
+    const effects = this.step(this.state, recalled);
+    if (effects === null) return;
     // The core may raise its own incarnation (JOIN refused as stale): what follows is sealed with the new one.
     this.incarnation = this.state.self.incarnation;
     // Writes first: an effect may wait for a write that the same step asks for.
@@ -184,6 +214,20 @@ export class SimNode {
     if (this.state === null) return;
     this.options.observer.onStep(this, input);
     this.arm();
+  }
+
+  /** Null: the process is dead of it. */
+  private step(state: NodeState, input: Input): readonly Effect[] | null {
+    try {
+      return step(state, input, this.localNowMs());
+    } catch (error) {
+      if (this.options.process.diesOfExceptions !== true) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      this.exit = { code: 1, reason };
+      this.kill();
+      this.options.observer.onExit(this, 1, reason);
+      return null;
+    }
   }
 
   /** The core's clock: whole milliseconds since an arbitrary instant. */
@@ -233,6 +277,7 @@ export class SimNode {
   }
 
   private receive(datagram: Uint8Array, from: string): void {
+    if (this.isDeaf) return;
     if (this.status === "frozen") {
       this.holdBack(() => this.receive(datagram, from));
       return;
@@ -330,6 +375,8 @@ export class SimNode {
     observer.onSealed(this, datagram);
     observer.onSend(this, stamped, { packetSeq: this.packetSeq, index: 0, bytes: datagram.length, to });
     network.send(this.slot, datagram, route);
+    if (!route.multicast && this.options.shell.receiveLoopDies === true && network.isClosed(route.addresses))
+      this.isDeaf = true;
   }
 
   /** True when the fuse burned down: the process is dead from here on. */
@@ -343,7 +390,8 @@ export class SimNode {
   }
 
   private arm(): void {
-    if (this.status !== "running" || this.state === null) return;
+    if (this.status !== "running" || this.state === null || this.isTimeless) return;
+    if (this.options.shell.timersDie === true) this.isTimeless = this.options.draw.chance(WAKE_UP_LOST);
     const deadlineMs = nextDeadlineMs(this.state);
     if (deadlineMs === this.armedForMs && this.wakeUp !== null) return;
     if (this.wakeUp !== null) this.options.queue.cancel(this.wakeUp);

@@ -12,6 +12,7 @@ import type { ControlLink } from "./control-end.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { addressOf, LINK_LAN, type LinkModel } from "./network.ts";
 import type { SimJournalLine } from "./sim-journal.ts";
+import type { ProcessModel, ShellBugs } from "./sim-node.ts";
 import type { DiskModel } from "./store.ts";
 
 export interface SimOptions extends Partial<LinkModel> {
@@ -39,6 +40,9 @@ export interface SimOptions extends Partial<LinkModel> {
   readonly clockDriftPpm?: number;
   /** Rules that are switched off (false) in all nodes; default: all hold. */
   readonly rules?: Partial<Rules>;
+  readonly process?: Partial<ProcessModel>;
+  /** Mistakes of the runtime in all nodes; default: none. */
+  readonly shell?: ShellBugs;
   /** Properties that may break unseen: to see what follows from their loss. */
   readonly blind?: readonly Property[];
   /** Shared with other clusters; default: its own. */

@@ -62,8 +62,17 @@ export function runSwarm(seed: number, options: Partial<SimOptions> = {}, play: 
 const ACTIONS_MIN = 20;
 export const ACTIONS_MAX = 80;
 
-/** Actions, one after the other, a few milliseconds to half a second apart. Returns the number of faults. */
-function runSafetyPhase(sim: SimCluster, draw: Draw, only: readonly number[] | undefined): number {
+/**
+ * Actions, one after the other, a few milliseconds to half a second apart. Returns the number of faults.
+ * @param only these alone happen; all others are drawn, and left out
+ * @param onAction called before each that happens
+ */
+export function runSafetyPhase(
+  sim: SimCluster,
+  draw: Draw,
+  only: readonly number[] | undefined,
+  onAction?: () => void,
+): number {
   const actions = draw.integer(ACTIONS_MIN, ACTIONS_MAX);
   const faultChance = draw.pick([0.05, 0.2, 0.4]);
   // A stream of its own: with or without it, everything else in the schedule is drawn alike.
@@ -76,6 +85,7 @@ function runSafetyPhase(sim: SimCluster, draw: Draw, only: readonly number[] | u
     const isPlayed = only?.includes(i) ?? true;
     const give = (node: number, order: SimOrder) =>
       void orders.push({ node, order, requestId: isPlayed ? sim.command(node, order).requestId : null });
+    if (isPlayed) onAction?.();
     if (i === lossAt && isPlayed) faults += loseOneDisk(sim, losses.pick(sim.ids));
     if (draw.chance(faultChance)) {
       injectFault(isPlayed ? sim : MUTED_WORLD, sim.ids, draw, give);
@@ -115,7 +125,8 @@ function orderTrade(
   give(from, { op: draw.chance(0.5) ? "sell" : "buy", peer, amount });
 }
 
-function runLivenessPhase(sim: SimCluster, draw: Draw): Omit<SwarmResult, "faults"> {
+/** No fault is left, but who is down stays down. */
+export function endFaults(sim: SimCluster): void {
   sim.heal();
   sim.shape(HEALTHY);
   for (const id of sim.ids) {
@@ -125,6 +136,10 @@ function runLivenessPhase(sim: SimCluster, draw: Draw): Omit<SwarmResult, "fault
     // What a person would do: a node whose disk failed has stopped trading until it is started again.
     if (sim.node(id).state?.phase === "HALTED") sim.restart(id);
   }
+}
+
+function runLivenessPhase(sim: SimCluster, draw: Draw): Omit<SwarmResult, "faults"> {
+  endFaults(sim);
   if (draw.chance(0.5)) sim.runFor(draw.between(0, 3_000));
   sim.startAll();
   const recovery = expectRecovery(sim);
