@@ -10,6 +10,8 @@ import { LabError } from "./errors.ts";
 import type { Lab } from "./lab.ts";
 import { newRequestId } from "./world.ts";
 
+/** A page is many datagrams, of a node that may be busy with others' trades. */
+const HISTORY_TIMEOUT_MS = 20_000;
 const HISTORY_PAGE = 200;
 
 export interface TradeOptions {
@@ -74,7 +76,7 @@ export async function trade(
 /** Entries of node `id`'s ledger, oldest first; the last `tail` of them. */
 export async function readHistory(lab: Lab, id: NodeId, tail: number | null): Promise<HistoryData> {
   const ask = async (offset: number, limit: number): Promise<HistoryData> =>
-    HistoryData.parse((await lab.call(id, { op: "history", offset, limit })).data);
+    HistoryData.parse((await lab.call(id, { op: "history", offset, limit }, { timeoutMs: HISTORY_TIMEOUT_MS })).data);
   const probe = await ask(0, tail === null ? HISTORY_PAGE : 1);
   const begin = tail === null ? 0 : Math.max(0, probe.total - tail);
   const entries = tail === null ? [...probe.entries] : [];

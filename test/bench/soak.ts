@@ -208,7 +208,9 @@ async function settle(lab: Lab): Promise<void> {
 
 /** Every answer against the books: settled is in them once, refused is not; all books are equal and the money is all there. */
 async function audit(lab: Lab): Promise<void> {
-  const books = await Promise.all(lab.ids.map(async (id) => (await readHistory(lab, id, null)).entries));
+  // One after the other: books are long, and the machine may have other work.
+  const books: HistoryData["entries"][] = [];
+  for (const id of lab.ids) books.push((await readHistory(lab, id, null)).entries);
   const [first = [], ...others] = books;
   const keysOf = (entries: HistoryData["entries"]) =>
     entries
