@@ -171,6 +171,8 @@ export class SimNode {
     if (this.wakeUp !== null) this.options.queue.cancel(this.wakeUp);
     this.wakeUp = null;
     this.state = null;
+    // What its faults still hold back comes to nobody.
+    this.intake = null;
     this.controlEnd = null;
     this.backlog.length = 0;
     this.held.clear();
