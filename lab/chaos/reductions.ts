@@ -148,10 +148,11 @@ function rounder(ms: number): readonly number[] {
   return [...new Set(coarser.map((grain) => Math.floor(ms / grain) * grain))];
 }
 
-/** One line: "3 nodes, 2 events in 4 s, 5 trades/s". */
+/** One line: "3 nodes, 2 faults in 4 s, 5 trades/s". */
 export function describeSize(schedule: ChaosSchedule): string {
   const { nodes, events, spanMs, tradesPerSecond } = schedule;
   const joined = nodesAt(schedule, spanMs) - nodes;
   const joins = joined > 0 ? ` and ${joined} that join` : "";
-  return `${nodes} nodes${joins}, ${events.length} events in ${spanMs / 1_000} s, ${tradesPerSecond} trades/s`;
+  const faults = events.length === 1 ? "one fault" : `${events.length} faults`;
+  return `${nodes} nodes${joins}, ${faults} in ${spanMs / 1_000} s, ${tradesPerSecond} trades/s`;
 }

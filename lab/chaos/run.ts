@@ -23,10 +23,10 @@ import { listFailures, shrinkSchedule } from "./shrink-scenario.ts";
 export interface ChaosRunOptions {
   readonly chaos: ChaosOptions;
   readonly runtime: ScenarioRuntime;
-  /** Of the lab. */
-  readonly name: string;
-  /** The lab exists, and stays; null: it is made, and removed. */
-  readonly existing: { readonly ids: readonly NodeId[] } | null;
+  /** Of the lab that is made; default: what `lab run` would call it. */
+  readonly name?: string;
+  /** The lab that is used instead, and stays; null: one is made, and removed. */
+  readonly existing: { readonly name: string; readonly ids: readonly NodeId[] } | null;
   /** Where the scenario files go. */
   readonly folder: string;
   readonly wire: boolean;
@@ -37,6 +37,8 @@ export interface ChaosRunOptions {
   /** Ctrl-C: the faults end, the run is judged. During shrinking: the smallest so far is taken. */
   readonly signal: AbortSignal;
   readonly progress: Progress;
+  /** The schedule is written down, and begins. */
+  readonly onStart?: (scenario: Scenario) => void;
   readonly onStep: OnStep;
 }
 
@@ -48,6 +50,8 @@ export interface ChaosOutcome {
   /** The command that plays it again. */
   readonly replay: string;
   readonly result: ScenarioResult;
+  /** Of the run, in real time. */
+  readonly realMs: number;
   readonly shrunk: ShrunkRun | null;
 }
 
@@ -71,8 +75,10 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosOutcome> 
   const file = join(folder, `${scenario.name}.yaml`);
   const replay = replayCommand(file, options);
   await writeScenario(file, scenario, [`Drawn by: ${chaosCommand(chaos)}`, `Again: ${replay}`]);
+  options.onStart?.(scenario);
+  const startedMs = performance.now();
   const result = await runScenario(scenario, { ...runOptionsOf(options), file, early: { signal, steps: closeEarly } });
-  const outcome = { schedule, scenario, file, replay, result };
+  const outcome = { schedule, scenario, file, replay, result, realMs: performance.now() - startedMs };
   const [check] = listFailures(result);
   if (check === undefined || runtime !== "sim" || options.shrinkMs <= 0 || signal.aborted)
     return { ...outcome, shrunk: null };
@@ -87,20 +93,22 @@ export function planScenario(options: ScenarioChoice): Scenario {
 }
 
 function scenarioOf(schedule: ChaosSchedule, { chaos, wire, existing }: ScenarioChoice): Scenario {
-  const title = `chaos of seed ${chaos.seed}: ${schedule.events.length} faults in ${schedule.spanMs / 1_000} s`;
+  const faults = schedule.events.length === 1 ? "one random fault" : `${schedule.events.length} random faults`;
+  const title = `${faults} in ${schedule.spanMs / 1_000} s, from seed ${chaos.seed}`;
   const ids = existing === null ? {} : { ids: existing.ids };
   return chaosScenario(schedule, { name: `chaos-${chaos.seed}`, title, wire, ...ids });
 }
 
-function replayCommand(file: string, { runtime, existing, name }: ChaosRunOptions): string {
-  return `lab run ${file} --runtime ${runtime}${existing === null ? "" : ` --on ${name}`}`;
+function replayCommand(file: string, { runtime, existing }: ChaosRunOptions): string {
+  return `lab run ${file} --runtime ${runtime}${existing === null ? "" : ` --on ${existing.name}`}`;
 }
 
 function runOptionsOf(options: ChaosRunOptions): RunOptions {
   const { runtime, name, existing, sabotage, progress, onStep } = options;
   return {
     ...{ runtime, progress, onStep },
-    ...(existing === null ? { name } : { on: name }),
+    ...(existing === null ? {} : { on: existing.name }),
+    ...(name === undefined ? {} : { name }),
     ...(sabotage === undefined ? {} : { sabotage }),
   };
 }

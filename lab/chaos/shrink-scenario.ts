@@ -2,7 +2,6 @@
  * Makes a failing chaos run smaller: a schedule that breaks the same promise with fewer nodes, fewer faults, less load and less time.
  * Every attempt is a whole run in virtual time, in a world of its own.
  */
-import type { CheckResult } from "../check/verdict.ts";
 import { LabError } from "../errors.ts";
 import type { ScenarioResult } from "../scenario/result.ts";
 import { simplerSchedules, withoutEvents } from "./reductions.ts";
@@ -31,6 +30,8 @@ export function shrinkSchedule(start: ChaosSchedule, options: ScheduleShrinkOpti
   });
 }
 
+type Outcome = Pick<ScenarioResult, "verdict" | "checks" | "reason">;
+
 async function failsBy(schedule: ChaosSchedule, { play, check }: ScheduleShrinkOptions): Promise<boolean> {
   try {
     return listFailures(await play(schedule)).includes(check);
@@ -41,9 +42,13 @@ async function failsBy(schedule: ChaosSchedule, { play, check }: ScheduleShrinkO
   }
 }
 
-/** Names of the promises that a run broke; `step` for one that ended at a step, or in a broken world. */
-export function listFailures(result: Pick<ScenarioResult, "verdict" | "checks">): readonly string[] {
-  const broken = result.checks.filter((check: CheckResult) => check.verdict === "invalid").map(({ check }) => check);
+/**
+ * Names of the promises that a run broke: of the checkers, or of the simulated world's own (`S8`), which end it at once. `step`: it came
+ * to a step that failed.
+ */
+export function listFailures({ verdict, checks, reason }: Outcome): readonly string[] {
+  const broken = checks.filter((check) => check.verdict === "invalid").map(({ check }) => check);
   if (broken.length > 0) return broken;
-  return result.verdict === "invalid" || result.verdict === "failed" ? ["step"] : [];
+  if (verdict !== "invalid" && verdict !== "failed") return [];
+  return [/\b([SLD]\d{1,2}): /.exec(reason)?.[1] ?? "step"];
 }

@@ -2,7 +2,7 @@
 import { type Command, Option } from "commander";
 import type { ChaosFlags } from "../chaos/options.ts";
 import type { ChaosOutcome, ShrunkRun } from "../chaos/run.ts";
-import type { LoadSummary, StepResult } from "../scenario/result.ts";
+import type { ScenarioResult } from "../scenario/result.ts";
 import type { ScenarioRuntime } from "../scenario/schema.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -78,80 +78,71 @@ async function chaos(context: CommandContext, flags: CommandFlags): Promise<void
   });
   const chaos = parseChaosFlags(flags, drawn, existing);
   context.finishOnInterrupt();
-  const name = flags.on ?? (context.options.isNamed ? context.options.name : `chaos-${chaos.seed}`);
-  signal.addEventListener("abort", () => printer.say(describeInterrupt(name, runtime)), { once: true });
+  const lines = await import("../ui/scenario-lines.ts");
+  signal.addEventListener("abort", () => printer.say(describeInterrupt(context, flags, runtime)), { once: true });
   const outcome = await runChaos({
-    chaos,
-    runtime,
-    name,
-    existing,
+    ...{ chaos, runtime, existing, signal, progress },
+    ...(context.options.isNamed ? { name: context.options.name } : {}),
     folder: flags.report ?? ".",
     wire: flags.wire,
     shrinkMs: flags.shrink ? parseDuration(flags.shrinkFor, "--shrink-for") : 0,
-    signal,
-    progress,
+    onStart: (scenario) => {
+      if (!printer.json) printer.data(null, lines.renderHeader(scenario, runtime));
+    },
     onStep: (step, state) => {
-      if (state === "end") printer.say(describeStep(step));
+      if (state === "begin") progress({ step: `step ${step.path}`, state: "info", detail: step.text });
+      else if (!printer.json) printer.data(null, lines.renderStep(step, printer));
     },
   });
   printer.clear();
-  await tell(context, outcome);
+  const report = flags.report === undefined ? null : await writeDown(outcome.result, outcome.realMs, flags.report);
+  await tell(context, outcome, report);
 }
 
-function describeInterrupt(name: string, runtime: ScenarioRuntime): string {
-  const left = runtime === "sim" ? "" : `; what is left then: lab down --name ${name}`;
-  return `ending early: faults end, the run is judged (Ctrl-C again: at once${left})`;
+function describeInterrupt({ options }: CommandContext, { on }: CommandFlags, runtime: ScenarioRuntime): string {
+  const name = on ?? (options.isNamed ? options.name : undefined);
+  const left =
+    runtime === "sim"
+      ? ""
+      : on === undefined
+        ? "; `lab ls` shows what is left then"
+        : `; then: lab heal --name ${name}`;
+  return `ending early: faults end, then the run is judged (Ctrl-C again: at once${left})`;
 }
 
-function describeStep({ path, startedMs, text, state, resolved, seen }: StepResult): string {
-  const said = [resolved, seen].filter((part) => part !== "").join("; ");
-  const outcome = state === "ok" ? said : `${state}${said === "" ? "" : `: ${said}`}`;
-  return `${(startedMs / 1_000).toFixed(1).padStart(7)} s  ${path.padStart(5)}  ${text}${outcome === "" ? "" : `  (${outcome})`}`;
+async function writeDown(result: ScenarioResult, tookMs: number, folder: string): Promise<string> {
+  const [{ describeRun }, { writeReport }] = await Promise.all([
+    import("../scenario/record.ts"),
+    import("../artefacts/write-report.ts"),
+  ]);
+  return (await writeReport(folder, describeRun(result, tookMs))).path;
 }
 
-/** The verdict as data; a run that wasn't valid ends with its error. */
-async function tell(context: CommandContext, outcome: ChaosOutcome): Promise<void> {
-  const [{ LabError }, { exitOf }, { describeSize }] = await Promise.all([
+/** Checks, verdict, where the scenario is, and what the shrunk one is like; the exit code tells the verdict. */
+async function tell(context: CommandContext, outcome: ChaosOutcome, report: string | null): Promise<void> {
+  const [{ EXIT }, { exitOf }, { describeSize }, { renderSummary }] = await Promise.all([
     import("../errors.ts"),
     import("../scenario/result.ts"),
     import("../chaos/reductions.ts"),
+    import("../ui/scenario-lines.ts"),
   ]);
-  const { schedule, file, replay, result, shrunk } = outcome;
-  const { verdict, reason, runtime, lab, loads, checks, steps, tookMs } = result;
-  const smaller =
-    shrunk === null
-      ? []
-      : [
-          `shrunk to ${describeSize(shrunk.schedule)} in ${shrunk.attempts} runs${shrunk.isMinimal ? "" : ", then the time was over"}`,
-          `scenario: ${shrunk.file}; again: ${shrunk.replay}`,
-        ];
-  context.printer.data(
-    {
-      ...{ seed: schedule.seed, verdict, reason, runtime, lab, tookMs, file, replay, loads, steps },
-      faults: schedule.events.length,
-      checks: checks.map(({ check, verdict: found, detail }) => ({ check, verdict: found, detail })),
-      shrunk:
-        shrunk === null
-          ? null
-          : { ...{ file: shrunk.file, replay: shrunk.replay, check: shrunk.check }, ...sizesOf(shrunk) },
-    },
-    [`${describeRun(outcome)}: ${verdict}`, `scenario: ${file}; again: ${replay}`, ...smaller].join("\n"),
-  );
-  const exit = exitOf(verdict);
-  if (exit === "ok") return;
-  throw new LabError(exit, reason, `play it again: ${shrunk?.replay ?? replay}`, { details: { seed: schedule.seed } });
+  const { printer } = context;
+  const { schedule, file, replay, result, shrunk, realMs } = outcome;
+  const { journal, evidence: _evidence, scenario: _scenario, ...run } = result;
+  const summary = renderSummary(result, { printer, realMs, keep: false });
+  const value = { ...run, file, replay, report, faults: schedule.events.length, entries: journal.entries.length };
+  printer.data({ ...value, shrunk: shrunk === null ? null : describeShrunk(shrunk) }, summary);
+  printer.say(`scenario: ${file}\nagain: ${replay}`);
+  if (shrunk !== null) {
+    const end = shrunk.isMinimal ? "nothing simpler does" : "the time was over";
+    printer.say(`${shrunk.check} breaks with ${describeSize(shrunk.schedule)} too (${shrunk.attempts} runs, ${end})`);
+    printer.say(`scenario: ${shrunk.file}\nagain: ${shrunk.replay}`);
+  }
+  if (report !== null) printer.say(`report: ${report}`);
+  context.setExitCode(EXIT[exitOf(result.verdict)]);
 }
 
-function sizesOf({ schedule, attempts, isMinimal }: ShrunkRun) {
+function describeShrunk({ schedule, file, replay, check, attempts, isMinimal }: ShrunkRun) {
   const { nodes, events, spanMs, tradesPerSecond } = schedule;
-  return { nodes, faults: events.length, spanMs, tradesPerSecond, attempts, isMinimal };
-}
-
-/** "seed 42 on sim: 12 faults in 20 s, 401 trades (369 settled, 32 refused, 0 open), 10 checks" */
-function describeRun({ schedule, result }: ChaosOutcome): string {
-  const { loads, checks, runtime } = result;
-  const sum = (pick: (load: LoadSummary) => number) => loads.reduce((total, load) => total + pick(load), 0);
-  const settled = `${sum((load) => load.settled)} settled, ${sum((load) => load.refused)} refused, ${sum((load) => load.open)} open`;
-  const trades = `${sum((load) => load.offered)} trades (${settled})`;
-  return `seed ${schedule.seed} on ${runtime}: ${schedule.events.length} faults in ${schedule.spanMs / 1_000} s, ${trades}, ${checks.length} checks`;
+  return { file, replay, check, attempts, isMinimal, nodes, faults: events.length, spanMs, tradesPerSecond };
 }

@@ -280,7 +280,10 @@ export class SimEngine implements Engine {
 
   /** What was written until now: while somebody reads, time stands still. */
   async *logs(lab: string, nodes: readonly NodeId[], options: LogOptions): AsyncGenerator<LogLine> {
-    const { cluster, spec } = this.#labOf(lab);
+    // Also of a broken world: what led there is in its journal.
+    const found = this.#labs.get(lab);
+    if (found === undefined) throw noSuchLab(lab);
+    const { cluster, spec } = found;
     const epochMs = this.clock.wallMs() - this.clock.nowMs();
     const lines = cluster.journal.lines.filter(
       ({ node, time }) => nodes.includes(node) && epochMs + time >= (options.sinceMs ?? Number.NEGATIVE_INFINITY),
