@@ -1,7 +1,8 @@
 /** `events`, `export`: what happened, and pictures of it. */
-import type { Command } from "commander";
+import { Argument, type Command } from "commander";
 import type { Entry } from "../journal/entry.ts";
 import type { EntryFilter } from "../journal/filter.ts";
+import type { Journal } from "../journal/journal.ts";
 import type { Lab } from "../lab.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -26,6 +27,93 @@ How much there is to see: lab up --journal events, detailed (deliveries too) or 
 -o json prints the entries, one a line.`,
     )
     .action((flags: EventFlags) => events(context, flags));
+
+  program
+    .command("export")
+    .helpGroup("Look:")
+    .description("the journal as a picture or for another tool")
+    .addArgument(new Argument("<format>", "what to make").choices(FORMAT_NAMES))
+    .option("--from <time>", "leave out what was before: 10s after the journal's first line")
+    .option("--to <time>", "leave out what came after")
+    .option("--nodes <nodes>", "only these nodes: 1,2 or 1-3")
+    .option("--heartbeats", "svg and mermaid: draw heartbeats and probes too")
+    .option("--no-heartbeats", "without heartbeats and probes (svg: not even counted)")
+    .option("--run <folder>", "of a stored run instead of a lab")
+    .option("-O, --out <file>", "write a file instead of stdout")
+    .addHelpText("after", EXPORT_HELP)
+    .action((format: string, flags: ExportFlags) => exportJournal(context, format, flags));
+}
+
+const FORMAT_NAMES = ["svg", "mermaid", "shiviz", "tsviz", "perfetto", "otlp", "csv"];
+
+const EXPORT_HELP = `
+Formats:
+  svg       space-time diagram: nodes as columns, messages as arrows, faults as bands
+  mermaid   sequence diagram for GitHub: of the part in which most happened, or of --from to --to
+  shiviz    log for https://bestchai.bitbucket.io/shiviz/; tsviz: the same with times
+  perfetto  trace for https://ui.perfetto.dev
+  otlp      OpenTelemetry traces (JSON): a trade is a trace
+  csv       every line of the journal as a row
+Arrows need a lab that writes messages down: lab up --journal wire`;
+
+interface ExportFlags {
+  from?: string;
+  to?: string;
+  nodes?: string;
+  heartbeats?: boolean;
+  run?: string;
+  out?: string;
+}
+
+async function exportJournal(context: CommandContext, name: string, flags: ExportFlags): Promise<void> {
+  const [{ FORMATS }, { LabError }, { parseDuration }] = await Promise.all([
+    import("../export/formats.ts"),
+    import("../errors.ts"),
+    import("../duration.ts"),
+  ]);
+  const [fromMs, toMs] = [flags.from, flags.to].map((text, i) =>
+    text === undefined ? undefined : text === "0" ? 0 : parseDuration(text, i === 0 ? "--from" : "--to"),
+  );
+  if (fromMs !== undefined && toMs !== undefined && toMs <= fromMs)
+    throw new LabError(
+      "usage",
+      `--to ${flags.to} isn't after --from ${flags.from}`,
+      "both count from the journal's first line",
+    );
+  const options = {
+    ...(fromMs !== undefined && { fromMs }),
+    ...(toMs !== undefined && { toMs }),
+    ...(flags.nodes !== undefined && { nodes: [...(await readIds(flags.nodes))] }),
+    ...(flags.heartbeats !== undefined && { heartbeats: flags.heartbeats }),
+  };
+  const journal = await openJournal(context, flags.run);
+  const format = FORMATS[name];
+  if (format === undefined)
+    throw new LabError("usage", `there is no format "${name}"`, `use ${FORMAT_NAMES.join(", ")}`);
+  if (format.isOfMessages && !journal.entries.some(({ kind }) => kind === "send"))
+    context.printer.say(
+      "no messages in this journal: its nodes wrote events only, so there are no arrows; for them: lab up --journal wire",
+    );
+  const text = format.render(journal, options);
+  if (flags.out === undefined) {
+    context.printer.write(text);
+    return;
+  }
+  const { writeFile } = await import("node:fs/promises");
+  try {
+    await writeFile(flags.out, text);
+  } catch (error) {
+    throw new LabError("failed", `can't write ${flags.out}: ${(error as Error).message}`, "name another file", {
+      cause: error,
+    });
+  }
+  context.printer.say(`wrote ${flags.out}`);
+}
+
+async function openJournal(context: CommandContext, folder: string | undefined): Promise<Journal> {
+  if (folder !== undefined) return await (await import("../journal/stored-run.ts")).readRun(folder);
+  const { collectJournal } = await import("../journal/collect.ts");
+  return await context.withLab((lab) => collectJournal(lab, { signal: context.signal }));
 }
 
 interface EventFlags {
@@ -104,7 +192,7 @@ async function readSince(text: string | undefined, nowMs: number): Promise<numbe
   return nowMs - parseDuration(text, "--since");
 }
 
-/** Of a stored run: nobody can be asked who led it. */
+/** Of what is past: nobody can be asked who led it. */
 async function readIds(text: string): Promise<ReadonlySet<number>> {
   const [{ parseSelector }, { LabError }] = await Promise.all([import("../selectors.ts"), import("../errors.ts")]);
   return new Set(
@@ -113,7 +201,7 @@ async function readIds(text: string): Promise<ReadonlySet<number>> {
       if (part.type === "range") return Array.from({ length: part.to - part.from + 1 }, (_, i) => part.from + i);
       throw new LabError(
         "usage",
-        `--node: a stored run has no "${part.type === "word" ? part.word : "random"}"`,
+        `nodes: a journal has no "${part.type === "word" ? part.word : "random"}"`,
         "write numbers: 3, 1,2 or 1-3",
       );
     }),

@@ -46,6 +46,12 @@ export class Printer {
     this.#streams.stdout.write(this.json ? `${json}\n` : `${text}\n`);
   }
 
+  /** A document on stdout, as it is: formats have their own newlines. */
+  write(text: string): void {
+    this.#clear();
+    this.#streams.stdout.write(text);
+  }
+
   /** A whole screen on stdout in place of the last one. */
   screen(text: string): void {
     this.#streams.stdout.write(`\u001b[H\u001b[2J${text}`);

@@ -1,0 +1,171 @@
+/**
+ * A sequence diagram in Mermaid's language, which GitHub draws in pull requests and summaries. It is bounded: without a window it shows the
+ * few seconds in which most happened (interesting-window.ts), and never more than so many lines.
+ */
+import type { NodeId } from "../../node/wire/ids.ts";
+import type { Journal } from "../journal/journal.ts";
+import type { ExportOptions } from "./export-options.ts";
+import { type History, readHistory } from "./history.ts";
+import { chooseWindow } from "./interesting-window.ts";
+import type { Span } from "./lives.ts";
+import type { Moment } from "./moments.ts";
+import { formatSpan } from "./space-time-words.ts";
+import type { Trip } from "./trips.ts";
+
+export interface MermaidOptions extends ExportOptions {
+  /** Without `fromMs` and `toMs`: how much of the run is shown. Default 3 s. */
+  readonly spanMs?: number;
+  /** Without `fromMs` and `toMs`: an instant that must be in it, for example a violation's. */
+  readonly aroundMs?: number;
+  /** Messages and notes, at most. Default 60: what fits a screen or two. */
+  readonly linesMax?: number;
+}
+
+/** A line of the diagram, at its place among the others. */
+interface Line {
+  readonly at: number;
+  readonly text: string;
+}
+
+export function exportMermaid(journal: Journal, options: MermaidOptions = {}): string {
+  const history = readHistory(journal);
+  const nodes = history.nodes.filter((node) => options.nodes === undefined || options.nodes.includes(node));
+  const linesMax = options.linesMax ?? 60;
+  const hasWindow = options.fromMs !== undefined || options.toMs !== undefined;
+  let spanMs = options.spanMs ?? 3_000;
+  let shown: Span = { fromMs: options.fromMs ?? 0, toMs: options.toMs ?? history.endMs };
+  if (!hasWindow) shown = chooseWindow(history, spanMs, options.aroundMs);
+  let texts = tellWindow(history, shown, nodes, options.heartbeats === true);
+  // The heart of it rather than its beginning.
+  while (!hasWindow && texts.length > linesMax && spanMs > SPAN_MS_MIN) {
+    spanMs *= 0.75;
+    shown = chooseWindow(history, spanMs, options.aroundMs);
+    texts = tellWindow(history, shown, nodes, options.heartbeats === true);
+  }
+  const all = `Note over ${spanOf(nodes, nodes)}`;
+  const rest = texts.length - linesMax;
+  return [
+    "sequenceDiagram",
+    ...nodes.map((node) => `  participant N${node} as node ${node}`),
+    ...(nodes.length === 0 ? [] : [`  ${all}: from ${formatSpan(shown.fromMs)} to ${formatSpan(shown.toMs)}`]),
+    ...texts.slice(0, linesMax).map((text) => `  ${text}`),
+    ...(rest > 0 ? [`  ${all}: ${rest} more left out`] : []),
+    "",
+  ].join("\n");
+}
+
+/** A window that holds too much is made smaller down to this. */
+const SPAN_MS_MIN = 100;
+
+function tellWindow(
+  history: History,
+  { fromMs, toMs }: Span,
+  nodes: readonly NodeId[],
+  heartbeats: boolean,
+): readonly string[] {
+  const rank = new Map(history.entries.map((entry, i) => [entry, i]));
+  const place: Place = {
+    nodes,
+    isInside: (atMs) => atMs >= fromMs && atMs <= toMs,
+    rankOf: (entry) => rank.get(entry) ?? 0,
+  };
+  const lines = [
+    ...history.trips.flatMap((trip) => tellTrip(trip, place, heartbeats)),
+    ...tellMoments(history, place),
+    ...tellFaults(history, place),
+  ];
+  return foldRepeated(lines.sort((a, b) => a.at - b.at));
+}
+
+interface Place {
+  readonly nodes: readonly NodeId[];
+  readonly isInside: (atMs: number) => boolean;
+  readonly rankOf: (entry: Trip["entry"]) => number;
+}
+
+/** What goes to all is a note, so that a group of twenty stays readable; a copy that is lost is an arrow with a cross. */
+function tellTrip(trip: Trip, { nodes, isInside, rankOf }: Place, heartbeats: boolean): readonly Line[] {
+  if (!isInside(trip.sentAtMs) || !nodes.includes(trip.from)) return [];
+  if (!heartbeats && (trip.kind === "heartbeat" || trip.kind === "probe")) return [];
+  const at = rankOf(trip.entry);
+  const text = clean(nameOf(trip));
+  const losses = trip.losses
+    .filter(({ node }) => nodes.includes(node) && node !== trip.from)
+    .map(({ node, cause }) => ({ at, text: `N${trip.from}-xN${node}: ${text} (${clean(cause)})` }));
+  const received = trip.arrivals.filter(({ node }) => nodes.includes(node)).sort((a, b) => a.node - b.node);
+  if (received.length === 0) return losses;
+  const isTwice = trip.doubles.length > 0 ? ", twice" : "";
+  if (trip.to === null && received.length > 1)
+    return [
+      {
+        at,
+        text: `Note over ${spanOf(nodes, [trip.from, ...received.map(({ node }) => node)])}: ${trip.from} to ${received.map(({ node }) => node).join(", ")}: ${text}${isTwice}`,
+      },
+      ...losses,
+    ];
+  return [...received.map(({ node }) => ({ at, text: `N${trip.from}->>N${node}: ${text}${isTwice}` })), ...losses];
+}
+
+function nameOf({ type, entry }: Trip): string {
+  const amount = type.startsWith("TRADE_") ? /\bamount=(\d+)/.exec(entry.msg)?.[1] : undefined;
+  return amount === undefined ? type : `${type} ${amount}`;
+}
+
+/** What several nodes notice within this is one event to a reader. */
+const TOGETHER_MS = 300;
+/** What is said again within so many lines is counted where it was said first. */
+const REPEATED_WITHIN = 6;
+
+/** Messages that are sent three times to be sure, and repetitions of what wasn't acknowledged. */
+function foldRepeated(lines: readonly Line[]): readonly string[] {
+  const folded: { text: string; times: number }[] = [];
+  for (const { text } of lines) {
+    const before = folded.slice(-REPEATED_WITHIN).find((line) => line.text === text);
+    if (before === undefined) folded.push({ text, times: 1 });
+    else before.times += 1;
+  }
+  return folded.map(({ text, times }) => (times === 1 ? text : `${text} (${times} times)`));
+}
+
+/** The same said by several nodes in a row is one note. */
+function tellMoments(history: History, { nodes, isInside, rankOf }: Place): readonly Line[] {
+  const groups: { at: number; atMs: number; text: string; kind: Moment["kind"]; by: NodeId[] }[] = [];
+  for (const { node, atMs, kind, text, entry } of history.moments) {
+    if (text === "" || !isInside(atMs) || !nodes.includes(node)) continue;
+    const same = groups.findLast((group) => group.text === text && group.kind === kind);
+    const isShared = ["suspected", "failed", "back", "follows", "election", "ready"].includes(kind);
+    const isSoon = same !== undefined && atMs - same.atMs <= TOGETHER_MS;
+    if (isShared && isSoon && !same.by.includes(node)) same.by.push(node);
+    else groups.push({ at: rankOf(entry), text, kind, by: [node], atMs });
+  }
+  return groups.map(({ at, text, by }) => ({
+    at,
+    text: `Note over ${spanOf(nodes, by)}: ${clean(text)}${by.length > 1 ? ` (at ${by.sort((a, b) => a - b).join(", ")})` : ""}`,
+  }));
+}
+
+function tellFaults(history: History, { nodes, isInside, rankOf }: Place): readonly Line[] {
+  if (nodes.length === 0) return [];
+  return history.faults.flatMap(({ label, fromMs, toMs, isOpen, entry }) => {
+    const over = `Note over ${spanOf(nodes, nodes)}`;
+    const endAt = history.entries.findIndex(({ time }) => time - history.originMs >= toMs);
+    return [
+      ...(isInside(fromMs) ? [{ at: rankOf(entry), text: `${over}: ${clean(label)}` }] : []),
+      ...(isInside(toMs) && !isOpen
+        ? [{ at: endAt < 0 ? history.entries.length : endAt, text: `${over}: end of ${clean(label)}` }]
+        : []),
+    ];
+  });
+}
+
+/** `N1,N5`: a note reaches from the first to the last column that it is about. */
+function spanOf(nodes: readonly NodeId[], about: readonly NodeId[]): string {
+  const columns = about.map((node) => nodes.indexOf(node)).filter((column) => column >= 0);
+  const [first, last] = [nodes[Math.min(...columns)], nodes[Math.max(...columns)]];
+  return first === last ? `N${first}` : `N${first},N${last}`;
+}
+
+/** Without what Mermaid takes for its own: `;` ends a line, `#` begins a character's number, `:` parts the text. */
+function clean(text: string): string {
+  return text.replaceAll(/[\s;#:<>{}"]+|%{2,}/g, " ").trim() || "?";
+}
