@@ -25,10 +25,12 @@ export function exportCsv(journal: Journal, options: ExportOptions = {}): string
   const originMs = originOf(journal);
   const rows = selectEntries(journal, options).map((entry) => [
     Number((entry.time - originMs).toFixed(3)),
-    new Date(entry.time).toISOString(),
+    entry.time,
     ...[...FIELDS, ...MORE].map((field) => (entry as Entry)[field]),
   ]);
-  return [["at_ms", "time", ...FIELDS, ...MORE], ...rows].map((row) => `${row.map(formatCell).join(",")}\r\n`).join("");
+  return [["at_ms", "unix_ms", ...FIELDS, ...MORE], ...rows]
+    .map((row) => `${row.map(formatCell).join(",")}\r\n`)
+    .join("");
 }
 
 /** What is absent is empty; objects are JSON. */
