@@ -8,6 +8,7 @@ import { Command, CommanderError, Option } from "commander";
 import { registerCareCommands } from "./commands/care.ts";
 import { registerChaosCommands } from "./commands/chaos.ts";
 import { registerClusterCommands } from "./commands/cluster.ts";
+import { registerCompletionCommands } from "./commands/completion.ts";
 import type { CapturedRun, CommandContext, GlobalOptions } from "./commands/context.ts";
 import { registerDashCommands } from "./commands/dash.ts";
 import { registerFaultCommands } from "./commands/faults.ts";
@@ -52,6 +53,8 @@ Exit codes: 0 ok, 1 failed, 2 usage, 3 no such lab or node, 4 engine unreachable
 interface Run {
   exitCode: number;
   mayFinish: boolean;
+  /** A command that was typed at a prompt: the first Ctrl-C is for it. */
+  foreground: AbortController | null;
 }
 
 /** Runs one command line and ends the process. */
@@ -62,13 +65,17 @@ export async function main(argv: readonly string[]): Promise<void> {
   });
   process.stderr.on("error", () => {});
   const interrupt = new AbortController();
-  const run: Run = { exitCode: EXIT.ok, mayFinish: false };
+  const run: Run = { exitCode: EXIT.ok, mayFinish: false, foreground: null };
   let onInterrupt: () => void = () => {};
   const interrupted = new Promise<void>((resolve) => {
     onInterrupt = resolve;
   });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
+      if (signal === "SIGINT" && run.foreground?.signal.aborted === false) {
+        run.foreground.abort();
+        return;
+      }
       // The second time the user means it: what is left then, `lab down` removes.
       if (interrupt.signal.aborted) process.exit(EXIT.interrupted);
       interrupt.abort();
@@ -97,7 +104,7 @@ async function runLine(argv: readonly string[], run: Run, signal: AbortSignal, s
   registerShowCommands(program, context);
   registerWatchCommands(program, context);
   registerJournalCommands(program, context);
-  registerTalkCommands(program, context, (line) => runLine(line, run, signal));
+  registerTalkCommands(program, context, (line) => runTyped(line, run, signal));
   registerLifecycleCommands(program, context);
   registerFaultCommands(program, context);
   registerScenarioCommands(program, context);
@@ -105,6 +112,7 @@ async function runLine(argv: readonly string[], run: Run, signal: AbortSignal, s
   registerDashCommands(program, context, (line) => runCaptured(line, signal));
   registerChaosCommands(program, context);
   registerCareCommands(program, context);
+  registerCompletionCommands(program, context);
   program.hook("preAction", (_program, command) => assertSimulable(context, command));
   for (const command of program.commands) inheritOutput(command, program);
   if (argv.length === 0) {
@@ -125,6 +133,18 @@ async function runLine(argv: readonly string[], run: Run, signal: AbortSignal, s
   }
 }
 
+/** Runs a command that was typed at the prompt of another: interrupted, it ends and the prompt is back. */
+async function runTyped(argv: readonly string[], prompt: Run, signal: AbortSignal): Promise<number> {
+  const foreground = new AbortController();
+  prompt.foreground = foreground;
+  try {
+    const own: Run = { exitCode: EXIT.ok, mayFinish: true, foreground: null };
+    return await runLine(argv, own, AbortSignal.any([signal, foreground.signal]));
+  } finally {
+    prompt.foreground = null;
+  }
+}
+
 /** Runs one command line on behalf of somebody who isn't at this terminal. */
 async function runCaptured(argv: readonly string[], signal: AbortSignal): Promise<CapturedRun> {
   const texts = { stdout: "", stderr: "" };
@@ -134,7 +154,7 @@ async function runCaptured(argv: readonly string[], signal: AbortSignal): Promis
     },
   });
   const streams = { stdout: collect("stdout"), stderr: collect("stderr") };
-  const exitCode = await runLine(argv, { exitCode: EXIT.ok, mayFinish: true }, signal, streams);
+  const exitCode = await runLine(argv, { exitCode: EXIT.ok, mayFinish: true, foreground: null }, signal, streams);
   return { exitCode, ...texts };
 }
 
@@ -226,7 +246,9 @@ function readOptions(program: Command): GlobalOptions {
 }
 
 /** How to print, before the line is parsed: also what is wrong with it is printed. */
-function peekOptions(argv: readonly string[]): { json: boolean; verbose: boolean } {
+function peekOptions(line: readonly string[]): { json: boolean; verbose: boolean } {
+  const end = line.indexOf("--");
+  const argv = end < 0 ? line : line.slice(0, end);
   const at = argv.findIndex((word) => word === "-o" || word === "--output");
   const inline = argv.some((word) => word === "-ojson" || word === "--output=json");
   return { json: inline || (at >= 0 && argv[at + 1] === "json"), verbose: argv.includes("--verbose") };

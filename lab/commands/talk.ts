@@ -67,7 +67,9 @@ export function registerTalkCommands(
       "after",
       "\nWith --runtime sim the labs of the shell are simulated: virtual time passes while a command waits, or by `sleep 5s`.",
     )
-    .action((selector: string | undefined, flags: { seed: string }) => shell(context, selector, flags, runLine));
+    .action((selector: string | undefined, flags: { seed: string }) =>
+      shell(context, program, selector, flags, runLine),
+    );
 }
 
 async function doTrade(
@@ -177,14 +179,15 @@ async function leave(context: CommandContext, selector: string): Promise<void> {
 
 async function shell(
   context: CommandContext,
+  program: Command,
   selector: string | undefined,
   flags: { seed: string },
   runLine: (argv: string[]) => Promise<number>,
 ): Promise<void> {
-  const { openNodeShell, openLabShell, openSimShell } = await import("./shell.ts");
+  const { openNodeShell, openLabShell, openSimShell, shellHistory } = await import("./shell.ts");
   if (selector === undefined) {
-    if (context.options.runtime === "sim") await openSimShell(context, flags.seed, runLine);
-    else await openLabShell(context, runLine);
+    if (context.options.runtime === "sim") await openSimShell(context, program, flags.seed, runLine);
+    else await openLabShell(context, program, { runLine, history: await shellHistory() });
     return;
   }
   const { resolveOne } = await import("../trade.ts");
