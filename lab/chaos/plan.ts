@@ -58,7 +58,7 @@ const TRIES = 6;
 const RESTART_MS = 1_000;
 /** What a join may take; and a schedule adds no more nodes than this. */
 const JOIN_MS = 2_000;
-const JOINS_MAX = 2;
+export const JOINS_MAX = 2;
 
 /** A minority, so that a majority of the voters is always there. */
 export function defaultMaxDown(nodes: number): number {

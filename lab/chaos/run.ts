@@ -6,7 +6,6 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { NodeId } from "../../node/wire/ids.ts";
 import type { Progress } from "../engine/engine.ts";
-import type { Sabotage } from "../engine/sim.ts";
 import { LabError } from "../errors.ts";
 import type { Lab } from "../lab.ts";
 import { formatScenario } from "../scenario/format.ts";
@@ -16,7 +15,7 @@ import { type RunOptions, runScenario } from "../scenario/run.ts";
 import type { Scenario, ScenarioRuntime, Step } from "../scenario/schema.ts";
 import { chaosCommand } from "./options.ts";
 import { type ChaosOptions, planChaos } from "./plan.ts";
-import { chaosScenario } from "./scenario-of.ts";
+import { calmMs, chaosScenario, spanText } from "./scenario-of.ts";
 import type { ChaosSchedule } from "./schedule.ts";
 import { listFailures, shrinkSchedule } from "./shrink-scenario.ts";
 
@@ -30,8 +29,8 @@ export interface ChaosRunOptions {
   /** Where the scenario files go. */
   readonly folder: string;
   readonly wire: boolean;
-  /** In virtual time: what is wrong with all nodes. */
-  readonly sabotage?: Sabotage;
+  /** In virtual time: a known bug that all nodes have. */
+  readonly bug?: string;
   /** How long a failing run in virtual time may be shrunk; 0: not at all. */
   readonly shrinkMs: number;
   /** Ctrl-C: the faults end, the run is judged. During shrinking: the smallest so far is taken. */
@@ -74,10 +73,14 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosOutcome> 
   const scenario = scenarioOf(schedule, options);
   const file = join(folder, `${scenario.name}.yaml`);
   const replay = replayCommand(file, options);
-  await writeScenario(file, scenario, [`Drawn by: ${chaosCommand(chaos)}`, `Again: ${replay}`]);
+  await writeScenario(file, scenario, [`Drawn by: ${drawnBy(options)}`, `Again: ${replay}`]);
   options.onStart?.(scenario);
   const startedMs = performance.now();
-  const result = await runScenario(scenario, { ...runOptionsOf(options), file, early: { signal, steps: closeEarly } });
+  const result = await runScenario(scenario, {
+    ...runOptionsOf(options),
+    file,
+    early: { signal, steps: (lab) => closeEarly(lab, schedule) },
+  });
   const outcome = { schedule, scenario, file, replay, result, realMs: performance.now() - startedMs };
   const [check] = listFailures(result);
   if (check === undefined || runtime !== "sim" || options.shrinkMs <= 0 || signal.aborted)
@@ -99,17 +102,22 @@ function scenarioOf(schedule: ChaosSchedule, { chaos, wire, existing }: Scenario
   return chaosScenario(schedule, { name: `chaos-${chaos.seed}`, title, wire, ...ids });
 }
 
-function replayCommand(file: string, { runtime, existing }: ChaosRunOptions): string {
-  return `lab run ${file} --runtime ${runtime}${existing === null ? "" : ` --on ${existing.name}`}`;
+function drawnBy({ chaos, bug }: ChaosRunOptions): string {
+  return `${chaosCommand(chaos)}${bug === undefined ? "" : ` --bug ${bug}`}`;
+}
+
+function replayCommand(file: string, { runtime, existing, bug }: ChaosRunOptions): string {
+  const on = existing === null ? "" : ` --on ${existing.name}`;
+  return `lab run ${file} --runtime ${runtime}${on}${bug === undefined ? "" : ` --bug ${bug}`}`;
 }
 
 function runOptionsOf(options: ChaosRunOptions): RunOptions {
-  const { runtime, name, existing, sabotage, progress, onStep } = options;
+  const { runtime, name, existing, bug, progress, onStep } = options;
   return {
     ...{ runtime, progress, onStep },
     ...(existing === null ? {} : { on: existing.name }),
     ...(name === undefined ? {} : { name }),
-    ...(sabotage === undefined ? {} : { sabotage }),
+    ...(bug === undefined ? {} : { bug }),
   };
 }
 
@@ -130,7 +138,7 @@ async function writeScenario(file: string, scenario: Scenario, comment: readonly
 }
 
 /** What was interrupted ends as every schedule ends, whatever is down or cut at that moment. */
-function closeEarly({ info }: Lab): readonly Step[] {
+function closeEarly({ info }: Lab, schedule: ChaosSchedule): readonly Step[] {
   const idsThat = (status: string) => info.nodes.filter((node) => node.status === status).map(({ id }) => id);
   const paused = idsThat("paused").join(",");
   const exited = idsThat("exited").join(",");
@@ -139,6 +147,7 @@ function closeEarly({ info }: Lab): readonly Step[] {
     ...(paused === "" ? [] : [{ resume: { nodes: paused } }]),
     ...(exited === "" ? [] : [{ start: { nodes: exited } }]),
     { wait: { converged: true, within: "60s" } },
+    { sleep: { for: spanText(calmMs(schedule)) } },
   ];
 }
 

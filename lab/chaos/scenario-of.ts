@@ -4,6 +4,7 @@
  */
 import type { NodeId } from "../../node/wire/ids.ts";
 import type { Scenario, Step } from "../scenario/schema.ts";
+import { JOINS_MAX } from "./plan.ts";
 import { type ChaosEvent, type ChaosSchedule, endOf } from "./schedule.ts";
 
 /** Credits enough for the load never to run dry, few enough that some trades are refused for it. */
@@ -11,6 +12,8 @@ const CREDITS = 200;
 const AMOUNTS: [number, number] = [1, 20];
 /** Until all follow one coordinator and have equal ledgers again, after everything is healed. */
 const RECOVERY_S = { fast: 60, default: 120 } as const;
+/** Longer than any promise about time may take (lab/check/bounds.ts): else nothing can be said of the end. Groups above ten take longer. */
+const CALM_MS = { fast: 14_000, default: 28_000 } as const;
 
 export interface ChaosScenarioOptions {
   /** Names the lab and, with `.yaml`, the file. */
@@ -54,7 +57,13 @@ function closingSteps(schedule: ChaosSchedule): readonly Step[] {
     { at, heal: {}, note: "the end: everything is brought back" },
     ...(schedule.tradesPerSecond > 0 ? [{ load: { stop: true } } as const] : []),
     { wait: { converged: true, within } },
+    { sleep: { for: spanText(calmMs(schedule)) }, note: "as long as promises about time may take" },
   ];
+}
+
+/** How long the end has to be quiet. */
+export function calmMs({ profile, nodes }: Pick<ChaosSchedule, "profile" | "nodes">): number {
+  return Math.ceil(CALM_MS[profile] * Math.max(1, (nodes + JOINS_MAX) / 10));
 }
 
 function loadSteps({ tradesPerSecond: rate }: ChaosSchedule): readonly Step[] {

@@ -13,6 +13,7 @@ interface CommandFlags extends ChaosFlags {
   readonly shrink: boolean;
   readonly shrinkFor: string;
   readonly dryRun?: true;
+  readonly bug?: string;
 }
 
 /** Seeds that are drawn stay short. */
@@ -50,6 +51,7 @@ export function registerChaosCommands(program: Command, context: CommandContext)
     .option("--no-wire", "don't journal every datagram")
     .option("--no-shrink", "leave a failing run of virtual time as it is")
     .option("--shrink-for <span>", "how long making it smaller may take", "60s")
+    .option("--bug <name>", "in virtual time: nodes with this known bug; see what finds it")
     .option("--dry-run", "print the scenario, do nothing")
     .addHelpText("after", HELP)
     .action((flags: CommandFlags) => chaos(context, flags));
@@ -84,6 +86,7 @@ async function chaos(context: CommandContext, flags: CommandFlags): Promise<void
     ...{ chaos, runtime, existing, signal, progress },
     ...(context.options.isNamed ? { name: context.options.name } : {}),
     folder: flags.report ?? ".",
+    ...(flags.bug === undefined ? {} : { bug: flags.bug }),
     wire: flags.wire,
     shrinkMs: flags.shrink ? parseDuration(flags.shrinkFor, "--shrink-for") : 0,
     onStart: (scenario) => {

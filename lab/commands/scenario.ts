@@ -10,6 +10,7 @@ interface RunFlags {
   report?: string;
   on?: string;
   keep?: boolean;
+  bug?: string;
 }
 
 const HELP = `
@@ -38,6 +39,7 @@ export function registerScenarioCommands(program: Command, context: CommandConte
     .option("--report <dir>", "write verdict, journal, logs and a page about each run into this folder")
     .addOption(new Option("--on <lab>", "play it on this lab, which exists, and leave that").conflicts("keep"))
     .option("--keep", "leave the lab as it is at the end")
+    .option("--bug <name>", "in virtual time: nodes with this known bug; see what finds it")
     .addHelpText("after", HELP)
     .action((files: string[], flags: RunFlags) => run(context, files, flags));
 
@@ -107,6 +109,7 @@ async function runOne(context: CommandContext, one: OneRun): Promise<ScenarioRes
     ...(seed !== undefined && { seed }),
     ...(context.options.isNamed && { name: context.options.name }),
     ...(flags.on !== undefined && { on: flags.on }),
+    ...(flags.bug !== undefined && { bug: flags.bug }),
     keep: flags.keep === true,
     progress: context.progress,
     signal: context.signal,
@@ -121,7 +124,7 @@ async function runOne(context: CommandContext, one: OneRun): Promise<ScenarioRes
   const summary = lines.renderSummary(result, { printer, realMs, keep: flags.keep === true });
   printer.data({ ...publicResult(result), report }, summary);
   if (report !== null) printer.say(`report: ${report}`);
-  else if (result.verdict !== "valid") printer.say(lines.hintAfter(result, one.flags.set));
+  else if (result.verdict !== "valid") printer.say(lines.hintAfter(result, flags));
   return result;
 }
 

@@ -5,7 +5,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LabError } from "../errors.ts";
-import { type Sabotage, SimEngine } from "./sim.ts";
+import type { Sabotage } from "../sim/bugs/sabotage.ts";
+import { SimEngine } from "./sim.ts";
 
 let current: SimEngine | null = null;
 

@@ -14,12 +14,12 @@ import { sleep } from "../clock.ts";
 import type { OpenControlTransport } from "../control-transport.ts";
 import { LabError, noSuchLab, noSuchNode } from "../errors.ts";
 import { type LabState, MemoryState } from "../lab-state.ts";
+import type { Sabotage } from "../sim/bugs/sabotage.ts";
 import { SimCluster } from "../sim/cluster.ts";
 import { Draw } from "../sim/draw.ts";
 import { EventQueue } from "../sim/event-queue.ts";
 import { addressOf, slotOf } from "../sim/network.ts";
 import type { SimNode } from "../sim/sim-node.ts";
-import type { SimOptions } from "../sim/sim-options.ts";
 import type { World } from "../world.ts";
 import type {
   Engine,
@@ -37,9 +37,6 @@ import type {
   Progress,
 } from "./engine.ts";
 import { VirtualClock } from "./sim-clock.ts";
-
-/** What is wrong with all nodes on purpose, and which broken promises then don't stop the world: the journal shall tell of them. */
-export type Sabotage = Pick<SimOptions, "rules" | "blind">;
 
 interface SimLab {
   readonly spec: LabSpec;

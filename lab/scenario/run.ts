@@ -11,13 +11,13 @@ import { takeDown } from "../change.ts";
 import { runChecks } from "../check/checkers.ts";
 import { type CheckResult, worstOf } from "../check/verdict.ts";
 import type { Progress } from "../engine/engine.ts";
-import type { Sabotage } from "../engine/sim.ts";
 import { openSimSession } from "../engine/sim-session.ts";
 import { LabError } from "../errors.ts";
 import { heal } from "../faults/service.ts";
 import type { Journal } from "../journal/journal.ts";
 import { Lab } from "../lab.ts";
 import { toEnv, toNodes } from "../lab-fields.ts";
+import { sabotageOf } from "../sim/bugs/sabotage.ts";
 import { Draw } from "../sim/draw.ts";
 import { bringUp } from "../up.ts";
 import { Loads } from "./loads.ts";
@@ -41,8 +41,8 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Ends the steps, not the run: what is under way is given up, these steps come instead of the rest, and the run is judged as ever. */
   readonly early?: { readonly signal: AbortSignal; readonly steps: (lab: Lab) => readonly Step[] };
-  /** In virtual time: what is wrong with all nodes (rules that they don't keep). */
-  readonly sabotage?: Sabotage;
+  /** In virtual time: a known bug that all nodes have (lab/sim/bugs). */
+  readonly bug?: string;
   readonly onStep?: OnStep;
 }
 
@@ -56,6 +56,7 @@ export const SEED_DEFAULT = 1;
  */
 export async function runScenario(scenario: Scenario, options: RunOptions): Promise<ScenarioResult> {
   const runtimes = scenario.runtimes ?? RUNTIMES;
+  if (options.bug !== undefined && options.runtime !== "sim") throw onlySimulated();
   if (!runtimes.includes(options.runtime)) {
     throw new LabError(
       "unsupported",
@@ -65,8 +66,13 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   }
   const seed = options.seed ?? scenario.seed ?? SEED_DEFAULT;
   if (options.runtime !== "sim" || options.on !== undefined) return await runOn(scenario, seed, options);
-  await using _session = await openSimSession(seed, options.sabotage);
+  const sabotage = options.bug === undefined ? undefined : sabotageOf(options.bug);
+  await using _session = await openSimSession(seed, sabotage);
   return await runOn(scenario, seed, options);
+}
+
+function onlySimulated(): LabError {
+  return new LabError("usage", "only simulated nodes can have a bug on purpose", "add --runtime sim");
 }
 
 async function runOn(scenario: Scenario, seed: number, options: RunOptions): Promise<ScenarioResult> {

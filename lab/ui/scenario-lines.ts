@@ -60,10 +60,15 @@ export function renderSummary(
 }
 
 /** What to do about a run that isn't valid. */
-export function hintAfter(result: ScenarioResult, settings: readonly string[]): string {
+export function hintAfter(
+  result: ScenarioResult,
+  flags: { readonly set: readonly string[]; readonly bug?: string },
+): string {
   const { file, runtime, seed } = result;
   const failed = result.steps.findLast((step) => step.state === "failed");
-  const again = `lab run ${file ?? "FILE"} --runtime ${runtime} --seed ${seed}${settings.map((setting) => ` --set ${setting}`).join("")}`;
+  const bug = flags.bug === undefined ? "" : ` --bug ${flags.bug}`;
+  const options = `${flags.set.map((setting) => ` --set ${setting}`).join("")}${bug}`;
+  const again = `lab run ${file ?? "FILE"} --runtime ${runtime} --seed ${seed}${options}`;
   const look = `everything about it in a folder: ${again} --report out`;
   return failed === undefined || failed.hint === ""
     ? look

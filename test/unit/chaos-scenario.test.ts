@@ -44,8 +44,8 @@ describe("a chaos scenario", () => {
       expect(instants.at(-1)).toBe(schedule.spanMs);
       const count = (verb: string) => steps.filter((step) => verb in step).length;
       expect(count("start")).toBe(count("kill") + count("stop") + count("leave"));
-      const verbs = steps.slice(-3).map((step) => verbOf(step).verb);
-      expect(verbs).toEqual(["heal", "load", "wait"]);
+      const verbs = steps.slice(-4).map((step) => verbOf(step).verb);
+      expect(verbs).toEqual(["heal", "load", "wait", "sleep"]);
     }
   });
 
@@ -66,7 +66,7 @@ describe("a chaos scenario", () => {
       },
     ];
     const schedule = { ...scheduleOf(0), nodes: 5, maxDown: 2, events, tradesPerSecond: 0, spanMs: 10_000 };
-    expect(chaosScenario(schedule, options).steps.slice(0, -2)).toEqual([
+    expect(chaosScenario(schedule, options).steps.slice(0, -3)).toEqual([
       { kill: { nodes: "1,2" } },
       { at: "1.5s", start: { nodes: "1,2" } },
       { at: "1.5s", pause: { nodes: "3", for: "250ms" } },
