@@ -127,7 +127,8 @@ function cutIntoLives(
     const before = entries[index - 1];
     const isNext = facts.isDetailed ? entry.books === "boot" : entry.inc !== before?.inc;
     const current = parts.at(-1);
-    if (current === undefined || (isNext && current.some((line) => line.inc > 0))) parts.push([entry]);
+    if (current === undefined || (isNext && current.some((line) => line.inc > 0)))
+      parts.push([...takeForerunners(current ?? [], entry), entry]);
     else current.push(entry);
   }
   return parts.map((own, number) => {
@@ -135,6 +136,13 @@ function cutIntoLives(
     const isWhole = (boot !== null || !facts.isDetailed) && !own.some(({ inc }) => incomplete.has(`${node}.${inc}`));
     return { node, number, entries: own, boot, isWhole };
   });
+}
+
+/** What a process wrote before its boot line (faults that are in force again) stands at the end of the life before: moves it out. */
+function takeForerunners(before: Entry[], boot: Entry): readonly Entry[] {
+  if (before[0]?.inc === boot.inc) return [];
+  const last = before.findLastIndex(({ inc }) => inc !== boot.inc);
+  return before.splice(last + 1);
 }
 
 function startOf(life: Life): number {
