@@ -20,4 +20,4 @@ const server = await openSource(store).catch((error: unknown) => {
 render(<App store={store} loop={loop} server={server} />, document.getElementById("page") as HTMLElement);
 
 // For tests that measure: how long frames take, and what the page knows.
-Object.assign(window, { energyLab: { store, frames: loop.frames } });
+Object.assign(window, { energyLab: { store, frames: loop.frames, paints: loop.paints } });

@@ -30,6 +30,10 @@ export interface RingFrame {
 
 const CUT_PAIRS_MAX = 60;
 const LINE_PX = 15;
+/** More than these are shown as shares. */
+const WATCHERS_MAX = 12;
+/** Among more nodes a caption says only what isn't as it is everywhere. */
+const CAPTIONS_MAX = 8;
 
 export function drawRing(frame: RingFrame): void {
   drawGuide(frame);
@@ -158,6 +162,10 @@ function drawSilence(frame: RingFrame, node: NodeState, x: number, y: number, ra
   const { ctx, palette, state, layout } = frame;
   const watchers = [...state.nodes.values()].filter((other) => other.id !== node.id && isUp(other));
   if (watchers.length === 0) return;
+  if (watchers.length > WATCHERS_MAX) {
+    drawSums(frame, node, watchers, x, y, radius);
+    return;
+  }
   const share = (Math.PI * 2) / watchers.length;
   const pad = Math.min(0.09, share * 0.18);
   const width = layout.nodeRadius > 16 ? 5 : 3;
@@ -190,6 +198,44 @@ function drawSilence(frame: RingFrame, node: NodeState, x: number, y: number, ra
     ctx.strokeStyle = fill > 0.6 ? palette.warn : palette.soft;
     arc(ctx, x, y, radius, from, length * fill);
   });
+}
+
+/** Many watchers as shares of one circle: given up, then suspected, then as much as the median of the others' silence fills. */
+function drawSums(
+  frame: RingFrame,
+  node: NodeState,
+  watchers: readonly NodeState[],
+  x: number,
+  y: number,
+  radius: number,
+): void {
+  const { ctx, palette } = frame;
+  const silences: number[] = [];
+  let failed = 0;
+  let suspected = 0;
+  for (const watcher of watchers) {
+    const standing = watcher.members.get(node.id)?.state;
+    if (standing === "FAILED") failed += 1;
+    else if (standing === "SUSPECTED") suspected += 1;
+    else silences.push(frame.silenceOf(watcher, node.id) ?? 0);
+  }
+  const shares = [failed, suspected].map((count) => (count / watchers.length) * Math.PI * 2);
+  const [gone = 0, doubted = 0] = shares;
+  silences.sort((a, b) => a - b);
+  const fill = Math.min(1, (silences[silences.length >> 1] ?? 0) / frame.silenceFullMs);
+  const top = -Math.PI / 2;
+  ctx.lineWidth = 3;
+  ctx.strokeStyle = palette.faint;
+  arc(ctx, x, y, radius, 0, Math.PI * 2);
+  ctx.strokeStyle = palette.soft;
+  if (fill > 0.04) arc(ctx, x, y, radius, top + gone + doubted, (Math.PI * 2 - gone - doubted) * fill);
+  ctx.strokeStyle = palette.bad;
+  if (gone > 0) arc(ctx, x, y, radius, top, gone);
+  if (doubted === 0) return;
+  ctx.strokeStyle = palette.warn;
+  ctx.setLineDash([3, 2]);
+  arc(ctx, x, y, radius, top + gone, doubted);
+  ctx.setLineDash([]);
 }
 
 function drawInside(
@@ -262,7 +308,8 @@ function drawCaption(
   ctx.font = `500 12px ${palette.font}`;
   const disagrees = isUp(node) && words === "" && !agreesWith(state, node);
   ctx.fillStyle = words !== "" || disagrees ? palette.warn : palette.soft;
-  const lines = [first, second, held].filter((line) => line !== "");
+  const isUsual = words === "" && leads === "" && !disagrees && state.nodes.size > CAPTIONS_MAX;
+  const lines = [isUsual ? "" : first, isUsual ? "" : second, held].filter((line) => line !== "");
   // Away from the middle, where the messages are.
   const isAbove = y < centre.y - 10;
   const crown = node.role === "COORDINATOR" && isUp(node) ? radius * 0.62 + 8 : 0;

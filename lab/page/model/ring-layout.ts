@@ -68,7 +68,7 @@ export function layoutRing(
   const slots = Math.max(1, count + gap * (groups.length > 1 ? groups.length : 0));
   const centre = { x: size.width / 2, y: size.height / 2 };
   const room = Math.max(60, Math.min(size.width, size.height) / 2);
-  const nodeRadius = Math.min(34, Math.max(8, (room * 2.1) / Math.max(count, 5)), room * 0.2);
+  const nodeRadius = Math.min(34, Math.max(8, (room * 1.35) / Math.max(count, 1)), room * 0.2);
   // Captions stand above and below the nodes; nodes too small for captions need none.
   const margin = nodeRadius > CAPTION_RADIUS ? { x: 34, y: CAPTION_PX } : { x: 30, y: 30 };
   const ringRadius = Math.max(

@@ -22,6 +22,8 @@ interface Properties {
   /** What a screen reader says of it. */
   readonly label: string;
   readonly class?: string;
+  /** Painted at most so often. */
+  readonly everyMs?: number;
   readonly onClick?: (x: number, y: number) => void;
   readonly onPointerMove?: (x: number, y: number, event: PointerEvent) => void;
   readonly onPointerDown?: (x: number, y: number, event: PointerEvent) => void;
@@ -38,9 +40,13 @@ export function Canvas(properties: Properties) {
     const ctx = element.getContext("2d") as CanvasRenderingContext2D;
     const size = { width: 0, height: 0 };
     let remove = (): void => {};
+    let paintedMs = Number.NEGATIVE_INFINITY;
     const painter = (frameMs: number): boolean => {
       const { width, height } = size;
       if (width < 2 || height < 2) return false;
+      // Asks for another frame, so that the last state is painted too.
+      if (frameMs - paintedMs < (latest.current.everyMs ?? 0)) return true;
+      paintedMs = frameMs;
       const scale = Math.min(window.devicePixelRatio || 1, 2);
       const [pixels, rows] = [Math.round(width * scale), Math.round(height * scale)];
       if (element.width !== pixels || element.height !== rows) [element.width, element.height] = [pixels, rows];

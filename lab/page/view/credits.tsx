@@ -9,6 +9,8 @@ import { Canvas, type Surface } from "./canvas.tsx";
 import { conservationOf } from "./header.tsx";
 
 const TRADES_MAX = 12;
+/** Numbers are read, not watched. */
+const PANEL_MS = 160;
 
 export function Credits({ store, loop, palette }: Shared) {
   const { state, atMs } = store;
@@ -51,6 +53,7 @@ export function Credits({ store, loop, palette }: Shared) {
         loop={loop}
         paint={paint}
         class="balances"
+        everyMs={PANEL_MS}
         label={`Balances over time. Now: ${[...state.nodes.values()].map((node) => `node ${node.id} ${node.balance ?? "unknown"}`).join(", ")}`}
       />
       <h3>

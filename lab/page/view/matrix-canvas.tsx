@@ -60,6 +60,7 @@ export function MatrixCanvas({ store, loop, palette }: Shared) {
         loop={loop}
         paint={paint}
         class="matrix-canvas"
+        everyMs={250}
         label={`${counts.SUSPECTED} suspicions and ${counts.FAILED} failures are held`}
       />
       <p class="hint">Point: alive. Ring: suspected. Square: failed. Rows look, columns are looked at.</p>

@@ -150,7 +150,8 @@ function paintStage({ store, palette }: Shared, surface: Surface, painting: Pain
     layout,
     spots,
     cutPairs,
-    silenceFullMs: store.facts.profile === "default" ? SILENCE_FULL_MS.default : SILENCE_FULL_MS.fast,
+    // Large groups beat slower.
+    silenceFullMs: SILENCE_FULL_MS[store.facts.profile === "default" ? "default" : "fast"] * Math.max(1, state.nodes.size / 10),
     silenceOf: (watcher: NodeState, node: number): number | null => {
       const heard = watcher.heardAt.get(node);
       if (hasWire) return heard === undefined ? null : atMs - heard;
