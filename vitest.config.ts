@@ -33,6 +33,7 @@ export default defineConfig({
       project("sim", "test/sim", { testTimeoutMs: 60_000, parallel: true }),
       project("integration", "test/integration", { testTimeoutMs: 60_000, parallel: false }),
       project("docker", "test/docker", { testTimeoutMs: 120_000, parallel: false, exclude: "test/docker/netem/**" }),
+      project("browser", "test/browser", { testTimeoutMs: 30_000, parallel: false }),
       project("netem", "test/docker/netem", { testTimeoutMs: 120_000, parallel: false }),
     ],
   },

@@ -4,15 +4,16 @@
 //
 //   npm test                       everything that this machine can run
 //   npm test -- --all              the extended tests too (LAB_TEST_ALL=1)
-//   npm test -- unit               some suites: lint types unit sim integration docker netem
+//   npm test -- unit               some suites: lint types unit sim browser integration docker netem
 //   npm test -- unit/selectors     some files, by a part of their path
 //
-// LAB_TEST_DOCKER=required and LAB_TEST_NETEM=required make a failure of what is otherwise skipped for want of an engine
-// or of the kernel's netem. A failure doesn't stop the run: one run tells everything.
+// LAB_TEST_DOCKER=required, LAB_TEST_NETEM=required and LAB_TEST_BROWSER=required make a failure of what is otherwise skipped
+// for want of an engine, of the kernel's netem, or of a Chromium. A failure doesn't stop the run: one run tells everything.
 import { spawn } from "node:child_process";
 import { globSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
+import { probeBrowser } from "./support/browser.ts";
 import { type Availability, probeDocker, probeNetem, probeRyuk } from "./support/docker-available.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -32,6 +33,12 @@ interface Suite {
 const suites: readonly Suite[] = [
   { projects: ["unit", "sim"], files: listTests("test/unit", "test/sim") },
   { projects: ["integration"], files: listTests("test/integration") },
+  {
+    projects: ["browser"],
+    files: listTests("test/browser"),
+    prepare: () => Promise.resolve(probeBrowser()),
+    requiredBy: "LAB_TEST_BROWSER",
+  },
   {
     projects: ["docker"],
     files: listTests("test/docker").filter((file) => !file.startsWith("test/docker/netem/")),
@@ -192,7 +199,7 @@ async function run(script: string, ...args: readonly string[]): Promise<number> 
 
 function parseSelection(args: readonly string[]) {
   const words = args.filter((arg) => !arg.startsWith("--"));
-  const known = new Set(["lint", "types", "unit", "sim", "integration", "docker", "netem"]);
+  const known = new Set(["lint", "types", "unit", "sim", "integration", "browser", "docker", "netem"]);
   const names = new Set(words.filter((word) => known.has(word)));
   if (names.has("docker")) names.add("netem");
   return {

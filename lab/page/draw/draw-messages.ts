@@ -48,7 +48,8 @@ export function drawMessages(frame: MessagesFrame): void {
     if (hidden.has(flight.family) || shown >= SHOWN_MAX) return;
     const [a, b] = [spots.get(flight.from), spots.get(flight.to)];
     if (a === undefined || b === undefined) return;
-    const isLost = Number.isNaN(flight.receivedAtMs) && endMs - flight.sentAtMs > LOST_AFTER_MS;
+    const isDropped = flight.droppedAtMs <= endMs;
+    const isLost = Number.isNaN(flight.receivedAtMs) && (isDropped || endMs - flight.sentAtMs > LOST_AFTER_MS);
     const actualMs = Number.isNaN(flight.receivedAtMs) ? 0 : flight.receivedAtMs - flight.sentAtMs;
     const lastsMs = Math.max(leastMs, actualMs);
     const done = (atMs - flight.sentAtMs) / lastsMs;
@@ -57,7 +58,7 @@ export function drawMessages(frame: MessagesFrame): void {
     const at = frame.isStill ? 0.5 : isLost ? Math.min(done, 0.55) : done;
     const place = along(a, b, at, frame.nodeRadius);
     if (isLost && (done > 0.55 || frame.isStill)) {
-      crosses.push({ ...place, alpha: Math.max(0, Math.min(1, (1.4 - done) * 2)) });
+      crosses.push({ ...place, alpha: frame.isStill ? 1 : Math.max(0, Math.min(1, (1.4 - done) * 2)) });
       return;
     }
     const tail = frame.isStill

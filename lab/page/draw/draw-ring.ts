@@ -57,12 +57,13 @@ function drawGuide({ ctx, palette, layout }: RingFrame): void {
   ctx.stroke();
 }
 
-function drawCuts({ ctx, palette, layout, cutPairs, spots }: RingFrame): void {
+function drawCuts({ ctx, palette, layout, cutPairs, spots, apart }: RingFrame): void {
   const { centre, ringRadius, nodeRadius } = layout;
   ctx.strokeStyle = palette.bad;
   ctx.fillStyle = palette.bad;
   ctx.lineCap = "round";
-  // Rays between groups that can't talk to each other.
+  // Rays between groups that can't talk to each other; paler, where the cut isn't made yet.
+  if (apart.size > 0) ctx.strokeStyle = ctx.fillStyle = palette.soft;
   for (const angle of layout.cuts) {
     const reach = ringRadius + nodeRadius + 16;
     ctx.lineWidth = 3;
@@ -78,6 +79,7 @@ function drawCuts({ ctx, palette, layout, cutPairs, spots }: RingFrame): void {
     traceDot(ctx, centre.x, centre.y, 4);
     ctx.fill();
   }
+  ctx.strokeStyle = palette.bad;
   // Single links that are cut between nodes which still reach each other some other way.
   const groupOf = new Map(layout.groups.flatMap((group, n) => group.map((id) => [id, n] as const)));
   let shown = 0;

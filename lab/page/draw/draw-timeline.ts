@@ -44,7 +44,10 @@ export function drawTimeline(frame: TimelineFrame): void {
     const colour = span.kind === "paused" ? palette.warn : palette.soft;
     drawBand(frame, span, nodes[n + 1], ROW.nodes, colour, `${span.node} ${span.label}`);
   });
-  for (const mark of history.spans.marksWithin(frame.beginMs, frame.endMs)) drawMark(frame, mark);
+  const marks = history.spans.marksWithin(frame.beginMs, frame.endMs);
+  for (const mark of marks) if (mark.kind !== "violation") drawMark(frame, mark);
+  // What is wrong lies on top of all.
+  for (const mark of marks) if (mark.kind === "violation") drawViolation(frame, mark);
 }
 
 function drawAxis(frame: TimelineFrame): void {
@@ -139,14 +142,18 @@ function drawMark(frame: TimelineFrame, mark: Mark): void {
   drawMarkSign(ctx, palette, mark.kind, x, ROW.marks);
 }
 
-/** The signs of the legend as well. */
-export function drawMarkSign(
-  ctx: CanvasRenderingContext2D,
-  palette: Palette,
-  kind: MarkKind,
-  x: number,
-  y: number,
-): void {
+function drawViolation(frame: TimelineFrame, mark: Mark): void {
+  const { ctx, palette } = frame;
+  const x = timelineX(frame, mark.atMs);
+  ctx.fillStyle = palette.panel;
+  ctx.fillRect(x - 6, ROW.marks - 10, 12, 21);
+  ctx.fillStyle = palette.bad;
+  ctx.fillRect(x - 0.75, ROW.marks + 8, 1.5, ROW.axis - 16 - ROW.marks);
+  drawMarkSign(ctx, palette, "violation", x, ROW.marks);
+}
+
+/** One mark's sign. */
+function drawMarkSign(ctx: CanvasRenderingContext2D, palette: Palette, kind: MarkKind, x: number, y: number): void {
   ctx.lineWidth = 1.8;
   ctx.beginPath();
   switch (kind) {

@@ -55,7 +55,10 @@ function drawCone({ ctx, look, geometry, sheet }: OverlayFrame, cone: Cone): voi
       ctx.fill();
       continue;
     }
+    // The future is dashed: not told by colour alone.
+    if (relation === "future") ctx.setLineDash([5, 3]);
     drawEvent(ctx, look, geometry, yOf, entry, index, relation === "past" ? palette.past : palette.future);
+    ctx.setLineDash([]);
   }
   const entry = history.entry(cone.index);
   if (entry === undefined) return;

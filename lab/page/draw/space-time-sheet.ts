@@ -4,6 +4,7 @@
  * (space-time-overlay.ts).
  */
 import type { Entry } from "../../journal/entry.ts";
+import type { Flight } from "../model/flights.ts";
 import type { History } from "../model/history.ts";
 import { type Family, familyOf } from "../model/message-kinds.ts";
 import type { Span } from "../model/spans.ts";
@@ -170,7 +171,18 @@ export class SpaceTimeSheet {
     ctx.beginPath();
     for (const id of geometry.ids) {
       const x = Math.round(columnOf(geometry, id)) + 0.5;
-      ctx.moveTo(x, fromY);
+      let y = fromY;
+      for (const span of spans) {
+        if (span.node !== id || (span.kind !== "down" && span.kind !== "paused")) continue;
+        const [top, bottom] = rows(span);
+        if (top > y) {
+          ctx.moveTo(x, y);
+          ctx.lineTo(x, top);
+        }
+        y = Math.max(y, bottom);
+      }
+      if (y >= toY) continue;
+      ctx.moveTo(x, y);
       ctx.lineTo(x, toY);
     }
     ctx.stroke();
@@ -187,11 +199,9 @@ export class SpaceTimeSheet {
       ctx.fillStyle = palette.accent;
       ctx.fillRect(x - 2, top, 5, height);
     } else if (span.kind === "down") {
-      ctx.clearRect(x - 3, top, 7, height);
       ctx.fillStyle = palette.faint;
-      ctx.fillRect(x - 1, top, 1, height);
+      ctx.fillRect(x, top, 1, height);
     } else if (span.kind === "paused") {
-      ctx.clearRect(x - 4, top, 9, height);
       ctx.strokeStyle = palette.soft;
       ctx.lineWidth = 1.5;
       hatch(ctx, x - 4, top, 9, height, 6, -this.topMs / (this.#geometry as Geometry).msPerPx);
@@ -218,7 +228,38 @@ export class SpaceTimeSheet {
   #drawEntry(look: SheetLook, index: number): void {
     const entry = look.history.entry(index);
     if (entry === undefined || entry.kind === "send") return;
+    const dropped = entry.kind === "drop" ? look.history.flights.droppedBy(index) : [];
+    for (const flight of dropped) this.#drawDropped(look, flight);
+    if (dropped.length > 0) return;
     drawEvent(this.#events.ctx, look, this.#geometry as Geometry, (atMs) => this.yOf(atMs), entry, index);
+  }
+
+  /** It came as far as the receiver's end of the line. */
+  #drawDropped(look: SheetLook, flight: Flight): void {
+    if (look.hidden.has(flight.family)) return;
+    const { ctx } = this.#events;
+    const geometry = this.#geometry as Geometry;
+    const [x1, x2] = [columnOf(geometry, flight.from), columnOf(geometry, flight.to)];
+    const [y1, y2] = [this.yOf(flight.sentAtMs), this.yOf(flight.droppedAtMs)];
+    if (Number.isNaN(x1 + x2)) return;
+    // Before the life line: the node never saw it.
+    const share = 1 - Math.min(0.5, 12 / Math.max(1, Math.abs(x2 - x1)));
+    const [x, y] = [x1 + (x2 - x1) * share, y1 + (y2 - y1) * share];
+    ctx.strokeStyle = look.palette.family[flight.family];
+    ctx.globalAlpha = flight.family === "heartbeat" || flight.family === "probe" ? 0.35 : 0.8;
+    ctx.lineWidth = 1;
+    ctx.setLineDash([4, 4]);
+    ctx.beginPath();
+    ctx.moveTo(x1, y1);
+    ctx.lineTo(x, y);
+    ctx.stroke();
+    ctx.setLineDash([]);
+    ctx.globalAlpha = 1;
+    ctx.strokeStyle = look.palette.bad;
+    ctx.lineWidth = 1.4;
+    ctx.beginPath();
+    traceCross(ctx, x, y, 3.2);
+    ctx.stroke();
   }
 
   #drawLost(look: SheetLook, fromMs: number, toMs: number): void {
@@ -226,7 +267,8 @@ export class SpaceTimeSheet {
     const geometry = this.#geometry as Geometry;
     ctx.lineWidth = 1.4;
     look.history.flights.forEachSent(fromMs, toMs, (flight) => {
-      if (!Number.isNaN(flight.receivedAtMs) || look.hidden.has(flight.family)) return;
+      const isKnown = !Number.isNaN(flight.receivedAtMs) || !Number.isNaN(flight.droppedAtMs);
+      if (isKnown || look.hidden.has(flight.family)) return;
       const [x, towards] = [columnOf(geometry, flight.from), columnOf(geometry, flight.to)];
       const y = this.yOf(flight.sentAtMs);
       if (Number.isNaN(x + towards)) return;
@@ -259,6 +301,8 @@ export function drawEvent(
   const x = columnOf(geometry, entry.node);
   const y = yOf(history.atMs(index));
   if (Number.isNaN(x) || y < -20 || y > geometry.height + 20) return;
+  // A datagram that an impaired line swallowed is no event of the node's; the sheet has its arrow.
+  if (entry.kind === "drop" && history.flights.droppedBy(index).length > 0) return;
   if (entry.kind === "recv" || entry.kind === "send") {
     const family = familyOf(entry.type);
     if (hidden.has(family)) return;
@@ -274,7 +318,8 @@ export function drawEvent(
     drawArrow(ctx, family, columnOf(geometry, sender.node), yOf(history.atMs(cause)), x, y);
     return;
   }
-  drawSign(ctx, palette, entry, x, y, colour);
+  const spacing = (geometry.width - 2 * MARGIN) / Math.max(1, geometry.ids.length - 1);
+  drawSign(ctx, palette, entry, x, y, Math.min(1, Math.max(0.45, spacing / 26)), colour);
 }
 
 function drawArrow(
@@ -309,26 +354,29 @@ function drawSign(
   entry: Entry,
   x: number,
   y: number,
+  /** 1: full size; narrow columns have smaller signs. */
+  unit: number,
   colour: string | null,
 ): void {
   ctx.beginPath();
   switch (entry.kind) {
     case "election": {
       const isLeader = entry.role === "COORDINATOR";
-      tracePolygon(ctx, [x, y - 6, x + 6, y, x, y + 6, x - 6, y]);
+      const size = 6 * unit;
+      tracePolygon(ctx, [x, y - size, x + size, y, x, y + size, x - size, y]);
       ctx.fillStyle = isLeader ? (colour ?? palette.accent) : palette.panel;
       ctx.strokeStyle = colour ?? palette.family.election;
       break;
     }
     case "trade":
     case "deliver":
-      ctx.rect(x - 4, y - 4, 8, 8);
+      ctx.rect(x - 4 * unit, y - 4 * unit, 8 * unit, 8 * unit);
       ctx.fillStyle = entry.kind === "trade" ? (colour ?? palette.family.trade) : palette.panel;
       ctx.strokeStyle = colour ?? palette.family.trade;
       break;
     case "member":
       if (entry.state !== "SUSPECTED" && entry.state !== "FAILED") return;
-      tracePolygon(ctx, [x, y - 5, x + 5, y + 4, x - 5, y + 4]);
+      tracePolygon(ctx, [x, y - 5 * unit, x + 5 * unit, y + 4 * unit, x - 5 * unit, y + 4 * unit]);
       ctx.fillStyle = entry.state === "FAILED" ? (colour ?? palette.bad) : palette.panel;
       ctx.strokeStyle = colour ?? (entry.state === "FAILED" ? palette.bad : palette.warn);
       break;
@@ -351,7 +399,7 @@ function drawSign(
       ctx.fill();
       return;
   }
-  ctx.lineWidth = 1.6;
+  ctx.lineWidth = unit < 0.7 ? 1 : 1.6;
   ctx.fill();
   ctx.stroke();
 }

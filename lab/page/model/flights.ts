@@ -13,6 +13,8 @@ export interface Flight {
   readonly sentAtMs: number;
   /** NaN: it hasn't arrived. */
   readonly receivedAtMs: number;
+  /** When its receiver's end dropped it, as an impaired line does; NaN: nobody says so. */
+  readonly droppedAtMs: number;
   /** Absolute numbers of its entries in the history; -1: not written (yet). */
   readonly sendIndex: number;
   readonly receiveIndex: number;
@@ -26,8 +28,11 @@ export class Flights {
   readonly #family: number[] = [];
   readonly #sentAt: number[] = [];
   readonly #receivedAt: number[] = [];
+  readonly #droppedAt: number[] = [];
   readonly #sendIndex: number[] = [];
   readonly #receiveIndex: number[] = [];
+  /** Flights that an entry dropped, by the entry's number. */
+  readonly #drops = new Map<number, number[]>();
   /** First flight of each message, by the message's name, with the entry that sent it; its flights follow each other. */
   readonly #sends = new Map<string, { readonly first: number; readonly count: number; readonly index: number }>();
 
@@ -59,6 +64,28 @@ export class Flights {
     return sent?.index ?? -1;
   }
 
+  /** A datagram is lost with every message in it: `2-1.7`, `2-1.7/1`, … @returns whether any of them is known */
+  drop(entry: Entry, index: number, atMs: number): boolean {
+    const dropped: number[] = [];
+    for (let n = 0; ; n++) {
+      const sent = this.#sends.get(n === 0 ? (entry.id ?? "") : `${entry.id}/${n}`);
+      if (sent === undefined) break;
+      for (let flight = sent.first; flight < sent.first + sent.count; flight++) {
+        const at = flight - this.#base;
+        if (at < 0 || this.#to[at] !== entry.node) continue;
+        this.#droppedAt[at] = atMs;
+        dropped.push(flight);
+      }
+    }
+    if (dropped.length > 0) this.#drops.set(index, dropped);
+    return dropped.length > 0;
+  }
+
+  /** What this entry dropped. */
+  droppedBy(index: number): readonly Flight[] {
+    return (this.#drops.get(index) ?? []).filter((n) => n >= this.#base).map((n) => this.at(n - this.#base));
+  }
+
   at(n: number): Flight {
     return {
       from: this.#from[n] as number,
@@ -66,6 +93,7 @@ export class Flights {
       family: FAMILIES[this.#family[n] as number] as Family,
       sentAtMs: this.#sentAt[n] as number,
       receivedAtMs: this.#receivedAt[n] as number,
+      droppedAtMs: this.#droppedAt[n] as number,
       sendIndex: this.#sendIndex[n] as number,
       receiveIndex: this.#receiveIndex[n] as number,
     };
@@ -75,14 +103,6 @@ export class Flights {
   forEachSent(fromMs: number, toMs: number, visit: (flight: Flight) => void): void {
     for (let n = this.firstSentAt(fromMs); n < this.#from.length && (this.#sentAt[n] as number) <= toMs; n++)
       visit(this.at(n));
-  }
-
-  /** The flight that this entry received; null: it received none. */
-  receivedBy(index: number, atMs: number): Flight | null {
-    // A message that took longer than this is drawn without its arrow.
-    for (let n = this.firstSentAt(atMs + 0.001) - 1; n >= 0 && (this.#sentAt[n] as number) > atMs - 60_000; n--)
-      if (this.#receiveIndex[n] === index) return this.at(n);
-    return null;
   }
 
   /** Forgets all that was sent by entries before this one. */
@@ -99,11 +119,13 @@ export class Flights {
       this.#family,
       this.#sentAt,
       this.#receivedAt,
+      this.#droppedAt,
       this.#sendIndex,
       this.#receiveIndex,
     ];
     for (const column of columns) column.splice(0, drop);
     this.#base += drop;
+    for (const dropIndex of this.#drops.keys()) if (dropIndex < index) this.#drops.delete(dropIndex);
     for (const [id, sent] of this.#sends) if (sent.first + sent.count <= this.#base) this.#sends.delete(id);
   }
 
@@ -132,6 +154,7 @@ export class Flights {
     this.#family.push(FAMILIES.indexOf(familyOf(type)));
     this.#sentAt.push(sentAtMs);
     this.#receivedAt.push(receivedAtMs);
+    this.#droppedAt.push(Number.NaN);
     this.#sendIndex.push(sendIndex);
     this.#receiveIndex.push(receiveIndex);
   }

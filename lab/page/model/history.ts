@@ -156,6 +156,7 @@ export class History {
       this.flights.send(entry, index, atMs, group);
       return -1;
     }
+    if (entry.kind === "drop") this.flights.drop(entry, index, atMs);
     if (entry.kind === "recv") return this.flights.receive(entry, index, atMs);
     if (entry.record_seq === undefined || entry.from === undefined) return -1;
     const key = keyOf(entry.from, entry.record_seq);

@@ -22,6 +22,7 @@ export function Experiments(shared: Shared) {
   return (
     <>
       <p class="hint">Each experiment breaks this lab on purpose, says what to look for, and checks what came of it.</p>
+      {(catalogue?.scenarios.length ?? 0) === 0 && <p class="hint">The server knows no scenario files.</p>}
       <ul class="plain-list experiments">
         {(catalogue?.scenarios ?? []).map((scenario) => (
           <li key={scenario.file}>

@@ -75,8 +75,8 @@ function EventCard({ store }: Shared) {
       </p>
       <p class="hint">
         <span class="swatch past" aria-hidden="true" /> its past: all that could have influenced it{" "}
-        <span class="swatch future" aria-hidden="true" /> its future: all that it could influence. What stays pale
-        happened independently of it.
+        <span class="swatch future" aria-hidden="true" /> its future, dashed: all that it could influence. What stays
+        pale happened independently of it.
       </p>
       <div class="row">
         {cause >= 0 && (

@@ -46,62 +46,64 @@ export function Stage(shared: Shared) {
   );
   const { state } = store;
   return (
-    <Canvas loop={loop} paint={paint} label={describeAll(state, store.atMs)} class="ring">
-      {idsOf(state).map((id) => (
-        <button
-          key={id}
-          ref={(element) => {
-            if (element === null) buttons.current.delete(id);
-            else buttons.current.set(id, element);
-          }}
-          type="button"
-          class={`node ${store.mayCommand ? "draggable" : ""}`}
-          aria-pressed={store.selectedNode === id}
-          aria-label={describeNode(state.nodes.get(id) as NodeState, store.atMs)}
-          onClick={() => {
-            if (dragged.current?.hasMoved !== true) store.selectNode(store.selectedNode === id ? null : id);
-            dragged.current = null;
-          }}
-          onKeyDown={(event) => {
-            if (event.key !== "x" && event.key !== "X") return;
-            toggleApart(store, id);
-          }}
-          onPointerDown={(event) => {
-            dragged.current = null;
-            if (!store.mayCommand || event.button !== 0) return;
-            event.currentTarget.setPointerCapture(event.pointerId);
-            dragged.current = { id, x: Number.NaN, y: Number.NaN, hasMoved: false };
-          }}
-          onPointerMove={(event) => {
-            const drag = dragged.current;
-            if (drag === null || event.buttons === 0) return;
-            const box = (event.currentTarget.parentElement as HTMLElement).getBoundingClientRect();
-            [drag.x, drag.y] = [event.clientX - box.left, event.clientY - box.top];
-            const home = spots.current.get(id);
-            if (home !== undefined && Math.hypot(event.movementX, event.movementY) > 0) drag.hasMoved = true;
-            store.changed();
-          }}
-          onPointerUp={() => {
-            const drag = dragged.current;
-            if (drag === null || !drag.hasMoved) return;
-            if (isFarFromHome(store, drag, shared)) toggleApart(store, id);
-            store.changed();
-            // The click that follows must not select; then the drag is over.
-            setTimeout(() => {
+    <>
+      <Canvas loop={loop} paint={paint} label={describeAll(state, store.atMs)} class="ring">
+        {idsOf(state).map((id) => (
+          <button
+            key={id}
+            ref={(element) => {
+              if (element === null) buttons.current.delete(id);
+              else buttons.current.set(id, element);
+            }}
+            type="button"
+            class={`node ${store.mayCommand ? "draggable" : ""}`}
+            aria-pressed={store.selectedNode === id}
+            aria-label={describeNode(state.nodes.get(id) as NodeState, store.atMs)}
+            onClick={() => {
+              if (dragged.current?.hasMoved !== true) store.selectNode(store.selectedNode === id ? null : id);
               dragged.current = null;
+            }}
+            onKeyDown={(event) => {
+              if (event.key !== "x" && event.key !== "X") return;
+              toggleApart(store, id);
+            }}
+            onPointerDown={(event) => {
+              dragged.current = null;
+              if (!store.mayCommand || event.button !== 0) return;
+              event.currentTarget.setPointerCapture(event.pointerId);
+              dragged.current = { id, x: Number.NaN, y: Number.NaN, hasMoved: false };
+            }}
+            onPointerMove={(event) => {
+              const drag = dragged.current;
+              if (drag === null || event.buttons === 0) return;
+              const box = (event.currentTarget.parentElement as HTMLElement).getBoundingClientRect();
+              [drag.x, drag.y] = [event.clientX - box.left, event.clientY - box.top];
+              const home = spots.current.get(id);
+              if (home !== undefined && Math.hypot(event.movementX, event.movementY) > 0) drag.hasMoved = true;
               store.changed();
-            });
-          }}
-        />
-      ))}
-      {store.isLoading && <p class="notice">Reading the journal …</p>}
-      {!store.isLoading && store.trouble !== "" && (
-        <p class="notice warn" role="alert">
-          {store.trouble}
-        </p>
-      )}
+            }}
+            onPointerUp={() => {
+              const drag = dragged.current;
+              if (drag === null || !drag.hasMoved) return;
+              if (isFarFromHome(store, drag, shared)) toggleApart(store, id);
+              store.changed();
+              // The click that follows must not select; then the drag is over.
+              setTimeout(() => {
+                dragged.current = null;
+                store.changed();
+              });
+            }}
+          />
+        ))}
+        {store.isLoading && <p class="notice">Reading the journal …</p>}
+        {!store.isLoading && store.trouble !== "" && (
+          <p class="notice warn" role="alert">
+            {store.trouble}
+          </p>
+        )}
+      </Canvas>
       {store.apart.size > 0 && <CutBar {...shared} />}
-    </Canvas>
+    </>
   );
 }
 
@@ -151,7 +153,8 @@ function paintStage({ store, palette }: Shared, surface: Surface, painting: Pain
     spots,
     cutPairs,
     // Large groups beat slower.
-    silenceFullMs: SILENCE_FULL_MS[store.facts.profile === "default" ? "default" : "fast"] * Math.max(1, state.nodes.size / 10),
+    silenceFullMs:
+      SILENCE_FULL_MS[store.facts.profile === "default" ? "default" : "fast"] * Math.max(1, state.nodes.size / 10),
     silenceOf: (watcher: NodeState, node: number): number | null => {
       const heard = watcher.heardAt.get(node);
       if (hasWire) return heard === undefined ? null : atMs - heard;
