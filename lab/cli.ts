@@ -7,6 +7,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { registerCareCommands } from "./commands/care.ts";
 import { registerChaosCommands } from "./commands/chaos.ts";
+import { registerCheckCommands } from "./commands/check.ts";
 import { registerClusterCommands } from "./commands/cluster.ts";
 import { registerCompletionCommands } from "./commands/completion.ts";
 import type { CapturedRun, CommandContext, GlobalOptions } from "./commands/context.ts";
@@ -105,6 +106,7 @@ async function runLine(argv: readonly string[], run: Run, signal: AbortSignal, s
   registerWatchCommands(program, context);
   registerJournalCommands(program, context);
   registerTalkCommands(program, context, (line) => runTyped(line, run, signal));
+  registerCheckCommands(program, context);
   registerLifecycleCommands(program, context);
   registerFaultCommands(program, context);
   registerScenarioCommands(program, context);

@@ -92,24 +92,24 @@ export async function runSeeds(request: SwarmRequest): Promise<SwarmReport> {
   return sumUp({ range, results, failures, seconds: seconds(), workers: count });
 }
 
-/** One thread, until `next` has no seed for it or the signal ends it. */
-async function runWorker(
+/** One thread, until `next` has nothing for it or the signal ends it. */
+export async function runWorker<Task, Answer>(
   choice: WorldChoice,
   signal: AbortSignal,
-  note: (played: Played) => void,
-  next: () => number | null,
+  note: (answer: Answer) => void,
+  next: () => Task | null,
 ): Promise<void> {
   const worker = new Worker(workerFile(), { workerData: choice });
   try {
     await new Promise<void>((resolve, reject) => {
       const goOn = () => {
-        const seed = signal.aborted ? null : next();
-        if (seed === null) resolve();
-        else worker.postMessage(seed);
+        const task = signal.aborted ? null : next();
+        if (task === null) resolve();
+        else worker.postMessage(task);
       };
       signal.addEventListener("abort", () => resolve(), { once: true });
-      worker.on("message", (played: Played) => {
-        note(played);
+      worker.on("message", (answer: Answer) => {
+        note(answer);
         goOn();
       });
       worker.once("error", (cause) =>

@@ -14,7 +14,7 @@ export const agreement = defineChecker({
   needs: "events",
   find: (story) => {
     const { agreeMs } = boundsOf(story);
-    const { calms, open } = findCalms(story, agreeMs);
+    const { calms, tail, tooEarly } = findCalms(story, agreeMs);
     const violations: Violation[] = [];
     let slowestMs = 0;
     for (const calm of calms) {
@@ -24,7 +24,8 @@ export const agreement = defineChecker({
       else slowestMs = Math.max(slowestMs, tookMs);
     }
     const counted = `${calms.length} calm times, agreed after ${seconds(slowestMs)} at most, bound ${seconds(agreeMs)}`;
-    return { violations, counted, open };
+    const isOpen = tail !== null && tail.present.length > 1 && findAgreement(tail, tail.toMs - tail.fromMs) === null;
+    return { violations, counted, open: isOpen ? tooEarly : undefined };
   },
 });
 

@@ -5,7 +5,7 @@
 import { boundsOf } from "./bounds.ts";
 import { defineChecker, formatCount } from "./define.ts";
 import { type Calm, findCalms, lastLine, seconds } from "./presence.ts";
-import type { Story } from "./story.ts";
+import type { Life, Story } from "./story.ts";
 import type { Violation } from "./verdict.ts";
 
 export const joining = defineChecker({
@@ -14,14 +14,13 @@ export const joining = defineChecker({
   needs: "events",
   find: (story) => {
     const { joinMs } = boundsOf(story);
-    const { calms, open } = findCalms(story, joinMs);
+    const { calms, tail, tooEarly } = findCalms(story, joinMs);
     const violations: Violation[] = [];
     let ready = 0;
     for (const calm of calms.filter((one) => hasMajority(story, one))) {
       for (const life of calm.present) {
         const atMs = calm.fromMs + joinMs;
-        const hasArrived = life.entries.some(({ time, phase }) => time <= atMs && typeof phase === "string");
-        if (hasArrived) ready += 1;
+        if (hasArrived(life, atMs)) ready += 1;
         else {
           const what = `node ${life.node} isn't READY ${seconds(joinMs)} after the last disturbance`;
           const last = lastLine(life, atMs, () => true);
@@ -29,9 +28,16 @@ export const joining = defineChecker({
         }
       }
     }
-    return { violations, counted: `${formatCount(ready)} nodes READY, bound ${seconds(joinMs)}`, open };
+    const isOpen = tail?.present.some((life) => !hasArrived(life, tail.toMs)) ?? false;
+    const counted = `${formatCount(ready)} nodes READY, bound ${seconds(joinMs)}`;
+    return { violations, counted, open: isOpen ? tooEarly : undefined };
   },
 });
+
+/** It has said that it is READY, or why it isn't. */
+function hasArrived({ entries }: Life, atMs: number): boolean {
+  return entries.some(({ time, phase }) => time <= atMs && typeof phase === "string");
+}
 
 function hasMajority({ facts }: Story, { present }: Calm): boolean {
   const voters = facts.voters.filter((id) => present.some(({ node }) => node === id));

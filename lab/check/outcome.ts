@@ -2,9 +2,9 @@
  * What the replicas came to: their vectors at the end of the run and a bound before it. What was anywhere by then has had time to be everywhere.
  */
 import { boundsOf } from "./bounds.ts";
-import { findCalms, isHalted, seconds } from "./presence.ts";
+import { findCalms, isHalted } from "./presence.ts";
 import { walkReplica } from "./replica.ts";
-import type { Life, Story } from "./story.ts";
+import { type Life, readVector, type Story } from "./story.ts";
 
 export interface Outcome {
   /** Of the nodes that were there, connected and able to take debits until the end. */
@@ -23,27 +23,35 @@ export function outcomeOf(story: Story): Outcome | string {
   return known;
 }
 
+/** Where the run ended too early for the bound, the replicas may be equal already: then all that is anywhere is everywhere. */
 function findOutcome(story: Story): Outcome | string {
   const { ledgerMs } = boundsOf(story);
-  const { calms, open } = findCalms(story, ledgerMs);
-  const last = calms.at(-1);
-  if (open !== undefined || last === undefined) return open ?? `the run is shorter than ${seconds(ledgerMs)}`;
-  const cutoffMs = story.endMs - ledgerMs;
+  const { calms, tail, tooEarly } = findCalms(story, ledgerMs);
+  const calm = tail ?? calms.at(-1);
+  if (calm === undefined) return tooEarly;
+  const outcome = collect(calm.present, tail === null ? story.endMs - ledgerMs : story.endMs, ledgerMs);
+  return tail === null || isComplete(outcome) ? outcome : tooEarly;
+}
+
+function collect(present: readonly Life[], cutoffMs: number, boundMs: number): Outcome {
   const finals: { life: Life; clock: ReadonlyMap<number, number> }[] = [];
   const due = new Map<number, { seq: number; at: number }>();
-  for (const life of last.present) {
+  for (const life of present) {
     if (isHalted(life)) continue;
-    const note = (time: number, clock: ReadonlyMap<number, number>): void => {
-      if (time > cutoffMs) return;
-      for (const [id, seq] of clock) if (seq > (due.get(id)?.seq ?? -1)) due.set(id, { seq, at: life.node });
+    const note = (time: number, origin: number, seq: number): void => {
+      if (time <= cutoffMs && seq > (due.get(origin)?.seq ?? -1)) due.set(origin, { seq, at: life.node });
     };
-    // A replica only grows, so what it was before its next line is noted in time.
-    const clock = walkReplica(life, {
-      onDelivery: ({ entry: { time }, origin, seq }) => note(time, new Map([[origin, seq]])),
-      onBooks: ({ time, vc }) => note(time, new Map(Object.entries(vc ?? {}).map(([id, seq]) => [Number(id), seq]))),
-      onOther: () => {},
-    })?.clock;
-    if (clock !== undefined) finals.push({ life, clock });
+    const last = walkReplica(life, {
+      onDelivery: ({ entry: { time }, origin, seq }) => note(time, origin, seq),
+      onBooks: ({ time, vc }) => {
+        for (const [origin, seq] of readVector(vc)) note(time, origin, seq);
+      },
+    });
+    if (last !== null) finals.push({ life, clock: last.clock });
   }
-  return { finals, due, boundMs: ledgerMs };
+  return { finals, due, boundMs };
+}
+
+function isComplete({ finals, due }: Outcome): boolean {
+  return finals.every(({ clock }) => [...due].every(([origin, { seq }]) => (clock.get(origin) ?? -1) >= seq));
 }

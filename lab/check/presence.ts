@@ -11,15 +11,26 @@ export interface Calm extends Span {
   readonly present: readonly Life[];
 }
 
-/** Calms of at least `spanMs`, and whether the run ended with one. */
-export function findCalms(story: Story, spanMs: number): { calms: readonly Calm[]; open: string | undefined } {
+export interface Calms {
+  /** Of at least the bound: what was promised must be true in them. */
+  readonly calms: readonly Calm[];
+  /** The end of the run, when it came sooner: what was promised may be true already. Null: the run ended with one of `calms`. */
+  readonly tail: Calm | null;
+  /** What to say when it isn't. */
+  readonly tooEarly: string;
+}
+
+export function findCalms(story: Story, boundMs: number): Calms {
   const troubles = troublesOf(story);
-  const spans = calmSpans(troubles, story).filter(({ fromMs, toMs }) => toMs - fromMs >= spanMs);
-  const calms = spans.map((span) => ({ ...span, present: findPresent(story, troubles, span) }));
-  const quietMs = story.endMs - Math.min(troubles.disturbed.at(-1)?.toMs ?? story.beginMs, story.endMs);
-  const isOpen = spans.at(-1)?.toMs !== story.endMs;
-  const open = `the run ended ${seconds(quietMs)} after the last disturbance, this may take ${seconds(spanMs)}`;
-  return { calms, open: isOpen ? open : undefined };
+  const withPresent = (span: Span): Calm => ({ ...span, present: findPresent(story, troubles, span) });
+  const calms = calmSpans(troubles, story)
+    .filter(({ fromMs, toMs }) => toMs - fromMs >= boundMs)
+    .map(withPresent);
+  const fromMs = Math.min(troubles.disturbed.at(-1)?.toMs ?? story.beginMs, story.endMs);
+  const tail = calms.at(-1)?.toMs === story.endMs ? null : withPresent({ fromMs, toMs: story.endMs });
+  const quiet = seconds(story.endMs - fromMs);
+  const tooEarly = `not yet, and the run ended ${quiet} after the last disturbance: this may take ${seconds(boundMs)}`;
+  return { calms, tail, tooEarly };
 }
 
 function findPresent({ livesOf }: Story, troubles: Troubles, span: Span): readonly Life[] {

@@ -29,6 +29,8 @@ const LOSS_MILD = 0.2;
 const DELAY_MILD_MS = 150;
 const JITTER_MILD_MS = 50;
 const RATE_MILD_BPS = 500_000;
+/** Clocks are read at other moments than things happen. */
+const CLOCK_SLACK_MS = 100;
 /** Nobody is declared dead in less. */
 const FREEZE_MILD_MS = 300;
 
@@ -127,7 +129,7 @@ class Collector {
         this.disturb(time, time);
         return;
       case "pause":
-        for (const id of action.nodes) this.open(this.paused, id, time, action.untilMs ?? Number.POSITIVE_INFINITY);
+        for (const id of action.nodes) this.open(this.paused, id, time, this.endOfPause(id, time, action.untilMs));
         return;
       case "resume":
         for (const id of action.nodes) this.close(this.paused, id, time);
@@ -141,6 +143,15 @@ class Collector {
     const isEnd = action.action === "stop" || action.action === "leave" || action.action === "remove";
     if (isEnd || (action.action === "kill" && !SURVIVABLE.test(action.signal)))
       for (const id of action.nodes) this.open(this.down, id, time);
+  }
+
+  /** A pause that ends by itself has ended when the node says something again: who was to end it may have died. */
+  private endOfPause(id: number, fromMs: number, untilMs: number | null): number {
+    if (untilMs === null) return Number.POSITIVE_INFINITY;
+    const isShort = untilMs - fromMs < FREEZE_MILD_MS;
+    const lives = this.story.livesOf.get(id) ?? [];
+    const isBack = lives.some(({ entries }) => (entries.at(-1)?.time ?? 0) >= untilMs - CLOCK_SLACK_MS);
+    return isShort || isBack ? untilMs : Number.POSITIVE_INFINITY;
   }
 
   /** A node is there from its first line on, and its last word ends it; a kill's end is in the lab's lines. */

@@ -16,6 +16,7 @@ interface SimFlags {
   keepGoing?: boolean;
   workers?: string;
   only?: string;
+  bugs?: string | true;
   shrink?: true;
   shrinkFor?: string;
 }
@@ -28,6 +29,7 @@ last every promise is checked at every step; then all is healed, and the nodes m
   lab sim --seed 7 --trace      every message as well
   lab sim --seed 7 --shrink     of one that fails: as few of its actions as still break the same promise
   lab sim --seeds 1-10000       many, on all cores; ends at the first failure
+  lab sim --bugs                known bugs, and how many schedules it takes until the right check names each
 Exit code 5: a promise was broken. The same seed of the same version always gives the same run.`;
 
 export function registerSimCommands(program: Command, context: CommandContext): void {
@@ -44,6 +46,7 @@ export function registerSimCommands(program: Command, context: CommandContext): 
     .addOption(new Option("--only <actions>", "with --seed: leave out all but these of the schedule's actions"))
     .option("--shrink", "with --seed: make a schedule that fails smaller")
     .option("--shrink-for <span>", "how long that may take", "60s")
+    .option("--bugs [names]", "hunt known bugs by the checks of journals; the --seeds, or from --seed on")
     .option("--keep-going", "with --seeds: go on after a failure")
     .option("--workers <count>", "with --seeds: threads (default: one a core)")
     .addHelpText("after", HELP)
@@ -65,7 +68,13 @@ async function sim(context: CommandContext, flags: SimFlags): Promise<void> {
   };
   if (Number.isNaN(nodes)) throw new LabError("usage", `--nodes: "${flags.nodes}" can't be`, "use 2 to 200");
   if (Number.isNaN(workers)) throw new LabError("usage", `--workers: "${flags.workers}" can't be`, "use 1 to 256");
-  if (flags.seeds === undefined && flags.shrink === true) {
+  if (flags.bugs !== undefined) {
+    const { showBugs } = await import("./bugs.ts");
+    const range = flags.seeds === undefined ? null : parseSeedRange(flags.seeds, "--seeds");
+    const from = range?.from ?? parseSeed(flags.seed ?? "1", "--seed");
+    const within = range === null ? null : range.to - range.from + 1;
+    await showBugs(context, { bugs: flags.bugs, from, within, ...(workers === undefined ? {} : { workers }) });
+  } else if (flags.seeds === undefined && flags.shrink === true) {
     const { parseDuration } = await import("../duration.ts");
     await shrinkOne(
       context,

@@ -328,3 +328,15 @@ export const BUGS: readonly Bug[] = [
     within: 40,
   },
 ];
+
+/** @throws RangeError when there is none */
+export function findBug(name: string): Bug {
+  const bug = BUGS.find((one) => one.name === name);
+  if (bug === undefined) throw new RangeError(`there is no bug "${name}"`);
+  return bug;
+}
+
+/** The same schedules in sound nodes. */
+export function withoutBug({ shell: _, ...bug }: Bug): Bug {
+  return { ...bug, without: [] };
+}
