@@ -16,6 +16,7 @@ import { registerFaultCommands } from "./commands/faults.ts";
 import { registerJournalCommands } from "./commands/journal.ts";
 import { registerKeyCommands } from "./commands/keys.ts";
 import { registerLifecycleCommands } from "./commands/lifecycle.ts";
+import { registerReportCommands } from "./commands/report.ts";
 import { registerScenarioCommands } from "./commands/scenario.ts";
 import { registerShowCommands } from "./commands/show.ts";
 import { registerSimCommands } from "./commands/sim.ts";
@@ -111,6 +112,7 @@ async function runLine(argv: readonly string[], run: Run, signal: AbortSignal, s
   registerFaultCommands(program, context);
   registerScenarioCommands(program, context);
   registerSimCommands(program, context);
+  registerReportCommands(program, context);
   registerDashCommands(program, context, (line) => runCaptured(line, signal));
   registerChaosCommands(program, context);
   registerCareCommands(program, context);

@@ -28,6 +28,7 @@ export function summarise(results: Results): string {
     ...failedSteps,
     ...(failure === null ? [] : [`ended early: ${failure.message}`]),
     ...unjudged,
+    ...(checks.length === 0 ? [] : [countChecks(checks)]),
     `${title}: ${describeRun(run)}, ${formatDuration(journal.spanMs)} of their time, ${journal.lines} lines`,
     ...(results.replay === null ? [] : [`again: ${results.replay}`]),
   ].join("\n");
@@ -71,6 +72,15 @@ export function renderMarkdown(results: Results, diagram: string | null): string
     `${escapeMarkdown(describeRun(run))}${replay === null ? "" : `; again: \`${replay.replaceAll("`", "'")}\``}`,
     "",
   ].join("\n");
+}
+
+/** "9 checks: 8 valid, 1 inconclusive" */
+function countChecks(checks: Results["checks"]): string {
+  const counts = (["valid", "invalid", "inconclusive"] as const)
+    .map((verdict) => ({ verdict, count: checks.filter((result) => result.verdict === verdict).length }))
+    .filter(({ count }) => count > 0)
+    .map(({ verdict, count }) => `${count} ${verdict}`);
+  return `${checks.length} checks: ${counts.join(", ")}`;
 }
 
 function describeRun({ nodes, runtime, profile, seed }: Results["run"]): string {

@@ -18,6 +18,7 @@ export type {
   NodeRef,
   NodeStatus,
   Runtime,
+  ScenarioOutcome,
   TradeResult,
   Transfer,
   WaitOptions,

@@ -12,6 +12,7 @@
 import type { Impairment } from "../../node/wire/control.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
 import { collectEvidence } from "../artefacts/evidence.ts";
+import { type CollectedRun, judgeRun } from "../artefacts/judged-run.ts";
 import { writeReport } from "../artefacts/write-report.ts";
 import { prepareScale, scale } from "../change.ts";
 import { sleep } from "../clock.ts";
@@ -29,7 +30,7 @@ import { splitConditions } from "./condition-text.ts";
 import { judge } from "./judge.ts";
 import { LabNode } from "./node.ts";
 import { openLab } from "./open.ts";
-import { type CollectedRun, describeRun } from "./record.ts";
+import { runScenarioOn } from "./scenario.ts";
 import { describeStatus } from "./status.ts";
 import type {
   CheckReport,
@@ -40,6 +41,7 @@ import type {
   NodeRef,
   NodeStatus,
   Runtime,
+  ScenarioOutcome,
   WaitOptions,
 } from "./types.ts";
 
@@ -208,6 +210,14 @@ export class Lab implements AsyncDisposable {
     await this.#inner.refresh();
   }
 
+  /**
+   * Plays a scenario file (see `lab run`) on this lab, which stays; what the file says of nodes and settings is passed over.
+   * Failed steps and broken promises are results. @throws LabError("usage") for a file that can't be read, with line and column
+   */
+  async run(file: string, options: { readonly seed?: number } = {}): Promise<ScenarioOutcome> {
+    return await runScenarioOn(this.#inner, file, { signal: this.#signal, ...options });
+  }
+
   /** What all nodes and the lab wrote until now, in causal order. */
   async journal(): Promise<Journal> {
     return await collectJournal(this.#inner, { seed: this.#seed });
@@ -233,7 +243,7 @@ export class Lab implements AsyncDisposable {
    * @returns its path
    */
   async report(folder: string, options: { readonly title?: string; readonly failure?: string } = {}): Promise<string> {
-    const record = describeRun(await this.collect(), { title: this.name, ...options });
+    const record = judgeRun(await this.collect(), { title: this.name, ...options });
     return (await writeReport(folder, record)).path;
   }
 

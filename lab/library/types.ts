@@ -145,6 +145,28 @@ export type Condition =
   | `state(${number}) == ${PeerStateName}`
   | (string & {});
 
+/** What became of a scenario that was played on a lab. */
+export interface ScenarioOutcome {
+  /** `failed`: a step didn't do what was expected; the others are the checkers' word. */
+  readonly verdict: Verdict | "failed" | "interrupted";
+  /** Why it isn't valid, in one sentence; empty when it is. */
+  readonly reason: string;
+  readonly steps: readonly {
+    /** Where it stands in the file: `3`, `5.2`. */
+    readonly path: string;
+    /** As it stands there: `kill leader`. */
+    readonly text: string;
+    readonly state: "ok" | "failed" | "skipped" | "not reached" | "interrupted";
+    /** Whom it meant when it fired, and what was seen. */
+    readonly resolved: string;
+    readonly seen: string;
+    /** In the time of the nodes. */
+    readonly tookMs: number;
+  }[];
+  readonly checks: readonly CheckResult[];
+  readonly journal: Journal;
+}
+
 export interface WaitOptions {
   /** Default: 30,000. */
   readonly withinMs?: number;

@@ -11,9 +11,9 @@
 import { join, relative } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { type TestContext, test } from "vitest";
+import { type CollectedRun, judgeRun } from "../artefacts/judged-run.ts";
 import { writeReport } from "../artefacts/write-report.ts";
 import { Lab } from "./lab.ts";
-import { type CollectedRun, describeRun } from "./record.ts";
 import type { LabOptions } from "./types.ts";
 
 /** Where runs of failed tests are kept: `ENERGY_LAB_RESULTS`, else `test-results` in the working directory. */
@@ -61,7 +61,7 @@ async function keep(
   words: { readonly title: string; readonly failure: string },
 ): Promise<string> {
   try {
-    const { path } = await writeReport(folder, describeRun(await collected.get(), words));
+    const { path } = await writeReport(folder, judgeRun(await collected.get(), words));
     return `the run is kept in ${relative(process.cwd(), path)}: see report.html`;
   } catch (error) {
     return `the run couldn't be kept: ${error instanceof Error ? error.message : String(error)}`;

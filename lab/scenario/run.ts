@@ -10,9 +10,9 @@ import type { Evidence } from "../artefacts/run-record.ts";
 import { takeDown } from "../change.ts";
 import { runChecks } from "../check/checkers.ts";
 import { type CheckResult, worstOf } from "../check/verdict.ts";
-import type { Progress } from "../engine/engine.ts";
+import type { Engine, Progress } from "../engine/engine.ts";
 import { openSimSession } from "../engine/sim-session.ts";
-import { LabError } from "../errors.ts";
+import { LabError, noSuchLab } from "../errors.ts";
 import { heal } from "../faults/service.ts";
 import type { Journal } from "../journal/journal.ts";
 import { Lab } from "../lab.ts";
@@ -33,6 +33,8 @@ export interface RunOptions {
   readonly name?: string;
   /** Play it on the lab of this name, which exists, and leave that where it is. */
   readonly on?: string;
+  /** Where the lab of `on` lives, when that can't be found by its name (a simulated world that isn't the session's). */
+  readonly engine?: Engine;
   /** Where the scenario was read. */
   readonly file?: string;
   /** Leave the lab as it is at the end. */
@@ -112,6 +114,11 @@ function nameOf(scenario: Scenario, options: RunOptions): string {
 async function openLab(scenario: Scenario, options: RunOptions, signal: AbortSignal): Promise<Lab> {
   const { runtime, on } = options;
   const progress = options.progress ?? (() => {});
+  if (on !== undefined && options.engine !== undefined) {
+    const info = await options.engine.lab(on);
+    if (info === null) throw noSuchLab(on);
+    return new Lab(options.engine, info, { progress, signal });
+  }
   if (on !== undefined) return await Lab.open(on, { runtime, progress, signal });
   const detail = { DS_LOG_LEVEL: "DEBUG", DS_JOURNAL: scenario.wire === false ? "events" : "wire" };
   const request = {

@@ -1,8 +1,8 @@
 // The library as a program uses it, in virtual time: the same calls on local processes and containers are in test/integration and
 // test/docker (the example project).
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { Lab, LabError } from "../../lab/library/energy-lab.ts";
 
@@ -138,6 +138,24 @@ describe("a lab of the library", () => {
     await expect(Lab.up({ runtime: "sim", nodes: 2, env: { DS_HEARTBEAT_INTERVAL: "soon" } })).rejects.toBeInstanceOf(
       LabError,
     );
+  });
+
+  test("must play a scenario file, and stay", async () => {
+    const file = join(mkdtempSync(join(tmpdir(), "lab-test-library-")), "kill.yaml");
+    onTestFinished(() => rmSync(dirname(file), { recursive: true }));
+    const steps = ["sell: 1 2 30", "kill: leader", "wait: leader=2", "expect: { balance: { 1: 70 } }"];
+    writeFileSync(file, `name: kill\nsteps:\n${steps.map((step) => `  - ${step}\n`).join("")}`);
+    await using lab = await up({ nodes: 3 });
+    const outcome = await lab.run(file);
+    expect(outcome).toMatchObject({ verdict: "valid", reason: "" });
+    expect(outcome.steps.map(({ text, state }) => `${text}: ${state}`)).toContain("kill leader: ok");
+    await lab.node(3).start();
+    await lab.until("converged && leader == 3");
+    writeFileSync(file, "name: kill\nsteps:\n  - kil: leader\n");
+    await expect(lab.run(file)).rejects.toMatchObject({
+      exit: "usage",
+      message: expect.stringMatching(/kill.yaml:3:5/),
+    });
   });
 
   test("must write down what it did, without its secrets", async () => {

@@ -5,9 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { renderJunit } from "../../lab/artefacts/junit.ts";
+import { readReport } from "../../lab/artefacts/read-report.ts";
 import { describeResults, Results } from "../../lab/artefacts/results.ts";
 import { maskSecrets } from "../../lab/artefacts/secrets.ts";
 import { renderMarkdown, summarise } from "../../lab/artefacts/summary.ts";
+import { chooseWindow } from "../../lab/artefacts/window.ts";
 import { writeReport } from "../../lab/artefacts/write-report.ts";
 import { readRun, writeRun } from "../../lab/journal/stored-run.ts";
 import { KEY, makeRecord, TOKEN } from "../support/run-record.ts";
@@ -146,6 +148,51 @@ describe("junit.xml", () => {
   test("must show a run that ended early as a failure of its own", () => {
     const failure = { message: "no agreement after 30 s", hint: "look at it" };
     expect(renderJunit(makeRecord({ failure, steps: [], checks: [] }))).toContain('failures="1"');
+  });
+});
+
+describe("a stored run", () => {
+  test("must be summed up as it was judged", async () => {
+    const { path } = await write();
+    const stored = await readReport(folder);
+    expect(stored).toMatchObject({
+      path,
+      isJudgedAnew: false,
+      results: { verdict: "invalid", title: "Kill the leader!" },
+    });
+    expect(await readReport(path)).toEqual(stored);
+  });
+
+  test("must be judged anew where only the journal is there", async () => {
+    await writeRun(join(folder, "sent-by-mail"), makeRecord().journal);
+    const { results, isJudgedAnew } = await readReport(join(folder, "sent-by-mail"));
+    expect(isJudgedAnew).toBe(true);
+    expect(results).toMatchObject({ title: "sent-by-mail", verdict: "inconclusive" });
+    expect(results.checks.length).toBeGreaterThan(5);
+  });
+
+  test("must be refused in words when it is damaged, or none", async () => {
+    const { path } = await write();
+    writeFileSync(join(path, "results.json"), "{");
+    await expect(readReport(folder)).rejects.toMatchObject({
+      exit: "usage",
+      message: expect.stringContaining("damaged"),
+    });
+    await expect(readReport(join(folder, "nothing"))).rejects.toMatchObject({ exit: "usage" });
+  });
+});
+
+describe("the window that is worth a picture", () => {
+  const { journal, checks } = makeRecord();
+
+  test("must be the one before the first violation", () => {
+    expect(chooseWindow(journal, checks)).toEqual({ fromMs: 400, toMs: 1_150 });
+  });
+
+  test("must be what the first fault led to where nothing was broken, and none where nothing happened", () => {
+    expect(chooseWindow(journal, [])).toEqual({ fromMs: 0, toMs: 3_000 });
+    expect(chooseWindow({ ...journal, entries: journal.entries.slice(1) }, [])).toBeNull();
+    expect(chooseWindow({ ...journal, entries: [] }, [])).toBeNull();
   });
 });
 
