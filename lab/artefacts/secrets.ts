@@ -1,8 +1,8 @@
 /**
  * What must never be in a report: the control token and the cluster's keys. Reports are sent around, and CI keeps them for everybody.
  *
- * Two nets. The values that are known are replaced in every file just before it is written, wherever they came from; and whatever
- * stands behind a secret's name is replaced, known or not.
+ * Two nets. The values that are known are replaced wherever they came from, before anything is rendered (a page packs its journal: then
+ * it is too late) and again in every file just before it is written; and what stands behind a secret's name is replaced, known or not.
  */
 import type { LabInfo, LabSpec } from "../engine/engine.ts";
 
@@ -33,11 +33,28 @@ export function withoutSecrets(env: Readonly<Record<string, string>>): Record<st
   );
 }
 
-/** `text` without any of the secrets, and without what is assigned to a secret's name in JSON, YAML or a shell. */
+/** `text` without any of these values. */
+export function replaceSecrets(text: string, secrets: readonly string[]): string {
+  return secrets.reduce((masked, secret) => masked.replaceAll(secret, REMOVED), text);
+}
+
+/** The same, and without what is assigned to a secret's name in JSON, YAML or a shell. */
 export function maskSecrets(text: string, secrets: readonly string[]): string {
-  let masked = text;
-  for (const secret of secrets) masked = masked.replaceAll(secret, REMOVED);
-  return masked.replaceAll(ASSIGNED, (_all, name: string) => `${name}${REMOVED}`);
+  return replaceSecrets(text, secrets).replaceAll(ASSIGNED, (_all, name: string) => `${name}${REMOVED}`);
+}
+
+/** A copy of plain data (objects, lists, maps) with every text in it masked. */
+export function maskData<T>(value: T, secrets: readonly string[]): T {
+  const mask = (item: unknown): unknown => {
+    if (typeof item === "string") return item.length < SHORTEST ? item : maskSecrets(item, secrets);
+    if (typeof item !== "object" || item === null) return item;
+    if (Array.isArray(item)) return item.map(mask);
+    if (item instanceof Map) return new Map([...item].map(([key, inner]) => [key, mask(inner)]));
+    return Object.fromEntries(
+      Object.entries(item).map(([name, inner]) => [name, SECRET_VARIABLES.includes(name) ? REMOVED : mask(inner)]),
+    );
+  };
+  return mask(value) as T;
 }
 
 const ASSIGNED = new RegExp(

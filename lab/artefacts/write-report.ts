@@ -1,7 +1,7 @@
 /**
  * Puts a run on disk: `DIR/<time>-<title>/` with everything that is needed to understand it on another machine, and `DIR/latest`.
  *
- * A report appears whole or not at all: it is written aside and renamed. Every text passes the masks of secrets.ts on its way. What
+ * A report appears whole or not at all: it is written aside and renamed. No secret is in it (secrets.ts). What
  * fails here (a full disk) is a LabError; the verdict is the caller's and has been said by then.
  *
  *   verdict.txt    for people             results.json   for programs (results.ts)    junit.xml   for CI
@@ -10,16 +10,18 @@
  *   logs/node-N.log                       report.html    summary.md
  */
 import { randomBytes } from "node:crypto";
-import { appendFile, mkdir, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readFile, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { arch, cpus, release, totalmem, type } from "node:os";
 import { dirname, join } from "node:path";
+import { projectRoot } from "../engine/node-bundle.ts";
 import { LabError } from "../errors.ts";
 import { parseEntry } from "../journal/entry.ts";
 import { formatRun, LATEST } from "../journal/stored-run.ts";
+import { renderReport } from "../page/render-report.ts";
 import { renderJunit } from "./junit.ts";
 import { describeResults } from "./results.ts";
 import type { RunRecord } from "./run-record.ts";
-import { listSecrets, maskSecrets, withoutSecrets } from "./secrets.ts";
+import { listSecrets, maskData, replaceSecrets, withoutSecrets } from "./secrets.ts";
 import { renderStaticHtml } from "./static-html.ts";
 import { renderMarkdown, summarise } from "./summary.ts";
 
@@ -65,13 +67,15 @@ export async function writeReport(
   }
 }
 
-async function renderFiles(record: RunRecord): Promise<ReadonlyMap<string, string>> {
+async function renderFiles(run: RunRecord): Promise<ReadonlyMap<string, string>> {
+  const secrets = listSecrets(run.evidence.spec, run.evidence.info);
+  const record = maskData(run, secrets);
   const results = describeResults(record);
   const files = new Map<string, string>();
   files.set("verdict.txt", `${summarise(results)}\n`);
   files.set("results.json", toJson(results));
   files.set("junit.xml", renderJunit(record));
-  files.set("summary.md", renderMarkdown(results, await drawWindow(record)));
+  files.set("summary.md", renderMarkdown(results, drawWindow(record)));
   files.set("report.html", await renderHtml(record));
   for (const [name, text] of Object.entries(formatRun(record.journal))) files.set(name, text);
   if (record.scenario !== null) files.set("scenario.yaml", record.scenario);
@@ -80,16 +84,19 @@ async function renderFiles(record: RunRecord): Promise<ReadonlyMap<string, strin
   for (const [node, lines] of record.evidence.logs) {
     files.set(`logs/node-${node}.log`, lines.map((line) => `${formatLogLine(line)}\n`).join(""));
   }
-  const secrets = listSecrets(record.evidence.spec, record.evidence.info);
-  return new Map([...files].map(([name, text]) => [name, maskSecrets(text, secrets)]));
+  return new Map([...files].map(([name, text]) => [name, replaceSecrets(text, secrets)]));
 }
 
+/** The page with the run inside; where it wasn't built, a plain one. */
 async function renderHtml(record: RunRecord): Promise<string> {
-  return await Promise.resolve(renderStaticHtml(describeResults(record)));
+  const page = await readFile(join(projectRoot(), "dist/page.html"), "utf8").catch(() => null);
+  if (page === null) return renderStaticHtml(describeResults(record));
+  const { title, verdict, reason, replay, scenario, steps, journal, checks } = record;
+  return renderReport(page, journal, checks, { title, verdict, reason, replay, scenario, steps });
 }
 
-async function drawWindow(_record: RunRecord): Promise<string | null> {
-  return await Promise.resolve(null);
+function drawWindow(_record: RunRecord): string | null {
+  return null;
 }
 
 function describeConfig({ evidence: { spec, info } }: RunRecord): object {

@@ -46,6 +46,8 @@ import type {
 } from "./types.ts";
 
 const WAIT_MS = 30_000;
+const VALID_MS = 60_000;
+const JUDGE_EVERY_MS = 1_000;
 
 export class Lab implements AsyncDisposable {
   readonly #inner: InnerLab;
@@ -224,18 +226,39 @@ export class Lab implements AsyncDisposable {
   }
 
   /**
-   * Judges what happened until now by the journal: credits conserved, trades applied at most once, delivery causal, and so on.
+   * Judges what happened until now by the journal: credits conserved, trades applied at most once, delivery causal, and so on. What takes
+   * time (agreement after the last fault) is `inconclusive` until that time is over.
    * @param names only these checkers; default: all
    */
   async check(...names: readonly string[]): Promise<CheckReport> {
+    // When somebody looked: until then at least the run went on.
+    await this.#inner.note({ action: "check" }, "check");
     return judge(await this.journal(), names);
   }
 
-  /** @throws LabError("invariantViolated") with the first violation and its proof; LabError("inconclusive") when it can't be judged */
-  async assertValid(...names: readonly string[]): Promise<CheckReport> {
-    const report = await this.check(...names);
-    if (report.verdict === "valid") return report;
-    throw describeVerdict(report);
+  /**
+   * Waits until everything can be judged, and throws what was broken.
+   * @throws LabError("invariantViolated") with the first violation and its proof; LabError("inconclusive") when it can't be judged by then
+   */
+  async assertValid(
+    options: {
+      /** Only these checkers; default: all. */
+      readonly checks?: readonly string[];
+      /** Promises about time need up to 15 s of calm (profile `fast`), in the time of the nodes. Default: 60,000. */
+      readonly withinMs?: number;
+    } = {},
+  ): Promise<CheckReport> {
+    const { clock } = this.#inner;
+    const deadlineMs = clock.nowMs() + (options.withinMs ?? VALID_MS);
+    for (;;) {
+      const report = await this.check(...(options.checks ?? []));
+      if (report.verdict === "valid") return report;
+      const { facts, gaps } = report.journal;
+      // What isn't written down won't be later.
+      const mayChange = report.verdict === "inconclusive" && facts.isDetailed && gaps.length === 0;
+      if (!mayChange || clock.nowMs() >= deadlineMs) throw describeVerdict(report);
+      await sleep(clock, JUDGE_EVERY_MS, this.#signal);
+    }
   }
 
   /**

@@ -26,9 +26,16 @@ describe("the installed package", () => {
   it("must run labs from test files side by side, and leave none of them behind", { timeout: 120_000 }, async () => {
     const { code, output } = await example.run("test");
     expect(code, output).toBe(0);
-    expect(output).toMatch(/Tests {2}4 passed \| 2 skipped/);
+    expect(output).toMatch(/Tests {2}5 passed \| 2 skipped/);
+    expect(output).toContain("tests/readme.test.ts");
     const processes = await findByEnvironment("ENERGY_LAB_DIR");
     expect(processes.filter(({ value }) => value.startsWith(join(example.path, "../..")))).toEqual([]);
+  });
+
+  it("must run the program of README.md", async () => {
+    const { code, output } = await example.run("program", { LAB_RUNTIME: "sim" });
+    expect(code, output).toBe(0);
+    expect(output).toContain("partition 1,2 3,4 {");
   });
 
   it("must keep the run of a test that failed, and name its folder in every report", async () => {

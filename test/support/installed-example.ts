@@ -17,6 +17,13 @@ export interface InstalledExample extends Disposable {
   run(script: string, environment?: Readonly<Record<string, string>>): Promise<{ code: number; output: string }>;
 }
 
+/** The blocks of README.md that are files of such a project, by the names that stand before them. */
+function readProgramBlocks(): ReadonlyMap<string, string> {
+  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+  const blocks = readme.matchAll(/^<!-- runs: (\S+\.ts) -->\n```ts\n([\s\S]*?)^```$/gm);
+  return new Map([...blocks].map(([, name = "", text = ""]) => [name, text]));
+}
+
 interface LockedPackage {
   readonly dependencies?: Record<string, string>;
   readonly optionalDependencies?: Record<string, string>;
@@ -39,6 +46,7 @@ export async function installExample(): Promise<InstalledExample> {
     const path = join(home, EXAMPLE);
     mkdirSync(path, { recursive: true });
     cpSync(join(ROOT, EXAMPLE), path, { recursive: true, filter: (source) => !source.includes("node_modules") });
+    for (const [name, text] of readProgramBlocks()) writeFileSync(join(path, name), text);
     // dist/ was built by whoever runs the tests.
     const { stdout } = await npm(ROOT, "pack", "--ignore-scripts", "--json", "--pack-destination", home);
     const [packed] = JSON.parse(stdout) as readonly { filename: string; integrity: string }[];

@@ -7,12 +7,12 @@ import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { renderJunit } from "../../lab/artefacts/junit.ts";
 import { readReport } from "../../lab/artefacts/read-report.ts";
 import { describeResults, Results } from "../../lab/artefacts/results.ts";
-import { maskSecrets } from "../../lab/artefacts/secrets.ts";
+import { maskData, maskSecrets } from "../../lab/artefacts/secrets.ts";
 import { renderMarkdown, summarise } from "../../lab/artefacts/summary.ts";
 import { chooseWindow } from "../../lab/artefacts/window.ts";
 import { writeReport } from "../../lab/artefacts/write-report.ts";
 import { readRun, writeRun } from "../../lab/journal/stored-run.ts";
-import { KEY, makeRecord, TOKEN } from "../support/run-record.ts";
+import { entry, KEY, makeRecord, TOKEN } from "../support/run-record.ts";
 import { fillDisk, mountSmallDisk, noSmallDisk, setReadOnly } from "../support/small-disk.ts";
 
 let folder: string;
@@ -87,6 +87,14 @@ describe("a report", () => {
         expect(text.includes(secret), `${name} holds ${secret}\n${text}`).toBe(false);
     }
     expect(read(path, "scenario.yaml")).toContain("[removed]");
+  });
+
+  test("must hold none in the journal that its page carries packed", () => {
+    const lines = [entry(1, 1, 0, { msg: `sealed with ${KEY}` }), entry(1, 2, 1, { env: { DS_KEYS: TOKEN } })];
+    const masked = JSON.stringify(maskData({ lines, logs: new Map([[1, ["DS_CONTROL_TOKEN=abc"]]]) }, [KEY]).lines);
+    expect(masked).toContain('"sealed with [removed]"');
+    expect(masked).toContain('"DS_KEYS":"[removed]"');
+    expect([...maskData(new Map([[1, ["DS_CONTROL_TOKEN=abc"]]]), [])]).toEqual([[1, ["DS_CONTROL_TOKEN=[removed]"]]]);
   });
 
   test("must tell GitHub's summary in Actions only", async () => {
