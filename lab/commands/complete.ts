@@ -42,7 +42,7 @@ const SELECTORS: readonly (readonly [string, string])[] = [
 ];
 const SIGNALS = ["KILL", "TERM", "INT", "HUP", "STOP", "CONT", "USR1", "USR2"];
 const NODE_WORDS = /^(?:nodes?|from|peer|groups|selector|ids)$/;
-const FILE_WORDS = /^(?:path|folder|file|dir|scenario|run|runs)$/;
+const FILE_WORDS = /^(?:path|folder|file|dir|files|scenario|run|runs)$/;
 
 /**
  * @param words behind `lab`, the last one perhaps empty or half typed
@@ -125,9 +125,8 @@ async function completeValue(option: Option, last: string, place: Place, facts: 
   if (option.argChoices !== undefined) return matching(option.argChoices.map(plain), last);
   // What stands in `<…>`.
   const value = /[<[]([\w-]+)/.exec(option.flags)?.[1] ?? "";
+  if (value === "lab") return matching((await facts.labs()).map(plain), last);
   switch (option.long) {
-    case "--name":
-      return matching((await facts.labs()).map(plain), last);
     case "--profile":
       return matching(["default", "fast"].map(plain), last);
     case "--signal":

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { isIP } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { listScenarios } from "../dash/catalogue.ts";
-import { isLabCommand } from "../dash/command-line.ts";
+import { formatCommand, isLabCommand } from "../dash/command-line.ts";
 import { openLiveFeed } from "../dash/live-source.ts";
 import { describeMetrics } from "../dash/metrics.ts";
 import { openMetricsServer } from "../dash/metrics-server.ts";
@@ -12,6 +12,7 @@ import { renderMetrics } from "../dash/metrics-text.ts";
 import { loadPage } from "../dash/page-file.ts";
 import { findRun, listRuns, openRunFeed } from "../dash/replay-source.ts";
 import { runCommand } from "../dash/run-command.ts";
+import { ScenarioPlayer } from "../dash/scenario-player.ts";
 import { type DashHandle, type DashSource, openDashServer } from "../dash/server.ts";
 import { projectRoot } from "../engine/node-bundle.ts";
 import { LabError } from "../errors.ts";
@@ -55,7 +56,10 @@ export async function runDash(context: CommandContext, flags: DashFlags, runCapt
     const live = await openLiveFeed(lab, AbortSignal.any([context.signal, stop.signal]));
     try {
       const metrics = async () => renderMetrics(describeMetrics({ lab: lab.name, ...lab.info }, await live.snapshot()));
-      const source = liveSource(lab, live.feed, { runs, metrics, runCaptured });
+      const { runtime } = lab.info;
+      const place = { lab: lab.name, runtime, folder: scenarioFolder() };
+      await using player = new ScenarioPlayer({ ...place, feed: live.feed, signal: context.signal });
+      const source = liveSource(lab, live.feed, { runs, metrics, runCaptured, player });
       await using server = await serve(context, source, ports.page);
       await using scraped =
         ports.metrics === null
@@ -74,9 +78,9 @@ export async function runDash(context: CommandContext, flags: DashFlags, runCapt
 function liveSource(
   lab: Lab,
   feed: DashSource["feed"],
-  options: { runs: string; metrics: () => Promise<string>; runCaptured: RunCaptured },
+  options: { runs: string; metrics: () => Promise<string>; runCaptured: RunCaptured; player: ScenarioPlayer },
 ): DashSource {
-  const { runs, metrics, runCaptured } = options;
+  const { runs, metrics, runCaptured, player } = options;
   const target = { lab: lab.name, runtime: lab.info.runtime, runLine: runCaptured };
   return {
     feed,
@@ -85,9 +89,12 @@ function liveSource(
     openRun: async (name) => openRunFeed(await findRun(runs, name)),
     command: async (command) => {
       if (isLabCommand(command)) return await runCommand(command, target);
-      return { ok: false, line: "", exit: "unsupported", message: "scenarios can't be played here yet", hint: "" };
+      return await player.obey(command, formatCommand(command, lab.name));
     },
-    catalogue: async () => ({ scenarios: await listScenarios(scenarioFolder()), runs: await listRuns(runs) }),
+    catalogue: async () => ({
+      scenarios: await listScenarios(scenarioFolder(), lab.info.runtime),
+      runs: await listRuns(runs),
+    }),
   };
 }
 

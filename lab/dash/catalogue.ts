@@ -1,11 +1,56 @@
 /**
  * The scenarios that the page offers: what their files say of themselves.
  */
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { toNodes } from "../lab-fields.ts";
+import { describeStep } from "../scenario/describe.ts";
+import { parseScenario } from "../scenario/parse.ts";
+import type { Scenario, ScenarioRuntime } from "../scenario/schema.ts";
 import type { ScenarioInfo } from "./protocol.ts";
 
-/** By name. A file that can't be read isn't offered. */
-export async function listScenarios(folder: string): Promise<readonly ScenarioInfo[]> {
+/** Those for this runtime, by their file's name. A file that can't be read isn't offered: `lab validate` says what is wrong. */
+export async function listScenarios(folder: string, runtime: ScenarioRuntime): Promise<readonly ScenarioInfo[]> {
   const names = (await readdir(folder).catch(() => [])).filter((name) => /\.ya?ml$/.test(name)).sort();
-  return names.map((file) => ({ file, title: file.replace(/\.ya?ml$/, ""), text: "", nodes: null, steps: [] }));
+  const infos = await Promise.all(names.map((file) => readInfo(folder, file, runtime)));
+  return infos.filter((info) => info !== null);
+}
+
+async function readInfo(folder: string, file: string, runtime: ScenarioRuntime): Promise<ScenarioInfo | null> {
+  try {
+    const path = join(folder, file);
+    const scenario = parseScenario(await readFile(path, "utf8"), path);
+    return scenario.runtimes?.includes(runtime) === false ? null : describeScenario(file, scenario);
+  } catch {
+    return null;
+  }
+}
+
+export function describeScenario(file: string, scenario: Scenario): ScenarioInfo {
+  const nodes = toNodes(scenario.nodes);
+  return {
+    file,
+    title: scenario.title ?? scenario.name,
+    text: describeExperiment(scenario),
+    nodes: nodes === undefined ? null : typeof nodes === "number" ? nodes : Object.keys(nodes).length,
+    steps: scenario.steps.map((step) => ({
+      text: describeStep(step),
+      note: step.note ?? "",
+      explain: step.explain ?? "",
+    })),
+  };
+}
+
+/** What is to be read before it is run; the explanation comes at the end. */
+function describeExperiment({ teaches, experiment }: Scenario): string {
+  const { goal, predict, observe, explain, more } = experiment ?? {};
+  const parts: readonly (readonly [string, string | undefined])[] = [
+    ["", teaches],
+    ["Goal: ", goal],
+    ["Predict: ", predict],
+    ["Observe: ", observe],
+    ["Explanation: ", explain],
+    ["Break it more: ", more],
+  ];
+  return parts.flatMap(([title, text]) => (text === undefined ? [] : [`${title}${text.trim()}`])).join("\n\n");
 }

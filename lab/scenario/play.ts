@@ -24,6 +24,8 @@ export interface Play {
   readonly startedMs: number;
   readonly results: StepResult[];
   readonly onStep: OnStep;
+  /** Each of the scenario's own steps (not those inside others) begins when this resolves. */
+  readonly beforeStep?: (step: StepResult) => Promise<void>;
 }
 
 /** @throws the error of the first step that fails; its result is in `results` by then */
@@ -33,6 +35,7 @@ export async function playSteps(play: Play, steps: readonly Step[], prefix = "")
 
 async function playStep(play: Play, step: Step, path: string): Promise<void> {
   const { context, startedMs } = play;
+  if (/^\d+$/.test(path)) await play.beforeStep?.(describe(play, step, path));
   if (step.at !== undefined)
     await sleep(context.clock, Math.max(0, startedMs + spanMs(step.at) - context.clock.nowMs()), context.signal);
   const why = whyOtherwise(step, context.runtime);

@@ -46,6 +46,8 @@ export interface RunOptions {
   /** In virtual time: a known bug that all nodes have (lab/sim/bugs). */
   readonly bug?: string;
   readonly onStep?: OnStep;
+  /** Somebody decides when each of the scenario's steps begins. */
+  readonly beforeStep?: (step: StepResult) => Promise<void>;
 }
 
 /** How long nodes may take to agree before the first step. */
@@ -90,7 +92,9 @@ async function runOn(scenario: Scenario, seed: number, options: RunOptions): Pro
     const down = new Set(lab.info.nodes.filter(({ status }) => status === "exited").map(({ id }) => id));
     const { clock } = lab;
     const context = { lab, runtime: options.runtime, clock, draw: new Draw(seed, "steps"), loads, down, signal };
-    const play: Play = { context, startedMs: clock.nowMs(), results: [], onStep: options.onStep ?? (() => {}) };
+    const { onStep = () => {}, beforeStep } = options;
+    const gate = beforeStep === undefined ? {} : { beforeStep };
+    const play: Play = { context, startedMs: clock.nowMs(), results: [], onStep, ...gate };
     const failure = await playAll(play, scenario, ending);
     const ended = failure === null ? null : await endEarly(play, failure, options);
     const tookMs = clock.nowMs() - play.startedMs;

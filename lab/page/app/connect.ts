@@ -18,7 +18,7 @@ export async function openSource(store: Store): Promise<DashServer | null> {
     await openInside(store, JSON.parse(inside.textContent ?? "") as RunInside);
     return null;
   }
-  const token = readToken(location.hash);
+  const token = takeToken();
   if (token === null) {
     store.isLoading = false;
     store.trouble = "This address has no token. Open the one that `lab dash` printed, with everything behind the #.";
@@ -50,6 +50,25 @@ export async function openSource(store: Store): Promise<DashServer | null> {
     },
   });
   return server;
+}
+
+/**
+ * The token of the address, which it is then taken out of: an address bar is seen on projectors and copied without a thought. The tab
+ * keeps it, so that the page can be loaded again.
+ */
+function takeToken(): string | null {
+  const key = "energy-lab token";
+  const token = readToken(location.hash);
+  try {
+    if (token === null) return sessionStorage.getItem(key);
+    sessionStorage.setItem(key, token);
+    const rest = new URLSearchParams(location.hash.slice(1));
+    rest.delete("token");
+    history.replaceState(null, "", `${location.pathname}${rest.size === 0 ? "" : `#${rest}`}`);
+  } catch {
+    // A tab that may keep nothing: the address keeps it, then.
+  }
+  return token;
 }
 
 function receive(store: Store, message: StreamMessage): void {
