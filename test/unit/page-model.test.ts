@@ -129,6 +129,24 @@ describe("messages", () => {
     expect(seen).toEqual(["1>2 100 104", "1>3 110 NaN", "2>1 120 NaN", "2>3 120 125", "3>1 130 130"]);
   });
 
+  it("must be lost with all that is in their datagram, whether the drop or the sending is written first", () => {
+    const maker = three();
+    const drop = { kind: "drop", msg: "is lost: cut", from: 1, reason: "impaired_cut" } as const;
+    maker.write(100, 1, { kind: "send", msg: "send", type: "ACK", id: "1-1.5", from: 1, to: 2 });
+    maker.write(100, 1, { kind: "send", msg: "send", type: "NAK", id: "1-1.5/1", from: 1, to: 2 });
+    maker.write(101, 2, { ...drop, id: "1-1.5", to: 2 });
+    maker.write(110, 3, { ...drop, id: "1-1.6", to: 3 });
+    maker.write(110, 1, { kind: "send", msg: "send", type: "PING", id: "1-1.6", from: 1 });
+    const { flights, beginMs, end } = historyOf(maker.entries);
+    const seen: string[] = [];
+    flights.forEachSent(beginMs, beginMs + 1_000, ({ family, to, droppedAtMs }) => {
+      seen.push(`${family}>${to} ${droppedAtMs - beginMs}`);
+    });
+    expect(seen).toEqual(["trade>2 101", "repair>2 101", "probe>2 NaN", "probe>3 110"]);
+    expect(flights.droppedBy(end - 3)).toHaveLength(2);
+    expect(flights.droppedBy(end - 2)).toMatchObject([{ to: 3 }]);
+  });
+
   it("must wait visibly until their causes are there", () => {
     const maker = three();
     const record = { from: 1, to: 2, amount: 5, record_seq: 2, id: "1-2-1.2" };

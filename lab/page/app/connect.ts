@@ -74,8 +74,10 @@ function takeToken(): string | null {
 function receive(store: Store, message: StreamMessage): void {
   switch (message.type) {
     case "hello":
-      // The same run again after a break goes on where it was.
-      if (store.facts.run !== message.facts.run || store.history.end === 0) store.begin(message.facts, message.gaps);
+      // The same server goes on after a break where it was; another one tells all anew.
+      if (store.server !== message.server) store.begin(message.facts, message.gaps);
+      store.server = message.server;
+      store.trouble = "";
       store.mode = message.mode;
       store.mayCommand = message.mayCommand;
       if (message.mode === "live") {

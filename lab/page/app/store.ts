@@ -44,6 +44,8 @@ export class Store {
   connection: StreamState = { state: "connecting" };
   isLoading = true;
   trouble = "";
+  /** Name of the server process that the run came from. */
+  server = "";
   readonly snapshots: Snapshot[] = [];
   catalogue: Catalogue | null = null;
   progress: ScenarioProgress | null = null;

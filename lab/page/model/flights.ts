@@ -20,6 +20,9 @@ export interface Flight {
   readonly receiveIndex: number;
 }
 
+/** Drops whose sends never come are of senders whose lines are missing. */
+const EARLY_MAX = 2_000;
+
 export class Flights {
   /** Number of the first flight that is kept. */
   #base = 0;
@@ -31,6 +34,8 @@ export class Flights {
   readonly #droppedAt: number[] = [];
   readonly #sendIndex: number[] = [];
   readonly #receiveIndex: number[] = [];
+  /** Drops that stand in the journal before their sends, by datagram and receiver: within a millisecond either may come first. */
+  readonly #early = new Map<string, { readonly index: number; readonly atMs: number }>();
   /** Flights that an entry dropped, by the entry's number. */
   readonly #drops = new Map<number, number[]>();
   /** First flight of each message, by the message's name, with the entry that sent it; its flights follow each other. */
@@ -45,7 +50,11 @@ export class Flights {
     if (entry.id === undefined) return;
     const to = entry.to === undefined ? receivers : [entry.to];
     this.#sends.set(entry.id, { first: this.#base + this.#from.length, count: to.length, index });
-    for (const id of to) this.#push(entry.node, id, entry.type, atMs, Number.NaN, index, -1);
+    for (const id of to) {
+      this.#push(entry.node, id, entry.type, atMs, Number.NaN, index, -1);
+      const drop = this.#early.get(`${entry.id.split("/")[0]} ${id}`);
+      if (drop !== undefined) this.#noteDrop(this.#base + this.#from.length - 1, drop.index, Math.max(drop.atMs, atMs));
+    }
   }
 
   /** @returns the number of the entry that sent it; -1: its sender's log doesn't have it */
@@ -64,21 +73,26 @@ export class Flights {
     return sent?.index ?? -1;
   }
 
-  /** A datagram is lost with every message in it: `2-1.7`, `2-1.7/1`, … @returns whether any of them is known */
-  drop(entry: Entry, index: number, atMs: number): boolean {
-    const dropped: number[] = [];
+  /** A datagram is lost with every message in it: `2-1.7`, `2-1.7/1`, … */
+  drop(entry: Entry, index: number, atMs: number): void {
+    if (entry.id === undefined) return;
     for (let n = 0; ; n++) {
-      const sent = this.#sends.get(n === 0 ? (entry.id ?? "") : `${entry.id}/${n}`);
+      const sent = this.#sends.get(n === 0 ? entry.id : `${entry.id}/${n}`);
       if (sent === undefined) break;
       for (let flight = sent.first; flight < sent.first + sent.count; flight++) {
         const at = flight - this.#base;
         if (at < 0 || this.#to[at] !== entry.node) continue;
-        this.#droppedAt[at] = atMs;
-        dropped.push(flight);
+        this.#noteDrop(flight, index, atMs);
       }
     }
-    if (dropped.length > 0) this.#drops.set(index, dropped);
-    return dropped.length > 0;
+    if (this.#drops.has(index)) return;
+    if (this.#early.size >= EARLY_MAX) this.#early.clear();
+    this.#early.set(`${entry.id} ${entry.node}`, { index, atMs });
+  }
+
+  #noteDrop(flight: number, index: number, atMs: number): void {
+    this.#droppedAt[flight - this.#base] = atMs;
+    this.#drops.set(index, [...(this.#drops.get(index) ?? []), flight]);
   }
 
   /** What this entry dropped. */

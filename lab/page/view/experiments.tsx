@@ -110,14 +110,17 @@ function Guide({
         {scenario.steps.map((step, n) => {
           const isCurrent = isOn && n === progress.step;
           const isDone = progress !== null && (n < progress.step || progress.state === "passed");
+          const hasFailed = progress?.state === "failed" && n === progress.step;
           return (
-            // A scenario may say the same step twice.
             <li
-              key={`${n} ${step}`}
-              class={isCurrent ? "current" : isDone ? "done" : ""}
+              // A scenario may say the same step twice.
+              key={`${n} ${step.text}`}
+              class={isCurrent ? "current" : hasFailed ? "failed" : isDone ? "done" : ""}
               aria-current={isCurrent ? "step" : undefined}
             >
-              {step}
+              {step.text}
+              {step.note !== "" && <small>{step.note}</small>}
+              {step.explain !== "" && (isCurrent || isDone) && <p>{step.explain}</p>}
             </li>
           );
         })}
