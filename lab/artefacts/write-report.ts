@@ -15,6 +15,8 @@ import { arch, cpus, release, totalmem, type } from "node:os";
 import { dirname, join } from "node:path";
 import { projectRoot } from "../engine/node-bundle.ts";
 import { LabError } from "../errors.ts";
+import { originOf } from "../export/export-options.ts";
+import { exportMermaid } from "../export/mermaid.ts";
 import { parseEntry } from "../journal/entry.ts";
 import { formatRun, LATEST } from "../journal/stored-run.ts";
 import { renderReport } from "../page/render-report.ts";
@@ -95,8 +97,11 @@ async function renderHtml(record: RunRecord): Promise<string> {
   return renderReport(page, journal, checks, { title, verdict, reason, replay, scenario, steps });
 }
 
-function drawWindow(_record: RunRecord): string | null {
-  return null;
+/** The window in which the first promise was broken, or else in which most happened; null: there is nothing to draw. */
+function drawWindow({ journal, checks }: RunRecord): string | null {
+  if (journal.entries.length === 0) return null;
+  const last = checks.flatMap(({ violations }) => violations)[0]?.proof.at(-1);
+  return exportMermaid(journal, last === undefined ? {} : { aroundMs: last.time - originOf(journal) });
 }
 
 function describeConfig({ evidence: { spec, info } }: RunRecord): object {

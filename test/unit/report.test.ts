@@ -9,7 +9,6 @@ import { readReport } from "../../lab/artefacts/read-report.ts";
 import { describeResults, Results } from "../../lab/artefacts/results.ts";
 import { maskData, maskSecrets } from "../../lab/artefacts/secrets.ts";
 import { renderMarkdown, summarise } from "../../lab/artefacts/summary.ts";
-import { chooseWindow } from "../../lab/artefacts/window.ts";
 import { writeReport } from "../../lab/artefacts/write-report.ts";
 import { readRun, writeRun } from "../../lab/journal/stored-run.ts";
 import { entry, KEY, makeRecord, TOKEN } from "../support/run-record.ts";
@@ -100,7 +99,9 @@ describe("a report", () => {
   test("must tell GitHub's summary in Actions only", async () => {
     const summary = join(folder, "summary");
     await write(makeRecord(), { GITHUB_STEP_SUMMARY: summary });
-    expect(readFileSync(summary, "utf8")).toContain("❌ Kill the leader!: invalid");
+    const markdown = readFileSync(summary, "utf8");
+    expect(markdown).toContain("❌ Kill the leader!: invalid");
+    expect(markdown).toMatch(/```mermaid\nsequenceDiagram\n/);
   });
 
   test.skipIf(noSmallDisk !== null)(
@@ -187,20 +188,6 @@ describe("a stored run", () => {
       message: expect.stringContaining("damaged"),
     });
     await expect(readReport(join(folder, "nothing"))).rejects.toMatchObject({ exit: "usage" });
-  });
-});
-
-describe("the window that is worth a picture", () => {
-  const { journal, checks } = makeRecord();
-
-  test("must be the one before the first violation", () => {
-    expect(chooseWindow(journal, checks)).toEqual({ fromMs: 400, toMs: 1_150 });
-  });
-
-  test("must be what the first fault led to where nothing was broken, and none where nothing happened", () => {
-    expect(chooseWindow(journal, [])).toEqual({ fromMs: 0, toMs: 3_000 });
-    expect(chooseWindow({ ...journal, entries: journal.entries.slice(1) }, [])).toBeNull();
-    expect(chooseWindow({ ...journal, entries: [] }, [])).toBeNull();
   });
 });
 
