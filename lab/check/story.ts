@@ -125,8 +125,8 @@ function cutIntoLives(
   const parts: Entry[][] = [];
   for (const [index, entry] of entries.entries()) {
     const before = entries[index - 1];
-    const isNext = facts.isDetailed ? entry.books === "boot" : entry.inc !== before?.inc;
     const current = parts.at(-1);
+    const isNext = facts.isDetailed ? entry.books === "boot" && !isAwaited(entry, current) : entry.inc !== before?.inc;
     if (current === undefined || (isNext && current.some((line) => line.inc > 0)))
       parts.push([...takeForerunners(current ?? [], entry), entry]);
     else current.push(entry);
@@ -136,6 +136,11 @@ function cutIntoLives(
     const isWhole = (boot !== null || !facts.isDetailed) && !own.some(({ inc }) => incomplete.has(`${node}.${inc}`));
     return { node, number, entries: own, boot, isWhole };
   });
+}
+
+/** The first process wrote something before its boot line: how long it hadn't run, on a busy machine. */
+function isAwaited(boot: Entry, current: readonly Entry[] = []): boolean {
+  return current.at(-1)?.inc === boot.inc && !current.some(({ books }) => books === "boot");
 }
 
 /** What a process wrote before its boot line (faults that are in force again) stands at the end of the life before: moves it out. */

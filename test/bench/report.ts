@@ -5,7 +5,7 @@ import { type Summary, summarise } from "./stats.ts";
 
 export interface Row {
   readonly what: string;
-  readonly unit: "us" | "ms" | "ratio" | "MB" | "%" | "1/s" | "1/h" | "kB/s" | "credits";
+  readonly unit: "us" | "ms" | "ratio" | "MB" | "%" | "1/s" | "1/h" | "kB/s" | "credits" | "count";
   readonly samples: readonly number[];
   /** What the project aims at; null: a floor or a neighbour, for comparison only. */
   readonly goal: Goal | readonly Goal[] | null;
@@ -39,7 +39,7 @@ export class Report {
       process.stdout.write(`${JSON.stringify({ ...rest, ...kept, ...summary })}\n`);
       return;
     }
-    const isWhole = (row.unit === "1/s" || row.unit === "ms") && summary.median >= 10;
+    const isWhole = row.unit === "count" || ((row.unit === "1/s" || row.unit === "ms") && summary.median >= 10);
     const digits = row.unit === "ratio" ? 2 : isWhole ? 0 : 1;
     const show = (value: number): string => (value === Number.POSITIVE_INFINITY ? "never" : value.toFixed(digits));
     const goal = [row.goal ?? []]

@@ -3,6 +3,7 @@
  *
  *   npm run bench                       everything that this machine can run (about 40 minutes on two cores)
  *   npm run bench -- up failover        only these: step, cli, recovery, up, failover, detection, faults, trades, footprint
+ *   npm run bench -- chaos --minutes 10 only when asked for: faults all the time, and what is left of them (10 nodes)
  *   npm run bench -- --runtime local    without Docker
  *   npm run bench -- --quick            fewer rounds and sizes
  *   npm run bench -- -o json            a JSON line for each row
@@ -13,6 +14,7 @@
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { probeDocker } from "../support/docker-available.ts";
+import { benchChaos } from "./chaos.ts";
 import { benchRealDetection } from "./detection/real.ts";
 import { benchSimulatedDetection } from "./detection/simulated.ts";
 import { benchFailover } from "./failover.ts";
@@ -29,6 +31,9 @@ const { values, positionals } = parseArgs({
   options: {
     runtime: { type: "string" },
     quick: { type: "boolean", default: false },
+    minutes: { type: "string", default: "10" },
+    nodes: { type: "string", default: "10" },
+    seed: { type: "string", default: "1" },
     output: { type: "string", short: "o", default: "text" },
   },
 });
@@ -69,4 +74,8 @@ if (wanted("trades")) {
   const sizes = values.quick ? [5] : [2, 5, 20];
   await benchThroughput(report, { runtime: "local", sizes, seconds: values.quick ? 5 : 15 });
   if (runtime === "docker") await benchThroughput(report, { runtime, sizes, seconds: values.quick ? 5 : 15 });
+}
+if (positionals.includes("chaos")) {
+  const { minutes, nodes, seed } = values;
+  await benchChaos(report, { runtime, minutes: Number(minutes), nodes: Number(nodes), seed: Number(seed) });
 }

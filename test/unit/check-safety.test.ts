@@ -267,6 +267,16 @@ describe("one-leader", () => {
 });
 
 describe("any checker", () => {
+  test("must count to a process what it wrote before its boot line", () => {
+    const made = new MadeJournal()
+      .line(1, { msg: "This node did not run for 317 ms" })
+      .boot(1, THREE)
+      .line(1, { inc: 2, kind: "fault", msg: "Faults back in force" })
+      .boot(1, THREE, { inc: 2 });
+    expectValid("incarnations", made);
+    expectValid("conservation", made);
+  });
+
   test("must say what it lacks: lines for each delivery, lines that are gone, lines at all", () => {
     const plain = new MadeJournal({ isDetailed: false }).follow(1, 1, 1);
     expect(judge("conservation", plain)).toMatchObject({ verdict: "inconclusive", detail: /DS_LOG_LEVEL=DEBUG/ });
