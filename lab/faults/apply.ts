@@ -32,8 +32,8 @@ export interface ApplyOptions {
 
 /** An argument of exec may have 128 KiB. */
 const ARGUMENT_CHARS_MAX = 100_000;
-/** A node that is just starting takes a while to listen. */
-const SHIM_MS_MAX = 10_000;
+/** A node that is just starting takes a while to listen: a container on a machine with ten runnable processes a core took 14 s. */
+const SHIM_MS_MAX = 30_000;
 /** Nodes worked on at the same time: more only make the engine's queue longer. */
 const NODES_AT_ONCE = 12;
 

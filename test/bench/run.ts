@@ -34,6 +34,7 @@ const { values, positionals } = parseArgs({
     minutes: { type: "string", default: "10" },
     nodes: { type: "string", default: "10" },
     seed: { type: "string", default: "1" },
+    profile: { type: "string", default: "fast" },
     output: { type: "string", short: "o", default: "text" },
   },
 });
@@ -76,6 +77,7 @@ if (wanted("trades")) {
   if (runtime === "docker") await benchThroughput(report, { runtime, sizes, seconds: values.quick ? 5 : 15 });
 }
 if (positionals.includes("chaos")) {
-  const { minutes, nodes, seed } = values;
-  await benchChaos(report, { runtime, minutes: Number(minutes), nodes: Number(nodes), seed: Number(seed) });
+  const { minutes, nodes, seed, profile } = values;
+  const numbers = { minutes: Number(minutes), nodes: Number(nodes), seed: Number(seed) };
+  await benchChaos(report, { runtime, profile, ...numbers });
 }
