@@ -41,7 +41,11 @@ export function parseYaml<S extends z.ZodType>(text: string, file: YamlFile<S>):
   const problem = document.errors[0];
   if (problem !== undefined) {
     const what = problem.message.split(" at line ")[0] ?? problem.message;
-    throw complain(file.path, positionAt(problem.pos[0]), what, "it must be valid YAML");
+    const hint =
+      problem.code === "MULTILINE_IMPLICIT_KEY"
+        ? "the line before needs a colon: `kill: leader`"
+        : "it must be valid YAML";
+    throw complain(file.path, positionAt(problem.pos[0]), what, hint);
   }
   const json = withoutExtensions(document.toJS() ?? {});
   const locate = (path: readonly PropertyKey[]) => positionAt(findOffset(document.contents, path));

@@ -1,6 +1,7 @@
 /** `run`, `validate`: whole experiments from files. */
 import { type Command, Option } from "commander";
-import type { ScenarioResult } from "../scenario/result.ts";
+import type { OnStep } from "../scenario/play.ts";
+import type { ScenarioResult, StepResult } from "../scenario/result.ts";
 import type { Scenario, ScenarioRuntime } from "../scenario/schema.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -12,6 +13,9 @@ interface RunFlags {
   keep?: boolean;
   bug?: string;
 }
+
+/** Steps that take longer are announced where nothing can be redrawn. */
+const LONG_MS = 2_000;
 
 const HELP = `
 Each file gets a lab of its own, named after it, that is gone at the end. Every step is said as it happens, with what was resolved and
@@ -113,10 +117,7 @@ async function runOne(context: CommandContext, one: OneRun): Promise<ScenarioRes
     keep: flags.keep === true,
     progress: context.progress,
     signal: context.signal,
-    onStep: (step, state) => {
-      if (state === "begin") context.progress({ step: `step ${step.path}`, state: "info", detail: step.text });
-      else if (!printer.json) printer.data(null, lines.renderStep(step, printer));
-    },
+    onStep: announceSteps(context, (step) => lines.renderStep(step, printer)),
   });
   printer.clear();
   const realMs = performance.now() - startedAtMs;
@@ -126,6 +127,22 @@ async function runOne(context: CommandContext, one: OneRun): Promise<ScenarioRes
   if (report !== null) printer.say(`report: ${report}`);
   else if (result.verdict !== "valid") printer.say(lines.hintAfter(result, flags));
   return result;
+}
+
+/** A line for each step that is over; what is under way is shown where lines can be redrawn, elsewhere when it takes long. */
+function announceSteps({ printer, progress }: CommandContext, render: (step: StepResult) => string): OnStep {
+  const waiting = new Map<string, NodeJS.Timeout>();
+  return (step, state) => {
+    const { path, text } = step;
+    if (state === "begin") {
+      if (printer.live || printer.json) progress({ step: `step ${path}`, state: "start", detail: text });
+      else waiting.set(path, setTimeout(() => printer.say(`  ...      step ${path}: ${text}`), LONG_MS).unref());
+      return;
+    }
+    clearTimeout(waiting.get(path));
+    if (printer.live || printer.json) progress({ step: `step ${path}`, state: "done" });
+    if (!printer.json) printer.data(null, render(step));
+  };
 }
 
 async function writeDown(result: ScenarioResult, tookMs: number, folder: string): Promise<string> {

@@ -23,7 +23,7 @@ export const Conditions = z
       .meta({ description: "every node's books add up to the credits that were minted" }),
     ready: z.literal(true).optional().meta({ description: "every running node is READY" }),
     coordinator: z
-      .union([NodeId, byNode(NodeId)])
+      .union([Expected, byNode(NodeId)])
       .optional()
       .meta({ description: "whom all follow; or by node: whom this node follows" }),
     elected: z
@@ -31,7 +31,13 @@ export const Conditions = z
       .optional()
       .meta({ description: "the coordinator has a majority's votes; by node: what this node knows" }),
     nodes: Expected.optional().meta({ description: "how many nodes are READY" }),
-    state: byNode(PeerState).optional().meta({ description: "how all other running nodes see a node" }),
+    state: z
+      .record(
+        z.string().regex(/^[1-9]\d{0,4}(@[1-9]\d{0,4}(,[1-9]\d{0,4})*)?$/, "must be a node's number, or 3@1,2"),
+        PeerState,
+      )
+      .optional()
+      .meta({ description: "how all other running nodes see a node; 3@1,2: how 1 and 2 see it" }),
     status: byNode(z.enum(RUN_STATUSES)).optional().meta({ description: "whether a node runs" }),
     balance: byNode(Expected).optional().meta({ description: "credits by node" }),
     holdback: z
@@ -59,7 +65,7 @@ export function listConditions(conditions: Conditions): readonly string[] {
   const plain = Object.entries({ agree, converged, conserved, ready, elected: elected === true });
   return [
     ...plain.filter(([, wanted]) => wanted === true).map(([word]) => word),
-    ...perNode("leader", typeof coordinator === "number" ? String(coordinator) : coordinator),
+    ...perNode("leader", coordinator),
     ...perNode("elected", typeof elected === "object" ? mapValues(elected, (yes) => (yes ? "yes" : "no")) : undefined),
     ...perNode("nodes", nodes),
     ...perNode("state", state),

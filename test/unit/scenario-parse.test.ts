@@ -51,13 +51,14 @@ describe("a step must mean the same in words and in fields", () => {
 
   test("and conditions as a map, as those of the command line", () => {
     const { expect: asked } = step(
-      "expect: { agree: true, coordinator: 4, elected: { 2: no }, state: { 5: FAILED }, balance: { 1: 70, 2: '>= 130' }, holdback: 0, pending: { 3: '>0' }, status: { 5: exited } }",
+      "expect: { agree: true, coordinator: 4, elected: { 2: no }, state: { 5: FAILED, 5@1: ALIVE }, balance: { 1: 70, 2: '>= 130' }, holdback: 0, pending: { 3: '>0' }, status: { 5: exited } }",
     ) as { expect: Parameters<typeof listConditions>[0] };
     expect(listConditions(asked)).toEqual([
       "agree",
       "leader=4",
       "elected:2=no",
       "state:5=FAILED",
+      "state:5@1=ALIVE",
       "status:5=exited",
       "balance:1=70",
       "balance:2>=130",
@@ -129,6 +130,7 @@ describe("a mistake in a scenario must be shown with line, column and a cure", (
       "x.yaml:4:5: this step doesn't say what is done on local, docker",
       "otherwise",
     ],
+    ["a note after a step in words", `${header}  - kill 3\n    note: x\n`, "x.yaml:3:", "needs a colon"],
     ["wrong indentation", `${header}  - kill: 3\n   note: x\n`, "x.yaml:4:", "valid YAML"],
     ["tabs", `${header}\t- kill: 3\n`, "x.yaml:3:", "valid YAML"],
     ["a map of steps", "name: x\nsteps: { kill: 3 }\n", "x.yaml:2:1: steps", ""],

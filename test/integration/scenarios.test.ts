@@ -1,0 +1,78 @@
+// Scenarios on real processes: a chosen few always, all of them with the extended tests; and what a run leaves when it ends early.
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { openLabHome } from "../support/cli.ts";
+import { eventually } from "../support/eventually.ts";
+import { SCENARIO_NAMES, scenarioPath } from "../support/scenario-files.ts";
+
+const extended = process.env.LAB_TEST_ALL === "1";
+const CHOSEN = ["01-basic-trading", "06-split-brain", "15-flapping-node", "22-cable-pull"];
+
+describe("a scenario must be valid on local processes, and leave nothing", () => {
+  test.each(extended ? SCENARIO_NAMES : CHOSEN)("%s", async (name) => {
+    await using home = await openLabHome();
+    const { code, stdout, stderr } = await home.lab("run", scenarioPath(name));
+    expect(`${stdout}\n${stderr}`).toContain("valid: every step did what was expected, and every promise was kept");
+    expect(code).toBe(0);
+    expect(await home.leftovers()).toEqual([]);
+  });
+});
+
+async function writeScenario(folder: string, steps: string): Promise<string> {
+  const path = join(folder, "own.yaml");
+  await writeFile(path, `name: own\nnodes: 3\nprofile: fast\nsteps:\n${steps}`);
+  return path;
+}
+
+test("Ctrl-C in the middle must end the steps, judge what was seen, and leave nothing", async () => {
+  await using home = await openLabHome();
+  const path = await writeScenario(home.path, "  - load 20\n  - pause 2\n  - isolate 3\n  - sleep 1h\n");
+  const running = home.start(["run", path]);
+  await running.saw("sleep 1h");
+  running.child.kill("SIGINT");
+  const { code, stdout } = await running.done;
+  expect(code).toBe(130);
+  expect(stdout).toContain("interrupted: ");
+  expect(stdout).toMatch(/conservation +valid/);
+  expect(await home.leftovers()).toEqual([]);
+});
+
+test("a node that dies by itself meanwhile must fail the run, with its exit code", async () => {
+  await using home = await openLabHome();
+  const path = await writeScenario(home.path, "  - sell 1 2 5\n  - wait: { nodes: 9, within: 60s }\n");
+  const running = home.start(["run", path]);
+  await running.saw("wait nodes=9");
+  const [node] = await eventually(async () => {
+    const nodes = await home.json<{ id: number; handle: string }[]>("ps", "--name", "scenario-own");
+    expect(nodes).toHaveLength(3);
+    return nodes;
+  });
+  process.kill(Number(node?.handle), "SIGKILL");
+  const { code, stdout } = await running.done;
+  expect(code).toBe(1);
+  expect(stdout).toContain(`node ${node?.id} exited with code 137`);
+  expect(await home.leftovers()).toEqual([]);
+});
+
+test("a lab that exists must be used with --on, and stay without the scenario's faults", async () => {
+  await using home = await openLabHome();
+  expect((await home.lab("up", "--nodes", "3", "--profile", "fast", "--journal", "wire")).code).toBe(0);
+  const path = await writeScenario(home.path, "  - sell 1 2 5\n  - isolate 3\n  - expect leader=1\n");
+  expect(await home.lab("run", path, "--on", "lab")).toMatchObject({ code: 1 });
+  expect(await home.json("faults")).toEqual([]);
+  expect(await home.lab("assert", "balance:1=95", "conserved")).toMatchObject({
+    code: 0,
+    stdout: "balance:1=95: yes\nconserved: yes\n",
+  });
+  expect((await home.lab("assert", "balance:1=1")).code).toBe(1);
+  expect((await home.lab("down")).code).toBe(0);
+});
+
+test("a report must be written beside the verdict", async () => {
+  await using home = await openLabHome();
+  const out = join(home.path, "out");
+  const { code, stderr } = await home.lab("run", scenarioPath("01-basic-trading"), "--runtime", "sim", "--report", out);
+  expect(code).toBe(0);
+  expect(stderr).toContain(`report: ${out}`);
+});
