@@ -4,6 +4,9 @@
  *   npm run bench                       everything that this machine can run (about 40 minutes on two cores)
  *   npm run bench -- up failover        only these: step, cli, recovery, up, failover, detection, faults, trades, footprint
  *   npm run bench -- chaos --minutes 10 only when asked for: faults all the time, and what is left of them (10 nodes)
+=======
+ *   npm run bench -- up failover        only these: step, cli, recovery, up, failover, detection, faults,
+ *                                       trades, footprint, scenario, sim-speed
  *   npm run bench -- --runtime local    without Docker
  *   npm run bench -- --quick            fewer rounds and sizes
  *   npm run bench -- -o json            a JSON line for each row
@@ -22,6 +25,8 @@ import { benchFaults } from "./faults.ts";
 import { benchCli, benchFootprint } from "./footprint.ts";
 import { benchRecovery } from "./recovery.ts";
 import { Report } from "./report.ts";
+import { benchScenario } from "./scenario.ts";
+import { benchSimSpeed } from "./sim-speed.ts";
 import { benchStep } from "./step.ts";
 import { benchThroughput } from "./throughput.ts";
 import { benchUp } from "./up.ts";
@@ -80,4 +85,15 @@ if (positionals.includes("chaos")) {
   const { minutes, nodes, seed, profile } = values;
   const numbers = { minutes: Number(minutes), nodes: Number(nodes), seed: Number(seed) };
   await benchChaos(report, { runtime, profile, ...numbers });
+}
+if (wanted("scenario")) await benchScenario(report, { runtime, rounds: values.quick ? 2 : 5 });
+if (wanted("sim-speed")) {
+  for (const [nodes, goal] of [
+    [5, 1_000],
+    [20, null],
+    [100, null],
+  ] as const) {
+    const seconds = (values.quick ? 1_000 : 10_000) / nodes ** 2;
+    await benchSimSpeed(report, { nodes, profile: "default", rate: 1, seconds, samples: 3, goal });
+  }
 }

@@ -1,0 +1,58 @@
+/**
+ * How fast virtual time passes: seconds of a simulated cluster's life for each second of this machine, under load, by the path that
+ * scenarios take (engine, control channel, journal with every datagram, every promise checked at every step).
+ *
+ * By the clock on the wall, and by the processor's: on a busy machine only the second one says what the simulator costs.
+ */
+import { sleep } from "../../lab/clock.ts";
+import { openSimSession } from "../../lab/engine/sim-session.ts";
+import { Loads } from "../../lab/scenario/loads.ts";
+import { bringUp } from "../../lab/up.ts";
+import type { Report } from "./report.ts";
+
+export interface SimSpeedOptions {
+  readonly nodes: number;
+  readonly profile: "default" | "fast";
+  /** Trades a second among random pairs. */
+  readonly rate: number;
+  /** Of virtual time, a sample. */
+  readonly seconds: number;
+  readonly samples: number;
+  readonly goal: number | null;
+}
+
+const JOURNALS = {
+  events: {},
+  wire: { DS_LOG_LEVEL: "DEBUG", DS_JOURNAL: "wire" },
+} as const;
+
+export async function benchSimSpeed(report: Report, options: SimSpeedOptions): Promise<void> {
+  const { nodes, profile, rate, samples, goal } = options;
+  report.heading(`virtual seconds a second, ${nodes} nodes, ${rate} trades/s, profile ${profile}`);
+  for (const journal of ["events", "wire"] as const) {
+    const speeds: { wall: number; cpu: number }[] = [];
+    for (let seed = 1; seed <= samples; seed++) speeds.push(await timeLife(seed, JOURNALS[journal], options));
+    const atLeast = goal === null ? null : ({ of: "median", atLeast: goal } as const);
+    report.row({ what: `journal ${journal}, by the wall clock`, unit: "ratio", samples: speeds.map(({ wall }) => wall), goal: atLeast });
+    report.row({ what: `journal ${journal}, by the processor's`, unit: "ratio", samples: speeds.map(({ cpu }) => cpu), goal: null });
+  }
+}
+
+async function timeLife(
+  seed: number,
+  env: Readonly<Record<string, string>>,
+  { nodes, profile, rate, seconds }: SimSpeedOptions,
+): Promise<{ wall: number; cpu: number }> {
+  await using _session = await openSimSession(seed);
+  const quiet = { progress: () => {}, onNotice: () => {}, signal: new AbortController().signal };
+  const request = { name: "speed", profile, nodes, env, voters: null };
+  const { lab } = await bringUp(request, { runtime: "sim", wait: true, timeoutMs: 120_000, ...quiet });
+  const loads = new Loads(lab, seed);
+  loads.begin({ path: "1", rate, forMs: null, pairs: null, amount: [1, 3] });
+  const before = { virtualMs: lab.clock.nowMs(), wallMs: performance.now(), cpu: process.cpuUsage() };
+  await sleep(lab.clock, seconds * 1_000);
+  const livedMs = lab.clock.nowMs() - before.virtualMs;
+  const { user, system } = process.cpuUsage(before.cpu);
+  await loads.stop();
+  return { wall: livedMs / (performance.now() - before.wallMs), cpu: livedMs / ((user + system) / 1_000) };
+}
