@@ -9,7 +9,10 @@ import { collectEvidence } from "../artefacts/evidence.ts";
 import type { Evidence } from "../artefacts/run-record.ts";
 import { takeDown } from "../change.ts";
 import { runChecks } from "../check/checkers.ts";
+import { missingQuietMs } from "../check/quiet.ts";
 import { type CheckResult, worstOf } from "../check/verdict.ts";
+import { sleep } from "../clock.ts";
+import { formatDuration } from "../duration.ts";
 import type { Engine, Progress } from "../engine/engine.ts";
 import { openSimSession } from "../engine/sim-session.ts";
 import { LabError, noSuchLab } from "../errors.ts";
@@ -98,7 +101,7 @@ async function runOn(scenario: Scenario, seed: number, options: RunOptions): Pro
     const failure = await playAll(play, scenario, ending);
     const ended = failure === null ? null : await endEarly(play, failure, options);
     const tookMs = clock.nowMs() - play.startedMs;
-    const found = await judge(lab, scenario, seed);
+    const found = await judgeInTime(lab, scenario, seed, ended === null ? signal : null);
     if (!isOwn && ended !== null) await healUp(lab, options.progress);
     const { verdict, reason } = conclude(ended, user.aborted, play.results, found.checks);
     const summary = { scenario, file: options.file ?? null, runtime: options.runtime, seed, lab: lab.name };
@@ -182,6 +185,22 @@ interface Found {
   readonly journal: Journal;
   readonly evidence: Evidence;
   readonly checks: readonly CheckResult[];
+}
+
+/**
+ * What came to its end is given the time that its promises may take, so that they can be judged.
+ * @param patience null: it ended early, and is judged as it stands
+ */
+async function judgeInTime(lab: Lab, scenario: Scenario, seed: number, patience: AbortSignal | null): Promise<Found> {
+  for (;;) {
+    const found = await judge(lab, scenario, seed);
+    const isOpen = found.checks.some((check) => check.verdict === "inconclusive");
+    const missingMs = isOpen ? missingQuietMs(found.journal) : null;
+    if (patience === null || patience.aborted || missingMs === null) return found;
+    lab.progress({ step: "quiet", state: "start", detail: `${formatDuration(missingMs)}: promises may take so long` });
+    await sleep(lab.clock, missingMs, patience).catch(() => {});
+    lab.progress({ step: "quiet", state: "done" });
+  }
 }
 
 /** By a handle of its own: also an interrupted run is judged. */

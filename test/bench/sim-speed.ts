@@ -33,8 +33,18 @@ export async function benchSimSpeed(report: Report, options: SimSpeedOptions): P
     const speeds: { wall: number; cpu: number }[] = [];
     for (let seed = 1; seed <= samples; seed++) speeds.push(await timeLife(seed, JOURNALS[journal], options));
     const atLeast = goal === null ? null : ({ of: "median", atLeast: goal } as const);
-    report.row({ what: `journal ${journal}, by the wall clock`, unit: "ratio", samples: speeds.map(({ wall }) => wall), goal: atLeast });
-    report.row({ what: `journal ${journal}, by the processor's`, unit: "ratio", samples: speeds.map(({ cpu }) => cpu), goal: null });
+    report.row({
+      what: `journal ${journal}, by the wall clock`,
+      unit: "ratio",
+      samples: speeds.map(({ wall }) => wall),
+      goal: atLeast,
+    });
+    report.row({
+      what: `journal ${journal}, by the processor's`,
+      unit: "ratio",
+      samples: speeds.map(({ cpu }) => cpu),
+      goal: null,
+    });
   }
 }
 
