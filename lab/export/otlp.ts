@@ -56,7 +56,7 @@ export function exportOtlp(journal: Journal, options: ExportOptions = {}): strin
       },
       scopeSpans: [{ scope: { name: "energy-lab" }, spans }],
     }));
-  return `${JSON.stringify({ resourceSpans }, null, 1)}\n`;
+  return `${JSON.stringify({ resourceSpans })}\n`;
 }
 
 /** Lines about trades, by trade, in causal order. Messages have ids of their own and aren't among them. */

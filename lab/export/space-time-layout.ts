@@ -219,17 +219,14 @@ function findWalls({ pairs }: FaultSpan, xOf: ReadonlyMap<NodeId, number>): read
 }
 
 function findQuiets(scale: Scale, trips: readonly Trip[]): readonly Quiet[] {
-  return scale.bursts.slice(1).map((next, i) => {
+  const counted = trips.filter(isCollapsed).sort((a, b) => a.sentAtMs - b.sentAtMs);
+  let next = 0;
+  return scale.bursts.slice(1).map((after, i) => {
     const before = scale.bursts[i];
-    const [fromMs, toMs] = [before?.toMs ?? 0, next.fromMs];
-    const within = trips.filter(({ sentAtMs }) => sentAtMs >= fromMs && sentAtMs < toMs);
-    return {
-      y0: before?.y1 ?? 0,
-      y1: next.y0,
-      fromMs,
-      toMs,
-      heartbeats: within.filter(({ kind }) => kind === "heartbeat").length,
-      probes: within.filter(({ kind }) => kind === "probe").length,
-    };
+    const [fromMs, toMs] = [before?.toMs ?? 0, after.fromMs];
+    const counts = { heartbeat: 0, probe: 0 };
+    for (let trip = counted[next]; trip !== undefined && trip.sentAtMs < toMs; trip = counted[++next])
+      if (trip.sentAtMs >= fromMs) counts[trip.kind === "heartbeat" ? "heartbeat" : "probe"] += 1;
+    return { y0: before?.y1 ?? 0, y1: after.y0, fromMs, toMs, heartbeats: counts.heartbeat, probes: counts.probe };
   });
 }

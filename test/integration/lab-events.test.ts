@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Entry } from "../../lab/journal/entry.ts";
 import { type LabHome, openLabHome } from "../support/cli.ts";
+import { eventually } from "../support/eventually.ts";
 import { findMermaidComplaints, findXmlComplaints } from "../support/export-rules.ts";
 import { findShivizComplaints } from "../support/shiviz-rules.ts";
 
@@ -67,6 +68,18 @@ describe("the journal of a lab whose nodes write every message down", () => {
       code: 2,
       stderr: expect.stringContaining("did you mean election?"),
     });
+  });
+
+  test("must name what a fault swallowed, as its sender named it", { timeout: 30_000 }, async () => {
+    await home.lab("netem", "1", "--loss", "50%", "--to", "2");
+    await home.lab("sell", "1", "2", "5");
+    const findLost = async () =>
+      (await entries("--type", "drop", "--node", "2")).filter(({ reason }) => reason === "impaired_lost");
+    await eventually(async () => expect((await findLost()).length).toBeGreaterThan(0), 15_000);
+    await home.lab("heal");
+    const lost = await findLost();
+    const sent = new Set((await entries("--type", "send", "--node", "1")).map(({ id }) => id));
+    expect(lost.filter(({ id }) => !sent.has(id))).toEqual([]);
   });
 
   test("must become pictures and logs that other tools take", { timeout: 30_000 }, async () => {
