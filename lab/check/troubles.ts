@@ -87,6 +87,8 @@ class Collector {
   private readonly disturbances: Span[] = [];
   /** Open faults: which links, since when. */
   private readonly faults = new Map<string, { names: readonly string[]; fromMs: number }>();
+  /** When a process of the node has last told of its own end. */
+  private readonly saidEnd = new Map<number, number>();
   private readonly story: Story;
 
   constructor(story: Story) {
@@ -159,7 +161,15 @@ class Collector {
     for (const [node, lives] of this.story.livesOf) {
       for (const { entries } of lives) {
         const bornAtMs = entries[0]?.time ?? 0;
-        this.close(this.down, node, bornAtMs, Number.NEGATIVE_INFINITY, bornAtMs);
+        // Before it, or by its former process in the same instant: both come first here.
+        const hasSaidSo = this.saidEnd.get(node) === bornAtMs;
+        this.close(
+          this.down,
+          node,
+          bornAtMs,
+          Number.NEGATIVE_INFINITY,
+          hasSaidSo ? Number.POSITIVE_INFINITY : bornAtMs,
+        );
         this.disturb(bornAtMs, bornAtMs);
         for (const entry of entries) this.takeLine(node, entry);
       }
@@ -176,7 +186,9 @@ class Collector {
     if (typeof phase === "string") this.disturb(time, time);
     // Neither takes part any more, whatever else it does.
     const isGone = typeof exit === "number" || phase === "LEFT" || phase === "CONFLICT" || phase === "LEAVING";
-    if (isGone) this.open(this.down, node, time);
+    if (!isGone) return;
+    this.open(this.down, node, time);
+    this.saidEnd.set(node, time);
   }
 
   private takePauses(): void {

@@ -194,6 +194,10 @@ describe("joining and incarnations", () => {
     expectBreach("incarnations", group().boot(1, THREE), /node 1 starts as incarnation 1 after 1/);
     const relapse = group().member(1, 2, "ALIVE", { peer_inc: 2 }).member(1, 2, "ALIVE", { peer_inc: 1 });
     expectBreach("incarnations", relapse, /goes back from incarnation 2 of node 2 to 1/);
+    const early = { kind: "fault" as const, msg: "Faults back in force" };
+    const slow = new MadeJournal().line(1, early).line(1, { frozen_ms: 288 }).boot(1, {});
+    slow.line(1, { ...early, inc: 2 }).line(1, { frozen_ms: 288, inc: 2 }).boot(1, {}, { inc: 2 });
+    expect(judge("incarnations", slow)).toMatchObject({ verdict: "valid", detail: "2 processes" });
     const wiped = group()
       .lab({ action: "wipe", nodes: [1] })
       .boot(1, {});
