@@ -116,6 +116,7 @@ function receive(store: Store, message: StreamMessage): void {
     case "end":
       store.isLoading = false;
       store.playback.endLive();
+      if (message.why === "replayed") store.fitWindow();
       if (message.why !== "replayed") store.trouble = message.text;
       break;
     default:
@@ -137,6 +138,7 @@ async function openInside(store: Store, inside: RunInside): Promise<void> {
   }
   markViolations(store.history, inside.checks);
   store.isLoading = false;
+  store.fitWindow();
   const violation = store.history.spans.marks.find((mark) => mark.kind === "violation");
   store.seek(violation?.atMs ?? firstAgreementMs(store));
   store.changed(true);

@@ -191,6 +191,13 @@ export class Store {
     this.changed();
   }
 
+  /** A short run fills the diagram. */
+  fitWindow(): void {
+    const { beginMs, endMs } = this.bounds;
+    this.windowMs = Math.min(this.windowMs, Math.max(200, (endMs - beginMs) * 0.7));
+    this.changed(true);
+  }
+
   zoom(factor: number): void {
     this.windowMs = Math.min(Math.max(this.windowMs * factor, 20), 600_000);
     this.changed(true);

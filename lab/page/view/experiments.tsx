@@ -6,6 +6,7 @@ import { useState } from "preact/hooks";
 import { sendCommand } from "../../dash/client.ts";
 import type { DashCommand, ScenarioInfo } from "../../dash/protocol.ts";
 import { formatClock } from "../model/format.ts";
+import { readScenarioWords } from "../model/scenario-words.ts";
 import type { Shared } from "./app.tsx";
 import { CommandRow } from "./command-row.tsx";
 
@@ -132,12 +133,15 @@ function Guide({
 function TakenSteps({ store }: Shared) {
   const steps = store.about?.steps ?? [];
   const current = steps.findLastIndex((step) => step.startedAtMs <= store.atMs);
-  const header = leadingComment(store.about?.scenario ?? "");
+  const words = readScenarioWords(store.about?.scenario ?? "");
   return (
     <>
       <h2>{store.about?.title}</h2>
-      {header.split("\n\n").map((paragraph) => (
-        <p key={paragraph}>{paragraph}</p>
+      {words.map(({ name, text }) => (
+        <p key={name}>
+          {name !== "teaches" && <b class="asks">{name}</b>}
+          {text}
+        </p>
       ))}
       <ol class="steps">
         {steps.map((step, n) => (
@@ -156,18 +160,6 @@ function TakenSteps({ store }: Shared) {
       </ol>
     </>
   );
-}
-
-/** What a scenario's author says at its head. */
-function leadingComment(yaml: string): string {
-  const lines = yaml.split("\n");
-  const end = lines.findIndex((line) => !line.startsWith("#"));
-  return lines
-    .slice(0, end < 0 ? lines.length : end)
-    .map((line) => line.replace(/^# ?/, ""))
-    .filter((line) => !line.startsWith("yaml-language-server"))
-    .join("\n")
-    .replaceAll(/(\S)\n(\S)/g, "$1 $2");
 }
 
 function firstSentence(text: string): string {

@@ -19,7 +19,7 @@ export function Header({ store }: Shared) {
   const isLive = playback.mode === "live";
   return (
     <header>
-      <h1>
+      <h1 title={about?.title ?? facts.lab}>
         energy-lab <span class="run">{about?.title ?? facts.lab}</span>
       </h1>
       <button
@@ -31,7 +31,7 @@ export function Header({ store }: Shared) {
       >
         <Icon name={isLive ? "live" : "play"} /> {isLive ? "LIVE" : "REPLAY"}
       </button>
-      <p class={`headline ${headline.state}`}>
+      <p class={`headline ${headline.state}`} title={headline.text}>
         <span aria-hidden="true">{SIGNS[headline.state]}</span> {headline.text}
       </p>
       <Light conservation={conservationOf(store)} />
