@@ -34,6 +34,7 @@ that views of that node differ. Without a terminal: a line for each event, and o
       `
 The address that is printed carries a token: who has it can do what you can do with the lab. The server listens on 127.0.0.1 only,
 takes the token in a header, and refuses pages of other sites. From another machine: ssh -L 8080:127.0.0.1:PORT, with --port PORT.
+In \`lab shell --runtime sim\` it shows simulated nodes; their time passes as fast as ours while it does.
 /metrics (Prometheus) wants the token as a bearer; compose/grafana.yml has a Prometheus and a Grafana that read --metrics-port 9464.`,
     )
     .action(async (flags: DashFlags) => (await import("./dash-actions.ts")).runDash(context, flags, runCaptured));

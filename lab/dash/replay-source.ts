@@ -3,6 +3,7 @@
  */
 import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { runChecks } from "../check/checkers.ts";
 import { LabError } from "../errors.ts";
 import type { Journal } from "../journal/journal.ts";
 import { findRunFolder, readFacts, readRun } from "../journal/stored-run.ts";
@@ -22,6 +23,8 @@ export function feedOf(journal: Journal, name: string): Feed {
   const endMs = entries.reduce((last, entry) => Math.max(last, entry.time), 0);
   const feed = new Feed({ mode: "replay", facts, gaps, nowMs: () => endMs, entriesMax: entries.length + 1 });
   feed.append(entries);
+  // Judged anew: an old run by what is known today.
+  feed.say({ type: "verdicts", checks: runChecks(journal) });
   feed.say({ type: "end", why: "replayed", text: `all of ${name}` });
   return feed;
 }

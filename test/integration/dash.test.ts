@@ -143,7 +143,10 @@ describe("lab dash --run", () => {
     await page.done;
     expect(page.messages[0]).toMatchObject({ type: "hello", mode: "replay", mayCommand: false, past: 1_200 });
     expect(page.sentences).toHaveLength(1_200);
-    expect(page.messages.at(-1)).toMatchObject({ type: "end", why: "replayed" });
+    expect(page.messages.slice(-2)).toMatchObject([
+      { type: "verdicts", checks: expect.arrayContaining([expect.objectContaining({ check: "conservation" })]) },
+      { type: "end", why: "replayed" },
+    ]);
     await expect(sendCommand(page.server, { verb: "heal" })).rejects.toThrow("a stored run can't be changed");
     expect((await readCatalogue(page.server)).runs).toMatchObject([{ name: "first", lab: "made-up", nodes: 2 }]);
     dash.child.kill("SIGINT");
