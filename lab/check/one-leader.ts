@@ -13,8 +13,8 @@ export const oneLeader = defineChecker({
   needs: "events",
   find: (story) => {
     const violations = [...findRivals(story), ...findVotes(story), ...findTermsGoingBack(story)];
-    const terms = new Set(electionsOf(story).map(({ term }) => term));
-    return { violations, counted: `${formatCount(terms.size)} terms` };
+    const terms = new Set(electionsOf(story).flatMap(({ term, elected }) => (elected === true ? [term] : [])));
+    return { violations, counted: `${formatCount(terms.size)} terms with an elected coordinator` };
   },
 });
 

@@ -196,7 +196,10 @@ describe("joining and incarnations", () => {
     expectBreach("incarnations", relapse, /goes back from incarnation 2 of node 2 to 1/);
     const early = { kind: "fault" as const, msg: "Faults back in force" };
     const slow = new MadeJournal().line(1, early).line(1, { frozen_ms: 288 }).boot(1, {});
-    slow.line(1, { ...early, inc: 2 }).line(1, { frozen_ms: 288, inc: 2 }).boot(1, {}, { inc: 2 });
+    slow
+      .line(1, { ...early, inc: 2 })
+      .line(1, { frozen_ms: 288, inc: 2 })
+      .boot(1, {}, { inc: 2 });
     expect(judge("incarnations", slow)).toMatchObject({ verdict: "valid", detail: "2 processes" });
     const wiped = group()
       .lab({ action: "wipe", nodes: [1] })
