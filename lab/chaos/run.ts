@@ -80,6 +80,8 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosOutcome> 
     ...runOptionsOf(options),
     file,
     early: { signal, steps: (lab) => closeEarly(lab, schedule) },
+  }).catch((error: unknown) => {
+    throw withWhatIsLeft(error, options, scenario.name);
   });
   const outcome = { schedule, scenario, file, replay, result, realMs: performance.now() - startedMs };
   const [check] = listFailures(result);
@@ -89,6 +91,16 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosOutcome> 
 }
 
 type ScenarioChoice = Pick<ChaosRunOptions, "chaos" | "wire" | "existing">;
+
+/** An engine that was lost on the way can't remove anything. */
+function withWhatIsLeft(error: unknown, { existing, name }: ChaosRunOptions, scenario: string): unknown {
+  if (!(error instanceof LabError) || error.exit !== "engineUnreachable") return error;
+  const left =
+    existing === null
+      ? `if nodes were started, remove them then: lab down --name ${name ?? `scenario-${scenario}`}`
+      : `then end the faults: lab heal --name ${existing.name}`;
+  return new LabError(error.exit, error.message, `${error.hint}; ${left}`, { cause: error, details: error.details });
+}
 
 /** The scenario of these options, and nothing else. */
 export function planScenario(options: ScenarioChoice): Scenario {
