@@ -285,11 +285,11 @@ export class SimEngine implements Engine {
     const lines = cluster.journal.lines.filter(
       ({ node, time }) => nodes.includes(node) && epochMs + time >= (options.sinceMs ?? Number.NEGATIVE_INFINITY),
     );
-    const last = new Map(
-      nodes.map((id) => [id, lines.filter(({ node }) => node === id).slice(-(options.tail ?? lines.length))]),
-    );
+    const { tail } = options;
+    const lastOf = (id: NodeId) => (tail === 0 ? [] : lines.filter(({ node }) => node === id).slice(-(tail ?? 0)));
+    const wanted = tail === null ? null : new Set(nodes.flatMap(lastOf));
     for (const line of lines) {
-      if (options.tail === 0 || last.get(line.node)?.includes(line) !== true) continue;
+      if (wanted?.has(line) === false) continue;
       const text = JSON.stringify({ run: spec.run, ...line, time: epochMs + line.time });
       yield await Promise.resolve({ node: line.node, text, stream: "stdout" });
     }

@@ -60,7 +60,11 @@ export class SimCluster {
     this.invariants = new Invariants(options.blind);
     this.ids =
       typeof options.nodes === "number" ? Array.from({ length: options.nodes }, (_, i) => i + 1) : options.nodes;
-    this.journal = new SimJournal({ wire: options.wire ?? false, onLine: options.onLine ?? null });
+    this.journal = new SimJournal({
+      wire: options.wire ?? false,
+      onLine: options.onLine ?? null,
+      fingerprint: options.control === undefined,
+    });
     this.network = new Network(this.queue, new Draw(this.seed, "network"), linkOf(options));
     this.network.multicastWorks = options.multicast ?? true;
     this.config = configOf(options, this.ids);

@@ -32,9 +32,18 @@ export class SimJournal {
   private readonly details = new Map<number, JournalDetail>();
   private readonly onLine: ((line: SimJournalLine) => void) | null;
 
-  constructor(options: { readonly wire: boolean; readonly onLine: ((line: SimJournalLine) => void) | null }) {
+  /** Nobody asks for the fingerprint of a session: making it would cost as much as writing the line. */
+  private readonly isMixed: boolean;
+
+  constructor(options: {
+    readonly wire: boolean;
+    readonly onLine: ((line: SimJournalLine) => void) | null;
+    /** Default: yes. */
+    readonly fingerprint?: boolean;
+  }) {
     this.standard = { level: "debug", wire: options.wire };
     this.onLine = options.onLine;
+    this.isMixed = options.fingerprint ?? true;
   }
 
   /** What one node writes, other than the rest. */
@@ -58,13 +67,13 @@ export class SimJournal {
     const record = recordSeq === undefined ? {} : { record_seq: recordSeq };
     const line = { node, inc, seq, time: timeMs, mono: monoMs, ...fields, ...record } as SimJournalLine;
     this.lines.push(line);
-    this.mix(JSON.stringify(line));
+    if (this.isMixed) this.mix(JSON.stringify(line));
     this.onLine?.(line);
   }
 
   /** Every datagram counts for the fingerprint, written down or not. */
-  mixSent(text: string): void {
-    this.mix(text);
+  mixSent(describe: () => string): void {
+    if (this.isMixed) this.mix(describe());
   }
 
   fingerprint(): string {
