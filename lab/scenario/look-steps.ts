@@ -56,7 +56,8 @@ export async function electionStep(context: StepContext, fields: ActionFields<"e
   const { lab } = context;
   const id = fields.node === undefined ? lab.running[0] : await resolveOne(context, fields.node, isUp);
   if (id === undefined) throw new LabError("failed", "no node is running", "start one first");
-  await lab.call(id, { op: "election" });
+  // As patient as with a trade: a starved node answers late.
+  await lab.call(id, { op: "election" }, { timeoutMs: 15_000 });
   return { resolved: `node ${id} starts an election`, seen: "" };
 }
 

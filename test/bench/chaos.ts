@@ -26,6 +26,8 @@ export interface ChaosBenchOptions {
 }
 
 const NAME = "bench-chaos";
+/** Applying a fault to ten containers takes seconds on a busy machine, and a schedule that runs late is another one. */
+const RATE = "0.2/s";
 const LOOK_EVERY_MS = 5_000;
 const BIN = join(import.meta.dirname, "../../dist/lab.js");
 const run = promisify(execFile);
@@ -95,7 +97,7 @@ async function play(folder: string, options: ChaosBenchOptions): Promise<Told> {
     "--report",
     folder,
   ];
-  const args = [BIN, "chaos", ...flags, "--runtime", runtime, "--name", NAME, "-o", "json"];
+  const args = [BIN, "chaos", ...flags, "--runtime", runtime, "--name", NAME, "--report", folder, "-o", "json"];
   // Its exit code is the verdict, which is in the answer too.
   const { stdout, stderr } = await run(process.execPath, args, { maxBuffer: 1e9 }).catch(
     (error: { stdout: string; stderr: string }) => error,
