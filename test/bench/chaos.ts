@@ -84,20 +84,9 @@ export async function benchChaos(report: Report, options: ChaosBenchOptions): Pr
 
 async function play(folder: string, options: ChaosBenchOptions): Promise<Told> {
   const { runtime, minutes, nodes, seed, profile } = options;
-  const flags = [
-    "--seed",
-    `${seed}`,
-    "--for",
-    `${minutes}m`,
-    "--nodes",
-    `${nodes}`,
-    "--profile",
-    profile,
-    "--no-wire",
-    "--report",
-    folder,
-  ];
-  const args = [BIN, "chaos", ...flags, "--runtime", runtime, "--name", NAME, "--report", folder, "-o", "json"];
+  const schedule = ["--seed", `${seed}`, "--for", `${minutes}m`, "--rate", RATE];
+  const group = ["--nodes", `${nodes}`, "--profile", profile, "--runtime", runtime, "--name", NAME];
+  const args = [BIN, "chaos", ...schedule, ...group, "--no-wire", "--report", folder, "-o", "json"];
   // Its exit code is the verdict, which is in the answer too.
   const { stdout, stderr } = await run(process.execPath, args, { maxBuffer: 1e9 }).catch(
     (error: { stdout: string; stderr: string }) => error,
