@@ -1,6 +1,7 @@
 /** `npm run pictures`: makes the pictures of the documents anew, and says which of them have changed. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { makeExperiments } from "./experiments.ts";
 import { type Made, makeOpening } from "./pictures.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -16,3 +17,4 @@ async function keep({ path, text }: Made): Promise<void> {
 }
 
 await keep(await makeOpening(root));
+for (const made of await makeExperiments(root)) await keep(made);

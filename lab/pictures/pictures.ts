@@ -16,14 +16,18 @@ export interface Made {
   readonly text: string;
 }
 
-const FOLDER = "compose/scenarios/pictures";
+export const FOLDER = "compose/scenarios/pictures";
 export const OPENING = `${FOLDER}/opening.svg`;
 
-/** @throws Error when a run doesn't end as its file says: then there is nothing to show */
-export async function playForPicture(root: string, path: string): Promise<ScenarioResult> {
+/**
+ * @param bug that all nodes have: then a promise must break
+ * @throws Error when a run doesn't end as its file says: then there is nothing to show
+ */
+export async function playForPicture(root: string, path: string, bug?: string): Promise<ScenarioResult> {
   const scenario = parseScenario(await readFile(join(root, path), "utf8"), path);
-  const result = await runScenario(scenario, { runtime: "sim" });
-  if (result.verdict !== "valid") throw new Error(`${path}: ${result.verdict}: ${result.reason}`);
+  const result = await runScenario(scenario, { runtime: "sim", ...(bug === undefined ? {} : { bug }) });
+  if (result.verdict !== (bug === undefined ? "valid" : "invalid"))
+    throw new Error(`${path}: ${result.verdict}: ${result.reason}`);
   return result;
 }
 

@@ -3,6 +3,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { BUG_LESSONS } from "../../lab/pictures/course.ts";
+import { makeExperiments } from "../../lab/pictures/experiments.ts";
 import { stretchTime } from "../../lab/pictures/film-time.ts";
 import { makeOpening, OPENING } from "../../lab/pictures/pictures.ts";
 import { findXmlComplaints } from "../support/export-rules.ts";
@@ -31,6 +33,45 @@ describe("the moving picture", () => {
     for (const rule of ["@keyframes", "animation-name", "animation-duration"])
       expect(style.indexOf(rule)).toBeGreaterThan(guarded);
     expect(svg).not.toMatch(/<(animate|animateMotion|animateTransform|set)\b/);
+  });
+});
+
+describe("the ten experiments", () => {
+  const document = readFileSync(join(root, "compose/scenarios/EXPERIMENTS.md"), "utf8");
+
+  // This also plays the original's six bugs, and fails unless the right checker names each, and without it the run is valid.
+  test("document and pictures must be what the scenario files and their runs give (npm run pictures)", async () => {
+    const stale = (await makeExperiments(root)).filter(
+      ({ path, text }) => readFileSync(join(root, path), "utf8") !== text,
+    );
+    expect(stale.map(({ path }) => path)).toEqual([]);
+  });
+
+  test("each must ask before it shows, and tell what comes next", () => {
+    const chapters = document.split(/^## /m).slice(1);
+    expect(chapters.filter((chapter) => /^\d+\. /.test(chapter))).toHaveLength(10);
+    const parts = ["Goal", "Predict", "Run", "Observe", "Explain", "Break it more", "Check"];
+    for (const chapter of chapters.filter((one) => /^\d+\. /.test(one)))
+      expect(parts.map((part) => chapter.indexOf(`**${part}:** `))).toEqual(
+        parts.map((part) => chapter.indexOf(`**${part}:** `)).toSorted((a, b) => a - b),
+      );
+    expect(document).not.toMatch(/\*\*\w[\w ]*:\*\* \.?$/m);
+    expect(document).not.toMatch(/undefined|NaN/);
+  });
+
+  test("all of the original's six challenges must be there, each with its bug", () => {
+    expect(BUG_LESSONS.map(({ challenge }) => challenge)).toEqual([1, 2, 3, 4, 5, 6]);
+    for (const { bug } of BUG_LESSONS) expect(document).toContain(`--bug ${bug}`);
+  });
+
+  test("pictures must be well-formed, and show nothing from elsewhere", () => {
+    const pictures = [...document.matchAll(/\]\((pictures\/[^)]*)\)/g)].map(([, path = ""]) => path);
+    expect(pictures).toHaveLength(10);
+    for (const path of pictures) {
+      const svg = readFileSync(join(root, "compose/scenarios", path), "utf8");
+      expect(findXmlComplaints(svg), path).toEqual([]);
+      expect(svg, path).not.toMatch(/<script|<foreignObject|\son\w+=|@import/i);
+    }
   });
 });
 

@@ -143,6 +143,12 @@ const layers: readonly Layer[] = [
     mayImport: [wire, /^node:crypto$/, /^lab\/(control-transport|errors|world)\.ts$/],
   },
   {
+    // Documents show what commands print.
+    name: "lab/pictures",
+    files: /^lab\/pictures\//,
+    mayNotImport: [/^lab\/commands\//, /^lab\/cli\.ts$/, /^(commander|dockerode)$/, core, runtime],
+  },
+  {
     name: "lab, everything else",
     files: /^lab\//,
     mayNotImport: [/^lab\/(commands|ui)\//, /^lab\/cli\.ts$/, /^(commander|dockerode)$/, core, runtime],
