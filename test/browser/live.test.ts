@@ -127,17 +127,40 @@ describe("the page on a lab that lives", { timeout: 90_000 }, () => {
     expect(complaints.splice(0)).toEqual([]);
   });
 
+  test("must play an experiment step by step, with its explanation", async () => {
+    const page = await open(url);
+    await until("a whole cluster", async () => (await textOf(page, "header")).includes("Coordinator 3"), 30_000);
+    await page.getByRole("tab", { name: "Experiment" }).click();
+    await page.getByRole("button", { name: /The coordinator dies/ }).click();
+    const panel = page.getByRole("tabpanel");
+    await until("what it is for", async () => (await panel.innerText()).includes("see failure detection"));
+    await page.getByRole("button", { name: "Step by step" }).click();
+    const next = page.getByRole("button", { name: "Do the next step" });
+    const current = () => panel.locator('[aria-current="step"]').innerText();
+    for (const step of ["expect leader=3", "kill leader", "wait state:3=FAILED"]) {
+      await until(step, async () => (await next.isEnabled()) && (await current()).includes(step), 20_000);
+      await next.click();
+    }
+    await until("the next coordinator", async () => (await textOf(page, "header")).includes("Coordinator 2"), 20_000);
+    await takePicture(page, "live-5-experiment");
+    await page.getByRole("button", { name: "End it" }).click();
+    await until("its end", async () => (await panel.innerText()).includes("stopped"), 20_000);
+    await page.close();
+    expect(complaints.splice(0)).toEqual([]);
+    await home.lab("start", "3", "--wait");
+  });
+
   test("must be refused without the token, and with another one, and show nothing of the lab", async () => {
     const { origin } = new URL(url);
     const without = await open(`${origin}/`);
     await until("a word about it", async () => (await textOf(without, "body")).includes("no token"));
     expect(await textOf(without, "header")).not.toContain("Coordinator 3");
-    await takePicture(without, "live-5-no-token");
+    await takePicture(without, "live-6-no-token");
     await without.close();
 
     const wrong = await open(`${origin}/#token=of-yesterday`);
     await until("the server's refusal", async () => (await textOf(wrong, "body")).includes("refuses"));
-    await takePicture(wrong, "live-6-wrong-token");
+    await takePicture(wrong, "live-7-wrong-token");
     await wrong.close();
     // The browser itself says of a refused request that it failed.
     expect(complaints.splice(0).filter((text) => !text.includes("401"))).toEqual([]);
