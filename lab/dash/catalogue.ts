@@ -41,16 +41,25 @@ export function describeScenario(file: string, scenario: Scenario): ScenarioInfo
   };
 }
 
-/** What is to be read before it is run; the explanation comes at the end. */
+/** What is to be read before it is run. */
 function describeExperiment({ teaches, experiment }: Scenario): string {
-  const { goal, predict, observe, explain, more } = experiment ?? {};
-  const parts: readonly (readonly [string, string | undefined])[] = [
+  const { goal, predict, observe } = experiment ?? {};
+  return joinParts([
     ["", teaches],
     ["Goal: ", goal],
     ["Predict: ", predict],
     ["Observe: ", observe],
-    ["Explanation: ", explain],
-    ["Break it more: ", more],
-  ];
+  ]);
+}
+
+/** What is to be read when it is over: before, it would spoil the prediction. Empty: the file says nothing. */
+export function describeOutcome({ experiment }: Scenario): string {
+  return joinParts([
+    ["", experiment?.explain],
+    ["Break it more: ", experiment?.more],
+  ]);
+}
+
+function joinParts(parts: readonly (readonly [string, string | undefined])[]): string {
   return parts.flatMap(([title, text]) => (text === undefined ? [] : [`${title}${text.trim()}`])).join("\n\n");
 }

@@ -151,7 +151,7 @@ export interface ScenarioProgress {
   readonly steps: number;
   /** The step in words: "kill leader". */
   readonly text: string;
-  /** What was expected and what was seen, when it failed. */
+  /** What was expected and what was seen, when it failed; the experiment's explanation when it passed. */
   readonly detail: string;
 }
 

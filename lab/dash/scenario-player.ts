@@ -10,6 +10,7 @@ import { parseScenario } from "../scenario/parse.ts";
 import type { StepResult } from "../scenario/result.ts";
 import { runScenario } from "../scenario/run.ts";
 import type { Scenario, ScenarioRuntime } from "../scenario/schema.ts";
+import { describeOutcome } from "./catalogue.ts";
 import type { Feed } from "./feed.ts";
 import type { CommandReply, DashCommand, ScenarioProgress } from "./protocol.ts";
 
@@ -121,7 +122,8 @@ export class ScenarioPlayer {
       else if (result.verdict === "failed" || result.verdict === "invalid") tell("failed", textOf(step), result.reason);
       else {
         step = scenario.steps.length;
-        tell("passed", "", result.reason);
+        // Why it came out like that comes after what it came to.
+        tell("passed", "", [result.reason, describeOutcome(scenario)].filter((part) => part !== "").join("\n\n"));
       }
     } catch (error) {
       const isStopped = signal.aborted;

@@ -15,7 +15,7 @@ const SCENARIO = `
 name: small
 title: Kill the leader
 teaches: Somebody must notice.
-experiment: { goal: See an election., predict: Who is next? }
+experiment: { goal: See an election., predict: Who is next?, explain: The highest., more: Kill again. }
 nodes: 3
 checks: none
 steps:
@@ -94,6 +94,7 @@ describe("a scenario played from the page", () => {
         "running 2 wait leader=2 within 10s",
         "passed 3",
       ]);
+      expect(told().at(-1)?.detail).toBe("The highest.\n\nBreak it more: Kill again.");
       expect(told().every(({ steps, file }) => steps === 3 && file === "small.yaml")).toBe(true);
     });
   });
