@@ -71,7 +71,7 @@ async function makeLesson(
   const options = { fromMs, toMs, heartbeats: false, ...(nodes === undefined ? {} : { nodes }) };
   const svg = exportSvg(result.journal, { ...options, title: `${number}. ${title}` });
   const picture = { path: `${FOLDER}/${lesson.file}.svg`, text: svg };
-  const part = `--from ${fromMs}ms --to ${toMs}ms${nodes === undefined ? "" : ` --nodes ${nodes.join(",")}`} --no-heartbeats`;
+  const part = `${fromMs === 0 ? "" : `--from ${fromMs}ms `}--to ${toMs}ms${nodes === undefined ? "" : ` --nodes ${nodes.join(",")}`} --no-heartbeats`;
   const chapter = `## ${number}. ${title}
 
 **Goal:** ${sentence(experiment.goal)}

@@ -120,7 +120,10 @@ describe("node/PROTOCOL.md", () => {
   });
 });
 
-test.each(["README.md", "node/PROTOCOL.md"])("every relative link in %s must lead somewhere", (path) => {
-  const links = readRelativeLinks(readFileSync(join(ROOT, path), "utf8"));
-  expect(links.filter((link) => !existsSync(join(ROOT, dirname(path), link)))).toEqual([]);
-});
+test.each(["README.md", "node/PROTOCOL.md", "compose/scenarios/README.md", "compose/scenarios/EXPERIMENTS.md"])(
+  "every relative link in %s must lead somewhere",
+  (path) => {
+    const links = readRelativeLinks(readFileSync(join(ROOT, path), "utf8"));
+    expect(links.filter((link) => !existsSync(join(ROOT, dirname(path), link)))).toEqual([]);
+  },
+);
