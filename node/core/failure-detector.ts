@@ -8,7 +8,7 @@
 import type { NodeId } from "../wire/ids.ts";
 import type { MessageOf } from "../wire/message.ts";
 import { onRumours } from "./gossip.ts";
-import { becomeAlive, isLive, rumourOf, unsuspectedIds } from "./membership.ts";
+import { becomeAlive, isLive, isOutlived, ownStanding, rumourOf, unsuspectedIds } from "./membership.ts";
 import { count, unicast, unicastTo } from "./outbox.ts";
 import { drawBelow, shuffled } from "./random.ts";
 import { beatIntervalMs, sizeFactor, takeRumours } from "./rumours.ts";
@@ -223,7 +223,11 @@ export function worsenHealth(state: NodeState): void {
 export function onPing(state: NodeState, message: MessageOf<"PING">, from: Origin): void {
   const { ping_seq, rumours } = message.payload;
   onRumours(state, rumours);
-  const answer = { ping_seq, target: state.self.id, ok: true, rumours: takeRumours(state, RUMOURS_MAX, from.sender) };
+  const told = takeRumours(state, RUMOURS_MAX - 1, from.sender);
+  // A refutation is told a few times only, all of which may be lost: who has not heard of it is told again for as long as it asks.
+  if (rumours.some((rumour) => isOutlived(state, rumour)) && !told.some(({ of }) => of === state.self.id))
+    told.unshift(ownStanding(state));
+  const answer = { ping_seq, target: state.self.id, ok: true, rumours: told };
   unicastTo(state, from.sender, from.address, "PONG", answer);
 }
 

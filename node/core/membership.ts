@@ -231,7 +231,18 @@ export function refuteIfAccused(state: NodeState, rumour: Omit<Rumour, "by">): v
     level: "info",
     msg: `Refuting ${rumour.state} of this node (incarnation ${self.incarnation}.${state.rinc})`,
   });
-  spreadAtOnce(state, { of: self.id, state: "ALIVE", inc: self.incarnation, rinc: state.rinc, by: self.id });
+  spreadAtOnce(state, ownStanding(state));
+}
+
+/** An accusation of this process that it has refuted: whoever still tells it has not heard of that. */
+export function isOutlived(state: NodeState, rumour: Rumour): boolean {
+  if ((rumour.state !== "SUSPECTED" && rumour.state !== "FAILED") || !state.rules.refutation) return false;
+  return rumour.of === state.self.id && rumour.inc === state.self.incarnation && rumour.rinc < state.rinc;
+}
+
+/** What this node says of itself. */
+export function ownStanding({ self, rinc }: NodeState): Rumour {
+  return { of: self.id, state: "ALIVE", inc: self.incarnation, rinc, by: self.id };
 }
 
 export function rumourOf(state: NodeState, member: Member): Rumour {

@@ -8,8 +8,11 @@ import { runSwarm, type SwarmResult } from "../../lab/sim/swarm.ts";
 const SEEDS = 300;
 const SEEDS_PER_TEST = 30;
 
-/** Seeds beyond those above that found a bug: leaving twice, waiting for one's own back-off, a checker that forgot what a lost disk alone had. */
-const REGRESSIONS: readonly number[] = [591, 667, 832];
+/**
+ * Seeds beyond those above that found a bug: leaving twice, waiting for one's own back-off, a checker that forgot what a lost disk alone
+ * had, refutations that were all lost.
+ */
+const REGRESSIONS: readonly number[] = [591, 667, 832, 6338];
 
 function play(seed: number): SwarmResult {
   try {

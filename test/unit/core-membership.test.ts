@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { aliveIds, memberRows, mergeMemberRow, noteDurable, tradeRefusal } from "../../node/core/membership.ts";
 import { compareStanding, takeRumours } from "../../node/core/rumours.ts";
 import { TIMING_FAST } from "../../node/core/timing.ts";
+import type { Rumour } from "../../node/wire/message.ts";
 import { CoreNode, originOf } from "../support/core-node.ts";
 
 const NOBODY = { coordinator_id: null, term: 0, elected: false };
@@ -128,6 +129,19 @@ describe("an accused node", () => {
     node.beat(2, { rumours: [{ of: 1, state: "FAILED", inc: 1, rinc: 0, by: 2 }] });
     node.beat(2, { rumours: [{ of: 1, state: "FAILED", inc: 0, rinc: 7, by: 2 }] });
     expect(node.state.rinc).toBe(1);
+  });
+
+  test("must tell its refutation to whoever still asks with what it refuted, also when its rumours are used up", () => {
+    const node = CoreNode.ready(1, {}, [2, 3]);
+    const ask = (rumours: Rumour[]) => {
+      node.clear().receive(2, "PING", { ping_seq: 1, rumours });
+      return node.sent("PONG")[0]?.payload.rumours;
+    };
+    const accusation: Rumour = { of: 1, state: "FAILED", inc: 1, rinc: 0, by: 2 };
+    for (let n = 0; n < 20; n++) expect(ask([accusation])).toEqual([{ of: 1, state: "ALIVE", inc: 1, rinc: 1, by: 1 }]);
+    expect(node.state.rinc).toBe(1);
+    expect(ask([])).toEqual([]);
+    expect(ask([{ ...accusation, of: 3 }])).toEqual([]);
   });
 });
 
