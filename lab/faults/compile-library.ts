@@ -191,6 +191,9 @@ stop_timers() {
 
 forget() { rm -f "$dir/apply" "$dir/apply.new" "$dir/state.json" "$dir/stamp" "$dir/skew" "$dir/timer.pid" "$dir/lock" "$dir/egress" "$dir"/waiting.*; }
 
+# Only what is still its own, and never while another change is putting its script in place.
+retire() { ( flock 9; ! is_current || forget ) 9>>"$dir/lock"; }
+
 # Waits, for longer than anything can be delayed, until nothing is queued any more; then the rest goes.
 drain() {
   tries=0
@@ -224,7 +227,7 @@ timer() {
     sleeper=
     drain || exit 0
   done
-  [ $over = 0 ] || forget
+  [ $over = 0 ] || retire
   rm -f "$dir/timer.pid"
 }
 
@@ -250,7 +253,7 @@ case \${1:-start} in
     timer
     ;;
   drain)
-    drain && [ $keep = 0 ] && forget
+    drain && [ $keep = 0 ] && retire
     ;;
   start)
     # The numbers of processes of the container's last life mean nothing now.

@@ -68,8 +68,12 @@ export function compileInstallScript(application: Application, stateJson: string
   return `set -u
 umask 022
 [ -d ${FAULTS_DIR} ] || mkdir -p ${FAULTS_DIR}
-exec 9>${FAULTS_DIR}/lock
-flock -w 10 9 || { echo "another change of this node's faults doesn't end" >&2; exit ${SCRIPT_EXIT.busy}; }
+# Whoever had the lock may have taken the file away with the rest: then it is no lock any more.
+until
+  exec 9>${FAULTS_DIR}/lock
+  flock -w 10 9 || { echo "another change of this node's faults doesn't end" >&2; exit ${SCRIPT_EXIT.busy}; }
+  [ ${FAULTS_DIR}/lock -ef /proc/self/fd/9 ]
+do :; done
 : >${FAULTS_DIR}/stamp
 ${keeps ? `printf '%s\\n' ${quote(stateJson)} >${FAULTS_DIR}/state.json` : ""}
 printf %s ${quote(compileApplyScript(application))} >${FAULTS_DIR}/apply.new
