@@ -206,13 +206,21 @@ export function onFenceRequest(state: NodeState, message: MessageOf<"FENCE_REQUE
   if (state.phase !== "READY" && state.phase !== "RECOVERING") return;
   const { stage, at, accept_loss: acceptLoss } = message.payload;
   const { sender: account } = from;
-  const have = Math.max(entry(state.ledger.clock, account), acceptLoss ? 0 : highestHeld(state, account));
-  const promised = stage === "promise" && have <= at;
-  const answer = { at, accept_loss: acceptLoss, have, promised, phase: state.phase, absent: absentIds(state, account) };
+  const delivered = entry(state.ledger.clock, account);
+  const have = Math.max(delivered, acceptLoss ? 0 : highestHeld(state, account));
+  // What is held behind a debit that is missing here can't be delivered before it: it is no reason not to promise.
+  const next = delivered > at || (!acceptLoss && isHeld(state, account, at + 1));
+  const promised = stage === "promise" && !next;
+  const { phase } = state;
+  const absent = absentIds(state, account);
+  const answer = { at, accept_loss: acceptLoss, have, next, promised, phase, absent };
   if (!promised) {
     unicastTo(state, account, from.address, "FENCE_RESPONSE", answer);
     return;
   }
+  // The fence of a life whose disk was lost as well, which comes too late: it must not free what is promised away (isFencedOff).
+  for (const held of [...(state.causal.holdback.get(account)?.values() ?? [])])
+    if (isFence(held)) removeHeld(state, account, held.seq);
   state.recovery.promises.set(account, at);
   const afterWrite = persist(state, [{ table: "fence", account, at }]);
   unicastTo(state, account, from.address, "FENCE_RESPONSE", answer, { afterWrite });
@@ -220,6 +228,11 @@ export function onFenceRequest(state: NodeState, message: MessageOf<"FENCE_REQUE
 
 function highestHeld(state: NodeState, origin: NodeId): number {
   return Math.max(0, ...(state.causal.holdback.get(origin)?.keys() ?? []));
+}
+
+/** Debit `seq` came before its causes, or before the debits before it. */
+export function isHeld(state: NodeState, origin: NodeId, seq: number): boolean {
+  return state.causal.holdback.get(origin)?.has(seq) ?? false;
 }
 
 /** Everybody that we know and that doesn't take part, 1 where nothing is lost with it: it left, and we have all that it had. */

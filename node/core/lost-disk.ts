@@ -3,8 +3,9 @@
  *
  * It has its account and log back as far as the others know them. Any of its debits may still be known to one payee alone, so it asks
  * every member for the highest number that was seen there, fetches what is missing, lets all of them promise to deliver nothing
- * behind that, and writes a fence as its next record. `recover --accept-loss` does the same without the members that are away,
- * given a majority of the voters and the promises of all that are here.
+ * behind that, and writes a fence as its next record. What members hold back behind a debit that nobody has is given up with the disk.
+ * `recover --accept-loss` does the same without the members that are away, given a majority of the voters and the promises of all that
+ * are here.
  */
 import type { RecoveryData } from "../wire/control.ts";
 import type { NodeId } from "../wire/ids.ts";
@@ -13,8 +14,9 @@ import { lastSeq } from "./account.ts";
 import { confirmPayload, fieldsOf } from "./causal-broadcast.ts";
 import { causesOfNext, forgetCauses } from "./causes.ts";
 import { majority } from "./claims.ts";
-import { isCovered } from "./fence.ts";
+import { closePromise, isCovered, isHeld, noteLost } from "./fence.ts";
 import { noteGap } from "./gaps.ts";
+import { removeHeld } from "./holdback.ts";
 import { sendJoinTo } from "./join-messages.ts";
 import { accountOf, applyRecord, assert, balanceOf, durableClock, persistLedger } from "./ledger.ts";
 import { aliveIds, isLive } from "./membership.ts";
@@ -49,7 +51,10 @@ export const recoveryTimers: Readonly<Record<string, (state: NodeState, key: str
 export function reviewRecovery(state: NodeState): void {
   const { recovery } = state;
   if (state.phase !== "RECOVERING" || recovery.fenceWriteId !== null) return;
-  if (!hasTimer(state.timers, "recovery-ask", "")) ask(state);
+  if (hasUnasked(state)) {
+    recovery.attempts = 0;
+    ask(state);
+  } else if (!hasTimer(state.timers, "recovery-ask", "")) ask(state);
   const last = lastKnown(state);
   if (last !== entry(state.ledger.clock, state.self.id)) return;
   if (awaited(state, "ask").length > 0) return;
@@ -73,10 +78,11 @@ function askAgain(state: NodeState): void {
 /** The promise is asked for last: it keeps the members from delivering, so it should not stand for long. */
 function ask(state: NodeState): void {
   const { recovery } = state;
-  const stage = awaited(state, "ask").length === 0 ? "promise" : "ask";
+  const stage = stageOf(state);
   const at = lastKnown(state);
   for (const id of aliveIds(state)) {
     if (isAnswered(state, id, stage)) continue;
+    recovery.asked.set(id, questionTo(state, id, stage));
     unicast(state, id, "FENCE_REQUEST", { stage, at, accept_loss: recovery.acceptLoss !== null });
     if (recovery.attempts >= ASKS_BEFORE_TOLD && answerOf(state, id) === undefined) introduce(state, id);
   }
@@ -85,35 +91,45 @@ function ask(state: NodeState): void {
   setTimer(state.timers, "recovery-ask", "", state.nowMs + waitMs);
 }
 
+function stageOf(state: NodeState): "ask" | "promise" {
+  return awaited(state, "ask").length === 0 ? "promise" : "ask";
+}
+
+/** Somebody is there at last, or is another process; or this node has another incarnation, or more of its log: no repetition, which may wait. */
+function hasUnasked(state: NodeState): boolean {
+  const stage = stageOf(state);
+  const isUnasked = (id: NodeId) => state.recovery.asked.get(id) !== questionTo(state, id, stage);
+  return aliveIds(state).some((id) => !isAnswered(state, id, stage) && isUnasked(id));
+}
+
+/** What makes two questions to a member differ. */
+function questionTo(state: NodeState, id: NodeId, stage: "ask" | "promise"): string {
+  const { self, members, recovery } = state;
+  const { requestId = "" } = recovery.acceptLoss ?? {};
+  return [self.incarnation, members.get(id)?.incarnation, stage, lastKnown(state), requestId].join(" ");
+}
+
 /** Who remembers a later process of ours, or its LEAVE, hears nothing of us but a JOIN, and answers with the incarnation to exceed. */
 function introduce(state: NodeState, id: NodeId): void {
   const address = state.members.get(id)?.address ?? null;
   if (address !== null) sendJoinTo(state, id, address);
 }
 
-/** News: the next question goes out at once. */
-function askSoon(state: NodeState): void {
-  state.recovery.attempts = 0;
-  setTimer(state.timers, "recovery-ask", "", state.nowMs);
-}
-
 export function onFenceResponse(state: NodeState, message: MessageOf<"FENCE_RESPONSE">, from: Origin): void {
   const { recovery } = state;
   if (state.phase !== "RECOVERING" || recovery.fenceWriteId !== null) return;
-  const { at, accept_loss, have, promised, phase, absent } = message.payload;
+  const { at, accept_loss, have, next = true, promised, phase, absent } = message.payload;
   // An answer to a question that was withdrawn meanwhile: what counts differs.
   if (accept_loss !== (recovery.acceptLoss !== null)) return;
-  const before = awaited(state, "ask").length;
   recovery.answers.set(from.sender, {
     incarnation: from.incarnation,
     have,
+    endsAt: next ? -1 : at,
     promisedAt: promised ? at : -1,
     phase,
     absent,
   });
   noteGap(state, state.self.id, have, from.sender);
-  const after = awaited(state, "ask").length;
-  if (after < before && after === 0) askSoon(state);
 }
 
 /** The answer of a member that still runs as the process that gave it. */
@@ -135,9 +151,13 @@ export function awaited(state: NodeState, stage: "ask" | "promise"): Awaited[] {
     const why = whyOpen(state, id, stage);
     if (why !== null) open.push({ id, why });
   }
-  const { voters } = state.config;
+  const { config, self, recovery } = state;
+  const { voters } = config;
+  const next = lastKnown(state) + 1;
+  if (recovery.acceptLoss === null && isHeld(state, self.id, next))
+    open.push({ id: null, why: `its own debit ${next}, whose causes are missing` });
   if (voters.length === 0) return open;
-  const heard = voters.filter((id) => id === state.self.id || answersAsVoter(state, id, stage)).length;
+  const heard = voters.filter((id) => id === self.id || answersAsVoter(state, id, stage)).length;
   if (heard < majority(state)) open.push({ id: null, why: `${heard} of the ${majority(state)} voters needed answer` });
   return open;
 }
@@ -179,9 +199,11 @@ function whyOpen(state: NodeState, id: NodeId, stage: "ask" | "promise"): string
   const answer = answerOf(state, id);
   if (answer === undefined)
     return `has not answered yet${member.phase === "READY" ? "" : ` (${member.phase ?? "starting"})`}`;
-  if (answer.have > lastKnown(state)) return `has debit ${answer.have} of this node, which is being fetched`;
+  const last = lastKnown(state);
+  const isOutOfReach = answer.endsAt === last && state.rules.unreachableGivenUp;
+  if (answer.have > last && !isOutOfReach) return `has debit ${answer.have} of this node, which is being fetched`;
   if (answer.phase === "RECOVERING" && state.recovery.acceptLoss === null) return "lost its disk too";
-  if (stage === "promise" && answer.promisedAt !== lastKnown(state)) return "has not promised yet";
+  if (stage === "promise" && answer.promisedAt !== last) return "has not promised yet";
   return null;
 }
 
@@ -239,11 +261,8 @@ function writeFence(state: NodeState, last: number): void {
   const writeId = persistLedger(state, { accounts: [], records: [record] }, rows);
   recovery.fenceWriteId = writeId;
   multicast(state, "TRADE_CONFIRM", confirmPayload(record), { clock: record.deps, afterWrite: writeId });
-  const given =
-    recovery.acceptLoss === null
-      ? "every member has told what it knows"
-      : "the loss of what absent nodes may hold is accepted";
-  const msg = `RECOVERED: ${given}; the log goes on after debit ${last}`;
+  const msg = `RECOVERED: ${describeBasis(state, last)}; the log goes on after debit ${last}`;
+  closePromise(state, record);
   journal(
     state,
     {
@@ -258,12 +277,27 @@ function writeFence(state: NodeState, last: number): void {
   );
 }
 
+/** What makes it right to go on after debit `last`. */
+function describeBasis({ recovery }: NodeState, last: number): string {
+  if (recovery.acceptLoss !== null) return "the loss of what absent nodes may hold is accepted";
+  let highest = 0;
+  for (const { have } of recovery.answers.values()) highest = Math.max(highest, have);
+  const told = "every member has told what it knows";
+  if (highest <= last) return told;
+  return `${told}; debit ${last + 1} was on the lost disk only, so what is held up to debit ${highest} can't follow`;
+}
+
 /** True once: the fence is on disk, the node may pay again. */
 export function takeFenced(state: NodeState, writeId: number): boolean {
   const { recovery, self, join } = state;
   if (recovery.fenceWriteId !== writeId || state.phase !== "RECOVERING") return false;
   recovery.fenceWriteId = null;
+  for (const held of [...(state.causal.holdback.get(self.id)?.values() ?? [])]) {
+    removeHeld(state, self.id, held.seq);
+    noteLost(state, held);
+  }
   recovery.answers.clear();
+  recovery.asked.clear();
   join.lostDisk = false;
   cancelTimer(state.timers, "recovery-ask", "");
   cancelTimer(state.timers, "recovery-patience", "");
@@ -299,7 +333,6 @@ export function onRecoverCommand(state: NodeState, command: RecoverCommand): voi
   recovery.answers.clear();
   journal(state, { kind: "state", level: "warn", msg: `Asked to recover with the loss of what absent nodes may hold` });
   setTimer(state.timers, "recovery-patience", "", state.nowMs + state.config.timing.offerTimeoutMs);
-  askSoon(state);
 }
 
 function refusalOf(state: NodeState, { acceptLoss }: RecoverCommand): CommandResult | null {

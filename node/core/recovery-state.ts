@@ -11,6 +11,8 @@ export interface RecoveryState {
   readonly lost: Map<string, TradeRecord>;
   /** Of the members, about the own lost log. */
   readonly answers: Map<NodeId, FenceAnswer>;
+  /** The last question to each member: a new one doesn't wait for its turn. */
+  readonly asked: Map<NodeId, string>;
   attempts: number;
   /** The command that accepts the loss of what absent members may hold. */
   acceptLoss: { readonly requestId: string } | null;
@@ -23,6 +25,8 @@ export interface RecoveryState {
 export interface FenceAnswer {
   readonly incarnation: number;
   readonly have: number;
+  /** It lacks the debit behind this one, so it can't deliver what it has behind that; -1: it may. */
+  readonly endsAt: number;
   /** -1: nothing promised. */
   readonly promisedAt: number;
   readonly phase: Phase;
@@ -36,6 +40,7 @@ export function createRecovery(self: Self, recovered: Recovered | undefined): Re
     promises,
     lost: new Map(),
     answers: new Map(),
+    asked: new Map(),
     attempts: 0,
     acceptLoss: null,
     fenceWriteId: null,

@@ -98,6 +98,8 @@ export const RULES = Object.freeze({
   confirmedAccount: true,
   /** Who lost its disk doesn't pay. */
   lostDisk: true,
+  /** Debits that are held behind one that was on a lost disk only are given up with it. */
+  unreachableGivenUp: true,
 });
 
 export type Rule = keyof typeof RULES;

@@ -183,13 +183,14 @@ const payloads = {
   /** From a node that lost its disk: how much of its log is known (`ask`); hold everything after `at` back (`promise`). */
   FENCE_REQUEST: z.object({ stage: z.enum(["ask", "promise"]), at: Seq, accept_loss: z.boolean() }),
   /**
-   * `have`: the highest debit of the asker that was seen here. `promised`: nothing after `at` is delivered here before its fence, on
-   * disk. `absent`: ids that don't take part, 1 for those that left and whose LEAVE is covered by the ledger here, else 0.
+   * `have`: the highest debit of the asker that was seen here. `next`: debit `at` + 1 is among them; without that one, nothing later
+   * can be delivered (older nodes don't tell). `promised`: nothing after `at` is delivered here before its fence, on disk. `absent`: ids that don't take part, 1 for those that left and whose LEAVE is covered by the ledger here, else 0.
    */
   FENCE_RESPONSE: z.object({
     at: Seq,
     accept_loss: z.boolean(),
     have: Seq,
+    next: z.boolean().optional(),
     promised: z.boolean(),
     phase: Phase,
     absent: ClockField,

@@ -211,6 +211,7 @@ const makers: Readonly<Record<MessageType, Maker>> = {
     at: seq(source),
     accept_loss: source.bool(),
     have: seq(source),
+    ...(source.bool() ? { next: source.bool() } : {}),
     promised: source.bool(),
     phase: source.pick(Phase.options),
     absent: clockFrom(source, state),

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { SimCluster } from "../../lab/sim/cluster.ts";
 import { Draw } from "../../lab/sim/draw.ts";
 import { hasEqualLedgers } from "../../lab/sim/inspect.ts";
+import { hideDebitBehindGap } from "../../lab/sim/rules/group-schedules.ts";
 import type { SimOptions } from "../../lab/sim/sim-options.ts";
 import { waitingText } from "../../node/core/lost-disk.ts";
 import { statusText } from "../../node/core/query.ts";
@@ -126,6 +127,58 @@ describe("a node that lost its disk", () => {
       sim.runUntil(() => sim.converged(), 6_000, "the return of both");
       expect(balance(sim, 1, 3)).toBe(67);
       expect(balance(sim, 4)).toBe(130);
+    });
+  });
+
+  it("must not wait for what hangs on a debit that nobody has, and use no number of it that anybody could believe", () => {
+    underSeeds(FILE, 10, (seed) => {
+      const sim = settled({ nodes: 5, seed });
+      pay(sim, 3, 1, 10);
+      hideDebitBehindGap(sim);
+      // Who is away may have the missing one.
+      sim.kill(4);
+      sim.start(3);
+      sim.runUntil(() => stateOf(sim, 3).members.get(4)?.state === "FAILED", 6_000, "the absence of 4");
+      sim.runFor(3_000);
+      expect(waitingText(stateOf(sim, 3))).toBe("waits for Node 4 (FAILED; start it)");
+      sim.start(4);
+      sim.runUntil(() => sim.converged(), 3_000, "its return");
+      expect([1, 2, 3, 4, 5].map((of) => balance(sim, 1, of))).toEqual([110, 100, 90, 100, 100]);
+      expect([...stateOf(sim, 5).recovery.lost.values()]).toMatchObject([{ seller_id: 3, seq: 3, amount: 10 }]);
+      for (const payee of [1, 4, 5]) pay(sim, 3, payee, 30);
+      sim.runUntil(() => sim.converged(), 3_000, "convergence");
+      expect([1, 2, 3, 4, 5].map((of) => balance(sim, 5, of))).toEqual([140, 100, 0, 130, 130]);
+      sim.checkOutcomes();
+    });
+  });
+
+  it("must not give up what one holds when another, which is away, has the debit before it", () => {
+    underSeeds(FILE, 10, (seed) => {
+      const sim = settled({ nodes: 5, seed });
+      hideDebitBehindGap(sim, true);
+      sim.kill(4);
+      sim.start(3);
+      sim.runFor(6_000);
+      expect(waitingText(stateOf(sim, 3))).toBe("waits for Node 4 (FAILED; start it)");
+      sim.start(4);
+      sim.runUntil(() => sim.converged(), 3_000, "its return");
+      expect([1, 2, 3, 4, 5].map((of) => balance(sim, 1, of))).toEqual([100, 100, 80, 110, 110]);
+      expect(sim.ids.some((id) => stateOf(sim, id).recovery.lost.size > 0)).toBe(false);
+    });
+  });
+
+  it("must be asked soon after a heal, when it is taken for its former process and had waited long", () => {
+    underSeeds(FILE, 10, (seed) => {
+      const sim = settled({ nodes: 3, seed });
+      // Node 1 alone remembers the process of before, and hears nothing of this one but a JOIN.
+      sim.isolate(1);
+      sim.loseDisk(3);
+      sim.restart(2);
+      sim.start(3);
+      sim.runUntil(() => recovering(sim, 3), 5_000, "RECOVERING");
+      sim.runFor(9_000 + seed * 37);
+      sim.heal();
+      sim.runUntil(() => sim.converged(), 2_600, "its return");
     });
   });
 

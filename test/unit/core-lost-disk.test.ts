@@ -50,6 +50,27 @@ describe("a member, asked by a node that lost its disk,", () => {
     expect(node.state.recovery.promises.size).toBe(0);
   });
 
+  test("must promise below what it holds behind a debit that it lacks, and give that up with the fence", () => {
+    const node = member();
+    const log = new PayerLog(genesisOf(3));
+    receive(node, log.pay(2, 10, "3-2-1.1"));
+    const missing = log.pay(2, 10, "3-2-1.2");
+    const held = log.pay(2, 10, "3-2-1.3");
+    receive(node, held);
+    expect(ask(node, "promise", 0)?.payload).toMatchObject({ have: 3, next: true, promised: false });
+    expect(ask(node, "promise", 1)?.payload).toMatchObject({ have: 3, next: false, promised: true });
+    node.store();
+    // A late copy of what was missing changes nothing any more: it is promised away, and the next question hears of it.
+    receive(node, missing);
+    expect(has(node)).toBe(1);
+    expect(ask(node, "promise", 1)?.payload).toMatchObject({ have: 3, next: true, promised: false });
+    receive(node, log.after(1).fence(2), OWNER);
+    expect(has(node)).toBe(2);
+    expect([...node.state.recovery.lost.values()].map(({ seq }) => seq)).toEqual([2, 3]);
+    expect(node.state.causal.held).toBe(0);
+    expect(node.state.counters.get("equivocations")).toBeUndefined();
+  });
+
   test("must have its promise on disk before it tells of it", () => {
     const node = member();
     const answer = ask(node, "promise", 0);
@@ -333,6 +354,73 @@ describe("the node that lost its disk", () => {
     node.clear().run(300);
     expect(node.sent("NAK")[0]).toMatchObject({ to: 2, payload: { ranges: [{ origin: 3, from: 1, to: 1 }] } });
     expect(node.sent("FENCE_REQUEST").every((sent) => sent.payload.stage === "ask")).toBe(true);
+  });
+
+  test("must give up what is held behind a debit that nobody has, and say so", () => {
+    const node = owner();
+    answer(node, 1, 0, false, { have: 2, next: false });
+    expect(waitingText(node.state)).toBe("waits for Node 2 (has not answered yet)");
+    answer(node, 2, 0, false, { have: 3, next: false });
+    expect(node.sent("FENCE_REQUEST").at(-1)?.payload).toMatchObject({ stage: "promise", at: 0 });
+    for (const id of [1, 2]) answer(node, id, 0, true, { have: id + 1, next: false });
+    node.store();
+    expect(node.state.phase).toBe("READY");
+    expect(node.lines().find((line) => line.includes("RECOVERED"))).toContain(
+      "debit 1 was on the lost disk only, so what is held up to debit 3 can't follow; the log goes on after debit 0",
+    );
+    expect(node.state.causal.gaps.has(3)).toBe(false);
+  });
+
+  test.each<[string, object]>([
+    ["somebody has or holds the missing one", { have: 2, next: true }],
+    ["somebody doesn't say whether it has it, like older nodes", { have: 2 }],
+    ["somebody told so of another debit", { have: 2, next: false, at: 1 }],
+  ])("must not give anything up while %s", (_, change) => {
+    const node = owner();
+    answer(node, 1, 0, true, { have: 2, next: false });
+    answer(node, 2, 0, true, change);
+    node.run(500);
+    expect(node.state.phase).toBe("RECOVERING");
+    expect(waitingText(node.state)).toBe("waits for Node 2 (has debit 2 of this node, which is being fetched)");
+  });
+
+  test("must wait for its own next debit, should a copy have come to it alone, until the causes are there", () => {
+    const node = owner();
+    const other = new PayerLog(genesisOf(2));
+    const cause = other.pay(1, 5, "2-1-1.1");
+    const own = new PayerLog(genesisOf(3)).pay(1, 10, "3-1-1.1", [[2, 1]]);
+    receive(node, own, 1);
+    for (const id of [1, 2]) answer(node, id, 0, true);
+    expect(waitingText(node.state)).toBe("waits for its own debit 1, whose causes are missing");
+    receive(node, cause, 2);
+    expect(has(node)).toBe(1);
+    for (const id of [1, 2]) answer(node, id, 1, true);
+    node.store();
+    expect(node.state.ledger.accounts.get(3)?.fencedAt).toBe(2);
+  });
+
+  test("must ask at once, however long it has waited, who is another process since, and all when it has more of its log", () => {
+    const node = owner();
+    const asked = (id: number) => node.sent("FENCE_REQUEST").filter(({ to }) => to === id).length;
+    const waitLong = (...from: (number | Origin)[]) => {
+      for (let n = 0; n < 20; n++) {
+        for (const member of from) node.beat(member);
+        node.run(500);
+      }
+      node.clear();
+    };
+    answer(node, 1, 0, false);
+    waitLong(1, 2);
+    const from = originOf(1, { incarnation: 2, bootId: "e".repeat(16) });
+    node.join(from);
+    expect([asked(1), asked(2)]).toEqual([1, 1]);
+    const told = { accept_loss: false, have: 1, promised: false, phase: "READY", absent: new Map() } as const;
+    node.receive(from, "FENCE_RESPONSE", { at: 0, ...told });
+    node.receive(2, "FENCE_RESPONSE", { at: 0, ...told });
+    waitLong(from, 2);
+    receive(node, new PayerLog(genesisOf(3)).pay(1, 10, "3-1-1.1"), from);
+    expect([asked(1), asked(2)]).toEqual([1, 1]);
+    expect(node.sent("FENCE_REQUEST")[0]?.payload).toMatchObject({ stage: "promise", at: 1 });
   });
 
   test("must wait for a node that only a member has heard of", () => {

@@ -227,6 +227,41 @@ export function payAfterLostDisk(options: SimOptions): void {
   sim.runFor(3_000);
 }
 
+/**
+ * Of two last debits of node 3 nobody has heard the first one (or its payee alone, node 4), and the payee of the second, node 5, holds
+ * that back: nothing else of node 3 gets anywhere, and nothing gets to it. Then its disk is lost.
+ */
+export function hideDebitBehindGap(sim: SimCluster, isHeardBy4 = false): void {
+  const others = sim.ids.filter((id) => id !== 3);
+  for (const id of others) if (id !== 4 || !isHeardBy4) sim.cutOneWay(3, id);
+  for (const id of others) if (id !== 4) sim.cutOneWay(4, id);
+  const last = sim.node(3).store.durableSeq(3);
+  for (const payee of [4, 5]) {
+    sim.buy(payee, 3, 10);
+    const wanted = last + payee - 3;
+    sim.runUntil(() => sim.node(3).store.durableSeq(3) === wanted, 1_000, "a debit that nobody hears of");
+    const hasIt = () => sim.node(4).store.durableSeq(3) === last + 1;
+    if (isHeardBy4) sim.runUntil(hasIt, 1_000, "node 4's having the first one");
+  }
+  sim.heal();
+  for (const id of others) {
+    if (id !== 5) sim.cutOneWay(3, id);
+    sim.cutOneWay(id, 3);
+  }
+  for (const id of others) if (id !== 4) sim.cutOneWay(4, id);
+  const held = () => sim.node(5).state?.causal.holdback.get(3);
+  sim.runUntil(() => held()?.has(last + 2) === true, 1_000, "the held debit");
+  sim.loseDisk(3);
+  sim.heal();
+}
+
+/** All are back, and one of them holds a debit behind one that was on the lost disk only. */
+export function recoverBehindGap(options: SimOptions): void {
+  const sim = settled(options);
+  hideDebitBehindGap(sim);
+  expectRecovery(sim);
+}
+
 /** The nodes have never heard of each other's accounts. */
 export function coldStart(options: SimOptions): void {
   const sim = new SimCluster(options);

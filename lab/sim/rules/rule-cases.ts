@@ -207,4 +207,10 @@ export const RULE_CASES: readonly RuleCase[] = [
     check: "S10",
     play: group.payAfterLostDisk,
   },
+  {
+    rule: "unreachableGivenUp",
+    breaks: "a node waits for ever for a debit that only its lost disk had",
+    check: "L3",
+    play: group.recoverBehindGap,
+  },
 ];
