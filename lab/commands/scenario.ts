@@ -176,17 +176,19 @@ async function readText(file: string): Promise<string> {
 }
 
 async function validate(context: CommandContext, files: readonly string[]): Promise<void> {
-  const [{ parseScenario }, { parseLabConfig }, { LabError, EXIT }] = await Promise.all([
+  const [{ parseScenario }, { parseLabConfig }, { LabError, EXIT }, { suggest }] = await Promise.all([
     import("../scenario/parse.ts"),
     import("../config.ts"),
     import("../errors.ts"),
+    import("../suggest.ts"),
   ]);
   const { printer } = context;
   const findings: { file: string; kind: "scenario" | "lab"; ok: boolean; message: string; hint: string }[] = [];
   for (const file of files) {
     const text = await readText(file);
     // What has steps, or is nearly one, is meant as a scenario.
-    const kind = /^steps\s*:/m.test(text) ? "scenario" : "lab";
+    const fields = [...text.matchAll(/^(\w+)\s*:/gm)].map(([, field = ""]) => field);
+    const kind = fields.some((field) => suggest(field, ["steps"]) !== undefined) ? "scenario" : "lab";
     try {
       if (kind === "scenario") parseScenario(text, file);
       else parseLabConfig(text, file);

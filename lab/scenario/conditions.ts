@@ -26,6 +26,10 @@ export const Conditions = z
       .union([Expected, byNode(NodeId)])
       .optional()
       .meta({ description: "whom all follow; or by node: whom this node follows" }),
+    leader: z
+      .union([Expected, byNode(NodeId)])
+      .optional()
+      .meta({ description: "the same as coordinator" }),
     elected: z
       .union([z.literal(true), byNode(Answer)])
       .optional()
@@ -60,12 +64,13 @@ export type Conditions = z.output<typeof Conditions>;
 
 /** All of them in the form of the command line, in a fixed order. */
 export function listConditions(conditions: Conditions): readonly string[] {
-  const { agree, converged, conserved, ready, coordinator, elected, nodes, that } = conditions;
+  const { agree, converged, conserved, ready, coordinator, leader, elected, nodes, that } = conditions;
   const { state, status, balance, holdback, pending } = conditions;
   const plain = Object.entries({ agree, converged, conserved, ready, elected: elected === true });
   return [
     ...plain.filter(([, wanted]) => wanted === true).map(([word]) => word),
     ...perNode("leader", coordinator),
+    ...perNode("leader", leader),
     ...perNode("elected", typeof elected === "object" ? mapValues(elected, (yes) => (yes ? "yes" : "no")) : undefined),
     ...perNode("nodes", nodes),
     ...perNode("state", state),
