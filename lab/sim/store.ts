@@ -97,9 +97,10 @@ export class SimStore {
     this.incarnation = 0;
   }
 
-  /** Another disk, an empty one. The process must be down. */
+  /** Another disk, an empty one, which has no fault of the former. The process must be down. */
   wipe(): void {
     this.crash();
+    this.fault = null;
     this.incarnation = 0;
     this.term = 0;
     this.votedFor = null;
