@@ -19,6 +19,8 @@ export interface Troubles {
   /** Spans in which a process of the node doesn't run (`down`), or is stopped (`paused`). */
   readonly down: ReadonlyMap<number, readonly Span[]>;
   readonly paused: ReadonlyMap<number, readonly Span[]>;
+  /** Spans in which the machine left a process too little time: short stops, one after the other. */
+  readonly starved: ReadonlyMap<number, readonly Span[]>;
   /** Links that are cut or bad, by `from>to`; `*` is everybody. */
   readonly links: ReadonlyMap<string, readonly Span[]>;
   /** When something changed or was wrong, in order and not overlapping: the time between them is calm. */
@@ -33,6 +35,8 @@ const RATE_MILD_BPS = 500_000;
 const CLOCK_SLACK_MS = 100;
 /** Nobody is declared dead in less. */
 const FREEZE_MILD_MS = 300;
+/** Stops that follow each other within this work like one: between them a process gets through a part of what piled up. */
+const STOPS_WITHIN_MS = 3_000;
 
 /** Signals that don't end a process. */
 const SURVIVABLE = /^(SIG)?(STOP|CONT|HUP|USR1|USR2|WINCH)$/;
@@ -83,6 +87,9 @@ export function isSevere({ cut, loss, delayMs, jitterMs, rateBps }: Impairment):
 class Collector {
   private readonly down = new Map<number, Span[]>();
   private readonly paused = new Map<number, Span[]>();
+  private readonly starved = new Map<number, Span[]>();
+  /** Stops of the last `STOPS_WITHIN_MS`, by node. */
+  private readonly stops = new Map<number, readonly Span[]>();
   private readonly links = new Map<string, Span[]>();
   private readonly disturbances: Span[] = [];
   /** Open faults: which links, since when. */
@@ -100,7 +107,8 @@ class Collector {
     for (const [id] of this.faults) this.endFault(id, Number.POSITIVE_INFINITY);
     this.takeLives();
     this.takePauses();
-    return { down: this.down, paused: this.paused, links: this.links, disturbed: merge(this.disturbances) };
+    const { down, paused, starved, links } = this;
+    return { down, paused, starved, links, disturbed: merge(this.disturbances) };
   }
 
   private takeAction(entry: Entry): void {
@@ -178,6 +186,7 @@ class Collector {
 
   private takeLine(node: number, entry: Entry): void {
     const { time, exit, phase, frozen_ms: frozenMs } = entry;
+    if (typeof frozenMs === "number") this.takeStop(node, { fromMs: time - frozenMs, toMs: time });
     if (typeof frozenMs === "number" && frozenMs >= FREEZE_MILD_MS) {
       const fromMs = time - frozenMs;
       this.paused.set(node, [...(this.paused.get(node) ?? []), { fromMs, toMs: time }]);
@@ -189,6 +198,16 @@ class Collector {
     if (!isGone) return;
     this.open(this.down, node, time);
     this.saidEnd.set(node, time);
+  }
+
+  private takeStop(node: number, stop: Span): void {
+    const earlier = this.stops.get(node) ?? [];
+    const stops = [...earlier.filter(({ toMs }) => toMs > stop.toMs - STOPS_WITHIN_MS), stop];
+    this.stops.set(node, stops);
+    const stoppedMs = stops.reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0);
+    if (stoppedMs < FREEZE_MILD_MS) return;
+    const span = { fromMs: stops[0]?.fromMs ?? stop.fromMs, toMs: stop.toMs };
+    this.starved.set(node, [...(this.starved.get(node) ?? []), span]);
   }
 
   private takePauses(): void {

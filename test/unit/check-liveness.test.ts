@@ -142,6 +142,18 @@ describe("no-false-failures", () => {
     expectBreach("no-false-failures", healed.at(50_000).member(1, 2, "FAILED"), /node 1 declares node 2/);
   });
 
+  test("must excuse who is left too little time by its machine, and news that such a one believes", () => {
+    const short = { frozen_ms: 160 };
+    const once = group().at(20_000).line(2, short).at(20_500).member(1, 2, "FAILED");
+    expectBreach("no-false-failures", once, /node 1 declares node 2/);
+    const starved = group().at(20_000).line(2, short).at(20_400).line(2, short).at(20_500).member(1, 2, "FAILED");
+    expect(judge("no-false-failures", starved).verdict).toBe("valid");
+    const news = () => group().at(20_000).lab(cut(3, 2)).at(21_000).member(3, 2, "FAILED");
+    expectBreach("no-false-failures", news().at(21_100).member(1, 2, "FAILED"), /node 1 declares node 2/);
+    const overwhelmed = news().line(1, short).at(21_300).line(1, short).at(21_400).member(1, 2, "FAILED");
+    expect(judge("no-false-failures", overwhelmed).verdict).toBe("valid");
+  });
+
   test("must not excuse mild loss, nor trouble between others", () => {
     const mild = { ...CUT, cut: false, loss: 0.1 };
     const lossy = group()
