@@ -6,6 +6,7 @@
  */
 import { MEMBERS_MAX, type NodeId } from "../wire/ids.ts";
 import type { MessageOf } from "../wire/message.ts";
+import { drainHeld } from "./causal-broadcast.ts";
 import { isVoter } from "./claims.ts";
 import { answerJoin, PROTO, refuseJoin, sendJoinTo } from "./join-messages.ts";
 import { accountOf, adoptAccount } from "./ledger.ts";
@@ -42,7 +43,10 @@ export function onJoin(state: NodeState, message: MessageOf<"JOIN">, from: Origi
   }
   member.phase ??= "JOINING";
   greet(state, from);
-  if (account !== null && account.id === from.sender && adoptAccount(state, account) === "conflict") {
+  const taken = account !== null && account.id === from.sender ? adoptAccount(state, account) : "same";
+  // Debits that came before the account may have waited for nothing else.
+  if (taken === "adopted") drainHeld(state);
+  if (taken === "conflict") {
     journal(state, {
       kind: "drop",
       level: "error",

@@ -14,6 +14,7 @@ import {
   ensureMember,
   isLive,
   refuteIfAccused,
+  rumourOf,
 } from "./membership.ts";
 import { isBelievableStanding } from "./plausible.ts";
 import { compareStanding, spread } from "./rumours.ts";
@@ -71,7 +72,10 @@ function believeAlive(state: NodeState, member: Member, rumour: Rumour): void {
 }
 
 function believeAccusation(state: NodeState, member: Member, rumour: Rumour): void {
-  if (!isLive(member) || rumour.inc !== member.incarnation) return;
+  if (rumour.inc !== member.incarnation) return;
+  // Told long ago, perhaps while who suspects it only now was cut off from us: it would wait in vain for a second witness.
+  if (member.state === "FAILED" && rumour.rinc === member.rinc) spread(state, rumourOf(state, member));
+  if (!isLive(member)) return;
   member.rinc = rumour.rinc;
   const known: readonly NodeId[] =
     state.detector.suspicions.get(member.id)?.by ?? state.detector.accusers.get(member.id) ?? [];

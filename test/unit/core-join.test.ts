@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { TIMING_FAST } from "../../node/core/timing.ts";
 import { CoreNode, genesisOf, originOf } from "../support/core-node.ts";
+import { PayerLog } from "../support/records.ts";
 
 const T = TIMING_FAST;
 const FIVE = [1, 2, 3, 4, 5];
@@ -320,5 +321,18 @@ describe("a graceful end", () => {
     const node = CoreNode.ready(1, { voters: FIVE }, [2]);
     node.clear().beat(2, { phase: "LEAVING" });
     expect(node.sent("HEARTBEAT").map((sent) => sent.to)).toEqual([2]);
+  });
+});
+
+describe("an account that comes by JOIN", () => {
+  test("must free the debits that waited for it", () => {
+    const node = CoreNode.ready(1, { voters: FIVE }, [2, 3]);
+    const log = new PayerLog(genesisOf(2));
+    node.join(3, { account: genesisOf(3) });
+    node.receive(3, "TRADE_CONFIRM", { success: true, ...log.pay(3, 5, "2-3-1.1") });
+    expect(node.state.causal.held).toBe(1);
+    node.join(2, { account: genesisOf(2) });
+    expect(node.state.causal.held).toBe(0);
+    expect(node.state.ledger.accounts.get(3)?.balance).toBe(105);
   });
 });

@@ -102,6 +102,21 @@ describe("a peer", () => {
     expect(node.sent("PING").some((ping) => ping.to === 2)).toBe(true);
   });
 
+  test("must be told of as FAILED again when somebody suspects it only now, unless it was heard of since", () => {
+    const node = CoreNode.ready(1, {}, [2, 3, 4]);
+    holdFailed(node, 2);
+    const tells = (rinc: number) => {
+      takeRumours(node.state, 8);
+      takeRumours(node.state, 8);
+      takeRumours(node.state, 8);
+      takeRumours(node.state, 8);
+      node.beat(3, { rumours: [{ of: 2, state: "SUSPECTED", inc: 1, rinc, by: 3 }] });
+      return takeRumours(node.state, 8).some(({ of, state, by }) => of === 2 && state === "FAILED" && by === 1);
+    };
+    expect(tells(0)).toBe(true);
+    expect(tells(1)).toBe(false);
+  });
+
   test("must be dropped on hearsay when we have not heard it for the suspicion minimum either", () => {
     const node = CoreNode.ready(1, {}, [2, 3, 4, 5]);
     node.run(TIMING_FAST.suspicionMinMs + 1);
