@@ -31,7 +31,7 @@ export const answers = defineChecker({
       const name = trade ?? `request ${request}`;
       if (isDone && delivery === undefined && trade !== null && !isExcused(story, trade))
         violations.push({ what: `${name} was reported as done, and is in nobody's books`, proof: [entry] });
-      if (!isDone && delivery !== undefined)
+      if (!isDone && delivery !== undefined && !isExcused(story, delivery.trade))
         violations.push({
           what: `${name} was refused for certain, and executed as ${nameOf(delivery)}`,
           proof: [entry, delivery.entry],
@@ -65,7 +65,10 @@ function readAnswer(entry: Entry): Answer | null {
   return isDone || isRefused ? { entry, trade: entry.id ?? null, request: null, isDone } : null;
 }
 
-/** The only disk that had it was taken away: an answer is as durable as its payer's disk. */
+/**
+ * A disk that had it was taken away: an answer is as durable as its payer's disk, and who asked with a new disk may give the name of a
+ * refused trade to another one (PROTOCOL.md, limits).
+ */
 function isExcused({ wiped }: Story, trade: string): boolean {
   const [from, to] = trade.split("-").map(Number);
   return wiped.has(from ?? 0) || wiped.has(to ?? 0);

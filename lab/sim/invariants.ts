@@ -54,6 +54,7 @@ export class Invariants {
   /** The node is down and its disk is about to be emptied. */
   onDiskLost(node: SimNode): void {
     this.books.onDiskLost(node);
+    this.answers.onDiskLost(node);
   }
 
   /** A person gives up what absent nodes may have of that node's log. */

@@ -38,6 +38,11 @@ export class Answers {
     );
   }
 
+  /** With a new disk a node may give names again that only it and nodes without memory of it knew (PROTOCOL.md, limits). */
+  onDiskLost(node: SimNode): void {
+    for (const tradeId of this.refused.keys()) if (tradeId.startsWith(`${node.id}-`)) this.refused.delete(tradeId);
+  }
+
   /** At the end: what was reported is in the books, what was refused is not. */
   atEnd(): void {
     for (const tradeId of this.reported) {
