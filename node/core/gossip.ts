@@ -17,7 +17,7 @@ import {
   rumourOf,
 } from "./membership.ts";
 import { isBelievableStanding } from "./plausible.ts";
-import { compareStanding, spread } from "./rumours.ts";
+import { beatIntervalMs, compareStanding, spread } from "./rumours.ts";
 import { onAccusation } from "./suspicion.ts";
 import type { Member, NodeState } from "./types.ts";
 
@@ -97,8 +97,15 @@ function believeFailed(state: NodeState, member: Member, rumour: Rumour): void {
   becomeFailed(state, member, true);
 }
 
+/** With fewer peers than this, probes bring news of each of them within the shortest suspicion. */
+const PROBED_OFTEN = 6;
+
 /** Heard so lately that hearsay about its end counts less. */
 function isFresh(state: NodeState, member: Member): boolean {
   const silentMs = state.nowMs - (member.lastHeardAtMs ?? member.stateSinceMs);
-  return silentMs < state.config.timing.suspicionMinMs || state.nowMs < state.detector.graceUntilMs;
+  const { suspicionMinMs } = state.config.timing;
+  // In a group that isn't small probes are too far apart to bring news of everybody in that time: then it takes the next heartbeat.
+  const isSmall = state.members.size < PROBED_OFTEN;
+  const newsMs = isSmall ? suspicionMinMs : Math.max(suspicionMinMs, (5 * beatIntervalMs(state)) / 4);
+  return silentMs < newsMs || state.nowMs < state.detector.graceUntilMs;
 }

@@ -123,6 +123,14 @@ describe("a peer", () => {
     node.beat(3, { rumours: [{ of: 2, state: "FAILED", inc: 1, rinc: 0, by: 3 }] });
     expect(node.peer(2)).toBe("FAILED");
   });
+
+  test("must not be dropped by a larger group on the word of one that was cut off, within a heartbeat of its last", () => {
+    const node = CoreNode.ready(1, {}, [2, 3, 4, 5, 6, 7]);
+    node.beat(2);
+    node.run(TIMING_FAST.suspicionMinMs + 100);
+    node.beat(3, { rumours: [{ of: 2, state: "FAILED", inc: 1, rinc: 0, by: 3 }] });
+    expect(node.peer(2)).not.toBe("FAILED");
+  });
 });
 
 describe("an accused node", () => {
