@@ -1,4 +1,6 @@
 // Journals made by hand, for tests of checkers: a few words a line.
+import { runChecks } from "../../lab/check/checkers.ts";
+import type { CheckResult } from "../../lab/check/verdict.ts";
 import type { Entry } from "../../lab/journal/entry.ts";
 import { assembleJournal, type Journal, type RunFacts } from "../../lab/journal/journal.ts";
 import type { LabAction } from "../../lab/journal/lab-entry.ts";
@@ -88,4 +90,11 @@ export interface MadeRecord {
   /** Its causes beside its own number. */
   readonly vc?: Record<number, number>;
   readonly trade?: string;
+}
+
+/** What one checker says of it. */
+export function judge(name: string, made: MadeJournal): CheckResult {
+  const [result] = runChecks(made.journal, [name]);
+  if (result === undefined) throw new Error(`no checker ${name}`);
+  return result;
 }

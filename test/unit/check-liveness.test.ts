@@ -1,20 +1,12 @@
 // The checkers of what must come true, and of who may be declared dead: each on journals that show the breach, and on others where
 // somebody was allowed to be away, or where the run ended too early to tell.
 import { describe, expect, test } from "vitest";
-import { runChecks } from "../../lab/check/checkers.ts";
-import type { CheckResult } from "../../lab/check/verdict.ts";
 import type { LabAction } from "../../lab/journal/lab-entry.ts";
-import { MadeJournal, type MadeRecord } from "../support/made-journal.ts";
+import { judge, MadeJournal, type MadeRecord } from "../support/made-journal.ts";
 
 const THREE = { 1: 0, 2: 0, 3: 0 };
 const CUT = { cut: true, delayMs: 0, jitterMs: 0, loss: 0, duplicate: 0, reorder: 0, rateBps: 0 };
 const LATE_MS = 60_000;
-
-function judge(name: string, made: MadeJournal): CheckResult {
-  const [result] = runChecks(made.journal, [name]);
-  if (result === undefined) throw new Error(`no checker ${name}`);
-  return result;
-}
 
 function expectBreach(name: string, made: MadeJournal, words: RegExp): void {
   const { verdict, violations } = judge(name, made);

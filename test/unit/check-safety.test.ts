@@ -1,16 +1,9 @@
 // The checkers of what must never happen, each on journals that show it and on others that only look like it.
 import { describe, expect, test } from "vitest";
 import { CHECKERS, findUnknownCheckers, runChecks } from "../../lab/check/checkers.ts";
-import type { CheckResult } from "../../lab/check/verdict.ts";
-import { MadeJournal } from "../support/made-journal.ts";
+import { judge, MadeJournal } from "../support/made-journal.ts";
 
 const THREE = { 1: 0, 2: 0, 3: 0 };
-
-function judge(name: string, made: MadeJournal): CheckResult {
-  const [result] = runChecks(made.journal, [name]);
-  if (result === undefined) throw new Error(`no checker ${name}`);
-  return result;
-}
 
 function expectBreach(name: string, made: MadeJournal, words: RegExp): void {
   const { verdict, violations } = judge(name, made);
