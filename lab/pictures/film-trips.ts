@@ -69,7 +69,7 @@ function isRepeated(entry: Entry, said: Set<string>): boolean {
 }
 
 function isShown(entry: Entry, isInVain: boolean): boolean {
-  switch (kindOfMessage(entry.type ?? "")) {
+  switch (kindOfMessage(entry.type)) {
     case "probe":
       return entry.type === "PING" && isInVain;
     case "membership":

@@ -84,7 +84,7 @@ const layers: readonly Layer[] = [
   {
     name: "lab/page/model",
     files: /^lab\/page\/model\//,
-    mayImport: [pageModel, /^lab\/(check\/verdict|journal\/(entry|journal|lab-entry))\.ts$/, wire],
+    mayImport: [pageModel, /^lab\/(check\/verdict|journal\/(entry|journal|lab-entry|message-kinds))\.ts$/, wire],
     mayNotUse: { ...clockAndTimers, ...browser },
   },
   {
@@ -98,7 +98,7 @@ const layers: readonly Layer[] = [
     mayImport: [
       /^lab\/page\//,
       /^lab\/dash\/(client|command-line|protocol)\.ts$/,
-      /^lab\/(check\/verdict|journal\/(entry|journal))\.ts$/,
+      /^lab\/(check\/verdict|journal\/(entry|journal|message-kinds))\.ts$/,
       /^preact/,
     ],
     mayNotUse: { process: /(?<![.\w$])process\s*[.[]/, Buffer: /\bBuffer\b/ },

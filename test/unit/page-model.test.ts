@@ -142,8 +142,8 @@ describe("messages", () => {
     maker.write(110, 1, { kind: "send", msg: "send", type: "PING", id: "1-1.6", from: 1 });
     const { flights, beginMs, end } = historyOf(maker.entries);
     const seen: string[] = [];
-    flights.forEachSent(beginMs, beginMs + 1_000, ({ family, to, droppedAtMs }) => {
-      seen.push(`${family}>${to} ${droppedAtMs - beginMs}`);
+    flights.forEachSent(beginMs, beginMs + 1_000, ({ kind, to, droppedAtMs }) => {
+      seen.push(`${kind}>${to} ${droppedAtMs - beginMs}`);
     });
     expect(seen).toEqual(["trade>2 101", "repair>2 101", "probe>2 NaN", "probe>3 110"]);
     expect(flights.droppedBy(end - 3)).toHaveLength(2);

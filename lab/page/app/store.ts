@@ -7,10 +7,10 @@ import type { StreamState } from "../../dash/client.ts";
 import type { Catalogue, CommandReply, ScenarioProgress, Snapshot } from "../../dash/protocol.ts";
 import type { Entry } from "../../journal/entry.ts";
 import type { Gap, RunFacts } from "../../journal/journal.ts";
+import type { MessageKind } from "../../journal/message-kinds.ts";
 import { type Cone, findCone } from "../model/causality.ts";
 import type { ClusterState } from "../model/cluster-state.ts";
 import { History } from "../model/history.ts";
-import type { Family } from "../model/message-kinds.ts";
 import { Playback } from "../model/playback.ts";
 import type { RunAbout } from "../model/run-inside.ts";
 
@@ -60,7 +60,7 @@ export class Store {
   isHelpOpen = false;
   /** Nodes that were dragged to the other side of a cut that isn't made yet. */
   readonly apart = new Set<number>();
-  readonly hidden = new Set<Family>(["probe"]);
+  readonly hidden = new Set<MessageKind>(["probe"]);
   /** Height of the space-time diagram in time. */
   windowMs = 8_000;
   /** Raised by whatever needs the pictures drawn anew, and by what needs them drawn from scratch. */
@@ -152,8 +152,8 @@ export class Store {
     this.changed();
   }
 
-  toggleFamily(family: Family): void {
-    if (!this.hidden.delete(family)) this.hidden.add(family);
+  toggleKind(kind: MessageKind): void {
+    if (!this.hidden.delete(kind)) this.hidden.add(kind);
     this.changed(true);
   }
 

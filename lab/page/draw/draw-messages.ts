@@ -2,9 +2,10 @@
  * Messages on their way across the ring. A datagram takes a fraction of a millisecond and an eye a tenth of a second, so each is shown
  * for at least a while of the viewer's time, whatever the speed; in slow motion it takes as long as it did.
  */
+
+import { MESSAGE_KINDS, type MessageKind } from "../../journal/message-kinds.ts";
 import type { Flights } from "../model/flights.ts";
-import { FAMILIES, type Family } from "../model/message-kinds.ts";
-import { traceCross, traceFamily } from "./glyphs.ts";
+import { traceCross, traceMessage } from "./glyphs.ts";
 import type { Palette } from "./palette.ts";
 
 export interface MessagesFrame {
@@ -17,7 +18,7 @@ export interface MessagesFrame {
   /** Virtual milliseconds a millisecond of the viewer's. */
   readonly pace: number;
   readonly spots: ReadonlyMap<number, { readonly x: number; readonly y: number }>;
-  readonly hidden: ReadonlySet<Family>;
+  readonly hidden: ReadonlySet<MessageKind>;
   readonly nodeRadius: number;
   /** No movement: messages are lines that are there and then aren't. */
   readonly isStill: boolean;
@@ -41,11 +42,11 @@ interface Drawn {
 export function drawMessages(frame: MessagesFrame): void {
   const { ctx, palette, flights, atMs, endMs, spots, hidden } = frame;
   const leastMs = SHOWN_MS * frame.pace;
-  const byFamily = new Map<Family, Drawn[]>();
+  const byKind = new Map<MessageKind, Drawn[]>();
   const crosses: { x: number; y: number; alpha: number }[] = [];
   let shown = 0;
   flights.forEachSent(atMs - Math.max(leastMs * 1.5, ACTUAL_MS_MAX), atMs, (flight) => {
-    if (hidden.has(flight.family) || shown >= SHOWN_MAX) return;
+    if (hidden.has(flight.kind) || shown >= SHOWN_MAX) return;
     const [a, b] = [spots.get(flight.from), spots.get(flight.to)];
     if (a === undefined || b === undefined) return;
     const isDropped = flight.droppedAtMs <= endMs;
@@ -65,12 +66,11 @@ export function drawMessages(frame: MessagesFrame): void {
       ? along(a, b, 0.1, frame.nodeRadius)
       : along(a, b, Math.max(0, at - 0.12), frame.nodeRadius);
     const drawn = { ...place, tailX: tail.x, tailY: tail.y };
-    const list = byFamily.get(flight.family);
-    if (list === undefined) byFamily.set(flight.family, [drawn]);
+    const list = byKind.get(flight.kind);
+    if (list === undefined) byKind.set(flight.kind, [drawn]);
     else list.push(drawn);
   });
-  for (const family of FAMILIES.toReversed())
-    drawFamily(ctx, palette, family, byFamily.get(family) ?? [], frame.nodeRadius);
+  for (const kind of MESSAGE_KINDS.toReversed()) drawKind(ctx, palette, kind, byKind.get(kind) ?? [], frame.nodeRadius);
   ctx.strokeStyle = palette.bad;
   ctx.lineWidth = 2;
   for (const { x, y, alpha } of crosses) {
@@ -82,17 +82,17 @@ export function drawMessages(frame: MessagesFrame): void {
   ctx.globalAlpha = 1;
 }
 
-function drawFamily(
+function drawKind(
   ctx: CanvasRenderingContext2D,
   palette: Palette,
-  family: Family,
+  kind: MessageKind,
   drawn: readonly Drawn[],
   nodeRadius: number,
 ): void {
   if (drawn.length === 0) return;
-  const isQuiet = family === "heartbeat" || family === "probe";
-  ctx.strokeStyle = palette.family[family];
-  ctx.fillStyle = palette.family[family];
+  const isQuiet = kind === "heartbeat" || kind === "probe";
+  ctx.strokeStyle = palette.messages[kind];
+  ctx.fillStyle = palette.messages[kind];
   ctx.globalAlpha = isQuiet ? 0.35 : 0.6;
   ctx.lineWidth = isQuiet ? 1.2 : 2;
   ctx.beginPath();
@@ -104,7 +104,7 @@ function drawFamily(
   ctx.globalAlpha = isQuiet ? 0.75 : 1;
   const size = (isQuiet ? 3.2 : 4.6) * (nodeRadius > 16 ? 1 : 0.75);
   ctx.beginPath();
-  for (const { x, y } of drawn) traceFamily(ctx, family, x, y, size);
+  for (const { x, y } of drawn) traceMessage(ctx, kind, x, y, size);
   ctx.fill();
   ctx.globalAlpha = 1;
 }

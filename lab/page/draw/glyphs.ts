@@ -1,13 +1,13 @@
 /**
- * Small signs that pictures share: each family of messages has a shape beside its colour, so that nothing is told by colour alone.
+ * Small signs that pictures share: each kind of messages has a shape beside its colour, so that nothing is told by colour alone.
  */
-import type { Family } from "../model/message-kinds.ts";
+import type { MessageKind } from "../../journal/message-kinds.ts";
 
 type Context = CanvasRenderingContext2D;
 
-/** Adds the family's shape to the current path; `size` is its half width in pixels. */
-export function traceFamily(ctx: Context, family: Family, x: number, y: number, size: number): void {
-  switch (family) {
+/** Adds the kind's shape to the current path; `size` is its half width in pixels. */
+export function traceMessage(ctx: Context, kind: MessageKind, x: number, y: number, size: number): void {
+  switch (kind) {
     case "trade":
       ctx.rect(x - size, y - size, size * 2, size * 2);
       break;

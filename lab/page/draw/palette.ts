@@ -2,7 +2,7 @@
  * The page's colours for canvases, read from its style sheet, so that light and dark are said once. The hues are those of Okabe and Ito
  * ("Color Universal Design", 2008), which people with any kind of colour vision tell apart; every meaning has a shape or a word too.
  */
-import { FAMILIES, type Family } from "../model/message-kinds.ts";
+import { MESSAGE_KINDS, type MessageKind } from "../../journal/message-kinds.ts";
 
 export interface Palette {
   readonly paper: string;
@@ -17,7 +17,7 @@ export interface Palette {
   readonly bad: string;
   readonly past: string;
   readonly future: string;
-  readonly family: Readonly<Record<Family, string>>;
+  readonly messages: Readonly<Record<MessageKind, string>>;
   readonly font: string;
   readonly mono: string;
 }
@@ -38,7 +38,7 @@ export function readPalette(root: Element): Palette {
     bad: read("bad"),
     past: read("past"),
     future: read("future"),
-    family: Object.fromEntries(FAMILIES.map((family) => [family, read(family)])) as Record<Family, string>,
+    messages: Object.fromEntries(MESSAGE_KINDS.map((kind) => [kind, read(kind)])) as Record<MessageKind, string>,
     font: read("font"),
     mono: read("mono"),
   };

@@ -99,7 +99,7 @@ export function pickEvent(
   if (best !== null) return best;
   const arrow = { index: -1, distance: 6 };
   history.flights.forEachSent(sheet.topMs - 1_000, sheet.bottomMs, (flight) => {
-    if (flight.receiveIndex < 0 || hidden.has(flight.family)) return;
+    if (flight.receiveIndex < 0 || hidden.has(flight.kind)) return;
     const distance = distanceTo(geometry, sheet, flight, x, y);
     if (distance < arrow.distance) [arrow.index, arrow.distance] = [flight.receiveIndex, distance];
   });

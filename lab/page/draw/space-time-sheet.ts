@@ -4,12 +4,12 @@
  * (space-time-overlay.ts).
  */
 import type { Entry } from "../../journal/entry.ts";
+import { kindOfMessage, type MessageKind } from "../../journal/message-kinds.ts";
 import type { Flight } from "../model/flights.ts";
 import type { History } from "../model/history.ts";
-import { type Family, familyOf } from "../model/message-kinds.ts";
 import type { Span } from "../model/spans.ts";
 import { LOST_AFTER_MS } from "./draw-messages.ts";
-import { hatch, traceArrowHead, traceCross, traceDot, traceFamily, tracePolygon } from "./glyphs.ts";
+import { hatch, traceArrowHead, traceCross, traceDot, traceMessage, tracePolygon } from "./glyphs.ts";
 import type { Palette } from "./palette.ts";
 
 export interface Geometry {
@@ -23,7 +23,7 @@ export interface Geometry {
 export interface SheetLook {
   readonly history: History;
   readonly palette: Palette;
-  readonly hidden: ReadonlySet<Family>;
+  readonly hidden: ReadonlySet<MessageKind>;
 }
 
 /** Left and right of the columns. */
@@ -236,7 +236,7 @@ export class SpaceTimeSheet {
 
   /** It came as far as the receiver's end of the line. */
   #drawDropped(look: SheetLook, flight: Flight): void {
-    if (look.hidden.has(flight.family)) return;
+    if (look.hidden.has(flight.kind)) return;
     const { ctx } = this.#events;
     const geometry = this.#geometry as Geometry;
     const [x1, x2] = [columnOf(geometry, flight.from), columnOf(geometry, flight.to)];
@@ -245,8 +245,8 @@ export class SpaceTimeSheet {
     // Before the life line: the node never saw it.
     const share = 1 - Math.min(0.5, 12 / Math.max(1, Math.abs(x2 - x1)));
     const [x, y] = [x1 + (x2 - x1) * share, y1 + (y2 - y1) * share];
-    ctx.strokeStyle = look.palette.family[flight.family];
-    ctx.globalAlpha = flight.family === "heartbeat" || flight.family === "probe" ? 0.35 : 0.8;
+    ctx.strokeStyle = look.palette.messages[flight.kind];
+    ctx.globalAlpha = flight.kind === "heartbeat" || flight.kind === "probe" ? 0.35 : 0.8;
     ctx.lineWidth = 1;
     ctx.setLineDash([4, 4]);
     ctx.beginPath();
@@ -268,12 +268,12 @@ export class SpaceTimeSheet {
     ctx.lineWidth = 1.4;
     look.history.flights.forEachSent(fromMs, toMs, (flight) => {
       const isKnown = !Number.isNaN(flight.receivedAtMs) || !Number.isNaN(flight.droppedAtMs);
-      if (isKnown || look.hidden.has(flight.family)) return;
+      if (isKnown || look.hidden.has(flight.kind)) return;
       const [x, towards] = [columnOf(geometry, flight.from), columnOf(geometry, flight.to)];
       const y = this.yOf(flight.sentAtMs);
       if (Number.isNaN(x + towards)) return;
       const reach = Math.sign(towards - x) * Math.min(26, Math.abs(towards - x) * 0.4);
-      ctx.strokeStyle = look.palette.family[flight.family];
+      ctx.strokeStyle = look.palette.messages[flight.kind];
       ctx.beginPath();
       ctx.moveTo(x, y);
       ctx.lineTo(x + reach, y + 5);
@@ -304,18 +304,18 @@ export function drawEvent(
   // A datagram that an impaired line swallowed is no event of the node's; the sheet has its arrow.
   if (entry.kind === "drop" && history.flights.droppedBy(index).length > 0) return;
   if (entry.kind === "recv" || entry.kind === "send") {
-    const family = familyOf(entry.type);
-    if (hidden.has(family)) return;
+    const kind = kindOfMessage(entry.type);
+    if (hidden.has(kind)) return;
     const cause = entry.kind === "recv" ? history.causeOf(index) : -1;
     const sender = cause < 0 ? undefined : history.entry(cause);
-    ctx.strokeStyle = ctx.fillStyle = colour ?? palette.family[family];
+    ctx.strokeStyle = ctx.fillStyle = colour ?? palette.messages[kind];
     if (sender === undefined) {
       ctx.beginPath();
       traceDot(ctx, x, y, 1.8);
       ctx.fill();
       return;
     }
-    drawArrow(ctx, family, columnOf(geometry, sender.node), yOf(history.atMs(cause)), x, y);
+    drawArrow(ctx, kind, columnOf(geometry, sender.node), yOf(history.atMs(cause)), x, y);
     return;
   }
   const spacing = (geometry.width - 2 * MARGIN) / Math.max(1, geometry.ids.length - 1);
@@ -324,14 +324,14 @@ export function drawEvent(
 
 function drawArrow(
   ctx: CanvasRenderingContext2D,
-  family: Family,
+  kind: MessageKind,
   x1: number,
   y1: number,
   x2: number,
   y2: number,
 ): void {
   if (Number.isNaN(x1)) return;
-  const isQuiet = family === "heartbeat" || family === "probe";
+  const isQuiet = kind === "heartbeat" || kind === "probe";
   const angle = Math.atan2(y2 - y1, x2 - x1);
   ctx.globalAlpha = isQuiet ? 0.4 : 0.9;
   ctx.lineWidth = isQuiet ? 0.8 : 1.4;
@@ -342,7 +342,7 @@ function drawArrow(
   ctx.globalAlpha = isQuiet ? 0.6 : 1;
   ctx.beginPath();
   traceArrowHead(ctx, x2, y2, angle, isQuiet ? 5 : 7);
-  traceFamily(ctx, family, x1, y1, isQuiet ? 1.6 : 2.4);
+  traceMessage(ctx, kind, x1, y1, isQuiet ? 1.6 : 2.4);
   ctx.fill();
   ctx.globalAlpha = 1;
 }
@@ -365,14 +365,14 @@ function drawSign(
       const size = 6 * unit;
       tracePolygon(ctx, [x, y - size, x + size, y, x, y + size, x - size, y]);
       ctx.fillStyle = isLeader ? (colour ?? palette.accent) : palette.panel;
-      ctx.strokeStyle = colour ?? palette.family.election;
+      ctx.strokeStyle = colour ?? palette.messages.election;
       break;
     }
     case "trade":
     case "deliver":
       ctx.rect(x - 4 * unit, y - 4 * unit, 8 * unit, 8 * unit);
-      ctx.fillStyle = entry.kind === "trade" ? (colour ?? palette.family.trade) : palette.panel;
-      ctx.strokeStyle = colour ?? palette.family.trade;
+      ctx.fillStyle = entry.kind === "trade" ? (colour ?? palette.messages.trade) : palette.panel;
+      ctx.strokeStyle = colour ?? palette.messages.trade;
       break;
     case "member":
       if (entry.state !== "SUSPECTED" && entry.state !== "FAILED") return;

@@ -3,13 +3,13 @@
  * numbers rather than objects: a minute of fifty nodes has a hundred thousand of them.
  */
 import type { Entry } from "../../journal/entry.ts";
-import { FAMILIES, type Family, familyOf } from "./message-kinds.ts";
+import { kindOfMessage, MESSAGE_KINDS, type MessageKind } from "../../journal/message-kinds.ts";
 
 /** One message to one receiver. */
 export interface Flight {
   readonly from: number;
   readonly to: number;
-  readonly family: Family;
+  readonly kind: MessageKind;
   readonly sentAtMs: number;
   /** NaN: it hasn't arrived. */
   readonly receivedAtMs: number;
@@ -28,7 +28,7 @@ export class Flights {
   #base = 0;
   readonly #from: number[] = [];
   readonly #to: number[] = [];
-  readonly #family: number[] = [];
+  readonly #kind: number[] = [];
   readonly #sentAt: number[] = [];
   readonly #receivedAt: number[] = [];
   readonly #droppedAt: number[] = [];
@@ -104,7 +104,7 @@ export class Flights {
     return {
       from: this.#from[n] as number,
       to: this.#to[n] as number,
-      family: FAMILIES[this.#family[n] as number] as Family,
+      kind: MESSAGE_KINDS[this.#kind[n] as number] as MessageKind,
       sentAtMs: this.#sentAt[n] as number,
       receivedAtMs: this.#receivedAt[n] as number,
       droppedAtMs: this.#droppedAt[n] as number,
@@ -130,7 +130,7 @@ export class Flights {
     const columns = [
       this.#from,
       this.#to,
-      this.#family,
+      this.#kind,
       this.#sentAt,
       this.#receivedAt,
       this.#droppedAt,
@@ -165,7 +165,7 @@ export class Flights {
   ): void {
     this.#from.push(from);
     this.#to.push(to);
-    this.#family.push(FAMILIES.indexOf(familyOf(type)));
+    this.#kind.push(MESSAGE_KINDS.indexOf(kindOfMessage(type)));
     this.#sentAt.push(sentAtMs);
     this.#receivedAt.push(receivedAtMs);
     this.#droppedAt.push(Number.NaN);

@@ -1,11 +1,20 @@
 /**
- * The families of messages, each with its shape and colour; a switch shows or hides it in ring and diagram.
+ * The kinds of messages, each with its shape and colour; a switch shows or hides it in ring and diagram.
  */
 import { useEffect, useRef } from "preact/hooks";
-import { traceFamily } from "../draw/glyphs.ts";
+import { MESSAGE_KINDS, type MessageKind } from "../../journal/message-kinds.ts";
+import { traceMessage } from "../draw/glyphs.ts";
 import type { Palette } from "../draw/palette.ts";
-import { FAMILIES, FAMILY_WORDS, type Family } from "../model/message-kinds.ts";
 import type { Shared } from "./app.tsx";
+
+const KIND_WORDS: Readonly<Record<MessageKind, { readonly name: string; readonly says: string }>> = {
+  trade: { name: "Trade", says: "request, response, confirm, acknowledgement" },
+  election: { name: "Election", says: "election, OK, coordinator" },
+  membership: { name: "Join, leave", says: "join and its answer, leave, fences of lost disks" },
+  repair: { name: "Repair", says: "missing records asked for and sent again" },
+  heartbeat: { name: "Heartbeat", says: "to everybody, with balance and digest" },
+  probe: { name: "Probe", says: "ping, pong, and asking others to ping" },
+};
 
 export function Legend({ store, palette }: Shared) {
   if (!store.facts.hasWire && store.history.flights.count === 0)
@@ -17,28 +26,28 @@ export function Legend({ store, palette }: Shared) {
   return (
     <fieldset class="legend">
       <legend class="unseen">Messages shown</legend>
-      {FAMILIES.map((family) => (
-        <label key={family} title={FAMILY_WORDS[family].says}>
-          <input type="checkbox" checked={!store.hidden.has(family)} onChange={() => store.toggleFamily(family)} />
-          <Sign family={family} palette={palette} />
-          {FAMILY_WORDS[family].name}
+      {MESSAGE_KINDS.map((kind) => (
+        <label key={kind} title={KIND_WORDS[kind].says}>
+          <input type="checkbox" checked={!store.hidden.has(kind)} onChange={() => store.toggleKind(kind)} />
+          <Sign kind={kind} palette={palette} />
+          {KIND_WORDS[kind].name}
         </label>
       ))}
     </fieldset>
   );
 }
 
-function Sign({ family, palette }: { readonly family: Family; readonly palette: Palette }) {
+function Sign({ kind, palette }: { readonly kind: MessageKind; readonly palette: Palette }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
     const ctx = canvas.current?.getContext("2d");
     if (ctx === null || ctx === undefined) return;
     ctx.setTransform(2, 0, 0, 2, 0, 0);
     ctx.clearRect(0, 0, 16, 16);
-    ctx.fillStyle = palette.family[family];
+    ctx.fillStyle = palette.messages[kind];
     ctx.beginPath();
-    traceFamily(ctx, family, 8, 8, 4.4);
+    traceMessage(ctx, kind, 8, 8, 4.4);
     ctx.fill();
-  }, [family, palette]);
+  }, [kind, palette]);
   return <canvas ref={canvas} width={32} height={32} class="sign" />;
 }
