@@ -32,8 +32,8 @@ const TIMINGS: Readonly<Record<string, Timing>> = {
 export function boundsOf(story: Story): Bounds {
   const { heartbeatMs, heartbeatTimeoutMs, electionTimeoutMs, probeIntervalMs } = timingOf(story);
   const crowd = Math.max(1, story.livesOf.size / 10);
-  // The longest suspicion, and the rounds before it; nodes that are slow themselves wait longer.
-  const detectMs = (heartbeatTimeoutMs + 10 * probeIntervalMs) * crowd;
+  // The longest suspicion, the longest wait for two answers before it, as of nodes that are slow themselves, and the rounds before that.
+  const detectMs = (1.5 * heartbeatTimeoutMs + 10 * probeIntervalMs) * crowd;
   return {
     detectMs,
     // Noticed, and two rounds of an election in which the first candidate fails.

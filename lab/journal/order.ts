@@ -83,7 +83,7 @@ export function findForgetful(entries: readonly Entry[]): ReadonlySet<number> {
   return forgetful;
 }
 
-/** Each node's lines in its own order: by incarnation, then by number; where these begin anew, by wall clock. */
+/** Each node's lines in its own order: by incarnation, then by number; where these begin anew, by wall clock, and as they were written. */
 function queuePerNode(entries: readonly Entry[]): Entry[][] {
   const queues = new Map<number, Entry[]>();
   for (const entry of entries) {
@@ -94,7 +94,7 @@ function queuePerNode(entries: readonly Entry[]): Entry[][] {
   const forgetful = findForgetful(entries);
   for (const [node, queue] of queues) {
     const isForgetful = forgetful.has(node);
-    queue.sort((a, b) => (isForgetful ? a.time - b.time : 0) || a.inc - b.inc || a.seq - b.seq);
+    queue.sort((a, b) => (isForgetful ? a.time - b.time : a.inc - b.inc || a.seq - b.seq));
   }
   return [...queues.values()];
 }

@@ -26,6 +26,8 @@ const RUMOURS_MAX = 8;
 /** Extra peers probed in a round because they are suspected or overdue. */
 const EXTRA_TARGETS = 3;
 const LATE_ANSWER_MS = 5_000;
+/** However slow links and this node are, both waits for an answer together take no more than half of the hard bound. */
+const ANSWER_SHARE = 4;
 /** Probes on behalf of one node that are open, late ones included: a healthy asker has a few. */
 const RELAYED_PROBES_MAX = 64;
 
@@ -209,7 +211,7 @@ function closeProbe(state: NodeState, seq: number): void {
 function probeTimeoutMs(state: NodeState, member: Member): number {
   const { probeTimeoutMinMs, heartbeatTimeoutMs } = state.config.timing;
   const spanMs = Math.max(probeTimeoutMinMs, 4 * (member.srttMs ?? 0)) * (1 + state.detector.health);
-  return Math.min(spanMs, heartbeatTimeoutMs / 2);
+  return Math.min(spanMs, heartbeatTimeoutMs / ANSWER_SHARE);
 }
 
 /** One step towards «it is me who is slow». */

@@ -41,6 +41,12 @@ describe("a journal", () => {
     expect(orderCausally([entry(1, 1, 50), receive])).toEqual([receive, entry(1, 1, 50)]);
   });
 
+  test("must keep two disks of one node apart that wrote within a millisecond, under one incarnation", () => {
+    const boot = (inc: number, seq: number, time: number) => entry(1, seq, time, { inc, kind: "state", books: "boot" });
+    const written = [boot(1, 1, 10), entry(1, 2, 50), boot(2, 1, 50), boot(1, 1, 50), entry(1, 2, 50)];
+    expect(orderCausally(written)).toEqual(written);
+  });
+
   test("must hold every line once, in each node's own order, even if causes go round in a circle", () => {
     const lines = fc.array(
       fc.record({
