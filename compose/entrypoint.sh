@@ -48,6 +48,12 @@ fi
 
 # A mounted folder belongs to root until it is used first.
 data=${DS_DATA_DIR:-}
+# `lab wipe`: what was on this disk is lost.
+wipe=/run/lab/faults/wipe
+if [ -e "$wipe" ] && [ -n "$data" ] && [ -d "$data" ]; then
+  find "$data" -mindepth 1 -delete || echo "entrypoint: $data can't be emptied; the node starts with what is left there" >&2
+  rm -f "$wipe"
+fi
 if [ -n "$data" ] && [ -d "$data" ] && [ -O "$data" ]; then
   chown 1000:1000 "$data" || echo "entrypoint: $data can't be given to uid 1000; the ledger may not be writable" >&2
 fi

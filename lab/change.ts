@@ -149,6 +149,12 @@ export async function start(lab: Lab, ids: readonly NodeId[]): Promise<void> {
   await lab.note({ action: "start", nodes: ids }, `start ${ids.join(",")}`);
 }
 
+/** They must have ended. Started again, they have lost their ledgers (PROTOCOL.md, lost disk). */
+export async function wipe(lab: Lab, ids: readonly NodeId[]): Promise<void> {
+  await Promise.all(ids.map((id) => lab.engine.wipe(lab.name, id)));
+  await lab.note({ action: "wipe", nodes: ids }, `wipe ${ids.join(",")}`);
+}
+
 /** @param untilMs wall clock: the pause ends then by itself, even when this process is killed; null: when somebody resumes it */
 export async function pause(lab: Lab, ids: readonly NodeId[], untilMs: number | null): Promise<void> {
   // A timer of an earlier pause must not end this one.

@@ -50,3 +50,7 @@ export function noSuchNode(lab: string, id: NodeId, known: readonly NodeId[]): L
     "see `lab ps`",
   );
 }
+
+export function stillRuns(id: NodeId): LabError {
+  return new LabError("failed", `node ${id} is still running`, `\`lab kill ${id}\` or \`lab stop ${id}\` first`);
+}

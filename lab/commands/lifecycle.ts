@@ -48,6 +48,13 @@ export function registerLifecycleCommands(program: Command, context: CommandCont
   }
 
   program
+    .command("wipe")
+    .helpGroup("Break nodes:")
+    .description("replace the disks of nodes that have ended by empty ones: a lost disk")
+    .argument("<nodes>", NODES)
+    .action((selector: string) => wipe(context, selector));
+
+  program
     .command("pause")
     .helpGroup("Break nodes:")
     .description("freeze nodes: they neither send nor receive, and don't know it")
@@ -190,6 +197,15 @@ async function start(
       });
       context.printer.say(`all agree on coordinator ${agreement.coordinator}`);
     },
+  );
+}
+
+async function wipe(context: CommandContext, selector: string): Promise<void> {
+  const [change, { isAlive }] = await Promise.all([import("../change.ts"), import("../lab.ts")]);
+  await changeNodes(
+    context,
+    { selector, verb: "wipe", past: "wiped", eligible: (node) => !isAlive(node), hint: "see it come back: lab start" },
+    change.wipe,
   );
 }
 

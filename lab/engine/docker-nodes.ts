@@ -4,11 +4,13 @@
  */
 import type Docker from "dockerode";
 import type { NodeId } from "../../node/wire/ids.ts";
-import { LabError } from "../errors.ts";
+import { LabError, stillRuns } from "../errors.ts";
+import { FAULTS_DIR } from "../faults/compile-script.ts";
 import { allow, sentenceOf, statusOf } from "./docker-errors.ts";
 import { DOCKER_LABELS } from "./docker-labels.ts";
 import { findNode, type NodeContainer } from "./docker-labs.ts";
 import { listLabNetworks } from "./docker-network.ts";
+import { packTar } from "./docker-tar.ts";
 
 const FREEZE_TRIES_MAX = 10;
 
@@ -72,6 +74,25 @@ export async function resumeNode(docker: Docker, lab: string, id: NodeId): Promi
   } catch (error) {
     if (!/not paused/i.test(sentenceOf(error))) throw error;
   }
+}
+
+/**
+ * The container's own layer can't be reached while nothing runs in it, so the entry point empties the folder before it starts the node.
+ * Throws LabError("failed") while the node runs, LabError("unsupported") where the container doesn't start as root.
+ */
+export async function wipeNode(docker: Docker, lab: string, id: NodeId): Promise<void> {
+  const node = await findNode(docker, lab, id);
+  if (node.state === "running" || node.state === "paused") throw stillRuns(id);
+  const container = docker.getContainer(node.id);
+  const { User: user } = (await container.inspect()).Config;
+  if (user !== "" && user !== "0" && user !== "root") {
+    throw new LabError(
+      "unsupported",
+      `node ${id}'s container starts as user ${user}, who can't empty a disk`,
+      `remove it with its disk: lab rm ${id}`,
+    );
+  }
+  await container.putArchive(packTar([{ path: "wipe", content: Buffer.alloc(0), mode: 0o600 }]), { path: FAULTS_DIR });
 }
 
 export async function removeNode(docker: Docker, lab: string, id: NodeId): Promise<void> {

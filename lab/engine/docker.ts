@@ -27,6 +27,7 @@ import {
   startNode,
   stopNode,
   unplugNode,
+  wipeNode,
 } from "./docker-nodes.ts";
 import { kernelFaultsOf } from "./docker-probe.ts";
 import { replaceKeys } from "./docker-secrets.ts";
@@ -146,6 +147,10 @@ export class DockerEngine implements Engine {
 
   resume(lab: string, id: NodeId): Promise<void> {
     return this.#do(`resume node ${id}`, () => resumeNode(this.#docker, lab, id));
+  }
+
+  wipe(lab: string, id: NodeId): Promise<void> {
+    return this.#do(`wipe the disk of node ${id}`, () => wipeNode(this.#docker, lab, id));
   }
 
   remove(lab: string, id: NodeId): Promise<void> {

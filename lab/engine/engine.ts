@@ -145,6 +145,8 @@ export interface Engine extends AsyncDisposable {
   resume(lab: string, id: NodeId): Promise<void>;
   /** Resumes by itself at `untilMs` (wall clock of the nodes), null: no more; absent: a process of the lab's does it (helpers.ts). */
   resumeAt?(lab: string, id: NodeId, untilMs: number | null): void;
+  /** The node finds an empty disk at its next start. LabError("failed") while it runs. */
+  wipe(lab: string, id: NodeId): Promise<void>;
   /** Removes the node and everything of it, running or not. */
   remove(lab: string, id: NodeId): Promise<void>;
   /** Pulls or puts back the cable; LabError("unsupported") where there is none. */

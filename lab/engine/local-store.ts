@@ -10,7 +10,7 @@
  * (`ENERGY_LAB_DIR`), so either one leads to the other whatever was lost in between.
  */
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { NodeId } from "../../node/wire/ids.ts";
 import { findByEnvironment, type ProcessMark } from "../process-table.ts";
@@ -110,6 +110,13 @@ export async function makeNodeDir(lab: string, id: NodeId, env: Readonly<Record<
   await mkdir(join(labDir(lab), "nodes"), { recursive: true, mode: 0o700 });
   await mkdir(dir, { mode: 0o700 });
   await Promise.all([mkdir(join(dir, "data"), { mode: 0o700 }), writeJson(join(dir, "node.json"), env)]);
+}
+
+/** What the node had written is gone; its logs stay. */
+export async function emptyDisk(lab: string, id: NodeId): Promise<void> {
+  const data = join(nodeDir(lab, id), "data");
+  await rm(data, { recursive: true, force: true, maxRetries: 3 });
+  await mkdir(data, { mode: 0o700 });
 }
 
 export function markOf(dir: string): string {

@@ -8,7 +8,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeId } from "../../node/wire/ids.ts";
-import { LabError, noSuchLab, noSuchNode } from "../errors.ts";
+import { LabError, noSuchLab, noSuchNode, stillRuns } from "../errors.ts";
 import { sendSignal, waitForEnd } from "../process-table.ts";
 import { REAL_WORLD } from "../world.ts";
 import type {
@@ -32,6 +32,7 @@ import { readLogs } from "./local-logs.ts";
 import { BLOCK, hasLoopbackMulticast, type PortBlock, reservePorts } from "./local-ports.ts";
 import { endProcess, freeze, inspectNode, runningProcess, startProcess, stopProcess } from "./local-process.ts";
 import {
+  emptyDisk,
   exists,
   findNodeProcesses,
   type LabRecord,
@@ -170,6 +171,12 @@ export class LocalEngine implements Engine {
 
   async resume(lab: string, id: NodeId): Promise<void> {
     await freeze(await this.#processOf(lab, id), false);
+  }
+
+  async wipe(lab: string, id: NodeId): Promise<void> {
+    await this.#recordOf(lab, id);
+    if ((await runningProcess(lab, id)) !== null) throw stillRuns(id);
+    await emptyDisk(lab, id);
   }
 
   async remove(lab: string, id: NodeId): Promise<void> {

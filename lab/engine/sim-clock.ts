@@ -10,7 +10,7 @@ import { LabError } from "../errors.ts";
 import type { EventQueue } from "../sim/event-queue.ts";
 
 /** The first instant of every simulated world: 2026-01-01T00:00:00Z. */
-const EPOCH_MS = 1_767_225_600_000;
+export const EPOCH_MS = 1_767_225_600_000;
 /** Events that are played before signals and input get a turn. */
 const EVENTS_PER_TURN = 2_000;
 

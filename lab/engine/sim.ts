@@ -12,7 +12,7 @@ import { CONTROL_KEY_INFO, createControlAuthenticator } from "../../node/wire/co
 import type { NodeId } from "../../node/wire/ids.ts";
 import { sleep } from "../clock.ts";
 import type { OpenControlTransport } from "../control-transport.ts";
-import { LabError, noSuchLab, noSuchNode } from "../errors.ts";
+import { LabError, noSuchLab, noSuchNode, stillRuns } from "../errors.ts";
 import { type LabState, MemoryState } from "../lab-state.ts";
 import type { Sabotage } from "../sim/bugs/sabotage.ts";
 import { SimCluster } from "../sim/cluster.ts";
@@ -36,7 +36,7 @@ import type {
   NodeStatus,
   Progress,
 } from "./engine.ts";
-import { VirtualClock } from "./sim-clock.ts";
+import { EPOCH_MS, VirtualClock } from "./sim-clock.ts";
 
 interface SimLab {
   readonly spec: LabSpec;
@@ -252,6 +252,13 @@ export class SimEngine implements Engine {
     });
   }
 
+  wipe(lab: string, id: NodeId): Promise<void> {
+    const { cluster, node } = this.#nodeOf(lab, id);
+    if (node.status !== "down") return Promise.reject(stillRuns(id));
+    this.#change(() => cluster.wipe(id));
+    return Promise.resolve();
+  }
+
   remove(lab: string, id: NodeId): Promise<void> {
     this.#nodeOf(lab, id).cluster.remove(id);
     return Promise.resolve();
@@ -281,16 +288,15 @@ export class SimEngine implements Engine {
     const found = this.#labs.get(lab);
     if (found === undefined) throw noSuchLab(lab);
     const { cluster, spec } = found;
-    const epochMs = this.clock.wallMs() - this.clock.nowMs();
     const lines = cluster.journal.lines.filter(
-      ({ node, time }) => nodes.includes(node) && epochMs + time >= (options.sinceMs ?? Number.NEGATIVE_INFINITY),
+      ({ node, time }) => nodes.includes(node) && EPOCH_MS + time >= (options.sinceMs ?? Number.NEGATIVE_INFINITY),
     );
     const { tail } = options;
     const lastOf = (id: NodeId) => (tail === 0 ? [] : lines.filter(({ node }) => node === id).slice(-(tail ?? 0)));
     const wanted = tail === null ? null : new Set(nodes.flatMap(lastOf));
     for (const line of lines) {
       if (wanted?.has(line) === false) continue;
-      const text = JSON.stringify({ run: spec.run, ...line, time: epochMs + line.time });
+      const text = JSON.stringify({ run: spec.run, ...line, time: EPOCH_MS + line.time });
       yield await Promise.resolve({ node: line.node, text, stream: "stdout" });
     }
   }

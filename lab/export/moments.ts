@@ -34,6 +34,7 @@ export function findMoments(entries: readonly Entry[], lives: readonly Life[], o
   const moments: Moment[] = [];
   for (const entry of entries) {
     const atMs = entry.time - originMs;
+    for (const node of wipedBy(entry)) moments.push({ node, atMs, kind: "trouble", text: "disk lost", entry });
     for (const node of killedBy(entry)) moments.push({ node, atMs, kind: "killed", text: "killed", entry });
     if (entry.node === 0) continue;
     const life = `${entry.node}.${entry.inc}`;
@@ -56,6 +57,11 @@ export function findMoments(entries: readonly Entry[], lives: readonly Life[], o
 function killedBy(entry: Entry): readonly NodeId[] {
   const action = readLabAction(entry);
   return action?.action === "kill" && action.signal === "SIGKILL" ? action.nodes : [];
+}
+
+function wipedBy(entry: Entry): readonly NodeId[] {
+  const action = readLabAction(entry);
+  return action?.action === "wipe" ? action.nodes : [];
 }
 
 type Told = Pick<Moment, "kind" | "text">;

@@ -5,7 +5,7 @@
  */
 import { StateData } from "../../node/wire/control.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
-import { kill, leave, pause, resume, start, stop } from "../change.ts";
+import { kill, leave, pause, resume, start, stop, wipe } from "../change.ts";
 import { heal, unplug } from "../faults/service.ts";
 import type { Lab as InnerLab } from "../lab.ts";
 import { reportNodes } from "../report.ts";
@@ -46,6 +46,11 @@ export class LabNode {
   /** Starts it again with the ledger that it had. Resolves when its process runs; wait for `agree` to see it take part. */
   async start(): Promise<void> {
     await this.#change("start", (ids) => start(this.#lab, ids));
+  }
+
+  /** Replaces its disk by an empty one: started again, it has lost its ledger. @throws LabError("failed") while it runs */
+  async wipe(): Promise<void> {
+    await this.#change("wipe", (ids) => wipe(this.#lab, ids));
   }
 
   async restart(options: { readonly graceMs?: number } = {}): Promise<void> {

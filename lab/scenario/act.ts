@@ -15,6 +15,7 @@ import {
   scaleStep,
   startStep,
   stopStep,
+  wipeStep,
 } from "./node-steps.ts";
 import type { Outcome, StepContext } from "./step-context.ts";
 import { loadStep, tradeStep } from "./trade-steps.ts";
@@ -29,6 +30,7 @@ const ACTS: { readonly [V in ActionVerb]: Act<V> } = {
   stop: stopStep,
   start: startStep,
   restart: restartStep,
+  wipe: wipeStep,
   pause: pauseStep,
   resume: resumeStep,
   freeze: freezeStep,

@@ -213,6 +213,7 @@ export const ACTIONS = {
   stop: verbOnNodes(Stop, "stop: NODES"),
   start: verbOnNodes(OnNodes, "start: NODES"),
   restart: verbOnNodes(Stop, "restart: NODES"),
+  wipe: verbOnNodes(OnNodes, "wipe: NODES"),
   pause: verbOnNodes(OnNodesFor, "pause: NODES [for SPAN]"),
   resume: verbOnNodes(OnNodes, "resume: NODES"),
   freeze: verbOnNodes(Freeze, "freeze: NODES for SPAN"),

@@ -181,6 +181,11 @@ export class SimCluster {
   /** The disk is replaced by an empty one, the process dies with it. */
   loseDisk(slot: number): void {
     this.kill(slot);
+    this.wipe(slot);
+  }
+
+  /** The process is down already. */
+  wipe(slot: number): void {
     this.act({ action: "wipe", nodes: [slot] }, `disk of ${slot} lost`);
     const node = this.node(slot);
     this.invariants.onDiskLost(node);

@@ -4,7 +4,7 @@ import { CliLab, removeStateHome } from "../support/cli-lab.ts";
 import { SCENARIO_NAMES, scenarioPath } from "../support/scenario-files.ts";
 
 const extended = process.env.LAB_TEST_ALL === "1";
-const CHOSEN = ["01-basic-trading", "06-split-brain", "22-cable-pull"];
+const CHOSEN = ["01-basic-trading", "06-split-brain", "22-cable-pull", "30-lost-disk"];
 
 afterAll(removeStateHome);
 

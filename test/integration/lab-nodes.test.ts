@@ -43,6 +43,21 @@ describe("nodes of a lab", () => {
     expect((await home.lab("wait", "converged", "nodes=3", "--timeout", "20s")).code).toBe(0);
   });
 
+  test("a wiped disk must be one of a node that has ended, whose ledger the others give back", async () => {
+    expect(await home.lab("wipe", "2")).toMatchObject({
+      code: 1,
+      stderr: "lab: node 2 is still running\n  `lab kill 2` or `lab stop 2` first\n",
+    });
+    expect((await home.lab("sell", "2", "3", "7")).code).toBe(0);
+    expect((await home.lab("wait", "converged", "--timeout", "20s")).code).toBe(0);
+    expect((await home.lab("kill", "2")).code).toBe(0);
+    expect(await home.lab("wipe", "2")).toMatchObject({ code: 0, stdout: "wiped 2\n" });
+    expect((await home.lab("start", "2", "--wait")).code).toBe(0);
+    expect((await home.lab("wait", "balance:2=93", "converged", "--timeout", "20s")).code).toBe(0);
+    expect((await home.lab("logs", "2")).stdout).toContain("RECOVERING: the store was lost");
+    expect((await home.lab("buy", "2", "3", "7", "--timeout", "20s")).code).toBe(0);
+  });
+
   test("a repeated request must be executed once, also when the node was killed in between", async () => {
     const info = await look();
     const target = { node: 1, address: info.nodes[0]?.control ?? null };

@@ -133,6 +133,9 @@ export class Spans {
         for (const id of action.nodes) this.#endNode(id, state, atMs, index);
         this.#mark("end", action.nodes[0] ?? 0, atMs, index, entry.msg);
         break;
+      case "wipe":
+        this.#mark("end", action.nodes[0] ?? 0, atMs, index, entry.msg);
+        break;
       case "pause":
         for (const id of action.nodes) {
           this.#begin("paused", id, "", "paused", atMs, index);
