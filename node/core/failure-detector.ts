@@ -11,7 +11,7 @@ import { onRumours } from "./gossip.ts";
 import { becomeAlive, isLive, isOutlived, ownStanding, rumourOf, unsuspectedIds } from "./membership.ts";
 import { count, unicast, unicastTo } from "./outbox.ts";
 import { drawBelow, shuffled } from "./random.ts";
-import { beatIntervalMs, sizeFactor, takeRumours } from "./rumours.ts";
+import { beatIntervalMs, OVERDUE_BEATS, sizeFactor, takeRumours } from "./rumours.ts";
 import { askWhetherKnown } from "./stale-incarnation.ts";
 import { restartSuspicions, suspect } from "./suspicion.ts";
 import { cancelTimer, hasTimer, setTimer } from "./timers.ts";
@@ -104,7 +104,7 @@ function targetsOfRound(state: NodeState): NodeId[] {
   if (leader !== undefined && isLive(leader)) targets.add(leader.id);
   const next = nextInTurn(state);
   if (next !== null) targets.add(next);
-  const overdueMs = 2.5 * beatIntervalMs(state);
+  const overdueMs = OVERDUE_BEATS * beatIntervalMs(state);
   const overdue: { id: NodeId; silentMs: number }[] = [];
   for (const member of state.members.values()) {
     if (!isLive(member)) continue;

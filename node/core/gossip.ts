@@ -17,7 +17,7 @@ import {
   rumourOf,
 } from "./membership.ts";
 import { isBelievableStanding } from "./plausible.ts";
-import { beatIntervalMs, compareStanding, spread } from "./rumours.ts";
+import { beatIntervalMs, compareStanding, OVERDUE_BEATS, spread } from "./rumours.ts";
 import { onAccusation } from "./suspicion.ts";
 import type { Member, NodeState } from "./types.ts";
 
@@ -88,7 +88,7 @@ function believeFailed(state: NodeState, member: Member, rumour: Rumour): void {
   if (!isLive(member)) return;
   const standing = { state: member.state, inc: member.incarnation, rinc: member.rinc };
   if (compareStanding(rumour, standing) <= 0) return;
-  if (isFresh(state, member) && state.rules.evidenceOfLife) {
+  if ((isFresh(state, member) || seemsHealthy(state, member)) && state.rules.evidenceOfLife) {
     onAccusation(state, member, rumour.by);
     return;
   }
@@ -102,10 +102,19 @@ const PROBED_OFTEN = 6;
 
 /** Heard so lately that hearsay about its end counts less. */
 function isFresh(state: NodeState, member: Member): boolean {
-  const silentMs = state.nowMs - (member.lastHeardAtMs ?? member.stateSinceMs);
+  const silentMs = silenceMs(state, member);
   const { suspicionMinMs } = state.config.timing;
   // In a group that isn't small probes are too far apart to bring news of everybody in that time: then it takes the next heartbeat.
   const isSmall = state.members.size < PROBED_OFTEN;
   const newsMs = isSmall ? suspicionMinMs : Math.max(suspicionMinMs, (5 * beatIntervalMs(state)) / 4);
   return silentMs < newsMs || state.nowMs < state.detector.graceUntilMs;
+}
+
+/** Suspected by nobody here, and not overdue: one heartbeat may be lost, and who was cut off tells old news with its first word. */
+function seemsHealthy(state: NodeState, member: Member): boolean {
+  return member.state === "ALIVE" && silenceMs(state, member) < OVERDUE_BEATS * beatIntervalMs(state);
+}
+
+function silenceMs(state: NodeState, member: Member): number {
+  return state.nowMs - (member.lastHeardAtMs ?? member.stateSinceMs);
 }

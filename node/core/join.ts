@@ -41,6 +41,7 @@ export function createJoin(config: CoreConfig, self: Self, recovered: Recovered 
     nonce: "",
     attempts: 0,
     startedAtMs: 0,
+    announcedAtMs: 0,
     answers: new Map(),
     responder: null,
     target: null,
@@ -77,9 +78,20 @@ function announce(state: NodeState): void {
   const isDone = join.answers.size > 0 && join.confirmed && phase !== "JOINING" && !state.election.abstaining;
   if (isDone || phase === "CONFLICT" || phase === "HALTED" || phase === "LEAVING") return;
   multicastJoin(state);
+  join.announcedAtMs = state.nowMs;
   const gapMs = EARLY_GAPS_MS[join.attempts] ?? RETRY_FIRST_MS << Math.min(4, join.attempts - EARLY_GAPS_MS.length);
   join.attempts += 1;
   setTimer(state.timers, "join-announce", "", state.nowMs + Math.min(gapMs, RETRY_CAP_MS));
+}
+
+/**
+ * Somebody speaks, and nobody has answered: who was cut off until now, or who takes this process for a former one and hears nothing of it but
+ * a JOIN. The long pauses are for those who are alone.
+ */
+export function hurryJoin(state: NodeState): void {
+  const { join, phase } = state;
+  if (phase !== "JOINING" || join.answers.size > 0 || join.attempts <= EARLY_GAPS_MS.length) return;
+  setTimer(state.timers, "join-announce", "", Math.max(state.nowMs, join.announcedAtMs + RETRY_FIRST_MS));
 }
 
 // Level trigger -------------------------------------------------------------------------------------------------------------

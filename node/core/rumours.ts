@@ -79,6 +79,9 @@ export function sizeFactor(state: NodeState): number {
   return Math.max(1, live / 10);
 }
 
+/** Who is silent for so many heartbeats has missed at least one, and most likely two. */
+export const OVERDUE_BEATS = 2.5;
+
 /** Interval of the regular heartbeat at the present group size. */
 export function beatIntervalMs(state: NodeState): number {
   return state.config.timing.heartbeatMs * sizeFactor(state);

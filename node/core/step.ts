@@ -24,6 +24,7 @@ import { admit, identityTimers, initialMembers, onContestPong } from "./identity
 import {
   becomeReady,
   createJoin,
+  hurryJoin,
   joinTimers,
   onJoinResponse,
   onJoinStored,
@@ -245,6 +246,7 @@ function onMessage(state: NodeState, message: Message, from: Origin): void {
   // Takes part in nothing: who asks whether it is alive must find that it isn't.
   if (state.phase === "CONFLICT") return;
   if (!admit(state, message, from)) return;
+  hurryJoin(state);
   const handle = handlers[message.message_type] as (state: NodeState, message: Message, from: Origin) => void;
   handle(state, message, from);
 }

@@ -347,6 +347,8 @@ export interface JoinState {
   nonce: string;
   attempts: number;
   startedAtMs: number;
+  /** When the last JOIN went out to all. */
+  announcedAtMs: number;
   readonly answers: Map<NodeId, { accountKnown: boolean; account: Genesis | null }>;
   responder: NodeId | null;
   target: Map<NodeId, number> | null;

@@ -18,6 +18,7 @@ const REGRESSIONS: Readonly<Record<number, string>> = {
   4333: "debits that hang on one which the lost disk alone had",
   4660: "the same bound, with four nodes",
   4776: "the same bound, with bursts of loss",
+  5022: "a healthy node, one of whose heartbeats was lost, taken down by the first word of one that had been cut off",
   5710: "a question put off by two seconds after a heal",
   6338: "refutations that were all lost",
   11364: "a new disk that the simulator gave the fault of the lost one: a real process would not have started on it",
@@ -26,6 +27,7 @@ const REGRESSIONS: Readonly<Record<number, string>> = {
   12618: "an account that came by JOIN and not to the debits that waited for it",
   13970: "names of trades that nobody remembered after a lost disk",
   15017: "names of trades that nobody remembered after a lost disk",
+  15714: "a joiner in the longest pause between two JOINs, who heard the others and was heard by none",
 };
 
 function play(seed: number): SwarmResult {

@@ -29,6 +29,29 @@ describe("a start", () => {
     expect(repeated).toBeLessThanOrEqual(6);
   });
 
+  test("must announce JOIN again at once when somebody is heard who never answered, and at most twice a second", () => {
+    const announced = (joiner: CoreNode) => joiner.sent("JOIN").filter(({ to }) => to === null).length;
+    const node = fresh(1);
+    node.run(5_000);
+    node.clear().run(1_000);
+    const alone = announced(node);
+    node.clear().beat(2);
+    node.run(1);
+    expect([alone, announced(node)]).toEqual([0, 1]);
+    for (let n = 0; n < 100; n++) {
+      node.beat(2);
+      node.run(10);
+    }
+    expect(announced(node)).toBeLessThanOrEqual(3);
+    node.answerJoin(2, { clock_state: new Map([[2, 0]]) });
+    node.clear();
+    for (let n = 0; n < 40; n++) {
+      node.beat(2);
+      node.run(10);
+    }
+    expect(announced(node)).toBe(0);
+  });
+
   test("must end discovery as soon as all expected nodes were heard, and at the window's end otherwise", () => {
     const node = fresh(1);
     for (const id of [2, 3, 4]) node.join(id);

@@ -133,6 +133,19 @@ describe("a peer", () => {
   });
 });
 
+test("a peer that nobody suspects must be probed when it is told to be FAILED, while one of its heartbeats may have been lost", () => {
+  const others = Array.from({ length: 12 }, (_, index) => index + 2);
+  const node = CoreNode.ready(1, {}, others);
+  for (const id of others) node.beat(id);
+  node.clear().run(2 * TIMING_FAST.heartbeatMs);
+  const asked = new Set(node.sent("PING").map(({ to }) => to));
+  const peer = others.findLast((id) => !asked.has(id) && id !== 2) as number;
+  node.clear().beat(2, { rumours: [{ of: peer, state: "FAILED", inc: 1, rinc: 0, by: 2 }] });
+  node.run(1);
+  expect(node.peer(peer)).toBe("ALIVE");
+  expect(node.sent("PING").some(({ to }) => to === peer)).toBe(true);
+});
+
 describe("an accused node", () => {
   test.each(["SUSPECTED", "FAILED"] as const)("must refute %s with (inc, rinc + 1), by multicast, at once", (state) => {
     const node = CoreNode.ready(1, {}, [2]);
