@@ -1,16 +1,18 @@
 /**
  * What the fault verbs do: read their values, expand them to pairs, have them applied, and say what holds now.
  */
+import type { NodeId } from "../../node/wire/ids.ts";
 import { formatDuration, parseDuration } from "../duration.ts";
 import { LabError } from "../errors.ts";
 import { chooseBackends } from "../faults/compile.ts";
 import { describeEffect, describeEffects, describeOwn, formatRemaining } from "../faults/describe.ts";
-import { expandIsolate, expandNetem, expandPartition } from "../faults/expand.ts";
+import { expandIsolate, expandNetem, expandPartition, type Pair } from "../faults/expand.ts";
 import { NO_IMPAIRMENT } from "../faults/fault.ts";
 import { groupById, type HealTarget } from "../faults/list.ts";
 import { parseChance, parseDelayMs, parseRateBps } from "../faults/parse.ts";
 import { type FaultOutcome, type HealOutcome, heal, listFaults, setFault, unplug } from "../faults/service.ts";
-import type { Chosen, Lab } from "../lab.ts";
+import { expandBridge, expandRing } from "../faults/shapes.ts";
+import { type Chosen, isUp, type Lab } from "../lab.ts";
 import type { CommandContext } from "./context.ts";
 
 /** Longer than any demonstration; what should last longer lasts until healed. */
@@ -76,20 +78,58 @@ export async function runNetem(context: CommandContext, nodes: string, options: 
 export async function runPartition(
   context: CommandContext,
   groups: readonly string[],
-  options: { oneWay?: boolean; for?: string },
+  options: PartitionOptions,
 ): Promise<void> {
   const forMs = readFor(options.for);
+  const [shape, ...rest] = groups;
+  const isShape = shape === "ring" || shape === "bridge";
+  if (isShape && (options.oneWay === true || rest.length > (shape === "bridge" ? 1 : 0))) {
+    throw new LabError(
+      "usage",
+      `"${["partition", ...groups].join(" ")}" can't be read`,
+      "write `lab partition 1,2 3-5 [--one-way]`, `lab partition ring` or `lab partition bridge [node]`",
+    );
+  }
   await context.withLab(async (lab) => {
-    const chosen = await lab.resolveGroups(groups);
-    const ids = chosen.map((group) => group.map((node) => node.id));
-    const { pairs, bridges } = expandPartition(ids, lab.ids, { oneWay: options.oneWay === true });
-    const cause = describeCause(`partition ${groups.join(" ")}`, options, chosen.flat());
+    const { cause, pairs, bridges } = isShape
+      ? await cutShape(lab, shape, rest[0] ?? "random", options)
+      : await cutGroups(lab, groups, options);
     const impairment = { ...NO_IMPAIRMENT, cut: true };
     printSet(context, lab, await setFault(lab, { cause, kind: "partition", pairs, impairment, forMs, egress: false }));
     if (bridges.length > 0) {
       context.printer.say(`${bridges.join(",")} in no group: still in contact with everyone`);
     }
   });
+}
+
+interface PartitionOptions {
+  readonly oneWay?: boolean;
+  readonly for?: string;
+}
+
+interface Cut {
+  readonly cause: string;
+  readonly pairs: readonly Pair[];
+  /** In no group, so still in contact with everyone. */
+  readonly bridges: readonly NodeId[];
+}
+
+async function cutGroups(lab: Lab, groups: readonly string[], options: PartitionOptions): Promise<Cut> {
+  const chosen = await lab.resolveGroups(groups);
+  const ids = chosen.map((group) => group.map((node) => node.id));
+  const cause = describeCause(`partition ${groups.join(" ")}`, options, chosen.flat());
+  return { cause, ...expandPartition(ids, lab.ids, { oneWay: options.oneWay === true }) };
+}
+
+async function cutShape(lab: Lab, shape: "ring" | "bridge", who: string, options: PartitionOptions): Promise<Cut> {
+  if (shape === "ring")
+    return { cause: describeCause("partition ring", options, []), pairs: expandRing(lab.running), bridges: [] };
+  const chosen = await lab.resolve(who, isUp);
+  const [bridge] = chosen;
+  if (bridge === undefined || chosen.length > 1)
+    throw new LabError("usage", `"${who}" means ${chosen.length} nodes, and one is the bridge`, "name one node");
+  const { pairs } = expandBridge(lab.ids, bridge.id, () => lab.engine.world.entropy(4).readUInt32BE() / 2 ** 32);
+  return { cause: describeCause(`partition bridge ${who}`, options, chosen), pairs, bridges: [] };
 }
 
 export async function runIsolate(context: CommandContext, nodes: string, options: { for?: string }): Promise<void> {
@@ -234,7 +274,7 @@ function describeCause(verb: string, options: object, chosen: readonly Chosen[])
     const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     return value === true ? flag : `${flag} ${value}`;
   });
-  const words = /[a-z]/.test(verb.slice(verb.indexOf(" ")));
+  const words = chosen.length > 0 && /[a-z]/.test(verb.slice(verb.indexOf(" ")));
   const meant = words ? ` (${chosen.map((node) => (node.role === null ? node.id : `${node.id}: ${node.role}`))})` : "";
   return `${[verb, ...flags].join(" ")}${meant}`;
 }

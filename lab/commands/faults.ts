@@ -33,7 +33,10 @@ export function registerFaultCommands(program: Command, context: CommandContext)
     .command("partition")
     .helpGroup(GROUP)
     .description("cut the network between groups; one group is cut off from the rest, nodes in no group reach everyone")
-    .argument("<groups...>", "as 1,2 3,4,5")
+    .argument(
+      "<groups...>",
+      "as 1,2 3,4,5; or ring: each hears a majority, no two the same; or bridge [node]: two halves, one node reaches both",
+    )
     .option("--one-way", "cut only what the first group sends to the second")
     .option("--for <time>", FOR)
     .action(async (groups: string[], options: { oneWay?: boolean; for?: string }) =>

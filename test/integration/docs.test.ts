@@ -1,63 +1,66 @@
-// README.md and node/PROTOCOL.md are true: their commands run, their names exist, their numbers are those of the code.
+// The documents are true: their commands run, their names exist, their numbers are those of the code.
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { ZodObject } from "zod";
 import { TIMING_DEFAULT, TIMING_FAST } from "../../node/core/timing.ts";
 import type { Timing } from "../../node/core/types.ts";
 import { SETTING_NAMES } from "../../node/runtime/settings.ts";
 import { Message } from "../../node/wire/message.ts";
-import { type LabHome, openLabHome } from "../support/cli.ts";
+import { openLabHome } from "../support/cli.ts";
 import { missingLines, readConsoleBlocks, readRelativeLinks, readTableRows } from "../support/doc-commands.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
-const README = readFileSync(join(ROOT, "README.md"), "utf8");
-const PROTOCOL = readFileSync(join(ROOT, "node/PROTOCOL.md"), "utf8");
+const MANUALS = ["README.md", "lab/README.md", "node/README.md"] as const;
+const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
+const PROTOCOL = read("node/PROTOCOL.md");
 
-describe("the commands in README.md", () => {
-  const blocks = readConsoleBlocks(README);
-  let home: LabHome;
-  beforeAll(async () => {
-    home = await openLabHome();
-  });
-  afterAll(async () => {
-    await home[Symbol.asyncDispose]();
-  });
+test.each(MANUALS)("every block of commands in %s must be marked as run or only shown", (path) => {
+  const blocks = readConsoleBlocks(read(path));
+  expect(blocks.length).toBeGreaterThan(1);
+  expect(blocks.filter((block) => block.marker === null).map((block) => `${path}:${block.line}`)).toEqual([]);
+});
 
-  test("must each be marked as run or only shown", () => {
-    expect(blocks.length).toBeGreaterThan(5);
-    expect(blocks.filter((block) => block.marker === null).map((block) => `README.md:${block.line}`)).toEqual([]);
-  });
-
-  test("must do what is shown below them, and leave nothing behind", { timeout: 300_000 }, async () => {
-    const commands = blocks.filter((block) => block.marker?.kind === "runs").flatMap((block) => block.commands);
-    expect(commands.length).toBeGreaterThan(15);
+// A node's manual shows what takes several machines, or Compose.
+test.each(["README.md", "lab/README.md"])(
+  "the commands in %s must do what is shown below them, and leave nothing behind",
+  { timeout: 300_000 },
+  async (path) => {
+    await using home = await openLabHome();
+    const blocks = readConsoleBlocks(read(path)).filter((block) => block.marker?.kind === "runs");
+    const commands = blocks.flatMap((block) => block.commands);
+    expect(commands.length).toBeGreaterThan(8);
     for (const { line, text, labArgs, output } of commands) {
       const { code, stdout, stderr } = await home.lab(...(labArgs ?? []));
-      const where = `README.md:${line}: ${text}\n${stdout}${stderr}`;
+      const where = `${path}:${line}: ${text}\n${stdout}${stderr}`;
       expect(labArgs, where).not.toBeNull();
       expect(code, where).toBe(0);
       expect(missingLines(output, `${stdout}${stderr}`), where).toEqual([]);
     }
     expect(await home.leftovers()).toEqual([]);
-  });
+  },
+);
 
-  test("must be all of the command's verbs, each named somewhere", async () => {
+describe("lab/README.md", () => {
+  const manual = read("lab/README.md");
+
+  test("must name all of the command's verbs, and no others", async () => {
+    await using home = await openLabHome();
     const { stdout } = await home.lab("--help");
     const verbs = [...stdout.matchAll(/^ {2}([a-z]+) (?:\[|<| {2})/gm)].map(([, verb = ""]) => verb);
     expect(verbs).toContain("netem");
     expect(verbs.length).toBeGreaterThan(30);
-    expect(verbs.filter((verb) => !README.includes(`\`${verb}\``))).toEqual([]);
-    const named = readTableRows(README, /^(labs|look|talk|break.*|this machine)$/).flatMap(([, cell = ""]) =>
+    expect(verbs.filter((verb) => !manual.includes(`\`${verb}\``))).toEqual([]);
+    const named = readTableRows(manual, /^(labs|look|talk|break.*|this machine)$/).flatMap(([, cell = ""]) =>
       [...cell.matchAll(/`(\w+)`/g)].map(([, verb = ""]) => verb),
     );
     expect(named.filter((verb) => !verbs.includes(verb))).toEqual([]);
   });
 });
 
-describe("the settings in README.md", () => {
+describe("the settings in node/README.md", () => {
   const rows = new Map(
-    readTableRows(README, /^`DS_\w+`$/).map(([name = "", value = ""]) => [name.slice(1, -1), value]),
+    readTableRows(read("node/README.md"), /^`DS_\w+`$/).map(([name = "", value = ""]) => [name.slice(1, -1), value]),
   );
 
   test("must be exactly those that a node accepts", () => {
@@ -120,7 +123,7 @@ describe("node/PROTOCOL.md", () => {
   });
 });
 
-test.each(["README.md", "node/PROTOCOL.md", "compose/scenarios/README.md", "compose/scenarios/EXPERIMENTS.md"])(
+test.each([...MANUALS, "node/PROTOCOL.md", "compose/scenarios/README.md", "compose/scenarios/EXPERIMENTS.md"])(
   "every relative link in %s must lead somewhere",
   (path) => {
     const links = readRelativeLinks(readFileSync(join(ROOT, path), "utf8"));

@@ -55,6 +55,19 @@ describe("faults between local processes", () => {
     expect(await lab.json<unknown[]>("faults")).toEqual([]);
   });
 
+  it("must cut the network into halves with a bridge, and say what can't be cut", async () => {
+    expect(await lab.ok("partition", "bridge", "2")).toMatch(/^[13] -> [13]: cut; [13] -> [13]: cut/);
+    expect(await rulesOf(2)).toEqual([]);
+    expect(await rulesOf(1)).toMatchObject([{ source: 3, impairment: { cut: true } }]);
+    await lab.ok("heal");
+    expect(await lab.run("partition", "ring")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("four nodes"),
+    });
+    expect(await lab.run("partition", "bridge", "1,2")).toMatchObject({ code: 2 });
+    expect(await lab.run("partition", "ring", "--one-way")).toMatchObject({ code: 2 });
+  });
+
   it("must be there again after a restart", async () => {
     await lab.ok("partition", "1", "2", "--one-way");
     await lab.ok("kill", "2", "--no-wait");
