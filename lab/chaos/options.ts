@@ -4,6 +4,7 @@
 import type { NodeId } from "../../node/wire/ids.ts";
 import { parseDuration } from "../duration.ts";
 import { LabError } from "../errors.ts";
+import { ACTIONS } from "../scenario/actions.ts";
 import { parseSeed } from "../sim/choice.ts";
 import { suggest } from "../suggest.ts";
 import { type ChaosOptions, DEFAULT_KINDS, defaultMaxDown } from "./plan.ts";
@@ -19,6 +20,7 @@ export interface ChaosFlags {
   readonly rate?: string;
   readonly maxDown?: string;
   readonly load?: string;
+  readonly network?: string;
 }
 
 export interface ExistingLab {
@@ -52,12 +54,13 @@ export function parseChaosFlags(flags: ChaosFlags, drawn: number, existing: Exis
     kinds: existing?.ids.some((id) => id > count) === true ? kinds.filter((kind) => kind !== "scale") : kinds,
     maxDown: flags.maxDown === undefined ? defaultMaxDown(count) : parseCount(flags.maxDown, "--max-down", 0, count),
     tradesPerSecond: flags.load === undefined ? TRADES_PER_SECOND : parseRate(flags.load, "--load", 10_000, 0),
+    ...(flags.network === undefined ? {} : { network: parseNetwork(flags.network) }),
   };
 }
 
 /** Options that give the same schedule, as far as they aren't the defaults. */
 export function chaosCommand(options: ChaosOptions): string {
-  const { seed, nodes, profile, spanMs, rate, kinds, maxDown, tradesPerSecond } = options;
+  const { seed, nodes, profile, spanMs, rate, kinds, maxDown, tradesPerSecond, network } = options;
   const isDefaultKinds = kinds.length === DEFAULT_KINDS.length && kinds.every((kind) => DEFAULT_KINDS.includes(kind));
   return [
     `lab chaos --seed ${seed} --for ${spanMs % 1_000 === 0 ? `${spanMs / 1_000}s` : `${spanMs}ms`}`,
@@ -67,6 +70,7 @@ export function chaosCommand(options: ChaosOptions): string {
     ...(rate === EVENTS_PER_SECOND ? [] : [`--rate ${rate}/s`]),
     ...(maxDown === defaultMaxDown(nodes) ? [] : [`--max-down ${maxDown}`]),
     ...(tradesPerSecond === TRADES_PER_SECOND ? [] : [`--load ${tradesPerSecond}/s`]),
+    ...(network === undefined ? [] : [`--network "${network}"`]),
   ].join(" ");
 }
 
@@ -80,6 +84,18 @@ function parseKinds(text: string): readonly ChaosKind[] {
     const hint = near === undefined ? `kinds: ${CHAOS_KINDS.join(", ")}` : `did you mean ${near}?`;
     throw new LabError("usage", `--kinds: there is no kind "${word}"`, hint);
   });
+}
+
+/** `delay 20ms jitter 20ms loss 5%`: for all links alike, from beginning to end. */
+function parseNetwork(text: string): string {
+  const parsed = ACTIONS.netem.safeParse(`all ${text}`);
+  if (parsed.success && (["from", "to", "for", "both"] as const).every((name) => parsed.data[name] === undefined))
+    return text.trim();
+  throw new LabError(
+    "usage",
+    `--network: "${text}" can't be read`,
+    'write for example --network "jitter 20ms loss 5%"',
+  );
 }
 
 /** `0.5`, `0.5/s`. */

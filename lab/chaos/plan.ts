@@ -30,6 +30,8 @@ export interface ChaosOptions {
   readonly kinds: readonly ChaosKind[];
   readonly maxDown: number;
   readonly tradesPerSecond: number;
+  /** As in the schedule. */
+  readonly network?: string;
 }
 
 /** All that every runtime can do; `unplug` is Docker's alone. */
@@ -70,7 +72,8 @@ export function planChaos(options: ChaosOptions): ChaosSchedule {
   const draw = new Draw(seed, "chaos");
   const bag = options.kinds.flatMap((kind) => Array.from({ length: WEIGHTS[kind] }, () => kind));
   const gapMs = 1_000 / options.rate;
-  let schedule: ChaosSchedule = { seed, nodes, profile, spanMs, tradesPerSecond, maxDown, events: [] };
+  const network = options.network === undefined ? {} : { network: options.network };
+  let schedule: ChaosSchedule = { seed, nodes, profile, spanMs, tradesPerSecond, ...network, maxDown, events: [] };
   for (let atMs = gap(draw, gapMs); atMs < spanMs; atMs += gap(draw, gapMs)) {
     for (let tries = 0; tries < TRIES; tries++) {
       const event = drawEvent(draw, draw.pick(bag), roundTime(atMs), schedule);

@@ -40,6 +40,7 @@ export function* simplerSchedules(schedule: ChaosSchedule): Generator<ChaosSched
 
 function* proposals(schedule: ChaosSchedule): Generator<ChaosSchedule> {
   for (let id = schedule.nodes; id >= 1 && schedule.nodes > NODES_MIN; id--) yield withoutNode(schedule, id);
+  yield* withGoodNetwork(schedule);
   yield* withLessLoad(schedule);
   yield* withLessTime(schedule);
   for (const [place, event] of schedule.events.entries())
@@ -68,6 +69,10 @@ export function withoutNode(schedule: ChaosSchedule, gone: NodeId): ChaosSchedul
     return event.node === gone ? [] : [{ ...event, node: rename(event.node) }];
   });
   return { ...schedule, nodes: schedule.nodes - 1, maxDown: schedule.maxDown, events };
+}
+
+function* withGoodNetwork({ network, ...schedule }: ChaosSchedule): Generator<ChaosSchedule> {
+  if (network !== undefined) yield schedule;
 }
 
 function* withLessLoad(schedule: ChaosSchedule): Generator<ChaosSchedule> {

@@ -3,6 +3,7 @@
  * commands. Its last steps bring everything back, and wait until the group has got over it; then the checkers judge. Pure.
  */
 import type { NodeId } from "../../node/wire/ids.ts";
+import { ACTIONS } from "../scenario/actions.ts";
 import type { Scenario, Step } from "../scenario/schema.ts";
 import { JOINS_MAX } from "./plan.ts";
 import { type ChaosEvent, type ChaosSchedule, endOf } from "./schedule.ts";
@@ -29,7 +30,12 @@ export function chaosScenario(planned: ChaosSchedule, options: ChaosScenarioOpti
   const schedule = options.ids === undefined ? planned : withIds(planned, options.ids);
   const { profile, seed } = schedule;
   const nodes = options.ids === undefined ? schedule.nodes : nodesFieldOf(options.ids);
-  const steps = [...loadSteps(schedule), ...faultSteps(schedule.events), ...closingSteps(schedule)];
+  const steps = [
+    ...networkSteps(schedule),
+    ...loadSteps(schedule),
+    ...faultSteps(schedule.events),
+    ...closingSteps(schedule),
+  ];
   const { name, title, wire } = options;
   return { name, title, nodes, profile, credits: CREDITS, seed, ...(wire ? {} : { wire }), checks: "all", steps };
 }
@@ -64,6 +70,11 @@ function closingSteps(schedule: ChaosSchedule): readonly Step[] {
 /** How long the end has to be quiet. */
 export function calmMs({ profile, nodes }: Pick<ChaosSchedule, "profile" | "nodes">): number {
   return Math.ceil(CALM_MS[profile] * Math.max(1, (nodes + JOINS_MAX) / 10));
+}
+
+/** Between those who are there at the beginning. */
+function networkSteps({ network }: ChaosSchedule): readonly Step[] {
+  return network === undefined ? [] : [{ netem: ACTIONS.netem.parse(`all ${network}`) }];
 }
 
 function loadSteps({ tradesPerSecond: rate }: ChaosSchedule): readonly Step[] {

@@ -79,6 +79,8 @@ export interface ChaosSchedule {
   readonly spanMs: number;
   /** Trades a second among random pairs, all the time; 0: none. */
   readonly tradesPerSecond: number;
+  /** What all links suffer all the time, in the words of a scenario's `netem` behind the nodes: `jitter 20ms loss 5%`. */
+  readonly network?: string;
   /** Nodes that are down or paused at once, at most. */
   readonly maxDown: number;
   /** In the order of their instants. */

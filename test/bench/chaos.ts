@@ -23,6 +23,10 @@ export interface ChaosBenchOptions {
   readonly seed: number;
   /** `fast` needs a machine that has time for all of its probes. */
   readonly profile: string;
+  /** As `lab chaos` takes them; absent: faults every five seconds, of every kind, on a good network. */
+  readonly rate: string | undefined;
+  readonly kinds: string | undefined;
+  readonly network: string | undefined;
 }
 
 const NAME = "bench-chaos";
@@ -83,8 +87,11 @@ export async function benchChaos(report: Report, options: ChaosBenchOptions): Pr
 }
 
 async function play(folder: string, options: ChaosBenchOptions): Promise<Told> {
-  const { runtime, minutes, nodes, seed, profile } = options;
-  const schedule = ["--seed", `${seed}`, "--for", `${minutes}m`, "--rate", RATE];
+  const { runtime, minutes, nodes, seed, profile, rate = RATE, kinds, network } = options;
+  const chosen = Object.entries({ kinds, network }).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name}`, value],
+  );
+  const schedule = ["--seed", `${seed}`, "--for", `${minutes}m`, "--rate", rate, ...chosen];
   const group = ["--nodes", `${nodes}`, "--profile", profile, "--runtime", runtime, "--name", NAME];
   const args = [BIN, "chaos", ...schedule, ...group, "--no-wire", "--report", folder, "-o", "json"];
   // Its exit code is the verdict, which is in the answer too.

@@ -40,6 +40,9 @@ const { values, positionals } = parseArgs({
     nodes: { type: "string", default: "10" },
     seed: { type: "string", default: "1" },
     profile: { type: "string", default: "fast" },
+    rate: { type: "string" },
+    kinds: { type: "string" },
+    network: { type: "string" },
     output: { type: "string", short: "o", default: "text" },
   },
 });
@@ -82,9 +85,9 @@ if (wanted("trades")) {
   if (runtime === "docker") await benchThroughput(report, { runtime, sizes, seconds: values.quick ? 5 : 15 });
 }
 if (positionals.includes("chaos")) {
-  const { minutes, nodes, seed, profile } = values;
+  const { minutes, nodes, seed, profile, rate, kinds, network } = values;
   const numbers = { minutes: Number(minutes), nodes: Number(nodes), seed: Number(seed) };
-  await benchChaos(report, { runtime, profile, ...numbers });
+  await benchChaos(report, { runtime, profile, ...numbers, rate, kinds, network });
 }
 if (wanted("scenario")) await benchScenario(report, { runtime, rounds: values.quick ? 2 : 5 });
 if (wanted("sim-speed")) {

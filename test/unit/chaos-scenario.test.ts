@@ -65,8 +65,10 @@ describe("a chaos scenario", () => {
         duplicatePercent: 0,
       },
     ];
-    const schedule = { ...scheduleOf(0), nodes: 5, maxDown: 2, events, tradesPerSecond: 0, spanMs: 10_000 };
+    const network = "jitter 20ms loss 5%";
+    const schedule = { ...scheduleOf(0), nodes: 5, maxDown: 2, events, tradesPerSecond: 0, network, spanMs: 10_000 };
     expect(chaosScenario(schedule, options).steps.slice(0, -3)).toEqual([
+      { netem: { nodes: "all", jitter: "20ms", loss: "5%" } },
       { kill: { nodes: "1,2" } },
       { at: "1.5s", start: { nodes: "1,2" } },
       { at: "1.5s", pause: { nodes: "3", for: "250ms" } },

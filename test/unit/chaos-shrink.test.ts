@@ -78,6 +78,7 @@ describe("shrinking a chaos schedule", () => {
     kinds: DEFAULT_KINDS,
     maxDown: 3,
     tradesPerSecond: 50,
+    network: "loss 5%",
   });
   const shrinkSchedule = (fails: (schedule: ChaosSchedule) => boolean) =>
     shrink({
@@ -109,6 +110,7 @@ describe("shrinking a chaos schedule", () => {
   test("must come to nothing at all where nothing is needed", async () => {
     const { value } = await shrinkSchedule(() => true);
     expect(value).toMatchObject({ nodes: 2, tradesPerSecond: 0, events: [] });
+    expect(value.network).toBeUndefined();
     expect(value.spanMs).toBeLessThanOrEqual(1_000);
   });
 });
