@@ -9,6 +9,8 @@ import type * as z from "zod";
 import { LabError } from "./errors.ts";
 import { suggest } from "./suggest.ts";
 
+const COMPLAINTS_MAX = 10;
+
 export interface YamlFile<S extends z.ZodType> {
   /** Only for messages. */
   readonly path: string;
@@ -51,8 +53,27 @@ export function parseYaml<S extends z.ZodType>(text: string, file: YamlFile<S>):
   const locate = (path: readonly PropertyKey[]) => positionAt(findOffset(document.contents, path));
   const parsed = file.schema.safeParse(json);
   if (parsed.success) return { value: parsed.data, locate };
-  const { path, message, hint } = explainIssue(parsed.error.issues, { json, schema: file.schema, help: file.help });
-  throw complain(file.path, locate(path), message, hint);
+  const found = explainIssues(parsed.error.issues, { json, schema: file.schema, help: file.help });
+  throw complainOfAll(file.path, found, locate);
+}
+
+/** Every mistake, in the order of the file: who writes one wants to mend them all at once. */
+function complainOfAll(
+  path: string,
+  found: readonly Explanation[],
+  locate: (path: readonly PropertyKey[]) => Position,
+): LabError {
+  const complaints = found
+    .map((explanation) => ({ position: locate(explanation.path), ...explanation }))
+    .sort((a, b) => a.position.line - b.position.line || a.position.column - b.position.column)
+    .slice(0, COMPLAINTS_MAX)
+    .map(({ position, message, hint }) => complain(path, position, message, hint));
+  const [first] = complaints;
+  const last = complaints.at(-1);
+  if (first === undefined || last === undefined) return new LabError("usage", `${path}: invalid`, "");
+  const lines = complaints.map(({ message, hint }) => `${message}\n  ${hint}`).join("\n");
+  const text = lines.slice(0, -last.hint.length).trimEnd();
+  return new LabError("usage", text, last.hint, { details: { ...first.details, mistakes: found.length } });
 }
 
 /** The error that points at a place in a file. */
@@ -80,41 +101,50 @@ interface Explanation {
   readonly hint: string;
 }
 
-/** One of zod's issues as a sentence, and where in the value it is. A misspelt field explains a missing one, so it goes first. */
-function explainIssue(issues: readonly Issue[], context: Explaining): Explanation {
-  const issue = issues.find((candidate) => candidate.code === "unrecognized_keys") ?? issues[0];
-  if (issue === undefined) return { path: [], message: "invalid", hint: context.help };
+/** Zod's issues as sentences, and where in the value each is. A misspelt field explains what is missing beside it. */
+function explainIssues(issues: readonly Issue[], context: Explaining): readonly Explanation[] {
+  const misspelt = issues.filter((issue) => issue.code === "unrecognized_keys").map((issue) => String(issue.path));
+  const isExplained = (issue: Issue) =>
+    (issue.code === "custom" && misspelt.includes(String(issue.path))) ||
+    (isMissing(issue, context) && misspelt.includes(String(issue.path.slice(0, -1))));
+  return issues.filter((issue) => !isExplained(issue)).flatMap((issue) => explainIssue(issue, context));
+}
+
+function isMissing(issue: Issue, { json }: Explaining): boolean {
+  return issue.code === "invalid_type" && read(json, issue.path) === undefined;
+}
+
+function explainIssue(issue: Issue, context: Explaining): readonly Explanation[] {
   const name = issue.path.length === 0 ? "the file" : describePath(issue.path);
   switch (issue.code) {
     case "unrecognized_keys": {
-      const key = issue.keys[0] ?? "";
       const known = knownKeys(context.schema, issue.path);
-      return { path: [...issue.path, key], message: `unknown field "${key}"`, hint: suggestOr(key, known, "known") };
+      return issue.keys.map((key) => ({
+        path: [...issue.path, key],
+        message: `unknown field "${key}"`,
+        hint: suggestOr(key, known, "known"),
+      }));
     }
     case "invalid_union": {
       const nested = bestBranch(issue.errors);
       if (nested === undefined) break;
       const full = nested.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }) as Issue);
-      return explainIssue(full, context);
+      return explainIssues(full, context);
     }
     case "invalid_value": {
       const value = read(context.json, issue.path);
       const known = issue.values.map(String);
       const message = `${name} can't be ${JSON.stringify(value)}`;
-      return { path: issue.path, message, hint: suggestOr(String(value), known, "allowed") };
+      return [{ path: issue.path, message, hint: suggestOr(String(value), known, "allowed") }];
     }
     case "custom": {
       const hint = issue.params?.hint;
-      return { path: issue.path, message: issue.message, hint: typeof hint === "string" ? hint : context.help };
+      return [{ path: issue.path, message: issue.message, hint: typeof hint === "string" ? hint : context.help }];
     }
     default:
   }
-  const isMissing = issue.code === "invalid_type" && read(context.json, issue.path) === undefined;
-  return {
-    path: issue.path,
-    message: isMissing ? `${name} is missing` : `${name}: ${issue.message}`,
-    hint: context.help,
-  };
+  const message = isMissing(issue, context) ? `${name} is missing` : `${name}: ${issue.message}`;
+  return [{ path: issue.path, message, hint: context.help }];
 }
 
 /** The branch of a union that fits the value's own type says more than "invalid input". */

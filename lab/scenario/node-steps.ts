@@ -62,7 +62,7 @@ export async function restartStep(context: StepContext, fields: ActionFields<"re
 
 export async function wipeStep(context: StepContext, fields: ActionFields<"wipe">): Promise<Outcome> {
   const eligible = (node: NodeInfo) => !isAlive(node);
-  return await changeNodes(context, { selector: fields.nodes, verb: "wiped the disk of", eligible }, change.wipe);
+  return await changeNodes(context, { selector: fields.nodes, verb: "wiped", eligible }, change.wipe);
 }
 
 export async function pauseStep(context: StepContext, fields: ActionFields<"pause">): Promise<Outcome> {

@@ -6,6 +6,8 @@ import { suggest } from "../suggest.ts";
 import { complain, type Located, parseYaml } from "../yaml-file.ts";
 import { type Composites, RUNTIMES, Scenario, type ScenarioRuntime, type Step, verbOf } from "./schema.ts";
 
+const NAME_CHARS_MAX = 30;
+
 /** What a runtime can't do; everything else works everywhere. */
 const ONLY_ON: Readonly<Record<string, { readonly runtimes: readonly ScenarioRuntime[]; readonly why: string }>> = {
   unplug: { runtimes: ["docker"], why: "only containers have a network cable" },
@@ -15,10 +17,22 @@ const ONLY_ON: Readonly<Record<string, { readonly runtimes: readonly ScenarioRun
 /** @param path only for messages. @throws LabError("usage") that names file, line and column */
 export function parseScenario(text: string, path: string): Scenario {
   const help = "see compose/scenarios/README.md for what is allowed";
-  const located = parseYaml(text, { path, schema: Scenario, help });
-  checkRuntimes(located, path);
-  checkCheckers(located, path);
-  return located.value;
+  const { value, locate } = parseYaml(text, { path, schema: Scenario, help });
+  const scenario = { ...value, name: value.name ?? nameOf(path) };
+  checkRuntimes({ value: scenario, locate }, path);
+  checkCheckers({ value: scenario, locate }, path);
+  return scenario;
+}
+
+/** `experiments/My first one.yaml`: `my-first-one`. */
+function nameOf(path: string): string {
+  const file = path.slice(path.lastIndexOf("/") + 1).replace(/\.ya?ml$/i, "");
+  const name = file
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-")
+    .slice(0, NAME_CHARS_MAX)
+    .replaceAll(/^-|-$/g, "");
+  return name === "" ? "scenario" : name;
 }
 
 /** Why this verb can't be done there; null: it can. */

@@ -148,7 +148,8 @@ export const Scenario = z
     name: z
       .string()
       .regex(/^[a-z0-9](?:[a-z0-9-]{0,28}[a-z0-9])?$/, "must be 1 to 30 of a-z, 0-9 and -")
-      .meta({ description: "names the lab that it runs in" }),
+      .optional()
+      .meta({ description: "names the lab that it runs in (default: the file's name)" }),
     number: z.int().min(0).max(999).optional().meta({ description: "its place in a course" }),
     title: line("one line: what happens"),
     teaches: line("what one sees here, in a few sentences"),
@@ -173,4 +174,4 @@ export const Scenario = z
     steps: Steps,
   })
   .meta({ title: "A scenario of energy-lab" });
-export type Scenario = z.output<typeof Scenario>;
+export type Scenario = z.output<typeof Scenario> & { readonly name: string };

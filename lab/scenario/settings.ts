@@ -29,7 +29,7 @@ function applySetting(scenario: Scenario, setting: string): Scenario {
       ? { ...scenario, [field]: value }
       : { ...scenario, env: { ...scenario.env, [variable]: value } };
   const parsed = Scenario.safeParse(changed);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return { ...parsed.data, name: parsed.data.name ?? scenario.name };
   throw new LabError(
     "usage",
     `--set ${setting}: ${parsed.error.issues[0]?.message ?? "can't be"}`,

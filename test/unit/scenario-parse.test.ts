@@ -83,7 +83,6 @@ describe("a mistake in a scenario must be shown with line, column and a cure", (
   const header = "name: x\nsteps:\n";
   test.each([
     ["no steps", "name: x\n", "x.yaml:1:1: steps is missing", ""],
-    ["no name", "steps: [heal]\n", "x.yaml:1:1: name is missing", ""],
     ["an unknown field", "name: x\nprofil: fast\nsteps: [heal]\n", "x.yaml:2:1: ", 'did you mean "profile"?'],
     ["an unknown verb", `${header}  - heal\n  - kil: 3\n`, "x.yaml:4:5: ", 'did you mean "kill"?'],
     ["an unknown verb in words", `${header}  - kil 3\n`, 'x.yaml:3:5: there is no verb "kil"', 'did you mean "kill"?'],
@@ -138,6 +137,19 @@ describe("a mistake in a scenario must be shown with line, column and a cure", (
     const error = failure(text);
     expect(`${error.exit} ${error.message}`).toContain(`usage ${where}`);
     expect(error.hint).toContain(hint);
+  });
+
+  test("must not hide another: all are shown, in the order of the file", () => {
+    const text = `profil: fast\n${header}  - kill: leadre\n  - wait: { balnce: { 1: 7 } }\n  - sell 1 2\n`;
+    const { message, hint } = failure(text);
+    expect(`${message}\n  ${hint}`.split("\n").filter((line) => line.startsWith("x.yaml"))).toEqual([
+      'x.yaml:1:1: unknown field "profil"',
+      'x.yaml:4:5: "leadre" names no node',
+      'x.yaml:5:13: unknown field "balnce"',
+      'x.yaml:6:5: sell: "1 2" can\'t be read',
+    ]);
+    expect(message).toContain('  did you mean "balance"?');
+    expect(hint).toBe("write it as `sell: NODE PEER AMOUNT`");
   });
 });
 
@@ -228,5 +240,16 @@ describe("a scenario that is written down must be the same when it is read", () 
       }),
       { numRuns: 100, seed: 1 },
     );
+  });
+});
+
+describe("a scenario without a name", () => {
+  test.each([
+    ["experiments/My first one.yaml", "my-first-one"],
+    ["a.b.yml", "a-b"],
+    [`${"long-".repeat(8)}.yaml`, "long-long-long-long-long-long"],
+    ["???.yaml", "scenario"],
+  ])("must be named after its file, %s", (path, name) => {
+    expect(parseScenario("steps: [heal]\n", path).name).toBe(name);
   });
 });
