@@ -19,6 +19,7 @@ import type { LabState } from "./lab-state.ts";
 import { lockLab } from "./lock.ts";
 import { needsCoordinator, parseSelector, resolveGroups } from "./selectors.ts";
 import { findSides } from "./sides.ts";
+import { drawFraction } from "./world.ts";
 
 /** A node as a selector found it. */
 export interface Chosen {
@@ -195,7 +196,7 @@ export class Lab implements AsyncDisposable {
   async resolveGroups(
     selectors: readonly string[],
     eligible: (node: NodeInfo) => boolean = () => true,
-    draw: () => number = () => this.engine.world.entropy(4).readUInt32BE() / 2 ** 32,
+    draw: () => number = () => drawFraction(this.engine.world),
   ): Promise<readonly (readonly Chosen[])[]> {
     const groups = selectors.map(parseSelector);
     const coordinator = groups.some(needsCoordinator) ? await this.coordinator() : null;

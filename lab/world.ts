@@ -28,3 +28,8 @@ export const REAL_WORLD: World = {
 export function newRequestId(world: World): string {
   return world.entropy(15).toString("base64url");
 }
+
+/** A number in [0, 1). */
+export function drawFraction(world: World): number {
+  return world.entropy(4).readUInt32BE() / 2 ** 32;
+}

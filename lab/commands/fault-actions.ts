@@ -13,6 +13,7 @@ import { parseChance, parseDelayMs, parseRateBps } from "../faults/parse.ts";
 import { type FaultOutcome, type HealOutcome, heal, listFaults, setFault, unplug } from "../faults/service.ts";
 import { expandBridge, expandRing } from "../faults/shapes.ts";
 import { type Chosen, isUp, type Lab } from "../lab.ts";
+import { drawFraction } from "../world.ts";
 import type { CommandContext } from "./context.ts";
 
 /** Longer than any demonstration; what should last longer lasts until healed. */
@@ -128,7 +129,7 @@ async function cutShape(lab: Lab, shape: "ring" | "bridge", who: string, options
   const [bridge] = chosen;
   if (bridge === undefined || chosen.length > 1)
     throw new LabError("usage", `"${who}" means ${chosen.length} nodes, and one is the bridge`, "name one node");
-  const { pairs } = expandBridge(lab.ids, bridge.id, () => lab.engine.world.entropy(4).readUInt32BE() / 2 ** 32);
+  const { pairs } = expandBridge(lab.ids, bridge.id, () => drawFraction(lab.engine.world));
   return { cause: describeCause(`partition bridge ${who}`, options, chosen), pairs, bridges: [] };
 }
 
