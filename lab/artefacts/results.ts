@@ -46,6 +46,8 @@ export const Results = z.object({
       atMs: z.number(),
       tookMs: z.number(),
       detail: z.string(),
+      note: z.string().optional(),
+      explain: z.string().optional(),
     }),
   ),
   checks: z.array(

@@ -45,6 +45,9 @@ export interface StepRecord {
   readonly tookMs: number;
   /** What was resolved or seen, or why it failed; empty: nothing to add. */
   readonly detail: string;
+  /** The author's words about it. */
+  readonly note?: string;
+  readonly explain?: string;
 }
 
 /** What only the living lab can tell. */

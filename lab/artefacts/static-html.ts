@@ -31,9 +31,12 @@ ${renderTable(
 ${renderTable(
   "Steps",
   ["", "step", "at", "took", "", ""],
-  results.steps.map(({ path, what, atMs, tookMs, state, detail }) =>
-    [path, what, formatDuration(atMs), formatDuration(tookMs)].map(escapeHtml).concat(badge(state), escapeHtml(detail)),
-  ),
+  results.steps.map(({ path, what, atMs, tookMs, state, detail, note, explain }) => {
+    const words = [detail, note, explain].filter((text) => text !== undefined && text !== "").join("; ");
+    return [path, what, formatDuration(atMs), formatDuration(tookMs)]
+      .map(escapeHtml)
+      .concat(badge(state), escapeHtml(words));
+  }),
 )}
 ${renderTable(
   "Nodes at the end",

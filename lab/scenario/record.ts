@@ -39,5 +39,7 @@ function describeStepRecord(step: StepResult, beginMs: number): StepRecord {
     startedAtMs: beginMs + step.startedMs,
     tookMs: step.tookMs,
     detail: [step.replaced, step.resolved, step.seen].filter(Boolean).join("; "),
+    ...(step.note !== "" && { note: step.note }),
+    ...(step.explain !== "" && { explain: step.explain }),
   };
 }

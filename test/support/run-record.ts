@@ -39,7 +39,10 @@ export function makeRecord(fields: Partial<RunRecord> = {}): RunRecord {
     replay: "lab run kill-leader.yaml --seed 7",
     scenario: `name: kill the leader\nenv: { DS_KEYS: "1:${KEY}", DS_CONTROL_TOKEN: never-seen-before }\n`,
     steps: [
-      { path: "1", what: "kill leader", state: "passed", startedAtMs: BEGIN_MS, tookMs: 12, detail: "killed 5" },
+      {
+        ...{ path: "1", what: "kill leader", state: "passed", startedAtMs: BEGIN_MS, tookMs: 12, detail: "killed 5" },
+        ...{ note: "somebody <must> notice", explain: "probes find out" },
+      },
       { path: "2", what: "expect agree", state: "failed", startedAtMs: BEGIN_MS + 12, tookMs: 8, detail: "1 < 2" },
     ],
     checks: [

@@ -131,6 +131,7 @@ describe("results.json", () => {
       expect.objectContaining({ node: 2, inc: 1, seq: 2, msg: "BUY 30 credits <twice> & once more" }),
     ]);
     expect(results.steps.map(({ atMs }) => atMs)).toEqual([0, 12]);
+    expect(results.steps[0]).toMatchObject({ note: "somebody <must> notice", explain: "probes find out" });
     expect(results.journal).toEqual({ lines: 3, missing: 1, spanMs: 900 });
   });
 

@@ -21,6 +21,8 @@ export interface RunAbout {
     readonly state: string;
     readonly startedAtMs: number;
     readonly detail: string;
+    readonly note?: string | undefined;
+    readonly explain?: string | undefined;
   }[];
 }
 

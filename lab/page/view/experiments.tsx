@@ -154,7 +154,9 @@ function TakenSteps({ store }: Shared) {
               {step.what}
               {step.state === "failed" && <b> failed</b>}
               {step.detail !== "" && <small>{step.detail}</small>}
+              {step.note !== undefined && <small>{step.note}</small>}
             </button>
+            {step.explain !== undefined && n <= current && <p>{step.explain}</p>}
           </li>
         ))}
       </ol>
