@@ -22,6 +22,7 @@ export const answers = defineChecker({
       if (delivery.request !== null) byRequest.set(delivery.request, delivery);
     }
     const violations: Violation[] = [];
+    const unseen: Violation[] = [];
     let told = 0;
     for (const answer of story.journal.entries.map(readAnswer)) {
       if (answer === null) continue;
@@ -30,14 +31,14 @@ export const answers = defineChecker({
       const delivery = byTrade.get(trade ?? "") ?? byRequest.get(request ?? "");
       const name = trade ?? `request ${request}`;
       if (isDone && delivery === undefined && trade !== null && !isExcused(story, trade))
-        violations.push({ what: `${name} was reported as done, and is in nobody's books`, proof: [entry] });
+        unseen.push({ what: `${name} was reported as done, and is in nobody's books`, proof: [entry] });
       if (!isDone && delivery !== undefined && !isExcused(story, delivery.trade))
         violations.push({
           what: `${name} was refused for certain, and executed as ${nameOf(delivery)}`,
           proof: [entry, delivery.entry],
         });
     }
-    return { violations, counted: `${formatCount(told)} answers` };
+    return { violations, unseen, counted: `${formatCount(told)} answers` };
   },
 });
 

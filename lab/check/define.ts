@@ -7,6 +7,8 @@ import type { Checker, CheckResult, Violation } from "./verdict.ts";
 
 export interface Findings {
   readonly violations: readonly Violation[];
+  /** What lines that aren't there could refute: a violation only where none is missing. */
+  readonly unseen?: readonly Violation[];
   /** What was looked at: "1,204 deliveries at 5 nodes". */
   readonly counted: string;
   /** Why nothing was found may mean nothing; absent: the run had all that it takes. */
@@ -34,7 +36,9 @@ export function defineChecker({ name, promise, needs, find }: CheckerOptions): C
         return { check: name, verdict: "inconclusive", violations: [], detail };
       }
       const story = readStory(journal);
-      const { violations, counted, open } = find(story);
+      const { violations: proven, unseen = [], counted, open } = find(story);
+      const gap = describeGaps(journal, story);
+      const violations = gap === null ? [...proven, ...unseen] : proven;
       if (violations.length > 0) {
         const more = violations.length > VIOLATIONS_MAX ? `, the first ${VIOLATIONS_MAX} of ${violations.length}` : "";
         return {
@@ -44,7 +48,7 @@ export function defineChecker({ name, promise, needs, find }: CheckerOptions): C
           detail: `${counted}${more}`,
         };
       }
-      const missing = open ?? describeGaps(journal, story);
+      const missing = open ?? gap;
       if (missing === null) return { check: name, verdict: "valid", violations: [], detail: counted };
       return { check: name, verdict: "inconclusive", violations: [], detail: `${missing} (${counted})` };
     },

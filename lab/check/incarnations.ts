@@ -12,7 +12,7 @@ export const incarnations = defineChecker({
   promise: "incarnations of a node grow, and nobody goes back to an earlier one",
   needs: "events",
   find: (story) => {
-    const violations = [...findReused(story), ...story.lives.flatMap(findRelapses)];
+    const violations = [...findReused(story), ...story.lives.filter(({ isWhole }) => isWhole).flatMap(findRelapses)];
     return { violations, counted: `${formatCount(story.lives.length)} processes` };
   },
 });

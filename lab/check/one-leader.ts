@@ -56,7 +56,9 @@ function findVotes(story: Story): readonly Violation[] {
 
 function findTermsGoingBack({ lives }: Story): readonly Violation[] {
   const violations: Violation[] = [];
-  for (const { node, entries } of lives) {
+  for (const { node, entries, isWhole } of lives) {
+    // Between lines that are missing another process may have begun, on another disk.
+    if (!isWhole) continue;
     let highest: Entry | null = null;
     for (const entry of entries) {
       if (typeof entry.seen !== "number") continue;

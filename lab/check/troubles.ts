@@ -71,10 +71,6 @@ export function calmSpans({ disturbed }: Troubles, { beginMs, endMs }: Story): r
   return calm;
 }
 
-export function isWithin(spans: readonly Span[] | undefined, atMs: number): boolean {
-  return spans?.some(({ fromMs, toMs }) => fromMs <= atMs && atMs < toMs) ?? false;
-}
-
 function overlap(a: Span, b: Span): boolean {
   return a.fromMs <= b.toMs && b.fromMs <= a.toMs;
 }

@@ -8,6 +8,7 @@
 import type Docker from "dockerode";
 import type { NodeId } from "../../node/wire/ids.ts";
 import { LabError, noSuchLab } from "../errors.ts";
+import { readDetail } from "../journal/detail.ts";
 import { allow, statusOf } from "./docker-errors.ts";
 import { containerName, labLabels, networkName, nodeLabels } from "./docker-labels.ts";
 import { describeNode, listNodeContainers, UNICAST_PORT_BASE } from "./docker-labs.ts";
@@ -156,7 +157,7 @@ function planContainer(
       Mounts: [secretsMount(spec)],
       // For the faults that the lab applies as root; the node itself runs without any capability.
       CapAdd: ["NET_ADMIN"],
-      LogConfig: { Type: "json-file", Config: { "max-size": "10m", "max-file": "3" } },
+      LogConfig: { Type: "json-file", Config: logSize(environment) },
       ...(how.publish && { PortBindings: { [`${port}/udp`]: [{ HostIp: "127.0.0.1", HostPort: "" }] } }),
     },
     ...(how.publish && { ExposedPorts: { [`${port}/udp`]: {} } }),
@@ -165,6 +166,15 @@ function planContainer(
     },
   };
   return { id: node.id, ip, port, container };
+}
+
+/**
+ * What the engine keeps of a node's journal. Eight nodes with twenty trades a second write 1.5 MB a minute each in detail: hours must be
+ * there whole, or nothing can be judged.
+ */
+function logSize(environment: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const { isDetailed, hasWire } = readDetail(environment);
+  return isDetailed || hasWire ? { "max-size": "64m", "max-file": "4" } : { "max-size": "10m", "max-file": "3" };
 }
 
 function startedNode(lab: string, id: NodeId, container: string, plan: ContainerPlan, direct: boolean): NodeInfo {
