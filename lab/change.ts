@@ -1,5 +1,5 @@
 /**
- * Changes of a lab that exists: take down, scale, kill, stop, start, pause, leave, remove. Each is one use case that commands,
+ * Changes of a lab that exists: take down, scale, kill, stop, start, wipe, pause, leave, remove. Each is one use case that commands,
  * scenarios and tests call; the caller holds the lab's lock (`lab.locked`).
  */
 

@@ -168,7 +168,9 @@ function describeProgram(program: Command, printer: Printer): void {
     .usage("[options] <command>")
     .option("-n, --name <lab>", "which lab (or LAB_NAME)", process.env.LAB_NAME || DEFAULT_NAME)
     .addOption(
-      new Option("--runtime <where>", "docker, local, auto, or sim in `lab shell` (or LAB_RUNTIME)").choices(RUNTIMES),
+      new Option("--runtime <where>", "docker, local, auto, or sim for run, chaos and shell (or LAB_RUNTIME)").choices(
+        RUNTIMES,
+      ),
     )
     .addOption(new Option("-o, --output <format>", "text or json").choices(["text", "json"]).default("text"))
     .option("--verbose", "show where an error comes from")
@@ -237,7 +239,7 @@ function readOptions(program: Command): GlobalOptions {
   const chosen = runtime ?? fromEnvironment;
   const choice = RUNTIMES.find((runtime) => runtime === chosen);
   if (chosen !== undefined && chosen !== "" && choice === undefined) {
-    throw new LabError("usage", `LAB_RUNTIME is "${chosen}"`, "use docker, local or auto");
+    throw new LabError("usage", `LAB_RUNTIME is "${chosen}"`, "use docker, local, auto or sim");
   }
   return {
     name,

@@ -50,19 +50,11 @@ export function needsCoordinator(parts: readonly SelectorPart[]): boolean {
 }
 
 /**
- * The nodes meant, in the order named, without doubles.
+ * The nodes that each selector of one command means, in the order named, without doubles; `majority` and `minority` in them are the two halves
+ * of the same draw.
  * @param draw a number in [0, 1), for what is left to chance
  * @throws LabError("notFound") when a named node doesn't exist, or a word means nobody
  */
-export function resolveSelector(
-  parts: readonly SelectorPart[],
-  view: ClusterView,
-  draw: () => number,
-): readonly NodeId[] {
-  return resolveGroups([parts], view, draw)[0] ?? [];
-}
-
-/** Several selectors of one command: `majority` and `minority` in them are the two halves of the same draw. */
 export function resolveGroups(
   groups: readonly (readonly SelectorPart[])[],
   view: ClusterView,

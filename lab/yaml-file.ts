@@ -57,7 +57,7 @@ export function parseYaml<S extends z.ZodType>(text: string, file: YamlFile<S>):
   throw complainOfAll(file.path, found, locate);
 }
 
-/** Every mistake, in the order of the file: who writes one wants to mend them all at once. */
+/** The mistakes in the order of the file, the first ten of them: who writes one wants to mend them all at once. */
 function complainOfAll(
   path: string,
   found: readonly Explanation[],
@@ -72,7 +72,7 @@ function complainOfAll(
   const last = complaints.at(-1);
   if (first === undefined || last === undefined) return new LabError("usage", `${path}: invalid`, "");
   const lines = complaints.map(({ message, hint }) => `${message}\n  ${hint}`).join("\n");
-  const text = lines.slice(0, -last.hint.length).trimEnd();
+  const text = lines.slice(0, lines.length - last.hint.length).trimEnd();
   return new LabError("usage", text, last.hint, { details: { ...first.details, mistakes: found.length } });
 }
 

@@ -42,7 +42,7 @@ const TRADES_PER_SECOND = 20;
 export function parseChaosFlags(flags: ChaosFlags, drawn: number, existing: ExistingLab | null = null): ChaosOptions {
   const count = existing?.ids.length ?? parseCount(flags.nodes ?? "5", "--nodes", 2, NODES_MAX);
   const profile = flags.profile ?? (existing?.profile === "default" ? "default" : "fast");
-  const kinds = flags.kinds === undefined ? DEFAULT_KINDS : parseKinds(flags.kinds);
+  const kinds = readKinds(flags);
   const spanMs = flags.for === undefined ? SPAN_MS : parseDuration(flags.for, "--for");
   return {
     seed: flags.seed === undefined ? drawn : parseSeed(flags.seed, "--seed"),
@@ -61,7 +61,8 @@ export function parseChaosFlags(flags: ChaosFlags, drawn: number, existing: Exis
 /** Options that give the same schedule, as far as they aren't the defaults. */
 export function chaosCommand(options: ChaosOptions): string {
   const { seed, nodes, profile, spanMs, rate, kinds, maxDown, tradesPerSecond, network } = options;
-  const isDefaultKinds = kinds.length === DEFAULT_KINDS.length && kinds.every((kind) => DEFAULT_KINDS.includes(kind));
+  const usual = readKinds(network === undefined ? {} : { network });
+  const isDefaultKinds = kinds.length === usual.length && kinds.every((kind) => usual.includes(kind));
   return [
     `lab chaos --seed ${seed} --for ${spanMs % 1_000 === 0 ? `${spanMs / 1_000}s` : `${spanMs}ms`}`,
     ...(nodes === 5 ? [] : [`--nodes ${nodes}`]),
@@ -72,6 +73,19 @@ export function chaosCommand(options: ChaosOptions): string {
     ...(tradesPerSecond === TRADES_PER_SECOND ? [] : [`--load ${tradesPerSecond}/s`]),
     ...(network === undefined ? [] : [`--network "${network}"`]),
   ].join(" ");
+}
+
+/** Of `netem`, the last command about a link holds: one of the schedule would end what the network suffers all the time. */
+function readKinds({ kinds: text, network }: ChaosFlags): readonly ChaosKind[] {
+  const kinds = text === undefined ? DEFAULT_KINDS : parseKinds(text);
+  if (network === undefined) return kinds;
+  if (text !== undefined && kinds.includes("netem"))
+    throw new LabError(
+      "usage",
+      "--network and netem among the --kinds: one would end the other",
+      "leave one of them out",
+    );
+  return kinds.filter((kind) => kind !== "netem");
 }
 
 /** `kill,pause,partition`. */

@@ -2,7 +2,7 @@
  * What a smaller chaos schedule is: fewer events, fewer nodes, less load, less time, and rounder numbers. Pure.
  *
  * Every proposal keeps the laws of a schedule (schedule.ts), and each is smaller by the measure that `simpler` goes by, so shrinking
- * ends: fewer nodes, less load, a shorter span, shorter faults, fewer victims, milder links, earlier and rounder instants.
+ * ends: fewer nodes, a good network, less load, a shorter span, kills in place of stops, shorter faults, fewer victims, milder links, earlier and rounder instants.
  */
 import type { NodeId } from "../../node/wire/ids.ts";
 import {

@@ -11,7 +11,7 @@ import type { Lab } from "../lab.ts";
 import { formatScenario } from "../scenario/format.ts";
 import type { OnStep } from "../scenario/play.ts";
 import type { ScenarioResult } from "../scenario/result.ts";
-import { type RunOptions, runScenario } from "../scenario/run.ts";
+import { type RunOptions, readBug, runScenario } from "../scenario/run.ts";
 import type { Scenario, ScenarioRuntime, Step } from "../scenario/schema.ts";
 import { chaosCommand } from "./options.ts";
 import { type ChaosOptions, planChaos } from "./plan.ts";
@@ -69,6 +69,8 @@ export interface ShrunkRun {
 /** @throws LabError when there is nothing to judge: a lab that can't be brought up, a file that can't be written */
 export async function runChaos(options: ChaosRunOptions): Promise<ChaosOutcome> {
   const { chaos, runtime, signal, folder } = options;
+  // What can't be played isn't written down.
+  readBug(options);
   const schedule = planChaos(chaos);
   const scenario = scenarioOf(schedule, options);
   const file = join(folder, `${scenario.name}.yaml`);

@@ -14,7 +14,7 @@ const AMOUNTS: [number, number] = [1, 20];
 /** Until all follow one coordinator and have equal ledgers again, after everything is healed. */
 const RECOVERY_S = { fast: 60, default: 120 } as const;
 /** Longer than any promise about time may take (lab/check/bounds.ts): else nothing can be said of the end. Groups above ten take longer. */
-const CALM_MS = { fast: 14_000, default: 28_000 } as const;
+const CALM_MS = { fast: 14_000, default: 31_000 } as const;
 
 export interface ChaosScenarioOptions {
   /** Names the lab and, with `.yaml`, the file. */
@@ -30,12 +30,7 @@ export function chaosScenario(planned: ChaosSchedule, options: ChaosScenarioOpti
   const schedule = options.ids === undefined ? planned : withIds(planned, options.ids);
   const { profile, seed } = schedule;
   const nodes = options.ids === undefined ? schedule.nodes : nodesFieldOf(options.ids);
-  const steps = [
-    ...networkSteps(schedule),
-    ...loadSteps(schedule),
-    ...faultSteps(schedule.events),
-    ...closingSteps(schedule),
-  ];
+  const steps = [...networkSteps(schedule), ...loadSteps(schedule), ...faultSteps(schedule), ...closingSteps(schedule)];
   const { name, title, wire } = options;
   return { name, title, nodes, profile, credits: CREDITS, seed, ...(wire ? {} : { wire }), checks: "all", steps };
 }
@@ -72,9 +67,13 @@ export function calmMs({ profile, nodes }: Pick<ChaosSchedule, "profile" | "node
   return Math.ceil(CALM_MS[profile] * Math.max(1, (nodes + JOINS_MAX) / 10));
 }
 
-/** Between those who are there at the beginning. */
 function networkSteps({ network }: ChaosSchedule): readonly Step[] {
-  return network === undefined ? [] : [{ netem: ACTIONS.netem.parse(`all ${network}`) }];
+  return network === undefined ? [] : [networkStep(network)];
+}
+
+/** Between all who are there by then. */
+function networkStep(network: string): Step {
+  return { netem: ACTIONS.netem.parse(`all ${network}`) };
 }
 
 function loadSteps({ tradesPerSecond: rate }: ChaosSchedule): readonly Step[] {
@@ -87,10 +86,10 @@ interface TimedStep {
 }
 
 /** In the order of their instants; of two at the same instant the one that brings somebody back comes first. */
-function faultSteps(events: readonly ChaosEvent[]): readonly Step[] {
+function faultSteps({ events, network }: ChaosSchedule): readonly Step[] {
   const begins = events.map((event): TimedStep => ({ atMs: event.atMs, step: beginOf(event) }));
   const ends = events.flatMap((event): TimedStep[] => {
-    const step = endStepOf(event);
+    const step = endStepOf(event, network);
     return step === null ? [] : [{ atMs: endOf(event), step }];
   });
   return [...ends, ...begins]
@@ -131,9 +130,11 @@ function beginOf(event: ChaosEvent): Step {
   }
 }
 
-/** What doesn't end by itself. */
-function endStepOf(event: ChaosEvent): Step | null {
+/** What doesn't end by itself; and what all links suffer, for the links of somebody new. */
+function endStepOf(event: ChaosEvent, network: string | undefined): Step | null {
   switch (event.kind) {
+    case "scale":
+      return network === undefined ? null : networkStep(network);
     case "kill":
     case "stop":
     case "leave":

@@ -38,7 +38,7 @@ export interface ProcessFault extends Timed {
 export interface Cut extends Timed {
   readonly kind: "partition";
   readonly groups: readonly (readonly NodeId[])[];
-  /** The first group doesn't hear the second, which does hear the first. */
+  /** The second group doesn't hear the first, which does hear the second. */
   readonly oneWay: boolean;
 }
 

@@ -9,7 +9,7 @@ import type { ChaosSchedule } from "./schedule.ts";
 import { type Shrunk, shrink } from "./shrink.ts";
 
 export interface ScheduleShrinkOptions {
-  /** The promise that must break: `failedCheck` of the run. */
+  /** The promise that must break: the first of `listFailures` of the run. */
   readonly check: string;
   /** A run of a schedule in virtual time. */
   readonly play: (schedule: ChaosSchedule) => Promise<ScenarioResult>;

@@ -42,7 +42,10 @@ export function registerChaosCommands(program: Command, context: CommandContext)
     .option("--for <span>", "how long (default: 60s)")
     .option("--nodes <count>", "of the lab that is made (default: 5)")
     .addOption(new Option("--profile <name>", "its timing (default: fast)").choices(["default", "fast"]))
-    .option("--kinds <list>", "kill, stop, restart, leave, pause, partition, isolate, netem, scale, election, unplug")
+    .option(
+      "--kinds <list>",
+      "kill, stop, restart, leave, pause, partition, isolate, netem, scale, election, unplug (default: all but unplug)",
+    )
     .option("--rate <n/s>", "faults a second (default: 0.5/s)")
     .option("--max-down <n>", "nodes down or paused at once (default: a minority)")
     .option("--load <n/s>", "trades a second meanwhile (default: 20/s)")

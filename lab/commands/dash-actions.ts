@@ -45,7 +45,7 @@ export async function runDash(context: CommandContext, flags: DashFlags, runCapt
       throw new LabError("usage", "a stored run has no metrics to scrape", "leave --metrics-port off");
     }
     const feed = await openRunFeed(folder);
-    const source = replaySource(feed, flags.runs === "lab-runs" ? dirname(folder) : runs);
+    const source = replaySource(feed, flags.runs === "out" ? dirname(folder) : runs);
     await using server = await serve(context, source, ports.page);
     announce(context, server, flags, { run: folder, metrics: null });
     await untilAborted(context.signal);

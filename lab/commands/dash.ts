@@ -26,7 +26,7 @@ that views of that node differ. Without a terminal: a line for each event, and o
     .option("--port <number>", "the page's port on 127.0.0.1; 0: any that is free", "0")
     .option("--open", "open it in the browser of this machine")
     .option("--run <folder>", "replay this run instead of showing a lab")
-    .option("--runs <folder>", "stored runs to choose from on the page", "lab-runs")
+    .option("--runs <folder>", "stored runs to choose from on the page", "out")
     .option("--metrics-port <number>", "also serve /metrics without a token on a port of its own")
     .option("--metrics-address <ip>", "where that port listens", "127.0.0.1")
     .addHelpText(

@@ -1,4 +1,4 @@
-/** `kill`, `stop`, `start`, `restart`, `pause`, `resume`, `rm`: what happens to nodes from outside. */
+/** `kill`, `stop`, `start`, `restart`, `wipe`, `pause`, `resume`, `rm`: what happens to nodes from outside. */
 import type { Command } from "commander";
 import type { NodeInfo } from "../engine/engine.ts";
 import type { Chosen, Lab } from "../lab.ts";

@@ -34,7 +34,7 @@ async function sumUp(context: CommandContext, folder: string): Promise<void> {
   const { path, results, isJudgedAnew } = await readReport(folder);
   context.printer.data({ path, ...results }, summarise(results));
   if (isJudgedAnew) context.printer.say("judged just now: the folder holds the journal only");
-  else context.printer.say(`look at it: ${join(path, "report.html")}, or: lab dash ${path}`);
+  else context.printer.say(`look at it: ${join(path, "report.html")}, or: lab dash --run ${path}`);
   context.setExitCode(results.exitCode);
 }
 

@@ -47,8 +47,8 @@ export function registerSimCommands(program: Command, context: CommandContext): 
     .option("--shrink", "with --seed: make a schedule that fails smaller")
     .option("--shrink-for <span>", "how long that may take", "60s")
     .option("--bugs [names]", "hunt known bugs by the checks of journals; the --seeds, or from --seed on")
-    .option("--keep-going", "with --seeds: go on after a failure")
-    .option("--workers <count>", "with --seeds: threads (default: one a core)")
+    .option("--keep-going", "with --seeds or --bugs: go on after a failure")
+    .option("--workers <count>", "with --seeds or --bugs: threads (default: one a core)")
     .addHelpText("after", HELP)
     .action((flags: SimFlags) => sim(context, flags));
 }

@@ -39,7 +39,7 @@ export async function checkEngine(
     throw new LabError(
       "engineUnreachable",
       `Docker ${version.Version} is too old`,
-      "update it to 20.10 or newer, or use `--runtime local`",
+      "update it to 19.03 or newer, or use `--runtime local`",
     );
   }
   if (version.Os === "windows") {

@@ -89,7 +89,7 @@ export function unreachable(error: unknown, endpoint: string): LabError | null {
   if (/client version .* is too (new|old)|client is newer than server|minimum supported API version/i.test(sentence)) {
     return make(
       `the Docker engine at ${endpoint} speaks another API version: ${sentence}`,
-      "update Docker to 20.10 or newer",
+      "update Docker to 19.03 or newer",
     );
   }
   return null;

@@ -1,5 +1,5 @@
 /**
- * One node's life: start, stop, kill, pause, resume, remove, and its cable. "It was so already" is success; what can't be done in
+ * One node's life: start, stop, kill, pause, resume, wipe, remove, and its cable. "It was so already" is success; what can't be done in
  * the node's present state says which command comes first.
  */
 import type Docker from "dockerode";

@@ -60,7 +60,6 @@ export function expandPartition(
   options: { readonly oneWay: boolean },
 ): {
   readonly pairs: readonly Pair[];
-  readonly sides: readonly (readonly NodeId[])[];
   readonly bridges: readonly NodeId[];
 } {
   const seen = new Set<NodeId>();
@@ -94,7 +93,6 @@ export function expandPartition(
   });
   return {
     pairs: withoutDoubles(options.oneWay ? pairs : pairs.flatMap((pair) => [pair, reverse(pair)])),
-    sides,
     bridges: isOneGroup ? [] : unnamed,
   };
 }

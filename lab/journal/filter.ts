@@ -53,5 +53,6 @@ function concerns(entry: Entry): readonly NodeId[] {
   if ("nodes" in action) return action.nodes;
   if ("pairs" in action) return action.pairs.flatMap(({ from, to }) => [from, to]);
   if (action.action === "scale") return [...action.added, ...action.removed];
+  if (action.action === "heal") return action.plugged;
   return action.action === "order" ? [action.by, action.peer] : [];
 }

@@ -22,7 +22,7 @@ your idea and the run part.
 - The pictures are \`lab export svg\` of the same simulated run. Time goes downwards, each column is a node, an arrow is a message, a cross is a
   message that nobody received. Hover over anything in the file itself to see the message and its clock.
 - At the end of each run the promises are checked over the journal of all nodes: no credit lost or made, each payment applied once, causal
-  order, one elected coordinator a term, and more (\`npx lab check --help\`). On a lab of your own, \`npx lab assert conserved converged\` asks for
+  order, one elected coordinator a term, and more (\`npx lab check --list\`). On a lab of your own, \`npx lab assert conserved converged\` asks for
   the same at any moment.
 
 This page is made from the scenario files and their runs by \`npm run pictures\`.

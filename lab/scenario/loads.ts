@@ -23,6 +23,8 @@ export interface LoadPlan {
   /** Told to trade in turn; null: random pairs of nodes that run. */
   readonly pairs: readonly (readonly [NodeId, NodeId])[] | null;
   readonly amount: readonly [least: number, most: number];
+  /** The least share of its trades that must settle: `90%`. */
+  readonly settled?: string | undefined;
 }
 
 /** How long an order of a load waits for its answer. */
@@ -81,6 +83,11 @@ export class Loads {
 
   summaries(): readonly LoadSummary[] {
     return this.#loads.map(summarise);
+  }
+
+  /** Those of which a share must settle, with what came of them so far. */
+  demanding(): readonly { readonly summary: LoadSummary; readonly settled: string | undefined }[] {
+    return this.#loads.map((load) => ({ summary: summarise(load), settled: load.plan.settled }));
   }
 
   /** @throws what broke a load: the simulated world, the engine */

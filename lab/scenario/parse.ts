@@ -1,5 +1,5 @@
 /**
- * Reads a scenario file: YAML to Scenario, with the line and column of every mistake, also of those that only the whole file shows.
+ * Reads a scenario file: YAML to Scenario, with line and column of its mistakes, also of those that only the whole file shows.
  */
 import { CHECKERS } from "../check/checkers.ts";
 import { suggest } from "../suggest.ts";
@@ -35,8 +35,13 @@ function nameOf(path: string): string {
   return name === "" ? "scenario" : name;
 }
 
-/** Why this verb can't be done there; null: it can. */
-export function whyNotOn(verb: string, runtime: ScenarioRuntime): string | null {
+/** Why this step can't be done there; null: it can, as far as one knows before the kernel was asked. */
+export function whyNotOn(step: Step, runtime: ScenarioRuntime): string | null {
+  const { verb, fields } = verbOf(step);
+  if (verb === "netem" && fields.egress === true && runtime !== "docker")
+    return "only containers have an interface of their own";
+  if (verb === "kill" && fields.signal === "SIGHUP" && runtime === "sim")
+    return "simulated nodes know nothing of SIGHUP";
   const limit = ONLY_ON[verb];
   return limit === undefined || limit.runtimes.includes(runtime) ? null : limit.why;
 }
@@ -47,7 +52,7 @@ function checkRuntimes({ value, locate }: Located<Scenario>, path: string): void
   walkSteps(value.steps, ["steps"], (step, where) => {
     const { verb } = verbOf(step);
     for (const runtime of step.runtimes ?? runtimes) {
-      const why = whyNotOn(verb, runtime);
+      const why = whyNotOn(step, runtime);
       if (why === null || !runtimes.includes(runtime) || step.otherwise !== undefined) continue;
       throw complain(
         path,

@@ -56,7 +56,7 @@ async function playStep(play: Play, step: Step, path: string): Promise<void> {
 /** Null: it is done as written. */
 function whyOtherwise(step: Step, runtime: StepContext["runtime"]): string | null {
   if (step.runtimes !== undefined && !step.runtimes.includes(runtime)) return `the file says so for ${runtime}`;
-  return whyNotOn(verbOf(step).verb, runtime);
+  return whyNotOn(step, runtime);
 }
 
 async function perform(play: Play, step: Step, path: string, replaced: string): Promise<void> {

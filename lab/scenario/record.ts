@@ -5,7 +5,7 @@ import type { ScenarioResult, StepResult } from "./result.ts";
 
 /** @param tookMs real time of the whole run */
 export function describeRun(result: ScenarioResult, tookMs: number): RunRecord {
-  const { scenario, runtime, seed, verdict, reason, steps, checks, journal, evidence, startedAtMs, file } = result;
+  const { scenario, runtime, seed, bug, verdict, reason, steps, checks, journal, evidence, startedAtMs, file } = result;
   const title = scenario.title ?? scenario.name;
   const failed = steps.findLast((step) => step.state === "failed");
   const failure = failed === undefined ? { message: reason, hint: "" } : { message: failed.seen, hint: failed.hint };
@@ -17,7 +17,7 @@ export function describeRun(result: ScenarioResult, tookMs: number): RunRecord {
     failure: verdict === "failed" || verdict === "interrupted" ? failure : null,
     startedAtMs,
     tookMs,
-    replay: `lab run ${file ?? "scenario.yaml"} --runtime ${runtime} --seed ${seed}`,
+    replay: `lab run ${file ?? "scenario.yaml"} --runtime ${runtime} --seed ${seed}${bug === null ? "" : ` --bug ${bug}`}`,
     scenario: formatScenario({ ...scenario, seed }),
     steps: steps.map((step) => describeStepRecord(step, beginMs)),
     checks,

@@ -54,6 +54,8 @@ export interface ScenarioResult {
   readonly file: string | null;
   readonly runtime: ScenarioRuntime;
   readonly seed: number;
+  /** What all nodes did wrong on purpose; null: nothing. */
+  readonly bug: string | null;
   /** Name of the lab. */
   readonly lab: string;
   readonly verdict: ScenarioVerdict;

@@ -20,7 +20,7 @@ import { heal } from "../faults/service.ts";
 import type { Journal } from "../journal/journal.ts";
 import { Lab } from "../lab.ts";
 import { toEnv, toNodes } from "../lab-fields.ts";
-import { sabotageOf } from "../sim/bugs/sabotage.ts";
+import { type Sabotage, sabotageOf } from "../sim/bugs/sabotage.ts";
 import { Draw } from "../sim/draw.ts";
 import { bringUp } from "../up.ts";
 import { Loads } from "./loads.ts";
@@ -63,7 +63,7 @@ export const SEED_DEFAULT = 1;
  */
 export async function runScenario(scenario: Scenario, options: RunOptions): Promise<ScenarioResult> {
   const runtimes = scenario.runtimes ?? RUNTIMES;
-  if (options.bug !== undefined && options.runtime !== "sim") throw onlySimulated();
+  const sabotage = readBug(options);
   if (!runtimes.includes(options.runtime)) {
     throw new LabError(
       "unsupported",
@@ -73,13 +73,15 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   }
   const seed = options.seed ?? scenario.seed ?? SEED_DEFAULT;
   if (options.runtime !== "sim" || options.on !== undefined) return await runOn(scenario, seed, options);
-  const sabotage = options.bug === undefined ? undefined : sabotageOf(options.bug);
   await using _session = await openSimSession(seed, sabotage);
   return await runOn(scenario, seed, options);
 }
 
-function onlySimulated(): LabError {
-  return new LabError("usage", "only simulated nodes can have a bug on purpose", "add --runtime sim");
+/** What all nodes do wrong on purpose. @throws LabError("usage") where there is no such bug, or nodes are real */
+export function readBug({ bug, runtime }: Pick<RunOptions, "bug" | "runtime">): Sabotage | undefined {
+  if (bug === undefined) return undefined;
+  if (runtime === "sim") return sabotageOf(bug);
+  throw new LabError("usage", "only simulated nodes can have a bug on purpose", "add --runtime sim");
 }
 
 async function runOn(scenario: Scenario, seed: number, options: RunOptions): Promise<ScenarioResult> {
@@ -105,8 +107,9 @@ async function runOn(scenario: Scenario, seed: number, options: RunOptions): Pro
     if (!isOwn && ended !== null) await healUp(lab, options.progress);
     const { verdict, reason } = conclude(ended, user.aborted, play.results, found.checks);
     const summary = { scenario, file: options.file ?? null, runtime: options.runtime, seed, lab: lab.name };
+    const bug = options.bug ?? null;
     const ran = { steps: play.results, loads: loads.summaries(), startedAtMs, tookMs };
-    return { ...summary, verdict, reason, ...ran, ...found };
+    return { ...summary, bug, verdict, reason, ...ran, ...found };
   } finally {
     ending.abort();
     if (isOwn && options.keep !== true) await clear(lab.name, options);

@@ -44,6 +44,7 @@ export async function loadStep(context: StepContext, path: string, fields: Actio
   const { loads, signal } = context;
   if (fields.stop === true) {
     const summaries = await loads.stop();
+    for (const { summary, settled } of loads.demanding()) assertSettled(summary, settled);
     return { resolved: "stopped", seen: summaries.map(describeLoad).join("; ") };
   }
   const plan = await planLoad(context, path, fields);
@@ -66,6 +67,7 @@ async function planLoad(context: StepContext, path: string, fields: ActionFields
     path,
     rate: fields.rate ?? 1,
     forMs: fields.for === undefined ? null : spanMs(fields.for),
+    settled: fields.settled,
     pairs: fields.pairs === undefined ? null : pairs,
     amount: typeof amount === "number" ? [amount, amount] : amount,
   };

@@ -54,7 +54,7 @@ export function renderSummary(
     invalid: `a promise was broken: ${reason}`,
     failed: reason,
     inconclusive: `the journal doesn't tell: ${reason}`,
-    interrupted: "interrupted: the lab is gone, what was seen until then is above",
+    interrupted: "interrupted: what was seen until then is above",
   };
   return [...table, ...proof, "", `${verdict}: ${words[verdict]} (${facts})`].join("\n");
 }

@@ -249,7 +249,7 @@ export function onPingReq(state: NodeState, message: MessageOf<"PING_REQ">, from
   }
   const seq = openProbe(state, target, from.sender, ping_seq);
   sendPing(state, member, seq, member?.address ?? target_addr);
-  // Earlier than the asker gives up, so that it hears that we tried (memberlist: 80 % of the timeout).
+  // Earlier than the asker gives up, so that it hears that we tried (memberlist: 80 % of the timeout, here 70 %).
   setTimer(state.timers, "probe", seq, state.nowMs + (state.config.timing.probeTimeoutMinMs * 7) / 10);
 }
 
@@ -286,7 +286,7 @@ export function onPong(state: NodeState, message: MessageOf<"PONG">, from: Origi
 
 /**
  * This process did not run for `frozenMs`. Silence meanwhile says nothing about others: their clocks of silence stop for as long,
- * suspicions start again, and nothing is sent until what queued up in the socket has been read.
+ * suspicions start again, and the next probes wait until what queued up in the socket has most likely been read.
  */
 export function pauseDetector(state: NodeState, frozenMs: number): void {
   const { timing } = state.config;

@@ -1,7 +1,7 @@
 /**
  * Joining: discovery, the own account, state transfer, READY. Level-triggered: `reviewJoin` does whatever has become possible.
  *
- * Nobody waits for ever: discovery ends when all expected nodes have been heard or its window closes; a node whose account is
+ * Nobody waits for ever: discovery ends when all expected nodes have been heard, somebody leads, or its window closes; a node whose account is
  * on disk is READY then even if nobody answered. Money is never minted on a guess: a fresh account needs a majority of the
  * voters that don't know one, or, without voters, stays unconfirmed until another node has taken note of it.
  */
@@ -11,6 +11,7 @@ import { noteClaim } from "./claims.ts";
 import { onFences } from "./fence.ts";
 import { onDuplicateRefusal } from "./identity.ts";
 import { multicastJoin } from "./join-messages.ts";
+import type { JoinState } from "./join-state.ts";
 import { accountOf, durableClock } from "./ledger.ts";
 import { noteDurable } from "./membership.ts";
 import { journal } from "./outbox.ts";
@@ -21,7 +22,7 @@ import { hurryHeartbeat } from "./rumours.ts";
 import { onStaleIncarnation } from "./stale-incarnation.ts";
 import { tellBooks } from "./testimony.ts";
 import { cancelTimer, setTimer } from "./timers.ts";
-import type { CoreConfig, JoinState, NodeState, Origin, Recovered, Self } from "./types.ts";
+import type { CoreConfig, NodeState, Origin, Recovered, Self } from "./types.ts";
 import { clockObject, entry, merge } from "./vector-clock.ts";
 import { noteSeenTerm } from "./votes.ts";
 

@@ -85,7 +85,6 @@ export const ControlRequest = z.discriminatedUnion("op", [
   z.object({ op: z.literal("page"), request_id: RequestId, of: RequestId, page: z.int().min(0) }),
 ]);
 export type ControlRequest = z.infer<typeof ControlRequest>;
-export type ControlOp = ControlRequest["op"];
 
 /** Why a command was refused. The reply says with `definite` whether it certainly did not and never will happen. */
 export const RefusalCode = z.enum([

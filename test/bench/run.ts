@@ -2,11 +2,9 @@
  * `npm run bench`: measures what the project promises, beside the floor that the machine sets, and prints both.
  *
  *   npm run bench                       everything that this machine can run (about 40 minutes on two cores)
- *   npm run bench -- up failover        only these: step, cli, recovery, up, failover, detection, faults, trades, footprint
- *   npm run bench -- chaos --minutes 10 only when asked for: faults all the time, and what is left of them (10 nodes)
-=======
  *   npm run bench -- up failover        only these: step, cli, recovery, up, failover, detection, faults,
  *                                       trades, footprint, scenario, sim-speed
+ *   npm run bench -- chaos --minutes 10 only when asked for: faults all the time, and what is left of them (10 nodes)
  *   npm run bench -- --runtime local    without Docker
  *   npm run bench -- --quick            fewer rounds and sizes
  *   npm run bench -- -o json            a JSON line for each row

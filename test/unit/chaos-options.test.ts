@@ -25,6 +25,12 @@ describe("options of a chaos run", () => {
     );
   });
 
+  test("must draw no netem where all links are bad all the time: the later one would replace it", () => {
+    const options = parseChaosFlags({ network: "loss 5%" }, 7);
+    expect(options.kinds).not.toContain("netem");
+    expect(chaosCommand(options)).toBe('lab chaos --seed 7 --for 60s --network "loss 5%"');
+  });
+
   test.each<[ChaosFlags, RegExp]>([
     [{ kinds: "kill,pouse" }, /--kinds: there is no kind "pouse"/],
     [{ rate: "often" }, /--rate: "often"/],
@@ -32,6 +38,7 @@ describe("options of a chaos run", () => {
     [{ network: "loss 5% for 3s" }, /--network: "loss 5% for 3s"/],
     [{ network: "lost 5%" }, /--network/],
     [{ network: "" }, /--network/],
+    [{ network: "loss 5%", kinds: "kill,netem" }, /--network and netem/],
   ])("must refuse %j by name", (flags, message) => {
     expect(() => parseChaosFlags(flags, 0)).toThrow(message);
   });

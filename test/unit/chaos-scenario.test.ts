@@ -76,4 +76,14 @@ describe("a chaos scenario", () => {
       { at: "4.01s", netem: { nodes: "3", delay: "20ms", loss: "5%", for: "900ms" } },
     ]);
   });
+
+  test("must make the links of somebody new as bad as all others", () => {
+    const events: ChaosEvent[] = [{ kind: "scale", atMs: 2_000, lastsMs: 2_000, count: 4 }];
+    const schedule = { ...scheduleOf(0), nodes: 3, events, tradesPerSecond: 0, network: "loss 5%", spanMs: 10_000 };
+    expect(chaosScenario(schedule, options).steps.slice(0, -3)).toEqual([
+      { netem: { nodes: "all", loss: "5%" } },
+      { at: "2s", scale: { to: 4 } },
+      { at: "4s", netem: { nodes: "all", loss: "5%" } },
+    ]);
+  });
 });

@@ -1,12 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { LabError } from "../../lab/errors.ts";
-import {
-  type ClusterView,
-  needsCoordinator,
-  parseSelector,
-  resolveGroups,
-  resolveSelector,
-} from "../../lab/selectors.ts";
+import { type ClusterView, needsCoordinator, parseSelector, resolveGroups } from "../../lab/selectors.ts";
 
 const view: ClusterView = {
   lab: "lab",
@@ -17,7 +11,7 @@ const view: ClusterView = {
   coordinator: 5,
 };
 const resolve = (text: string, over: Partial<ClusterView> = {}, draw = () => 0) =>
-  resolveSelector(parseSelector(text), { ...view, ...over }, draw);
+  resolveGroups([parseSelector(text)], { ...view, ...over }, draw)[0] ?? [];
 
 describe("a selector must mean", () => {
   test.each([

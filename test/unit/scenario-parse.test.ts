@@ -124,6 +124,18 @@ describe("a mistake in a scenario must be shown with line, column and a cure", (
     ["netem without anything", `${header}  - netem 3\n`, "x.yaml:3:5: netem: netem without anything", ""],
     ["a cable on all runtimes", `${header}  - unplug 3\n`, "x.yaml:3:5: unplug can't be done on sim", "otherwise"],
     [
+      "an interface on all runtimes",
+      `${header}  - netem 3 loss 5% egress\n`,
+      "x.yaml:3:5: netem can't be done on sim: only containers have an interface",
+      "otherwise",
+    ],
+    [
+      "a signal on all runtimes",
+      `${header}  - kill: { nodes: 3, signal: HUP }\n`,
+      "x.yaml:3:5: kill can't be done on sim: simulated nodes know nothing of SIGHUP",
+      "otherwise",
+    ],
+    [
       "a runtime left out",
       `${header}  - kill: 3\n    runtimes: [sim]\n`,
       "x.yaml:4:5: this step doesn't say what is done on local, docker",

@@ -1,5 +1,5 @@
 /**
- * Every message on its way from one sender to one receiver, found by its name at both ends (node/runtime/wire-tap.ts). Columns of
+ * Every message on its way from one sender to one receiver, found by its name at both ends (node/runtime/wire-lines.ts). Columns of
  * numbers rather than objects: a minute of fifty nodes has a hundred thousand of them.
  */
 import type { Entry } from "../../journal/entry.ts";
