@@ -174,8 +174,9 @@ export class Lab implements AsyncDisposable {
     const cuts = (list?.faults ?? []).filter(
       ({ impairment, untilMs }) => (impairment.cut || impairment.loss >= 1) && (untilMs ?? nowMs) >= nowMs,
     );
+    // Who is down or asleep carries nothing from one side to the other.
     return findSides(
-      this.ids,
+      this.running,
       cuts,
       this.#info.nodes.filter((node) => node.unplugged).map((node) => node.id),
     );

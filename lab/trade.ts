@@ -56,7 +56,10 @@ export async function trade(
   options: TradeOptions,
 ): Promise<TradeOutcome> {
   const { from, peer, amount } = order;
-  if (from === peer) throw new LabError("failed", "Cannot trade with yourself", "name two different nodes");
+  if (from === peer) {
+    const details = { code: "SELF_TRADE", definite: true };
+    throw new LabError("failed", "Cannot trade with yourself", "name two different nodes", { details });
+  }
   const requestId = options.requestId ?? newRequestId(lab.engine.world);
   const inc = options.inc ?? StateOrPing.parse((await lab.call(from, { op: "ping" })).data).inc;
   try {

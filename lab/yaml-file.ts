@@ -72,7 +72,8 @@ function complainOfAll(
   const last = complaints.at(-1);
   if (first === undefined || last === undefined) return new LabError("usage", `${path}: invalid`, "");
   const lines = complaints.map(({ message, hint }) => `${message}\n  ${hint}`).join("\n");
-  const text = lines.slice(0, lines.length - last.hint.length).trimEnd();
+  const left = found.length - complaints.length;
+  const text = `${lines.slice(0, lines.length - last.hint.length).trimEnd()}${left > 0 ? `\n  (and ${left} more)` : ""}`;
   return new LabError("usage", text, last.hint, { details: { ...first.details, mistakes: found.length } });
 }
 

@@ -56,8 +56,12 @@ export function defineChecker({ name, promise, needs, find }: CheckerOptions): C
 }
 
 /** Null: no line is missing, as far as one can know. */
-function describeGaps({ entries, gaps }: Journal, { lives }: Story): string | null {
+function describeGaps({ entries, gaps, facts }: Journal, { lives, livesOf }: Story): string | null {
   if (entries.length === 0) return "the journal is empty";
+  if (gaps.some(({ node }) => node === 0))
+    return "the journal's file is damaged: lines of it are gone or can't be read";
+  const silent = facts.nodes.find((id) => !livesOf.has(id));
+  if (silent !== undefined) return `there is no line of node ${silent}`;
   if (gaps.length > 0) {
     const nodes = [...new Set(gaps.map(({ node }) => node))].sort((a, b) => a - b);
     return `lines of node ${nodes.join(", ")} are missing`;

@@ -14,7 +14,8 @@ const MARGIN_MS = 200;
 export function missingQuietMs(journal: Journal): number | null {
   const story = readStory(journal);
   const last = troublesOf(story).disturbed.at(-1)?.toMs ?? story.beginMs;
-  if (last > story.endMs) return null;
+  // Faults that nobody ended last until the journal's last line.
+  if (last >= story.endMs) return null;
   const quietMs = story.endMs - last;
   const spans = Object.values(boundsOf(story)).sort((a, b) => a - b);
   const next = spans.find((spanMs) => spanMs > quietMs);

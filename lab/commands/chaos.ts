@@ -1,8 +1,8 @@
 /** `chaos`: random faults under load, from a seed; then the promises are checked. */
 import { type Command, Option } from "commander";
+import type { Written } from "../artefacts/write-down.ts";
 import type { ChaosFlags } from "../chaos/options.ts";
 import type { ChaosOutcome, ShrunkRun } from "../chaos/run.ts";
-import type { ScenarioResult } from "../scenario/result.ts";
 import type { ScenarioRuntime } from "../scenario/schema.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -102,8 +102,8 @@ async function chaos(context: CommandContext, flags: CommandFlags): Promise<void
     },
   });
   printer.clear();
-  const report = flags.report === undefined ? null : await writeDown(outcome.result, outcome.realMs, flags.report);
-  await tell(context, outcome, report);
+  const { writeDown } = await import("../artefacts/write-down.ts");
+  await tell(context, outcome, await writeDown(outcome.result, outcome.realMs, flags.report ?? null));
 }
 
 function describeInterrupt({ options }: CommandContext, { on }: CommandFlags, runtime: ScenarioRuntime): string {
@@ -117,16 +117,8 @@ function describeInterrupt({ options }: CommandContext, { on }: CommandFlags, ru
   return `ending early: faults end, then the run is judged (Ctrl-C again: at once${left})`;
 }
 
-async function writeDown(result: ScenarioResult, tookMs: number, folder: string): Promise<string> {
-  const [{ describeRun }, { writeReport }] = await Promise.all([
-    import("../scenario/record.ts"),
-    import("../artefacts/write-report.ts"),
-  ]);
-  return (await writeReport(folder, describeRun(result, tookMs))).path;
-}
-
 /** Checks, verdict, where the scenario is, and what the shrunk one is like; the exit code tells the verdict. */
-async function tell(context: CommandContext, outcome: ChaosOutcome, report: string | null): Promise<void> {
+async function tell(context: CommandContext, outcome: ChaosOutcome, written: Written): Promise<void> {
   const [{ EXIT }, { exitOf }, { describeSize }, { renderSummary }] = await Promise.all([
     import("../errors.ts"),
     import("../scenario/result.ts"),
@@ -135,8 +127,9 @@ async function tell(context: CommandContext, outcome: ChaosOutcome, report: stri
   ]);
   const { printer } = context;
   const { schedule, file, replay, result, shrunk, realMs } = outcome;
+  const { path: report, trouble } = written;
   const { journal, evidence: _evidence, scenario: _scenario, ...run } = result;
-  const summary = renderSummary(result, { printer, realMs, keep: false });
+  const summary = renderSummary(result, { printer, realMs });
   const value = { ...run, file, replay, report, faults: schedule.events.length, entries: journal.entries.length };
   printer.data({ ...value, shrunk: shrunk === null ? null : describeShrunk(shrunk) }, summary);
   printer.say(`scenario: ${file}\nagain: ${replay}`);
@@ -146,7 +139,9 @@ async function tell(context: CommandContext, outcome: ChaosOutcome, report: stri
     printer.say(`scenario: ${shrunk.file}\nagain: ${shrunk.replay}`);
   }
   if (report !== null) printer.say(`report: ${report}`);
-  context.setExitCode(EXIT[exitOf(result.verdict)]);
+  if (trouble !== null) printer.say(`there is no report: ${trouble.message}\n  ${trouble.hint}`);
+  const code = EXIT[exitOf(result.verdict)];
+  context.setExitCode(code === EXIT.ok && trouble !== null ? EXIT.failed : code);
 }
 
 function describeShrunk({ schedule, file, replay, check, attempts, isMinimal }: ShrunkRun) {

@@ -1,5 +1,6 @@
 /** `run`, `validate`: whole experiments from files. */
 import { type Command, Option } from "commander";
+import type { LabError } from "../errors.ts";
 import type { OnStep } from "../scenario/play.ts";
 import type { ScenarioResult, StepResult } from "../scenario/result.ts";
 import type { Scenario, ScenarioRuntime } from "../scenario/schema.ts";
@@ -56,11 +57,12 @@ export function registerScenarioCommands(program: Command, context: CommandConte
 }
 
 async function run(context: CommandContext, files: readonly string[], flags: RunFlags): Promise<void> {
-  const [{ applySettings }, { parseSeed }, { EXIT }, { exitOf }] = await Promise.all([
+  const [{ applySettings }, { parseSeed }, { EXIT }, { exitOf }, { assertRunsOn }] = await Promise.all([
     import("../scenario/settings.ts"),
     import("../sim/choice.ts"),
     import("../errors.ts"),
     import("../scenario/result.ts"),
+    import("../scenario/run.ts"),
   ]);
   const seed = flags.seed === undefined ? undefined : parseSeed(flags.seed, "--seed");
   // All of them are read before the first one runs.
@@ -68,12 +70,18 @@ async function run(context: CommandContext, files: readonly string[], flags: Run
   for (const file of files) scenarios.push({ file, scenario: applySettings(await loadScenario(file), flags.set) });
   context.finishOnInterrupt();
   const runtime = await chooseRuntime(context);
+  for (const { scenario } of scenarios) assertRunsOn(scenario, runtime);
   const codes: number[] = [];
+  const values: object[] = [];
   for (const { file, scenario } of scenarios) {
     if (context.signal.aborted) break;
-    const result = await runOne(context, { file, scenario, runtime, flags, ...(seed !== undefined && { seed }) });
-    codes.push(EXIT[exitOf(result.verdict)]);
+    const one = { file, scenario, runtime, flags, ...(seed !== undefined && { seed }) };
+    const { result, value, trouble } = await runOne(context, one);
+    codes.push(EXIT[exitOf(result.verdict)], trouble === null ? EXIT.ok : EXIT.failed);
+    values.push(value);
   }
+  // One value on stdout, however many runs it is about.
+  if (context.printer.json) context.printer.data(files.length === 1 ? values[0] : values, "");
   context.setExitCode(worstCode(codes));
 }
 
@@ -101,10 +109,22 @@ interface OneRun {
   readonly flags: RunFlags;
 }
 
-async function runOne(context: CommandContext, one: OneRun): Promise<ScenarioResult> {
+interface RunOutcome {
+  readonly result: ScenarioResult;
+  /** For `-o json`. */
+  readonly value: object;
+  /** Why there is no report; null: there is one, or none was wanted. */
+  readonly trouble: LabError | null;
+}
+
+async function runOne(context: CommandContext, one: OneRun): Promise<RunOutcome> {
   const { file, scenario, runtime, flags, seed } = one;
   const { printer } = context;
-  const [{ runScenario }, lines] = await Promise.all([import("../scenario/run.ts"), import("../ui/scenario-lines.ts")]);
+  const [{ runScenario }, lines, { writeDown }] = await Promise.all([
+    import("../scenario/run.ts"),
+    import("../ui/scenario-lines.ts"),
+    import("../artefacts/write-down.ts"),
+  ]);
   if (!printer.json) printer.data(null, lines.renderHeader(scenario, runtime));
   const startedAtMs = performance.now();
   const result = await runScenario(scenario, {
@@ -121,12 +141,12 @@ async function runOne(context: CommandContext, one: OneRun): Promise<ScenarioRes
   });
   printer.clear();
   const realMs = performance.now() - startedAtMs;
-  const report = flags.report === undefined ? null : await writeDown(result, realMs, flags.report);
-  const summary = lines.renderSummary(result, { printer, realMs, keep: flags.keep === true });
-  printer.data({ ...publicResult(result), report }, summary);
+  const { path: report, trouble } = await writeDown(result, realMs, flags.report ?? null);
+  if (!printer.json) printer.data(null, lines.renderSummary(result, { printer, realMs }));
   if (report !== null) printer.say(`report: ${report}`);
+  else if (trouble !== null) printer.say(`there is no report: ${trouble.message}\n  ${trouble.hint}`);
   else if (result.verdict !== "valid") printer.say(lines.hintAfter(result, flags));
-  return result;
+  return { result, value: { ...publicResult(result), report }, trouble };
 }
 
 /** A line for each step that is over; what is under way is shown where lines can be redrawn, elsewhere when it takes long. */
@@ -143,14 +163,6 @@ function announceSteps({ printer, progress }: CommandContext, render: (step: Ste
     if (printer.live || printer.json) progress({ step: `step ${path}`, state: "done" });
     if (!printer.json) printer.data(null, render(step));
   };
-}
-
-async function writeDown(result: ScenarioResult, tookMs: number, folder: string): Promise<string> {
-  const [{ describeRun }, { writeReport }] = await Promise.all([
-    import("../scenario/record.ts"),
-    import("../artefacts/write-report.ts"),
-  ]);
-  return (await writeReport(folder, describeRun(result, tookMs))).path;
 }
 
 /** Without the journal, which is long, and what holds secrets. */

@@ -106,6 +106,8 @@ export async function openLabShell(
   });
   for await (const line of lines) {
     if (QUIT.has(line)) break;
+    // A script says what it is about.
+    if (line.startsWith("#")) continue;
     const words = splitWords(line.replace(/^lab\s+/, ""));
     if (words[0] === "shell" && words.length === 1) continue;
     const code = await runLine([

@@ -8,7 +8,7 @@ import * as z from "zod";
 import { NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../errors.ts";
 import { formatEntry, parseEntry } from "./entry.ts";
-import { assembleJournal, type Journal, type RunFacts } from "./journal.ts";
+import { assembleJournal, type Gap, type Journal, type RunFacts } from "./journal.ts";
 
 const Facts = z.looseObject({
   lab: z.string(),
@@ -20,6 +20,8 @@ const Facts = z.looseObject({
   seed: z.number().nullable(),
   isDetailed: z.boolean(),
   hasWire: z.boolean(),
+  /** How many the journal had when it was written; absent: an older version wrote it. */
+  lines: z.int().optional(),
 });
 
 export async function writeRun(folder: string, journal: Journal): Promise<void> {
@@ -30,7 +32,7 @@ export async function writeRun(folder: string, journal: Journal): Promise<void> 
 /** The two files of a run, by name. */
 export function formatRun(journal: Journal): Readonly<Record<"run.json" | "journal.jsonl", string>> {
   return {
-    "run.json": `${JSON.stringify(journal.facts, null, 2)}\n`,
+    "run.json": `${JSON.stringify({ ...journal.facts, lines: journal.entries.length }, null, 2)}\n`,
     "journal.jsonl": journal.entries.map((entry) => `${formatEntry(entry)}\n`).join(""),
   };
 }
@@ -78,13 +80,16 @@ export async function readRun(path: string): Promise<Journal> {
     }
   };
   const [facts, lines] = await Promise.all([read("run.json"), read("journal.jsonl")]);
-  return assembleJournal(
-    parseFacts(facts, join(folder, "run.json")),
-    lines
-      .split("\n")
-      .map(parseEntry)
-      .filter((entry) => entry !== null),
-  );
+  const entries = lines
+    .split("\n")
+    .map(parseEntry)
+    .filter((entry) => entry !== null);
+  const { lines: written = entries.length, ...known } = parseFacts(facts, join(folder, "run.json"));
+  const journal = assembleJournal(known, entries);
+  if (entries.length >= written) return journal;
+  // Which ones they were nobody can say.
+  const lost: Gap = { node: 0, inc: 0, from: entries.length + 1, to: written, cause: "lost" };
+  return { ...journal, gaps: [...journal.gaps, lost] };
 }
 
 /** What was run, of the run in exactly this folder. @throws LabError("usage") */
@@ -93,9 +98,9 @@ export async function readFacts(folder: string): Promise<RunFacts> {
   return parseFacts(await readFile(path, "utf8").catch(() => ""), path);
 }
 
-function parseFacts(text: string, path: string): RunFacts {
+function parseFacts(text: string, path: string): RunFacts & { readonly lines?: number | undefined } {
   try {
-    return Facts.parse(JSON.parse(text)) as RunFacts;
+    return Facts.parse(JSON.parse(text)) as ReturnType<typeof parseFacts>;
   } catch (error) {
     throw new LabError("usage", `${path} isn't the description of a run`, "make the run's folder again", {
       cause: error,

@@ -136,7 +136,7 @@ function describeRun(result: ScenarioResult): string {
 
 function lastLine(result: ScenarioResult): string {
   const printer = { color: false } as never;
-  const summary = renderSummary(result, { printer, realMs: 0, keep: false }).trimEnd().split("\n").at(-1) ?? "";
+  const summary = renderSummary(result, { printer, realMs: 0 }).trimEnd().split("\n").at(-1) ?? "";
   return summary.replace(/ of virtual time, in [^,]*/, " of virtual time");
 }
 

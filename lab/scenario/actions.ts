@@ -13,19 +13,34 @@ const Signal = z.preprocess(
   z.enum(SIGNALS),
 );
 
+/** `count: Too big: expected number to be <=256`: what a number must be, in the schema's own words. */
+function reasonOf({ path, message }: z.core.$ZodIssue): string {
+  return path.length === 0 ? message : `${path.join(".")}: ${message}`;
+}
+
+const Item = z.union([z.string(), z.number()]);
+/** What stands behind a verb in one line; nothing (null); or the same as a list: `[1, 2, 30]`, `[[1, 2], [3, 4, 5]]`. */
+const Words = z
+  .union([z.string(), z.number(), z.null(), z.array(z.union([Item, z.array(Item).min(1)])).min(1)])
+  .meta({ id: "words" });
+
+function joinWords(list: readonly (string | number | readonly (string | number)[])[], separator: string): string {
+  return list.map((part) => (Array.isArray(part) ? part.join(",") : String(part))).join(separator);
+}
+
 /** A verb's fields, or its words. @param fromWords null: the words can't be read */
 function verb<S extends z.ZodType>(
   fields: S,
   fromWords: (words: readonly string[]) => object | null,
   usage: string,
-  words: z.ZodType<Words, Words> = z.union([z.string(), z.number(), z.null()]),
+  separator: " " | "," = " ",
 ) {
-  const short = words.transform((value, context): z.output<S> => {
+  const short = Words.transform((value, context): z.output<S> => {
     const complain = (message: string, hint = `write it as \`${usage}\``) => {
       context.issues.push({ code: "custom", message, input: value, params: { hint } });
       return z.NEVER;
     };
-    const text = Array.isArray(value) ? value.join(",") : String(value ?? "").trim();
+    const text = Array.isArray(value) ? joinWords(value, separator) : String(value ?? "").trim();
     const read = fromWords(text.split(/\s+/).filter(Boolean));
     if (read === null) return complain(text === "" ? "nothing is said" : `"${text}" can't be read`);
     const parsed = fields.safeParse(read);
@@ -33,18 +48,16 @@ function verb<S extends z.ZodType>(
     const [issue] = parsed.error.issues;
     if (issue?.code === "custom" && typeof issue.params?.hint === "string")
       return complain(issue.message, issue.params.hint);
-    return complain(`"${text}" can't be read`);
+    return complain(
+      issue?.code === "invalid_type" || issue === undefined ? `"${text}" can't be read` : reasonOf(issue),
+    );
   });
   return z.union([short, fields]).meta({ description: usage });
 }
 
-/** What stands behind a verb in one line; nothing (null); or, where it takes nodes, a list of them. */
-type Words = string | number | null | readonly (string | number)[];
-
-/** A verb whose words are nodes, and maybe `for` a span. A list of nodes will do too. */
+/** A verb whose words are nodes, and maybe `for` a span. A list is one of nodes. */
 function verbOnNodes<S extends z.ZodType>(fields: S, usage: string) {
-  const words = z.union([z.string(), z.number(), z.null(), z.array(z.union([z.string(), z.int()])).min(1)]);
-  return verb(fields, readNodesWords, usage, words);
+  return verb(fields, readNodesWords, usage, ",");
 }
 
 function readNodesWords(words: readonly string[]): object | null {
@@ -230,6 +243,7 @@ export const ACTIONS = {
     z.strictObject({ nodes: Nodes.optional() }),
     (words) => (words.length === 0 || words.join(" ") === "all" ? {} : readNodesWords(words)),
     "heal: [NODES]",
+    ",",
   ),
   election: verb(
     z.strictObject({ node: Nodes.optional() }),

@@ -119,9 +119,12 @@ async function impair(
 ): Promise<Outcome> {
   const forMs = span === undefined ? null : Math.round(spanMs(span));
   const request = { cause, kind, pairs, impairment: impairment ?? CUT, forMs, egress: egress === true };
-  const { id, reports } = await setFault(lab, request);
+  const { id, reports, replaced } = await setFault(lab, request);
   const nodes = new Set<NodeId>(pairs.map((pair) => pair.to));
   const pending = reports.filter((report) => report.pending && nodes.has(report.node));
-  const seen = pending.map((report) => `not yet on ${report.node} (${report.detail})`).join("; ");
+  const late = pending.map((report) => `not yet on ${report.node} (${report.detail})`);
+  // Of netem, the last one about a link holds.
+  const gone = [...new Set(replaced.map((fault) => fault.id))].map((fault) => `in place of ${fault} on these links`);
+  const seen = [...gone, ...late].join("; ");
   return { resolved: `${id}: ${cause}${span === undefined ? "" : ` for ${span}`}`, seen };
 }

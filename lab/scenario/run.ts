@@ -56,25 +56,31 @@ export interface RunOptions {
 /** How long nodes may take to agree before the first step. */
 const UP_MS_MAX = 120_000;
 export const SEED_DEFAULT = 1;
+/** There are five bounds to wait for, and each round of waiting gets over one of them. */
+const QUIET_ROUNDS_MAX = 8;
 
 /**
  * Failures of steps and broken promises are results.
  * @throws LabError when there is nothing to judge: a runtime that the scenario isn't for, a lab that can't be brought up
  */
 export async function runScenario(scenario: Scenario, options: RunOptions): Promise<ScenarioResult> {
-  const runtimes = scenario.runtimes ?? RUNTIMES;
   const sabotage = readBug(options);
-  if (!runtimes.includes(options.runtime)) {
-    throw new LabError(
-      "unsupported",
-      `scenario ${scenario.name} isn't for ${options.runtime}: its runtimes are ${runtimes.join(", ")}`,
-      `use --runtime ${runtimes[0]}`,
-    );
-  }
+  assertRunsOn(scenario, options.runtime);
   const seed = options.seed ?? scenario.seed ?? SEED_DEFAULT;
   if (options.runtime !== "sim" || options.on !== undefined) return await runOn(scenario, seed, options);
   await using _session = await openSimSession(seed, sabotage);
   return await runOn(scenario, seed, options);
+}
+
+/** @throws LabError("unsupported") for a scenario that isn't meant for this runtime */
+export function assertRunsOn(scenario: Scenario, runtime: ScenarioRuntime): void {
+  const runtimes = scenario.runtimes ?? RUNTIMES;
+  if (runtimes.includes(runtime)) return;
+  throw new LabError(
+    "unsupported",
+    `scenario ${scenario.name} isn't for ${runtime}: its runtimes are ${runtimes.join(", ")}`,
+    `use --runtime ${runtimes[0]}`,
+  );
 }
 
 /** What all nodes do wrong on purpose. @throws LabError("usage") where there is no such bug, or nodes are real */
@@ -195,11 +201,11 @@ interface Found {
  * @param patience null: it ended early, and is judged as it stands
  */
 async function judgeInTime(lab: Lab, scenario: Scenario, seed: number, patience: AbortSignal | null): Promise<Found> {
-  for (;;) {
+  for (let round = 1; ; round++) {
     const found = await judge(lab, scenario, seed);
     const isOpen = found.checks.some((check) => check.verdict === "inconclusive");
     const missingMs = isOpen ? missingQuietMs(found.journal) : null;
-    if (patience === null || patience.aborted || missingMs === null) return found;
+    if (patience === null || patience.aborted || missingMs === null || round === QUIET_ROUNDS_MAX) return found;
     lab.progress({ step: "quiet", state: "start", detail: `${formatDuration(missingMs)}: promises may take so long` });
     await sleep(lab.clock, missingMs, patience).catch(() => {});
     lab.progress({ step: "quiet", state: "done" });

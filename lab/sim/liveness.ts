@@ -34,6 +34,9 @@ export const LIVENESS_BOUNDS: LivenessBounds = {
   joinMs: 2_000,
 };
 
+/** Larger groups spread their probes and heartbeats (PROTOCOL.md, *Detection*): the bounds grow with the number of nodes. */
+const UNHURRIED_NODES = 20;
+
 /** Times after the heal as if the timing had been `fast`. */
 export interface Recovery {
   readonly leaderMs: number;
@@ -43,7 +46,7 @@ export interface Recovery {
 
 /** Everybody runs, no fault is left: the cluster must get well. Throws at the first bound that is missed. */
 export function expectRecovery(sim: SimCluster, bounds = LIVENESS_BOUNDS): Recovery {
-  const slowness = sim.config.timing.heartbeatMs / 500;
+  const slowness = (sim.config.timing.heartbeatMs / 500) * Math.max(1, sim.nodes.size / UNHURRIED_NODES);
   const isLeaving = () => sim.running().some((node) => node.state?.leaving !== null);
   sim.runUntil(() => !isLeaving(), bounds.leaveMs * slowness, "the end of those who leave", "L2");
   sim.startAll();

@@ -36,7 +36,7 @@ export function renderStep(step: StepResult, { color }: Pick<Printer, "color">):
 
 export function renderSummary(
   result: ScenarioResult,
-  options: { readonly printer: Printer; readonly realMs: number; readonly keep: boolean },
+  options: { readonly printer: Printer; readonly realMs: number },
 ): string {
   const { verdict, reason, checks, steps, runtime, tookMs, seed } = result;
   const rows = checks.map((check) => [check.check, check.verdict, check.violations[0]?.what ?? check.detail]);
@@ -50,7 +50,7 @@ export function renderSummary(
   const virtual = runtime === "sim" ? ` of virtual time, in ${formatDuration(options.realMs)}` : "";
   const facts = `${steps.length} steps in ${formatDuration(Math.max(0, tookMs))}${virtual}, seed ${seed}`;
   const words = {
-    valid: "every step did what was expected, and every promise was kept",
+    valid: `every step did what was expected, ${checks.length === 0 ? "no promise was checked" : "and every promise was kept"}`,
     invalid: `a promise was broken: ${reason}`,
     failed: reason,
     inconclusive: `the journal doesn't tell: ${reason}`,
@@ -59,18 +59,28 @@ export function renderSummary(
   return [...table, ...proof, "", `${verdict}: ${words[verdict]} (${facts})`].join("\n");
 }
 
+/** Of hints about a lab that stands. */
+const LOOK_AT_IT = "look at it: ";
+
 /** What to do about a run that isn't valid. */
 export function hintAfter(
   result: ScenarioResult,
-  flags: { readonly set: readonly string[]; readonly bug?: string },
+  flags: { readonly set: readonly string[]; readonly bug?: string; readonly on?: string; readonly keep?: boolean },
 ): string {
-  const { file, runtime, seed } = result;
+  const { file, runtime, seed, lab } = result;
   const failed = result.steps.findLast((step) => step.state === "failed");
   const bug = flags.bug === undefined ? "" : ` --bug ${flags.bug}`;
-  const options = `${flags.set.map((setting) => ` --set ${setting}`).join("")}${bug}`;
+  const on = flags.on === undefined ? "" : ` --on ${flags.on}`;
+  const options = `${flags.set.map((setting) => ` --set ${setting}`).join("")}${bug}${on}`;
   const again = `lab run ${file ?? "FILE"} --runtime ${runtime} --seed ${seed}${options}`;
   const look = `everything about it in a folder: ${again} --report out`;
-  return failed === undefined || failed.hint === ""
-    ? look
-    : `${failed.hint.replace("look at it: ", "with the lab left standing (--keep): ")}\n${look}`;
+  if (failed === undefined || failed.hint === "") return look;
+  const isStanding = flags.on !== undefined || flags.keep === true;
+  const isThere = failed.hint.startsWith(LOOK_AT_IT);
+  // Nothing can be looked at in a world that has ended.
+  if (isThere && runtime === "sim") return look;
+  const hint = isStanding
+    ? `${failed.hint} (--name ${lab})`
+    : failed.hint.replace(LOOK_AT_IT, "with the lab left standing (--keep): ");
+  return `${isThere ? hint : failed.hint}\n${look}`;
 }

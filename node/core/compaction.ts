@@ -39,6 +39,8 @@ export function compact(state: NodeState): number {
     const own = ledger.log.slice(0, stable).filter((record) => record.seller_id === state.self.id);
     noteForgotten(state.trading, own);
   }
+  // After a boot it is made of the log, which must be whole for that: causes in what is folded would be forgotten.
+  frontierOf(state);
   const folded = foldLog(ledger, stable);
   const rows = markCauses(state, folded);
   persist(state, [{ table: "snapshot", rows, ownSince: ledger.ownSince }]);

@@ -11,7 +11,7 @@ import type { MessageOf, SnapshotPart } from "../wire/message.ts";
 import { sha256Hex64 } from "../wire/sha256.ts";
 import { baseClock } from "./account.ts";
 import { noteEquivocation } from "./causal-broadcast.ts";
-import { noteTaken } from "./causes.ts";
+import { frontierOf, noteTaken } from "./causes.ts";
 import { markCauses } from "./compaction.ts";
 import { becomeFencedOff } from "./fence.ts";
 import { narrowGap } from "./gaps.ts";
@@ -112,6 +112,8 @@ function take(state: NodeState, staged: StagedSnapshot, via: NodeId): void {
   const paidBefore = new Map([...plan.rows.keys()].map((id) => [id, paidTo(state, id)]));
   const balanceBefore = balanceOf(state, self.id);
   if (own !== undefined && own.seq > entry(before, self.id)) ledger.ownSince = self.incarnation;
+  // After a boot it is made of log and rows: of those that are there before they give way to another node's.
+  frontierOf(state);
   applyMerge(ledger, plan);
   let debits = 0;
   for (const [id, seq] of ledger.clock) {

@@ -76,3 +76,29 @@ test("a report must be written beside the verdict", async () => {
   expect(code).toBe(0);
   expect(stderr).toContain(`report: ${out}`);
 });
+
+test("a report that can't be written must cost neither verdict nor exit code, nor the files behind", async () => {
+  await using home = await openLabHome();
+  const path = await writeScenario(home.path, "  - sell 1 2 5\n");
+  const bug = scenarioPath("bugs/split-brain");
+  const args = ["run", bug, path, "--runtime", "sim", "--bug", "split-brain", "--report", path];
+  const { code, stdout, stderr } = await home.lab(...args);
+  expect(code).toBe(5);
+  expect(stdout).toMatch(/^invalid: a promise was broken: one-leader/m);
+  expect(stdout).toMatch(/^valid: /m);
+  expect(stderr).toContain("there is no report: ");
+  expect((await home.lab("run", path, "--runtime", "sim", "--report", path)).code).toBe(1);
+});
+
+test("several files must be one value for programs, and none may run where one of them can't", async () => {
+  await using home = await openLabHome();
+  const path = await writeScenario(home.path, "  - sell 1 2 5\n");
+  const runs = await home.json<{ verdict: string }[]>("run", path, path, "--runtime", "sim");
+  expect(runs.map(({ verdict }) => verdict)).toEqual(["valid", "valid"]);
+  expect(await home.json("run", path, "--runtime", "sim")).toMatchObject({ verdict: "valid" });
+  const cables = join(home.path, "cables.yaml");
+  await writeFile(cables, "runtimes: [docker]\nsteps: [unplug 3]\n");
+  const { code, stdout, stderr } = await home.lab("run", path, cables, "--runtime", "sim");
+  expect([code, stdout]).toEqual([6, ""]);
+  expect(stderr).toContain("scenario cables isn't for sim");
+});

@@ -35,6 +35,41 @@ describe("the same scenario and seed", () => {
   });
 });
 
+describe("a run", () => {
+  test("must end with a fault in force, however much longer its promises would take", async () => {
+    const { verdict, journal } = await run("  - isolate 1\n  - kill 3\n");
+    expect(verdict).toBe("inconclusive");
+    expect(journal.entries.length).toBeGreaterThan(0);
+  });
+
+  test("must see that nobody carries anything between two sides, when the one in neither of them is dead or asleep", async () => {
+    for (const how of ["kill 5", "pause 5"]) {
+      const steps = `[${how}, wait: { coordinator: { 1: 4 }, within: 20s }, partition: [[1, 2], [3, 4]], wait: agree within 20s]`;
+      const text = `nodes: 5\nprofile: fast\nchecks: none\nsteps: ${steps}`;
+      const { verdict, reason, journal } = await runScenario(parseScenario(text, "t.yaml"), { runtime: "sim" });
+      expect([how, verdict, reason]).toEqual([how, "valid", ""]);
+      const leads = journal.entries.filter(({ node, role }) => node === 2 && role === "COORDINATOR");
+      expect(leads.length).toBeGreaterThan(0);
+    }
+  });
+
+  test("must not call a share of no trades enough", async () => {
+    const { verdict, reason } = await run("  - kill 1,2\n  - load: { rate: 20, for: 1s, settled: 100% }\n");
+    expect(verdict).toBe("failed");
+    expect(reason).toContain("0 of 0 trades settled");
+  });
+
+  test("must say which fault a later one takes the place of", async () => {
+    const { steps } = await run("  - netem 1 delay 20ms\n  - netem all loss 1%\n");
+    expect(steps.map(({ seen }) => seen)).toEqual(["", "in place of f1 on these links"]);
+  });
+
+  test("must know the refusal of a trade with oneself", async () => {
+    const { verdict } = await run("  - sell: { node: 1, peer: 1, amount: 3, expect: refused, code: SELF_TRADE }\n");
+    expect(verdict).toBe("valid");
+  });
+});
+
 describe("steps", () => {
   test("must come one after the other, side by side, again and again, and not before their time", async () => {
     const { steps, verdict, tookMs } = await run(

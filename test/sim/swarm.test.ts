@@ -59,3 +59,21 @@ for (let from = 1; from <= SEEDS; from += SEEDS_PER_TEST) {
 it.each(Object.entries(REGRESSIONS))("seed %s must pass, which once found %s", { timeout: 60_000 }, (seed) => {
   play(Number(seed));
 });
+
+/** Debits name all that came before them up to sixteen accounts, and their direct causes only above: seeds draw two to twelve nodes. */
+it.each([
+  [7, 40],
+  [25, 40],
+  [1, 24],
+  [2, 24],
+  [3, 24],
+  [4, 24],
+])(
+  "every promise must hold in schedule %i with %i nodes, whose debits name their direct causes only",
+  {
+    timeout: 120_000,
+  },
+  (seed, nodes) => {
+    runSwarm(seed, { nodes });
+  },
+);

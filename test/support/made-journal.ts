@@ -28,6 +28,11 @@ export class MadeJournal {
     this.facts = { ...FACTS, ...facts };
   }
 
+  /** Those that wrote something. */
+  private nodes(): readonly number[] {
+    return [...new Set(this.entries.map(({ node }) => node))].filter((node) => node !== 0);
+  }
+
   at(timeMs: number): this {
     this.timeMs = timeMs - 1;
     return this;
@@ -78,7 +83,7 @@ export class MadeJournal {
   }
 
   get journal(): Journal {
-    return assembleJournal(this.facts, this.entries);
+    return assembleJournal({ ...this.facts, nodes: this.nodes() }, this.entries);
   }
 }
 

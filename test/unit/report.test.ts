@@ -10,6 +10,7 @@ import { describeResults, Results } from "../../lab/artefacts/results.ts";
 import { maskData, maskSecrets } from "../../lab/artefacts/secrets.ts";
 import { renderMarkdown, summarise } from "../../lab/artefacts/summary.ts";
 import { writeReport } from "../../lab/artefacts/write-report.ts";
+import { runChecks } from "../../lab/check/checkers.ts";
 import { readRun, writeRun } from "../../lab/journal/stored-run.ts";
 import { entry, KEY, makeRecord, TOKEN } from "../support/run-record.ts";
 import { fillDisk, mountSmallDisk, noSmallDisk, setReadOnly } from "../support/small-disk.ts";
@@ -120,6 +121,23 @@ describe("a report", () => {
       await expect(write()).rejects.toThrow("can only be read");
     },
   );
+});
+
+test("a stored journal that was cut or garbled must leave no checker sure that all is well", async () => {
+  const verdicts = async () => runChecks(await readRun(folder)).map(({ verdict }) => verdict);
+  await writeRun(folder, await readRun(join(import.meta.dirname, "../testdata/runs/leader-killed")));
+  expect(await verdicts()).toContain("valid");
+  const whole = read(folder, "journal.jsonl");
+  const damages = [
+    whole.slice(0, (2 * whole.length) / 3),
+    whole.replace(/^\{/m, "#"),
+    whole.replaceAll(/^.*"node":2,.*\n/gm, ""),
+  ];
+  for (const damaged of damages) {
+    expect(damaged).not.toBe(whole);
+    writeFileSync(join(folder, "journal.jsonl"), damaged);
+    expect(await verdicts()).not.toContain("valid");
+  }
 });
 
 describe("results.json", () => {

@@ -45,6 +45,10 @@ describe("a step must mean the same in words and in fields", () => {
     ["election", "election: {}"],
     ["wait converged leader=4 within 5s", "wait: { that: [converged, leader=4], within: 5s }"],
     ["sleep 2", "sleep: { for: 2s }"],
+    ["heal 1,2", "heal: [1, 2]"],
+    ["sell 1 2 30", "sell: [1, 2, 30]"],
+    ["partition 1,2 3,4,5", "partition: [[1, 2], [3, 4, 5]]"],
+    ["wait converged leader=4", "wait: [converged, leader=4]"],
   ])("%s", (words, fields) => {
     expect(step(words)).toEqual(step(fields));
   });

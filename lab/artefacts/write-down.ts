@@ -1,0 +1,27 @@
+/**
+ * A report of a run that is over. One that can't be written (a full disk, a path that isn't a folder) must not cost the verdict: what was in the
+ * way is an answer too, told after everything else.
+ */
+import { LabError } from "../errors.ts";
+import type { ScenarioResult } from "../scenario/result.ts";
+
+export interface Written {
+  /** Null: it isn't there. */
+  readonly path: string | null;
+  readonly trouble: LabError | null;
+}
+
+/** @param folder null: none is wanted */
+export async function writeDown(result: ScenarioResult, tookMs: number, folder: string | null): Promise<Written> {
+  if (folder === null) return { path: null, trouble: null };
+  const [{ describeRun }, { writeReport }] = await Promise.all([
+    import("../scenario/record.ts"),
+    import("./write-report.ts"),
+  ]);
+  try {
+    return { path: (await writeReport(folder, describeRun(result, tookMs))).path, trouble: null };
+  } catch (error) {
+    if (error instanceof LabError) return { path: null, trouble: error };
+    throw error;
+  }
+}
