@@ -8,6 +8,7 @@
 import { start, takeDown } from "./change.ts";
 import type { Engine, LabInfo, LabSpec, Progress, RuntimeName } from "./engine/engine.ts";
 import { chooseEngine, openEngine, type RuntimeChoice } from "./engine/open-engine.ts";
+import { assertVariables } from "./engine/variables.ts";
 import { LabError } from "./errors.ts";
 import { noteAction } from "./journal/lab-journal.ts";
 import { Lab } from "./lab.ts";
@@ -53,8 +54,14 @@ export function makeSecrets(name: string, { clock, entropy }: World): Secrets {
   };
 }
 
+/** A lab that can't be is refused before anything is asked or looked at. @throws LabError("usage") */
+export function assertPossible(request: LabRequest): void {
+  assertVariables(planLab(request, "docker", makeSecrets(request.name, REAL_WORLD)));
+}
+
 /** Engine and plan for `up --dry-run`: nothing is made. */
 export async function dryRun(request: LabRequest, options: UpOptions): Promise<LabPlan> {
+  assertPossible(request);
   await using engine = await chooseEngine(options.runtime, {
     signal: options.signal,
     onFallback: noteFallback(options),
@@ -67,8 +74,7 @@ export async function dryRun(request: LabRequest, options: UpOptions): Promise<L
  * @throws LabError; what was made by then is gone again, except after a timeout: then the nodes stay to be looked at
  */
 export async function bringUp(request: LabRequest, options: UpOptions): Promise<UpResult> {
-  // A lab that can't be is refused before anything is asked or looked at.
-  planLab(request, "docker", makeSecrets(request.name, REAL_WORLD));
+  assertPossible(request);
   const engine =
     options.engine ??
     (await chooseEngine(options.runtime, { signal: options.signal, onFallback: noteFallback(options) }));

@@ -1,6 +1,8 @@
 /** `run`, `validate`: whole experiments from files. */
 import { type Command, Option } from "commander";
+import type { LabConfig } from "../config.ts";
 import type { LabError } from "../errors.ts";
+import type { LabRequest } from "../plan.ts";
 import type { OnStep } from "../scenario/play.ts";
 import type { ScenarioResult, StepResult } from "../scenario/result.ts";
 import type { Scenario, ScenarioRuntime } from "../scenario/schema.ts";
@@ -188,12 +190,15 @@ async function readText(file: string): Promise<string> {
 }
 
 async function validate(context: CommandContext, files: readonly string[]): Promise<void> {
-  const [{ parseScenario }, { parseLabConfig }, { LabError, EXIT }, { suggest }] = await Promise.all([
-    import("../scenario/parse.ts"),
-    import("../config.ts"),
-    import("../errors.ts"),
-    import("../suggest.ts"),
-  ]);
+  const [{ labOf }, { assertPossible }, { parseScenario }, { parseLabConfig }, { LabError, EXIT }, { suggest }] =
+    await Promise.all([
+      import("../scenario/run.ts"),
+      import("../up.ts"),
+      import("../scenario/parse.ts"),
+      import("../config.ts"),
+      import("../errors.ts"),
+      import("../suggest.ts"),
+    ]);
   const { printer } = context;
   const findings: { file: string; kind: "scenario" | "lab"; ok: boolean; message: string; hint: string }[] = [];
   for (const file of files) {
@@ -202,12 +207,15 @@ async function validate(context: CommandContext, files: readonly string[]): Prom
     const fields = [...text.matchAll(/^(\w+)\s*:/gm)].map(([, field = ""]) => field);
     const kind = fields.some((field) => suggest(field, ["steps"]) !== undefined) ? "scenario" : "lab";
     try {
-      if (kind === "scenario") parseScenario(text, file);
-      else parseLabConfig(text, file);
+      const request =
+        kind === "scenario" ? labOf(parseScenario(text, file), "lab") : describeLab(parseLabConfig(text, file));
+      assertPossible(request);
       findings.push({ file, kind, ok: true, message: "", hint: "" });
     } catch (error) {
       if (!(error instanceof LabError)) throw error;
-      findings.push({ file, kind, ok: false, message: error.message, hint: error.hint });
+      // What only the whole lab shows has no line.
+      const message = error.message.startsWith(`${file}:`) ? error.message : `${file}: ${error.message}`;
+      findings.push({ file, kind, ok: false, message, hint: error.hint });
     }
   }
   const text = findings.map(({ file, kind, ok, message, hint }) =>
@@ -215,4 +223,8 @@ async function validate(context: CommandContext, files: readonly string[]): Prom
   );
   printer.data(findings, text.join("\n"));
   if (findings.some((finding) => !finding.ok)) context.setExitCode(EXIT.usage);
+}
+
+function describeLab({ name = "lab", profile = "default", nodes = 5, voters, env }: LabConfig): LabRequest {
+  return { name, profile, nodes, voters: voters ?? null, env };
 }

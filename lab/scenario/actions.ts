@@ -95,7 +95,7 @@ const Load = z
       .optional()
       .meta({ description: "who is told to trade with whom, in turn (default: random pairs of running nodes)" }),
     amount: z
-      .union([Amount, z.tuple([Amount, Amount])])
+      .union([Amount, z.tuple([Amount, Amount]).refine(([least, most]) => least <= most, "the least comes first")])
       .optional()
       .meta({ description: "credits a trade, or the least and the most (default: 1)" }),
     settled: Chance.optional().meta({ description: "the least share of trades that must settle" }),

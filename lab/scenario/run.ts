@@ -20,6 +20,7 @@ import { heal } from "../faults/service.ts";
 import type { Journal } from "../journal/journal.ts";
 import { Lab } from "../lab.ts";
 import { toEnv, toNodes } from "../lab-fields.ts";
+import type { LabRequest } from "../plan.ts";
 import { type Sabotage, sabotageOf } from "../sim/bugs/sabotage.ts";
 import { Draw } from "../sim/draw.ts";
 import { bringUp } from "../up.ts";
@@ -127,6 +128,18 @@ function nameOf(scenario: Scenario, options: RunOptions): string {
   return options.name ?? `scenario-${scenario.name}`;
 }
 
+/** The lab that is made for it. */
+export function labOf(scenario: Scenario, name: string): LabRequest {
+  const detail = { DS_LOG_LEVEL: "DEBUG", DS_JOURNAL: scenario.wire === false ? "events" : "wire" };
+  return {
+    name,
+    profile: scenario.profile ?? "default",
+    nodes: toNodes(scenario.nodes) ?? 5,
+    voters: scenario.voters ?? null,
+    env: { ...detail, ...toEnv(scenario) },
+  };
+}
+
 async function openLab(scenario: Scenario, options: RunOptions, signal: AbortSignal): Promise<Lab> {
   const { runtime, on } = options;
   const progress = options.progress ?? (() => {});
@@ -136,14 +149,7 @@ async function openLab(scenario: Scenario, options: RunOptions, signal: AbortSig
     return new Lab(options.engine, info, { progress, signal });
   }
   if (on !== undefined) return await Lab.open(on, { runtime, progress, signal });
-  const detail = { DS_LOG_LEVEL: "DEBUG", DS_JOURNAL: scenario.wire === false ? "events" : "wire" };
-  const request = {
-    name: nameOf(scenario, options),
-    profile: scenario.profile ?? "default",
-    nodes: toNodes(scenario.nodes) ?? 5,
-    voters: scenario.voters ?? null,
-    env: { ...detail, ...toEnv(scenario) },
-  };
+  const request = labOf(scenario, nameOf(scenario, options));
   const onNotice = (detail: string) => progress({ step: "up", state: "info", detail });
   const wanted = { runtime, wait: true, mustBeNew: true, timeoutMs: UP_MS_MAX, progress, signal, onNotice };
   try {

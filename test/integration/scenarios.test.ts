@@ -102,3 +102,26 @@ test("several files must be one value for programs, and none may run where one o
   expect([code, stdout]).toEqual([6, ""]);
   expect(stderr).toContain("scenario cables isn't for sim");
 });
+
+test("variables that don't exist or can't be, and voters who aren't there, must be named before anything runs", async () => {
+  await using home = await openLabHome();
+  const write = async (header: string) => {
+    const path = join(home.path, "odd.yaml");
+    await writeFile(path, `nodes: 3\n${header}\nsteps: [heal]\n`);
+    return path;
+  };
+  for (const [header, message] of [
+    [
+      "env: { DS_HEARTBEAT_INTERVALL: 1 }",
+      "there is no variable DS_HEARTBEAT_INTERVALL\n  did you mean DS_HEARTBEAT_INTERVAL?",
+    ],
+    ["env: { DS_HEARTBEAT_INTERVAL: abc }", 'DS_HEARTBEAT_INTERVAL is "abc"'],
+    ["voters: [9]", "voter 9 is none of the nodes 1, 2, 3"],
+  ] as const) {
+    const path = await write(header);
+    const told = await home.lab("validate", path);
+    expect([told.code, told.stdout]).toEqual([2, expect.stringContaining(`${path}: ${message}`)]);
+    const run = await home.lab("run", path, "--runtime", "sim");
+    expect([run.code, run.stderr]).toEqual([2, expect.stringContaining(message)]);
+  }
+});

@@ -125,6 +125,12 @@ describe("a mistake in a scenario must be shown with line, column and a cure", (
       'did you mean "converged"?',
     ],
     ["a condition without anything", `${header}  - expect: { within: 5s }\n`, "x.yaml:3:5: nothing is asked for", ""],
+    [
+      "amounts the wrong way round",
+      `${header}  - load: { rate: 5, amount: [9, 3] }\n`,
+      "x.yaml:3:22: the least comes first",
+      "",
+    ],
     ["netem without anything", `${header}  - netem 3\n`, "x.yaml:3:5: netem: netem without anything", ""],
     ["a cable on all runtimes", `${header}  - unplug 3\n`, "x.yaml:3:5: unplug can't be done on sim", "otherwise"],
     [
@@ -201,7 +207,7 @@ describe("a scenario that is written down must be the same when it is read", () 
       rate: fc.integer({ min: 1, max: 99 }),
       for: maybe(span),
       settled: maybe(fc.constant("90%")),
-      amount: maybe(fc.tuple(id, id)),
+      amount: maybe(fc.tuple(id, id).map(([a, b]): [number, number] => [Math.min(a, b), Math.max(a, b)])),
     }).map((load) => ({ load })),
     fc.constant({ load: { stop: true } }),
     fields({
