@@ -4,7 +4,9 @@
  * Idea: this is the only place that knows process, streams and exit codes. It imports commander and the verbs' outlines alone;
  * what a verb does is loaded when it runs, so `lab --help` costs a start of Node and little more.
  */
+
 import { Command, CommanderError, Option } from "commander";
+import packageFile from "../package.json" with { type: "json" };
 import { registerCareCommands } from "./commands/care.ts";
 import { registerChaosCommands } from "./commands/chaos.ts";
 import { registerCheckCommands } from "./commands/check.ts";
@@ -174,6 +176,7 @@ function describeProgram(program: Command, printer: Printer): void {
     )
     .addOption(new Option("-o, --output <format>", "text or json").choices(["text", "json"]).default("text"))
     .option("--verbose", "show where an error comes from")
+    .version(packageFile.version, "--version", "show the version")
     .helpOption("-h, --help", "show help")
     .addHelpCommand(
       new Command("help").argument("[command]").description("show help for a command").helpGroup("This machine:"),

@@ -112,11 +112,13 @@ function explainIssues(issues: readonly Issue[], context: Explaining): readonly 
 }
 
 function isMissing(issue: Issue, { json }: Explaining): boolean {
-  return issue.code === "invalid_type" && read(json, issue.path) === undefined;
+  const isType = issue.code === "invalid_type" || issue.code === "invalid_union";
+  return isType && issue.path.length > 0 && read(json, issue.path) === undefined;
 }
 
 function explainIssue(issue: Issue, context: Explaining): readonly Explanation[] {
   const name = issue.path.length === 0 ? "the file" : describePath(issue.path);
+  if (isMissing(issue, context)) return [{ path: issue.path, message: `${name} is missing`, hint: context.help }];
   switch (issue.code) {
     case "unrecognized_keys": {
       const known = knownKeys(context.schema, issue.path);
@@ -144,8 +146,7 @@ function explainIssue(issue: Issue, context: Explaining): readonly Explanation[]
     }
     default:
   }
-  const message = isMissing(issue, context) ? `${name} is missing` : `${name}: ${issue.message}`;
-  return [{ path: issue.path, message, hint: context.help }];
+  return [{ path: issue.path, message: `${name}: ${issue.message}`, hint: context.help }];
 }
 
 /** The branch of a union that fits the value's own type says more than "invalid input". */

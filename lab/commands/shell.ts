@@ -74,7 +74,8 @@ export async function openSimShell(
   const runSim: RunLine = async (argv) => {
     if (argv[0] !== "sleep") return await runLine([...argv, "--runtime", "sim"]);
     try {
-      await sleep(clock, parseDuration(argv[1] ?? "", "sleep"), context.signal);
+      const span = argv[1]?.startsWith("-") === false ? argv[1] : "";
+      await sleep(clock, parseDuration(span, "sleep"), context.signal);
       context.printer.say(`${formatDuration(clock.nowMs())} since the beginning`);
       return EXIT.ok;
     } catch (error) {

@@ -131,6 +131,12 @@ describe("a mistake in a scenario must be shown with line, column and a cure", (
       "x.yaml:3:22: the least comes first",
       "",
     ],
+    [
+      "a field that must be there",
+      `${header}  - every: { interval: 1s, steps: [heal] }\n`,
+      "x.yaml:3:5: step 1, every.for is missing",
+      "",
+    ],
     ["netem without anything", `${header}  - netem 3\n`, "x.yaml:3:5: netem: netem without anything", ""],
     ["a cable on all runtimes", `${header}  - unplug 3\n`, "x.yaml:3:5: unplug can't be done on sim", "otherwise"],
     [
