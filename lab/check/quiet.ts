@@ -13,9 +13,10 @@ const MARGIN_MS = 200;
 /** Until the next of the promises' bounds is over, in milliseconds; null: all are, or something is wrong until the end. */
 export function missingQuietMs(journal: Journal): number | null {
   const story = readStory(journal);
-  const last = troublesOf(story).disturbed.at(-1)?.toMs ?? story.beginMs;
-  // Faults that nobody ended last until the journal's last line.
-  if (last >= story.endMs) return null;
+  const { disturbed, isOpenEnded } = troublesOf(story);
+  if (isOpenEnded) return null;
+  const last = disturbed.at(-1)?.toMs ?? story.beginMs;
+  // Below zero: a fault that ends by itself goes on for so long.
   const quietMs = story.endMs - last;
   const spans = Object.values(boundsOf(story)).sort((a, b) => a - b);
   const next = spans.find((spanMs) => spanMs > quietMs);

@@ -25,6 +25,8 @@ export interface Troubles {
   readonly links: ReadonlyMap<string, readonly Span[]>;
   /** When something changed or was wrong, in order and not overlapping: the time between them is calm. */
   readonly disturbed: readonly Span[];
+  /** A fault or a pause without a planned end was in force when the journal ended. */
+  readonly isOpenEnded: boolean;
 }
 
 const LOSS_MILD = 0.2;
@@ -88,6 +90,7 @@ class Collector {
   private readonly stops = new Map<number, readonly Span[]>();
   private readonly links = new Map<string, Span[]>();
   private readonly disturbances: Span[] = [];
+  private isOpenEnded = false;
   /** Open faults: which links, since when. */
   private readonly faults = new Map<string, { names: readonly string[]; fromMs: number }>();
   /** When a process of the node has last told of its own end. */
@@ -104,7 +107,7 @@ class Collector {
     this.takeLives();
     this.takePauses();
     const { down, paused, starved, links } = this;
-    return { down, paused, starved, links, disturbed: merge(this.disturbances) };
+    return { down, paused, starved, links, disturbed: merge(this.disturbances), isOpenEnded: this.isOpenEnded };
   }
 
   private takeAction(entry: Entry): void {
@@ -207,8 +210,10 @@ class Collector {
   }
 
   private takePauses(): void {
-    for (const spans of this.paused.values())
-      for (const { fromMs, toMs } of spans) this.disturb(fromMs, Math.min(toMs, this.story.endMs));
+    for (const { fromMs, toMs } of [...this.paused.values()].flat()) {
+      this.disturb(fromMs, Math.min(toMs, this.story.endMs));
+      if (toMs === Number.POSITIVE_INFINITY) this.isOpenEnded = true;
+    }
   }
 
   private beginFault(id: string, names: readonly string[], fromMs: number): void {
@@ -220,6 +225,7 @@ class Collector {
     const fault = this.faults.get(id);
     if (fault === undefined) return;
     this.faults.delete(id);
+    if (toMs === Number.POSITIVE_INFINITY) this.isOpenEnded = true;
     const span = { fromMs: fault.fromMs, toMs };
     for (const name of fault.names) this.links.set(name, [...(this.links.get(name) ?? []), span]);
     this.disturb(fault.fromMs, Math.min(toMs, this.story.endMs));

@@ -54,7 +54,11 @@ describe("a lab of the library", () => {
     const slow = await lab.netem({ node: 1, to: 2, both: true, delayMs: 40 });
     const began = await lab.journal();
     expect(slow.what).toBe("netem 1 delayMs=40");
-    expect(began.entries.at(-1)).toMatchObject({ node: 0, action: "impair", fault: slow.id });
+    expect(began.entries.findLast(({ node }) => node === 0)).toMatchObject({
+      node: 0,
+      action: "impair",
+      fault: slow.id,
+    });
     await lab.node(1).sell({ to: 2, amount: 1 });
     await lab.heal();
   });

@@ -42,6 +42,11 @@ describe("a run", () => {
     expect(journal.entries.length).toBeGreaterThan(0);
   });
 
+  test("must wait for the end of a fault that ends by itself, and judge then", async () => {
+    const { verdict } = await run("  - kill 3\n  - partition 1 2 for 5s\n");
+    expect(verdict).toBe("valid");
+  });
+
   test("must see that nobody carries anything between two sides, when the one in neither of them is dead or asleep", async () => {
     for (const how of ["kill 5", "pause 5"]) {
       const steps = `[${how}, wait: { coordinator: { 1: 4 }, within: 20s }, partition: [[1, 2], [3, 4]], wait: agree within 20s]`;
