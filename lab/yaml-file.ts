@@ -68,13 +68,12 @@ function complainOfAll(
     .sort((a, b) => a.position.line - b.position.line || a.position.column - b.position.column)
     .slice(0, COMPLAINTS_MAX)
     .map(({ position, message, hint }) => complain(path, position, message, hint));
-  const [first] = complaints;
   const last = complaints.at(-1);
-  if (first === undefined || last === undefined) return new LabError("usage", `${path}: invalid`, "");
-  const lines = complaints.map(({ message, hint }) => `${message}\n  ${hint}`).join("\n");
+  if (last === undefined) return new LabError("usage", `${path}: invalid`, "");
+  const earlier = complaints.slice(0, -1).map(({ message, hint }) => `${message}\n  ${hint}\n`);
   const left = found.length - complaints.length;
-  const text = `${lines.slice(0, lines.length - last.hint.length).trimEnd()}${left > 0 ? `\n  (and ${left} more)` : ""}`;
-  return new LabError("usage", text, last.hint, { details: { ...first.details, mistakes: found.length } });
+  const text = `${earlier.join("")}${last.message}${left > 0 ? `\n  (and ${left} more)` : ""}`;
+  return new LabError("usage", text, last.hint, { details: { ...complaints[0]?.details, mistakes: found.length } });
 }
 
 /** The error that points at a place in a file. */

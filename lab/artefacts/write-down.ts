@@ -25,3 +25,9 @@ export async function writeDown(result: ScenarioResult, tookMs: number, folder: 
     throw error;
   }
 }
+
+/** For people; null: none was wanted. */
+export function describeWritten({ path, trouble }: Written): string | null {
+  if (trouble !== null) return `there is no report: ${trouble.message}\n  ${trouble.hint}`;
+  return path === null ? null : `report: ${path}`;
+}

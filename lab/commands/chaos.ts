@@ -119,7 +119,8 @@ function describeInterrupt({ options }: CommandContext, { on }: CommandFlags, ru
 
 /** Checks, verdict, where the scenario is, and what the shrunk one is like; the exit code tells the verdict. */
 async function tell(context: CommandContext, outcome: ChaosOutcome, written: Written): Promise<void> {
-  const [{ EXIT }, { exitOf }, { describeSize }, { renderSummary }] = await Promise.all([
+  const [{ describeWritten }, { EXIT }, { exitOf }, { describeSize }, { renderSummary }] = await Promise.all([
+    import("../artefacts/write-down.ts"),
     import("../errors.ts"),
     import("../scenario/result.ts"),
     import("../chaos/reductions.ts"),
@@ -138,8 +139,8 @@ async function tell(context: CommandContext, outcome: ChaosOutcome, written: Wri
     printer.say(`${shrunk.check} breaks with ${describeSize(shrunk.schedule)} too (${shrunk.attempts} runs, ${end})`);
     printer.say(`scenario: ${shrunk.file}\nagain: ${shrunk.replay}`);
   }
-  if (report !== null) printer.say(`report: ${report}`);
-  if (trouble !== null) printer.say(`there is no report: ${trouble.message}\n  ${trouble.hint}`);
+  const told = describeWritten(written);
+  if (told !== null) printer.say(told);
   const code = EXIT[exitOf(result.verdict)];
   context.setExitCode(code === EXIT.ok && trouble !== null ? EXIT.failed : code);
 }

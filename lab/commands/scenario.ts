@@ -122,7 +122,7 @@ interface RunOutcome {
 async function runOne(context: CommandContext, one: OneRun): Promise<RunOutcome> {
   const { file, scenario, runtime, flags, seed } = one;
   const { printer } = context;
-  const [{ runScenario }, lines, { writeDown }] = await Promise.all([
+  const [{ runScenario }, lines, { describeWritten, writeDown }] = await Promise.all([
     import("../scenario/run.ts"),
     import("../ui/scenario-lines.ts"),
     import("../artefacts/write-down.ts"),
@@ -143,12 +143,11 @@ async function runOne(context: CommandContext, one: OneRun): Promise<RunOutcome>
   });
   printer.clear();
   const realMs = performance.now() - startedAtMs;
-  const { path: report, trouble } = await writeDown(result, realMs, flags.report ?? null);
+  const written = await writeDown(result, realMs, flags.report ?? null);
   if (!printer.json) printer.data(null, lines.renderSummary(result, { printer, realMs }));
-  if (report !== null) printer.say(`report: ${report}`);
-  else if (trouble !== null) printer.say(`there is no report: ${trouble.message}\n  ${trouble.hint}`);
-  else if (result.verdict !== "valid") printer.say(lines.hintAfter(result, flags));
-  return { result, value: { ...publicResult(result), report }, trouble };
+  const told = describeWritten(written) ?? (result.verdict === "valid" ? null : lines.hintAfter(result, flags));
+  if (told !== null) printer.say(told);
+  return { result, value: { ...publicResult(result), report: written.path }, trouble: written.trouble };
 }
 
 /** A line for each step that is over; what is under way is shown where lines can be redrawn, elsewhere when it takes long. */

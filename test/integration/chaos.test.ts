@@ -12,6 +12,12 @@ interface Told {
   readonly steps: readonly { readonly path: string; readonly verb: string; readonly state: string }[];
 }
 
+/** Nothing but kills, two a second, of three nodes. */
+function killsFor(span: string, report: string): string[] {
+  const what = ["--kinds", "kill", "--rate", "2/s", "--nodes", "3", "--no-wire"];
+  return ["--for", span, ...what, "--report", report];
+}
+
 describe.concurrent("`chaos` on local processes", { timeout: 120_000 }, () => {
   test("must keep every promise, say where its scenario is, and leave nothing", async () => {
     await using home = await openLabHome();
@@ -27,19 +33,7 @@ describe.concurrent("`chaos` on local processes", { timeout: 120_000 }, () => {
 
   test("must bring everything back and judge the run at the first Ctrl-C", async () => {
     await using home = await openLabHome();
-    const flags = [
-      "--for",
-      "10m",
-      "--kinds",
-      "kill",
-      "--nodes",
-      "3",
-      "--rate",
-      "2/s",
-      "--no-wire",
-      "--report",
-      home.path,
-    ];
+    const flags = killsFor("10m", home.path);
     const running = home.start(["chaos", "--seed", "6", ...flags]);
     await running.saw("killed ");
     running.child.kill("SIGINT");
@@ -79,19 +73,7 @@ describe.concurrent("`chaos` on local processes", { timeout: 120_000 }, () => {
 
   test("must say which node can't come back, and leave nothing", async () => {
     await using home = await openLabHome();
-    const flags = [
-      "--for",
-      "1m",
-      "--kinds",
-      "kill",
-      "--nodes",
-      "3",
-      "--rate",
-      "2/s",
-      "--no-wire",
-      "--report",
-      home.path,
-    ];
+    const flags = killsFor("1m", home.path);
     const running = home.start(["chaos", "--seed", "6", "--name", "broken", ...flags]);
     await running.saw("killed ");
     // Whoever starts next finds a disk that it can't use.
