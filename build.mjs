@@ -62,8 +62,8 @@ export async function buildNodeBundle() {
 export async function buildCli() {
   const written = await bundle({
     entryPoints: {
-      cli: "lab/cli.ts",
-      "swarm-worker": "lab/swarm-worker.ts",
+      cli: "lab/cli/cli.ts",
+      "swarm-worker": "lab/sim/threads/swarm-worker.ts",
       ...Object.fromEntries(library.map((name) => [name, `lab/library/${name}.ts`])),
     },
     splitting: true,
@@ -75,7 +75,7 @@ export async function buildCli() {
     if (name.startsWith("chunk-") && !written.has(name)) await rm(join(dist, name), { force: true });
   }
   const bin = join(dist, "lab.js");
-  await writeIfChanged(bin, await readFile(join(root, "lab/bin.js")));
+  await writeIfChanged(bin, await readFile(join(root, "lab/cli/bin.js")));
   await chmod(bin, 0o755);
   return bin;
 }

@@ -1,7 +1,7 @@
 /**
  * What a smaller chaos schedule is: fewer events, fewer nodes, less load, less time, and rounder numbers. Pure.
  *
- * Every proposal keeps the laws of a schedule (schedule.ts), and each is smaller by the measure that `simpler` goes by, so shrinking
+ * Every proposal keeps the laws of a schedule (fault-schedule.ts), and each is smaller by the measure that `simpler` goes by, so shrinking
  * ends: fewer nodes, a good network, less load, a shorter span, kills in place of stops, shorter faults, fewer victims, milder links, earlier and rounder instants.
  */
 import type { NodeId } from "../../node/wire/ids.ts";
@@ -14,7 +14,7 @@ import {
   findBreach,
   nodesAt,
   type ProcessFault,
-} from "./schedule.ts";
+} from "./fault-schedule.ts";
 
 /** Smallest group in which anything can be disputed. */
 const NODES_MIN = 2;

@@ -4,9 +4,9 @@
  */
 import type { NodeId } from "../../node/wire/ids.ts";
 import { ACTIONS } from "../scenario/actions.ts";
-import type { Scenario, Step } from "../scenario/schema.ts";
-import { JOINS_MAX } from "./plan.ts";
-import { type ChaosEvent, type ChaosSchedule, endOf } from "./schedule.ts";
+import type { Scenario, Step } from "../scenario/scenario-schema.ts";
+import { type ChaosEvent, type ChaosSchedule, endOf } from "./fault-schedule.ts";
+import { JOINS_MAX } from "./plan-chaos.ts";
 
 /** Credits enough for the load never to run dry, few enough that some trades are refused for it. */
 const CREDITS = 200;

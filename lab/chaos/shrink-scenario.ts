@@ -2,10 +2,10 @@
  * Makes a failing chaos run smaller: a schedule that breaks the same promise with fewer nodes, fewer faults, less load and less time.
  * Every attempt is a whole run in virtual time, in a world of its own.
  */
-import { LabError } from "../errors.ts";
+import { LabError } from "../base/lab-error.ts";
 import type { ScenarioResult } from "../scenario/result.ts";
+import type { ChaosSchedule } from "./fault-schedule.ts";
 import { simplerSchedules, withoutEvents } from "./reductions.ts";
-import type { ChaosSchedule } from "./schedule.ts";
 import { type Shrunk, shrink } from "./shrink.ts";
 
 export interface ScheduleShrinkOptions {

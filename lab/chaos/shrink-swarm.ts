@@ -3,9 +3,9 @@
  * still break the same promise.
  */
 import { setImmediate } from "node:timers/promises";
-import { optionsOf, type WorldChoice } from "../sim/choice.ts";
-import { SimFailure } from "../sim/sim-failure.ts";
-import { ACTIONS_MAX, runSwarm } from "../sim/swarm.ts";
+import { SimFailure } from "../sim/checks/sim-failure.ts";
+import { optionsOf, type WorldChoice } from "../sim/swarm/choice.ts";
+import { ACTIONS_MAX, runSwarm } from "../sim/swarm/play-schedule.ts";
 import { type Shrunk, shrink } from "./shrink.ts";
 
 export interface SwarmShrinkOptions {

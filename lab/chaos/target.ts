@@ -2,10 +2,10 @@
  * Where a chaos run takes place: the runtime for a lab of its own, or what there is to know of a lab that exists.
  */
 import type { NodeId } from "../../node/wire/ids.ts";
-import { chooseEngine, type RuntimeChoice } from "../engine/open-engine.ts";
-import { LabError } from "../errors.ts";
-import { Lab } from "../lab.ts";
-import type { ScenarioRuntime } from "../scenario/schema.ts";
+import { LabError } from "../base/lab-error.ts";
+import { LabHandle } from "../cluster/lab-handle.ts";
+import { chooseEngine, type RuntimeChoice } from "../cluster/open-engine.ts";
+import type { ScenarioRuntime } from "../scenario/scenario-schema.ts";
 
 export interface ChaosTarget {
   readonly runtime: ScenarioRuntime;
@@ -31,7 +31,7 @@ export async function findTarget({ runtime, on, signal, onFallback }: TargetOpti
 }
 
 async function describeExisting(name: string, runtime: RuntimeChoice, signal: AbortSignal): Promise<ChaosTarget> {
-  await using lab = await Lab.open(name, { runtime, signal });
+  await using lab = await LabHandle.open(name, { runtime, signal });
   const { profile } = lab.info;
   // The schedule counts on all of them: it knows whom it took down itself.
   const missing = lab.ids.filter((id) => !lab.running.includes(id));

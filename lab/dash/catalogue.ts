@@ -3,10 +3,10 @@
  */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { toNodes } from "../lab-fields.ts";
-import { describeStep } from "../scenario/describe.ts";
-import { parseScenario } from "../scenario/parse.ts";
-import type { Scenario, ScenarioRuntime } from "../scenario/schema.ts";
+import { toNodes } from "../cluster/lab-fields.ts";
+import { describeStep } from "../scenario/describe-step.ts";
+import { parseScenario } from "../scenario/parse-scenario.ts";
+import type { Scenario, ScenarioRuntime } from "../scenario/scenario-schema.ts";
 import type { ScenarioInfo } from "./protocol.ts";
 
 /** Those for this runtime, by their file's name. A file that can't be read isn't offered: `lab validate` says what is wrong. */

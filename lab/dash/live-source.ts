@@ -4,13 +4,13 @@
  * Nobody is asked for snapshots while nobody reads. When the lab goes, the readers are told and it is over; an engine that is silent for
  * a while is told of, and waited for.
  */
-import { REAL_CLOCK, sleep } from "../clock.ts";
-import { LabError } from "../errors.ts";
+import { REAL_CLOCK, sleep } from "../base/lab-clock.ts";
+import { LabError } from "../base/lab-error.ts";
+import { followJournal } from "../cluster/follow-journal.ts";
+import type { LabHandle } from "../cluster/lab-handle.ts";
 import type { RunFacts } from "../journal/journal.ts";
-import type { Lab } from "../lab.ts";
-import { followJournal } from "../live/follow-journal.ts";
-import { takeSnapshot } from "../live/snapshot.ts";
 import { Feed } from "./feed.ts";
+import { takeSnapshot } from "./lab-snapshot.ts";
 import type { Snapshot } from "./protocol.ts";
 
 export interface LiveFeed {
@@ -29,7 +29,7 @@ const ROWS_A_SECOND = 800;
 const RETRY_MS = 1_000;
 
 /** @param tail lines of each node from before now */
-export async function openLiveFeed(lab: Lab, signal: AbortSignal, tail = PAST_LINES): Promise<LiveFeed> {
+export async function openLiveFeed(lab: LabHandle, signal: AbortSignal, tail = PAST_LINES): Promise<LiveFeed> {
   const feed = new Feed({ mode: "live", facts: await describeFacts(lab), nowMs: () => lab.clock.wallMs() });
   const over = new AbortController();
   const either = AbortSignal.any([signal, over.signal]);
@@ -57,7 +57,7 @@ export async function openLiveFeed(lab: Lab, signal: AbortSignal, tail = PAST_LI
   };
 }
 
-async function lookAgainAndAgain(lab: Lab, feed: Feed, signal: AbortSignal): Promise<"lab-gone" | "interrupted"> {
+async function lookAgainAndAgain(lab: LabHandle, feed: Feed, signal: AbortSignal): Promise<"lab-gone" | "interrupted"> {
   let isSilent = false;
   while (!signal.aborted) {
     try {
@@ -82,7 +82,7 @@ async function lookAgainAndAgain(lab: Lab, feed: Feed, signal: AbortSignal): Pro
 }
 
 /** Virtual time passes while somebody waits for it: here as fast as the page is watched. */
-async function passTime(lab: Lab, signal: AbortSignal): Promise<void> {
+async function passTime(lab: LabHandle, signal: AbortSignal): Promise<void> {
   const STEP_MS = 20;
   let dueMs = REAL_CLOCK.nowMs();
   while (!signal.aborted && lab.clock.failure === null) {
@@ -95,7 +95,7 @@ async function passTime(lab: Lab, signal: AbortSignal): Promise<void> {
   }
 }
 
-async function describeFacts(lab: Lab): Promise<RunFacts> {
+async function describeFacts(lab: LabHandle): Promise<RunFacts> {
   const { name, run, runtime, profile, voters } = lab.info;
   const env = (await lab.engine.readSpec(name).catch(() => null))?.env ?? {};
   return {

@@ -8,7 +8,7 @@
  *   /api/command   DashCommand    -> CommandReply
  *   /api/catalogue CatalogueRequest -> Catalogue (scenarios and stored runs)
  *
- * The client for all three is lab/dash/client.ts; the `lab` line that a command equals is made by lab/dash/command-line.ts. Both run in
+ * The client for all three is lab/dash/client.ts; the `lab` line that a command equals is made by lab/dash/page-command.ts. Both run in
  * browsers too.
  */
 import type { PingData, StateData } from "../../node/wire/control.ts";
@@ -218,7 +218,7 @@ export type CommandReply =
   | {
       readonly ok: false;
       readonly line: string;
-      /** Name of the exit code: failed, usage, notFound, … (lab/errors.ts). */
+      /** Name of the exit code: failed, usage, notFound, … (lab/base/lab-error.ts). */
       readonly exit: string;
       readonly message: string;
       readonly hint: string;

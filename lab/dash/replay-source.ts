@@ -3,8 +3,8 @@
  */
 import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { LabError } from "../base/lab-error.ts";
 import { runChecks } from "../check/checkers.ts";
-import { LabError } from "../errors.ts";
 import type { Journal } from "../journal/journal.ts";
 import { findRunFolder, readFacts, readRun } from "../journal/stored-run.ts";
 import { Feed } from "./feed.ts";

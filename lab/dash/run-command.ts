@@ -1,8 +1,8 @@
 /**
  * Does what the page asks for by running the `lab` line that it equals, in this process and with `-o json`.
  */
-import { EXIT } from "../errors.ts";
-import { commandWords, formatCommand, type LabCommand } from "./command-line.ts";
+import { EXIT } from "../base/lab-error.ts";
+import { commandWords, formatCommand, type LabCommand } from "./page-command.ts";
 import type { CommandReply } from "./protocol.ts";
 
 /** How one line of `lab` ended, and what it printed. */

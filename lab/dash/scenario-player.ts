@@ -4,12 +4,12 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { LabError } from "../errors.ts";
-import { describeStep } from "../scenario/describe.ts";
-import { parseScenario } from "../scenario/parse.ts";
+import { LabError } from "../base/lab-error.ts";
+import { describeStep } from "../scenario/describe-step.ts";
+import { parseScenario } from "../scenario/parse-scenario.ts";
 import type { StepResult } from "../scenario/result.ts";
-import { runScenario } from "../scenario/run.ts";
-import type { Scenario, ScenarioRuntime } from "../scenario/schema.ts";
+import { runScenario } from "../scenario/run-scenario.ts";
+import type { Scenario, ScenarioRuntime } from "../scenario/scenario-schema.ts";
 import { describeOutcome } from "./catalogue.ts";
 import type { Feed } from "./feed.ts";
 import type { CommandReply, DashCommand, ScenarioProgress } from "./protocol.ts";

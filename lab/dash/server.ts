@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { LabError } from "../errors.ts";
+import { LabError } from "../base/lab-error.ts";
 import { parseCatalogueRequest, parseCommand, parseStreamRequest } from "./command-schema.ts";
 import type { Feed } from "./feed.ts";
 import { admit, BODY_BYTES_MAX, type Route, SAFE_HEADERS } from "./gate.ts";

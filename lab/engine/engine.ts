@@ -1,5 +1,5 @@
 /**
- * What the lab asks of the thing that runs nodes. Adapters: docker.ts (containers), local.ts (processes on loopback),
+ * What the lab asks of the thing that runs nodes. Adapters: docker-engine.ts (containers), local-engine.ts (processes on loopback),
  * sim.ts (nodes in virtual time inside this process).
  *
  * Engines own *where* nodes run; they know nothing of the protocol. They keep no state of their own: a lab is found again by
@@ -7,7 +7,7 @@
  * Every method throws LabError with a cause and a cure; raw engine errors never reach a user.
  */
 import type { NodeId } from "../../node/wire/ids.ts";
-import type { World } from "../world.ts";
+import type { World } from "../control/world.ts";
 
 export type RuntimeName = "docker" | "local" | "sim";
 
@@ -176,6 +176,9 @@ export interface Engine extends AsyncDisposable {
   collect(leftovers: readonly Leftover[]): Promise<void>;
   doctor(): Promise<readonly Finding[]>;
 }
+
+/** The folder in a container that keeps its faults: in the writable layer, so that they outlive a restart. */
+export const FAULTS_DIR = "/run/lab/faults";
 
 export interface KernelFaults {
   /** nftables ruleset can be loaded. */

@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { readdir, stat, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { LabError } from "../errors.ts";
+import { LabError } from "../base/lab-error.ts";
 import type { Progress } from "./engine.ts";
 
 /** The project's own folder, from the sources and from a bundle in dist/ alike. */

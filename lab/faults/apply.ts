@@ -5,22 +5,19 @@
  * for its shim. Only nodes whose compiled state changes are touched. A node that is down or paused can't be: its report says
  * `pending`, and whoever starts or resumes it calls `reapplyFaults` (service.ts).
  */
+
 import { type ImpairmentRule, StateData } from "../../node/wire/control.ts";
 import { splitRules } from "../../node/wire/control-frame.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
+import { LabError } from "../base/lab-error.ts";
 import type { KernelFaults, NodeInfo } from "../engine/engine.ts";
-import { LabError } from "../errors.ts";
-import { isUp, type Lab } from "../lab.ts";
+import { FAULTS_DIR } from "../engine/engine.ts";
+import { isUp } from "../engine/node-status.ts";
 import { type CompiledNode, compileNode, isSame, stateAt } from "./compile.ts";
 import { SCRIPT_EXIT } from "./compile-library.ts";
-import {
-  type Application,
-  compileInstallScript,
-  compileTimerScript,
-  FAULTS_DIR,
-  needsTimer,
-} from "./compile-script.ts";
+import { type Application, compileInstallScript, compileTimerScript, needsTimer } from "./compile-script.ts";
 import type { FaultList, FaultReport } from "./fault.ts";
+import type { FaultableLab } from "./faultable-lab.ts";
 import { findDifferences, parseReadBack, type ReadBack } from "./verify.ts";
 
 export interface ApplyOptions {
@@ -42,7 +39,7 @@ const NODES_AT_ONCE = 12;
  * @throws LabError when a node that runs couldn't be brought to its state; all others are nevertheless
  */
 export async function applyFaults(
-  lab: Lab,
+  lab: FaultableLab,
   list: FaultList,
   kernel: KernelFaults,
   options: ApplyOptions,
@@ -79,7 +76,7 @@ export async function applyFaults(
 }
 
 async function applyToNode(
-  lab: Lab,
+  lab: FaultableLab,
   application: Application,
   tellShim: boolean,
   list: FaultList,
@@ -102,7 +99,7 @@ async function applyToNode(
   };
 }
 
-async function applyToKernel(lab: Lab, application: Application, list: FaultList): Promise<ReadBack> {
+async function applyToKernel(lab: FaultableLab, application: Application, list: FaultList): Promise<ReadBack> {
   const { compiled, kernel } = application;
   const id = compiled.node;
   if (needsTimer(compiled)) {
@@ -140,7 +137,12 @@ async function applyToKernel(lab: Lab, application: Application, list: FaultList
   return readBack;
 }
 
-async function applyToShim(lab: Lab, id: NodeId, generation: number, rules: readonly ImpairmentRule[]): Promise<void> {
+async function applyToShim(
+  lab: FaultableLab,
+  id: NodeId,
+  generation: number,
+  rules: readonly ImpairmentRule[],
+): Promise<void> {
   const groups = splitRules(rules);
   const answers = await Promise.all(
     groups.map((group, part) =>
@@ -161,7 +163,7 @@ async function applyToShim(lab: Lab, id: NodeId, generation: number, rules: read
 }
 
 /** The generation that a node's shim has; 0 when it doesn't say. */
-export async function readShimGeneration(lab: Lab, id: NodeId): Promise<number> {
+export async function readShimGeneration(lab: FaultableLab, id: NodeId): Promise<number> {
   try {
     const { data } = await lab.call(id, { op: "state" }, { timeoutMs: 1_000 });
     return StateData.pick({ impair_generation: true }).parse(data).impair_generation;

@@ -9,12 +9,9 @@
  * The parts that don't depend on the list are in compile-library.ts.
  */
 import type { Impairment } from "../../node/wire/control.ts";
-import type { KernelFaults } from "../engine/engine.ts";
+import { FAULTS_DIR, type KernelFaults } from "../engine/engine.ts";
 import { type CompiledNode, type KernelState, type Leaf, minorOf, perMillion } from "./compile.ts";
 import { SCRIPT_EXIT, SCRIPT_LIBRARY, TABLE } from "./compile-library.ts";
-
-/** Where the lab keeps its files in a container: the writable layer, which outlives a restart. */
-export const FAULTS_DIR = "/run/lab/faults";
 
 /** What is queued for a delayed source at most: packets when there is no rate, else about half a second of it. */
 const QUEUE_PACKETS = 10_000;

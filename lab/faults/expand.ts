@@ -9,7 +9,7 @@
  * - `isolate 3` is `partition 3` for each node named: isolated nodes don't reach each other either.
  */
 import type { NodeId } from "../../node/wire/ids.ts";
-import { LabError } from "../errors.ts";
+import { LabError } from "../base/lab-error.ts";
 
 export interface Pair {
   readonly from: NodeId;

@@ -8,15 +8,15 @@
  */
 import type { Impairment } from "../../node/wire/control.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
+import { LabError } from "../base/lab-error.ts";
 import type { KernelFaults } from "../engine/engine.ts";
-import { LabError } from "../errors.ts";
-import type { Lab } from "../lab.ts";
 import { applyFaults } from "./apply.ts";
 import { whyNoEgress, withReorderDelay } from "./compile.ts";
 import type { Pair } from "./expand.ts";
 import { type Fault, type FaultKind, type FaultList, type FaultReport, NO_IMPAIRMENT } from "./fault.ts";
+import { readFaults, writeFaults } from "./fault-store.ts";
+import type { FaultableLab } from "./faultable-lab.ts";
 import { addFault, dropExpired, fitToNodes, type HealTarget, healFaults } from "./list.ts";
-import { readFaults, writeFaults } from "./store.ts";
 
 export interface FaultRequest {
   readonly cause: string;
@@ -48,7 +48,7 @@ export interface HealOutcome {
 }
 
 /** @throws LabError naming the node on which it couldn't be applied or verified */
-export function setFault(lab: Lab, request: FaultRequest): Promise<FaultOutcome> {
+export function setFault(lab: FaultableLab, request: FaultRequest): Promise<FaultOutcome> {
   return lab.locked(request.cause, async () => {
     const [kernel, stored] = await Promise.all([
       lab.engine.kernelFaults(lab.progress),
@@ -72,7 +72,7 @@ export function setFault(lab: Lab, request: FaultRequest): Promise<FaultOutcome>
 }
 
 /** Ends faults; with `{all: true}` every node that runs is cleared, also of what the list doesn't know. */
-export function heal(lab: Lab, target: HealTarget, cause: string): Promise<HealOutcome> {
+export function heal(lab: FaultableLab, target: HealTarget, cause: string): Promise<HealOutcome> {
   return lab.locked(cause, async () => {
     const [kernel, before] = await Promise.all([
       lab.engine.kernelFaults(lab.progress),
@@ -100,7 +100,7 @@ export function heal(lab: Lab, target: HealTarget, cause: string): Promise<HealO
 }
 
 /** Pulls a node's network cable: it hears nobody, and its control channel goes by exec. */
-export async function unplug(lab: Lab, ids: readonly NodeId[], cause: string): Promise<FaultOutcome> {
+export async function unplug(lab: FaultableLab, ids: readonly NodeId[], cause: string): Promise<FaultOutcome> {
   if (lab.info.runtime !== "docker") {
     throw new LabError(
       "unsupported",
@@ -137,7 +137,7 @@ export async function unplug(lab: Lab, ids: readonly NodeId[], cause: string): P
  * where a fault means "every other node". Costs nothing when the lab has no faults. The caller holds the lab's lock.
  * @param ids nodes to bring to their state in any case
  */
-export async function reapplyFaults(lab: Lab, ids: readonly NodeId[]): Promise<readonly FaultReport[]> {
+export async function reapplyFaults(lab: FaultableLab, ids: readonly NodeId[]): Promise<readonly FaultReport[]> {
   const before = await readFaults(lab, lab.clock.wallMs());
   await lab.refresh();
   const list = fitToNodes(before, lab.ids);
@@ -149,7 +149,7 @@ export async function reapplyFaults(lab: Lab, ids: readonly NodeId[]): Promise<r
 }
 
 /** The faults that hold now. */
-export function listFaults(lab: Lab): Promise<FaultList> {
+export function listFaults(lab: FaultableLab): Promise<FaultList> {
   return readFaults(lab, lab.clock.wallMs());
 }
 

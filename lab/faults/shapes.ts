@@ -4,7 +4,7 @@
  * Source: Kingsbury's Jepsen, nemesis "majorities-ring" and "bridge".
  */
 import type { NodeId } from "../../node/wire/ids.ts";
-import { LabError } from "../errors.ts";
+import { LabError } from "../base/lab-error.ts";
 import type { Pair } from "./expand.ts";
 
 /** Nodes hear their neighbours in the circle of ids, on both sides alike, so many that each hears a majority with itself. */

@@ -2,8 +2,8 @@
 import type { NodeId } from "../../node/wire/ids.ts";
 import { JournalKind } from "../../node/wire/journal.ts";
 import { MESSAGE_TYPES } from "../../node/wire/message.ts";
-import { LabError } from "../errors.ts";
-import { suggest } from "../suggest.ts";
+import { LabError } from "../base/lab-error.ts";
+import { suggest } from "../base/suggest.ts";
 import type { Entry } from "./entry.ts";
 import { readLabAction } from "./lab-entry.ts";
 import { isBackground } from "./message-kinds.ts";

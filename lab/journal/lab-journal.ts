@@ -2,8 +2,8 @@
  * The lab's own lines about one lab: `journal.jsonl` in its folder, appended whole lines at a time by whichever process acts. A line's
  * number is its place in the file, so writers needn't know of each other.
  */
-import type { LabClock } from "../clock.ts";
-import type { LabState } from "../lab-state.ts";
+import type { LabClock } from "../base/lab-clock.ts";
+import type { LabState } from "../base/lab-state.ts";
 import { type Entry, parseEntry } from "./entry.ts";
 import type { LabAction } from "./lab-entry.ts";
 

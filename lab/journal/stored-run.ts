@@ -6,7 +6,7 @@ import { access, mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as z from "zod";
 import { NodeId } from "../../node/wire/ids.ts";
-import { LabError } from "../errors.ts";
+import { LabError } from "../base/lab-error.ts";
 import { formatEntry, parseEntry } from "./entry.ts";
 import { assembleJournal, type Gap, type Journal, type RunFacts } from "./journal.ts";
 

@@ -7,15 +7,15 @@
 import { randomBytes } from "node:crypto";
 import { Network, type StartedNetwork } from "testcontainers";
 import type { NodeId } from "../../node/wire/ids.ts";
-import { type Agreement, judgeAgreement, judgeConvergence } from "../agreement.ts";
-import { REAL_CLOCK, sleep } from "../clock.ts";
-import { LabError } from "../errors.ts";
+import { REAL_CLOCK, sleep } from "../base/lab-clock.ts";
+import { LabError } from "../base/lab-error.ts";
+import { type Agreement, judgeAgreement, judgeConvergence } from "../cluster/judge-agreement.ts";
+import { chooseVoters } from "../cluster/plan-lab.ts";
 import type { JournalDetail } from "../journal/detail.ts";
 import { assembleJournal, type Journal } from "../journal/journal.ts";
-import { chooseVoters } from "../plan.ts";
 import { EnergyNodeContainer, type StartedEnergyNode } from "./energy-node.ts";
-import { judge } from "./judge.ts";
-import type { CheckReport } from "./types.ts";
+import { judge } from "./judge-run.ts";
+import type { CheckReport } from "./public-types.ts";
 
 const AGREE_MS = 60_000;
 const ASK_EVERY_MS = 50;

@@ -1,7 +1,8 @@
 // biome-ignore-all lint/performance/noBarrelFile: what `import … from "energy-lab"` gives has to be said in one place.
 /** The package's entry: all that `import { … } from "energy-lab"` gives. Everything else in the package may change at any time. */
+
+export { EXIT, type ExitName, LabError } from "../base/lab-error.ts";
 export type { CheckResult, Verdict, Violation } from "../check/verdict.ts";
-export { EXIT, type ExitName, LabError } from "../errors.ts";
 export type { JournalDetail } from "../journal/detail.ts";
 export type { Entry } from "../journal/entry.ts";
 export type { Gap, Journal, RunFacts } from "../journal/journal.ts";
@@ -22,4 +23,4 @@ export type {
   TradeResult,
   Transfer,
   WaitOptions,
-} from "./types.ts";
+} from "./public-types.ts";

@@ -16,8 +16,8 @@ import {
   Wait,
 } from "testcontainers";
 import type { NodeId } from "../../node/wire/ids.ts";
-import { readFrames } from "../engine/docker-stream.ts";
-import { LabError } from "../errors.ts";
+import { LabError } from "../base/lab-error.ts";
+import { readFrames } from "../engine/docker/docker-stream.ts";
 import type { JournalDetail } from "../journal/detail.ts";
 import { type Entry, parseEntry } from "../journal/entry.ts";
 import { NodeControl } from "./node-control.ts";

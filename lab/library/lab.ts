@@ -1,7 +1,7 @@
 /**
  * The library: a cluster as one object that a program starts, breaks, waits for and judges. `import { Lab } from "energy-lab"`.
  *
- * A thin front of what the commands do (lab/lab.ts and the use cases beside it): the same names, the same faults, the same errors
+ * A thin front of what the commands do (lab/cluster/lab-handle.ts and the use cases beside it): the same names, the same faults, the same errors
  * (LabError says what happened and what to do). All waiting is by the clock of the runtime, so the same program runs in virtual time.
  *
  *   await using lab = await Lab.up({ nodes: 5 });
@@ -11,27 +11,24 @@
  */
 import type { Impairment } from "../../node/wire/control.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
-import { collectEvidence } from "../artefacts/evidence.ts";
-import { type CollectedRun, judgeRun } from "../artefacts/judged-run.ts";
-import { writeReport } from "../artefacts/write-report.ts";
-import { prepareScale, scale } from "../change.ts";
-import { sleep } from "../clock.ts";
-import { lookAtAll, parseCondition } from "../conditions.ts";
-import { LabError } from "../errors.ts";
+import { sleep } from "../base/lab-clock.ts";
+import { LabError } from "../base/lab-error.ts";
+import { prepareScale, scale } from "../cluster/change.ts";
+import { collectJournal } from "../cluster/collect.ts";
+import { collectEvidence } from "../cluster/evidence.ts";
+import { lookAtAll, parseCondition } from "../cluster/lab-conditions.ts";
+import { LabHandle } from "../cluster/lab-handle.ts";
+import { reportNodes } from "../cluster/node-rows.ts";
+import { waitUntil } from "../cluster/wait-for.ts";
 import { expandIsolate, expandNetem, expandPartition, type Pair } from "../faults/expand.ts";
 import { type FaultKind, NO_IMPAIRMENT } from "../faults/fault.ts";
 import { heal, setFault } from "../faults/service.ts";
-import { collectJournal } from "../journal/collect.ts";
 import type { Journal } from "../journal/journal.ts";
-import { Lab as InnerLab } from "../lab.ts";
-import { reportNodes } from "../report.ts";
-import { waitUntil } from "../wait-for.ts";
-import { splitConditions } from "./condition-text.ts";
-import { judge } from "./judge.ts";
+import { type CollectedRun, judgeRun } from "../report/judged-run.ts";
+import { writeReport } from "../report/write-report.ts";
+import { judge } from "./judge-run.ts";
 import { LabNode } from "./node.ts";
 import { openLab } from "./open.ts";
-import { runScenarioOn } from "./scenario.ts";
-import { describeStatus } from "./status.ts";
 import type {
   CheckReport,
   Condition,
@@ -43,14 +40,17 @@ import type {
   Runtime,
   ScenarioOutcome,
   WaitOptions,
-} from "./types.ts";
+} from "./public-types.ts";
+import { runScenarioOn } from "./run-scenario-on.ts";
+import { splitConditions } from "./split-conditions.ts";
+import { describeStatus } from "./status.ts";
 
 const WAIT_MS = 30_000;
 const VALID_MS = 60_000;
 const JUDGE_EVERY_MS = 1_000;
 
 export class Lab implements AsyncDisposable {
-  readonly #inner: InnerLab;
+  readonly #inner: LabHandle;
   readonly #seed: number | null;
   readonly #down: () => Promise<void>;
   readonly #signal: AbortSignal;
@@ -60,7 +60,7 @@ export class Lab implements AsyncDisposable {
   #isDown = false;
 
   private constructor(
-    inner: InnerLab,
+    inner: LabHandle,
     options: { seed: number | null; down: () => Promise<void>; signal: AbortSignal | undefined },
   ) {
     this.#inner = inner;
@@ -84,7 +84,7 @@ export class Lab implements AsyncDisposable {
     options: { readonly runtime?: Runtime; readonly signal?: AbortSignal } = {},
   ): Promise<Lab> {
     const { runtime = "auto", signal } = options;
-    const inner = await InnerLab.open(name, { runtime, ...(signal === undefined ? {} : { signal }) });
+    const inner = await LabHandle.open(name, { runtime, ...(signal === undefined ? {} : { signal }) });
     return new Lab(inner, { seed: null, down: () => inner[Symbol.asyncDispose](), signal });
   }
 

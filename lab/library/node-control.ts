@@ -4,9 +4,9 @@
  */
 import { HistoryData, type PingData, StateData, TradeData } from "../../node/wire/control.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
-import { type ControlBody, ControlClient, type ControlTarget } from "../control-client.ts";
-import { newRequestId, REAL_WORLD } from "../world.ts";
-import type { TradeResult, Transfer } from "./types.ts";
+import { type ControlBody, ControlClient, type ControlTarget } from "../control/control-client.ts";
+import { newRequestId, REAL_WORLD } from "../control/world.ts";
+import type { TradeResult, Transfer } from "./public-types.ts";
 
 const TRADE_MS = 15_000;
 const PING_MS = 1_000;

@@ -3,7 +3,7 @@
  * whoever comes second finds it. Made of what the package carries: Dockerfile, entry point, dist/node.js.
  */
 import { getContainerRuntimeClient } from "testcontainers";
-import { buildImage, planImage } from "../engine/docker-image.ts";
+import { buildImage, planImage } from "../engine/docker/docker-image.ts";
 
 const BUILD_MS = 600_000;
 

@@ -5,14 +5,14 @@
  */
 import { StateData } from "../../node/wire/control.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
-import { kill, leave, pause, resume, start, stop, wipe } from "../change.ts";
+import { normalizeSignal } from "../base/signals.ts";
+import { kill, leave, pause, resume, start, stop, wipe } from "../cluster/change.ts";
+import type { LabHandle } from "../cluster/lab-handle.ts";
+import { reportNodes } from "../cluster/node-rows.ts";
+import { readHistory, trade } from "../cluster/trade.ts";
 import { heal, unplug } from "../faults/service.ts";
-import type { Lab as InnerLab } from "../lab.ts";
-import { reportNodes } from "../report.ts";
-import { normalizeSignal } from "../signals.ts";
-import { readHistory, trade } from "../trade.ts";
+import type { NodeStatus, TradeResult, Transfer } from "./public-types.ts";
 import { describeStatus } from "./status.ts";
-import type { NodeStatus, TradeResult, Transfer } from "./types.ts";
 
 const GRACE_MS = 10_000;
 const TRADE_MS = 15_000;
@@ -24,10 +24,10 @@ export interface TradeTime {
 
 export class LabNode {
   readonly id: NodeId;
-  readonly #lab: InnerLab;
+  readonly #lab: LabHandle;
 
   /** @internal */
-  constructor(lab: InnerLab, id: NodeId) {
+  constructor(lab: LabHandle, id: NodeId) {
     this.#lab = lab;
     this.id = id;
   }

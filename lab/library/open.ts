@@ -4,23 +4,23 @@
  */
 import { randomBytes } from "node:crypto";
 import type { NodeId } from "../../node/wire/ids.ts";
-import { takeDown } from "../change.ts";
+import { LabError } from "../base/lab-error.ts";
+import { checkLabName } from "../base/state-dir.ts";
+import { takeDown } from "../cluster/change.ts";
+import { LabHandle } from "../cluster/lab-handle.ts";
+import type { RuntimeChoice } from "../cluster/open-engine.ts";
+import type { LabRequest } from "../cluster/plan-lab.ts";
+import { bringUp } from "../cluster/up.ts";
 import type { Engine, NodeSpec, Progress } from "../engine/engine.ts";
-import type { RuntimeChoice } from "../engine/open-engine.ts";
-import { LabError } from "../errors.ts";
 import { describeAsEnv } from "../journal/detail.ts";
-import { Lab as InnerLab } from "../lab.ts";
-import type { LabRequest } from "../plan.ts";
-import { checkLabName } from "../state-dir.ts";
-import { bringUp } from "../up.ts";
-import type { LabOptions, Runtime } from "./types.ts";
+import type { LabOptions, Runtime } from "./public-types.ts";
 
 const AGREE_MS = 60_000;
 const NODES = 3;
 const RUNTIMES: readonly Runtime[] = ["auto", "docker", "local", "sim"];
 
 export interface OpenedLab {
-  readonly inner: InnerLab;
+  readonly inner: LabHandle;
   readonly seed: number | null;
   /** Takes it down, and closes everything that was opened for it. Safe to repeat. */
   readonly down: () => Promise<void>;
@@ -31,7 +31,7 @@ export async function openLab(options: LabOptions): Promise<OpenedLab> {
   const request = planRequest(options);
   const seed = runtime === "sim" ? (options.seed ?? 1) : null;
   // A world of its own, beside the session's and others'. Loaded when it is needed: the simulator is half of the lab's code.
-  const engine = seed === null ? null : new (await import("../engine/sim.ts")).SimEngine(seed);
+  const engine = seed === null ? null : new (await import("../engine/sim/sim-engine.ts")).SimEngine(seed);
   const inner = await up(request, runtime, engine, options);
   return { inner, seed, down: once(() => close(inner)) };
 }
@@ -41,7 +41,7 @@ async function up(
   runtime: RuntimeChoice,
   engine: Engine | null,
   options: LabOptions,
-): Promise<InnerLab> {
+): Promise<LabHandle> {
   const say = options.onProgress ?? (() => {});
   const progress: Progress = ({ step, state, detail, node }) => {
     const who = node === undefined ? "" : ` node ${node}`;
@@ -60,7 +60,7 @@ async function up(
       ...(engine === null ? {} : { engine }),
     });
     // With the signal of `up` a report's own questions would end too: what was given here ends the waiting only.
-    return new InnerLab(lab.engine, lab.info, { progress });
+    return new LabHandle(lab.engine, lab.info, { progress });
   } catch (error) {
     // `up` leaves nodes that don't agree to be looked at; here nobody knows their name.
     const isTimeout = error instanceof LabError && error.exit === "timeout";
@@ -69,7 +69,7 @@ async function up(
   }
 }
 
-async function close(inner: InnerLab): Promise<void> {
+async function close(inner: LabHandle): Promise<void> {
   const { name, engine, progress } = inner;
   try {
     if (engine.name === "sim") await engine.destroyLab(name, progress);

@@ -11,10 +11,10 @@
 import { join, relative } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { type TestContext, test } from "vitest";
-import { type CollectedRun, judgeRun } from "../artefacts/judged-run.ts";
-import { writeReport } from "../artefacts/write-report.ts";
+import { type CollectedRun, judgeRun } from "../report/judged-run.ts";
+import { writeReport } from "../report/write-report.ts";
 import { Lab } from "./lab.ts";
-import type { LabOptions } from "./types.ts";
+import type { LabOptions } from "./public-types.ts";
 
 /** Where runs of failed tests are kept: `ENERGY_LAB_RESULTS`, else `test-results` in the working directory. */
 export function resultsFolder(): string {

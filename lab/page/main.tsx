@@ -5,7 +5,7 @@ import { render } from "preact";
 import { openSource } from "./app/connect.ts";
 import { runFrameLoop } from "./app/frame-loop.ts";
 import { listenToKeys } from "./app/keyboard.ts";
-import { Store } from "./app/store.ts";
+import { Store } from "./app/page-store.ts";
 import "./page.css";
 import { App } from "./view/app.tsx";
 

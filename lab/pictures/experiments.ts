@@ -2,9 +2,10 @@
  * compose/scenarios/EXPERIMENTS.md and its pictures, written from the scenario files and from what their runs give: the words can't
  * disagree with the files, nor the output with the code. (`npm run pictures`; a test asserts that all is current.)
  */
+
+import { renderStep, renderSummary } from "../cli/ui/scenario-lines.ts";
 import { exportSvg } from "../export/svg.ts";
 import type { ScenarioResult } from "../scenario/result.ts";
-import { renderStep, renderSummary } from "../ui/scenario-lines.ts";
 import { BUG_LESSONS, type BugLesson, COURSE, type Lesson } from "./course.ts";
 import { FOLDER, type Made, playForPicture } from "./pictures.ts";
 

@@ -5,9 +5,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Journal } from "../journal/journal.ts";
-import { parseScenario } from "../scenario/parse.ts";
+import { parseScenario } from "../scenario/parse-scenario.ts";
 import type { ScenarioResult } from "../scenario/result.ts";
-import { runScenario } from "../scenario/run.ts";
+import { runScenario } from "../scenario/run-scenario.ts";
 import { renderFilm } from "./film.ts";
 
 export interface Made {

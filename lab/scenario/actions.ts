@@ -4,7 +4,7 @@
  * Both forms come out as fields, so whoever runs, writes or draws a scenario sees one form only.
  */
 import * as z from "zod";
-import { Conditions, readConditionWords } from "./conditions.ts";
+import { Conditions, readConditionWords } from "./condition-schema.ts";
 import { Amount, Chance, Delay, Nodes, Rate, Span } from "./values.ts";
 
 const SIGNALS = ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGSTOP", "SIGCONT"] as const;

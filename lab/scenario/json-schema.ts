@@ -3,7 +3,7 @@
  * that reads the files; shipped as compose/scenario.schema.json (`npm run schema` writes it anew).
  */
 import * as z from "zod";
-import { Scenario } from "./schema.ts";
+import { Scenario } from "./scenario-schema.ts";
 
 export function describeAsJsonSchema(): object {
   const schema = z.toJSONSchema(Scenario, { io: "input", unrepresentable: "any", target: "draft-7" });

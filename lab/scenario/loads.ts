@@ -6,10 +6,10 @@
  */
 
 import type { NodeId } from "../../node/wire/ids.ts";
-import { sleep } from "../clock.ts";
-import { LabError } from "../errors.ts";
-import type { Lab } from "../lab.ts";
-import { Draw } from "../sim/draw.ts";
+import { sleep } from "../base/lab-clock.ts";
+import { LabError } from "../base/lab-error.ts";
+import type { LabHandle } from "../cluster/lab-handle.ts";
+import { Draw } from "../sim/world/draw.ts";
 import type { Order } from "./orders.ts";
 import { placeOrder } from "./orders.ts";
 import type { LoadSummary } from "./result.ts";
@@ -41,12 +41,12 @@ interface Running {
 
 /** The loads of one run. */
 export class Loads {
-  readonly #lab: Lab;
+  readonly #lab: LabHandle;
   readonly #seed: number;
   readonly #loads: Running[] = [];
   #failure: unknown = null;
 
-  constructor(lab: Lab, seed: number) {
+  constructor(lab: LabHandle, seed: number) {
     this.#lab = lab;
     this.#seed = seed;
   }

@@ -1,12 +1,12 @@
 /** Steps that look: `wait` until something holds, `expect` that it does, and what nodes are asked to do about themselves. */
 import { RecoveryData } from "../../node/wire/control.ts";
-import { lookAtAll, parseCondition } from "../conditions.ts";
-import { formatDuration } from "../duration.ts";
-import { LabError } from "../errors.ts";
-import { isUp } from "../lab.ts";
-import { waitUntil } from "../wait-for.ts";
+import { formatDuration } from "../base/duration.ts";
+import { LabError } from "../base/lab-error.ts";
+import { lookAtAll, parseCondition } from "../cluster/lab-conditions.ts";
+import { waitUntil } from "../cluster/wait-for.ts";
+import { isUp } from "../engine/node-status.ts";
 import type { ActionFields } from "./actions.ts";
-import { type Conditions, listConditions } from "./conditions.ts";
+import { type Conditions, listConditions } from "./condition-schema.ts";
 import { assertNobodyDied, type Outcome, pass, resolveOne, type StepContext, spanMs } from "./step-context.ts";
 
 /** Long enough for detection, election and healing with the slow profile, on a busy machine. */

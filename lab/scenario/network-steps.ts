@@ -1,12 +1,12 @@
 /** Steps that break and mend the network: expanded to directed pairs, applied and read back by lab/faults. */
 import type { NodeId } from "../../node/wire/ids.ts";
-import { LabError } from "../errors.ts";
+import { LabError } from "../base/lab-error.ts";
+import { isUp } from "../engine/node-status.ts";
 import { expandIsolate, expandNetem, expandPartition, type Pair } from "../faults/expand.ts";
 import { type FaultKind, NO_IMPAIRMENT } from "../faults/fault.ts";
-import { parseChance, parseDelayMs, parseRateBps } from "../faults/parse.ts";
+import { parseChance, parseDelayMs, parseRateBps } from "../faults/parse-fault.ts";
 import { heal, setFault, unplug } from "../faults/service.ts";
 import { expandBridge, expandRing } from "../faults/shapes.ts";
-import { isUp } from "../lab.ts";
 import type { ActionFields } from "./actions.ts";
 import {
   idsOf,

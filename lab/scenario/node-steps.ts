@@ -1,14 +1,15 @@
 /** Steps that end, start, freeze, add and remove nodes: each is one use case of change.ts, under the lab's lock. */
 
 import type { NodeId } from "../../node/wire/ids.ts";
-import * as change from "../change.ts";
-import { sleep } from "../clock.ts";
+import { sleep } from "../base/lab-clock.ts";
+import { LabError } from "../base/lab-error.ts";
+import * as change from "../cluster/change.ts";
+import { type Chosen, describeChosen, type LabHandle } from "../cluster/lab-handle.ts";
 import type { NodeInfo } from "../engine/engine.ts";
-import { LabError } from "../errors.ts";
+import { isAlive, isUp } from "../engine/node-status.ts";
 import { expandIsolate } from "../faults/expand.ts";
 import { NO_IMPAIRMENT } from "../faults/fault.ts";
 import { heal, setFault } from "../faults/service.ts";
-import { type Chosen, describeChosen, isAlive, isUp, type Lab } from "../lab.ts";
 import type { ActionFields } from "./actions.ts";
 import { idsOf, type Outcome, resolveNodes, type StepContext, spanMs } from "./step-context.ts";
 
@@ -159,7 +160,7 @@ interface Words {
 async function changeNodes(
   context: StepContext,
   words: Words,
-  act: (lab: Lab, ids: readonly NodeId[]) => Promise<void>,
+  act: (lab: LabHandle, ids: readonly NodeId[]) => Promise<void>,
 ): Promise<Outcome> {
   const { lab } = context;
   return await lab.locked(words.verb, async () => {

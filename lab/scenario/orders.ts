@@ -3,10 +3,10 @@
  * nodes' books against what was promised to whom ordered it.
  */
 import type { NodeId } from "../../node/wire/ids.ts";
-import { LabError } from "../errors.ts";
-import type { Lab } from "../lab.ts";
-import { trade } from "../trade.ts";
-import { newRequestId } from "../world.ts";
+import { LabError } from "../base/lab-error.ts";
+import type { LabHandle } from "../cluster/lab-handle.ts";
+import { trade } from "../cluster/trade.ts";
+import { newRequestId } from "../control/world.ts";
 
 export interface Order {
   readonly op: "sell" | "buy";
@@ -28,7 +28,7 @@ export interface OrderOptions {
 }
 
 /** @throws LabError when somebody interrupts it, or the world ends; whatever comes of the order is a result */
-export async function placeOrder(lab: Lab, order: Order, { timeoutMs, inc }: OrderOptions): Promise<OrderResult> {
+export async function placeOrder(lab: LabHandle, order: Order, { timeoutMs, inc }: OrderOptions): Promise<OrderResult> {
   const { op, node, peer, amount } = order;
   const request = newRequestId(lab.engine.world);
   const note = (fields: {

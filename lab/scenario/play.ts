@@ -3,15 +3,16 @@
  *
  * Time is the lab's clock alone, chance the scenario's dice alone, so in virtual time the same scenario and seed give the same run.
  */
-import { sleep } from "../clock.ts";
-import { formatDuration } from "../duration.ts";
-import { LabError } from "../errors.ts";
+
+import { formatDuration } from "../base/duration.ts";
+import { sleep } from "../base/lab-clock.ts";
+import { LabError } from "../base/lab-error.ts";
 import { act } from "./act.ts";
 import type { ActionFields, ActionVerb } from "./actions.ts";
-import { describeStep } from "./describe.ts";
-import { whyNotOn } from "./parse.ts";
+import { describeStep } from "./describe-step.ts";
+import { whyNotOn } from "./parse-scenario.ts";
 import type { StepResult } from "./result.ts";
-import { type Composites, type CompositeVerb, type Step, verbOf } from "./schema.ts";
+import { type Composites, type CompositeVerb, type Step, verbOf } from "./scenario-schema.ts";
 import { assertNobodyDied, type Outcome, type StepContext, spanMs } from "./step-context.ts";
 
 /** Told of every step: when it begins (without an end), and when it is over. */

@@ -1,6 +1,6 @@
 /** A scenario's result as reports want it (lab/artefacts). */
-import type { RunRecord, StepRecord } from "../artefacts/run-record.ts";
-import { formatScenario } from "./format.ts";
+import type { RunRecord, StepRecord } from "../cluster/run-record.ts";
+import { formatScenario } from "./format-scenario.ts";
 import type { ScenarioResult, StepResult } from "./result.ts";
 
 /** @param tookMs real time of the whole run */

@@ -1,10 +1,11 @@
 /**
  * What became of a scenario: every step with what was resolved and seen, the journal, what the checkers say, and the verdict.
  */
-import type { Evidence } from "../artefacts/run-record.ts";
+
 import type { CheckResult } from "../check/verdict.ts";
+import type { Evidence } from "../cluster/run-record.ts";
 import type { Journal } from "../journal/journal.ts";
-import type { Scenario, ScenarioRuntime, Verb } from "./schema.ts";
+import type { Scenario, ScenarioRuntime, Verb } from "./scenario-schema.ts";
 
 /**
  * `valid`: every step did what was expected and every promise was kept. `failed`: a step didn't; `invalid`: a promise was broken;

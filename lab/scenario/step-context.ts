@@ -3,15 +3,15 @@
  */
 
 import type { NodeId } from "../../node/wire/ids.ts";
-import { type LabClock, sleep } from "../clock.ts";
-import { parseDuration } from "../duration.ts";
+import { parseDuration } from "../base/duration.ts";
+import { type LabClock, sleep } from "../base/lab-clock.ts";
+import { LabError } from "../base/lab-error.ts";
+import type { Chosen, LabHandle } from "../cluster/lab-handle.ts";
+import { explainExit } from "../cluster/wait-for.ts";
 import type { NodeInfo } from "../engine/engine.ts";
-import { LabError } from "../errors.ts";
-import type { Chosen, Lab } from "../lab.ts";
-import type { Draw } from "../sim/draw.ts";
-import { explainExit } from "../wait-for.ts";
+import type { Draw } from "../sim/world/draw.ts";
 import type { Loads } from "./loads.ts";
-import type { ScenarioRuntime } from "./schema.ts";
+import type { ScenarioRuntime } from "./scenario-schema.ts";
 
 /** What a step has to say when it is done. */
 export interface Outcome {
@@ -22,7 +22,7 @@ export interface Outcome {
 }
 
 export interface StepContext {
-  readonly lab: Lab;
+  readonly lab: LabHandle;
   readonly runtime: ScenarioRuntime;
   readonly clock: LabClock;
   /** From the scenario's seed: the same draws on every runtime. */

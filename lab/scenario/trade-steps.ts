@@ -1,8 +1,8 @@
 /** Steps that trade: one order with the ending that is expected of it, or a load. */
-import { formatDuration } from "../duration.ts";
-import { LabError } from "../errors.ts";
-import { parseChance } from "../faults/parse.ts";
-import { isUp } from "../lab.ts";
+import { formatDuration } from "../base/duration.ts";
+import { LabError } from "../base/lab-error.ts";
+import { isUp } from "../engine/node-status.ts";
+import { parseChance } from "../faults/parse-fault.ts";
 import type { ActionFields } from "./actions.ts";
 import type { LoadPlan } from "./loads.ts";
 import { type OrderResult, placeOrder } from "./orders.ts";

@@ -6,11 +6,11 @@
  */
 import * as z from "zod";
 import { AMOUNT_MAX } from "../../node/wire/ids.ts";
-import { parseConditionText } from "../condition-text.ts";
-import { parseDuration } from "../duration.ts";
-import { LabError } from "../errors.ts";
-import { parseChance, parseDelayMs, parseRateBps } from "../faults/parse.ts";
-import { parseSelector } from "../selectors.ts";
+import { parseDuration } from "../base/duration.ts";
+import { LabError } from "../base/lab-error.ts";
+import { parseConditionText } from "../cluster/condition-text.ts";
+import { parseSelector } from "../cluster/selectors.ts";
+import { parseChance, parseDelayMs, parseRateBps } from "../faults/parse-fault.ts";
 
 /** Runs a parser of the lab on a text, and makes its LabError a complaint about this place of the file. */
 export function checkedBy(check: (text: string) => unknown): (text: string, context: z.core.$RefinementCtx) => void {

@@ -10,8 +10,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
-import { Lab } from "../../lab/lab.ts";
-import { findByEnvironment } from "../../lab/process-table.ts";
+import { findByEnvironment } from "../../lab/base/process-table.ts";
+import { LabHandle } from "../../lab/cluster/lab-handle.ts";
 import { StateData } from "../../node/wire/control.ts";
 import type { Report } from "./report.ts";
 import { summarise } from "./stats.ts";
@@ -108,7 +108,7 @@ async function look(runtime: "docker" | "local", signal: AbortSignal): Promise<r
   while (!signal.aborted) {
     await pause(LOOK_EVERY_MS, undefined, { signal }).catch(() => {});
     try {
-      await using lab = await Lab.open(NAME, { runtime });
+      await using lab = await LabHandle.open(NAME, { runtime });
       for (const id of lab.running) {
         const { data } = await lab.call(id, { op: "state" }, { timeoutMs: 2_000 });
         const { rss_bytes, holdback, pending } = StateData.parse(data);

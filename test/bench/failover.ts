@@ -5,8 +5,8 @@
  * newest "I follow N" among the survivors, asked every few milliseconds over their control channel.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import { judgeAgreement } from "../../lab/agreement.ts";
-import { Lab } from "../../lab/lab.ts";
+import { judgeAgreement } from "../../lab/cluster/judge-agreement.ts";
+import { LabHandle } from "../../lab/cluster/lab-handle.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
 import { lab as cli } from "./command.ts";
 import type { Report } from "./report.ts";
@@ -32,7 +32,7 @@ export async function benchFailover(
     const samples: number[] = [];
     const back: number[] = [];
     for (let i = 0; i < options.kills; i++) {
-      await using lab = await Lab.open(name, { runtime: options.runtime });
+      await using lab = await LabHandle.open(name, { runtime: options.runtime });
       const leader = await lab.coordinator();
       if (leader === null) throw new Error("no coordinator before the kill");
       samples.push(await timeFailover(lab, leader));
@@ -50,7 +50,7 @@ export async function benchFailover(
   }
 }
 
-async function timeFailover(lab: Lab, leader: NodeId): Promise<number> {
+async function timeFailover(lab: LabHandle, leader: NodeId): Promise<number> {
   const abort = new AbortController();
   const died = firstDeath(lab, leader, abort.signal);
   await lab.engine.kill(lab.name, leader, "SIGKILL");
@@ -62,7 +62,7 @@ async function timeFailover(lab: Lab, leader: NodeId): Promise<number> {
 }
 
 /** When the engine saw the node die; null: it doesn't tell. */
-export async function firstDeath(lab: Lab, leader: NodeId, signal: AbortSignal): Promise<number | null> {
+export async function firstDeath(lab: LabHandle, leader: NodeId, signal: AbortSignal): Promise<number | null> {
   try {
     for await (const event of lab.engine.events(lab.name, signal))
       if (event.what === "die" && event.node === leader) return event.atMs;
@@ -72,7 +72,7 @@ export async function firstDeath(lab: Lab, leader: NodeId, signal: AbortSignal):
   return null;
 }
 
-async function agreedWithout(lab: Lab, dead: NodeId): Promise<number> {
+async function agreedWithout(lab: LabHandle, dead: NodeId): Promise<number> {
   const deadlineMs = Date.now() + 30_000;
   while (Date.now() < deadlineMs) {
     const verdict = judgeAgreement(await lab.ping());
@@ -82,7 +82,7 @@ async function agreedWithout(lab: Lab, dead: NodeId): Promise<number> {
   throw new Error("the survivors didn't agree within 30 s");
 }
 
-async function timeReturn(lab: Lab, leader: NodeId): Promise<number> {
+async function timeReturn(lab: LabHandle, leader: NodeId): Promise<number> {
   const startMs = Date.now();
   await lab.engine.start(lab.name, leader);
   await lab.refresh();

@@ -4,8 +4,8 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type Docker from "dockerode";
-import { connectDocker } from "../../lab/engine/docker-connect.ts";
-import { Lab } from "../../lab/lab.ts";
+import { LabHandle } from "../../lab/cluster/lab-handle.ts";
+import { connectDocker } from "../../lab/engine/docker/docker-connect.ts";
 import { StateData } from "../../node/wire/control.ts";
 import { lab as cli } from "./command.ts";
 import type { Report } from "./report.ts";
@@ -29,7 +29,7 @@ export async function benchFootprint(report: Report): Promise<void> {
   using connection = await connectDocker();
   await cli("up", "--name", NAME, "--nodes", "5", "--profile", "default", "--runtime", "docker");
   try {
-    await using lab = await Lab.open(NAME, { runtime: "docker" });
+    await using lab = await LabHandle.open(NAME, { runtime: "docker" });
     const before = await cpuSeconds(connection.docker);
     await pause(IDLE_MS);
     const after = await cpuSeconds(connection.docker);

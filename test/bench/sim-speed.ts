@@ -4,10 +4,10 @@
  *
  * By the clock on the wall, and by the processor's: on a busy machine only the second one says what the simulator costs.
  */
-import { sleep } from "../../lab/clock.ts";
-import { openSimSession } from "../../lab/engine/sim-session.ts";
+import { sleep } from "../../lab/base/lab-clock.ts";
+import { bringUp } from "../../lab/cluster/up.ts";
+import { openSimSession } from "../../lab/engine/sim/sim-session.ts";
 import { Loads } from "../../lab/scenario/loads.ts";
-import { bringUp } from "../../lab/up.ts";
 import type { Report } from "./report.ts";
 
 export interface SimSpeedOptions {

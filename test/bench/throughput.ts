@@ -14,7 +14,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { Lab } from "../../lab/lab.ts";
+import { LabHandle } from "../../lab/cluster/lab-handle.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
 import { lab as cli } from "./command.ts";
 import type { Report } from "./report.ts";
@@ -45,7 +45,7 @@ async function benchSize(report: Report, options: ThroughputOptions, size: numbe
   await writeFile(file, `name: ${name}\nnodes: ${size}\nprofile: fast\ncredits: ${CREDITS}\n${env}`);
   try {
     await cli("up", "-f", file, "--runtime", options.runtime);
-    await using lab = await Lab.open(name, { runtime: options.runtime });
+    await using lab = await LabHandle.open(name, { runtime: options.runtime });
     const incarnations = new Map<NodeId, number>();
     for (const [id, ping] of await lab.ping()) if (ping !== null) incarnations.set(id, ping.inc);
     const load = new Load(lab, incarnations);
@@ -97,11 +97,11 @@ interface Loaded {
 }
 
 class Load {
-  readonly #lab: Lab;
+  readonly #lab: LabHandle;
   readonly #incarnations: ReadonlyMap<NodeId, number>;
   #turn = 0;
 
-  constructor(lab: Lab, incarnations: ReadonlyMap<NodeId, number>) {
+  constructor(lab: LabHandle, incarnations: ReadonlyMap<NodeId, number>) {
     this.#lab = lab;
     this.#incarnations = incarnations;
   }
@@ -144,7 +144,7 @@ class Load {
 }
 
 /** Money is exact, whatever the load was. */
-async function assertConserved(lab: Lab, size: number): Promise<void> {
+async function assertConserved(lab: LabHandle, size: number): Promise<void> {
   const deadlineMs = Date.now() + 10_000;
   for (;;) {
     let sum = 0;

@@ -7,7 +7,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type Docker from "dockerode";
-import { connectDocker } from "../../lab/engine/docker-connect.ts";
+import { connectDocker } from "../../lab/engine/docker/docker-connect.ts";
 import { lab, run } from "./command.ts";
 import type { Report } from "./report.ts";
 

@@ -2,8 +2,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { DockerEngine } from "../../lab/engine/docker.ts";
-import { DOCKER_LABELS } from "../../lab/engine/docker-labels.ts";
+import type { DockerEngine } from "../../lab/engine/docker/docker-engine.ts";
+import { DOCKER_LABELS } from "../../lab/engine/docker/docker-labels.ts";
 import type { Leftover } from "../../lab/engine/engine.ts";
 import { eventually } from "../support/eventually.ts";
 import {

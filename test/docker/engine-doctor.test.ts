@@ -7,9 +7,9 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { DockerEngine } from "../../lab/engine/docker.ts";
-import { explain } from "../../lab/engine/docker-errors.ts";
-import { DOCKER_LABELS, labelled } from "../../lab/engine/docker-labels.ts";
+import { DockerEngine } from "../../lab/engine/docker/docker-engine.ts";
+import { explain } from "../../lab/engine/docker/docker-errors.ts";
+import { DOCKER_LABELS, labelled } from "../../lab/engine/docker/docker-labels.ts";
 import { timeFactor } from "../support/eventually.ts";
 import { openRaw, openStandInEngine, quiet, standInImage } from "./engine-fixture.ts";
 

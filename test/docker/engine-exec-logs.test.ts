@@ -1,6 +1,6 @@
 // What goes into a running node and what comes out of it: control requests, root's scripts, logs, events.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { DockerEngine } from "../../lab/engine/docker.ts";
+import type { DockerEngine } from "../../lab/engine/docker/docker-engine.ts";
 import type { LogLine } from "../../lab/engine/engine.ts";
 import { eventually, timeFactor } from "../support/eventually.ts";
 import { never, nodeSpecs, openStandInEngine, quiet, TestLab } from "./engine-fixture.ts";

@@ -2,11 +2,11 @@
 // engine does and nothing about the protocol; and labs that are gone after each test, counted.
 import { createHash, randomBytes } from "node:crypto";
 import { expect } from "vitest";
-import { DockerEngine } from "../../lab/engine/docker.ts";
-import { type Connection, connectDocker } from "../../lab/engine/docker-connect.ts";
-import { listLabThings } from "../../lab/engine/docker-destroy.ts";
-import { buildImage, type ImagePlan, planImage } from "../../lab/engine/docker-image.ts";
-import { IMAGE_REPOSITORY } from "../../lab/engine/docker-labels.ts";
+import { type Connection, connectDocker } from "../../lab/engine/docker/docker-connect.ts";
+import { listLabThings } from "../../lab/engine/docker/docker-destroy.ts";
+import { DockerEngine } from "../../lab/engine/docker/docker-engine.ts";
+import { buildImage, type ImagePlan, planImage } from "../../lab/engine/docker/docker-image.ts";
+import { IMAGE_REPOSITORY } from "../../lab/engine/docker/docker-labels.ts";
 import type { LabSpec, NodeSpec } from "../../lab/engine/engine.ts";
 
 export const quiet = (): void => {};

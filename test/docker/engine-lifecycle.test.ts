@@ -1,8 +1,8 @@
 // What `up`, `ps`, `kill`, `pause`, `unplug` and `down` rest on, against a real engine.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { DockerEngine } from "../../lab/engine/docker.ts";
+import { LabError } from "../../lab/base/lab-error.ts";
+import type { DockerEngine } from "../../lab/engine/docker/docker-engine.ts";
 import { LABELS } from "../../lab/engine/engine.ts";
-import { LabError } from "../../lab/errors.ts";
 import { eventually } from "../support/eventually.ts";
 import {
   labSpec,

@@ -3,7 +3,7 @@
  * and read again.
  */
 import { deepStrictEqual } from "node:assert/strict";
-import { checksum, SIM_AUTHENTICATOR } from "../../lab/sim/seal.ts";
+import { checksum, SIM_AUTHENTICATOR } from "../../lab/sim/world/seal.ts";
 import { decodeClock, encodeClock } from "../../node/wire/clock.ts";
 import { decodeMessage, encodeMessage } from "../../node/wire/codec.ts";
 import { joinPages, openControlReply, openControlRequest } from "../../node/wire/control-frame.ts";

@@ -2,7 +2,7 @@
 import { createHmac, hkdfSync } from "node:crypto";
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { ControlClient } from "../../lab/control-client.ts";
+import { ControlClient } from "../../lab/control/control-client.ts";
 import type { ControlRequest, ControlResult } from "../../node/wire/control.ts";
 import {
   createControlAuthenticator,

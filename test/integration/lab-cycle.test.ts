@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { NodeRow } from "../../lab/report.ts";
+import type { NodeRow } from "../../lab/cluster/node-rows.ts";
 import { JournalLine } from "../../node/wire/journal.ts";
 import { type LabHome, openLabHome } from "../support/cli.ts";
 

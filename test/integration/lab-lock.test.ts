@@ -4,8 +4,8 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { lockLab } from "../../lab/lock.ts";
-import { StateDir } from "../../lab/state-dir.ts";
+import { lockLab } from "../../lab/base/lock.ts";
+import { StateDir } from "../../lab/base/state-dir.ts";
 
 let root: string;
 let state: StateDir;
@@ -21,8 +21,8 @@ afterEach(async () => {
 function contend(isKilled: boolean): Promise<number | null> {
   const script = `
     import { appendFileSync } from "node:fs";
-    import { lockLab } from ${JSON.stringify(join(import.meta.dirname, "../../lab/lock.ts"))};
-    import { StateDir } from ${JSON.stringify(join(import.meta.dirname, "../../lab/state-dir.ts"))};
+    import { lockLab } from ${JSON.stringify(join(import.meta.dirname, "../../lab/base/lock.ts"))};
+    import { StateDir } from ${JSON.stringify(join(import.meta.dirname, "../../lab/base/state-dir.ts"))};
     const state = new StateDir("lab", ${JSON.stringify(root)});
     const lock = await lockLab(state, { purpose: "test " + process.pid });
     const trace = (word) => appendFileSync(state.file("trace"), word + "\\n");

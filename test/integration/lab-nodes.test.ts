@@ -1,9 +1,9 @@
 // Single nodes of a lab under the command: paused, leaving, scaled, and asked twice.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ControlClient } from "../../lab/control-client.ts";
+import { ControlClient } from "../../lab/control/control-client.ts";
+import { newRequestId, REAL_WORLD } from "../../lab/control/world.ts";
 import type { LabInfo } from "../../lab/engine/engine.ts";
-import { LocalEngine } from "../../lab/engine/local.ts";
-import { newRequestId, REAL_WORLD } from "../../lab/world.ts";
+import { LocalEngine } from "../../lab/engine/local/local-engine.ts";
 import { PingData } from "../../node/wire/control.ts";
 import { type LabHome, openLabHome } from "../support/cli.ts";
 

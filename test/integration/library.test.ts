@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { findByEnvironment } from "../../lab/process-table.ts";
+import { findByEnvironment } from "../../lab/base/process-table.ts";
 import { openLabHome } from "../support/cli.ts";
 import { eventually } from "../support/eventually.ts";
 import { type InstalledExample, installExample } from "../support/installed-example.ts";

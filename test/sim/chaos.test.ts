@@ -3,13 +3,13 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DEFAULT_KINDS, defaultMaxDown } from "../../lab/chaos/plan.ts";
-import { type ChaosRunOptions, runChaos } from "../../lab/chaos/run.ts";
-import type { ChaosKind } from "../../lab/chaos/schedule.ts";
+import type { ChaosKind } from "../../lab/chaos/fault-schedule.ts";
+import { DEFAULT_KINDS, defaultMaxDown } from "../../lab/chaos/plan-chaos.ts";
+import { type ChaosRunOptions, runChaos } from "../../lab/chaos/run-chaos.ts";
 import { listFailures } from "../../lab/chaos/shrink-scenario.ts";
 import { formatRun } from "../../lab/journal/stored-run.ts";
-import { parseScenario } from "../../lab/scenario/parse.ts";
-import { runScenario } from "../../lab/scenario/run.ts";
+import { parseScenario } from "../../lab/scenario/parse-scenario.ts";
+import { runScenario } from "../../lab/scenario/run-scenario.ts";
 
 let folder = "";
 beforeAll(async () => {

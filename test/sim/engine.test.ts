@@ -1,34 +1,35 @@
 /** The lab's own service layer on simulated nodes: the same functions that its commands call, in virtual time. */
 import { describe, expect, it } from "vitest";
-import { pause, prepareScale, scale, start, stop } from "../../lab/change.ts";
-import { sleep } from "../../lab/clock.ts";
-import { lookAtAll, parseCondition } from "../../lab/conditions.ts";
+import { sleep } from "../../lab/base/lab-clock.ts";
+import { pause, prepareScale, scale, start, stop } from "../../lab/cluster/change.ts";
+import { killNodes, waitForSurvivors } from "../../lab/cluster/failover.ts";
+import { lookAtAll, parseCondition } from "../../lab/cluster/lab-conditions.ts";
+import type { LabHandle } from "../../lab/cluster/lab-handle.ts";
+import { openEngine } from "../../lab/cluster/open-engine.ts";
+import { readHistory, trade } from "../../lab/cluster/trade.ts";
+import { bringUp } from "../../lab/cluster/up.ts";
+import { waitForAgreement, waitUntil } from "../../lab/cluster/wait-for.ts";
 import type { LogLine } from "../../lab/engine/engine.ts";
-import { openEngine } from "../../lab/engine/open-engine.ts";
-import { openSimSession } from "../../lab/engine/sim-session.ts";
-import { killNodes, waitForSurvivors } from "../../lab/failover.ts";
+import { isAlive } from "../../lab/engine/node-status.ts";
+import { openSimSession } from "../../lab/engine/sim/sim-session.ts";
 import { NO_IMPAIRMENT } from "../../lab/faults/fault.ts";
 import { heal, setFault } from "../../lab/faults/service.ts";
-import { isAlive, type Lab } from "../../lab/lab.ts";
-import { readHistory, trade } from "../../lab/trade.ts";
-import { bringUp } from "../../lab/up.ts";
-import { waitForAgreement, waitUntil } from "../../lab/wait-for.ts";
 
 const signal = new AbortController().signal;
 
-async function up(nodes: number, env: Record<string, string> = {}): Promise<Lab> {
+async function up(nodes: number, env: Record<string, string> = {}): Promise<LabHandle> {
   const request = { name: "lab", profile: "fast", nodes, env, voters: null };
   const quiet = { progress: () => {}, onNotice: () => {}, signal };
   return (await bringUp(request, { runtime: "sim", wait: true, timeoutMs: 10_000, ...quiet })).lab;
 }
 
-async function waitFor(lab: Lab, ...conditions: string[]): Promise<void> {
+async function waitFor(lab: LabHandle, ...conditions: string[]): Promise<void> {
   const parsed = conditions.map(parseCondition);
   await waitUntil(lab, { timeoutMs: 30_000 }, (answers) => lookAtAll(parsed, lab, answers));
 }
 
 /** Cuts the network between two groups, as `lab partition` does. */
-async function partition(lab: Lab, left: readonly number[], right: readonly number[]): Promise<void> {
+async function partition(lab: LabHandle, left: readonly number[], right: readonly number[]): Promise<void> {
   const pairs = left.flatMap((a) =>
     right.flatMap(
       (b) =>

@@ -3,9 +3,9 @@ import { expect, it } from "vitest";
 import { exportShiviz, exportTsviz } from "../../lab/export/shiviz.ts";
 import type { Entry } from "../../lab/journal/entry.ts";
 import { assembleJournal, type Journal } from "../../lab/journal/journal.ts";
-import { Draw } from "../../lab/sim/draw.ts";
-import type { SimJournalLine } from "../../lab/sim/sim-journal.ts";
-import { runSwarm } from "../../lab/sim/swarm.ts";
+import { runSwarm } from "../../lab/sim/swarm/play-schedule.ts";
+import { Draw } from "../../lab/sim/world/draw.ts";
+import type { SimJournalLine } from "../../lab/sim/world/sim-journal.ts";
 import { findShivizComplaints } from "../support/shiviz-rules.ts";
 import { testSeed } from "../support/test-seed.ts";
 

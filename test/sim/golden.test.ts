@@ -10,10 +10,10 @@ import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { SimCluster } from "../../lab/sim/cluster.ts";
-import type { SimJournalLine } from "../../lab/sim/sim-journal.ts";
-import type { SimOptions } from "../../lab/sim/sim-options.ts";
-import { describeLine, isTold } from "../../lab/sim/transcript.ts";
+import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
+import type { SimJournalLine } from "../../lab/sim/world/sim-journal.ts";
+import type { SimOptions } from "../../lab/sim/world/sim-options.ts";
+import { describeLine, isTold } from "../../lab/sim/world/transcript.ts";
 
 const FOLDER = join(import.meta.dirname, "golden");
 const BACKGROUND: ReadonlySet<string> = new Set(["HEARTBEAT", "PING", "PONG", "PING_REQ"]);

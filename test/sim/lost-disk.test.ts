@@ -1,10 +1,10 @@
 /** Lost disks: the way back to the old balance, whom it waits for, and what a person can give up (PROTOCOL.md, lost disk; S7). */
 import { describe, expect, it } from "vitest";
-import { SimCluster } from "../../lab/sim/cluster.ts";
-import { Draw } from "../../lab/sim/draw.ts";
-import { hasEqualLedgers } from "../../lab/sim/inspect.ts";
 import { hideDebitBehindGap } from "../../lab/sim/rules/group-schedules.ts";
-import type { SimOptions } from "../../lab/sim/sim-options.ts";
+import { Draw } from "../../lab/sim/world/draw.ts";
+import { hasEqualLedgers } from "../../lab/sim/world/inspect.ts";
+import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
+import type { SimOptions } from "../../lab/sim/world/sim-options.ts";
 import { waitingText } from "../../node/core/lost-disk.ts";
 import { statusText } from "../../node/core/query.ts";
 import { restartText } from "../../node/core/stale-incarnation.ts";

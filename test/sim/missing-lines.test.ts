@@ -4,10 +4,10 @@ import { expect, it } from "vitest";
 import { CHECKERS } from "../../lab/check/checkers.ts";
 import type { Entry } from "../../lab/journal/entry.ts";
 import { assembleJournal, type Journal } from "../../lab/journal/journal.ts";
-import { parseScenario } from "../../lab/scenario/parse.ts";
-import { runScenario } from "../../lab/scenario/run.ts";
-import type { Scenario } from "../../lab/scenario/schema.ts";
-import { Draw } from "../../lab/sim/draw.ts";
+import { parseScenario } from "../../lab/scenario/parse-scenario.ts";
+import { runScenario } from "../../lab/scenario/run-scenario.ts";
+import type { Scenario } from "../../lab/scenario/scenario-schema.ts";
+import { Draw } from "../../lab/sim/world/draw.ts";
 import { readScenario } from "../support/scenario-files.ts";
 import { testSeed } from "../support/test-seed.ts";
 

@@ -4,8 +4,8 @@
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { SimFailure } from "../../lab/sim/checks/sim-failure.ts";
 import { RULE_CASES, type RuleCase } from "../../lab/sim/rules/rule-cases.ts";
-import { SimFailure } from "../../lab/sim/sim-failure.ts";
 import { RULES } from "../../node/core/rules.ts";
 
 /** The property that breaks without the rule under this seed; null: none does. */

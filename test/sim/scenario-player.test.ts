@@ -3,12 +3,12 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bringUp } from "../../lab/cluster/up.ts";
 import { listScenarios } from "../../lab/dash/catalogue.ts";
 import { Feed } from "../../lab/dash/feed.ts";
 import type { ScenarioProgress } from "../../lab/dash/protocol.ts";
 import { ScenarioPlayer } from "../../lab/dash/scenario-player.ts";
-import { openSimSession } from "../../lab/engine/sim-session.ts";
-import { bringUp } from "../../lab/up.ts";
+import { openSimSession } from "../../lab/engine/sim/sim-session.ts";
 import { eventually } from "../support/eventually.ts";
 
 const SCENARIO = `

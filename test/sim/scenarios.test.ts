@@ -1,8 +1,8 @@
 // All scenarios in virtual time, and what the runner owes to whoever writes one.
 import { describe, expect, test } from "vitest";
-import { parseScenario } from "../../lab/scenario/parse.ts";
+import { parseScenario } from "../../lab/scenario/parse-scenario.ts";
 import type { ScenarioResult, StepResult } from "../../lab/scenario/result.ts";
-import { type RunOptions, runScenario } from "../../lab/scenario/run.ts";
+import { type RunOptions, runScenario } from "../../lab/scenario/run-scenario.ts";
 import { describeOutcome, readScenario, SCENARIO_NAMES } from "../support/scenario-files.ts";
 import { testSeed } from "../support/test-seed.ts";
 

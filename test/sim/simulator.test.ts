@@ -1,11 +1,11 @@
 /** The simulator's own parts: what they model is what the other tests rely on. */
 import { describe, expect, it } from "vitest";
-import { type Distribution, drawJitter } from "../../lab/sim/distribution.ts";
-import { Draw } from "../../lab/sim/draw.ts";
-import { EventQueue } from "../../lab/sim/event-queue.ts";
-import { LocalClock } from "../../lab/sim/local-clock.ts";
-import { addressOf, type LinkModel, Network, slotOf } from "../../lab/sim/network.ts";
-import { SimStore } from "../../lab/sim/store.ts";
+import { type Distribution, drawJitter } from "../../lab/sim/world/distribution.ts";
+import { Draw } from "../../lab/sim/world/draw.ts";
+import { EventQueue } from "../../lab/sim/world/event-queue.ts";
+import { LocalClock } from "../../lab/sim/world/local-clock.ts";
+import { addressOf, type LinkModel, Network, slotOf } from "../../lab/sim/world/network.ts";
+import { SimStore } from "../../lab/sim/world/sim-disk.ts";
 
 describe("the event queue", () => {
   it("must run events by instant, then in the order in which they were scheduled", () => {

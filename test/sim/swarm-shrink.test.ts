@@ -1,8 +1,8 @@
 // A failing schedule of the swarm can be made small: what is left breaks the same promise.
 import { expect, test } from "vitest";
 import { shrinkSwarm } from "../../lab/chaos/shrink-swarm.ts";
-import { optionsOf } from "../../lab/sim/choice.ts";
-import { ACTIONS_MAX, runSwarm } from "../../lab/sim/swarm.ts";
+import { optionsOf } from "../../lab/sim/swarm/choice.ts";
+import { ACTIONS_MAX, runSwarm } from "../../lab/sim/swarm/play-schedule.ts";
 
 test("a schedule that fails must come down to a handful of actions that fail alike", async () => {
   const choice = { without: ["causalDelivery"], nodes: 5 } as const;

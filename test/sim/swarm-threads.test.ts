@@ -1,7 +1,7 @@
 /** The swarm on several threads: what `lab sim --seeds` is made of. */
 import { expect, it } from "vitest";
-import { runSwarm } from "../../lab/sim/swarm.ts";
-import { runSeeds, type SwarmRequest } from "../../lab/swarm.ts";
+import { runSwarm } from "../../lab/sim/swarm/play-schedule.ts";
+import { runSeeds, type SwarmRequest } from "../../lab/sim/threads/swarm-threads.ts";
 
 const REQUEST: SwarmRequest = {
   range: { from: 1, to: 8 },

@@ -2,8 +2,8 @@
  * Many small clusters, everything drawn from the seed. A seed that once failed is kept in REGRESSIONS for ever.
  */
 import { expect, it } from "vitest";
-import { replayCommand } from "../../lab/sim/choice.ts";
-import { runSwarm, type SwarmResult } from "../../lab/sim/swarm.ts";
+import { replayCommand } from "../../lab/sim/swarm/choice.ts";
+import { runSwarm, type SwarmResult } from "../../lab/sim/swarm/play-schedule.ts";
 
 const SEEDS = 300;
 const SEEDS_PER_TEST = 30;

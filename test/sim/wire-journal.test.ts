@@ -1,15 +1,15 @@
 /** What simulated nodes write at `DS_JOURNAL=wire` and `DS_LOG_LEVEL=DEBUG`: the lines of real nodes, named alike at both ends. */
 import { expect, it } from "vitest";
-import { sleep } from "../../lab/clock.ts";
-import { openSimSession } from "../../lab/engine/sim-session.ts";
+import { sleep } from "../../lab/base/lab-clock.ts";
+import { collectJournal } from "../../lab/cluster/collect.ts";
+import type { LabHandle } from "../../lab/cluster/lab-handle.ts";
+import { trade } from "../../lab/cluster/trade.ts";
+import { bringUp } from "../../lab/cluster/up.ts";
+import { openSimSession } from "../../lab/engine/sim/sim-session.ts";
 import { NO_IMPAIRMENT } from "../../lab/faults/fault.ts";
 import { setFault } from "../../lab/faults/service.ts";
-import { collectJournal } from "../../lab/journal/collect.ts";
-import type { Lab } from "../../lab/lab.ts";
-import { trade } from "../../lab/trade.ts";
-import { bringUp } from "../../lab/up.ts";
 
-async function up(env: Record<string, string>): Promise<Lab> {
+async function up(env: Record<string, string>): Promise<LabHandle> {
   const request = { name: "lab", profile: "fast", nodes: 3, env, voters: null };
   const quiet = { progress: () => {}, onNotice: () => {}, signal: new AbortController().signal };
   return (await bringUp(request, { runtime: "sim", wait: true, timeoutMs: 10_000, ...quiet })).lab;

@@ -7,7 +7,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findByEnvironment } from "../../lab/process-table.ts";
+import { findByEnvironment } from "../../lab/base/process-table.ts";
 
 const bin = join(import.meta.dirname, "../../dist/lab.js");
 

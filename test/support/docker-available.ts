@@ -2,9 +2,9 @@
 // reason, because a suite that is skipped must say why. Connection and image are the lab's own: what is tested is what
 // `lab up` starts.
 import type Docker from "dockerode";
-import { connectDocker } from "../../lab/engine/docker-connect.ts";
-import { buildImage, planImage } from "../../lab/engine/docker-image.ts";
-import { LabError } from "../../lab/errors.ts";
+import { LabError } from "../../lab/base/lab-error.ts";
+import { connectDocker } from "../../lab/engine/docker/docker-connect.ts";
+import { buildImage, planImage } from "../../lab/engine/docker/docker-image.ts";
 
 /** As testcontainers 12.2 names it. */
 const ryukImage = "testcontainers/ryuk:0.14.0";

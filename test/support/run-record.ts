@@ -1,5 +1,5 @@
 // A run to report, as its producers fill it in: one violation, one step that failed, a token and a key that nobody may read.
-import type { RunRecord } from "../../lab/artefacts/run-record.ts";
+import type { RunRecord } from "../../lab/cluster/run-record.ts";
 import type { LabSpec } from "../../lab/engine/engine.ts";
 import type { Entry } from "../../lab/journal/entry.ts";
 import { assembleJournal } from "../../lab/journal/journal.ts";

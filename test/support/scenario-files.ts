@@ -1,9 +1,9 @@
 // The scenarios that come with the lab, for the tests that play them on each runtime.
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { parseScenario } from "../../lab/scenario/parse.ts";
+import { parseScenario } from "../../lab/scenario/parse-scenario.ts";
 import type { ScenarioResult } from "../../lab/scenario/result.ts";
-import type { Scenario } from "../../lab/scenario/schema.ts";
+import type { Scenario } from "../../lab/scenario/scenario-schema.ts";
 
 const folder = join(import.meta.dirname, "../../compose/scenarios");
 

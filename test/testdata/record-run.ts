@@ -3,19 +3,19 @@
  * get it back, trade over a bad network, and one of them is frozen. Recorded once: the exporters are judged, not the nodes.
  */
 import { join } from "node:path";
-import { start } from "../../lab/change.ts";
-import { sleep } from "../../lab/clock.ts";
-import { lookAtAll, parseCondition } from "../../lab/conditions.ts";
-import { openSimSession } from "../../lab/engine/sim-session.ts";
-import { killNodes, waitForSurvivors } from "../../lab/failover.ts";
+import { start } from "../../lab/cluster/change.ts";
+import { sleep } from "../../lab/base/lab-clock.ts";
+import { lookAtAll, parseCondition } from "../../lab/cluster/lab-conditions.ts";
+import { openSimSession } from "../../lab/engine/sim/sim-session.ts";
+import { killNodes, waitForSurvivors } from "../../lab/cluster/failover.ts";
 import { NO_IMPAIRMENT } from "../../lab/faults/fault.ts";
 import { heal, setFault } from "../../lab/faults/service.ts";
-import { collectJournal } from "../../lab/journal/collect.ts";
+import { collectJournal } from "../../lab/cluster/collect.ts";
 import { writeRun } from "../../lab/journal/stored-run.ts";
-import { isAlive } from "../../lab/lab.ts";
-import { trade } from "../../lab/trade.ts";
-import { bringUp } from "../../lab/up.ts";
-import { waitUntil } from "../../lab/wait-for.ts";
+import { isAlive } from "../../lab/engine/node-status.ts";
+import { trade } from "../../lab/cluster/trade.ts";
+import { bringUp } from "../../lab/cluster/up.ts";
+import { waitUntil } from "../../lab/cluster/wait-for.ts";
 
 await using _session = await openSimSession(7);
 const request = { name: "testdata", profile: "fast", nodes: 3, env: { DS_JOURNAL: "wire", DS_LOG_LEVEL: "DEBUG" }, voters: null };

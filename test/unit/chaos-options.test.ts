@@ -1,6 +1,6 @@
 // What a user says of a chaos run: read with its defaults, refused by the option's name, and told again as the command that repeats it.
 import { describe, expect, test } from "vitest";
-import { type ChaosFlags, chaosCommand, parseChaosFlags } from "../../lab/chaos/options.ts";
+import { type ChaosFlags, chaosCommand, parseChaosFlags } from "../../lab/chaos/chaos-options.ts";
 
 describe("options of a chaos run", () => {
   test("must have defaults, with the drawn seed", () => {

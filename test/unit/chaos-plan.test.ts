@@ -1,7 +1,5 @@
 // The laws of chaos schedules: whatever the seed, no bound is broken; and what makes them smaller keeps the same laws.
 import { describe, expect, test } from "vitest";
-import { type ChaosOptions, DEFAULT_KINDS, defaultMaxDown, planChaos } from "../../lab/chaos/plan.ts";
-import { simplerSchedules, withoutEvents, withoutNode } from "../../lab/chaos/reductions.ts";
 import {
   type ChaosEvent,
   type ChaosKind,
@@ -11,7 +9,9 @@ import {
   isProcessFault,
   mostDown,
   namedIds,
-} from "../../lab/chaos/schedule.ts";
+} from "../../lab/chaos/fault-schedule.ts";
+import { type ChaosOptions, DEFAULT_KINDS, defaultMaxDown, planChaos } from "../../lab/chaos/plan-chaos.ts";
+import { simplerSchedules, withoutEvents, withoutNode } from "../../lab/chaos/reductions.ts";
 
 function optionsOf(seed: number, change: Partial<ChaosOptions> = {}): ChaosOptions {
   const nodes = change.nodes ?? 2 + (seed % 9);

@@ -1,12 +1,12 @@
 // A chaos schedule written down must be a scenario that reads back the same, whose steps are concrete: whoever runs it does the same.
 import { describe, expect, test } from "vitest";
-import { DEFAULT_KINDS, defaultMaxDown, planChaos } from "../../lab/chaos/plan.ts";
+import { parseDuration } from "../../lab/base/duration.ts";
+import type { ChaosEvent, ChaosSchedule } from "../../lab/chaos/fault-schedule.ts";
+import { DEFAULT_KINDS, defaultMaxDown, planChaos } from "../../lab/chaos/plan-chaos.ts";
 import { chaosScenario } from "../../lab/chaos/scenario-of.ts";
-import type { ChaosEvent, ChaosSchedule } from "../../lab/chaos/schedule.ts";
-import { parseDuration } from "../../lab/duration.ts";
-import { formatScenario } from "../../lab/scenario/format.ts";
-import { parseScenario } from "../../lab/scenario/parse.ts";
-import { verbOf } from "../../lab/scenario/schema.ts";
+import { formatScenario } from "../../lab/scenario/format-scenario.ts";
+import { parseScenario } from "../../lab/scenario/parse-scenario.ts";
+import { verbOf } from "../../lab/scenario/scenario-schema.ts";
 
 const options = { name: "chaos-42", title: "chaos", wire: true };
 

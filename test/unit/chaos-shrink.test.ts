@@ -1,8 +1,8 @@
 // The shrinker on predicates that are known: it must find the few parts that matter, in the same way every time, and stop when told to.
 import { describe, expect, test } from "vitest";
-import { DEFAULT_KINDS, planChaos } from "../../lab/chaos/plan.ts";
+import type { ChaosSchedule } from "../../lab/chaos/fault-schedule.ts";
+import { DEFAULT_KINDS, planChaos } from "../../lab/chaos/plan-chaos.ts";
 import { simplerSchedules, withoutEvents } from "../../lab/chaos/reductions.ts";
-import type { ChaosSchedule } from "../../lab/chaos/schedule.ts";
 import { shrink } from "../../lab/chaos/shrink.ts";
 
 /** Numbers whose sum, or presence, decides. */

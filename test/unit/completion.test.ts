@@ -1,8 +1,8 @@
 // What can come next on a command line.
 import { Command, Option } from "commander";
 import { describe, expect, test } from "vitest";
-import { complete } from "../../lab/commands/complete.ts";
-import type { CompletionFacts } from "../../lab/completion-facts.ts";
+import { complete } from "../../lab/cli/commands/complete.ts";
+import type { CompletionFacts } from "../../lab/cli/commands/completion-facts.ts";
 
 const FACTS: CompletionFacts = {
   labs: () => Promise.resolve(["lab", "shop"]),

@@ -1,7 +1,7 @@
 // The page's commands and the lines of `lab` that they equal.
 import { describe, expect, test } from "vitest";
-import { commandWords, formatCommand, type LabCommand } from "../../lab/dash/command-line.ts";
 import { parseCommand } from "../../lab/dash/command-schema.ts";
+import { commandWords, formatCommand, type LabCommand } from "../../lab/dash/page-command.ts";
 import { describeReply, runCommand } from "../../lab/dash/run-command.ts";
 
 const lines: readonly [LabCommand, string][] = [

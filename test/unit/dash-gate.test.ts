@@ -2,6 +2,7 @@
 // machine can try, against the rules and against the real server.
 import { request as httpRequest } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { LabError } from "../../lab/base/lab-error.ts";
 import { DashRefusal, readCatalogue, readStream, sendCommand } from "../../lab/dash/client.ts";
 import { Feed } from "../../lab/dash/feed.ts";
 import { type Admission, admit, BODY_BYTES_MAX, type RequestHead } from "../../lab/dash/gate.ts";
@@ -9,7 +10,6 @@ import { openMetricsServer } from "../../lab/dash/metrics-server.ts";
 import { describePolicy } from "../../lab/dash/page-file.ts";
 import type { DashCommand, StreamMessage } from "../../lab/dash/protocol.ts";
 import { type DashHandle, openDashServer } from "../../lab/dash/server.ts";
-import { LabError } from "../../lab/errors.ts";
 import type { RunFacts } from "../../lab/journal/journal.ts";
 
 const TOKEN = "a-token-of-this-test";

@@ -2,9 +2,9 @@
 import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Frame, readFrames, readJsonLines } from "../../lab/engine/docker-stream.ts";
-import { addressOf, freeSubnets, overlaps, parseRange, type Range } from "../../lab/engine/docker-subnet.ts";
-import { packTar } from "../../lab/engine/docker-tar.ts";
+import { type Frame, readFrames, readJsonLines } from "../../lab/engine/docker/docker-stream.ts";
+import { addressOf, freeSubnets, overlaps, parseRange, type Range } from "../../lab/engine/docker/docker-subnet.ts";
+import { packTar } from "../../lab/engine/docker/docker-tar.ts";
 
 function range(cidr: string): Range {
   const parsed = parseRange(cidr);

@@ -5,7 +5,7 @@ import {
   describeImpairment,
   describeOwn,
   formatRemaining,
-} from "../../lab/faults/describe.ts";
+} from "../../lab/faults/describe-fault.ts";
 import { expandIsolate, expandNetem, expandPartition, type Pair } from "../../lab/faults/expand.ts";
 import { EMPTY_FAULT_LIST, type FaultList, NO_IMPAIRMENT } from "../../lab/faults/fault.ts";
 import { addFault } from "../../lab/faults/list.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { LabError } from "../../lab/errors.ts";
-import { parseChance, parseDelayMs, parseRateBps } from "../../lab/faults/parse.ts";
+import { LabError } from "../../lab/base/lab-error.ts";
+import { parseChance, parseDelayMs, parseRateBps } from "../../lab/faults/parse-fault.ts";
 
 describe("values of the fault verbs", () => {
   const delays: readonly [string, number][] = [

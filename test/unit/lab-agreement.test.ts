@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { findCoordinator, judgeAgreement, judgeConvergence } from "../../lab/agreement.ts";
-import { findSides } from "../../lab/sides.ts";
+import { findCoordinator, judgeAgreement, judgeConvergence } from "../../lab/cluster/judge-agreement.ts";
+import { findSides } from "../../lab/cluster/sides.ts";
 import type { PingData } from "../../node/wire/control.ts";
 
 const ping = (id: number, over: Partial<PingData> = {}): PingData => ({

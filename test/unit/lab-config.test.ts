@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { parseLabConfig } from "../../lab/config.ts";
-import type { LabError } from "../../lab/errors.ts";
+import type { LabError } from "../../lab/base/lab-error.ts";
+import { parseLabConfig } from "../../lab/cluster/lab-file.ts";
 
 const failure = (text: string): LabError => {
   try {

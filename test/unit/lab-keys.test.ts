@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { packTar, unpackTar } from "../../lab/engine/docker-tar.ts";
-import { nextStep } from "../../lab/keys.ts";
+import { nextStep } from "../../lab/cluster/key-rotation.ts";
+import { packTar, unpackTar } from "../../lab/engine/docker/docker-tar.ts";
 
 describe("a rotation", () => {
   test.each([

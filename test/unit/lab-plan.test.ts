@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { chooseVoters, describePlan, type LabRequest, planLab, planScale, publicPlan } from "../../lab/plan.ts";
+import {
+  chooseVoters,
+  describePlan,
+  type LabRequest,
+  planLab,
+  planScale,
+  publicPlan,
+} from "../../lab/cluster/plan-lab.ts";
 
 const secrets = { run: "lab-1", token: "t0ken", keys: "1:k3y" };
 const request: LabRequest = { name: "lab", profile: "fast", nodes: 5, env: {}, voters: null };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { LabError } from "../../lab/errors.ts";
-import { type ClusterView, needsCoordinator, parseSelector, resolveGroups } from "../../lab/selectors.ts";
+import { LabError } from "../../lab/base/lab-error.ts";
+import { type ClusterView, needsCoordinator, parseSelector, resolveGroups } from "../../lab/cluster/selectors.ts";
 
 const view: ClusterView = {
   lab: "lab",

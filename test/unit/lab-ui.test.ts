@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { formatDuration, parseDuration } from "../../lab/duration.ts";
-import { normalizeSignal } from "../../lab/signals.ts";
-import { editDistance, suggest } from "../../lab/suggest.ts";
-import { renderBar } from "../../lab/ui/bar.ts";
-import { Printer } from "../../lab/ui/printer.ts";
-import { createProgress } from "../../lab/ui/progress.ts";
-import { renderTable } from "../../lab/ui/table.ts";
+import { formatDuration, parseDuration } from "../../lab/base/duration.ts";
+import { normalizeSignal } from "../../lab/base/signals.ts";
+import { editDistance, suggest } from "../../lab/base/suggest.ts";
+import { renderBar } from "../../lab/cli/ui/bar.ts";
+import { Printer } from "../../lab/cli/ui/printer.ts";
+import { createProgress } from "../../lab/cli/ui/progress.ts";
+import { renderTable } from "../../lab/cli/ui/table.ts";
 
 function record(options: { json?: boolean; tty?: boolean; environment?: NodeJS.ProcessEnv } = {}) {
   const out: string[] = [];

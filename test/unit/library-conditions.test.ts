@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { splitConditions } from "../../lab/library/condition-text.ts";
+import { splitConditions } from "../../lab/library/split-conditions.ts";
 
 test.each([
   ["agree", ["agree"]],

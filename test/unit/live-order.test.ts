@@ -1,7 +1,7 @@
 // Lines of many nodes, put into one order while they come.
 import { describe, expect, test } from "vitest";
 import type { Entry } from "../../lab/journal/entry.ts";
-import { TimeOrder } from "../../lab/live/time-order.ts";
+import { TimeOrder } from "../../lab/journal/time-order.ts";
 
 function line(node: number, seq: number, time: number, more: Partial<Entry> = {}): Entry {
   return { node, inc: 1, seq, time, mono: time, kind: "local", level: "info", msg: `${node}/${seq}`, ...more };

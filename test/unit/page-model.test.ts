@@ -4,15 +4,15 @@ import type { Entry } from "../../lab/journal/entry.ts";
 import { findCone, relate } from "../../lab/page/model/causality.ts";
 import { createClusterState, processAt } from "../../lab/page/model/cluster-state.ts";
 import { judgeConservation } from "../../lab/page/model/conservation.ts";
-import { describeLeadership, formatIds } from "../../lab/page/model/describe.ts";
 import { foldEntry } from "../../lab/page/model/fold-entry.ts";
+import { describeLeadership, formatIds } from "../../lab/page/model/headline.ts";
 import { History } from "../../lab/page/model/history.ts";
 import { LIVE_LAG_MS, Playback } from "../../lab/page/model/playback.ts";
 import { findCutPairs, findGroups, layoutRing } from "../../lab/page/model/ring-layout.ts";
 import { readScenarioWords } from "../../lab/page/model/scenario-words.ts";
 import { markViolations } from "../../lab/page/model/violations.ts";
-import { formatScenario } from "../../lab/scenario/format.ts";
-import { parseScenario } from "../../lab/scenario/parse.ts";
+import { formatScenario } from "../../lab/scenario/format-scenario.ts";
+import { parseScenario } from "../../lab/scenario/parse-scenario.ts";
 import { EntryMaker, makeJournal } from "../support/page-journal.ts";
 
 const IDS = [1, 2, 3];

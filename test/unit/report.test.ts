@@ -4,14 +4,14 @@ import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { renderJunit } from "../../lab/artefacts/junit.ts";
-import { readReport } from "../../lab/artefacts/read-report.ts";
-import { describeResults, Results } from "../../lab/artefacts/results.ts";
-import { maskData, maskSecrets } from "../../lab/artefacts/secrets.ts";
-import { renderMarkdown, summarise } from "../../lab/artefacts/summary.ts";
-import { writeReport } from "../../lab/artefacts/write-report.ts";
 import { runChecks } from "../../lab/check/checkers.ts";
 import { readRun, writeRun } from "../../lab/journal/stored-run.ts";
+import { renderJunit } from "../../lab/report/junit.ts";
+import { readReport } from "../../lab/report/read-report.ts";
+import { describeResults, Results } from "../../lab/report/results.ts";
+import { maskData, maskSecrets } from "../../lab/report/secrets.ts";
+import { renderMarkdown, summarise } from "../../lab/report/summary.ts";
+import { writeReport } from "../../lab/report/write-report.ts";
 import { entry, KEY, makeRecord, TOKEN } from "../support/run-record.ts";
 import { fillDisk, mountSmallDisk, noSmallDisk, setReadOnly } from "../support/small-disk.ts";
 

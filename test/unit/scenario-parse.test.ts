@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { LabError } from "../../lab/errors.ts";
-import { listConditions } from "../../lab/scenario/conditions.ts";
-import { formatScenario } from "../../lab/scenario/format.ts";
-import { parseScenario } from "../../lab/scenario/parse.ts";
-import type { Scenario, Step } from "../../lab/scenario/schema.ts";
+import type { LabError } from "../../lab/base/lab-error.ts";
+import { listConditions } from "../../lab/scenario/condition-schema.ts";
+import { formatScenario } from "../../lab/scenario/format-scenario.ts";
+import { parseScenario } from "../../lab/scenario/parse-scenario.ts";
+import type { Scenario, Step } from "../../lab/scenario/scenario-schema.ts";
 
 const parse = (steps: string, header = "name: x\n"): Scenario => parseScenario(`${header}steps:\n${steps}`, "x.yaml");
 const step = (text: string): Step => parse(`  - ${text}\n`).steps[0] as Step;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ACTIONS } from "../../lab/scenario/actions.ts";
 import { formatJsonSchema } from "../../lab/scenario/json-schema.ts";
-import { parseScenario } from "../../lab/scenario/parse.ts";
+import { parseScenario } from "../../lab/scenario/parse-scenario.ts";
 
 const compose = join(import.meta.dirname, "../../compose");
 const path = join(compose, "scenario.schema.json");

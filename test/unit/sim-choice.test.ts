@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { optionsOf, parseRules, parseSeed, parseSeedRange, replayCommand } from "../../lab/sim/choice.ts";
+import { optionsOf, parseRules, parseSeed, parseSeedRange, replayCommand } from "../../lab/sim/swarm/choice.ts";
 
 describe("seeds on the command line", () => {
   it("must be a number or a range", () => {

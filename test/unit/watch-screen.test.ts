@@ -1,8 +1,8 @@
 // The screen of `lab watch`: what it must show at any size, whoever the cluster is.
 import { describe, expect, test } from "vitest";
+import { FullScreen } from "../../lab/cli/ui/full-screen.ts";
+import { renderWatch, type Size, type WatchView } from "../../lab/cli/ui/watch-screen.ts";
 import type { Entry } from "../../lab/journal/entry.ts";
-import { FullScreen } from "../../lab/ui/full-screen.ts";
-import { renderWatch, type Size, type WatchView } from "../../lab/ui/watch-screen.ts";
 import { clusterSnapshot, type SnapshotOptions } from "../support/snapshots.ts";
 
 const EVENTS = Array.from({ length: 40 }, (_, i): Entry => {

@@ -6,7 +6,7 @@ import type { StreamMessage } from "../../dash/protocol.ts";
 import type { Entry } from "../../journal/entry.ts";
 import { INSIDE_ID, JOURNAL_ID, type RunInside } from "../model/run-inside.ts";
 import { markViolations } from "../model/violations.ts";
-import type { Store } from "./store.ts";
+import type { Store } from "./page-store.ts";
 
 /** Lines that are added between two frames while a long past is read. */
 const CHUNK = 20_000;

@@ -2,7 +2,7 @@
  * One loop for all moving pictures: lets time pass, then has each picture drawn that isn't as it should be. While nothing moves nothing
  * is drawn; panels made of elements follow a few times a second, which is as fast as numbers can be read.
  */
-import type { Store } from "./store.ts";
+import type { Store } from "./page-store.ts";
 
 /** Draws; returns whether it goes on moving by itself. */
 export type Painter = (frameMs: number) => boolean;

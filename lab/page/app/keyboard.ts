@@ -1,7 +1,7 @@
 /**
  * The page without a mouse. Keys act on the run wherever the focus is, except where the focused element needs them itself.
  */
-import type { Store } from "./store.ts";
+import type { Store } from "./page-store.ts";
 
 export const KEYS: readonly (readonly [string, string])[] = [
   ["Space", "play, pause"],

@@ -2,7 +2,7 @@
  * Says aloud what marks the time line as time passes it: who leads now, what broke, what is whole again.
  */
 import { useRef } from "preact/hooks";
-import type { Store } from "../app/store.ts";
+import type { Store } from "../app/page-store.ts";
 
 /** More at once is noise: the last ones are said. */
 const SAID_MAX = 2;

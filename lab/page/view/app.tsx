@@ -4,7 +4,7 @@
 import { useEffect, useMemo } from "preact/hooks";
 import type { DashServer } from "../../dash/client.ts";
 import type { FrameLoop } from "../app/frame-loop.ts";
-import type { Store } from "../app/store.ts";
+import type { Store } from "../app/page-store.ts";
 import { type Palette, readPalette } from "../draw/palette.ts";
 import { Announcer } from "./announcer.tsx";
 import { Header } from "./header.tsx";

@@ -3,11 +3,11 @@
  */
 import { useState } from "preact/hooks";
 import { sendCommand } from "../../dash/client.ts";
-import { formatCommand } from "../../dash/command-line.ts";
+import { formatCommand } from "../../dash/page-command.ts";
 import type { DashCommand } from "../../dash/protocol.ts";
 import { faultsAt, idsOf, processAt } from "../model/cluster-state.ts";
-import { formatIds } from "../model/describe.ts";
-import { formatSpan } from "../model/format.ts";
+import { formatSpan } from "../model/format-time.ts";
+import { formatIds } from "../model/headline.ts";
 import type { Shared } from "./app.tsx";
 import { CommandRow } from "./command-row.tsx";
 

@@ -2,7 +2,7 @@
  * The line of `lab` that an action equals, ready to be copied.
  */
 import { useState } from "preact/hooks";
-import type { Store } from "../app/store.ts";
+import type { Store } from "../app/page-store.ts";
 
 export function CommandRow({ line, store }: { readonly line: string; readonly store: Store }) {
   const [isCopied, setCopied] = useState(false);

@@ -3,7 +3,7 @@
  */
 import { drawBalances } from "../draw/draw-balances.ts";
 import { isUp } from "../model/cluster-state.ts";
-import { formatSpan } from "../model/format.ts";
+import { formatSpan } from "../model/format-time.ts";
 import type { Shared } from "./app.tsx";
 import { Canvas, type Surface } from "./canvas.tsx";
 import { conservationOf } from "./header.tsx";

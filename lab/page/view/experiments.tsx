@@ -5,7 +5,7 @@
 import { useState } from "preact/hooks";
 import { sendCommand } from "../../dash/client.ts";
 import type { DashCommand, ScenarioInfo } from "../../dash/protocol.ts";
-import { formatClock } from "../model/format.ts";
+import { formatClock } from "../model/format-time.ts";
 import { readScenarioWords } from "../model/scenario-words.ts";
 import type { Shared } from "./app.tsx";
 import { CommandRow } from "./command-row.tsx";

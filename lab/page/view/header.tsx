@@ -2,9 +2,9 @@
  * What one needs to know at once: which run, live or replayed, who leads, whether every credit is there, and the verdict.
  */
 
-import type { Store, Theme } from "../app/store.ts";
+import type { Store, Theme } from "../app/page-store.ts";
 import { type Conservation, judgeConservation } from "../model/conservation.ts";
-import { describeLeadership } from "../model/describe.ts";
+import { describeLeadership } from "../model/headline.ts";
 import type { Shared } from "./app.tsx";
 import { Icon } from "./icons.tsx";
 import { worstOf } from "./verdicts.tsx";

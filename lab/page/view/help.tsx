@@ -3,7 +3,7 @@
  */
 import { useEffect, useRef } from "preact/hooks";
 import { KEYS } from "../app/keyboard.ts";
-import type { Store } from "../app/store.ts";
+import type { Store } from "../app/page-store.ts";
 
 const SIGNS: readonly (readonly [string, string])[] = [
   ["Crown", "coordinator; hollow while it has no quorum"],

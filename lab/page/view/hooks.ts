@@ -2,7 +2,7 @@
  * Ties between the store and what Preact draws.
  */
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Store } from "../app/store.ts";
+import type { Store } from "../app/page-store.ts";
 
 /** Draws the component again when anything has changed, at most once a frame. */
 export function useStore(store: Store): void {

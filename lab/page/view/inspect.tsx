@@ -2,9 +2,9 @@
  * A closer look: the selected event with its vector clock, the selected node, or else who sees whom and what happened last.
  */
 import type { Entry } from "../../journal/entry.ts";
-import type { Store } from "../app/store.ts";
+import type { Store } from "../app/page-store.ts";
 import { idsOf, isUp, type MemberState, type NodeState, processAt } from "../model/cluster-state.ts";
-import { formatClock, formatSpan } from "../model/format.ts";
+import { formatClock, formatSpan } from "../model/format-time.ts";
 import type { Shared } from "./app.tsx";
 import { MatrixCanvas } from "./matrix-canvas.tsx";
 

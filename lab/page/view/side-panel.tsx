@@ -1,7 +1,7 @@
 /**
  * The panel at the right: one thing at a time, chosen by tabs.
  */
-import type { Tab } from "../app/store.ts";
+import type { Tab } from "../app/page-store.ts";
 import type { Shared } from "./app.tsx";
 import { BreakIt } from "./break-it.tsx";
 import { Credits } from "./credits.tsx";

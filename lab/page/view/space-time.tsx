@@ -5,7 +5,7 @@ import { useMemo, useState } from "preact/hooks";
 import { drawSpaceTime, pickEvent } from "../draw/space-time-overlay.ts";
 import { columnOf, type Geometry, type SheetLook, SpaceTimeSheet } from "../draw/space-time-sheet.ts";
 import { idsOf, isUp } from "../model/cluster-state.ts";
-import { formatSpan } from "../model/format.ts";
+import { formatSpan } from "../model/format-time.ts";
 import type { Shared } from "./app.tsx";
 import { Canvas, type Surface } from "./canvas.tsx";
 

@@ -3,13 +3,13 @@
  */
 import { useMemo, useRef } from "preact/hooks";
 import { sendCommand } from "../../dash/client.ts";
-import { formatCommand } from "../../dash/command-line.ts";
+import { formatCommand } from "../../dash/page-command.ts";
 import type { DashCommand } from "../../dash/protocol.ts";
-import type { Store } from "../app/store.ts";
+import type { Store } from "../app/page-store.ts";
 import { drawMessages } from "../draw/draw-messages.ts";
 import { drawNodes, drawRing } from "../draw/draw-ring.ts";
 import { type ClusterState, idsOf, type NodeState } from "../model/cluster-state.ts";
-import { describeNode, formatIds } from "../model/describe.ts";
+import { describeNode, formatIds } from "../model/headline.ts";
 import { findCutPairs, findGroups, layoutRing } from "../model/ring-layout.ts";
 import type { Shared } from "./app.tsx";
 import { Canvas, type Surface } from "./canvas.tsx";

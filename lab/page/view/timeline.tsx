@@ -3,7 +3,7 @@
  */
 import { useMemo, useRef } from "preact/hooks";
 import { drawTimeline, TIMELINE_PAD, timelineMs, timelineX } from "../draw/draw-timeline.ts";
-import { formatClock, formatSpeed } from "../model/format.ts";
+import { formatClock, formatSpeed } from "../model/format-time.ts";
 import { SPEEDS } from "../model/playback.ts";
 import type { Shared } from "./app.tsx";
 import { Canvas, type Surface } from "./canvas.tsx";

@@ -3,7 +3,7 @@
  */
 import type { CheckResult, Verdict } from "../../check/verdict.ts";
 import type { Entry } from "../../journal/entry.ts";
-import { formatClock } from "../model/format.ts";
+import { formatClock } from "../model/format-time.ts";
 import { findEntry } from "../model/violations.ts";
 import type { Shared } from "./app.tsx";
 import { CommandRow } from "./command-row.tsx";

@@ -6,12 +6,12 @@ import { runChecks } from "../../check/checkers.ts";
 import type { CheckResult } from "../../check/verdict.ts";
 import type { Journal } from "../../journal/journal.ts";
 import { PROPERTIES } from "../checks/judge.ts";
-import { SimCluster } from "../cluster.ts";
-import { Draw } from "../draw.ts";
-import { SimFailure } from "../sim-failure.ts";
-import { journalOf } from "../sim-run.ts";
-import { endFaults, runSafetyPhase } from "../swarm.ts";
-import { drawWorld } from "../world.ts";
+import { SimFailure } from "../checks/sim-failure.ts";
+import { endFaults, runSafetyPhase } from "../swarm/play-schedule.ts";
+import { Draw } from "../world/draw.ts";
+import { SimCluster } from "../world/sim-cluster.ts";
+import { journalOf } from "../world/sim-run.ts";
+import { drawWorld } from "../world/sim-world.ts";
 import { type Bug, INGREDIENTS } from "./bug-cases.ts";
 
 /** Virtual milliseconds from the last fault on: longer than any bound of a checker. */

@@ -2,9 +2,9 @@
  * A known bug as the user names it (`--bug no-causal-check`): what all nodes of a simulated world then do wrong. The world's own checks
  * are blind, so that the run goes on after the breach, as a real one would: the journal has to tell of it.
  */
-import { LabError } from "../../errors.ts";
+import { LabError } from "../../base/lab-error.ts";
 import { PROPERTIES } from "../checks/judge.ts";
-import type { SimOptions } from "../sim-options.ts";
+import type { SimOptions } from "../world/sim-options.ts";
 import { BUGS } from "./bug-cases.ts";
 
 export type Sabotage = Pick<SimOptions, "rules" | "shell" | "blind" | "disk" | "process">;

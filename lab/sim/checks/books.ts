@@ -8,7 +8,7 @@
 import { isFence } from "../../../node/core/ledger.ts";
 import type { NodeState } from "../../../node/core/types.ts";
 import type { TradeRecord } from "../../../node/wire/message.ts";
-import type { SimNode } from "../sim-node.ts";
+import type { SimNode } from "../world/sim-node.ts";
 import type { Judge } from "./judge.ts";
 
 /** A debit as the whole cluster must see it: what the payer had delivered when it appended it are its causes. */

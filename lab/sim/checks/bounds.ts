@@ -4,7 +4,7 @@
 import { HELD_MAX, HELD_PER_ORIGIN_MAX } from "../../../node/core/holdback.ts";
 import type { NodeState } from "../../../node/core/types.ts";
 import { MEMBERS_MAX } from "../../../node/wire/ids.ts";
-import type { SimNode } from "../sim-node.ts";
+import type { SimNode } from "../world/sim-node.ts";
 import type { Judge } from "./judge.ts";
 
 /** Tables are measured in every so many steps of a node: they grow by a few entries a step. */

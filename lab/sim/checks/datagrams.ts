@@ -3,7 +3,7 @@
  *
  * The simulated network hands on the very object that was sealed, so whatever else gets in was made by somebody else.
  */
-import type { SimNode } from "../sim-node.ts";
+import type { SimNode } from "../world/sim-node.ts";
 import type { Judge } from "./judge.ts";
 
 export class Datagrams {

@@ -3,7 +3,7 @@
  * the schedule says when to watch, and whom.
  */
 import type { JournalEvent } from "../../../node/wire/journal.ts";
-import type { SimNode } from "../sim-node.ts";
+import type { SimNode } from "../world/sim-node.ts";
 import type { Judge } from "./judge.ts";
 
 export class Detection {

@@ -3,7 +3,7 @@
  */
 import type { CommandResult } from "../../../node/core/types.ts";
 import type { Message } from "../../../node/wire/message.ts";
-import type { SimNode } from "../sim-node.ts";
+import type { SimNode } from "../world/sim-node.ts";
 import type { Books } from "./books.ts";
 import type { Judge } from "./judge.ts";
 

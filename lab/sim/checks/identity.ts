@@ -3,7 +3,7 @@
  * processes with one id that can hear each other one stops. (That no number is used twice after a lost disk is in books.ts.)
  */
 import type { Input, NodeState } from "../../../node/core/types.ts";
-import type { SimNode } from "../sim-node.ts";
+import type { SimNode } from "../world/sim-node.ts";
 import type { Judge } from "./judge.ts";
 
 export class Identity {

@@ -4,7 +4,7 @@
  */
 import type { NodeState } from "../../../node/core/types.ts";
 import type { JournalEvent } from "../../../node/wire/journal.ts";
-import type { SimNode } from "../sim-node.ts";
+import type { SimNode } from "../world/sim-node.ts";
 import type { Judge } from "./judge.ts";
 
 export class Terms {

@@ -2,9 +2,9 @@
  * Schedules in which a rule of election, detection, membership or accounts is all that keeps a promise.
  */
 import type { Message } from "../../../node/wire/message.ts";
-import { SimCluster } from "../cluster.ts";
-import { expectRecovery } from "../liveness.ts";
-import type { SimOptions } from "../sim-options.ts";
+import { expectRecovery } from "../checks/liveness.ts";
+import { SimCluster } from "../world/sim-cluster.ts";
+import type { SimOptions } from "../world/sim-options.ts";
 import { deliver, keepCopies } from "./late-copies.ts";
 import { settled } from "./settled.ts";
 

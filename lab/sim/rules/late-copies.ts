@@ -3,7 +3,7 @@
  */
 import type { Origin } from "../../../node/core/types.ts";
 import type { Message } from "../../../node/wire/message.ts";
-import type { SimCluster } from "../cluster.ts";
+import type { SimCluster } from "../world/sim-cluster.ts";
 
 export interface KeptCopy {
   readonly from: Origin;

@@ -2,9 +2,10 @@
  * Schedules in which a rule of the money or of the causal order is all that keeps a promise. Each plays one story with little left to
  * chance, so that it tells the same after a change elsewhere.
  */
-import type { SimCluster } from "../cluster.ts";
-import { expectRecovery } from "../liveness.ts";
-import type { SimOptions } from "../sim-options.ts";
+
+import { expectRecovery } from "../checks/liveness.ts";
+import type { SimCluster } from "../world/sim-cluster.ts";
+import type { SimOptions } from "../world/sim-options.ts";
 import { deliver, keepCopies } from "./late-copies.ts";
 import { settled } from "./settled.ts";
 

@@ -5,7 +5,7 @@
  */
 import type { Rule } from "../../../node/core/rules.ts";
 import type { Property } from "../checks/judge.ts";
-import type { SimOptions } from "../sim-options.ts";
+import type { SimOptions } from "../world/sim-options.ts";
 import * as group from "./group-schedules.ts";
 import * as money from "./money-schedules.ts";
 

@@ -2,11 +2,12 @@
  * A cluster in virtual time as the measurements see it: this project's nodes in the simulator, or the model of the original's, over the
  * same modelled network.
  */
-import { SimCluster } from "../../../lab/sim/cluster.ts";
-import { Draw } from "../../../lab/sim/draw.ts";
-import { EventQueue } from "../../../lab/sim/event-queue.ts";
-import { haveEqualVectors } from "../../../lab/sim/inspect.ts";
-import { type LinkModel, Network } from "../../../lab/sim/network.ts";
+
+import { Draw } from "../../../lab/sim/world/draw.ts";
+import { EventQueue } from "../../../lab/sim/world/event-queue.ts";
+import { haveEqualVectors } from "../../../lab/sim/world/inspect.ts";
+import { type LinkModel, Network } from "../../../lab/sim/world/network.ts";
+import { SimCluster } from "../../../lab/sim/world/sim-cluster.ts";
 import { OriginalNode } from "../original/node.ts";
 
 export type SystemName = "default" | "fast" | "original";

@@ -3,8 +3,8 @@
  * only the instants at which the lab acts are the lab's: a death is the engine's `die` event where it has one, else the kill's return.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import { judgeAgreement } from "../../../lab/agreement.ts";
-import { Lab } from "../../../lab/lab.ts";
+import { judgeAgreement } from "../../../lab/cluster/judge-agreement.ts";
+import { LabHandle } from "../../../lab/cluster/lab-handle.ts";
 import type { NodeId } from "../../../node/wire/ids.ts";
 import { JournalLine } from "../../../node/wire/journal.ts";
 import { lab as cli } from "../command.ts";
@@ -36,7 +36,7 @@ export async function benchRealDetection(report: Report, options: RealOptions): 
   const figures: Figures = { suspected: [], failed: [], agreed: [], joined: [], healed: [] };
   try {
     for (let round = 0; round < rounds; round++) {
-      await using lab = await Lab.open(name, { runtime });
+      await using lab = await LabHandle.open(name, { runtime });
       await crashAndReturn(lab, figures);
       await cutAndHeal(lab, name, figures);
     }
@@ -54,7 +54,7 @@ export async function benchRealDetection(report: Report, options: RealOptions): 
 }
 
 /** The coordinator dies, the others replace it; it comes back and sells. */
-async function crashAndReturn(lab: Lab, figures: Figures): Promise<void> {
+async function crashAndReturn(lab: LabHandle, figures: Figures): Promise<void> {
   const leader = await agreedCoordinator(lab, lab.ids);
   const survivors = lab.ids.filter((id) => id !== leader);
   const sinceMs = Date.now();
@@ -79,7 +79,7 @@ async function crashAndReturn(lab: Lab, figures: Figures): Promise<void> {
 }
 
 /** The coordinator is cut off with the second highest; then the network is whole again. */
-async function cutAndHeal(lab: Lab, name: string, figures: Figures): Promise<void> {
+async function cutAndHeal(lab: LabHandle, name: string, figures: Figures): Promise<void> {
   const small = lab.ids.slice(-2);
   const large = lab.ids.slice(0, -2);
   await cli("partition", large.join(","), small.join(","), "--name", name);
@@ -112,7 +112,7 @@ function firstAcceptance(lines: readonly JournalLine[], id: NodeId): number {
   return Math.min(...lines.filter((line) => line.node === id && isAcceptance(line)).map(({ time }) => time));
 }
 
-async function journalsSince(lab: Lab, ids: readonly NodeId[], sinceMs: number): Promise<JournalLine[]> {
+async function journalsSince(lab: LabHandle, ids: readonly NodeId[], sinceMs: number): Promise<JournalLine[]> {
   const lines: JournalLine[] = [];
   const options = { follow: false, tail: null, sinceMs, signal: AbortSignal.timeout(PATIENCE_MS) };
   for await (const { text } of lab.engine.logs(lab.name, ids, options)) {
@@ -123,7 +123,7 @@ async function journalsSince(lab: Lab, ids: readonly NodeId[], sinceMs: number):
   return lines;
 }
 
-async function agreedCoordinator(lab: Lab, ids: readonly NodeId[]): Promise<NodeId> {
+async function agreedCoordinator(lab: LabHandle, ids: readonly NodeId[]): Promise<NodeId> {
   const deadlineMs = Date.now() + PATIENCE_MS;
   while (Date.now() < deadlineMs) {
     const verdict = judgeAgreement(await lab.ping(ids));
@@ -133,7 +133,7 @@ async function agreedCoordinator(lab: Lab, ids: readonly NodeId[]): Promise<Node
   throw new Error(`nodes ${ids.join(",")} didn't agree within 30 s`);
 }
 
-async function firstSale(lab: Lab, from: NodeId, to: NodeId): Promise<number> {
+async function firstSale(lab: LabHandle, from: NodeId, to: NodeId): Promise<number> {
   const deadlineMs = Date.now() + PATIENCE_MS;
   while (Date.now() < deadlineMs) {
     try {

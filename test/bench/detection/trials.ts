@@ -1,7 +1,7 @@
 /**
  * One trial of each measurement in virtual time. Everything follows from the seed; times are milliseconds, Infinity is «not in a minute».
  */
-import type { LinkModel } from "../../../lab/sim/network.ts";
+import type { LinkModel } from "../../../lab/sim/world/network.ts";
 import { type BenchCluster, createCluster, type SystemName } from "./cluster.ts";
 
 const PATIENCE_MS = 60_000;

@@ -10,9 +10,9 @@
  *   for the five copies that the description promises.
  * - Not modelled: sockets that overflow, threads that block each other, the cost of Python. All of them make it worse.
  */
-import type { Draw } from "../../../lab/sim/draw.ts";
-import type { EventQueue } from "../../../lab/sim/event-queue.ts";
-import { addressOf, type Network } from "../../../lab/sim/network.ts";
+import type { Draw } from "../../../lab/sim/world/draw.ts";
+import type { EventQueue } from "../../../lab/sim/world/event-queue.ts";
+import { addressOf, type Network } from "../../../lab/sim/world/network.ts";
 
 /** Its config.py, in milliseconds. */
 export const ORIGINAL_TIMING = { heartbeatMs: 2_000, timeoutMs: 10_000, checkMs: 1_000, electionMs: 5_000 };

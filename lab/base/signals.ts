@@ -1,0 +1,24 @@
+/**
+ * Signal names as people write them: `9`, `kill`, `TERM`, `SIGHUP`.
+ */
+import { constants } from "node:os";
+import { LabError } from "./lab-error.ts";
+import { suggest } from "./suggest.ts";
+
+/** "SIGKILL" and the like. Throws LabError("usage") with the nearest name. */
+export function normalizeSignal(text: string): NodeJS.Signals {
+  const names = Object.keys(constants.signals);
+  const upper = text.toUpperCase();
+  const byNumber = names.find((name) => String(constants.signals[name as NodeJS.Signals]) === text);
+  const found = byNumber ?? names.find((name) => name === upper || name === `SIG${upper}`);
+  if (found !== undefined) return found as NodeJS.Signals;
+  const near = suggest(
+    upper.replace(/^SIG/, ""),
+    names.map((name) => name.slice(3)),
+  );
+  throw new LabError(
+    "usage",
+    `there is no signal "${text}"`,
+    near === undefined ? "write KILL, TERM, INT, HUP, …" : `did you mean ${near}?`,
+  );
+}

@@ -1,0 +1,126 @@
+/**
+ * What a user says of a chaos run, as options of the planner: numbers and words checked, defaults filled in. Pure.
+ */
+import type { NodeId } from "../../node/wire/ids.ts";
+import { parseDuration } from "../base/duration.ts";
+import { LabError } from "../base/lab-error.ts";
+import { suggest } from "../base/suggest.ts";
+import { ACTIONS } from "../scenario/actions.ts";
+import { parseSeed } from "../sim/swarm/choice.ts";
+import { CHAOS_KINDS, type ChaosKind } from "./fault-schedule.ts";
+import { type ChaosOptions, DEFAULT_KINDS, defaultMaxDown } from "./plan-chaos.ts";
+
+/** As they stand on the command line; absent: the default. */
+export interface ChaosFlags {
+  readonly seed?: string;
+  readonly for?: string;
+  readonly nodes?: string;
+  readonly profile?: "default" | "fast";
+  readonly kinds?: string;
+  readonly rate?: string;
+  readonly maxDown?: string;
+  readonly load?: string;
+  readonly network?: string;
+}
+
+export interface ExistingLab {
+  readonly ids: readonly NodeId[];
+  readonly profile: string;
+}
+
+const NODES_MAX = 100;
+const SPAN_MS = 60_000;
+/** So that seldom more than two faults overlap, and a minute holds all kinds. */
+const EVENTS_PER_SECOND = 0.5;
+const TRADES_PER_SECOND = 20;
+
+/**
+ * @param drawn the seed when none is given
+ * @param existing the lab that is used; null: one is made
+ * @throws LabError("usage") that names the option
+ */
+export function parseChaosFlags(flags: ChaosFlags, drawn: number, existing: ExistingLab | null = null): ChaosOptions {
+  const count = existing?.ids.length ?? parseCount(flags.nodes ?? "5", "--nodes", 2, NODES_MAX);
+  const profile = flags.profile ?? (existing?.profile === "default" ? "default" : "fast");
+  const kinds = readKinds(flags);
+  const spanMs = flags.for === undefined ? SPAN_MS : parseDuration(flags.for, "--for");
+  return {
+    seed: flags.seed === undefined ? drawn : parseSeed(flags.seed, "--seed"),
+    nodes: count,
+    profile,
+    spanMs: Math.max(100, Math.round(spanMs / 10) * 10),
+    rate: flags.rate === undefined ? EVENTS_PER_SECOND : parseRate(flags.rate, "--rate", 20),
+    // Which id a new node gets is only sure where the ids are 1 to n.
+    kinds: existing?.ids.some((id) => id > count) === true ? kinds.filter((kind) => kind !== "scale") : kinds,
+    maxDown: flags.maxDown === undefined ? defaultMaxDown(count) : parseCount(flags.maxDown, "--max-down", 0, count),
+    tradesPerSecond: flags.load === undefined ? TRADES_PER_SECOND : parseRate(flags.load, "--load", 10_000, 0),
+    ...(flags.network === undefined ? {} : { network: parseNetwork(flags.network) }),
+  };
+}
+
+/** Options that give the same schedule, as far as they aren't the defaults. */
+export function chaosCommand(options: ChaosOptions): string {
+  const { seed, nodes, profile, spanMs, rate, kinds, maxDown, tradesPerSecond, network } = options;
+  const usual = readKinds(network === undefined ? {} : { network });
+  const isDefaultKinds = kinds.length === usual.length && kinds.every((kind) => usual.includes(kind));
+  return [
+    `lab chaos --seed ${seed} --for ${spanMs % 1_000 === 0 ? `${spanMs / 1_000}s` : `${spanMs}ms`}`,
+    ...(nodes === 5 ? [] : [`--nodes ${nodes}`]),
+    ...(profile === "fast" ? [] : [`--profile ${profile}`]),
+    ...(isDefaultKinds ? [] : [`--kinds ${kinds.join(",")}`]),
+    ...(rate === EVENTS_PER_SECOND ? [] : [`--rate ${rate}/s`]),
+    ...(maxDown === defaultMaxDown(nodes) ? [] : [`--max-down ${maxDown}`]),
+    ...(tradesPerSecond === TRADES_PER_SECOND ? [] : [`--load ${tradesPerSecond}/s`]),
+    ...(network === undefined ? [] : [`--network "${network}"`]),
+  ].join(" ");
+}
+
+/** Of `netem`, the last command about a link holds: one of the schedule would end what the network suffers all the time. */
+function readKinds({ kinds: text, network }: ChaosFlags): readonly ChaosKind[] {
+  const kinds = text === undefined ? DEFAULT_KINDS : parseKinds(text);
+  if (network === undefined) return kinds;
+  if (text !== undefined && kinds.includes("netem"))
+    throw new LabError(
+      "usage",
+      "--network and netem among the --kinds: one would end the other",
+      "leave one of them out",
+    );
+  return kinds.filter((kind) => kind !== "netem");
+}
+
+/** `kill,pause,partition`. */
+function parseKinds(text: string): readonly ChaosKind[] {
+  const words = text.split(",").map((word) => word.trim());
+  return [...new Set(words)].map((word) => {
+    const kind = CHAOS_KINDS.find((candidate) => candidate === word);
+    if (kind !== undefined) return kind;
+    const near = suggest(word, CHAOS_KINDS);
+    const hint = near === undefined ? `kinds: ${CHAOS_KINDS.join(", ")}` : `did you mean ${near}?`;
+    throw new LabError("usage", `--kinds: there is no kind "${word}"`, hint);
+  });
+}
+
+/** `delay 20ms jitter 20ms loss 5%`: for all links alike, from beginning to end. */
+function parseNetwork(text: string): string {
+  const parsed = ACTIONS.netem.safeParse(`all ${text}`);
+  if (parsed.success && (["from", "to", "for", "both"] as const).every((name) => parsed.data[name] === undefined))
+    return text.trim();
+  throw new LabError(
+    "usage",
+    `--network: "${text}" can't be read`,
+    'write for example --network "jitter 20ms loss 5%"',
+  );
+}
+
+/** `0.5`, `0.5/s`. */
+function parseRate(text: string, option: string, max: number, least = Number.MIN_VALUE): number {
+  const rate = /^\d+(\.\d+)?(\/s)?$/.test(text) ? Number.parseFloat(text) : Number.NaN;
+  if (rate >= least && rate <= max) return rate;
+  throw new LabError("usage", `${option}: "${text}" is no rate`, `write for example 0.5/s, at most ${max}/s`);
+}
+
+function parseCount(text: string, option: string, min: number, max: number): number {
+  const count = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
+  if (count >= min && count <= max) return count;
+  throw new LabError("usage", `${option}: "${text}" can't be`, `use ${min} to ${max}`);
+}

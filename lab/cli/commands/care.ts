@@ -1,0 +1,102 @@
+/** `doctor`, `gc`, `node`: this machine's side of things. */
+import type { Command } from "commander";
+import type { Finding } from "../../engine/engine.ts";
+import type { CommandContext } from "./context.ts";
+
+export function registerCareCommands(program: Command, context: CommandContext): void {
+  program
+    .command("doctor")
+    .helpGroup("This machine:")
+    .description("what works here, what follows from what doesn't, and what to do")
+    .action(() => doctor(context));
+
+  program
+    .command("gc")
+    .helpGroup("This machine:")
+    .description("remove what killed commands left behind; running labs stay")
+    .option("--dry-run", "only list it")
+    .action((flags: { dryRun?: boolean }) => gc(context, flags.dryRun === true));
+
+  program
+    .command("node")
+    .helpGroup("This machine:")
+    .description("run one node here, in the foreground, with the original's prompt")
+    .argument("<id>", "its number, which is also its priority")
+    .option("--nodes <ids>", "other nodes that are expected: 2,3")
+    .option("--host <ip>", "the local address to use")
+    .option("--peers <list>", "addresses of others, where multicast doesn't reach: 2:10.0.0.2,3:10.0.0.3")
+    .option("--profile <name>", "timing: default or fast")
+    .option("--data-dir <path>", "keep ledger and incarnation here (default: memory only)")
+    .option("--debug", "log more")
+    .option("--quiet", "log to a file instead of the screen")
+    .option("--wire", "log every datagram")
+    .addHelpText(
+      "after",
+      "\nThree laptops: lab node 1, lab node 2 and lab node 3, one on each. They find each other by multicast.",
+    )
+    .action((id: string, flags: Readonly<Record<string, string | boolean>>) => runNode(context, id, flags));
+}
+
+async function doctor(context: CommandContext): Promise<void> {
+  const { examine } = await import("../../cluster/doctor.ts");
+  const findings = await examine(context.options.runtime, context.progress);
+  context.printer.clear();
+  const words = { ok: "ok  ", info: "info", warn: "WARN", fail: "FAIL" } as const;
+  const line = (finding: Finding): string =>
+    [
+      `${words[finding.level]}  ${finding.check}: ${finding.found}`,
+      ...(finding.consequence === "" ? [] : [`        ${finding.consequence}`]),
+      ...(finding.cure === "" ? [] : [`        -> ${finding.cure}`]),
+    ].join("\n");
+  context.printer.data(findings, findings.map(line).join("\n"));
+  if (findings.some((finding) => finding.level === "fail")) context.setExitCode(1);
+}
+
+async function gc(context: CommandContext, dryRun: boolean): Promise<void> {
+  const { findGarbage } = await import("../../cluster/inventory.ts");
+  context.finishOnInterrupt();
+  const { garbage, unreachable } = await findGarbage(context.options.runtime);
+  if (!dryRun) for (const item of garbage) await item.remove();
+  const { printer } = context;
+  const items = garbage.map(({ kind, id, lab, why }) => ({ kind, id, lab, why }));
+  const verb = dryRun ? "would remove" : "removed";
+  printer.data(
+    items,
+    items.map((item) => `${verb} ${item.kind} ${item.id} (lab "${item.lab}": ${item.why})`).join("\n"),
+  );
+  if (items.length === 0) printer.say("nothing was left behind");
+  if (unreachable !== null) printer.say(`Docker wasn't looked at: ${unreachable}`);
+}
+
+/** The node is its own program: started by path, with this terminal. */
+async function runNode(
+  context: CommandContext,
+  id: string,
+  flags: Readonly<Record<string, string | boolean>>,
+): Promise<void> {
+  const [{ ensureNodeBundle }, { spawn }] = await Promise.all([
+    import("../../engine/node-bundle.ts"),
+    import("node:child_process"),
+  ]);
+  const bundle = await ensureNodeBundle(context.progress);
+  context.printer.clear();
+  const args = Object.entries(flags).flatMap(([name, value]) => {
+    const option = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    return value === true ? [option] : [option, String(value)];
+  });
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", bundle, id, ...args], {
+    stdio: "inherit",
+  });
+  context.finishOnInterrupt();
+  // A terminal sends Ctrl-C to both; a supervisor's SIGTERM reaches only this process.
+  const forward = () => {
+    if (process.stdin.isTTY !== true) child.kill("SIGTERM");
+  };
+  context.signal.addEventListener("abort", forward);
+  const code = await new Promise<number>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", (exitCode, signal) => resolve(exitCode ?? (signal === "SIGINT" ? 130 : 1)));
+  });
+  context.signal.removeEventListener("abort", forward);
+  context.setExitCode(code);
+}

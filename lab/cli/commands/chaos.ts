@@ -1,0 +1,151 @@
+/** `chaos`: random faults under load, from a seed; then the promises are checked. */
+import { type Command, Option } from "commander";
+import type { ChaosFlags } from "../../chaos/chaos-options.ts";
+import type { ChaosOutcome, ShrunkRun } from "../../chaos/run-chaos.ts";
+import type { Written } from "../../report/write-down.ts";
+import type { ScenarioRuntime } from "../../scenario/scenario-schema.ts";
+import type { CommandContext } from "./context.ts";
+
+interface CommandFlags extends ChaosFlags {
+  readonly on?: string;
+  readonly report?: string;
+  readonly wire: boolean;
+  readonly shrink: boolean;
+  readonly shrinkFor: string;
+  readonly dryRun?: true;
+  readonly bug?: string;
+}
+
+/** Seeds that are drawn stay short. */
+const SEEDS_DRAWN = 1_000_000;
+
+const HELP = `
+The seed decides all: who is killed, cut off, paused or delayed, when, and for how long. The schedule is written as a
+scenario file first, so that every run can be repeated: exactly in virtual time, as the same commands elsewhere.
+
+  lab chaos                            a minute of it on five nodes of its own
+  lab chaos --seed 42 --runtime sim    the same minute in virtual time
+  lab chaos --on shop --for 5m         on a lab that exists; it stays
+  lab run chaos-42.yaml                the same faults again
+
+Never more than --max-down nodes are down or paused at once, every fault ends, and at the end everything is brought back
+and must converge. What fails in virtual time is made as small as it gets: chaos-42.min.yaml. Ctrl-C ends the faults early;
+the run is judged all the same.
+Exit codes: 0 every promise was kept, 5 one was broken, 7 the journal can't tell, 1 a step failed.`;
+
+export function registerChaosCommands(program: Command, context: CommandContext): void {
+  program
+    .command("chaos")
+    .helpGroup("Experiments:")
+    .description("random faults from a seed, under load; then check every promise")
+    .option("--seed <n>", "decides the schedule (default: drawn, and printed)")
+    .option("--for <span>", "how long (default: 60s)")
+    .option("--nodes <count>", "of the lab that is made (default: 5)")
+    .addOption(new Option("--profile <name>", "its timing (default: fast)").choices(["default", "fast"]))
+    .option(
+      "--kinds <list>",
+      "kill, stop, restart, leave, pause, partition, isolate, netem, scale, election, unplug (default: all but unplug)",
+    )
+    .option("--rate <n/s>", "faults a second (default: 0.5/s)")
+    .option("--max-down <n>", "nodes down or paused at once (default: a minority)")
+    .option("--load <n/s>", "trades a second meanwhile (default: 20/s)")
+    .option("--network <what>", 'what all links suffer all the time: "delay 20ms jitter 20ms loss 5%"')
+    .addOption(new Option("--on <lab>", "a lab that exists, instead of one of its own").conflicts(["nodes", "profile"]))
+    .option("--report <dir>", "put a report there, with the scenario files")
+    .option("--no-wire", "don't journal every datagram")
+    .option("--no-shrink", "leave a failing run of virtual time as it is")
+    .option("--shrink-for <span>", "how long making it smaller may take", "60s")
+    .option("--bug <name>", "in virtual time: nodes with this known bug; see what finds it")
+    .option("--dry-run", "print the scenario, do nothing")
+    .addHelpText("after", HELP)
+    .action((flags: CommandFlags) => chaos(context, flags));
+}
+
+async function chaos(context: CommandContext, flags: CommandFlags): Promise<void> {
+  const [{ parseChaosFlags }, { parseDuration }, { planScenario, runChaos }] = await Promise.all([
+    import("../../chaos/chaos-options.ts"),
+    import("../../base/duration.ts"),
+    import("../../chaos/run-chaos.ts"),
+  ]);
+  const { printer, signal, progress } = context;
+  const drawn = Math.floor(Math.random() * SEEDS_DRAWN);
+  if (flags.dryRun === true && flags.on === undefined) {
+    const { formatScenario } = await import("../../scenario/format-scenario.ts");
+    const scenario = planScenario({ chaos: parseChaosFlags(flags, drawn), wire: flags.wire, existing: null });
+    printer.data(scenario, formatScenario(scenario).trimEnd());
+    return;
+  }
+  const { findTarget } = await import("../../chaos/target.ts");
+  const { runtime, existing } = await findTarget({
+    runtime: context.options.runtime,
+    ...(flags.on === undefined ? {} : { on: flags.on }),
+    signal,
+    onFallback: (why) => printer.say(`lab: ${why}`),
+  });
+  const chaos = parseChaosFlags(flags, drawn, existing);
+  context.finishOnInterrupt();
+  const lines = await import("../ui/scenario-lines.ts");
+  signal.addEventListener("abort", () => printer.say(describeInterrupt(context, flags, runtime)), { once: true });
+  const outcome = await runChaos({
+    ...{ chaos, runtime, existing, signal, progress },
+    ...(context.options.isNamed ? { name: context.options.name } : {}),
+    folder: flags.report ?? ".",
+    ...(flags.bug === undefined ? {} : { bug: flags.bug }),
+    wire: flags.wire,
+    shrinkMs: flags.shrink ? parseDuration(flags.shrinkFor, "--shrink-for") : 0,
+    onStart: (scenario) => {
+      if (!printer.json) printer.data(null, lines.renderHeader(scenario, runtime));
+    },
+    onStep: (step, state) => {
+      if (state === "begin") progress({ step: `step ${step.path}`, state: "info", detail: step.text });
+      else if (!printer.json) printer.data(null, lines.renderStep(step, printer));
+    },
+  });
+  printer.clear();
+  const { writeDown } = await import("../../report/write-down.ts");
+  await tell(context, outcome, await writeDown(outcome.result, outcome.realMs, flags.report ?? null));
+}
+
+function describeInterrupt({ options }: CommandContext, { on }: CommandFlags, runtime: ScenarioRuntime): string {
+  const name = on ?? (options.isNamed ? options.name : undefined);
+  const left =
+    runtime === "sim"
+      ? ""
+      : on === undefined
+        ? "; `lab ls` shows what is left then"
+        : `; then: lab heal --name ${name}`;
+  return `ending early: faults end, then the run is judged (Ctrl-C again: at once${left})`;
+}
+
+/** Checks, verdict, where the scenario is, and what the shrunk one is like; the exit code tells the verdict. */
+async function tell(context: CommandContext, outcome: ChaosOutcome, written: Written): Promise<void> {
+  const [{ describeWritten }, { EXIT }, { exitOf }, { describeSize }, { renderSummary }] = await Promise.all([
+    import("../../report/write-down.ts"),
+    import("../../base/lab-error.ts"),
+    import("../../scenario/result.ts"),
+    import("../../chaos/reductions.ts"),
+    import("../ui/scenario-lines.ts"),
+  ]);
+  const { printer } = context;
+  const { schedule, file, replay, result, shrunk, realMs } = outcome;
+  const { path: report, trouble } = written;
+  const { journal, evidence: _evidence, scenario: _scenario, ...run } = result;
+  const summary = renderSummary(result, { printer, realMs });
+  const value = { ...run, file, replay, report, faults: schedule.events.length, entries: journal.entries.length };
+  printer.data({ ...value, shrunk: shrunk === null ? null : describeShrunk(shrunk) }, summary);
+  printer.say(`scenario: ${file}\nagain: ${replay}`);
+  if (shrunk !== null) {
+    const end = shrunk.isMinimal ? "nothing simpler does" : "the time was over";
+    printer.say(`${shrunk.check} breaks with ${describeSize(shrunk.schedule)} too (${shrunk.attempts} runs, ${end})`);
+    printer.say(`scenario: ${shrunk.file}\nagain: ${shrunk.replay}`);
+  }
+  const told = describeWritten(written);
+  if (told !== null) printer.say(told);
+  const code = EXIT[exitOf(result.verdict)];
+  context.setExitCode(code === EXIT.ok && trouble !== null ? EXIT.failed : code);
+}
+
+function describeShrunk({ schedule, file, replay, check, attempts, isMinimal }: ShrunkRun) {
+  const { nodes, events, spanMs, tradesPerSecond } = schedule;
+  return { file, replay, check, attempts, isMinimal, nodes, faults: events.length, spanMs, tradesPerSecond };
+}

@@ -1,0 +1,129 @@
+/** `check`: what the journal of a run says of every promise. */
+import type { Command } from "commander";
+import type { CheckResult, Verdict } from "../../check/verdict.ts";
+import type { LabHandle } from "../../cluster/lab-handle.ts";
+import type { Journal } from "../../journal/journal.ts";
+import type { CommandContext } from "./context.ts";
+
+interface CheckFlags {
+  only?: string;
+  list?: boolean;
+}
+
+/** Violations of one check that are shown, and lines of one proof. */
+const SHOWN_MAX = 5;
+
+export function registerCheckCommands(program: Command, context: CommandContext): void {
+  program
+    .command("check")
+    .helpGroup("Look:")
+    .argument("[folder]", "a stored run (default: the lab that runs)")
+    .description("check every promise over the journal of all nodes")
+    .option("--only <names>", "only these checks: conservation,agreement")
+    .option("--list", "what is checked")
+    .addHelpText(
+      "after",
+      `
+Most checks need a line for each delivery: lab up --journal detailed. What they can't tell they call inconclusive.
+Exit code 5: a promise was broken, and these lines prove it. 7: nothing was found, and something couldn't be judged.`,
+    )
+    .action((folder: string | undefined, flags: CheckFlags) => check(context, folder, flags));
+}
+
+async function check(context: CommandContext, folder: string | undefined, flags: CheckFlags): Promise<void> {
+  const { CHECKERS, runChecks } = await import("../../check/checkers.ts");
+  if (flags.list === true) {
+    const { renderTable } = await import("../ui/table.ts");
+    const rows = CHECKERS.map(({ name, promise }) => [name, promise]);
+    const listed = CHECKERS.map(({ name, promise }) => ({ name, promise }));
+    context.printer.data(listed, renderTable([{ title: "CHECK" }, { title: "PROMISE" }], rows));
+    return;
+  }
+  const names = flags.only === undefined ? undefined : await parseNames(flags.only);
+  const journal =
+    folder === undefined ? await context.withLab((lab) => collectNow(context, lab)) : await readFolder(folder);
+  await show(context, journal, runChecks(journal, names));
+}
+
+/** @throws LabError("usage") for a name that no checker has */
+async function parseNames(text: string): Promise<readonly string[]> {
+  const [{ CHECKERS, findUnknownCheckers }, { LabError }, { suggest }] = await Promise.all([
+    import("../../check/checkers.ts"),
+    import("../../base/lab-error.ts"),
+    import("../../base/suggest.ts"),
+  ]);
+  const names = text.split(",").map((name) => name.trim());
+  const [stranger] = findUnknownCheckers(names);
+  if (stranger === undefined) return names;
+  const near = suggest(
+    stranger,
+    CHECKERS.map(({ name }) => name),
+  );
+  const hint = near === undefined ? "see them: lab check --list" : `did you mean "${near}"?`;
+  throw new LabError("usage", `--only: there is no check "${stranger}"`, hint);
+}
+
+async function readFolder(folder: string): Promise<Journal> {
+  const { readRun } = await import("../../journal/stored-run.ts");
+  return await readRun(folder);
+}
+
+/** Up to now: a quiet lab writes nothing, so the lab itself says that it goes on. */
+async function collectNow(context: CommandContext, lab: LabHandle): Promise<Journal> {
+  const { collectJournal } = await import("../../cluster/collect.ts");
+  await lab.note({ action: "check" }, "check");
+  return await collectJournal(lab, { signal: context.signal });
+}
+
+async function show(context: CommandContext, journal: Journal, results: readonly CheckResult[]): Promise<void> {
+  const [{ worstOf }, { renderTable }, { EXIT, LabError }] = await Promise.all([
+    import("../../check/verdict.ts"),
+    import("../ui/table.ts"),
+    import("../../base/lab-error.ts"),
+  ]);
+  const verdict = worstOf(results);
+  const { printer } = context;
+  const rows = results.map((result) => [result.check, result.verdict, result.detail]);
+  const paint = await createPaint(printer.color);
+  const table = renderTable([{ title: "CHECK" }, { title: "VERDICT" }, { title: "DETAIL" }], rows, paint);
+  const proofs = await Promise.all(results.map((result) => describeProofs(result, printer.color)));
+  const text = [table, ...proofs.flat(), describeVerdict(journal, verdict)].join("\n");
+  printer.data({ verdict, checks: results }, text);
+  const broken = results.find((result) => result.verdict === "invalid");
+  if (broken !== undefined) {
+    const what = broken.violations[0]?.what ?? broken.detail;
+    throw new LabError("invariantViolated", `${broken.check}: ${what}`, "see what happened around it: lab events");
+  }
+  if (verdict === "inconclusive") context.setExitCode(EXIT.inconclusive);
+}
+
+async function createPaint(isColoured: boolean): Promise<(text: string, row: number, column: number) => string> {
+  const { colour } = await import("../ui/table.ts");
+  const colours = { valid: "green", invalid: "red", inconclusive: "yellow" } as const;
+  return (text, _row, column) =>
+    isColoured && column === 1 && text in colours ? colour(text, colours[text as Verdict]) : text;
+}
+
+/** Each violation in a sentence, and the lines that prove it. */
+async function describeProofs({ check, violations }: CheckResult, isColoured: boolean): Promise<readonly string[]> {
+  const { renderEvent } = await import("../ui/event-line.ts");
+  const shown = violations
+    .slice(0, SHOWN_MAX)
+    .flatMap(({ what, proof }) => [
+      "",
+      `${check}: ${what}`,
+      ...proof.slice(-SHOWN_MAX).map((entry) => `  ${renderEvent(entry, isColoured)}`),
+    ]);
+  const more = violations.length - SHOWN_MAX;
+  return more > 0 ? [...shown, "", `${check}: and ${more} more`] : shown;
+}
+
+function describeVerdict({ facts, entries }: Journal, verdict: Verdict): string {
+  const words = {
+    valid: "every promise held",
+    invalid: "a promise was broken",
+    inconclusive: "nothing was found broken",
+  };
+  const hint = facts.isDetailed || verdict === "invalid" ? "" : "; to judge more: lab up --journal detailed";
+  return `${words[verdict]}: ${entries.length} lines of ${facts.nodes.length} nodes${hint}`;
+}

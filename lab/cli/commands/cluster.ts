@@ -1,0 +1,304 @@
+/** `up`, `down`, `scale`, `ls`: labs as a whole. */
+import { type Command, Option } from "commander";
+import type { LabHandle } from "../../cluster/lab-handle.ts";
+import type { LabRequest } from "../../cluster/plan-lab.ts";
+import type { UpResult } from "../../cluster/up.ts";
+import type { LabSpec } from "../../engine/engine.ts";
+import { describeAsEnv, JOURNAL_DETAILS, type JournalDetail } from "../../journal/detail.ts";
+import type { CommandContext } from "./context.ts";
+
+interface UpFlags {
+  nodes?: string;
+  profile?: string;
+  file?: string;
+  wait: boolean;
+  timeout: string;
+  dryRun?: boolean;
+  journal?: JournalDetail;
+}
+
+export function registerClusterCommands(program: Command, context: CommandContext): void {
+  program
+    .command("up")
+    .helpGroup("Labs:")
+    .description("start a lab and wait until its nodes agree on a coordinator")
+    .option("--nodes <count>", "how many nodes (default: 5, from compose/lab.yaml)")
+    .option("--profile <name>", "timing: default or fast")
+    .option("-f, --file <path>", "describe the lab in a file (see compose/lab.yaml)")
+    .addOption(
+      new Option(
+        "--journal <detail>",
+        "what nodes write down: events; detailed: deliveries too (checks); wire: messages too (pictures)",
+      ).choices(JOURNAL_DETAILS),
+    )
+    .option("--wait", "return when all nodes agree", true)
+    .option("--no-wait", "return when the nodes are started")
+    .option("--timeout <time>", "how long to wait for agreement", "60s")
+    .option("--dry-run", "only show what would be made")
+    .action((flags: UpFlags) => up(context, flags));
+
+  program
+    .command("down")
+    .helpGroup("Labs:")
+    .description("remove a lab and everything of it")
+    .argument("[name]", "which lab (default: --name)")
+    .option("--all", "remove every lab")
+    .action((name: string | undefined, flags: { all?: boolean }) => down(context, name, flags.all === true));
+
+  program
+    .command("scale")
+    .helpGroup("Labs:")
+    .description("add nodes, or let the highest leave, until there are COUNT")
+    .argument("<count>", "how many nodes there shall be")
+    .option("--no-wait", "don't wait until all agree")
+    .option("--timeout <time>", "how long to wait for agreement", "60s")
+    .action((count: string, flags: { wait: boolean; timeout: string }) => scale(context, count, flags));
+
+  program
+    .command("ls")
+    .helpGroup("Labs:")
+    .description("list the labs of this machine")
+    .action(() => ls(context));
+}
+
+async function up(context: CommandContext, flags: UpFlags): Promise<void> {
+  const [{ bringUp, dryRun }, { parseDuration }] = await Promise.all([
+    import("../../cluster/up.ts"),
+    import("../../base/duration.ts"),
+  ]);
+  context.finishOnInterrupt();
+  const { request, runtime } = await readRequest(context, flags);
+  const options = {
+    runtime,
+    wait: flags.wait,
+    timeoutMs: parseDuration(flags.timeout, "--timeout"),
+    progress: context.progress,
+    signal: context.signal,
+    onNotice: (message: string) => context.printer.say(message),
+  };
+  if (flags.dryRun === true) {
+    const [plan, { describePlan, publicPlan }] = await Promise.all([
+      dryRun(request, options),
+      import("../../cluster/plan-lab.ts"),
+    ]);
+    context.printer.data(publicPlan(plan), describePlan(plan));
+    return;
+  }
+  const startedAtMs = performance.now();
+  const result = await bringUp(request, options);
+  await using lab = result.lab;
+  context.printer.clear();
+  const isVirtual = lab.info.runtime === "sim";
+  await printUp(context, result, isVirtual ? (result.agreed?.tookMs ?? 0) : performance.now() - startedAtMs);
+  if (!result.created && flags.journal !== undefined) await sayOtherDetail(context, lab, flags.journal);
+}
+
+/** What nodes write down is fixed when they are made. */
+async function sayOtherDetail(context: CommandContext, lab: LabHandle, wanted: JournalDetail): Promise<void> {
+  const { nameDetail, readDetail } = await import("../../journal/detail.ts");
+  const detail = nameDetail(readDetail((await lab.engine.readSpec(lab.name))?.env ?? {}));
+  if (detail !== wanted) context.printer.say(`its journal stays as it was made: ${detail}; for another one: lab down`);
+}
+
+/** Defaults, then the file, then the command line. */
+async function readRequest(
+  context: CommandContext,
+  flags: UpFlags,
+): Promise<{ request: LabRequest; runtime: CommandContext["options"]["runtime"] }> {
+  const [{ loadLabConfig }, { projectRoot }, { LabError }, { join }] = await Promise.all([
+    import("../../cluster/lab-file.ts"),
+    import("../../engine/node-bundle.ts"),
+    import("../../base/lab-error.ts"),
+    import("node:path"),
+  ]);
+  const [defaults, file] = await Promise.all([
+    loadLabConfig(join(projectRoot(), "compose", "lab.yaml")),
+    flags.file === undefined ? null : loadLabConfig(flags.file),
+  ]);
+  const { options } = context;
+  const profile = flags.profile ?? file?.profile ?? defaults.profile ?? "default";
+  if (profile !== "default" && profile !== "fast") {
+    throw new LabError("usage", `there is no profile "${profile}"`, "use default or fast");
+  }
+  const count = flags.nodes === undefined ? undefined : Number(flags.nodes);
+  if (count !== undefined && !Number.isInteger(count)) {
+    throw new LabError("usage", `--nodes: "${flags.nodes}" is no number`, "write for example --nodes 5");
+  }
+  const { checkLabName } = await import("../../base/state-dir.ts");
+  const name = checkLabName(options.isNamed ? options.name : (file?.name ?? options.name));
+  return {
+    runtime: options.isRuntimeNamed ? options.runtime : (file?.runtime ?? defaults.runtime ?? "auto"),
+    request: {
+      name,
+      profile,
+      nodes: count ?? file?.nodes ?? defaults.nodes ?? 5,
+      // A count on the command line makes other nodes than the file's voters speak of.
+      voters: count === undefined ? (file?.voters ?? null) : null,
+      env: { ...defaults.env, ...file?.env, ...(flags.journal === undefined ? {} : describeAsEnv(flags.journal)) },
+    },
+  };
+}
+
+async function printUp(context: CommandContext, { lab, agreed }: UpResult, tookMs: number): Promise<void> {
+  const { printer } = context;
+  const [{ describeNodes }, { renderNodes }, { formatDuration }] = await Promise.all([
+    import("../../cluster/node-rows.ts"),
+    import("../ui/node-table.ts"),
+    import("../../base/duration.ts"),
+  ]);
+  const rows = describeNodes(lab, agreed?.answers ?? new Map());
+  const { name, run, profile, voters, runtime } = lab.info;
+  printer.data(
+    {
+      name,
+      runtime,
+      run,
+      profile,
+      voters,
+      agreement: agreed?.agreement ?? null,
+      tookMs: Math.round(tookMs),
+      nodes: rows,
+    },
+    renderNodes(rows, printer.color),
+  );
+  const flag = context.hintFlags(name);
+  const where = { docker: "in Docker", local: "as local processes", sim: "in virtual time" }[runtime];
+  if (agreed === null) {
+    printer.say(`\nlab "${name}" starts ${where}; wait for it: lab wait agree${flag}`);
+    return;
+  }
+  const kind = agreed.agreement.elected ? `elected, term ${agreed.agreement.term}` : "provisional: no quorum";
+  const leader = agreed.agreement.coordinator;
+  printer.say(
+    `\nlab "${name}" runs ${where}: all agree on coordinator ${leader} (${kind}) after ${formatDuration(tookMs)}`,
+  );
+  if (rows.length < 2) return;
+  printer.say(`next: lab sell 1 2 30${flag}    lab kill leader${flag}    lab ps -w${flag}    lab down${flag}`);
+}
+
+async function down(context: CommandContext, name: string | undefined, all: boolean): Promise<void> {
+  const { printer, options } = context;
+  const [{ takeDown }, { lockLab }, { StateDir }] = await Promise.all([
+    import("../../cluster/change.ts"),
+    import("../../base/lock.ts"),
+    import("../../base/state-dir.ts"),
+  ]);
+  context.finishOnInterrupt();
+  const names = all ? await allNames(context) : [name ?? options.name];
+  const results: { name: string; removed: readonly unknown[] }[] = [];
+  for (const lab of names) {
+    await using _lock = await lockLab(new StateDir(lab), {
+      purpose: "down",
+      onWait: (holder) => printer.say(`waiting for process ${holder.pid} (${holder.purpose})`),
+    });
+    context.progress({ step: "remove", state: "start", detail: lab });
+    const removed = await takeDown(lab, options.runtime, context.progress);
+    context.progress({ step: "remove", state: "done", detail: lab });
+    results.push({ name: lab, removed });
+  }
+  printer.clear();
+  const lines = results.map((result) =>
+    result.removed.length === 0
+      ? `nothing to remove: there is no lab named "${result.name}"`
+      : `removed lab "${result.name}"`,
+  );
+  printer.data(all ? results : results[0], lines.length === 0 ? "no labs" : lines.join("\n"));
+}
+
+/** Labs of all runtimes, and those that only left a folder. */
+async function allNames(context: CommandContext): Promise<readonly string[]> {
+  const [{ listAll }, { listStateDirs }] = await Promise.all([
+    import("../../cluster/inventory.ts"),
+    import("../../base/state-dir.ts"),
+  ]);
+  const { labs } = await listAll(context.options.runtime);
+  const folders = context.options.runtime === "auto" ? await listStateDirs() : [];
+  return [...new Set([...labs.map((lab) => lab.name), ...folders])].sort();
+}
+
+async function scale(context: CommandContext, text: string, flags: { wait: boolean; timeout: string }): Promise<void> {
+  const [
+    change,
+    { LabError },
+    { parseDuration },
+    { waitForAgreement },
+    { describeNodes },
+    { renderNodes },
+    { warnAboutMinting },
+  ] = await Promise.all([
+    import("../../cluster/change.ts"),
+    import("../../base/lab-error.ts"),
+    import("../../base/duration.ts"),
+    import("../../cluster/wait-for.ts"),
+    import("../../cluster/node-rows.ts"),
+    import("../ui/node-table.ts"),
+    import("../../cluster/plan-lab.ts"),
+  ]);
+  const count = Number(text);
+  if (!Number.isInteger(count))
+    throw new LabError("usage", `"${text}" is no number of nodes`, "write for example: lab scale 7");
+  const timeoutMs = parseDuration(flags.timeout, "--timeout");
+  context.finishOnInterrupt();
+  await context.withLab(async (lab) => {
+    const { printer } = context;
+    const plan = await lab.locked(`scale ${count}`, async () => {
+      const prepared = await change.prepareScale(lab, count);
+      if (prepared.plan.warning !== "") printer.say(`warning: ${prepared.plan.warning}`);
+      const minting = prepared.plan.add.length === 0 ? "" : warnAboutMinting(lab.info.voters, lab.running);
+      if (minting !== "") printer.say(`warning: ${minting}`);
+      await change.scale(lab, prepared, context.signal);
+      return prepared.plan;
+    });
+    const agreed = flags.wait
+      ? await waitForAgreement(lab, { timeoutMs, signal: context.signal, onReason: context.onReason("agree") })
+      : null;
+    printer.clear();
+    const rows = describeNodes(lab, agreed?.answers ?? (await lab.ping()));
+    printer.data(
+      {
+        added: plan.add.map((node) => node.id),
+        removed: plan.remove,
+        agreement: agreed?.agreement ?? null,
+        nodes: rows,
+      },
+      renderNodes(rows, printer.color),
+    );
+    printer.say(
+      describeScale(
+        plan.add.map((node) => node.id),
+        plan.remove,
+      ),
+    );
+  });
+}
+
+function describeScale(added: LabSpec["nodes"], removed: LabSpec["nodes"]): string {
+  if (added.length > 0) return `\nadded ${added.join(", ")}`;
+  return removed.length > 0 ? `\nremoved ${removed.join(", ")}` : "\nnothing to change";
+}
+
+async function ls(context: CommandContext): Promise<void> {
+  const [{ listAll }, { renderTable }, { formatDuration }] = await Promise.all([
+    import("../../cluster/inventory.ts"),
+    import("../ui/table.ts"),
+    import("../../base/duration.ts"),
+  ]);
+  const { labs, unreachable } = await listAll(context.options.runtime);
+  const rows = labs.map((lab) => {
+    const up = lab.nodes.filter((node) => node.status === "running" || node.status === "starting").length;
+    const age = lab.createdAtMs === null ? "-" : formatDuration(Math.max(0, Date.now() - lab.createdAtMs));
+    return [lab.name, lab.runtime, `${up}/${lab.nodes.length}`, lab.profile, age, lab.network ?? "-"];
+  });
+  const columns = [
+    { title: "LAB" },
+    { title: "RUNTIME" },
+    { title: "RUNNING" },
+    { title: "PROFILE" },
+    { title: "AGE" },
+    { title: "NETWORK" },
+  ];
+  const json = labs.map(({ token: _token, ...lab }) => lab);
+  context.printer.data(json, rows.length === 0 ? "" : renderTable(columns, rows));
+  if (rows.length === 0) context.printer.say("no labs; start one: lab up");
+  if (unreachable !== null && context.options.verbose) context.printer.say(`Docker wasn't asked: ${unreachable}`);
+}

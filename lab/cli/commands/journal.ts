@@ -1,0 +1,212 @@
+/** `events`, `export`: what happened, and pictures of it. */
+import { Argument, type Command } from "commander";
+import type { LabHandle } from "../../cluster/lab-handle.ts";
+import type { Entry } from "../../journal/entry.ts";
+import type { EntryFilter } from "../../journal/filter.ts";
+import type { Journal } from "../../journal/journal.ts";
+import type { CommandContext } from "./context.ts";
+
+/** How often one looks whether nodes have come. */
+const REFRESH_MS = 500;
+
+export function registerJournalCommands(program: Command, context: CommandContext): void {
+  program
+    .command("events")
+    .helpGroup("Look:")
+    .description("the journal of all nodes and of what the lab did to them, causes before effects")
+    .option("--type <words>", "only these: election,member,trade,fault,… or messages: TRADE_CONFIRM,…")
+    .option("--node <nodes>", "only these nodes, and what was done to them")
+    .option("--since <time>", "only what is younger: 30s, 5m; of a stored run: its last 30s, 5m")
+    .option("-f, --follow", "go on until Ctrl-C; a line waits up to 0.2 s for those that belong before it")
+    .option("--no-heartbeats", "without heartbeats and probes")
+    .option("--run <folder>", "of a stored run instead of a lab")
+    .addHelpText(
+      "after",
+      `
+How much there is to see: lab up --journal events, detailed (deliveries too) or wire (messages too).
+-o json prints the entries, one a line.`,
+    )
+    .action((flags: EventFlags) => events(context, flags));
+
+  program
+    .command("export")
+    .helpGroup("Look:")
+    .description("the journal as a picture or for another tool")
+    .addArgument(new Argument("<format>", "what to make").choices(FORMAT_NAMES))
+    .option("--from <time>", "leave out what was before: 10s after the journal's first line")
+    .option("--to <time>", "leave out what came after")
+    .option("--nodes <nodes>", "only these nodes: 1,2 or 1-3")
+    .option("--heartbeats", "svg and mermaid: draw heartbeats and probes too")
+    .option("--no-heartbeats", "without heartbeats and probes (svg: not even counted)")
+    .option("--run <folder>", "of a stored run instead of a lab")
+    .option("-O, --out <file>", "write a file instead of stdout")
+    .addHelpText("after", EXPORT_HELP)
+    .action((format: string, flags: ExportFlags) => exportJournal(context, format, flags));
+}
+
+const FORMAT_NAMES = ["svg", "mermaid", "shiviz", "tsviz", "perfetto", "otlp", "csv"];
+
+const EXPORT_HELP = `
+Formats:
+  svg       space-time diagram: nodes as columns, messages as arrows, faults as bands
+  mermaid   sequence diagram for GitHub: of the part in which most happened, or of --from to --to
+  shiviz    log for https://bestchai.bitbucket.io/shiviz/; tsviz: the same with times
+  perfetto  trace for https://ui.perfetto.dev
+  otlp      OpenTelemetry traces (JSON): a trade is a trace
+  csv       every line of the journal as a row
+Arrows need a lab that writes messages down: lab up --journal wire`;
+
+interface ExportFlags {
+  from?: string;
+  to?: string;
+  nodes?: string;
+  heartbeats?: boolean;
+  run?: string;
+  out?: string;
+}
+
+async function exportJournal(context: CommandContext, name: string, flags: ExportFlags): Promise<void> {
+  const [{ FORMATS }, { LabError }, { parseDuration }] = await Promise.all([
+    import("../../export/formats.ts"),
+    import("../../base/lab-error.ts"),
+    import("../../base/duration.ts"),
+  ]);
+  const [fromMs, toMs] = [flags.from, flags.to].map((text, i) =>
+    text === undefined ? undefined : text === "0" ? 0 : parseDuration(text, i === 0 ? "--from" : "--to"),
+  );
+  if (fromMs !== undefined && toMs !== undefined && toMs <= fromMs)
+    throw new LabError(
+      "usage",
+      `--to ${flags.to} isn't after --from ${flags.from}`,
+      "both count from the journal's first line",
+    );
+  const options = {
+    ...(fromMs !== undefined && { fromMs }),
+    ...(toMs !== undefined && { toMs }),
+    ...(flags.nodes !== undefined && { nodes: [...(await readIds(flags.nodes))] }),
+    ...(flags.heartbeats !== undefined && { heartbeats: flags.heartbeats }),
+  };
+  const journal = await openJournal(context, flags.run);
+  const format = FORMATS[name];
+  if (format === undefined)
+    throw new LabError("usage", `there is no format "${name}"`, `use ${FORMAT_NAMES.join(", ")}`);
+  if (format.isOfMessages && !journal.entries.some(({ kind }) => kind === "send"))
+    context.printer.say(
+      "no messages in this journal: its nodes wrote events only, so there are no arrows; for them: lab up --journal wire",
+    );
+  const text = format.render(journal, options);
+  if (flags.out === undefined) {
+    context.printer.write(text);
+    return;
+  }
+  const { writeFile } = await import("node:fs/promises");
+  try {
+    await writeFile(flags.out, text);
+  } catch (error) {
+    throw new LabError("failed", `can't write ${flags.out}: ${(error as Error).message}`, "name another file", {
+      cause: error,
+    });
+  }
+  context.printer.say(`wrote ${flags.out}`);
+}
+
+async function openJournal(context: CommandContext, folder: string | undefined): Promise<Journal> {
+  if (folder !== undefined) return await (await import("../../journal/stored-run.ts")).readRun(folder);
+  const { collectJournal } = await import("../../cluster/collect.ts");
+  return await context.withLab((lab) => collectJournal(lab, { signal: context.signal }));
+}
+
+interface EventFlags {
+  type?: string;
+  node?: string;
+  since?: string;
+  follow?: boolean;
+  heartbeats: boolean;
+  run?: string;
+}
+
+async function events(context: CommandContext, flags: EventFlags): Promise<void> {
+  const [{ LabError }, { isWanted, parseTypes }, { renderEvent }] = await Promise.all([
+    import("../../base/lab-error.ts"),
+    import("../../journal/filter.ts"),
+    import("../ui/event-line.ts"),
+  ]);
+  if (flags.run !== undefined && flags.follow === true)
+    throw new LabError("usage", "a stored run has come to its end: --follow would wait for ever", "leave --follow out");
+  context.finishOnInterrupt();
+  const types = flags.type === undefined ? null : parseTypes(flags.type);
+  const show = (entries: readonly Entry[], filter: EntryFilter): void => {
+    for (const entry of entries)
+      if (isWanted(entry, filter)) context.printer.item(entry, renderEvent(entry, context.printer.color));
+  };
+  if (flags.run !== undefined) {
+    const { readRun } = await import("../../journal/stored-run.ts");
+    const { entries } = await readRun(flags.run);
+    const endMs = entries.reduce((last, { time }) => Math.max(last, time), Number.NEGATIVE_INFINITY);
+    const nodes = flags.node === undefined ? null : await readIds(flags.node);
+    const sinceMs = await readSince(flags.since, endMs);
+    show(entries, { types, nodes, sinceMs, heartbeats: flags.heartbeats });
+    return;
+  }
+  await context.withLab(async (lab) => {
+    const nodes = flags.node === undefined ? null : new Set((await lab.resolve(flags.node)).map(({ id }) => id));
+    const sinceMs = await readSince(flags.since, lab.clock.wallMs());
+    const filter = { types, nodes, sinceMs, heartbeats: flags.heartbeats };
+    if (flags.follow === true) await followEvents(context, lab, filter, show);
+    else {
+      const { collectJournal } = await import("../../cluster/collect.ts");
+      show((await collectJournal(lab, { sinceMs, signal: context.signal })).entries, filter);
+    }
+  });
+}
+
+async function followEvents(
+  context: CommandContext,
+  lab: LabHandle,
+  filter: EntryFilter,
+  show: (entries: readonly Entry[], filter: EntryFilter) => void,
+): Promise<void> {
+  const [{ followJournal }, { REAL_CLOCK, sleep }] = await Promise.all([
+    import("../../cluster/follow-journal.ts"),
+    import("../../base/lab-clock.ts"),
+  ]);
+  const { signal } = context;
+  const following = followJournal(lab, {
+    tail: null,
+    signal,
+    onEntries: (entries) => show(entries, filter),
+    onTrouble: (why) => context.printer.say(why ?? "the engine answers again"),
+  });
+  // Nodes may come; and in virtual time nothing happens unless somebody waits.
+  const clocks = [...new Set([REAL_CLOCK, lab.clock])];
+  while (!signal.aborted) {
+    await lab.refresh();
+    await Promise.all(clocks.map((clock) => sleep(clock, REFRESH_MS, signal).catch(() => {})));
+  }
+  await following;
+}
+
+async function readSince(text: string | undefined, nowMs: number): Promise<number | null> {
+  if (text === undefined) return null;
+  const { parseDuration } = await import("../../base/duration.ts");
+  return nowMs - parseDuration(text, "--since");
+}
+
+/** Of what is past: nobody can be asked who led it. */
+async function readIds(text: string): Promise<ReadonlySet<number>> {
+  const [{ parseSelector }, { LabError }] = await Promise.all([
+    import("../../cluster/selectors.ts"),
+    import("../../base/lab-error.ts"),
+  ]);
+  return new Set(
+    parseSelector(text).flatMap((part) => {
+      if (part.type === "id") return [part.id];
+      if (part.type === "range") return Array.from({ length: part.to - part.from + 1 }, (_, i) => part.from + i);
+      throw new LabError(
+        "usage",
+        `nodes: a journal has no "${part.type === "word" ? part.word : "random"}"`,
+        "write numbers: 3, 1,2 or 1-3",
+      );
+    }),
+  );
+}

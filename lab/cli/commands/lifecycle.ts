@@ -1,0 +1,335 @@
+/** `kill`, `stop`, `start`, `restart`, `wipe`, `pause`, `resume`, `rm`: what happens to nodes from outside. */
+import type { Command } from "commander";
+import type { Chosen, LabHandle } from "../../cluster/lab-handle.ts";
+import type { NodeInfo } from "../../engine/engine.ts";
+import type { CommandContext } from "./context.ts";
+
+const NODES = "which nodes: 3, 1,2, 1-3, leader, followers, random, random(2), majority, minority, all";
+
+interface KillFlags {
+  signal: string;
+  wait?: boolean;
+  timeout?: string;
+}
+
+export function registerLifecycleCommands(program: Command, context: CommandContext): void {
+  program
+    .command("kill")
+    .helpGroup("Break nodes:")
+    .description("kill nodes at once, and show who takes over")
+    .argument("<nodes>", NODES)
+    .option("-s, --signal <name>", "another signal: TERM, INT, HUP, …", "KILL")
+    .option("--wait", "wait until the survivors agree (the default in text, not with -o json)")
+    .option("--no-wait", "return at once")
+    .option("--timeout <time>", "how long to wait for the survivors")
+    .action((selector: string, flags: KillFlags) => kill(context, selector, flags));
+
+  program
+    .command("stop")
+    .helpGroup("Break nodes:")
+    .description("let nodes leave gracefully and end (SIGTERM, then SIGKILL)")
+    .argument("<nodes>", NODES)
+    .option("--grace <time>", "how long before SIGKILL", "10s")
+    .action((selector: string, flags: { grace: string }) => stop(context, selector, flags));
+
+  for (const verb of ["start", "restart"] as const) {
+    program
+      .command(verb)
+      .helpGroup("Break nodes:")
+      .description(
+        verb === "start"
+          ? "start nodes that have exited, with the ledger that they had"
+          : "stop nodes and start them again",
+      )
+      .argument("<nodes>", NODES)
+      .option("--wait", "wait until all agree")
+      .option("--timeout <time>", "how long to wait", "60s")
+      .action((selector: string, flags: { wait?: boolean; timeout: string }) => start(context, verb, selector, flags));
+  }
+
+  program
+    .command("wipe")
+    .helpGroup("Break nodes:")
+    .description("replace the disks of nodes that have ended by empty ones: a lost disk")
+    .argument("<nodes>", NODES)
+    .action((selector: string) => wipe(context, selector));
+
+  program
+    .command("pause")
+    .helpGroup("Break nodes:")
+    .description("freeze nodes: they neither send nor receive, and don't know it")
+    .argument("<nodes>", NODES)
+    .option("--for <time>", "resume by itself after this time, even when lab itself is killed")
+    .action((selector: string, flags: { for?: string }) => pause(context, selector, flags));
+
+  program
+    .command("resume")
+    .helpGroup("Break nodes:")
+    .description("let paused nodes go on")
+    .argument("<nodes>", NODES)
+    .action((selector: string) => resume(context, selector));
+
+  program
+    .command("rm")
+    .helpGroup("Break nodes:")
+    .description("remove nodes with their ledgers, running or not")
+    .argument("<nodes>", NODES)
+    .action((selector: string) => remove(context, selector));
+
+  program
+    .command("resume-at", { hidden: true })
+    .argument("<lab>")
+    .argument("<runtime>")
+    .argument("<node>")
+    .argument("<untilMs>")
+    .action((lab: string, runtime: string, node: string, untilMs: string) =>
+      resumeAt(lab, runtime, Number(node), Number(untilMs)),
+    );
+}
+
+async function kill(context: CommandContext, selector: string, flags: KillFlags): Promise<void> {
+  const [{ isAlive }, failover, { warnAboutVoters }, { normalizeSignal }, { parseSelector }] = await Promise.all([
+    import("../../engine/node-status.ts"),
+    import("../../cluster/failover.ts"),
+    import("../../cluster/plan-lab.ts"),
+    import("../../base/signals.ts"),
+    import("../../cluster/selectors.ts"),
+  ]);
+  const { printer } = context;
+  const signal = normalizeSignal(flags.signal);
+  parseSelector(selector);
+  await context.withLab(async (lab) => {
+    const timeoutMs = await failover.patienceMs(lab, flags.timeout);
+    const { chosen, before, atMs } = await lab.locked(`kill ${selector}`, () =>
+      failover.killNodes(lab, selector, signal, isAlive),
+    );
+    const verb = signal === "SIGKILL" ? "killed" : `sent ${signal} to`;
+    const killed = chosen.map((node) => ({ id: node.id, role: node.role }));
+    const survivors = lab.running.filter((id) => !chosen.some((node) => node.id === id));
+    const lostLeader = chosen.some((node) => node.role === "coordinator");
+    const sentence = describe(verb, chosen, { lostLeader, before, flags: context.hintFlags(lab.name) });
+    // The answer of -o json is one value, so it comes when everything is known.
+    if (!printer.json) printer.data(null, sentence);
+    const shallWait = flags.wait ?? (!printer.json && lostLeader);
+    const agreed =
+      shallWait && survivors.length > 0
+        ? await failover.waitForSurvivors(lab, survivors, {
+            timeoutMs,
+            signal: context.signal,
+            onReason: context.onReason("election"),
+          })
+        : null;
+    printer.clear();
+    const tookMs = agreed === null ? null : Math.round(lab.clock.nowMs() - atMs);
+    if (printer.json)
+      printer.data({ signal, killed, coordinatorBefore: before, agreement: agreed?.agreement ?? null, tookMs }, "");
+    else if (agreed !== null && tookMs !== null) {
+      const { formatDuration } = await import("../../base/duration.ts");
+      const { coordinator, elected, term } = agreed.agreement;
+      const now = lostLeader ? "now" : "still";
+      printer.data(
+        null,
+        `coordinator is ${now} ${coordinator} (${elected ? "elected" : "provisional: no quorum"}, term ${term}) after ${formatDuration(tookMs)}`,
+      );
+    }
+    const warning = warnAboutVoters(lab.info.voters, survivors);
+    if (warning !== "") printer.say(`warning: ${warning}`);
+    if (signal === "SIGKILL" || signal === "SIGTERM")
+      printer.say(`bring back: lab start ${chosen.map((node) => node.id).join(",")}${context.hintFlags(lab.name)}`);
+  });
+}
+
+function describe(
+  verb: string,
+  chosen: readonly Chosen[],
+  { lostLeader, before, flags }: { lostLeader: boolean; before: number | null; flags: string },
+): string {
+  const who = chosen.map((node) => (node.role === null ? String(node.id) : `${node.id} (${node.role})`)).join(", ");
+  if (lostLeader || before === null) return `${verb} ${who}`;
+  return `${verb} ${who}; coordinator is still ${before}; to see an election: lab kill leader${flags}`;
+}
+
+async function stop(context: CommandContext, selector: string, flags: { grace: string }): Promise<void> {
+  const [change, { isAlive }, { parseDuration }] = await Promise.all([
+    import("../../cluster/change.ts"),
+    import("../../engine/node-status.ts"),
+    import("../../base/duration.ts"),
+  ]);
+  const graceMs = parseDuration(flags.grace, "--grace");
+  await changeNodes(
+    context,
+    { selector, verb: "stop", past: "stopped", eligible: isAlive, hint: "bring back: lab start" },
+    (lab, ids) => change.stop(lab, ids, graceMs),
+  );
+}
+
+async function start(
+  context: CommandContext,
+  verb: "start" | "restart",
+  selector: string,
+  flags: { wait?: boolean; timeout: string },
+): Promise<void> {
+  const [change, { isAlive }, { parseDuration }, { waitForAgreement }] = await Promise.all([
+    import("../../cluster/change.ts"),
+    import("../../engine/node-status.ts"),
+    import("../../base/duration.ts"),
+    import("../../cluster/wait-for.ts"),
+  ]);
+  const timeoutMs = parseDuration(flags.timeout, "--timeout");
+  const eligible = (node: NodeInfo) => verb === "restart" || !isAlive(node);
+  await changeNodes(
+    context,
+    { selector, verb, past: `${verb}ed`, eligible, hint: null },
+    async (lab, ids) => {
+      if (verb === "restart") await change.stop(lab, ids, 10_000);
+      await change.start(lab, ids);
+    },
+    async (lab) => {
+      if (flags.wait !== true) {
+        context.printer.say(`wait until all agree: lab wait agree${context.hintFlags(lab.name)}`);
+        return;
+      }
+      await lab.refresh();
+      const { agreement } = await waitForAgreement(lab, {
+        timeoutMs,
+        signal: context.signal,
+        onReason: context.onReason("agree"),
+      });
+      context.printer.say(`all agree on coordinator ${agreement.coordinator}`);
+    },
+  );
+}
+
+async function wipe(context: CommandContext, selector: string): Promise<void> {
+  const [change, { isAlive }] = await Promise.all([
+    import("../../cluster/change.ts"),
+    import("../../engine/node-status.ts"),
+  ]);
+  await changeNodes(
+    context,
+    { selector, verb: "wipe", past: "wiped", eligible: (node) => !isAlive(node), hint: "see it come back: lab start" },
+    change.wipe,
+  );
+}
+
+async function pause(context: CommandContext, selector: string, flags: { for?: string }): Promise<void> {
+  const [change, { isUp }, { parseDuration, formatDuration }] = await Promise.all([
+    import("../../cluster/change.ts"),
+    import("../../engine/node-status.ts"),
+    import("../../base/duration.ts"),
+  ]);
+  const forMs = flags.for === undefined ? null : parseDuration(flags.for, "--for");
+  await changeNodes(
+    context,
+    {
+      selector,
+      verb: "pause",
+      past: "paused",
+      eligible: isUp,
+      hint: forMs === null ? "let it go on: lab resume" : null,
+      suffix: forMs === null ? "" : ` for ${formatDuration(forMs)}`,
+    },
+    (lab, ids) => change.pause(lab, ids, forMs === null ? null : lab.clock.wallMs() + forMs),
+  );
+}
+
+async function resume(context: CommandContext, selector: string): Promise<void> {
+  const change = await import("../../cluster/change.ts");
+  await changeNodes(
+    context,
+    { selector, verb: "resume", past: "resumed", eligible: (node) => node.status === "paused", hint: null },
+    change.resume,
+  );
+}
+
+async function remove(context: CommandContext, selector: string): Promise<void> {
+  const [change, { warnAboutVoters }] = await Promise.all([
+    import("../../cluster/change.ts"),
+    import("../../cluster/plan-lab.ts"),
+  ]);
+  await changeNodes(
+    context,
+    { selector, verb: "rm", past: "removed", eligible: () => true, hint: null },
+    async (lab, ids) => {
+      const warning = warnAboutVoters(
+        lab.info.voters,
+        lab.ids.filter((id) => !ids.includes(id)),
+      );
+      if (warning !== "") context.printer.say(`warning: ${warning}`);
+      await Promise.all(ids.map((id) => change.removeNode(lab, id)));
+    },
+  );
+}
+
+interface ChangeWords {
+  readonly selector: string;
+  readonly verb: string;
+  readonly past: string;
+  readonly eligible: (node: NodeInfo) => boolean;
+  /** Said with the ids behind it; null: nothing. */
+  readonly hint: string | null;
+  readonly suffix?: string;
+}
+
+/** Resolve under the lock, change, say what was done to whom. */
+async function changeNodes(
+  context: CommandContext,
+  words: ChangeWords,
+  change: (lab: LabHandle, ids: readonly number[]) => Promise<void>,
+  after: (lab: LabHandle) => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  const { printer } = context;
+  // What can't be a selector is said before anybody is asked.
+  (await import("../../cluster/selectors.ts")).parseSelector(words.selector);
+  await context.withLab(async (lab) => {
+    const chosen = await lab.locked(`${words.verb} ${words.selector}`, async () => {
+      const nodes = await lab.resolve(words.selector, words.eligible);
+      if (nodes.length > 0)
+        await change(
+          lab,
+          nodes.map((node) => node.id),
+        );
+      return nodes;
+    });
+    const ids = chosen.map((node) => node.id);
+    const who = chosen.map((node) => (node.role === null ? String(node.id) : `${node.id} (${node.role})`)).join(", ");
+    const text = ids.length === 0 ? `nothing to ${words.verb}` : `${words.past} ${who}${words.suffix ?? ""}`;
+    printer.data({ [words.past]: ids }, text);
+    if (words.hint !== null && ids.length > 0)
+      printer.say(`${words.hint} ${ids.join(",")}${context.hintFlags(lab.name)}`);
+    if (ids.length > 0) await after(lab);
+  });
+}
+
+/** The body of the detached process that ends a timed pause (helpers.ts). */
+async function resumeAt(name: string, runtime: string, id: number, untilMs: number): Promise<void> {
+  const [{ openEngine }, { setTimeout: sleep }] = await Promise.all([
+    import("../../cluster/open-engine.ts"),
+    import("node:timers/promises"),
+  ]);
+  await sleep(Math.max(0, untilMs - Date.now()));
+  await using engine = await openEngine(runtime === "docker" ? "docker" : "local");
+  for (let attempt = 0; attempt < 20; attempt++) {
+    try {
+      const info = await engine.lab(name);
+      const node = info?.nodes.find((candidate) => candidate.id === id);
+      if (node?.status !== "paused") return;
+      await engine.resume(name, id);
+      await catchUpWithFaults(name, runtime, id);
+      return;
+    } catch {
+      // The engine may be restarting: it is asked again for ten seconds.
+      await sleep(500);
+    }
+  }
+}
+
+/** What was changed while the node was frozen couldn't reach it. */
+async function catchUpWithFaults(name: string, runtime: string, id: number): Promise<void> {
+  const [{ LabHandle }, { reapplyFaults }] = await Promise.all([
+    import("../../cluster/lab-handle.ts"),
+    import("../../faults/service.ts"),
+  ]);
+  await using lab = await LabHandle.open(name, { runtime: runtime === "docker" ? "docker" : "local" });
+  await lab.locked(`resume ${id}`, () => reapplyFaults(lab, [id]));
+}

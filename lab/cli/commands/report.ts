@@ -1,0 +1,70 @@
+/** `report`: everything about a running lab into a folder, or what a stored run came to. */
+import type { Command } from "commander";
+import type { LabHandle } from "../../cluster/lab-handle.ts";
+import type { RunRecord } from "../../cluster/run-record.ts";
+import type { CommandContext } from "./context.ts";
+
+const HELP = `
+  lab report                    what the running lab did so far, judged, into a new folder below out/
+  lab report --to reports       the same below reports/
+  lab report reports            sum up the latest run in there (or name a run's own folder)
+Exit codes are the verdict's: 0 valid, 5 invalid, 7 inconclusive. Deliveries and messages are judged if they were
+written down: lab up --journal wire. Tokens and keys are never in a report.`;
+
+export function registerReportCommands(program: Command, context: CommandContext): void {
+  program
+    .command("report")
+    .helpGroup("Look:")
+    .description("put all about a running lab into a folder, or sum up a stored run")
+    .argument("[folder]", "a stored run, or a folder of them: the latest")
+    .option("--to <dir>", "where the running lab's report goes", "out")
+    .option("--title <words>", "what the run shall be called (default: the lab's name)")
+    .addHelpText("after", HELP)
+    .action(async (folder: string | undefined, flags: { to: string; title?: string }) =>
+      folder === undefined ? await writeOne(context, flags) : await sumUp(context, folder),
+    );
+}
+
+async function sumUp(context: CommandContext, folder: string): Promise<void> {
+  const [{ readReport }, { summarise }, { join }] = await Promise.all([
+    import("../../report/read-report.ts"),
+    import("../../report/summary.ts"),
+    import("node:path"),
+  ]);
+  const { path, results, isJudgedAnew } = await readReport(folder);
+  context.printer.data({ path, ...results }, summarise(results));
+  if (isJudgedAnew) context.printer.say("judged just now: the folder holds the journal only");
+  else context.printer.say(`look at it: ${join(path, "report.html")}, or: lab dash --run ${path}`);
+  context.setExitCode(results.exitCode);
+}
+
+async function writeOne(context: CommandContext, flags: { to: string; title?: string }): Promise<void> {
+  const [{ writeReport }, { describeResults }, { summarise }] = await Promise.all([
+    import("../../report/write-report.ts"),
+    import("../../report/results.ts"),
+    import("../../report/summary.ts"),
+  ]);
+  await context.withLab(async (lab) => {
+    const record = await recordOf(lab, flags.title ?? lab.name, context.signal);
+    const results = describeResults(record);
+    // The verdict stands, whatever becomes of the folder.
+    if (!context.printer.json) context.printer.data(null, summarise(results));
+    const { path } = await writeReport(flags.to, record).catch((error: unknown) => {
+      if (context.printer.json) context.printer.data({ path: null, ...results }, "");
+      throw error;
+    });
+    if (context.printer.json) context.printer.data({ path, ...results }, "");
+    context.printer.say(`report: ${path}`);
+    context.setExitCode(results.exitCode);
+  });
+}
+
+async function recordOf(lab: LabHandle, title: string, signal: AbortSignal): Promise<RunRecord> {
+  const [{ collectEvidence }, { judgeRun }] = await Promise.all([
+    import("../../cluster/evidence.ts"),
+    import("../../report/judged-run.ts"),
+  ]);
+  const collected = await collectEvidence(lab, { signal });
+  const startedAtMs = lab.info.createdAtMs ?? Date.now();
+  return judgeRun({ ...collected, startedAtMs, tookMs: Date.now() - startedAtMs }, { title });
+}

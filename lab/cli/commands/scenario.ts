@@ -1,0 +1,232 @@
+/** `run`, `validate`: whole experiments from files. */
+import { type Command, Option } from "commander";
+import type { LabError } from "../../base/lab-error.ts";
+import type { LabConfig } from "../../cluster/lab-file.ts";
+import type { LabRequest } from "../../cluster/plan-lab.ts";
+import type { OnStep } from "../../scenario/play.ts";
+import type { ScenarioResult, StepResult } from "../../scenario/result.ts";
+import type { Scenario, ScenarioRuntime } from "../../scenario/scenario-schema.ts";
+import type { CommandContext } from "./context.ts";
+
+interface RunFlags {
+  seed?: string;
+  set: string[];
+  report?: string;
+  on?: string;
+  keep?: boolean;
+  bug?: string;
+}
+
+/** Steps that take longer are announced where nothing can be redrawn. */
+const LONG_MS = 2_000;
+
+const HELP = `
+Each file gets a lab of its own, named after it, that is gone at the end. Every step is said as it happens, with what was resolved and
+seen; then the promises are checked over the journal of all nodes.
+
+  lab run compose/scenarios/02-leader-failure.yaml
+  lab run my.yaml --runtime sim --seed 7 --set nodes=7 --set profile=fast
+Exit codes: 0 valid, 5 a promise was broken, 1 a step failed, 7 the journal doesn't tell, 130 interrupted.`;
+
+export function registerScenarioCommands(program: Command, context: CommandContext): void {
+  program
+    .command("run")
+    .helpGroup("Experiments:")
+    .description("play scenarios, in virtual time, on local processes or on Docker, and check every promise")
+    .argument("<files...>", "scenario files (YAML)")
+    .option("--seed <n>", "decides what is drawn (default: the file's, or 1)")
+    .addOption(
+      new Option(
+        "--set <field=value>",
+        "another value for a field of the file: nodes=7, profile=fast, env.DS_PREEMPT=0",
+      )
+        .argParser((value: string, before: string[]) => [...before, value])
+        .default([], "none"),
+    )
+    .option("--report <dir>", "write verdict, journal, logs and a page about each run into this folder")
+    .addOption(new Option("--on <lab>", "play it on this lab, which exists, and leave that").conflicts("keep"))
+    .option("--keep", "leave the lab as it is at the end")
+    .option("--bug <name>", "in virtual time: nodes with this known bug; see what finds it")
+    .addHelpText("after", HELP)
+    .action((files: string[], flags: RunFlags) => run(context, files, flags));
+
+  program
+    .command("validate")
+    .helpGroup("Experiments:")
+    .description("read scenario files and lab.yaml files, and say what is wrong in them, with line and column")
+    .argument("<files...>", "YAML files")
+    .action((files: string[]) => validate(context, files));
+}
+
+async function run(context: CommandContext, files: readonly string[], flags: RunFlags): Promise<void> {
+  const [{ applySettings }, { parseSeed }, { EXIT }, { exitOf }, { assertRunsOn }] = await Promise.all([
+    import("../../scenario/scenario-settings.ts"),
+    import("../../sim/swarm/choice.ts"),
+    import("../../base/lab-error.ts"),
+    import("../../scenario/result.ts"),
+    import("../../scenario/run-scenario.ts"),
+  ]);
+  const seed = flags.seed === undefined ? undefined : parseSeed(flags.seed, "--seed");
+  // All of them are read before the first one runs.
+  const scenarios: { file: string; scenario: Scenario }[] = [];
+  for (const file of files) scenarios.push({ file, scenario: applySettings(await loadScenario(file), flags.set) });
+  context.finishOnInterrupt();
+  const runtime = await chooseRuntime(context);
+  for (const { scenario } of scenarios) assertRunsOn(scenario, runtime);
+  const codes: number[] = [];
+  const values: object[] = [];
+  for (const { file, scenario } of scenarios) {
+    if (context.signal.aborted) break;
+    const one = { file, scenario, runtime, flags, ...(seed !== undefined && { seed }) };
+    const { result, value, trouble } = await runOne(context, one);
+    codes.push(EXIT[exitOf(result.verdict)], trouble === null ? EXIT.ok : EXIT.failed);
+    values.push(value);
+  }
+  // One value on stdout, however many runs it is about.
+  if (context.printer.json) context.printer.data(files.length === 1 ? values[0] : values, "");
+  context.setExitCode(worstCode(codes));
+}
+
+/** A broken promise is worse than a step that failed, and that than a run that doesn't tell. */
+function worstCode(codes: readonly number[]): number {
+  return [130, 5, 1, 7].find((code) => codes.includes(code)) ?? 0;
+}
+
+/** Docker where it answers; what was fallen back to is said. */
+async function chooseRuntime({ options, signal, printer }: CommandContext): Promise<ScenarioRuntime> {
+  if (options.runtime !== "auto") return options.runtime;
+  const { chooseEngine } = await import("../../cluster/open-engine.ts");
+  await using engine = await chooseEngine("auto", {
+    signal,
+    onFallback: (why) => printer.say(`using local processes instead of Docker: ${why}`),
+  });
+  return engine.name;
+}
+
+interface OneRun {
+  readonly file: string;
+  readonly scenario: Scenario;
+  readonly runtime: ScenarioRuntime;
+  readonly seed?: number;
+  readonly flags: RunFlags;
+}
+
+interface RunOutcome {
+  readonly result: ScenarioResult;
+  /** For `-o json`. */
+  readonly value: object;
+  /** Why there is no report; null: there is one, or none was wanted. */
+  readonly trouble: LabError | null;
+}
+
+async function runOne(context: CommandContext, one: OneRun): Promise<RunOutcome> {
+  const { file, scenario, runtime, flags, seed } = one;
+  const { printer } = context;
+  const [{ runScenario }, lines, { describeWritten, writeDown }] = await Promise.all([
+    import("../../scenario/run-scenario.ts"),
+    import("../ui/scenario-lines.ts"),
+    import("../../report/write-down.ts"),
+  ]);
+  if (!printer.json) printer.data(null, lines.renderHeader(scenario, runtime));
+  const startedAtMs = performance.now();
+  const result = await runScenario(scenario, {
+    runtime,
+    file,
+    ...(seed !== undefined && { seed }),
+    ...(context.options.isNamed && { name: context.options.name }),
+    ...(flags.on !== undefined && { on: flags.on }),
+    ...(flags.bug !== undefined && { bug: flags.bug }),
+    keep: flags.keep === true,
+    progress: context.progress,
+    signal: context.signal,
+    onStep: announceSteps(context, (step) => lines.renderStep(step, printer)),
+  });
+  printer.clear();
+  const realMs = performance.now() - startedAtMs;
+  const written = await writeDown(result, realMs, flags.report ?? null);
+  if (!printer.json) printer.data(null, lines.renderSummary(result, { printer, realMs }));
+  const told = describeWritten(written) ?? (result.verdict === "valid" ? null : lines.hintAfter(result, flags));
+  if (told !== null) printer.say(told);
+  return { result, value: { ...publicResult(result), report: written.path }, trouble: written.trouble };
+}
+
+/** A line for each step that is over; what is under way is shown where lines can be redrawn, elsewhere when it takes long. */
+function announceSteps({ printer, progress }: CommandContext, render: (step: StepResult) => string): OnStep {
+  const waiting = new Map<string, NodeJS.Timeout>();
+  return (step, state) => {
+    const { path, text } = step;
+    if (state === "begin") {
+      if (printer.live || printer.json) progress({ step: `step ${path}`, state: "start", detail: text });
+      else waiting.set(path, setTimeout(() => printer.say(`  ...      step ${path}: ${text}`), LONG_MS).unref());
+      return;
+    }
+    clearTimeout(waiting.get(path));
+    if (printer.live || printer.json) progress({ step: `step ${path}`, state: "done" });
+    if (!printer.json) printer.data(null, render(step));
+  };
+}
+
+/** Without the journal, which is long, and what holds secrets. */
+function publicResult({ journal, evidence: _evidence, ...result }: ScenarioResult): object {
+  return { ...result, entries: journal.entries.length };
+}
+
+async function loadScenario(file: string): Promise<Scenario> {
+  const [{ parseScenario }, text] = await Promise.all([import("../../scenario/parse-scenario.ts"), readText(file)]);
+  return parseScenario(text, file);
+}
+
+async function readText(file: string): Promise<string> {
+  const [{ readFile }, { LabError }] = await Promise.all([
+    import("node:fs/promises"),
+    import("../../base/lab-error.ts"),
+  ]);
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    const message = `${file} can't be read: ${(error as Error).message}`;
+    throw new LabError("usage", message, "name an existing file; those that come with lab are in compose/scenarios", {
+      cause: error,
+    });
+  }
+}
+
+async function validate(context: CommandContext, files: readonly string[]): Promise<void> {
+  const [{ labOf }, { assertPossible }, { parseScenario }, { parseLabConfig }, { LabError, EXIT }, { suggest }] =
+    await Promise.all([
+      import("../../scenario/run-scenario.ts"),
+      import("../../cluster/up.ts"),
+      import("../../scenario/parse-scenario.ts"),
+      import("../../cluster/lab-file.ts"),
+      import("../../base/lab-error.ts"),
+      import("../../base/suggest.ts"),
+    ]);
+  const { printer } = context;
+  const findings: { file: string; kind: "scenario" | "lab"; ok: boolean; message: string; hint: string }[] = [];
+  for (const file of files) {
+    const text = await readText(file);
+    // What has steps, or is nearly one, is meant as a scenario.
+    const fields = [...text.matchAll(/^(\w+)\s*:/gm)].map(([, field = ""]) => field);
+    const kind = fields.some((field) => suggest(field, ["steps"]) !== undefined) ? "scenario" : "lab";
+    try {
+      const request =
+        kind === "scenario" ? labOf(parseScenario(text, file), "lab") : describeLab(parseLabConfig(text, file));
+      assertPossible(request);
+      findings.push({ file, kind, ok: true, message: "", hint: "" });
+    } catch (error) {
+      if (!(error instanceof LabError)) throw error;
+      // What only the whole lab shows has no line.
+      const message = error.message.startsWith(`${file}:`) ? error.message : `${file}: ${error.message}`;
+      findings.push({ file, kind, ok: false, message, hint: error.hint });
+    }
+  }
+  const text = findings.map(({ file, kind, ok, message, hint }) =>
+    ok ? `${file}: a valid ${kind === "lab" ? "lab.yaml" : kind}` : `${message}\n  ${hint}`,
+  );
+  printer.data(findings, text.join("\n"));
+  if (findings.some((finding) => !finding.ok)) context.setExitCode(EXIT.usage);
+}
+
+function describeLab({ name = "lab", profile = "default", nodes = 5, voters, env }: LabConfig): LabRequest {
+  return { name, profile, nodes, voters: voters ?? null, env };
+}

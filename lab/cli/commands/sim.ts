@@ -1,0 +1,281 @@
+/** `sim`: the protocol in virtual time, one schedule or many. */
+import { type Command, Option } from "commander";
+import type { SimFailureDetails } from "../../sim/checks/sim-failure.ts";
+import type { WorldChoice } from "../../sim/swarm/choice.ts";
+import type { SwarmReport } from "../../sim/threads/swarm-threads.ts";
+import type { SimJournalLine } from "../../sim/world/sim-journal.ts";
+import type { CommandContext } from "./context.ts";
+
+interface SimFlags {
+  seed?: string;
+  seeds?: string;
+  nodes?: string;
+  profile?: "default" | "fast";
+  without?: string;
+  trace?: boolean;
+  keepGoing?: boolean;
+  workers?: string;
+  only?: string;
+  bugs?: string | true;
+  shrink?: true;
+  shrinkFor?: string;
+}
+
+const HELP = `
+The nodes' own code in virtual time: network, disks, clocks and crashes are modelled, and drawn from the seed. While the faults
+last every promise is checked at every step; then all is healed, and the nodes must agree and have equal ledgers in time.
+
+  lab sim --seed 7              one schedule, and what happened in it
+  lab sim --seed 7 --trace      every message as well
+  lab sim --seed 7 --shrink     of one that fails: as few of its actions as still break the same promise
+  lab sim --seeds 1-10000       many, on all cores; ends at the first failure
+  lab sim --bugs                known bugs, and how many schedules it takes until the right check names each
+Exit code 5: a promise was broken. The same seed of the same version always gives the same run.`;
+
+export function registerSimCommands(program: Command, context: CommandContext): void {
+  program
+    .command("sim")
+    .helpGroup("This machine:")
+    .description("play random faults in virtual time and check every promise")
+    .addOption(new Option("--seed <n>", "play this schedule").conflicts("seeds"))
+    .option("--seeds <a-b>", "play all of these")
+    .option("--nodes <count>", "this many nodes (default: drawn, 2 to 12)")
+    .addOption(new Option("--profile <name>", "timing (default: drawn)").choices(["default", "fast"]))
+    .option("--without <rules>", "nodes that don't keep these rules of the protocol: see what breaks")
+    .option("--trace", "with --seed: print every message")
+    .addOption(new Option("--only <actions>", "with --seed: leave out all but these of the schedule's actions"))
+    .option("--shrink", "with --seed: make a schedule that fails smaller")
+    .option("--shrink-for <span>", "how long that may take", "60s")
+    .option("--bugs [names]", "hunt known bugs by the checks of journals; the --seeds, or from --seed on")
+    .option("--keep-going", "with --seeds or --bugs: go on after a failure")
+    .option("--workers <count>", "with --seeds or --bugs: threads (default: one a core)")
+    .addHelpText("after", HELP)
+    .action((flags: SimFlags) => sim(context, flags));
+}
+
+async function sim(context: CommandContext, flags: SimFlags): Promise<void> {
+  const [{ LabError }, { parseActions, parseRules, parseSeed, parseSeedRange }] = await Promise.all([
+    import("../../base/lab-error.ts"),
+    import("../../sim/swarm/choice.ts"),
+  ]);
+  const nodes = flags.nodes === undefined ? undefined : parseCount(flags.nodes, 2, 200);
+  const workers = flags.workers === undefined ? undefined : parseCount(flags.workers, 1, 256);
+  const choice: WorldChoice = {
+    ...(nodes === undefined ? {} : { nodes }),
+    ...(flags.profile === undefined ? {} : { profile: flags.profile }),
+    ...(flags.without === undefined ? {} : { without: parseRules(flags.without) }),
+    ...(flags.only === undefined ? {} : { only: parseActions(flags.only) }),
+  };
+  if (Number.isNaN(nodes)) throw new LabError("usage", `--nodes: "${flags.nodes}" can't be`, "use 2 to 200");
+  if (Number.isNaN(workers)) throw new LabError("usage", `--workers: "${flags.workers}" can't be`, "use 1 to 256");
+  if (flags.bugs !== undefined) {
+    const { showBugs } = await import("./bugs.ts");
+    const range = flags.seeds === undefined ? null : parseSeedRange(flags.seeds, "--seeds");
+    const from = range?.from ?? parseSeed(flags.seed ?? "1", "--seed");
+    const within = range === null ? null : range.to - range.from + 1;
+    await showBugs(context, { bugs: flags.bugs, from, within, ...(workers === undefined ? {} : { workers }) });
+  } else if (flags.seeds === undefined && flags.shrink === true) {
+    const { parseDuration } = await import("../../base/duration.ts");
+    await shrinkOne(
+      context,
+      parseSeed(flags.seed ?? "1", "--seed"),
+      choice,
+      parseDuration(flags.shrinkFor ?? "60s", "--shrink-for"),
+    );
+  } else if (flags.seeds === undefined) {
+    await playOne(context, parseSeed(flags.seed ?? "1", "--seed"), choice, flags.trace === true);
+  } else {
+    if (flags.trace) throw new LabError("usage", "--trace shows one schedule", "name it: --seed 7 --trace");
+    if (flags.shrink) throw new LabError("usage", "--shrink is about one schedule", "name it: --seed 7 --shrink");
+    if (flags.only !== undefined)
+      throw new LabError("usage", "--only is about one schedule", "name it: --seed 7 --only 3");
+    await playMany(context, {
+      range: parseSeedRange(flags.seeds, "--seeds"),
+      choice,
+      keepGoing: flags.keepGoing === true,
+      ...(workers === undefined ? {} : { workers }),
+    });
+  }
+}
+
+async function playOne(context: CommandContext, seed: number, choice: WorldChoice, trace: boolean): Promise<void> {
+  const [
+    { runSwarm },
+    { SimFailure },
+    { describeLine, isHeadline, isTold },
+    { optionsOf, replayCommand },
+    { LabError },
+  ] = await Promise.all([
+    import("../../sim/swarm/play-schedule.ts"),
+    import("../../sim/checks/sim-failure.ts"),
+    import("../../sim/world/transcript.ts"),
+    import("../../sim/swarm/choice.ts"),
+    import("../../base/lab-error.ts"),
+  ]);
+  const { printer } = context;
+  const startedAtMs = performance.now();
+  try {
+    const onLine = (line: SimJournalLine) => {
+      if (trace) {
+        if (printer.json || isTold(line)) printer.item(line, describeLine(line));
+      } else if (!printer.json && isHeadline(line)) printer.item(null, describeLine(line));
+    };
+    const result = runSwarm(seed, { ...optionsOf(choice), wire: trace, onLine }, { only: choice.only });
+    const { formatDuration } = await import("../../base/duration.ts");
+    const took = formatDuration(performance.now() - startedAtMs);
+    const text = [
+      `seed ${seed}: every promise held`,
+      `  ${result.faults} faults, ${result.executed} of ${result.trades} trades executed, ${result.deliveries} deliveries`,
+      `  after the heal: one coordinator in ${formatDuration(result.leaderMs)}, equal ledgers in ${formatDuration(result.ledgerMs)}, the highest leads in ${formatDuration(result.highestMs)}`,
+      `  ${formatDuration(result.virtualMs)} of virtual time, ${result.events} events, in ${took}; journal ${result.fingerprint}`,
+    ].join("\n");
+    const value = { seed, verdict: "held", ...result };
+    if (trace) printer.item(value, text);
+    else printer.data(value, text);
+  } catch (error) {
+    if (!(error instanceof SimFailure)) throw error;
+    const { property, atMs, reason, states } = error.details;
+    const replay = `${replayCommand(seed, choice)} --trace`;
+    if (!printer.json) printer.say(states.join("\n"));
+    throw new LabError(
+      "invariantViolated",
+      `seed ${seed}, at ${atMs.toFixed(1)} ms: ${describeFailure(property, reason)}`,
+      trace
+        ? "the transcript ends where it happened"
+        : choice.only === undefined
+          ? `see every message: ${replay}; make it smaller: ${replayCommand(seed, choice)} --shrink`
+          : `see every message: ${replay}`,
+      { cause: error, details: { seed, property, atMs, reason, replay } },
+    );
+  }
+}
+
+/** The schedule fails: which of its actions are enough for that? */
+async function shrinkOne(context: CommandContext, seed: number, choice: WorldChoice, forMs: number): Promise<void> {
+  const [{ runSwarm }, { SimFailure }, { optionsOf, replayCommand }, { shrinkSwarm }, { LabError }] = await Promise.all(
+    [
+      import("../../sim/swarm/play-schedule.ts"),
+      import("../../sim/checks/sim-failure.ts"),
+      import("../../sim/swarm/choice.ts"),
+      import("../../chaos/shrink-swarm.ts"),
+      import("../../base/lab-error.ts"),
+    ],
+  );
+  const { printer, progress, signal } = context;
+  let failure: SimFailureDetails | null = null;
+  try {
+    runSwarm(seed, optionsOf(choice), { only: choice.only });
+  } catch (error) {
+    if (!(error instanceof SimFailure)) throw error;
+    failure = error.details;
+  }
+  if (failure === null) {
+    printer.data({ seed, verdict: "held" }, `seed ${seed}: every promise held, so there is nothing to shrink`);
+    return;
+  }
+  context.finishOnInterrupt();
+  const { property, reason } = failure;
+  const endsAtMs = performance.now() + forMs;
+  const {
+    value: only,
+    attempts,
+    isMinimal,
+  } = await shrinkSwarm(seed, choice, {
+    property,
+    isOver: () => signal.aborted || performance.now() > endsAtMs,
+    onSmaller: (actions, tried) =>
+      progress({ step: "shrink", state: "info", detail: `${actions} actions are enough (${tried} runs)` }),
+  });
+  printer.clear();
+  const replay = replayCommand(seed, { ...choice, only });
+  const end = isMinimal ? "none of them can be left out" : "there was no time for more";
+  const enough = only.length === 1 ? "one action is" : `${only.length} actions are`;
+  const text = `seed ${seed}: ${enough} enough to break ${property}, ${end} (${attempts} runs)`;
+  printer.data({ seed, property, only, attempts, isMinimal, replay }, text);
+  const details = { seed, property, reason, replay };
+  throw new LabError("invariantViolated", describeFailure(property, reason), `play it: ${replay} --trace`, { details });
+}
+
+async function playMany(
+  context: CommandContext,
+  request: { range: { from: number; to: number }; choice: WorldChoice; keepGoing: boolean; workers?: number },
+): Promise<void> {
+  const [{ runSeeds }, { EXIT, LabError }, { renderBar }] = await Promise.all([
+    import("../../sim/threads/swarm-threads.ts"),
+    import("../../base/lab-error.ts"),
+    import("../ui/bar.ts"),
+  ]);
+  const { printer, progress, signal } = context;
+  context.finishOnInterrupt();
+  const everyMs = printer.live ? 100 : 10_000;
+  // The first word comes early: it tells how long the rest will take.
+  let shownAtMs = performance.now() - everyMs + 1_000;
+  const report = await runSeeds({
+    ...request,
+    signal,
+    onPlayed: ({ played, total, failed, perSecond }) => {
+      if (performance.now() - shownAtMs < everyMs) return;
+      shownAtMs = performance.now();
+      const bar = printer.live ? `${renderBar(played / total, 24)} ` : "";
+      const trouble = failed === 0 ? "" : `, ${failed} failed`;
+      progress({
+        step: "swarm",
+        state: "info",
+        detail: `${bar}${played} of ${total}, ${perSecond.toFixed(0)}/s${trouble}`,
+      });
+    },
+  });
+  printer.clear();
+  printer.data(report, describeReport(report));
+  const [first] = report.failures;
+  if (first !== undefined) {
+    throw new LabError(
+      "invariantViolated",
+      `seed ${first.seed}, at ${first.atMs.toFixed(1)} ms: ${describeFailure(first.property, first.reason)}`,
+      `play it again: ${first.replay}; make it smaller: ${first.replay} --shrink`,
+      { details: { ...first } },
+    );
+  }
+  if (signal.aborted) {
+    printer.say("lab: interrupted; the rest wasn't played");
+    context.setExitCode(EXIT.interrupted);
+  }
+}
+
+function describeReport(report: SwarmReport): string {
+  const { range, passed, failures, recovery, seconds, perSecond, workers } = report;
+  const total = range.to - range.from + 1;
+  const played = passed + failures.length;
+  const shown = failures
+    .slice(0, 20)
+    .map(({ seed, property, reason }) => `  seed ${seed}: ${describeFailure(property, reason)}`);
+  const more = failures.length > shown.length ? [`  and ${failures.length - shown.length} more`] : [];
+  return [
+    `seeds ${range.from}-${range.to}: ${passed} passed, ${failures.length} failed${played < total ? `, ${total - played} not played` : ""}`,
+    ...shown,
+    ...more,
+    `${report.tradesExecuted} trades executed, ${report.deliveries} deliveries, ${report.faults} faults`,
+    ...(recovery === null
+      ? []
+      : [
+          `after the heal, ms (p50 / p99 / max): one coordinator ${describeSpread(recovery.leader)}, equal ledgers ${describeSpread(recovery.ledger)}, highest leads ${describeSpread(recovery.highest)}`,
+        ]),
+    `${seconds.toFixed(1)} s on ${workers} threads: ${perSecond.toFixed(1)} schedules/s, ${(report.virtualSeconds / seconds).toFixed(0)} x real time`,
+  ].join("\n");
+}
+
+function describeSpread({ p50, p99, max }: { p50: number; p99: number; max: number }): string {
+  return [p50, p99, max].map((ms) => ms.toFixed(0)).join(" / ");
+}
+
+/** `S4: node 2 delivers …`; a reason that begins with the property already stays as it is. */
+function describeFailure(property: string, reason: string): string {
+  const [first = ""] = reason.split("\n");
+  return first.startsWith(`${property}: `) ? first : `${property}: ${first}`;
+}
+
+/** NaN for what isn't a whole number from `min` to `max`. */
+function parseCount(text: string, min: number, max: number): number {
+  const count = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
+  return count >= min && count <= max ? count : Number.NaN;
+}

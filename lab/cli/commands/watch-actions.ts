@@ -1,0 +1,160 @@
+/** What `lab watch` does: one screen in a terminal, lines elsewhere. */
+import { REAL_CLOCK, sleep } from "../../base/lab-clock.ts";
+import { LabError } from "../../base/lab-error.ts";
+import type { LabHandle } from "../../cluster/lab-handle.ts";
+import type { Feed } from "../../dash/feed.ts";
+import { openLiveFeed } from "../../dash/live-source.ts";
+import type { Snapshot } from "../../dash/protocol.ts";
+import type { Entry } from "../../journal/entry.ts";
+import { formatTime, isNotable, plainText } from "../../journal/notable.ts";
+import { FullScreen } from "../ui/full-screen.ts";
+import { renderWatch } from "../ui/watch-screen.ts";
+import type { CommandContext } from "./context.ts";
+
+export interface WatchFlags {
+  readonly events: string;
+}
+
+/** Nobody sees more, and a terminal over a slow line has enough with it. */
+const FRAME_MS = 100;
+const EVENTS_MAX = 1_000;
+const CTRL_C = "\u0003";
+
+export async function runWatch(context: CommandContext, flags: WatchFlags): Promise<void> {
+  const past = Number(flags.events);
+  if (!Number.isInteger(past) || past < 0) {
+    throw new LabError("usage", `--events: "${flags.events}" is no number`, "write for example --events 20");
+  }
+  context.finishOnInterrupt();
+  await context.withLab(async (lab) => {
+    const stop = new AbortController();
+    const signal = AbortSignal.any([context.signal, stop.signal]);
+    const { feed, ended } = await openLiveFeed(lab, signal, past);
+    try {
+      const { printer } = context;
+      const isScreen = printer.redraws && process.stdin.isTTY === true;
+      if (isScreen) await drawScreen(context, lab, feed, signal, () => stop.abort());
+      else await printLines(context, feed, signal);
+    } finally {
+      stop.abort();
+      if ((await ended) === "lab-gone") context.printer.say(`lab "${lab.name}" was taken down`);
+    }
+  });
+}
+
+/** Returns when a key, the signal or the lab's end ends it. */
+async function drawScreen(
+  context: CommandContext,
+  lab: LabHandle,
+  feed: Feed,
+  signal: AbortSignal,
+  quit: () => void,
+): Promise<void> {
+  const events = new Events(feed);
+  const aborted = untilAborted(signal);
+  const change = () => Promise.race([feed.changed(), aborted]);
+  // Nothing is on the screen before there is something to see: a lab that can't be asked fails as other commands do.
+  while (feed.snapshot === null && !feed.isEnded && !signal.aborted) await change();
+  const { name, runtime, profile } = { ...lab.info, name: lab.name };
+  using screen = new FullScreen({
+    keyboard: process.stdin,
+    display: process.stdout,
+    render: (size) => {
+      const snapshot = feed.snapshot;
+      if (snapshot === null) return [];
+      const view = { lab: name, runtime, profile, snapshot, events: events.latest, trouble: troubleOf(feed) };
+      return renderWatch(view, size, context.printer.color);
+    },
+    onKey: (key) => {
+      if (key === "q" || key === "Q" || key === CTRL_C) quit();
+    },
+  });
+  while (!signal.aborted && !feed.isEnded) {
+    events.take();
+    screen.draw();
+    await Promise.all([change(), sleep(REAL_CLOCK, FRAME_MS, signal).catch(() => {})]);
+  }
+}
+
+/** A line an event; between them one for the cluster whenever it looks otherwise. With -o json: a snapshot a line. */
+async function printLines(context: CommandContext, feed: Feed, signal: AbortSignal): Promise<void> {
+  const { printer } = context;
+  const events = new Events(feed);
+  const aborted = untilAborted(signal);
+  let seen = 0;
+  let last = "";
+  while (!signal.aborted) {
+    const fresh = events.take();
+    if (!printer.json) for (const entry of fresh) printer.item(null, describeEvent(entry));
+    const snapshot = feed.snapshots === seen ? null : feed.snapshot;
+    seen = feed.snapshots;
+    if (snapshot !== null) {
+      const text = summarise(snapshot);
+      if (printer.json) printer.item(snapshot, "");
+      else if (text !== last) printer.item(null, text);
+      last = text;
+    }
+    if (feed.isEnded) return;
+    await Promise.race([feed.changed(), aborted]);
+  }
+}
+
+/** The notable ones of what the feed has. */
+class Events {
+  latest: readonly Entry[] = [];
+  readonly #feed: Feed;
+  #next = 0;
+
+  constructor(feed: Feed) {
+    this.#feed = feed;
+  }
+
+  /** Those that are new. */
+  take(): readonly Entry[] {
+    const from = Math.max(this.#next, this.#feed.base);
+    const fresh = this.#feed.read(from, Number.POSITIVE_INFINITY).filter(isNotable);
+    this.#next = this.#feed.end;
+    if (fresh.length > 0) this.latest = [...this.latest, ...fresh].slice(-EVENTS_MAX);
+    return fresh;
+  }
+}
+
+/** Why what is seen may be old: what the feed said last of the engine. */
+function troubleOf(feed: Feed): string {
+  const last = feed
+    .sayingsFrom(0)
+    .findLast(
+      (saying) => saying.type === "notice" && (saying.code === "engine-silent" || saying.code === "engine-back"),
+    );
+  return last?.type === "notice" && last.code === "engine-silent" ? last.text : "";
+}
+
+function describeEvent({ time, node, msg }: Entry): string {
+  return `${formatTime(time)} ${node === 0 ? "lab" : node} ${plainText(msg)}`;
+}
+
+/** What a person would call a change: who leads, who is up, what is in force, whether the sums are equal. */
+function summarise({ nodes, agreement, faults }: Snapshot): string {
+  const { agreed, coordinator, term, reason } = agreement;
+  const claim = agreed ? `all agree on ${coordinator} (term ${term})` : `no agreement: ${plainText(reason)}`;
+  const away = nodes.filter(({ says }) => says === null).map(({ id, status }) => `${id} ${status}`);
+  const sums = new Set(nodes.flatMap(({ says }) => (says === null ? [] : [says.sum])));
+  const parts = [
+    claim,
+    ...(away.length === 0 ? [] : [away.join(", ")]),
+    sums.size === 1
+      ? `sum ${[...sums][0]}`
+      : sums.size === 0
+        ? "nobody answers"
+        : `sums differ: ${[...sums].join(", ")}`,
+    ...faults.map(({ id, cause }) => `${id} ${plainText(cause)}`),
+  ];
+  return `== ${parts.join("; ")}`;
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,102 @@
+/** `logs`, `wait`, `assert`: following what happens. */
+import type { Command } from "commander";
+import type { CommandContext } from "./context.ts";
+
+export function registerWatchCommands(program: Command, context: CommandContext): void {
+  program
+    .command("logs")
+    .helpGroup("Look:")
+    .description("what nodes wrote; -o json: their journal lines as they are")
+    .argument("[nodes]", "which nodes", "all")
+    .option("-f, --follow", "go on until Ctrl-C")
+    .option("--tail <count>", "only the last COUNT lines of each node")
+    .option("--since <time>", "only what is younger: 30s, 5m")
+    .action((selector: string, flags: LogFlags) => logs(context, selector, flags));
+
+  program
+    .command("wait")
+    .helpGroup("Look:")
+    .description("wait for all of these conditions at once")
+    .argument("<conditions...>", CONDITIONS)
+    .option("--timeout <time>", "give up after this time (exit code 124)", "60s")
+    .action((conditions: string[], flags: { timeout: string }) => wait(context, conditions, flags));
+
+  program
+    .command("assert")
+    .helpGroup("Look:")
+    .description("look once whether all of these conditions hold (exit code 1: no)")
+    .argument("<conditions...>", CONDITIONS)
+    .action((conditions: string[]) => assertNow(context, conditions));
+}
+
+const CONDITIONS =
+  "agree, converged, conserved, ready, elected, leader=4, nodes=5, state:3=FAILED, status:3=exited, balance:2=130, holdback=0, pending=0";
+
+interface LogFlags {
+  follow?: boolean;
+  tail?: string;
+  since?: string;
+}
+
+async function logs(context: CommandContext, selector: string, flags: LogFlags): Promise<void> {
+  const [{ parseDuration }, { LabError }, { renderLogLine }] = await Promise.all([
+    import("../../base/duration.ts"),
+    import("../../base/lab-error.ts"),
+    import("../ui/log-line.ts"),
+  ]);
+  const tail = flags.tail === undefined ? null : Number(flags.tail);
+  if (tail !== null && !(Number.isInteger(tail) && tail >= 0)) {
+    throw new LabError("usage", `--tail: "${flags.tail}" is no number of lines`, "write for example --tail 20");
+  }
+  const ageMs = flags.since === undefined ? null : parseDuration(flags.since, "--since");
+  context.finishOnInterrupt();
+  await context.withLab(async (lab) => {
+    const chosen = await lab.resolve(selector);
+    const ids = chosen.map((node) => node.id);
+    const width = lab.ids.length === 1 ? 0 : Math.max(...ids.map((id) => String(id).length));
+    const sinceMs = ageMs === null ? null : lab.clock.wallMs() - ageMs;
+    const options = { follow: flags.follow === true, tail, sinceMs, signal: context.signal };
+    for await (const line of lab.engine.logs(lab.name, ids, options)) {
+      context.printer.item(line, renderLogLine(line, ids.length > 1 ? width : 0, context.printer), line.text);
+    }
+  });
+}
+
+async function wait(context: CommandContext, texts: readonly string[], flags: { timeout: string }): Promise<void> {
+  const [{ lookAtAll, parseCondition }, { waitUntil }, { formatDuration, parseDuration }] = await Promise.all([
+    import("../../cluster/lab-conditions.ts"),
+    import("../../cluster/wait-for.ts"),
+    import("../../base/duration.ts"),
+  ]);
+  const conditions = texts.map(parseCondition);
+  const timeoutMs = parseDuration(flags.timeout, "--timeout");
+  await context.withLab(async (lab) => {
+    const startedAtMs = lab.clock.nowMs();
+    await waitUntil(lab, { timeoutMs, signal: context.signal, onReason: context.onReason("wait") }, (answers) =>
+      lookAtAll(conditions, lab, answers),
+    );
+    const tookMs = Math.round(lab.clock.nowMs() - startedAtMs);
+    context.printer.data({ conditions: texts, tookMs }, `${texts.join(", ")} after ${formatDuration(tookMs)}`);
+  });
+}
+
+async function assertNow(context: CommandContext, texts: readonly string[]): Promise<void> {
+  const { lookAtAll, parseCondition } = await import("../../cluster/lab-conditions.ts");
+  const conditions = texts.map(parseCondition);
+  await context.withLab(async (lab) => {
+    const answers = await lab.ping();
+    const views = await Promise.all(
+      conditions.map(async (condition) => {
+        const { done, seen } = await lookAtAll([condition], lab, answers);
+        return { condition: condition.text, holds: done, seen: done ? "" : seen };
+      }),
+    );
+    const lines = views.map(({ condition, holds, seen }) =>
+      holds ? `${condition}: yes` : `${condition}: no, ${seen}`,
+    );
+    context.printer.data(views, lines.join("\n"));
+    if (views.every((view) => view.holds)) return;
+    context.setExitCode(1);
+    context.printer.say(`wait for it: lab wait ${texts.join(" ")}${context.hintFlags(lab.name)}`);
+  });
+}

@@ -1,0 +1,39 @@
+/** The table of nodes that `up` and `ps` print. */
+import { type NodeRow, stateOf } from "../../cluster/node-rows.ts";
+import { colour, renderTable } from "./table.ts";
+
+const COLUMNS = [
+  { title: "NODE", align: "right" },
+  { title: "ROLE" },
+  { title: "STATE" },
+  { title: "TERM", align: "right" },
+  { title: "BALANCE", align: "right" },
+  { title: "ADDRESS" },
+] as const;
+
+export function renderNodes(rows: readonly NodeRow[], color: boolean): string {
+  const cells = rows.map((row) => [
+    String(row.id),
+    roleOf(row),
+    stateOf(row),
+    row.term === null ? "-" : String(row.term),
+    row.balance === null ? "-" : String(row.balance),
+    row.address ?? "-",
+  ]);
+  if (!color) return renderTable(COLUMNS, cells);
+  return renderTable(COLUMNS, cells, (text, row, column) => {
+    if (column === 1 && text.startsWith("COORDINATOR")) return colour(text, "bold");
+    if (column === 2) return colour(text, colourOf(rows[row]));
+    return text;
+  });
+}
+
+function roleOf(row: NodeRow): string {
+  if (row.role === null) return "-";
+  return row.role === "COORDINATOR" && row.elected === false ? "COORDINATOR (provisional)" : row.role;
+}
+
+function colourOf(row: NodeRow | undefined): "green" | "red" | "yellow" {
+  if (row?.status === "exited") return "red";
+  return row?.phase === "READY" && !row.unplugged ? "green" : "yellow";
+}

@@ -1,0 +1,86 @@
+/** A scenario as it runs: one line a step, then the checks, then the verdict and what to look at next. */
+import { formatDuration } from "../../base/duration.ts";
+import type { ScenarioResult, StepResult } from "../../scenario/result.ts";
+import type { Scenario } from "../../scenario/scenario-schema.ts";
+import type { Printer } from "./printer.ts";
+import { colour, renderTable } from "./table.ts";
+
+const WHERE = { docker: "in Docker", local: "as local processes", sim: "in virtual time" } as const;
+
+export function renderHeader(scenario: Scenario, runtime: keyof typeof WHERE): string {
+  const { name, title, teaches } = scenario;
+  const first = title === undefined ? name : `${name}: ${title}`;
+  const text =
+    teaches === undefined
+      ? []
+      : teaches
+          .trim()
+          .split("\n")
+          .map((line) => `  ${line.trim()}`);
+  return [`${first}  (${WHERE[runtime]})`, ...text].join("\n");
+}
+
+/** Steps inside others are indented, and come before the one that holds them: each is told when it is over. */
+export function renderStep(step: StepResult, { color }: Pick<Printer, "color">): string {
+  const { path, state, text, resolved, seen, replaced, tookMs, startedMs, note } = step;
+  const depth = path.split(/[.#]/).length - 1;
+  const word = { ok: "ok  ", failed: "FAIL", skipped: "skip", interrupted: "stop" }[state];
+  const mark = color && state !== "ok" ? colour(word, state === "failed" ? "red" : "yellow") : word;
+  const said = [text.startsWith(resolved) ? "" : resolved, seen].filter((part) => part !== "").join("; ");
+  const time = `${(startedMs / 1_000).toFixed(2).padStart(7)} s`;
+  const took = tookMs >= 1_000 && !seen.includes("after ") ? ` (${formatDuration(tookMs)})` : "";
+  const what = replaced === "" ? text : state === "skipped" ? replaced : `${text}, ${replaced}`;
+  const line = `${time}  ${mark}  ${"  ".repeat(depth)}${path.padEnd(Math.max(3, 5 - depth))} ${what}${said === "" ? "" : `: ${said}`}${took}`;
+  return [...(note === "" ? [] : [`${" ".repeat(17 + 2 * depth)}# ${note}`]), line].join("\n");
+}
+
+export function renderSummary(
+  result: ScenarioResult,
+  options: { readonly printer: Printer; readonly realMs: number },
+): string {
+  const { verdict, reason, checks, steps, runtime, tookMs, seed } = result;
+  const rows = checks.map((check) => [check.check, check.verdict, check.violations[0]?.what ?? check.detail]);
+  const table =
+    rows.length === 0 ? [] : ["", renderTable([{ title: "CHECK" }, { title: "VERDICT" }, { title: "SEEN" }], rows)];
+  const proof = checks
+    .filter((check) => check.verdict === "invalid")
+    .flatMap(({ check, violations }) =>
+      (violations[0]?.proof ?? []).slice(-6).map((entry) => `  ${check}: node ${entry.node}  ${entry.msg}`),
+    );
+  const virtual = runtime === "sim" ? ` of virtual time, in ${formatDuration(options.realMs)}` : "";
+  const facts = `${steps.length} steps in ${formatDuration(Math.max(0, tookMs))}${virtual}, seed ${seed}`;
+  const words = {
+    valid: `every step did what was expected, ${checks.length === 0 ? "no promise was checked" : "and every promise was kept"}`,
+    invalid: `a promise was broken: ${reason}`,
+    failed: reason,
+    inconclusive: `the journal doesn't tell: ${reason}`,
+    interrupted: "interrupted: what was seen until then is above",
+  };
+  return [...table, ...proof, "", `${verdict}: ${words[verdict]} (${facts})`].join("\n");
+}
+
+/** Of hints about a lab that stands. */
+const LOOK_AT_IT = "look at it: ";
+
+/** What to do about a run that isn't valid. */
+export function hintAfter(
+  result: ScenarioResult,
+  flags: { readonly set: readonly string[]; readonly bug?: string; readonly on?: string; readonly keep?: boolean },
+): string {
+  const { file, runtime, seed, lab } = result;
+  const failed = result.steps.findLast((step) => step.state === "failed");
+  const bug = flags.bug === undefined ? "" : ` --bug ${flags.bug}`;
+  const on = flags.on === undefined ? "" : ` --on ${flags.on}`;
+  const options = `${flags.set.map((setting) => ` --set ${setting}`).join("")}${bug}${on}`;
+  const again = `lab run ${file ?? "FILE"} --runtime ${runtime} --seed ${seed}${options}`;
+  const look = `everything about it in a folder: ${again} --report out`;
+  if (failed === undefined || failed.hint === "") return look;
+  const isStanding = flags.on !== undefined || flags.keep === true;
+  const isThere = failed.hint.startsWith(LOOK_AT_IT);
+  // Nothing can be looked at in a world that has ended.
+  if (isThere && runtime === "sim") return look;
+  const hint = isStanding
+    ? `${failed.hint} (--name ${lab})`
+    : failed.hint.replace(LOOK_AT_IT, "with the lab left standing (--keep): ");
+  return `${isThere ? hint : failed.hint}\n${look}`;
+}

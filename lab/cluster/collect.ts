@@ -1,0 +1,82 @@
+/**
+ * Gathers the journal of a lab that exists, or that has just ended: the nodes' lines from the engine, the lab's own from its folder.
+ * The engine keeps a node's lines over its restarts and over every partition, so nothing here asks the nodes.
+ */
+import type { NodeId } from "../../node/wire/ids.ts";
+import { LabError } from "../base/lab-error.ts";
+import type { LogLine } from "../engine/engine.ts";
+import { readDetail } from "../journal/detail.ts";
+import { type Entry, formatEntry, parseEntry } from "../journal/entry.ts";
+import { assembleJournal, type Journal } from "../journal/journal.ts";
+import { readLabEntries } from "../journal/lab-journal.ts";
+import type { LabHandle } from "./lab-handle.ts";
+
+/** Lines of nodes that were removed, in the lab's folder. */
+const REMOVED = "removed.jsonl";
+
+export interface CollectOptions {
+  /** Wall clock of the nodes; null: from the beginning. */
+  readonly sinceMs?: number | null;
+  readonly seed?: number | null;
+  readonly signal?: AbortSignal;
+  /** Every line that a node wrote, also what is no line of a journal. */
+  readonly onLine?: (line: LogLine) => void;
+}
+
+/** Whatever isn't a line of a journal (a crash's last words) is left to `lab logs`. */
+export async function collectJournal(lab: LabHandle, options: CollectOptions = {}): Promise<Journal> {
+  const [own, present, removed] = await Promise.all([
+    readLabEntries(lab.state),
+    readNodeEntries(lab, lab.ids, options),
+    readKeptEntries(lab),
+  ]);
+  const others = [...removed, ...present];
+  const since = options.sinceMs ?? Number.NEGATIVE_INFINITY;
+  const entries = [...own.filter((entry) => entry.time >= since), ...others];
+  const { name, run, runtime, profile, voters } = lab.info;
+  const spec = await lab.engine.readSpec(name);
+  const env = spec?.env ?? {};
+  const facts = {
+    lab: name,
+    run,
+    runtime,
+    profile,
+    voters,
+    nodes: [...new Set([...lab.ids, ...others.map((entry) => entry.node)])].sort((a, b) => a - b),
+    seed: options.seed ?? null,
+    ...readDetail(env),
+  };
+  return assembleJournal(facts, entries);
+}
+
+/** What a node wrote goes with it: whoever removes one keeps its lines first. */
+export async function keepEntries(lab: LabHandle, id: NodeId): Promise<void> {
+  try {
+    const entries = await readNodeEntries(lab, [id]);
+    await lab.state.append(REMOVED, entries.map((entry) => `${formatEntry(entry)}\n`).join(""));
+  } catch (error) {
+    // Nothing depends on it but the verdict of a later check, which says what is missing.
+    if (!(error instanceof LabError)) throw error;
+  }
+}
+
+async function readKeptEntries(lab: LabHandle): Promise<readonly Entry[]> {
+  const lines = (await lab.state.readFrom(REMOVED, 0)).bytes.toString("utf8").split("\n");
+  return lines.map(parseEntry).filter((entry) => entry !== null);
+}
+
+export async function readNodeEntries(
+  lab: LabHandle,
+  nodes: readonly NodeId[],
+  options: CollectOptions = {},
+): Promise<readonly Entry[]> {
+  const signal = options.signal ?? new AbortController().signal;
+  const entries: Entry[] = [];
+  const request = { follow: false, tail: null, sinceMs: options.sinceMs ?? null, signal };
+  for await (const line of lab.engine.logs(lab.name, nodes, request)) {
+    options.onLine?.(line);
+    const entry = parseEntry(line.text);
+    if (entry !== null) entries.push(entry);
+  }
+  return entries;
+}

@@ -1,0 +1,59 @@
+/**
+ * Killing nodes and watching who takes over.
+ */
+
+import type { NodeId } from "../../node/wire/ids.ts";
+import { parseDuration } from "../base/duration.ts";
+import { LabError } from "../base/lab-error.ts";
+import type { NodeInfo } from "../engine/engine.ts";
+import { kill } from "./change.ts";
+import { findCoordinator } from "./judge-agreement.ts";
+import type { Chosen, LabHandle } from "./lab-handle.ts";
+import type { Agreed, WaitOptions } from "./wait-for.ts";
+import { waitForAgreement } from "./wait-for.ts";
+
+export interface Killed {
+  readonly chosen: readonly Chosen[];
+  /** Who led before. */
+  readonly before: NodeId | null;
+  /** The lab's clock when the nodes were gone. */
+  readonly atMs: number;
+}
+
+/** Kills what `selector` means now; every victim is named with its role. */
+export async function killNodes(
+  lab: LabHandle,
+  selector: string,
+  signal: string,
+  eligible: (node: NodeInfo) => boolean,
+): Promise<Killed> {
+  const answers = await lab.ping();
+  const before = findCoordinator(answers);
+  const resolved = await lab.resolve(selector, eligible);
+  const chosen = resolved.map(
+    (node): Chosen => ({ ...node, role: before === null ? null : node.id === before ? "coordinator" : "follower" }),
+  );
+  const gone = chosen.filter((node) => !eligible(node.info));
+  if (gone.length > 0) {
+    const ids = gone.map((node) => node.id).join(",");
+    throw new LabError("failed", `node ${ids} isn't running`, `start it: lab start ${ids}`);
+  }
+  await kill(
+    lab,
+    chosen.map((node) => node.id),
+    signal,
+  );
+  const atMs = lab.clock.nowMs();
+  await lab.refresh();
+  return { chosen, before, atMs };
+}
+
+/** Long enough for detection and election at the lab's timing, with room for a busy machine. */
+export function patienceMs(lab: LabHandle, flag: string | undefined): Promise<number> {
+  if (flag !== undefined) return Promise.resolve(parseDuration(flag, "--timeout"));
+  return Promise.resolve(lab.info.profile === "fast" ? 15_000 : 30_000);
+}
+
+export function waitForSurvivors(lab: LabHandle, survivors: readonly NodeId[], options: WaitOptions): Promise<Agreed> {
+  return waitForAgreement(lab, { ...options, ids: survivors });
+}

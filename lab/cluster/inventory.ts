@@ -1,0 +1,147 @@
+/**
+ * What there is on this machine over all runtimes: labs, leftovers, findings.
+ */
+import { rm } from "node:fs/promises";
+import { LabError } from "../base/lab-error.ts";
+import { isLocked } from "../base/lock.ts";
+import { findProcess, type ProcessMark, sendSignal } from "../base/process-table.ts";
+import { listDoomedDirs, listStateDirs, StateDir } from "../base/state-dir.ts";
+import type { Engine, LabInfo, Leftover, RuntimeName } from "../engine/engine.ts";
+import { type Helper, listHelpers } from "./helpers.ts";
+import { openEngine, type RuntimeChoice } from "./open-engine.ts";
+
+export interface Inventory {
+  readonly labs: readonly LabInfo[];
+  /** Why Docker couldn't be asked; null: it was, or wasn't to be. */
+  readonly unreachable: string | null;
+}
+
+export async function listAll(choice: RuntimeChoice): Promise<Inventory> {
+  const results = await Promise.all(
+    runtimesOf(choice).map((runtime) => ask(runtime, choice, (engine) => engine.labs())),
+  );
+  const labs = results.flatMap((result) => result.value ?? []);
+  return {
+    labs: labs.sort((a, b) => a.name.localeCompare(b.name)),
+    unreachable: results.find((result) => result.error !== null)?.error ?? null,
+  };
+}
+
+/** Something that `gc` removes, and how. */
+export interface Garbage extends Leftover {
+  remove(): Promise<void>;
+}
+
+/** Leftovers of both engines, labs whose `up` was killed, folders without a lab, helpers whose lab is gone. */
+export async function findGarbage(
+  choice: RuntimeChoice,
+): Promise<{ garbage: readonly Garbage[]; unreachable: string | null }> {
+  const garbage: Garbage[] = [];
+  let unreachable: string | null = null;
+  const labs = new Map<string, LabInfo>();
+  for (const runtime of runtimesOf(choice)) {
+    const found = await ask(runtime, choice, async (engine) => ({
+      labs: await engine.labs(),
+      left: await engine.leftovers(),
+    }));
+    unreachable ??= found.error;
+    for (const lab of found.value?.labs ?? []) labs.set(lab.name, lab);
+    for (const item of found.value?.left ?? []) garbage.push({ ...item, remove: () => collect(runtime, item) });
+  }
+  for (const lab of labs.values()) {
+    if (await isAbandoned(lab.name)) garbage.push(abandonedLab(lab));
+  }
+  if (choice === "auto") {
+    garbage.push(...(await staleFolders(labs, unreachable)));
+    for (const helper of await listHelpers()) {
+      // A lab in a Docker that can't be asked may still be there.
+      const mayExist = labs.has(helper.lab) || (unreachable !== null && helper.runtime === "docker");
+      if (!mayExist) garbage.push(lonelyHelper(helper));
+    }
+  }
+  return { garbage, unreachable };
+}
+
+function runtimesOf(choice: RuntimeChoice): readonly RuntimeName[] {
+  return choice === "auto" ? ["local", "docker"] : [choice];
+}
+
+async function ask<T>(
+  runtime: RuntimeName,
+  choice: RuntimeChoice,
+  question: (engine: Engine) => Promise<T>,
+): Promise<{ value: T | null; error: string | null }> {
+  try {
+    await using engine = await openEngine(runtime);
+    return { value: await question(engine), error: null };
+  } catch (error) {
+    if (choice !== "auto" || runtime !== "docker" || !(error instanceof LabError)) throw error;
+    return { value: null, error: error.message };
+  }
+}
+
+async function collect(runtime: RuntimeName, item: Leftover): Promise<void> {
+  await using engine = await openEngine(runtime);
+  await engine.collect([item]);
+}
+
+/** The command that was bringing it up, or the program that made it for itself, is gone without taking it down. */
+async function isAbandoned(name: string): Promise<boolean> {
+  const mark = await new StateDir(name).readJson("lab.json", (json) => (json as { upBy?: ProcessMark }).upBy ?? null);
+  return mark !== null && (await findProcess(mark)) === null;
+}
+
+function abandonedLab(lab: LabInfo): Garbage {
+  return {
+    kind: lab.runtime === "docker" ? "container" : "process",
+    id: lab.nodes.map((node) => node.handle).join(",") || "-",
+    lab: lab.name,
+    why: "the process that made it for itself, or was bringing it up, is gone",
+    async remove() {
+      await using engine = await openEngine(lab.runtime);
+      await engine.destroyLab(lab.name, () => {});
+      await new StateDir(lab.name).remove();
+    },
+  };
+}
+
+/** Folders of labs that no engine has. While Docker can't be asked, labs made there may still exist. */
+async function staleFolders(
+  labs: ReadonlyMap<string, LabInfo>,
+  unreachable: string | null,
+): Promise<readonly Garbage[]> {
+  const stale: Garbage[] = [];
+  for (const name of await listStateDirs()) {
+    if (labs.has(name)) continue;
+    const state = new StateDir(name);
+    const record = await state.readJson("lab.json", (json) => json as { runtime?: RuntimeName; upBy?: ProcessMark });
+    if (record?.runtime === "docker" && unreachable !== null) continue;
+    if (record?.upBy !== undefined && (await findProcess(record.upBy)) !== null) continue;
+    if (await isLocked(state)) continue;
+    stale.push({
+      kind: "directory",
+      id: state.path,
+      lab: name,
+      why: "no such lab exists",
+      remove: () => state.remove(),
+    });
+  }
+  for (const path of await listDoomedDirs()) {
+    const remove = () => rm(path, { recursive: true, force: true });
+    stale.push({ kind: "directory", id: path, lab: "-", why: "its removal was interrupted", remove });
+  }
+  return stale;
+}
+
+function lonelyHelper(helper: Helper): Garbage {
+  return {
+    kind: "process",
+    id: String(helper.pid),
+    lab: helper.lab,
+    why: `was to resume node ${helper.node}, but the lab is gone`,
+    remove() {
+      sendSignal(helper.pid, "SIGKILL");
+      return Promise.resolve();
+    },
+  };
+}

@@ -1,0 +1,67 @@
+/**
+ * lab.yaml: what a lab looks like, in a file. Read with positions, so that every complaint names line and column.
+ *
+ *   name: shop            profile: fast        runtime: auto
+ *   nodes: 5              # or a map: 1: { credits: 500 }, 2: {}, 3: { env: { DS_LOG_LEVEL: DEBUG } }
+ *   credits: 100          voters: [1, 2, 3]    preempt: true
+ *   env: { DS_HEARTBEAT_INTERVAL: 1 }
+ *
+ * Anchors and merge keys (`<<: *base`) work; top-level keys that begin with `x-` are free for anchors.
+ */
+import { readFile } from "node:fs/promises";
+import * as z from "zod";
+import type { NodeId } from "../../node/wire/ids.ts";
+import { LabError } from "../base/lab-error.ts";
+import { parseYaml } from "../base/yaml-file.ts";
+import type { NodeSpec } from "../engine/engine.ts";
+import { LAB_FIELDS, toEnv, toNodes } from "./lab-fields.ts";
+
+const LabFile = z.strictObject({
+  name: z.string().optional(),
+  runtime: z.enum(["docker", "local", "auto"]).optional(),
+  ...LAB_FIELDS,
+});
+
+/** A file's content in the lab's own terms; what isn't said is absent. */
+export interface LabConfig {
+  readonly name?: string;
+  readonly nodes?: number | readonly NodeSpec[];
+  readonly profile?: "default" | "fast";
+  readonly runtime?: "docker" | "local" | "auto";
+  readonly voters?: readonly NodeId[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Throws LabError("usage") that names file, line and column. */
+export async function loadLabConfig(path: string): Promise<LabConfig> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    throw new LabError(
+      "usage",
+      `${path} can't be read: ${(error as Error).message}`,
+      "name an existing file: lab up -f lab.yaml",
+      { cause: error },
+    );
+  }
+  return parseLabConfig(text, path);
+}
+
+/** @param path only for messages */
+export function parseLabConfig(text: string, path: string): LabConfig {
+  const { value: file } = parseYaml(text, {
+    path,
+    schema: LabFile,
+    help: "see compose/lab.yaml for what is allowed",
+  });
+  const nodes = toNodes(file.nodes);
+  return {
+    env: toEnv(file),
+    ...(file.name !== undefined && { name: file.name }),
+    ...(nodes !== undefined && { nodes }),
+    ...(file.profile !== undefined && { profile: file.profile }),
+    ...(file.runtime !== undefined && { runtime: file.runtime }),
+    ...(file.voters !== undefined && { voters: file.voters }),
+  };
+}

@@ -1,0 +1,33 @@
+/**
+ * How many credits each account of a lab was opened with: what its file and its settings say, as `up` wrote it down.
+ */
+import * as z from "zod";
+import type { NodeId } from "../../node/wire/ids.ts";
+import type { LabSpec, NodeSpec } from "../engine/engine.ts";
+import type { LabHandle } from "./lab-handle.ts";
+
+const VARIABLE = "DS_INITIAL_CREDITS";
+const CREDITS_DEFAULT = 100;
+
+/** Part of lab.json. Nodes without an entry have the lab's own number. */
+export interface MintedRecord {
+  readonly credits: Readonly<Record<string, number>>;
+}
+
+const Record = z.object({ credits: z.record(z.string(), z.number()) });
+
+/** Only those who began with another number than the rest. */
+export function describeMinted(nodes: readonly NodeSpec[]): MintedRecord {
+  const own = nodes.filter(({ env }) => env[VARIABLE] !== undefined);
+  return { credits: Object.fromEntries(own.map(({ id, env }) => [id, Number(env[VARIABLE])])) };
+}
+
+/** By account. */
+export async function mintedCredits(lab: LabHandle): Promise<(id: NodeId) => number> {
+  const [spec, record]: [LabSpec | null, MintedRecord | null] = await Promise.all([
+    lab.engine.readSpec(lab.name),
+    lab.state.readJson("lab.json", Record.parse),
+  ]);
+  const usual = Number(spec?.env[VARIABLE] ?? CREDITS_DEFAULT);
+  return (id) => record?.credits[id] ?? usual;
+}

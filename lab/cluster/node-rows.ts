@@ -1,0 +1,65 @@
+/**
+ * One row per node: what the engine and the node itself say, side by side. What `ps` and `up` show and `-o json` prints.
+ */
+import type { PingData } from "../../node/wire/control.ts";
+import type { NodeId } from "../../node/wire/ids.ts";
+import type { NodeInfo, NodeStatus } from "../engine/engine.ts";
+import type { Answers } from "./judge-agreement.ts";
+import type { LabHandle } from "./lab-handle.ts";
+
+export interface NodeRow {
+  readonly id: NodeId;
+  /** The engine's word. */
+  readonly status: NodeStatus;
+  /** The node's own words; null: it can't or doesn't answer. */
+  readonly role: PingData["role"] | null;
+  readonly phase: PingData["phase"] | null;
+  readonly coordinator: NodeId | null;
+  readonly term: number | null;
+  readonly elected: boolean | null;
+  readonly balance: number | null;
+  readonly incarnation: number | null;
+  readonly address: string | null;
+  readonly handle: string;
+  readonly unplugged: boolean;
+  readonly exitCode: number | null;
+  readonly startedAtMs: number | null;
+}
+
+/** Asks the engine and the nodes. */
+export async function reportNodes(lab: LabHandle): Promise<readonly NodeRow[]> {
+  await lab.refresh();
+  return describeNodes(lab, await lab.ping());
+}
+
+export function describeNodes(lab: LabHandle, answers: Answers): readonly NodeRow[] {
+  return lab.ids.map((id) => describeNode(lab.node(id), answers.get(id) ?? null));
+}
+
+function describeNode(info: NodeInfo, ping: PingData | null): NodeRow {
+  return {
+    id: info.id,
+    // Whoever answers runs, whatever a health check that runs every few seconds has seen so far.
+    status: ping !== null && info.status === "starting" ? "running" : info.status,
+    role: ping?.role ?? null,
+    phase: ping?.phase ?? null,
+    coordinator: ping?.coordinator ?? null,
+    term: ping?.term ?? null,
+    elected: ping?.elected ?? null,
+    balance: ping?.balance ?? null,
+    incarnation: ping?.inc ?? null,
+    address: info.control ?? info.ip,
+    handle: info.handle,
+    unplugged: info.unplugged,
+    exitCode: info.exitCode,
+    startedAtMs: info.startedAtMs,
+  };
+}
+
+/** What a person wants to know of a node's state, in one word or two. */
+export function stateOf(row: NodeRow): string {
+  if (row.status === "exited") return row.exitCode === null ? "exited" : `exited (${row.exitCode})`;
+  if (row.status === "paused" || row.status === "created") return row.status;
+  const state = row.phase ?? (row.status === "starting" ? "starting" : "no answer");
+  return row.unplugged ? `${state}, unplugged` : state;
+}

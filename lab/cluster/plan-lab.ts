@@ -1,0 +1,165 @@
+/**
+ * From what the user asked for to everything that a lab is, before anything exists (`up --dry-run` prints it).
+ *
+ * Pure: names, secrets and the run's id are handed in.
+ */
+import type { NodeId } from "../../node/wire/ids.ts";
+import { LabError } from "../base/lab-error.ts";
+import type { LabSpec, NodeSpec, RuntimeName } from "../engine/engine.ts";
+
+/** Most nodes that `up` starts at once; what a cluster's messages are sized for. */
+export const NODES_MAX = 256;
+const VOTERS_MAX = 5;
+
+/** A lab as a file and the command line describe it together. */
+export interface LabRequest {
+  readonly name: string;
+  readonly profile: string;
+  /** A count (ids 1 to N), or the nodes by id. */
+  readonly nodes: number | readonly NodeSpec[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Null: computed from the ids. */
+  readonly voters: readonly NodeId[] | null;
+}
+
+export interface Secrets {
+  readonly run: string;
+  readonly token: string;
+  readonly keys: string;
+}
+
+export interface LabPlan {
+  readonly spec: LabSpec;
+  readonly nodes: readonly NodeSpec[];
+}
+
+/** Throws LabError("usage") for a lab that can't be. */
+export function planLab(request: LabRequest, runtime: RuntimeName, secrets: Secrets): LabPlan {
+  const nodes = listNodes(request.nodes);
+  const ids = nodes.map((node) => node.id);
+  const voters = request.voters ?? chooseVoters(ids);
+  const strangers = voters.filter((id) => !ids.includes(id));
+  if (strangers.length > 0) {
+    throw new LabError(
+      "usage",
+      `voter ${strangers.join(", ")} is none of the nodes ${ids.join(", ")}`,
+      "voters must be nodes of the lab",
+    );
+  }
+  return {
+    nodes,
+    spec: {
+      name: request.name,
+      runtime,
+      profile: request.profile,
+      voters,
+      nodes: ids,
+      env: { DS_DISCOVERY: discoverySeconds(ids.length), ...request.env },
+      ...secrets,
+    },
+  };
+}
+
+/**
+ * An engine starts the last node long after the first one (fifty containers: 7 s on two cores). Who would not wait for those that
+ * are still to come would be elected, and replaced by a higher id a moment later.
+ */
+function discoverySeconds(count: number): string {
+  return (2 + 0.2 * count).toFixed(1);
+}
+
+/** The first V ids, V the largest odd number up to 5: an even number of voters tolerates no more failures than one less. */
+export function chooseVoters(ids: readonly NodeId[]): readonly NodeId[] {
+  const count = Math.min(ids.length, VOTERS_MAX);
+  return ascending(ids).slice(0, count % 2 === 1 ? count : count - 1);
+}
+
+export interface ScalePlan {
+  readonly add: readonly NodeSpec[];
+  /** Highest first: the order in which they leave. */
+  readonly remove: readonly NodeId[];
+  /** What a person must know; empty: nothing. */
+  readonly warning: string;
+}
+
+/**
+ * What has to be added or removed so that `count` nodes remain. The highest leave first; new nodes take ids above all that were
+ * ever used: whoever came back under the number of a removed node would be taken for that node with its disk lost.
+ * @param everUsed ids that the cluster knows, removed ones included
+ */
+export function planScale(
+  ids: readonly NodeId[],
+  count: number,
+  voters: readonly NodeId[],
+  everUsed: readonly NodeId[] = [],
+): ScalePlan {
+  assertCount(count);
+  const sorted = ascending(ids);
+  const highest = Math.max(0, ...sorted, ...everUsed, ...voters);
+  const missing = Math.max(0, count - sorted.length);
+  const add = Array.from({ length: missing }, (_, i) => ({ id: highest + 1 + i, env: {} }));
+  const remove = sorted.slice(count).reverse();
+  return { add, remove, warning: warnAboutVoters(voters, sorted.slice(0, count)) };
+}
+
+/** Empty when a new node can open its account: that takes the word of a majority of the voters (PROTOCOL.md, genesis). */
+export function warnAboutMinting(voters: readonly NodeId[], running: readonly NodeId[]): string {
+  const left = voters.filter((id) => running.includes(id)).length;
+  const needed = Math.floor(voters.length / 2) + 1;
+  if (voters.length === 0 || left >= needed) return "";
+  return `only ${left} of the ${voters.length} voters (${voters.join(",")}) run, ${needed} are needed before a new node can open an account`;
+}
+
+/** Empty when those who remain can still elect. */
+export function warnAboutVoters(voters: readonly NodeId[], remaining: readonly NodeId[]): string {
+  const left = voters.filter((id) => remaining.includes(id)).length;
+  const needed = Math.floor(voters.length / 2) + 1;
+  if (voters.length === 0 || left >= needed) return "";
+  return `only ${left} of the ${voters.length} voters (${voters.join(",")}) remain, ${needed} are needed: coordinators will be provisional`;
+}
+
+/** For `up --dry-run`: what would be made, secrets left out. */
+export function describePlan(plan: LabPlan): string {
+  const { spec, nodes } = plan;
+  const lines = [
+    `lab       ${spec.name}`,
+    `runtime   ${spec.runtime}`,
+    `profile   ${spec.profile}`,
+    `nodes     ${spec.nodes.join(", ")}`,
+    `voters    ${spec.voters.join(", ")} (majority ${Math.floor(spec.voters.length / 2) + 1})`,
+  ];
+  for (const [name, value] of Object.entries(spec.env)) lines.push(`all       ${name}=${value}`);
+  for (const node of nodes) {
+    for (const [name, value] of Object.entries(node.env)) lines.push(`node ${node.id}    ${name}=${value}`);
+  }
+  lines.push(
+    spec.runtime === "docker"
+      ? `creates   1 network, ${nodes.length} containers, the image if it isn't there`
+      : `creates   ${nodes.length} processes with ledgers and logs in the state folder`,
+  );
+  return lines.join("\n");
+}
+
+/** The plan without its secrets, for -o json. */
+export function publicPlan(plan: LabPlan): unknown {
+  const { token: _token, keys: _keys, ...spec } = plan.spec;
+  return { ...spec, nodes: plan.nodes };
+}
+
+function listNodes(nodes: LabRequest["nodes"]): readonly NodeSpec[] {
+  if (typeof nodes === "number") {
+    assertCount(nodes);
+    return Array.from({ length: nodes }, (_, i) => ({ id: i + 1, env: {} }));
+  }
+  assertCount(nodes.length);
+  return [...nodes].sort((a, b) => a.id - b.id);
+}
+
+function assertCount(count: number): void {
+  if (Number.isInteger(count) && count >= 1 && count <= NODES_MAX) return;
+  throw new LabError("usage", `a lab can't have ${count} nodes`, `use 1 to ${NODES_MAX}`);
+}
+
+function ascending(ids: readonly NodeId[]): readonly NodeId[] {
+  return [...ids].sort((a, b) => a - b);
+}

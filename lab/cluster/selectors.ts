@@ -1,0 +1,193 @@
+/**
+ * Which nodes a command means: `3`, `1,2`, `1-3`, `leader`, `followers`, `random`, `random(2)`, `majority`, `minority`, `all`,
+ * combined by commas.
+ *
+ * Idea: parsing and resolving are separate. A selector is resolved when the command fires, against what the cluster looks like at
+ * that moment, and printed as resolved. Ids that are named must exist; words (`all`, `followers`, `random`, ranges too) mean those
+ * of the existing nodes that the command can apply to.
+ */
+import type { NodeId } from "../../node/wire/ids.ts";
+import { LabError, noSuchNode } from "../base/lab-error.ts";
+import { suggest } from "../base/suggest.ts";
+
+const WORDS = ["leader", "followers", "majority", "minority", "all"] as const;
+export type SelectorWord = (typeof WORDS)[number];
+
+export type SelectorPart =
+  | { readonly type: "id"; readonly id: NodeId }
+  | { readonly type: "range"; readonly from: NodeId; readonly to: NodeId }
+  | { readonly type: "random"; readonly count: number }
+  | { readonly type: "word"; readonly word: SelectorWord };
+
+/** What a selector is resolved against. */
+export interface ClusterView {
+  readonly lab: string;
+  /** All nodes of the lab, ascending. */
+  readonly nodes: readonly NodeId[];
+  /** Those of them that the command can apply to (running ones for `kill`, exited ones for `start`). */
+  readonly eligible: readonly NodeId[];
+  /** Running and not paused. */
+  readonly running: readonly NodeId[];
+  /** Whose majority elects; none: everybody counts alike. */
+  readonly voters: readonly NodeId[];
+  /** Null: none, or not agreed. */
+  readonly coordinator: NodeId | null;
+}
+
+/** Throws LabError("usage") for text that is no selector. */
+export function parseSelector(text: string): readonly SelectorPart[] {
+  const parts = text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+  if (parts.length === 0) throw new LabError("usage", `"${text}" names no node`, usageHint);
+  return parts.map(parsePart);
+}
+
+/** Does resolving need to know who the coordinator is? */
+export function needsCoordinator(parts: readonly SelectorPart[]): boolean {
+  return parts.some((part) => part.type === "word" && (part.word === "leader" || part.word === "followers"));
+}
+
+/**
+ * The nodes that each selector of one command means, in the order named, without doubles; `majority` and `minority` in them are the two halves
+ * of the same draw.
+ * @param draw a number in [0, 1), for what is left to chance
+ * @throws LabError("notFound") when a named node doesn't exist, or a word means nobody
+ */
+export function resolveGroups(
+  groups: readonly (readonly SelectorPart[])[],
+  view: ClusterView,
+  draw: () => number,
+): readonly (readonly NodeId[])[] {
+  let halves: Halves | undefined;
+  const drawHalves = (): Halves => {
+    halves ??= halve(view, draw);
+    return halves;
+  };
+  return groups.map((parts) => {
+    const chosen = new Set<NodeId>();
+    for (const part of parts) for (const id of resolvePart(part, view, { draw, drawHalves })) chosen.add(id);
+    return [...chosen];
+  });
+}
+
+interface Halves {
+  readonly majority: readonly NodeId[];
+  readonly minority: readonly NodeId[];
+}
+
+interface Chance {
+  readonly draw: () => number;
+  readonly drawHalves: () => Halves;
+}
+
+/** More than half of the nodes, with more than half of the voters among them, and the rest: together all that the command can apply to. */
+function halve(view: ClusterView, draw: () => number): Halves {
+  const order = shuffle(view.eligible, draw);
+  const isVoter = (id: NodeId) => view.voters.includes(id);
+  const voters = order.filter(isVoter);
+  const needed = view.voters.length === 0 ? 0 : Math.floor(view.voters.length / 2) + 1;
+  const core = voters.slice(0, needed);
+  const others = order.filter((id) => !core.includes(id));
+  // The rest of the voters come last: the majority has as few of them as it needs.
+  const filling = [...others.filter((id) => !isVoter(id)), ...others.filter(isVoter)];
+  const missing = Math.max(0, Math.floor(order.length / 2) + 1 - core.length);
+  const majority = [...core, ...filling.slice(0, missing)].sort((a, b) => a - b);
+  return { majority, minority: view.eligible.filter((id) => !majority.includes(id)) };
+}
+
+/** Fisher and Yates. */
+function shuffle(ids: readonly NodeId[], draw: () => number): readonly NodeId[] {
+  const order = [...ids];
+  for (let i = order.length - 1; i > 0; i--) {
+    const j = Math.floor(draw() * (i + 1));
+    [order[i], order[j]] = [order[j] as NodeId, order[i] as NodeId];
+  }
+  return order;
+}
+
+const usageHint = "write 3, 1,2 or 1-3, or one of leader, followers, random, random(2), majority, minority, all";
+
+function parsePart(text: string): SelectorPart {
+  const range = /^(\d{1,5})-(\d{1,5})$/.exec(text);
+  if (range !== null) {
+    const [from, to] = [toId(range[1]), toId(range[2])];
+    if (from > to) throw new LabError("usage", `the range ${text} ends before it begins`, `write ${to}-${from}`);
+    return { type: "range", from, to };
+  }
+  if (/^\d+$/.test(text)) return { type: "id", id: toId(text) };
+  const random = /^random(?:\(([1-9]\d{0,2})\))?$/.exec(text);
+  if (random !== null) return { type: "random", count: Number(random[1] ?? 1) };
+  const word = WORDS.find((candidate) => candidate === text || aliases[text] === candidate);
+  if (word === undefined) {
+    const near = suggest(text, [...WORDS, "random", "random(2)"]);
+    throw new LabError("usage", `"${text}" names no node`, near === undefined ? usageHint : `did you mean ${near}?`);
+  }
+  return { type: "word", word };
+}
+
+const aliases: Readonly<Record<string, SelectorWord>> = { coordinator: "leader", follower: "followers" };
+
+function toId(text: string | undefined): NodeId {
+  const id = Number(text);
+  if (Number.isInteger(id) && id >= 1 && id <= 65_535) return id;
+  throw new LabError("usage", `${text} can't be a node's number`, "nodes have numbers from 1 to 65535");
+}
+
+function resolvePart(part: SelectorPart, view: ClusterView, chance: Chance): readonly NodeId[] {
+  if (part.type === "id") {
+    if (!view.nodes.includes(part.id)) throw noSuchNode(view.lab, part.id, view.nodes);
+    return [part.id];
+  }
+  if (part.type === "range") {
+    const found = view.nodes.filter((id) => id >= part.from && id <= part.to);
+    if (found.length === 0) throw noSuchNode(view.lab, part.from, view.nodes);
+    return found;
+  }
+  if (part.type === "random") {
+    if (view.eligible.length === 0) throw nobody(view, "none of its nodes fits", "see `lab ps`");
+    if (view.eligible.length < part.count)
+      throw nobody(
+        view,
+        `only ${view.eligible.length} of its nodes fit, random(${part.count}) wants more`,
+        "see `lab ps`",
+      );
+    if (part.count === 1) return [view.eligible[Math.floor(chance.draw() * view.eligible.length)] as NodeId];
+    return shuffle(view.eligible, chance.draw)
+      .slice(0, part.count)
+      .sort((a, b) => a - b);
+  }
+  return resolveWord(part.word, view, chance);
+}
+
+function resolveWord(word: SelectorWord, view: ClusterView, chance: Chance): readonly NodeId[] {
+  switch (word) {
+    case "all":
+      if (view.nodes.length === 0) throw nobody(view, "it has no nodes", "start it again with `lab up`");
+      return view.eligible;
+    case "leader":
+      if (view.coordinator === null) {
+        throw nobody(view, "it has no coordinator at the moment", "wait for one with `lab wait agree`");
+      }
+      return [view.coordinator];
+    case "followers": {
+      if (view.coordinator === null) {
+        throw nobody(view, "it has no coordinator at the moment", "wait for one with `lab wait agree`");
+      }
+      const followers = view.running.filter((id) => id !== view.coordinator && view.eligible.includes(id));
+      if (followers.length === 0) throw nobody(view, "its coordinator has no followers", "see `lab ps`");
+      return followers;
+    }
+    case "majority":
+    case "minority": {
+      const half = chance.drawHalves()[word];
+      if (half.length === 0) throw nobody(view, `none of its nodes makes a ${word}`, "see `lab ps`");
+      return half;
+    }
+  }
+}
+
+function nobody(view: ClusterView, why: string, hint: string): LabError {
+  return new LabError("notFound", `lab "${view.lab}": ${why}`, hint);
+}

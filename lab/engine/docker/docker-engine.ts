@@ -1,0 +1,245 @@
+/**
+ * Nodes as containers on a bridge of their own: the Engine interface over the Docker Engine API. Only lab/engine/docker*.ts know
+ * dockerode. This file is the table of contents; each idea has a file beside it.
+ */
+
+import type Docker from "dockerode";
+import type { NodeId } from "../../../node/wire/ids.ts";
+import { REAL_WORLD } from "../../control/world.ts";
+import type {
+  Engine,
+  ExecResult,
+  Finding,
+  KernelFaults,
+  LabInfo,
+  LabSpec,
+  Leftover,
+  LogLine,
+  LogOptions,
+  NodeInfo,
+  NodeSpec,
+  Progress,
+} from "../engine.ts";
+import { type Connection, connectDocker } from "./docker-connect.ts";
+import { createLabNetwork, createNodes } from "./docker-create.ts";
+import { destroy, removeThings } from "./docker-destroy.ts";
+import { checkEngine, examine } from "./docker-doctor.ts";
+import { explain } from "./docker-errors.ts";
+import { watchLab } from "./docker-events.ts";
+import { execAsRoot, execControl, type NodePlace } from "./docker-exec.ts";
+import { buildImage, type ImagePlan, planImage } from "./docker-image.ts";
+import { listLabs, listNodeContainers, readLabSpec } from "./docker-labs.ts";
+import { findLeftovers } from "./docker-leftovers.ts";
+import { readLogs } from "./docker-logs.ts";
+import type { LabNetwork } from "./docker-network.ts";
+import {
+  killNode,
+  pauseNode,
+  plugNode,
+  removeNode,
+  resumeNode,
+  startNode,
+  stopNode,
+  unplugNode,
+  wipeNode,
+} from "./docker-nodes.ts";
+import { kernelFaultsOf } from "./docker-probe.ts";
+import { replaceKeys } from "./docker-secrets.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export class DockerEngine implements Engine {
+  readonly world = REAL_WORLD;
+  readonly name = "docker";
+  readonly #connection: Connection;
+  readonly #docker: Docker;
+  #image: ImagePlan | null = null;
+  /** Networks that this instance made: `up` needn't look for its own. */
+  readonly #networks = new Map<string, Pick<LabNetwork, "id" | "name" | "subnet">>();
+
+  /** Containers as the last look at a lab showed them, `lab/id` -> container: a fault on many nodes needn't look again for each. */
+  readonly #seen = new Map<string, string>();
+
+  readonly #environment: Environment;
+
+  private constructor(connection: Connection, environment: Environment) {
+    this.#connection = connection;
+    this.#environment = environment;
+    this.#docker = connection.docker;
+  }
+
+  /** Finds out which engine is meant; the first request reaches it. Throws LabError("engineUnreachable"). */
+  static async open(environment: Environment = process.env): Promise<DockerEngine> {
+    return new DockerEngine(await connectDocker(environment), environment);
+  }
+
+  check(signal?: AbortSignal): Promise<{ detail: string; facts: Readonly<Record<string, unknown>> }> {
+    return this.#do("ask the engine for its version", () => checkEngine(this.#connection, signal));
+  }
+
+  prepare(progress: Progress, signal: AbortSignal): Promise<void> {
+    return this.#do("build the node image", async () => {
+      const plan = await planImage(progress, this.#environment);
+      this.#image = plan;
+      const built = await buildImage(this.#docker, plan, progress, signal);
+      // While the user waits anyway: the first fault then finds the answer on disk.
+      if (built) await kernelFaultsOf(this.#docker, progress);
+    });
+  }
+
+  labs(): Promise<readonly LabInfo[]> {
+    return this.#do("list the labs", () => listLabs(this.#docker));
+  }
+
+  lab(name: string): Promise<LabInfo | null> {
+    return this.#do(`look up lab "${name}"`, async () => {
+      const [info = null] = await listLabs(this.#docker, name);
+      for (const node of info?.nodes ?? []) this.#seen.set(`${name}/${node.id}`, node.handle);
+      return info;
+    });
+  }
+
+  createLab(spec: LabSpec, progress: Progress, signal: AbortSignal): Promise<void> {
+    return this.#do(`create the network of lab "${spec.name}"`, async () => {
+      this.#networks.set(spec.name, await createLabNetwork(this.#docker, spec, progress, signal));
+    });
+  }
+
+  addNodes(
+    spec: LabSpec,
+    nodes: readonly NodeSpec[],
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<readonly NodeInfo[]> {
+    return this.#do(`start the nodes of lab "${spec.name}"`, async () => {
+      const { tag: image } = await this.#planImage();
+      const network = this.#networks.get(spec.name) ?? null;
+      const localEngine = this.#connection.endpoint.local;
+      return createNodes(this.#docker, { spec, nodes, image, network, localEngine }, progress, signal);
+    });
+  }
+
+  readSpec(name: string): Promise<LabSpec | null> {
+    return this.#do(`read how lab "${name}" was made`, () => readLabSpec(this.#docker, name));
+  }
+
+  writeKeys(lab: string, keys: string): Promise<void> {
+    return this.#do(`write the keys of lab "${lab}"`, async () =>
+      replaceKeys(this.#docker, lab, await listNodeContainers(this.#docker, lab), keys),
+    );
+  }
+
+  start(lab: string, id: NodeId): Promise<void> {
+    return this.#do(`start node ${id}`, () => startNode(this.#docker, lab, id));
+  }
+
+  stop(lab: string, id: NodeId, graceMs: number): Promise<void> {
+    return this.#do(`stop node ${id}`, () => stopNode(this.#docker, lab, id, graceMs));
+  }
+
+  kill(lab: string, id: NodeId, signal: string): Promise<void> {
+    return this.#do(`kill node ${id}`, () => killNode(this.#docker, lab, id, signal));
+  }
+
+  pause(lab: string, id: NodeId): Promise<void> {
+    return this.#do(`pause node ${id}`, () => pauseNode(this.#docker, lab, id));
+  }
+
+  resume(lab: string, id: NodeId): Promise<void> {
+    return this.#do(`resume node ${id}`, () => resumeNode(this.#docker, lab, id));
+  }
+
+  wipe(lab: string, id: NodeId): Promise<void> {
+    return this.#do(`wipe the disk of node ${id}`, () => wipeNode(this.#docker, lab, id));
+  }
+
+  remove(lab: string, id: NodeId): Promise<void> {
+    return this.#do(`remove node ${id}`, () => removeNode(this.#docker, lab, id));
+  }
+
+  unplug(lab: string, id: NodeId): Promise<void> {
+    return this.#do(`unplug node ${id}`, () => unplugNode(this.#docker, lab, id));
+  }
+
+  plug(lab: string, id: NodeId): Promise<void> {
+    return this.#do(`plug node ${id} in`, () => plugNode(this.#docker, lab, id));
+  }
+
+  destroyLab(name: string, progress: Progress): Promise<readonly Leftover[]> {
+    this.#networks.delete(name);
+    return this.#do(`take lab "${name}" down`, () => destroy(this.#docker, name, progress));
+  }
+
+  async *logs(lab: string, nodes: readonly NodeId[], options: LogOptions): AsyncGenerator<LogLine> {
+    yield* this.#explained("read the logs", readLogs(this.#docker, lab, nodes, options), options.signal);
+  }
+
+  controlExec(lab: string, id: NodeId, requestJson: string, timeoutMs: number): Promise<string> {
+    return this.#do(`ask node ${id}`, () => execControl(this.#docker, this.#place(lab, id), requestJson, timeoutMs));
+  }
+
+  rootExec(
+    lab: string,
+    id: NodeId,
+    script: string,
+    options: { detach?: boolean; stdin?: string } = {},
+  ): Promise<ExecResult> {
+    return this.#do(`run a script in node ${id}`, () =>
+      execAsRoot(this.#docker, this.#place(lab, id), script, options),
+    );
+  }
+
+  kernelFaults(progress: Progress): Promise<KernelFaults> {
+    return this.#do("try the kernel's fault tools", () => kernelFaultsOf(this.#docker, progress));
+  }
+
+  events(lab: string, signal: AbortSignal): ReturnType<Engine["events"]> {
+    return this.#explained("watch the engine's events", watchLab(this.#docker, lab, signal), signal);
+  }
+
+  leftovers(): Promise<readonly Leftover[]> {
+    return this.#do("look for leftovers", () => findLeftovers(this.#docker, () => this.#planImage()));
+  }
+
+  collect(leftovers: readonly Leftover[]): Promise<void> {
+    return this.#do("remove leftovers", async () => {
+      await removeThings(this.#docker, leftovers);
+    });
+  }
+
+  doctor(): Promise<readonly Finding[]> {
+    return this.#do("examine the engine", () => examine(this.#connection, () => this.#planImage()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#connection[Symbol.dispose]();
+    return Promise.resolve();
+  }
+
+  #place(lab: string, id: NodeId): NodePlace {
+    return { lab, id, seen: this.#seen.get(`${lab}/${id}`) ?? null };
+  }
+
+  async #planImage(): Promise<ImagePlan> {
+    this.#image ??= await planImage(() => {}, this.#environment);
+    return this.#image;
+  }
+
+  /** The one door through which errors leave: raw ones become the operator's. */
+  async #do<T>(doing: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw explain(error, this.#connection.endpoint.host, doing);
+    }
+  }
+
+  async *#explained<T>(doing: string, source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+    try {
+      yield* source;
+    } catch (error) {
+      // Who aborts a stream has seen enough; the broken connection is no error.
+      if (!signal.aborted) throw explain(error, this.#connection.endpoint.host, doing);
+    }
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * Raw engine errors become the operator's: one line of cause, one of cure. Idea: nothing above the adapter ever sees an HTTP
+ * status or an errno; whoever needs one of them (404 while removing) asks here, inside the adapter.
+ */
+import { LabError } from "../../base/lab-error.ts";
+
+/** What the engine answered, as dockerode throws it. */
+interface EngineFailure {
+  readonly statusCode?: number;
+  readonly code?: string;
+  readonly syscall?: string;
+  readonly json?: unknown;
+}
+
+/** HTTP status of an engine's refusal; null for anything else. */
+export function statusOf(error: unknown): number | null {
+  const status = (error as EngineFailure | null)?.statusCode;
+  return typeof status === "number" ? status : null;
+}
+
+/** The engine's own sentence, without dockerode's "(HTTP code …)" frame. */
+export function sentenceOf(error: unknown): string {
+  const json = (error as EngineFailure | null)?.json;
+  if (typeof json === "object" && json !== null && "message" in json && typeof json.message === "string") {
+    return json.message.trim();
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/^\(HTTP code \d+\) .*? - /, "").trim();
+}
+
+/** Resolves to undefined when the engine answers with one of these statuses: "it was so already". */
+export async function allow<T>(statuses: readonly number[], call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    const status = statusOf(error);
+    if (status !== null && statuses.includes(status)) return undefined;
+    throw error;
+  }
+}
+
+const LOCAL_INSTEAD = "or use `--runtime local`";
+
+/** Why the engine could not be reached, or null when the error is not about reaching it. */
+export function unreachable(error: unknown, endpoint: string): LabError | null {
+  const { code, syscall } = (error ?? {}) as EngineFailure;
+  const sentence = sentenceOf(error);
+  // A file of ours that can't be read has the same codes as a socket.
+  if ((code === "ENOENT" || code === "EACCES" || code === "EPERM") && syscall !== "connect") {
+    return syscall === "spawn ssh" ? noSsh(endpoint, error) : null;
+  }
+  const make = (message: string, hint: string) => new LabError("engineUnreachable", message, hint, { cause: error });
+  switch (code) {
+    case "ENOENT":
+    case "ECONNREFUSED":
+      return make(
+        `no Docker engine answers at ${endpoint}`,
+        `start it (Linux: \`sudo systemctl start docker\`; else Docker Desktop), ${LOCAL_INSTEAD}`,
+      );
+    case "EACCES":
+    case "EPERM":
+      return make(
+        `permission denied at ${endpoint}`,
+        `\`sudo usermod -aG docker $USER\` and log in again, ${LOCAL_INSTEAD}`,
+      );
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+    case "EHOSTUNREACH":
+    case "ENETUNREACH":
+    case "ETIMEDOUT":
+      return make(
+        `the Docker engine at ${endpoint} can't be reached (${code})`,
+        `check DOCKER_HOST and \`docker context ls\`, ${LOCAL_INSTEAD}`,
+      );
+    case "ECONNRESET":
+    case "EPIPE":
+      return make(
+        `the Docker engine at ${endpoint} closed the connection`,
+        `is it restarting? try again, ${LOCAL_INSTEAD}`,
+      );
+    default:
+  }
+  if (typeof code === "string" && /CERT|TLS|SSL/.test(code)) {
+    return make(
+      `the Docker engine at ${endpoint} has a certificate that isn't trusted (${code})`,
+      "check DOCKER_CERT_PATH, DOCKER_TLS_VERIFY and the context's certificates",
+    );
+  }
+  if (/client version .* is too (new|old)|client is newer than server|minimum supported API version/i.test(sentence)) {
+    return make(
+      `the Docker engine at ${endpoint} speaks another API version: ${sentence}`,
+      "update Docker to 19.03 or newer",
+    );
+  }
+  return null;
+}
+
+function noSsh(endpoint: string, cause: unknown): LabError {
+  const hint = `install an ssh client, ${LOCAL_INSTEAD}`;
+  return new LabError("engineUnreachable", `the engine is ${endpoint}, and there is no \`ssh\` here`, hint, { cause });
+}
+
+/** The cures for what engines refuse most; anything else keeps the engine's own words. */
+const CURES: readonly [RegExp, (sentence: string) => LabError][] = [
+  [
+    /exchange full/i,
+    () =>
+      new LabError(
+        "failed",
+        "the bridge has no port left for another container",
+        "a bridge takes 1023; use fewer nodes",
+      ),
+  ],
+  [
+    /could not find an available.*pool|all predefined address pools|address pools? .*(exhausted|subnetted)/i,
+    () =>
+      new LabError(
+        "failed",
+        "the engine has no free address range for a network",
+        "`lab gc`, then `docker network prune`",
+      ),
+  ],
+  [
+    /no space left on device/i,
+    () =>
+      new LabError(
+        "failed",
+        "the engine's disk is full",
+        "`lab gc`, then `docker system df` shows what takes the space",
+      ),
+  ],
+  [/no such image/i, () => new LabError("failed", "the node image is gone", "run `lab up` again: it builds the image")],
+  [
+    /is already in use by container/i,
+    (sentence) =>
+      new LabError(
+        "failed",
+        `a container of that name exists already: ${sentence}`,
+        "`lab ls`, `lab down <name>`, or another --name",
+      ),
+  ],
+  [
+    /address already in use/i,
+    (sentence) => new LabError("failed", `an address of the lab is taken: ${sentence}`, "`lab gc`, then try again"),
+  ],
+];
+
+/** Every error that leaves the adapter passes here. `doing` completes "can't …". */
+export function explain(error: unknown, endpoint: string, doing: string): LabError {
+  if (error instanceof LabError) return error;
+  const lost = unreachable(error, endpoint);
+  if (lost) return lost;
+  const sentence = sentenceOf(error);
+  for (const [pattern, make] of CURES) {
+    if (pattern.test(sentence)) return withCause(make(sentence), error);
+  }
+  return new LabError("failed", `can't ${doing}: ${sentence}`, "`lab doctor` shows what the engine can do", {
+    cause: error,
+  });
+}
+
+function withCause(made: LabError, cause: unknown): LabError {
+  return new LabError(made.exit, made.message, made.hint, { cause });
+}

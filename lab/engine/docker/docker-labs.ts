@@ -1,0 +1,194 @@
+/**
+ * Labs as the engine's labels tell them: two list calls, and one look into a container per lab for what is no label (the port
+ * base in its environment; the token in a file, because labels and environments end up in monitoring systems).
+ */
+import type Docker from "dockerode";
+import type { NodeId } from "../../../node/wire/ids.ts";
+import { noSuchLab, noSuchNode } from "../../base/lab-error.ts";
+import type { LabInfo, LabSpec, NodeInfo, NodeStatus } from "../engine.ts";
+import { allow } from "./docker-errors.ts";
+import { DOCKER_LABELS, labelled, parseIds } from "./docker-labels.ts";
+import { type LabNetwork, listLabNetworks } from "./docker-network.ts";
+import { findToken, readSecrets, SECRET_VARIABLES } from "./docker-secrets.ts";
+import { reachesBridge } from "./docker-subnet.ts";
+
+export const UNICAST_PORT_BASE = 6000;
+
+/** A node's container with what the list call says about it. */
+export interface NodeContainer {
+  readonly id: string;
+  readonly node: NodeId;
+  readonly state: string;
+  readonly info: Docker.ContainerInfo;
+}
+
+export async function listLabs(docker: Docker, lab?: string): Promise<readonly LabInfo[]> {
+  const [containers, networks] = await Promise.all([listNodeContainers(docker, lab), listLabNetworks(docker, lab)]);
+  const names = new Set([
+    ...containers.map((container) => container.info.Labels[DOCKER_LABELS.lab] ?? ""),
+    ...networks.map((network) => network.lab),
+  ]);
+  const found = [...names].filter((name) => name !== "").toSorted();
+  return Promise.all(
+    found.map((name) =>
+      describeLab(
+        docker,
+        name,
+        containers.filter((container) => container.info.Labels[DOCKER_LABELS.lab] === name),
+        networks.find((network) => network.lab === name) ?? null,
+      ),
+    ),
+  );
+}
+
+/** Containers of nodes, by number; of one lab or of all. */
+export async function listNodeContainers(docker: Docker, lab?: string, id?: NodeId): Promise<readonly NodeContainer[]> {
+  const containers = await docker.listContainers({
+    all: true,
+    filters: labelled(
+      lab === undefined ? DOCKER_LABELS.lab : ([DOCKER_LABELS.lab, lab] as const),
+      id === undefined ? DOCKER_LABELS.node : ([DOCKER_LABELS.node, String(id)] as const),
+    ),
+  });
+  return containers
+    .map((info) => ({ id: info.Id, node: Number(info.Labels[DOCKER_LABELS.node]), state: info.State, info }))
+    .filter((container) => Number.isInteger(container.node) && container.node > 0)
+    .toSorted((a, b) => a.node - b.node);
+}
+
+/** One node's container. Throws LabError("notFound"), telling a wrong lab from a wrong node. */
+export async function findNode(docker: Docker, lab: string, id: NodeId): Promise<NodeContainer> {
+  const [container] = await listNodeContainers(docker, lab, id);
+  if (container) return container;
+  const [known, networks] = await Promise.all([listNodeContainers(docker, lab), listLabNetworks(docker, lab)]);
+  if (known.length === 0 && networks.length === 0) throw noSuchLab(lab);
+  const ids = known.map((other) => other.node);
+  throw noSuchNode(lab, id, ids);
+}
+
+/** What `up` was told, from the containers alone. Null for a lab that has none, or that `lab up` didn't make (compose). */
+export async function readLabSpec(docker: Docker, lab: string): Promise<LabSpec | null> {
+  const containers = await listNodeContainers(docker, lab);
+  const [secrets, ...environments] = await Promise.all([
+    readSecrets(docker, containers),
+    ...containers.map((container) => readEnvironment(docker, container)),
+  ]);
+  const first = environments.findIndex((environment) => environment.DS_NODE_ID !== undefined);
+  const found = environments[first];
+  const labels = containers[first]?.info.Labels;
+  if (secrets === null || found === undefined || labels === undefined) return null;
+  const env: Record<string, string> = {};
+  for (const [i, environment] of environments.entries()) {
+    // A variable that a node has for itself says nothing about the lab's.
+    const own = new Set((containers[i]?.info.Labels[DOCKER_LABELS.nodeEnv] ?? "").split(","));
+    for (const [name, value] of Object.entries(environment)) {
+      if (!GIVEN.has(name) && !own.has(name)) env[name] ??= value;
+    }
+  }
+  return {
+    name: lab,
+    runtime: "docker",
+    run: labels[DOCKER_LABELS.run] ?? found.DS_RUN ?? "",
+    profile: labels[DOCKER_LABELS.profile] ?? found.DS_PROFILE ?? "default",
+    voters: parseIds(labels[DOCKER_LABELS.voters] ?? found.DS_VOTERS),
+    nodes: parseIds(labels[DOCKER_LABELS.nodes] ?? found.DS_NODES),
+    ...secrets,
+    env,
+  };
+}
+
+/** Variables that addNodes sets for every node; all others are the lab's own. */
+const GIVEN = new Set([
+  "DS_NODE_ID",
+  "DS_NODES",
+  "DS_VOTERS",
+  "DS_PROFILE",
+  ...Object.keys(SECRET_VARIABLES),
+  "DS_RUN",
+  "DS_HOST",
+  "DS_DATA_DIR",
+  "DS_READY_FILE",
+]);
+
+async function describeLab(
+  docker: Docker,
+  name: string,
+  containers: readonly NodeContainer[],
+  network: LabNetwork | null,
+): Promise<LabInfo> {
+  const [first] = containers;
+  const labels = { ...network?.labels, ...first?.info.Labels };
+  const run = labels[DOCKER_LABELS.run] ?? null;
+  const [environment, token] = await Promise.all([
+    readAnyEnvironment(docker, containers),
+    findToken(docker, name, run, containers),
+  ]);
+  const portBase = Number(environment.DS_UNICAST_PORT_BASE ?? UNICAST_PORT_BASE);
+  const direct = network !== null && (await reachesBridge(network.subnet));
+  return {
+    name,
+    runtime: "docker",
+    run,
+    profile: labels[DOCKER_LABELS.profile] ?? environment.DS_PROFILE ?? "default",
+    voters: parseIds(labels[DOCKER_LABELS.voters] ?? environment.DS_VOTERS),
+    token: environment.DS_CONTROL_TOKEN ?? token,
+    createdAtMs: network?.createdAtMs ?? (first ? first.info.Created * 1000 : null),
+    network: network?.subnet ?? null,
+    nodes: containers.map((container) => describeNode(name, container, portBase, direct)),
+  };
+}
+
+export function describeNode(lab: string, container: NodeContainer, portBase: number, direct: boolean): NodeInfo {
+  const { info } = container;
+  const [end] = Object.values(info.NetworkSettings.Networks);
+  const live = container.state === "running" || container.state === "paused";
+  // An engine's list has the network of a stopped container too; of one that was cut off it has none.
+  const unplugged = end === undefined || (live && end.IPAddress === "");
+  const ip = info.Labels[DOCKER_LABELS.address] ?? (end?.IPAddress || end?.IPAMConfig?.IPv4Address || null);
+  const port = portBase + container.node;
+  const published = info.Ports.find((other) => other.PrivatePort === port && other.PublicPort && other.Type === "udp");
+  const address = direct && ip !== null ? `${ip}:${port}` : published ? `127.0.0.1:${published.PublicPort}` : null;
+  return {
+    lab,
+    id: container.node,
+    status: statusFrom(container.state),
+    exitCode: exitCodeFrom(info.Status, live),
+    handle: container.id.slice(0, 12),
+    ip,
+    control: unplugged ? null : address,
+    startedAtMs: null,
+    unplugged,
+  };
+}
+
+function statusFrom(state: string): NodeStatus {
+  if (state === "running" || state === "paused" || state === "created") return state;
+  return state === "restarting" ? "starting" : "exited";
+}
+
+/** The list says it in words only: "Exited (137) 5 seconds ago". */
+function exitCodeFrom(status: string, live: boolean): number | null {
+  const code = live ? undefined : /^Exited \((\d+)\)/.exec(status)?.[1];
+  return code === undefined ? null : Number(code);
+}
+
+/** The lab's variables are the same in all containers; one that is being removed doesn't tell any more. */
+async function readAnyEnvironment(
+  docker: Docker,
+  containers: readonly NodeContainer[],
+): Promise<Record<string, string>> {
+  for (const container of containers) {
+    const environment = await readEnvironment(docker, container);
+    if (Object.keys(environment).length > 0) return environment;
+  }
+  return {};
+}
+
+async function readEnvironment(docker: Docker, container: NodeContainer): Promise<Record<string, string>> {
+  const info = await allow([404], docker.getContainer(container.id).inspect());
+  const pairs = (info?.Config.Env ?? []).map((line) => {
+    const at = line.indexOf("=");
+    return [line.slice(0, at), line.slice(at + 1)] as const;
+  });
+  return Object.fromEntries(pairs.filter(([name]) => name.startsWith("DS_")));
+}

@@ -1,0 +1,158 @@
+/**
+ * One node's life: start, stop, kill, pause, resume, wipe, remove, and its cable. "It was so already" is success; what can't be done in
+ * the node's present state says which command comes first.
+ */
+
+import type Docker from "dockerode";
+import type { NodeId } from "../../../node/wire/ids.ts";
+import { LabError, stillRuns } from "../../base/lab-error.ts";
+import { FAULTS_DIR } from "../engine.ts";
+import { allow, sentenceOf, statusOf } from "./docker-errors.ts";
+import { DOCKER_LABELS } from "./docker-labels.ts";
+import { findNode, type NodeContainer } from "./docker-labs.ts";
+import { listLabNetworks } from "./docker-network.ts";
+import { packTar } from "./docker-tar.ts";
+
+const FREEZE_TRIES_MAX = 10;
+
+export async function startNode(docker: Docker, lab: string, id: NodeId): Promise<void> {
+  const node = await findNode(docker, lab, id);
+  if (node.state === "paused") throw isPaused(id);
+  await allow([304], docker.getContainer(node.id).start());
+}
+
+export async function stopNode(docker: Docker, lab: string, id: NodeId, graceMs: number): Promise<void> {
+  const node = await findNode(docker, lab, id);
+  const container = docker.getContainer(node.id);
+  // The engine's own stop would thaw it too, but some versions let the whole grace pass first.
+  if (node.state === "paused") await allow([304, 409, 500], container.unpause());
+  // Whole seconds; 0 means SIGKILL at once.
+  await allow([304], container.stop({ t: Math.ceil(graceMs / 1000) }));
+}
+
+/** Throws LabError("failed") when it doesn't run, LabError("usage") for a signal that the engine doesn't know. */
+export async function killNode(docker: Docker, lab: string, id: NodeId, signal: string): Promise<void> {
+  const node = await findNode(docker, lab, id);
+  try {
+    await docker.getContainer(node.id).kill({ signal });
+  } catch (error) {
+    if (/invalid signal/i.test(sentenceOf(error))) {
+      throw new LabError("usage", `there is no signal "${signal}"`, "use KILL, TERM, INT, HUP, STOP, CONT, USR1, …", {
+        cause: error,
+      });
+    }
+    throw statusOf(error) === 409 || /is not running/i.test(sentenceOf(error)) ? notRunning(node) : error;
+  }
+  // The engine answers before the process is gone; who kills wants it dead.
+  if (/^(SIG)?KILL$|^9$/i.test(signal))
+    await allow([404], docker.getContainer(node.id).wait({ condition: "not-running" }));
+}
+
+export async function pauseNode(docker: Docker, lab: string, id: NodeId): Promise<void> {
+  const node = await findNode(docker, lab, id);
+  if (node.state === "paused") return;
+  if (node.state !== "running") throw notRunning(node);
+  for (let tries = 1; ; tries++) {
+    try {
+      await docker.getContainer(node.id).pause();
+      return;
+    } catch (error) {
+      const sentence = sentenceOf(error);
+      if (/already paused/i.test(sentence)) return;
+      if (/is not running/i.test(sentence)) throw notRunning(node);
+      // On cgroup version 1 and a busy machine runc gives up now and then, and undoes it.
+      if (!/unable to freeze/i.test(sentence) || tries === FREEZE_TRIES_MAX) throw error;
+    }
+  }
+}
+
+export async function resumeNode(docker: Docker, lab: string, id: NodeId): Promise<void> {
+  const node = await findNode(docker, lab, id);
+  if (node.state === "running") return;
+  if (node.state !== "paused") throw notRunning(node);
+  try {
+    await docker.getContainer(node.id).unpause();
+  } catch (error) {
+    if (!/not paused/i.test(sentenceOf(error))) throw error;
+  }
+}
+
+/**
+ * The container's own layer can't be reached while nothing runs in it, so the entry point empties the folder before it starts the node.
+ * Throws LabError("failed") while the node runs, LabError("unsupported") where the container doesn't start as root.
+ */
+export async function wipeNode(docker: Docker, lab: string, id: NodeId): Promise<void> {
+  const node = await findNode(docker, lab, id);
+  if (node.state === "running" || node.state === "paused") throw stillRuns(id);
+  const container = docker.getContainer(node.id);
+  const { User: user } = (await container.inspect()).Config;
+  if (user !== "" && user !== "0" && user !== "root") {
+    throw new LabError(
+      "unsupported",
+      `node ${id}'s container starts as user ${user}, who can't empty a disk`,
+      `remove it with its disk: lab rm ${id}`,
+    );
+  }
+  await container.putArchive(packTar([{ path: "wipe", content: Buffer.alloc(0), mode: 0o600 }]), { path: FAULTS_DIR });
+}
+
+export async function removeNode(docker: Docker, lab: string, id: NodeId): Promise<void> {
+  const node = await findNode(docker, lab, id);
+  await removeContainer(docker, node.id);
+}
+
+/** Gone when it resolves, also when somebody else is removing it at the moment. True when it was there. */
+export async function removeContainer(docker: Docker, id: string): Promise<boolean> {
+  const container = docker.getContainer(id);
+  try {
+    await container.remove({ force: true, v: true });
+    return true;
+  } catch (error) {
+    if (statusOf(error) === 404) return false;
+    if (!/removal .* is already in progress/i.test(sentenceOf(error))) throw error;
+    await allow([404], container.wait({ condition: "removed" }));
+    return true;
+  }
+}
+
+/** Pulls the cable: the node's interface is gone, and with it its membership of the multicast group. */
+export async function unplugNode(docker: Docker, lab: string, id: NodeId): Promise<void> {
+  const node = await findNode(docker, lab, id);
+  const ends = Object.values(node.info.NetworkSettings.Networks);
+  await Promise.all(
+    ends
+      .filter((end) => end.NetworkID !== "")
+      .map((end) => allow([404], docker.getNetwork(end.NetworkID).disconnect({ Container: node.id, Force: true }))),
+  );
+}
+
+/** Puts it back with the address that it had. The interface may have another name afterwards (eth1). */
+export async function plugNode(docker: Docker, lab: string, id: NodeId): Promise<void> {
+  const [node, networks] = await Promise.all([findNode(docker, lab, id), listLabNetworks(docker, lab)]);
+  const [network] = networks;
+  if (network === undefined) {
+    throw new LabError("failed", `lab "${lab}" has no network any more`, `\`lab down ${lab}\`, then \`lab up\``);
+  }
+  if (Object.keys(node.info.NetworkSettings.Networks).includes(network.name)) return;
+  const address = node.info.Labels[DOCKER_LABELS.address];
+  try {
+    await docker.getNetwork(network.id).connect({
+      Container: node.id,
+      EndpointConfig: address === undefined ? {} : { IPAMConfig: { IPv4Address: address } },
+    });
+  } catch (error) {
+    if (!/already exists in network|already attached|endpoint with name .* already exists/i.test(sentenceOf(error)))
+      throw error;
+  }
+}
+
+export function isPaused(id: NodeId): LabError {
+  return new LabError("failed", `node ${id} is paused`, `\`lab resume ${id}\` first`);
+}
+
+export function notRunning(node: NodeContainer): LabError {
+  const state =
+    node.state === "created" ? "was never started" : node.state === "paused" ? "is paused" : "isn't running";
+  const verb = node.state === "paused" ? "resume" : "start";
+  return new LabError("failed", `node ${node.node} ${state}`, `\`lab ${verb} ${node.node}\` first`);
+}

@@ -1,0 +1,166 @@
+/**
+ * One node's process on this machine: started detached (it outlives the CLI), looked up by its recorded mark, ended for sure.
+ */
+import { spawn } from "node:child_process";
+import { open, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { NodeId } from "../../../node/wire/ids.ts";
+import { LabError } from "../../base/lab-error.ts";
+import { findProcess, type ProcessStatus, readProcess, sendSignal, waitForEnd } from "../../base/process-table.ts";
+import type { NodeInfo, NodeStatus } from "../engine.ts";
+import { projectRoot } from "../node-bundle.ts";
+import { rotateLogs } from "./local-logs.ts";
+import {
+  DIR_VARIABLE,
+  LAB_VARIABLE,
+  type LabRecord,
+  markOf,
+  nodeDir,
+  readNodeEnv,
+  readProcessRecord,
+  secretVariables,
+  writeProcessRecord,
+} from "./local-store.ts";
+
+const LOOPBACK = "127.0.0.1";
+/** A process that was sent SIGKILL is gone within milliseconds; one that hangs in the kernel longer than this is reported. */
+const KILL_MS_MAX = 10_000;
+
+/** Starts node `id`'s process in its folder. Throws LabError("failed") when the process can't be made. */
+export async function startProcess(record: LabRecord, id: NodeId, bundle: string): Promise<NodeInfo> {
+  const lab = record.spec.name;
+  const dir = nodeDir(lab, id);
+  // A killed node leaves its ready file behind.
+  await Promise.all([rm(join(dir, "ready"), { force: true }), rotateLogs(dir)]);
+  const env = environmentOf(record, id, await readNodeEnv(lab, id));
+  const [stdout, stderr] = await Promise.all(
+    ["stdout.log", "stderr.log"].map((name) => open(join(dir, name), "a", 0o600)),
+  );
+  try {
+    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", bundle, String(id)], {
+      cwd: dir,
+      detached: true,
+      env,
+      stdio: ["ignore", stdout?.fd ?? "ignore", stderr?.fd ?? "ignore"],
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.once("spawn", resolve);
+      child.once("error", reject);
+    });
+    child.unref();
+    const pid = child.pid ?? 0;
+    const startedAtMs = Date.now();
+    const status = await readProcess(pid);
+    await writeProcessRecord(lab, id, { pid, start: status?.mark.start ?? "", startedAtMs });
+    return describe(record, id, { pid, status: status === null ? "exited" : "starting", startedAtMs });
+  } catch (error) {
+    throw new LabError("failed", `node ${id} can't be started: ${(error as Error).message}`, "see `lab doctor`", {
+      cause: error,
+    });
+  } finally {
+    await Promise.all([stdout?.close(), stderr?.close()]);
+  }
+}
+
+/** Node `id` as the process table shows it. */
+export async function inspectNode(lab: string, record: LabRecord | null, id: NodeId): Promise<NodeInfo> {
+  const noted = await readProcessRecord(lab, id);
+  if (noted === null) return describe(record, id, { pid: 0, status: "created", startedAtMs: null }, lab);
+  const process = await findProcess(noted);
+  const status = await statusOf(lab, id, process);
+  return describe(record, id, { pid: noted.pid, status, startedAtMs: noted.startedAtMs }, lab);
+}
+
+/** Its running process; null when it has none. */
+export async function runningProcess(lab: string, id: NodeId): Promise<ProcessStatus | null> {
+  const noted = await readProcessRecord(lab, id);
+  return noted === null ? null : findProcess(noted);
+}
+
+/** SIGKILL, and waits until it is gone. Works on a stopped process too. */
+export async function endProcess(pid: number): Promise<void> {
+  const process = await readProcess(pid);
+  if (process === null) return;
+  sendSignal(pid, "SIGKILL");
+  if (!(await waitForEnd(process.mark, KILL_MS_MAX))) {
+    throw new LabError("failed", `process ${pid} doesn't end`, "its disk may hang; see `ps`, then repeat");
+  }
+}
+
+/** SIGTERM, then SIGKILL after `graceMs`; a stopped process is let go on first. */
+export async function stopProcess(process: ProcessStatus, graceMs: number): Promise<void> {
+  const { pid } = process.mark;
+  sendSignal(pid, "SIGTERM");
+  if (process.stopped) sendSignal(pid, "SIGCONT");
+  if (await waitForEnd(process.mark, graceMs)) return;
+  await endProcess(pid);
+}
+
+/** SIGSTOP or SIGCONT, and waits until the process table shows it. */
+export async function freeze(process: ProcessStatus, stopped: boolean): Promise<void> {
+  sendSignal(process.mark.pid, stopped ? "SIGSTOP" : "SIGCONT");
+  for (let i = 0; i < 200; i++) {
+    const now = await findProcess(process.mark);
+    if (now === null || now.stopped === stopped) return;
+    await sleep(2);
+  }
+}
+
+function environmentOf(record: LabRecord, id: NodeId, own: Readonly<Record<string, string>>): Record<string, string> {
+  const { spec, portBase, multicast } = record;
+  const dir = nodeDir(spec.name, id);
+  const inherited = ["PATH", "HOME", "TZ", "LANG", "TMPDIR", "SystemRoot"].flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  const peers = spec.nodes.filter((other) => other !== id).map((other) => `${other}:${LOOPBACK}`);
+  return {
+    ...Object.fromEntries(inherited),
+    // Fifty nodes compile the same file: once is enough.
+    NODE_COMPILE_CACHE: join(projectRoot(), "node_modules", ".cache", "lab"),
+    DS_PROFILE: spec.profile,
+    DS_VOTERS: spec.voters.join(","),
+    DS_NODES: spec.nodes.join(","),
+    DS_RUN: spec.run,
+    ...secretVariables(spec.name),
+    ...spec.env,
+    ...own,
+    // What the runtime itself decides can't be overridden: nodes would not find each other.
+    DS_HOST: LOOPBACK,
+    DS_MULTICAST_PORT: String(portBase),
+    DS_UNICAST_PORT_BASE: String(portBase),
+    ...(multicast ? {} : { DS_PEERS: peers.join(",") }),
+    DS_DATA_DIR: join(dir, "data"),
+    DS_READY_FILE: join(dir, "ready"),
+    [LAB_VARIABLE]: `${spec.name}/${id}`,
+    [DIR_VARIABLE]: markOf(dir),
+  };
+}
+
+async function statusOf(lab: string, id: NodeId, process: ProcessStatus | null): Promise<NodeStatus> {
+  if (process === null) return "exited";
+  if (process.stopped) return "paused";
+  const names: readonly string[] = await readdir(nodeDir(lab, id)).catch(() => []);
+  return names.includes("ready") ? "running" : "starting";
+}
+
+function describe(
+  record: LabRecord | null,
+  id: NodeId,
+  now: { pid: number; status: NodeStatus; startedAtMs: number | null },
+  lab = record?.spec.name ?? "",
+): NodeInfo {
+  return {
+    lab,
+    id,
+    status: now.status,
+    // The process was let go when the CLI that started it ended: nobody is left to be told how it exited.
+    exitCode: null,
+    handle: now.pid === 0 ? "-" : String(now.pid),
+    ip: LOOPBACK,
+    control: record === null ? null : `${LOOPBACK}:${record.portBase + id}`,
+    startedAtMs: now.startedAtMs,
+    unplugged: false,
+  };
+}

@@ -1,0 +1,155 @@
+/**
+ * Where a local lab lies: `<state>/<lab>/local/`, with `lab.json` and one folder per node.
+ *
+ *   lab.json            LabRecord: specification and ports       nodes/3/node.json      the node's own variables
+ *   keys, token         its secrets, which the nodes read
+ *   nodes/3/data/       its ledger                               nodes/3/process.json   its process, with start time
+ *   nodes/3/stdout.log  its journal     nodes/3/stderr.log       nodes/3/ready          there while it is READY
+ *
+ * Idea: a folder is made before the process that it belongs to, and each process carries its folder's path in its environment
+ * (`ENERGY_LAB_DIR`), so either one leads to the other whatever was lost in between.
+ */
+import { randomBytes } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { NodeId } from "../../../node/wire/ids.ts";
+import { findByEnvironment, type ProcessMark } from "../../base/process-table.ts";
+import { stateRoot } from "../../base/state-dir.ts";
+import type { LabSpec } from "../engine.ts";
+
+/** Marks a node's process: `<lab>/<id>` for people, the folder for us. */
+export const LAB_VARIABLE = "ENERGY_LAB";
+export const DIR_VARIABLE = "ENERGY_LAB_DIR";
+
+export interface LabRecord {
+  readonly spec: LabSpec;
+  /** Node N listens on this plus N; the group uses this port itself. */
+  readonly portBase: number;
+  /** False: every node sends its multicasts to each peer by unicast. */
+  readonly multicast: boolean;
+  readonly createdAtMs: number;
+}
+
+export interface ProcessRecord extends ProcessMark {
+  readonly startedAtMs: number;
+}
+
+export function labDir(lab: string): string {
+  return join(stateRoot(), lab, "local");
+}
+
+export function nodeDir(lab: string, id: NodeId): string {
+  return join(labDir(lab), "nodes", String(id));
+}
+
+/** Names of the labs that have a folder, broken ones included. */
+export async function listLabs(): Promise<readonly string[]> {
+  const entries: readonly string[] = await readdir(stateRoot()).catch(() => []);
+  // Folders that are being removed have names that no lab can have.
+  const names = entries.filter((name) => !name.startsWith("."));
+  const checked = await Promise.all(names.map(async (name) => ((await exists(labDir(name))) ? name : null)));
+  return checked.filter((name) => name !== null);
+}
+
+export async function listNodes(lab: string): Promise<readonly NodeId[]> {
+  const names = await readdir(join(labDir(lab), "nodes")).catch(() => []);
+  return names
+    .map(Number)
+    .filter((id) => Number.isInteger(id) && id > 0)
+    .sort((a, b) => a - b);
+}
+
+export function exists(path: string): Promise<boolean> {
+  return readdir(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** What tells a node where its secrets are: files, which can be replaced while it runs and aren't inherited by anybody. */
+export function secretVariables(lab: string): Readonly<Record<string, string>> {
+  return { DS_KEYS_FILE: join(labDir(lab), "keys"), DS_CONTROL_TOKEN_FILE: join(labDir(lab), "token") };
+}
+
+export async function readLabRecord(lab: string): Promise<LabRecord | null> {
+  const [record, keys, token] = await Promise.all([
+    readJson<LabRecord>(join(labDir(lab), "lab.json")),
+    ...["keys", "token"].map((name) => readFile(join(labDir(lab), name), "utf8").catch(() => "")),
+  ]);
+  if (record === null) return null;
+  return { ...record, spec: { ...record.spec, keys: (keys ?? "").trim(), token: (token ?? "").trim() } };
+}
+
+/** The secrets first: whoever finds the record finds them too. */
+export async function writeLabRecord(record: LabRecord): Promise<void> {
+  const { keys, token, ...spec } = record.spec;
+  const { name } = spec;
+  await Promise.all([writeKeys(name, keys), writeText(join(labDir(name), "token"), `${token}\n`)]);
+  await writeJson(join(labDir(name), "lab.json"), { ...record, spec });
+}
+
+export function writeKeys(lab: string, keys: string): Promise<void> {
+  return writeText(join(labDir(lab), "keys"), `${keys}\n`);
+}
+
+export function readProcessRecord(lab: string, id: NodeId): Promise<ProcessRecord | null> {
+  return readJson<ProcessRecord>(join(nodeDir(lab, id), "process.json"));
+}
+
+export function writeProcessRecord(lab: string, id: NodeId, record: ProcessRecord): Promise<void> {
+  return writeJson(join(nodeDir(lab, id), "process.json"), record);
+}
+
+export async function readNodeEnv(lab: string, id: NodeId): Promise<Readonly<Record<string, string>>> {
+  return (await readJson<Record<string, string>>(join(nodeDir(lab, id), "node.json"))) ?? {};
+}
+
+/** Throws EEXIST when the node has a folder already. */
+export async function makeNodeDir(lab: string, id: NodeId, env: Readonly<Record<string, string>>): Promise<void> {
+  const dir = nodeDir(lab, id);
+  await mkdir(join(labDir(lab), "nodes"), { recursive: true, mode: 0o700 });
+  await mkdir(dir, { mode: 0o700 });
+  await Promise.all([mkdir(join(dir, "data"), { mode: 0o700 }), writeJson(join(dir, "node.json"), env)]);
+}
+
+/** What the node had written is gone; its logs stay. */
+export async function emptyDisk(lab: string, id: NodeId): Promise<void> {
+  const data = join(nodeDir(lab, id), "data");
+  await rm(data, { recursive: true, force: true, maxRetries: 3 });
+  await mkdir(data, { mode: 0o700 });
+}
+
+export function markOf(dir: string): string {
+  return encodeURI(dir);
+}
+
+/** All node processes on this machine that belong to labs below our state folder, by what they carry in their environment. */
+export async function findNodeProcesses(): Promise<readonly { pid: number; lab: string; id: NodeId }[]> {
+  const root = `${stateRoot()}/`;
+  const found: { pid: number; lab: string; id: NodeId }[] = [];
+  for (const { pid, value } of await findByEnvironment(DIR_VARIABLE)) {
+    const dir = decodeURI(value);
+    const match = dir.startsWith(root) ? /^([^/]+)\/local\/nodes\/(\d+)$/.exec(dir.slice(root.length)) : null;
+    if (match?.[1] !== undefined) found.push({ pid, lab: match[1], id: Number(match[2]) });
+  }
+  return found;
+}
+
+async function readJson<T>(path: string): Promise<T | null> {
+  try {
+    return JSON.parse(await readFile(path, "utf8")) as T;
+  } catch {
+    return null;
+  }
+}
+
+function writeJson(path: string, value: unknown): Promise<void> {
+  return writeText(path, JSON.stringify(value));
+}
+
+/** For the user alone; at no instant half a file. */
+async function writeText(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
+  await writeFile(temporary, text, { mode: 0o600 });
+  await rename(temporary, path);
+}

@@ -1,0 +1,66 @@
+/**
+ * The values of the fault verbs as people type them: `100ms`, `1.5s`, `10%`, `0.1`, `1mbit`, `64kbit`.
+ *
+ * Idea: a bare number is refused where two units are plausible (tc reads `delay 100` as microseconds, people mean milliseconds),
+ * because a fault of the wrong size is worse than a question.
+ */
+import { LabError } from "../base/lab-error.ts";
+
+const SPAN_UNITS: Readonly<Record<string, number>> = {
+  us: 0.001,
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+};
+const RATE_UNITS: Readonly<Record<string, number>> = { bit: 1, kbit: 1e3, mbit: 1e6, gbit: 1e9 };
+
+const DELAY_MS_MAX = 60_000;
+const RATE_BPS_MIN = 1_000;
+const RATE_BPS_MAX = 10_000_000_000;
+
+/** `--delay`, `--jitter`: 0 to 60 s, in milliseconds. Throws LabError("usage"). */
+export function parseDelayMs(text: string, option: string): number {
+  const hint = "write it as 100ms or 1.5s";
+  const spanMs = parseSpan(text, option, hint);
+  if (spanMs > DELAY_MS_MAX) throw outOfRange(option, text, "is more than 60s", hint);
+  return spanMs;
+}
+
+/** `--loss`, `--dup`, `--reorder`: a fraction from 0 to 1. Throws LabError("usage"). */
+export function parseChance(text: string, option: string): number {
+  const hint = "write it as 10% or 0.1";
+  const match = /^(\d+(?:\.\d+)?|\.\d+)(%?)$/.exec(text.trim());
+  if (match === null) throw outOfRange(option, text, "is no chance", hint);
+  const fraction = Number(match[1]) / (match[2] === "%" ? 100 : 1);
+  if (fraction <= 1) return fraction;
+  throw outOfRange(option, text, match[2] === "%" ? "is more than 100%" : "is more than 1", hint);
+}
+
+/** `--rate`: bits a second; 0 takes the limit away. Throws LabError("usage"). */
+export function parseRateBps(text: string, option: string): number {
+  const hint = "write it as 64kbit or 1mbit (bits a second)";
+  const match = /^(\d+(?:\.\d+)?)([a-z]*)$/i.exec(text.trim());
+  const unit = match === null ? undefined : RATE_UNITS[(match[2] ?? "").toLowerCase()];
+  if (match !== null && Number(match[1]) === 0 && (unit !== undefined || match[2] === "")) return 0;
+  if (match === null || unit === undefined) throw outOfRange(option, text, "is no rate", hint);
+  const rateBps = Math.round(Number(match[1]) * unit);
+  if (rateBps < RATE_BPS_MIN) throw outOfRange(option, text, "is less than 1kbit", hint);
+  if (rateBps > RATE_BPS_MAX) throw outOfRange(option, text, "is more than 10gbit", hint);
+  return rateBps;
+}
+
+function parseSpan(text: string, option: string, hint: string): number {
+  const match = /^(\d+(?:\.\d+)?|\.\d+)([a-z]*)$/i.exec(text.trim());
+  if (match === null) throw outOfRange(option, text, "is no span of time", hint);
+  const value = Number(match[1]);
+  const unit = SPAN_UNITS[(match[2] ?? "").toLowerCase()];
+  if (unit !== undefined) return value * unit;
+  if (value === 0 && match[2] === "") return 0;
+  throw outOfRange(option, text, match[2] === "" ? "has no unit" : `has an unknown unit "${match[2]}"`, hint);
+}
+
+function outOfRange(option: string, text: string, what: string, hint: string): LabError {
+  return new LabError("usage", `${option} ${text}: ${what}`, hint);
+}

@@ -1,0 +1,24 @@
+/**
+ * Which lines of a journal a person wants to see go by: what changes the cluster, not how it does so.
+ */
+import type { Entry } from "./entry.ts";
+
+/** Each datagram and each delivery, and the answers to whoever asks. */
+const BUSY: ReadonlySet<Entry["kind"]> = new Set(["send", "recv", "deliver", "hold", "duplicate", "reply"]);
+/** What a scenario or a load says of itself at every step. */
+const BUSY_ACTIONS: ReadonlySet<unknown> = new Set(["order"]);
+
+export function isNotable(entry: Entry): boolean {
+  if (entry.level === "debug" || BUSY.has(entry.kind)) return false;
+  return !(entry.node === 0 && BUSY_ACTIONS.has(entry.action));
+}
+
+/** One line, without what could move a terminal's cursor: a journal may hold what strangers sent. */
+export function plainText(text: string): string {
+  return [...text].map((char) => (/[\p{Cc}\p{Cf}\u2028\u2029]/u.test(char) ? " " : char)).join("");
+}
+
+/** `12:31:07.123`, in UTC as `lab logs` shows it. */
+export function formatTime(ms: number): string {
+  return new Date(ms).toISOString().slice(11, 23);
+}

@@ -1,0 +1,269 @@
+/**
+ * Runs a scenario from its lab's first node to the verdict: brings a lab of its own up, plays the steps, collects the journal, has the
+ * promises checked, and takes the lab down, whatever happens in between.
+ *
+ * Nothing here depends on the runtime: the same calls go to containers, processes, or nodes in virtual time. What a failed run leaves
+ * is its journal; what it doesn't leave are nodes.
+ */
+
+import { formatDuration } from "../base/duration.ts";
+import { sleep } from "../base/lab-clock.ts";
+import { LabError, noSuchLab } from "../base/lab-error.ts";
+import { runChecks } from "../check/checkers.ts";
+import { missingQuietMs } from "../check/quiet.ts";
+import { type CheckResult, worstOf } from "../check/verdict.ts";
+import { takeDown } from "../cluster/change.ts";
+import { collectEvidence } from "../cluster/evidence.ts";
+import { toEnv, toNodes } from "../cluster/lab-fields.ts";
+import { LabHandle } from "../cluster/lab-handle.ts";
+import type { LabRequest } from "../cluster/plan-lab.ts";
+import type { Evidence } from "../cluster/run-record.ts";
+import { bringUp } from "../cluster/up.ts";
+import type { Engine, Progress } from "../engine/engine.ts";
+import { openSimSession } from "../engine/sim/sim-session.ts";
+import { heal } from "../faults/service.ts";
+import type { Journal } from "../journal/journal.ts";
+import { type Sabotage, sabotageOf } from "../sim/bugs/sabotage.ts";
+import { Draw } from "../sim/world/draw.ts";
+import { Loads } from "./loads.ts";
+import { type OnStep, type Play, playSteps } from "./play.ts";
+import type { ScenarioResult, ScenarioVerdict, StepResult } from "./result.ts";
+import { RUNTIMES, type Scenario, type ScenarioRuntime, type Step } from "./scenario-schema.ts";
+
+export interface RunOptions {
+  readonly runtime: ScenarioRuntime;
+  /** Wins over the scenario's own. */
+  readonly seed?: number;
+  /** Of the lab; default: `scenario-` and the scenario's name. */
+  readonly name?: string;
+  /** Play it on the lab of this name, which exists, and leave that where it is. */
+  readonly on?: string;
+  /** Where the lab of `on` lives, when that can't be found by its name (a simulated world that isn't the session's). */
+  readonly engine?: Engine;
+  /** Where the scenario was read. */
+  readonly file?: string;
+  /** Leave the lab as it is at the end. */
+  readonly keep?: boolean;
+  readonly progress?: Progress;
+  readonly signal?: AbortSignal;
+  /** Ends the steps, not the run: what is under way is given up, these steps come instead of the rest, and the run is judged as ever. */
+  readonly early?: { readonly signal: AbortSignal; readonly steps: (lab: LabHandle) => readonly Step[] };
+  /** In virtual time: a known bug that all nodes have (lab/sim/bugs). */
+  readonly bug?: string;
+  readonly onStep?: OnStep;
+  /** Somebody decides when each of the scenario's steps begins. */
+  readonly beforeStep?: (step: StepResult) => Promise<void>;
+}
+
+/** How long nodes may take to agree before the first step. */
+const UP_MS_MAX = 120_000;
+export const SEED_DEFAULT = 1;
+/** There are five bounds to wait for, and each round of waiting gets over one of them. */
+const QUIET_ROUNDS_MAX = 8;
+
+/**
+ * Failures of steps and broken promises are results.
+ * @throws LabError when there is nothing to judge: a runtime that the scenario isn't for, a lab that can't be brought up
+ */
+export async function runScenario(scenario: Scenario, options: RunOptions): Promise<ScenarioResult> {
+  const sabotage = readBug(options);
+  assertRunsOn(scenario, options.runtime);
+  const seed = options.seed ?? scenario.seed ?? SEED_DEFAULT;
+  if (options.runtime !== "sim" || options.on !== undefined) return await runOn(scenario, seed, options);
+  await using _session = await openSimSession(seed, sabotage);
+  return await runOn(scenario, seed, options);
+}
+
+/** @throws LabError("unsupported") for a scenario that isn't meant for this runtime */
+export function assertRunsOn(scenario: Scenario, runtime: ScenarioRuntime): void {
+  const runtimes = scenario.runtimes ?? RUNTIMES;
+  if (runtimes.includes(runtime)) return;
+  throw new LabError(
+    "unsupported",
+    `scenario ${scenario.name} isn't for ${runtime}: its runtimes are ${runtimes.join(", ")}`,
+    `use --runtime ${runtimes[0]}`,
+  );
+}
+
+/** What all nodes do wrong on purpose. @throws LabError("usage") where there is no such bug, or nodes are real */
+export function readBug({ bug, runtime }: Pick<RunOptions, "bug" | "runtime">): Sabotage | undefined {
+  if (bug === undefined) return undefined;
+  if (runtime === "sim") return sabotageOf(bug);
+  throw new LabError("usage", "only simulated nodes can have a bug on purpose", "add --runtime sim");
+}
+
+async function runOn(scenario: Scenario, seed: number, options: RunOptions): Promise<ScenarioResult> {
+  const startedAtMs = Date.now();
+  // Ends what steps and loads have under way when the run ends early.
+  const ending = new AbortController();
+  const user = options.signal ?? new AbortController().signal;
+  const signal = AbortSignal.any([user, ending.signal, ...(options.early === undefined ? [] : [options.early.signal])]);
+  const isOwn = options.on === undefined;
+  const lab = await openLab(scenario, options, signal);
+  try {
+    const loads = new Loads(lab, seed);
+    const down = new Set(lab.info.nodes.filter(({ status }) => status === "exited").map(({ id }) => id));
+    const { clock } = lab;
+    const context = { lab, runtime: options.runtime, clock, draw: new Draw(seed, "steps"), loads, down, signal };
+    const { onStep = () => {}, beforeStep } = options;
+    const gate = beforeStep === undefined ? {} : { beforeStep };
+    const play: Play = { context, startedMs: clock.nowMs(), results: [], onStep, ...gate };
+    const failure = await playAll(play, scenario, ending);
+    const ended = failure === null ? null : await endEarly(play, failure, options);
+    const tookMs = clock.nowMs() - play.startedMs;
+    const found = await judgeInTime(lab, scenario, seed, ended === null ? signal : null);
+    if (!isOwn && ended !== null) await healUp(lab, options.progress);
+    const { verdict, reason } = conclude(ended, user.aborted, play.results, found.checks);
+    const summary = { scenario, file: options.file ?? null, runtime: options.runtime, seed, lab: lab.name };
+    const bug = options.bug ?? null;
+    const ran = { steps: play.results, loads: loads.summaries(), startedAtMs, tookMs };
+    return { ...summary, bug, verdict, reason, ...ran, ...found };
+  } finally {
+    ending.abort();
+    if (isOwn && options.keep !== true) await clear(lab.name, options);
+    await lab[Symbol.asyncDispose]();
+  }
+}
+
+function nameOf(scenario: Scenario, options: RunOptions): string {
+  return options.name ?? `scenario-${scenario.name}`;
+}
+
+/** The lab that is made for it. */
+export function labOf(scenario: Scenario, name: string): LabRequest {
+  const detail = { DS_LOG_LEVEL: "DEBUG", DS_JOURNAL: scenario.wire === false ? "events" : "wire" };
+  return {
+    name,
+    profile: scenario.profile ?? "default",
+    nodes: toNodes(scenario.nodes) ?? 5,
+    voters: scenario.voters ?? null,
+    env: { ...detail, ...toEnv(scenario) },
+  };
+}
+
+async function openLab(scenario: Scenario, options: RunOptions, signal: AbortSignal): Promise<LabHandle> {
+  const { runtime, on } = options;
+  const progress = options.progress ?? (() => {});
+  if (on !== undefined && options.engine !== undefined) {
+    const info = await options.engine.lab(on);
+    if (info === null) throw noSuchLab(on);
+    return new LabHandle(options.engine, info, { progress, signal });
+  }
+  if (on !== undefined) return await LabHandle.open(on, { runtime, progress, signal });
+  const request = labOf(scenario, nameOf(scenario, options));
+  const onNotice = (detail: string) => progress({ step: "up", state: "info", detail });
+  const wanted = { runtime, wait: true, mustBeNew: true, timeoutMs: UP_MS_MAX, progress, signal, onNotice };
+  try {
+    return (await bringUp(request, wanted)).lab;
+  } catch (error) {
+    // Whatever else goes wrong, `up` has taken back what it made.
+    const isThere = error instanceof LabError && error.exit === "timeout";
+    if (isThere && options.keep !== true) await clear(request.name, options);
+    throw error;
+  }
+}
+
+/** Null: every step did what it should, and every order was answered. */
+async function playAll(play: Play, scenario: Scenario, ending: AbortController): Promise<LabError | null> {
+  const { loads } = play.context;
+  try {
+    await playSteps(play, scenario.steps);
+    await loads.stop();
+    return null;
+  } catch (error) {
+    ending.abort();
+    // What was under way ends with an error of its own.
+    await loads.stop().catch(() => {});
+    if (error instanceof LabError) return error;
+    throw error;
+  }
+}
+
+/** Null: Ctrl-C was meant to end the steps only, and what comes instead of them went well. By a handle that it hasn't ended. */
+async function endEarly(play: Play, failure: LabError, { early, signal }: RunOptions): Promise<LabError | null> {
+  if (early === undefined || !early.signal.aborted || failure.exit !== "interrupted") return failure;
+  const { engine, progress } = play.context.lab;
+  const lab = new LabHandle(engine, await play.context.lab.refresh(), {
+    progress,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const context = { ...play.context, lab, signal: signal ?? new AbortController().signal };
+  try {
+    await playSteps({ ...play, context }, early.steps(lab), "end.");
+    return null;
+  } catch (error) {
+    if (error instanceof LabError) return error;
+    throw error;
+  }
+}
+
+interface Found {
+  readonly journal: Journal;
+  readonly evidence: Evidence;
+  readonly checks: readonly CheckResult[];
+}
+
+/**
+ * What came to its end is given the time that its promises may take, so that they can be judged.
+ * @param patience null: it ended early, and is judged as it stands
+ */
+async function judgeInTime(
+  lab: LabHandle,
+  scenario: Scenario,
+  seed: number,
+  patience: AbortSignal | null,
+): Promise<Found> {
+  for (let round = 1; ; round++) {
+    const found = await judge(lab, scenario, seed);
+    const isOpen = found.checks.some((check) => check.verdict === "inconclusive");
+    const missingMs = isOpen ? missingQuietMs(found.journal) : null;
+    if (patience === null || patience.aborted || missingMs === null || round === QUIET_ROUNDS_MAX) return found;
+    lab.progress({ step: "quiet", state: "start", detail: `${formatDuration(missingMs)}: promises may take so long` });
+    await sleep(lab.clock, missingMs, patience).catch(() => {});
+    lab.progress({ step: "quiet", state: "done" });
+  }
+}
+
+/** By a handle of its own: also an interrupted run is judged. */
+async function judge({ engine, info, progress }: LabHandle, scenario: Scenario, seed: number): Promise<Found> {
+  const lab = new LabHandle(engine, info, { progress });
+  await lab.note({ action: "check" }, "check");
+  const { journal, evidence } = await collectEvidence(lab, { seed });
+  const { checks = "all" } = scenario;
+  const names = checks === "all" ? undefined : checks === "none" ? [] : checks;
+  return { journal, evidence, checks: runChecks(journal, names) };
+}
+
+function conclude(
+  failure: LabError | null,
+  isInterrupted: boolean,
+  steps: readonly StepResult[],
+  checks: readonly CheckResult[],
+): { readonly verdict: ScenarioVerdict; readonly reason: string } {
+  const worst = worstOf(checks);
+  const broken = checks.find((check) => check.verdict === "invalid");
+  if (broken !== undefined)
+    return { verdict: "invalid", reason: `${broken.check}: ${broken.violations[0]?.what ?? broken.detail}` };
+  if (failure?.exit === "invariantViolated") return { verdict: "invalid", reason: failure.message };
+  if (isInterrupted) return { verdict: "interrupted", reason: "interrupted" };
+  if (failure !== null) {
+    const failed = steps.findLast((step) => step.state === "failed");
+    return { verdict: "failed", reason: `${failed === undefined ? "" : `step ${failed.path}: `}${failure.message}` };
+  }
+  const open = checks.find((check) => check.verdict === "inconclusive");
+  return {
+    verdict: worst === "inconclusive" ? worst : "valid",
+    reason: open === undefined ? "" : `${open.check}: ${open.detail}`,
+  };
+}
+
+/** A lab that isn't ours is left without our faults. */
+async function healUp({ engine, info }: LabHandle, progress: Progress = () => {}): Promise<void> {
+  await heal(new LabHandle(engine, info, { progress }), { all: true }, "heal");
+}
+
+async function clear(name: string, { runtime, progress = () => {} }: RunOptions): Promise<void> {
+  progress({ step: "remove", state: "start", detail: name });
+  await takeDown(name, runtime, progress);
+  progress({ step: "remove", state: "done", detail: name });
+}

@@ -1,0 +1,177 @@
+/**
+ * A scenario: which lab, what is done to it step by step, what is expected meanwhile, and which promises are checked at the end. The
+ * same file runs in virtual time, on local processes and on Docker.
+ *
+ *   name: leader-failure            nodes: 3            profile: fast
+ *   steps:
+ *     - sell 1 2 30                 # a command of the lab, without the word lab
+ *     - kill: leader                # the same as a map
+ *       note: somebody must notice
+ *     - wait: { coordinator: 2, within: 10s }
+ *     - parallel: [start 3, { load: { rate: 20, for: 5s } }]
+ *
+ * A step is one verb, and around it: `at` (not before this time since the first step), `note`, `explain`, `runtimes` and `otherwise`
+ * (where a runtime can't do it). What is read comes out in one form (actions.ts); `format.ts` writes it down again.
+ */
+import * as z from "zod";
+import { suggest } from "../base/suggest.ts";
+import { LAB_FIELDS } from "../cluster/lab-fields.ts";
+import { ACTIONS, type ActionFields, type ActionVerb } from "./actions.ts";
+import { Span } from "./values.ts";
+
+export const RUNTIMES = ["sim", "local", "docker"] as const;
+export type ScenarioRuntime = (typeof RUNTIMES)[number];
+
+/** What a step can say beside its verb. */
+export interface StepNotes {
+  /** Not before this time since the first step began. */
+  readonly at?: string | undefined;
+  /** One line, printed with the step. */
+  readonly note?: string | undefined;
+  /** For guided experiments: what to see here, and why. */
+  readonly explain?: string | undefined;
+  /** Where it is done (default: everywhere). */
+  readonly runtimes?: readonly ScenarioRuntime[] | undefined;
+  /** What is done instead elsewhere; `skip`: nothing, and the output says so. */
+  readonly otherwise?: "skip" | Step | undefined;
+}
+
+/** The verbs that hold other steps. */
+export interface Composites {
+  readonly parallel: readonly Step[];
+  readonly sequence: readonly Step[];
+  readonly repeat: { readonly times: number; readonly steps: readonly Step[] };
+  /** A round begins every `interval`, at once after a longer one, until `for` is over. */
+  readonly every: { readonly interval: string; readonly for: string; readonly steps: readonly Step[] };
+}
+
+export type CompositeVerb = keyof Composites;
+export type Verb = ActionVerb | CompositeVerb;
+export type Fields<V extends Verb> = V extends ActionVerb
+  ? ActionFields<V>
+  : V extends CompositeVerb
+    ? Composites[V]
+    : never;
+export type Step = StepNotes & { [V in Verb]: { readonly [K in V]: Fields<V> } }[Verb];
+
+export const COMPOSITE_VERBS: readonly CompositeVerb[] = ["parallel", "sequence", "repeat", "every"];
+export const VERBS: readonly Verb[] = [...(Object.keys(ACTIONS) as ActionVerb[]), ...COMPOSITE_VERBS];
+
+/** The step's verb and what stands behind it. */
+export function verbOf(step: Step): { [V in Verb]: { readonly verb: V; readonly fields: Fields<V> } }[Verb] {
+  const verb = VERBS.find((candidate) => candidate in step) as Verb;
+  return { verb, fields: (step as never)[verb] } as never;
+}
+
+const optionalActions = Object.fromEntries(
+  Object.entries(ACTIONS).map(([verb, schema]) => [verb, schema.optional()]),
+) as unknown as { [V in ActionVerb]: z.ZodOptional<(typeof ACTIONS)[V]> };
+
+const StepMap: z.ZodType<Step> = z
+  .strictObject({
+    ...optionalActions,
+    get parallel() {
+      return Steps.optional().meta({ description: "all at the same time; over when the last one is" });
+    },
+    get sequence() {
+      return Steps.optional().meta({ description: "one after the other, as one step (of `parallel`)" });
+    },
+    get repeat() {
+      return z.strictObject({ times: z.int().min(1).max(10_000), steps: Steps }).optional();
+    },
+    get every() {
+      return z.strictObject({ interval: Span, for: Span, steps: Steps }).optional();
+    },
+    at: Span.optional().meta({ description: "not before this time since the first step began" }),
+    note: z.string().optional().meta({ description: "one line, printed with the step" }),
+    explain: z.string().optional().meta({ description: "what to see here, and why" }),
+    runtimes: z
+      .array(z.enum(RUNTIMES))
+      .min(1)
+      .optional()
+      .meta({ description: "where it is done (default: everywhere)" }),
+    get otherwise() {
+      return z
+        .union([z.literal("skip"), StepText, StepMap])
+        .optional()
+        .meta({ description: "what is done instead elsewhere; skip: nothing, and the output says so" });
+    },
+  })
+  .superRefine((step, context) => {
+    const said = VERBS.filter((verb) => (step as Record<string, unknown>)[verb] !== undefined);
+    if (said.length === 1) return;
+    const message =
+      said.length === 0 ? "this step does nothing" : `this step has ${said.length} verbs: ${said.join(", ")}`;
+    const hint = said.length === 0 ? `name one verb: ${VERBS.join(", ")}` : "write one verb a step";
+    context.addIssue({ code: "custom", message, params: { hint } });
+  }) as never;
+
+/** `kill leader` means `kill: leader`. */
+const StepText = z.string().transform((text, context): Step => {
+  const [, verb = "", rest = ""] = /^\s*(\S+)\s*([\s\S]*)$/.exec(text) ?? [];
+  const parsed = StepMap.safeParse({ [verb]: rest === "" ? null : rest });
+  if (parsed.success && verb in ACTIONS) return parsed.data;
+  context.issues.push({ code: "custom", input: text, ...explainText(verb, parsed.error) });
+  return z.NEVER;
+});
+
+function explainText(verb: string, error: z.ZodError | undefined): { message: string; params: { hint: string } } {
+  const issues = error?.issues.flatMap((issue) => (issue.code === "invalid_union" ? issue.errors.flat() : [issue]));
+  const custom = issues?.find((issue) => issue.code === "custom");
+  if (verb in ACTIONS && custom !== undefined) {
+    return { message: `${verb}: ${custom.message}`, params: { hint: String(custom.params?.hint ?? "") } };
+  }
+  const near = suggest(verb, Object.keys(ACTIONS));
+  const hint = near === undefined ? `verbs are: ${VERBS.join(", ")}` : `did you mean "${near}"?`;
+  const message =
+    verb in ACTIONS || !VERBS.includes(verb as Verb)
+      ? `there is no verb "${verb}"`
+      : `${verb} holds other steps: write it as a map`;
+  return { message, params: { hint } };
+}
+
+const Steps: z.ZodType<readonly Step[]> = z.array(z.union([StepText, StepMap])).min(1) as never;
+
+const line = (description: string) => z.string().optional().meta({ description });
+
+/** What a reader should do with it, beside running it. */
+const Experiment = z.strictObject({
+  goal: line("what one knows afterwards"),
+  predict: line("the question to answer before running it"),
+  observe: line("where to look meanwhile"),
+  explain: line("why it came out like that"),
+  more: line("what to change next"),
+});
+
+export const Scenario = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[a-z0-9](?:[a-z0-9-]{0,28}[a-z0-9])?$/, "must be 1 to 30 of a-z, 0-9 and -")
+      .optional()
+      .meta({ description: "names the lab that it runs in (default: the file's name)" }),
+    number: z.int().min(0).max(999).optional().meta({ description: "its place in a course" }),
+    title: line("one line: what happens"),
+    teaches: line("what one sees here, in a few sentences"),
+    experiment: Experiment.optional(),
+    ...LAB_FIELDS,
+    seed: z
+      .int()
+      .min(0)
+      .max(2 ** 31)
+      .optional()
+      .meta({ description: "decides all that is drawn (default: 1)" }),
+    runtimes: z
+      .array(z.enum(RUNTIMES))
+      .min(1)
+      .optional()
+      .meta({ description: "where it can run (default: everywhere)" }),
+    wire: z.boolean().optional().meta({ description: "journal every datagram (default: true)" }),
+    checks: z
+      .union([z.enum(["all", "none"]), z.array(z.string()).min(1)])
+      .optional()
+      .meta({ description: "promises that are checked at the end (default: all)" }),
+    steps: Steps,
+  })
+  .meta({ title: "A scenario of energy-lab" });
+export type Scenario = z.output<typeof Scenario> & { readonly name: string };

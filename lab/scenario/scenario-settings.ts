@@ -1,0 +1,38 @@
+/** `--set field=value`: another value for a field of a scenario's header, by the same rules as in the file. */
+import { parse } from "yaml";
+import { LabError } from "../base/lab-error.ts";
+import { suggest } from "../base/suggest.ts";
+import { Scenario } from "./scenario-schema.ts";
+
+const FIELDS = ["nodes", "profile", "credits", "voters", "preempt", "seed", "wire", "checks", "runtimes"];
+
+/** Throws LabError("usage") for what can't be set so. */
+export function applySettings(scenario: Scenario, settings: readonly string[]): Scenario {
+  return settings.reduce(applySetting, scenario);
+}
+
+function applySetting(scenario: Scenario, setting: string): Scenario {
+  const [, field = "", text = ""] = /^([\w.]+)=([\s\S]+)$/.exec(setting) ?? [];
+  const variable = /^env\.(\w+)$/.exec(field)?.[1];
+  if (variable === undefined && !FIELDS.includes(field)) {
+    const near = suggest(field, FIELDS);
+    const known = `fields are: ${FIELDS.join(", ")}, env.DS_…`;
+    throw new LabError(
+      "usage",
+      `--set ${setting}: there is no such field`,
+      near === undefined ? known : `did you mean ${near}?`,
+    );
+  }
+  const value: unknown = parse(text);
+  const changed =
+    variable === undefined
+      ? { ...scenario, [field]: value }
+      : { ...scenario, env: { ...scenario.env, [variable]: value } };
+  const parsed = Scenario.safeParse(changed);
+  if (parsed.success) return { ...parsed.data, name: parsed.data.name ?? scenario.name };
+  throw new LabError(
+    "usage",
+    `--set ${setting}: ${parsed.error.issues[0]?.message ?? "can't be"}`,
+    "write it as in the file: nodes=7",
+  );
+}

@@ -1,0 +1,138 @@
+/**
+ * What must come true once the last fault is over, and how soon (PROTOCOL.md, promises L1 to L5). Safety holds at every step; these
+ * hold at the end of a schedule, when everything is healed.
+ */
+import type { NodeState } from "../../../node/core/types.ts";
+import { haveEqualVectors, isSettled } from "../world/inspect.ts";
+import type { SimCluster } from "../world/sim-cluster.ts";
+
+/** Virtual milliseconds from the heal on, with `fast` timing; the original's is four times slower and gets four times as long. */
+export interface LivenessBounds {
+  /** A graceful leave ends. */
+  readonly leaveMs: number;
+  /** L3: one coordinator, the same for all, and nobody suspects anybody. */
+  readonly leaderMs: number;
+  /** L1: equal vectors and hashes on all disks, nothing held back. */
+  readonly ledgerMs: number;
+  /** L2: no trade is open. An unanswered offer takes its whole timeout, which is the same in both profiles. */
+  readonly tradesMs: number;
+  /** L3: the highest READY id leads. One that lost leaderships waits for a calm of up to 60 s before it stands again. */
+  readonly highestMs: number;
+  /** L4: nobody is declared FAILED for as long as this. */
+  readonly calmMs: number;
+  /** L5: a new node is READY. */
+  readonly joinMs: number;
+}
+
+export const LIVENESS_BOUNDS: LivenessBounds = {
+  leaveMs: 3_000,
+  leaderMs: 3_000,
+  ledgerMs: 5_000,
+  tradesMs: 14_000,
+  highestMs: 75_000,
+  calmMs: 2_000,
+  joinMs: 2_000,
+};
+
+/** Larger groups spread their probes and heartbeats (PROTOCOL.md, *Detection*): the bounds grow with the number of nodes. */
+const UNHURRIED_NODES = 20;
+
+/** Times after the heal as if the timing had been `fast`. */
+export interface Recovery {
+  readonly leaderMs: number;
+  readonly ledgerMs: number;
+  readonly highestMs: number;
+}
+
+/** Everybody runs, no fault is left: the cluster must get well. Throws at the first bound that is missed. */
+export function expectRecovery(sim: SimCluster, bounds = LIVENESS_BOUNDS): Recovery {
+  const slowness = (sim.config.timing.heartbeatMs / 500) * Math.max(1, sim.nodes.size / UNHURRIED_NODES);
+  const isLeaving = () => sim.running().some((node) => node.state?.leaving !== null);
+  sim.runUntil(() => !isLeaving(), bounds.leaveMs * slowness, "the end of those who leave", "L2");
+  sim.startAll();
+  const healedAtMs = sim.nowMs;
+  const within = (boundMs: number) => Math.max(0, healedAtMs + boundMs * slowness - sim.nowMs);
+  const elapsedMs = () => (sim.nowMs - healedAtMs) / slowness;
+  sim.runUntil(() => followOne(sim), within(bounds.leaderMs), "one coordinator after the heal", "L3");
+  const leaderMs = elapsedMs();
+  sim.runUntil(() => knowEachOther(sim), within(bounds.leaderMs), "everybody seeing everybody after the heal", "L3");
+  sim.runUntil(() => haveEqualVectors(sim.running()), within(bounds.ledgerMs), "equal ledgers after the heal", "L1");
+  const ledgerMs = elapsedMs();
+  sim.runUntil(() => isSettled(sim.running()), within(bounds.tradesMs), "the end of all trades after the heal", "L2");
+  sim.runUntil(() => sim.converged(), within(bounds.highestMs), "the highest node's leadership", "L3");
+  const highestMs = elapsedMs();
+  expectConservation(sim);
+  tradeOnce(sim);
+  stayCalm(sim, bounds.calmMs * slowness);
+  letJoin(sim, bounds.joinMs * slowness);
+  sim.checkOutcomes();
+  return { leaderMs, ledgerMs, highestMs };
+}
+
+/** L1: what the owners hold is what was issued. */
+function expectConservation(sim: SimCluster): void {
+  let held = 0;
+  let issued = 0;
+  for (const { state } of sim.running()) {
+    const account = state?.ledger.accounts.get(state.self.id);
+    held += account?.balance ?? 0;
+    issued += account?.genesis.initial ?? 0;
+  }
+  sim.expect(held === issued, "L1", `the owners hold ${held} credits, ${issued} were issued`);
+}
+
+/** L2: a cluster that converged is a cluster that works. Everybody who has a credit can pay it, at once. */
+function tradeOnce(sim: SimCluster): void {
+  const trades = sim.ids
+    .filter((id) => (sim.node(id).state?.ledger.accounts.get(id)?.balance ?? 0) > 0)
+    .map((id) => sim.sell(id, sim.ids.find((other) => other !== id) ?? id, 1));
+  sim.runUntil(() => trades.every((trade) => trade.final !== null), 1_000, "trades of the healed cluster", "L2");
+  const failed = trades.find((trade) => trade.final?.ok !== true);
+  sim.expect(failed === undefined, "L2", `a trade of the healed cluster was refused: ${JSON.stringify(failed?.final)}`);
+  sim.runUntil(() => haveEqualVectors(sim.running()), 2_000, "equal ledgers after the last trades", "L1");
+}
+
+/** L4: nothing happens, so nobody fails. */
+function stayCalm(sim: SimCluster, spanMs: number): void {
+  sim.invariants.detection.watch(() => true);
+  sim.runFor(spanMs);
+  sim.invariants.detection.watch(null);
+}
+
+/** L5: a node that nobody expected gets everything, and takes part. */
+function letJoin(sim: SimCluster, boundMs: number): void {
+  const id = Math.max(...sim.ids) + 1;
+  const newcomer = sim.add(id);
+  sim.start(id);
+  sim.runUntil(() => newcomer.state?.phase === "READY", boundMs, "a new node's being READY", "L5");
+  const isKnown = () =>
+    sim.running().every(({ state }) => state?.self.id === id || state?.members.get(id)?.state === "ALIVE");
+  sim.runUntil(isKnown, boundMs, "everybody's knowing the new node", "L5");
+  const payer = sim.ids.find((other) => (sim.node(other).state?.ledger.accounts.get(other)?.balance ?? 0) > 0) ?? id;
+  const gift = sim.sell(payer, id, 1);
+  sim.runUntil(() => gift.final !== null, 1_000, "a trade with the new node", "L5");
+  sim.expect(gift.final?.ok === true, "L5", `a trade with the new node was refused: ${JSON.stringify(gift.final)}`);
+}
+
+/** Nobody is suspected, and everybody may trade. */
+function knowEachOther(sim: SimCluster): boolean {
+  const states = sim.running().map((node) => node.state);
+  return states.every(
+    (state) =>
+      state?.phase === "READY" &&
+      state.join.confirmed &&
+      sim.ids.every((id) => id === state.self.id || knows(state, id, sim.node(id).incarnation)),
+  );
+}
+
+/** As the process that it is now: a trade with the one before is refused, rightly (STALE). */
+function knows(state: NodeState, id: number, incarnation: number): boolean {
+  const member = state.members.get(id);
+  return member?.state === "ALIVE" && member.incarnation === incarnation;
+}
+
+function followOne(sim: SimCluster): boolean {
+  const [first, ...others] = sim.running().map((node) => node.state?.election);
+  if (first === undefined || first.coordinator === null) return false;
+  return others.every((other) => other?.coordinator === first.coordinator && other.claimTerm === first.claimTerm);
+}

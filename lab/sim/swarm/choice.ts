@@ -1,0 +1,70 @@
+/**
+ * What a user says of schedules: which seeds, and what is fixed instead of drawn; and the command that plays one again.
+ */
+import { RULES, type Rule } from "../../../node/core/rules.ts";
+import { LabError } from "../../base/lab-error.ts";
+import type { SimOptions } from "../world/sim-options.ts";
+
+/** The largest seed: seeds stay exact in every number that is made of them. */
+export const SEED_MAX = 2_147_483_647;
+
+export interface SeedRange {
+  readonly from: number;
+  /** Included. */
+  readonly to: number;
+}
+
+/** Structured-cloneable: it goes to threads. */
+export interface WorldChoice {
+  readonly nodes?: number;
+  readonly profile?: "default" | "fast";
+  /** Rules that no node keeps (node/core/rules.ts). */
+  readonly without?: readonly Rule[];
+  /** The actions of the schedule that happen, by their numbers from 0 (default: all). */
+  readonly only?: readonly number[];
+}
+
+/** @throws LabError("usage") that names `option` */
+export function parseSeed(text: string, option: string): number {
+  const seed = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+  if (seed <= SEED_MAX) return seed;
+  throw new LabError("usage", `${option}: "${text}" is no seed`, `write a whole number from 0 to ${SEED_MAX}`);
+}
+
+/** `7` or `1-10000`. @throws LabError("usage") that names `option` */
+export function parseSeedRange(text: string, option: string): SeedRange {
+  const [first = "", last = first, ...rest] = text.split("-");
+  if (rest.length === 0 && /^\d+$/.test(first) && /^\d+$/.test(last)) {
+    const range = { from: parseSeed(first, option), to: parseSeed(last, option) };
+    if (range.from <= range.to) return range;
+  }
+  throw new LabError("usage", `${option}: "${text}" is no range of seeds`, "write for example 1-1000");
+}
+
+/** `causalDelivery,nak`. @throws LabError("usage") that names the rules that there are */
+export function parseRules(text: string): readonly Rule[] {
+  return text.split(",").map((word) => {
+    if (Object.hasOwn(RULES, word)) return word as Rule;
+    throw new LabError("usage", `there is no rule "${word}"`, `rules: ${Object.keys(RULES).join(", ")}`);
+  });
+}
+
+/** `3,17,22`. @throws LabError("usage") */
+export function parseActions(text: string): readonly number[] {
+  if (/^\d{1,3}(,\d{1,3})*$/.test(text)) return text.split(",").map(Number);
+  throw new LabError("usage", `--only: "${text}" is no list of actions`, "write their numbers: 3,17,22");
+}
+
+/** The choice as it overrides what is drawn. */
+export function optionsOf(choice: WorldChoice): Partial<SimOptions> {
+  const { without = [], only: _, ...rest } = choice;
+  return without.length === 0 ? rest : { ...rest, rules: Object.fromEntries(without.map((rule) => [rule, false])) };
+}
+
+export function replayCommand(seed: number, choice: WorldChoice = {}): string {
+  const nodes = choice.nodes === undefined ? "" : ` --nodes ${choice.nodes}`;
+  const profile = choice.profile === undefined ? "" : ` --profile ${choice.profile}`;
+  const without = choice.without === undefined ? "" : ` --without ${choice.without.join(",")}`;
+  const only = choice.only === undefined ? "" : ` --only ${choice.only.join(",")}`;
+  return `lab sim --seed ${seed}${nodes}${profile}${without}${only}`;
+}

@@ -1,0 +1,169 @@
+/**
+ * Swarm: one number decides everything (size, timing, network, load, faults). First a safety phase, in which anything may happen and
+ * only the promises are checked; then everything is healed and the cluster must get well within stated bounds (liveness.ts). Idea:
+ * TigerBeetle's VOPR.
+ */
+import { runChecks } from "../../check/checkers.ts";
+import { expectRecovery, type Recovery } from "../checks/liveness.ts";
+import { JournalBreach } from "../checks/sim-failure.ts";
+import { Draw } from "../world/draw.ts";
+import { LINK_LAN, type LinkModel } from "../world/network.ts";
+import type { SimOrder } from "../world/observer.ts";
+import { SimCluster } from "../world/sim-cluster.ts";
+import type { SimOptions } from "../world/sim-options.ts";
+import { journalOf } from "../world/sim-run.ts";
+import { describeWorld, drawWorld } from "../world/sim-world.ts";
+import { injectFault, loseOneDisk, MUTED_WORLD } from "./swarm-faults.ts";
+
+/** A healed network still doubles and reorders: that is no fault. */
+const HEALTHY: Partial<LinkModel> = {
+  loss: 0,
+  burstEnter: 0,
+  rateKbps: 0,
+  delayMs: LINK_LAN.delayMs,
+  jitterMs: LINK_LAN.jitterMs,
+  distribution: "uniform",
+};
+
+export interface SwarmResult extends Recovery {
+  /** Of journal and datagrams: equal for equal seeds. */
+  readonly fingerprint: string;
+  readonly nodes: number;
+  readonly faults: number;
+  readonly trades: number;
+  readonly executed: number;
+  readonly deliveries: number;
+  readonly virtualMs: number;
+  readonly events: number;
+}
+
+export interface PlayOptions {
+  /** The actions of the safety phase that happen, by their numbers from 0; all others are drawn, and left out. */
+  readonly only?: readonly number[] | undefined;
+  /** Gets the cluster before its first node starts. */
+  readonly onCluster?: (sim: SimCluster) => void;
+}
+
+/**
+ * Plays schedule `seed`.
+ * @param options what is given here isn't drawn
+ * @throws SimFailure at the first broken promise or missed bound
+ */
+export function runSwarm(seed: number, options: Partial<SimOptions> = {}, play: PlayOptions = {}): SwarmResult {
+  const draw = new Draw(seed, "swarm");
+  const world = { ...drawWorld(seed, draw), ...options };
+  const sim = new SimCluster(world);
+  sim.note(describeWorld(world), "local");
+  sim.noteUp();
+  play.onCluster?.(sim);
+  sim.startAll(draw.chance(0.5) ? 0 : draw.integer(1, 400));
+  const faults = runSafetyPhase(sim, draw, play.only);
+  return { ...runLivenessPhase(sim, draw), faults };
+}
+
+/** At least this many things happen in a schedule, and at most that many. */
+const ACTIONS_MIN = 20;
+export const ACTIONS_MAX = 80;
+
+/**
+ * Actions, one after the other, a few milliseconds to half a second apart. Returns the number of faults.
+ * @param only these alone happen; all others are drawn, and left out
+ * @param onAction called before each that happens
+ */
+export function runSafetyPhase(
+  sim: SimCluster,
+  draw: Draw,
+  only: readonly number[] | undefined,
+  onAction?: () => void,
+): number {
+  const actions = draw.integer(ACTIONS_MIN, ACTIONS_MAX);
+  const faultChance = draw.pick([0.05, 0.2, 0.4]);
+  // A stream of its own: with or without it, everything else in the schedule is drawn alike.
+  const losses = new Draw(sim.seed, "lost disk");
+  const lossAt = losses.chance(0.3) ? losses.integer(0, actions - 1) : -1;
+  const orders: Ordered[] = [];
+  let faults = 0;
+  if (draw.chance(0.7)) sim.runFor(draw.between(0, 2_000));
+  for (let i = 0; i < actions; i++) {
+    const isPlayed = only?.includes(i) ?? true;
+    const give = (node: number, order: SimOrder) =>
+      void orders.push({ node, order, requestId: isPlayed ? sim.command(node, order).requestId : null });
+    if (isPlayed) onAction?.();
+    if (i === lossAt && isPlayed) faults += loseOneDisk(sim, losses.pick(sim.ids));
+    if (draw.chance(faultChance)) {
+      injectFault(isPlayed ? sim : MUTED_WORLD, sim.ids, draw, give);
+      faults += isPlayed ? 1 : 0;
+    } else {
+      for (let burst = draw.chance(0.05) ? draw.integer(5, 40) : 1; burst > 0; burst--)
+        orderTrade(sim.ids, draw, orders, give);
+    }
+    sim.runFor(draw.chance(0.03) ? 3_000 : draw.pick([0, 3, 30, 150, 500]) * draw.fraction());
+  }
+  return faults;
+}
+
+/** An order that was drawn; `requestId` null: its action was left out. */
+interface Ordered {
+  readonly node: number;
+  readonly order: SimOrder;
+  readonly requestId: string | null;
+}
+
+function orderTrade(
+  ids: readonly number[],
+  draw: Draw,
+  orders: readonly Ordered[],
+  give: (node: number, order: SimOrder) => void,
+): void {
+  const earlier = orders.length > 0 ? draw.pick(orders) : null;
+  if (earlier !== null && earlier.order.op !== "election" && draw.chance(0.1)) {
+    // An impatient client repeats its request; whatever happened meanwhile, it must be executed once at most.
+    const { node, order, requestId } = earlier;
+    give(node, requestId === null ? order : { ...order, requestId });
+    return;
+  }
+  const from = draw.pick(ids);
+  const peer = draw.pick(ids);
+  const amount = draw.chance(0.1) ? draw.integer(1, 150) : draw.integer(1, 20);
+  give(from, { op: draw.chance(0.5) ? "sell" : "buy", peer, amount });
+}
+
+/** No fault is left, but who is down stays down. */
+export function endFaults(sim: SimCluster): void {
+  sim.heal();
+  sim.shape(HEALTHY);
+  for (const id of sim.ids) {
+    sim.node(id).fuse = null;
+    sim.repairDisk(id);
+    sim.resume(id);
+    // What a person would do: a node whose disk failed has stopped trading until it is started again.
+    if (sim.node(id).state?.phase === "HALTED") sim.restart(id);
+  }
+}
+
+/** The same promises once more, from outside: what the nodes wrote must not show a breach. What ended too early for a bound is left open. */
+function judgeJournal(sim: SimCluster): void {
+  sim.act({ action: "check" }, "check");
+  const broken = runChecks(journalOf(sim)).find(({ verdict }) => verdict === "invalid");
+  if (broken === undefined) return;
+  const breach = new JournalBreach(broken);
+  sim.fail(breach.message, breach);
+}
+
+function runLivenessPhase(sim: SimCluster, draw: Draw): Omit<SwarmResult, "faults"> {
+  endFaults(sim);
+  if (draw.chance(0.5)) sim.runFor(draw.between(0, 3_000));
+  sim.startAll();
+  const recovery = expectRecovery(sim);
+  judgeJournal(sim);
+  return {
+    fingerprint: sim.journal.fingerprint(),
+    nodes: sim.ids.length,
+    trades: sim.commands.length,
+    executed: sim.invariants.executed,
+    deliveries: sim.invariants.deliveries,
+    ...recovery,
+    virtualMs: sim.nowMs,
+    events: sim.queue.executed,
+  };
+}

@@ -1,0 +1,165 @@
+/**
+ * Many schedules on all cores: hands seeds to threads, and sums up what they say.
+ *
+ * Each thread holds one copy of the simulator and gets the next seed when it is done with the last, in ascending order. A failure
+ * ends the run (unless it is to go on) as soon as all smaller seeds are through: the first failure is the smallest failing seed,
+ * whichever thread was faster.
+ */
+import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
+import { LabError } from "../../base/lab-error.ts";
+import { replayCommand, type SeedRange, type WorldChoice } from "../swarm/choice.ts";
+import { percentile } from "../swarm/percentile.ts";
+import type { SwarmResult } from "../swarm/play-schedule.ts";
+import type { Played } from "./swarm-worker.ts";
+
+export interface SwarmRequest {
+  readonly range: SeedRange;
+  readonly choice: WorldChoice;
+  /** Threads; default: one a core. */
+  readonly workers?: number;
+  /** Play on after a failure. */
+  readonly keepGoing: boolean;
+  /** Ends the run; the report then says what ran until then. */
+  readonly signal: AbortSignal;
+  readonly onPlayed: (progress: SwarmProgress) => void;
+}
+
+export interface SwarmProgress {
+  readonly played: number;
+  readonly total: number;
+  readonly failed: number;
+  readonly perSecond: number;
+}
+
+export interface SwarmFailure {
+  readonly seed: number;
+  readonly property: string;
+  readonly atMs: number;
+  readonly reason: string;
+  readonly replay: string;
+}
+
+/** Milliseconds of virtual time. */
+export interface Spread {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+export interface SwarmReport {
+  readonly range: SeedRange;
+  readonly passed: number;
+  /** By seed. */
+  readonly failures: readonly SwarmFailure[];
+  readonly seconds: number;
+  readonly perSecond: number;
+  readonly workers: number;
+  readonly virtualSeconds: number;
+  readonly faults: number;
+  readonly tradesExecuted: number;
+  readonly deliveries: number;
+  /** From the end of the last fault; null when nothing passed. */
+  readonly recovery: { readonly leader: Spread; readonly ledger: Spread; readonly highest: Spread } | null;
+}
+
+export async function runSeeds(request: SwarmRequest): Promise<SwarmReport> {
+  const { range, choice, signal } = request;
+  const total = range.to - range.from + 1;
+  const count = Math.min(request.workers ?? availableParallelism(), total);
+  const startedAtMs = performance.now();
+  const seconds = () => (performance.now() - startedAtMs) / 1_000;
+  const results: SwarmResult[] = [];
+  const failures: SwarmFailure[] = [];
+  let nextSeed = range.from;
+  let lastSeed = range.to;
+
+  const note = (played: Played): void => {
+    if (played.failure === null) results.push(played.result);
+    else {
+      failures.push({ seed: played.seed, ...played.failure, replay: replayCommand(played.seed, choice) });
+      if (!request.keepGoing) lastSeed = Math.min(lastSeed, played.seed);
+    }
+    const done = results.length + failures.length;
+    request.onPlayed({ played: done, total, failed: failures.length, perSecond: done / seconds() });
+  };
+
+  await Promise.all(
+    Array.from({ length: count }, () =>
+      runWorker(choice, signal, note, () => (nextSeed <= lastSeed ? nextSeed++ : null)),
+    ),
+  );
+  return sumUp({ range, results, failures, seconds: seconds(), workers: count });
+}
+
+/** One thread, until `next` has nothing for it or the signal ends it. */
+export async function runWorker<Task, Answer>(
+  choice: WorldChoice,
+  signal: AbortSignal,
+  note: (answer: Answer) => void,
+  next: () => Task | null,
+): Promise<void> {
+  const worker = new Worker(workerFile(), { workerData: choice });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const goOn = () => {
+        const task = signal.aborted ? null : next();
+        if (task === null) resolve();
+        else worker.postMessage(task);
+      };
+      signal.addEventListener("abort", () => resolve(), { once: true });
+      worker.on("message", (answer: Answer) => {
+        note(answer);
+        goOn();
+      });
+      worker.once("error", (cause) =>
+        reject(
+          new LabError("failed", `a thread of the swarm ended: ${String(cause)}`, "repeat it, or report it", { cause }),
+        ),
+      );
+      goOn();
+    });
+  } finally {
+    await worker.terminate();
+  }
+}
+
+/** Beside this file: as a source, or as the bundle of the same name. */
+function workerFile(): URL {
+  return new URL(import.meta.url.endsWith(".ts") ? "./swarm-worker.ts" : "./swarm-worker.js", import.meta.url);
+}
+
+function sumUp(run: {
+  range: SeedRange;
+  results: readonly SwarmResult[];
+  failures: readonly SwarmFailure[];
+  seconds: number;
+  workers: number;
+}): SwarmReport {
+  const { range, results, seconds, workers } = run;
+  const sum = (pick: (result: SwarmResult) => number) => results.reduce((total, result) => total + pick(result), 0);
+  const spread = (pick: (result: SwarmResult) => number): Spread => {
+    const samples = results.map(pick);
+    return { p50: percentile(samples, 0.5), p99: percentile(samples, 0.99), max: percentile(samples, 1) };
+  };
+  return {
+    range,
+    passed: results.length,
+    failures: run.failures.toSorted((a, b) => a.seed - b.seed),
+    seconds,
+    perSecond: (results.length + run.failures.length) / seconds,
+    workers,
+    virtualSeconds: sum((result) => result.virtualMs) / 1_000,
+    faults: sum((result) => result.faults),
+    tradesExecuted: sum((result) => result.executed),
+    deliveries: sum((result) => result.deliveries),
+    recovery:
+      results.length === 0
+        ? null
+        : {
+            leader: spread((result) => result.leaderMs),
+            ledger: spread((result) => result.ledgerMs),
+            highest: spread((result) => result.highestMs),
+          },
+  };
+}

@@ -1,0 +1,244 @@
+/**
+ * The network as a model: every (source, receiver) pair is a link with its own delay, loss, duplication and reordering; a multicast
+ * is one independent datagram for each receiver, as on a real switch whose ports overflow one by one.
+ *
+ * Cuts are receiver-side, as the lab's real faults are: a datagram that is in flight when the cut begins is lost too.
+ */
+
+import { type Distribution, drawJitter } from "./distribution.ts";
+import type { Draw } from "./draw.ts";
+import type { EventQueue } from "./event-queue.ts";
+
+/** How one link treats datagrams. Chances are fractions 0 to 1. */
+export interface LinkModel {
+  readonly delayMs: number;
+  /** Size of a random addition to the delay. */
+  readonly jitterMs: number;
+  readonly distribution: Distribution;
+  /** Each datagram on its own. */
+  readonly loss: number;
+  /**
+   * Loss in bursts (Gilbert and Elliott): a link is good or bad. Each datagram makes a good link bad with chance `burstEnter` and a
+   * bad one good with `burstLeave`; a bad link loses `burstLoss` of them.
+   */
+  readonly burstEnter: number;
+  readonly burstLeave: number;
+  readonly burstLoss: number;
+  readonly duplicate: number;
+  /** Chance, for each datagram, that a stranger sends one along: a damaged copy, a part, or a recording of an earlier one. */
+  readonly hostile: number;
+  /** Chance that a datagram takes up to `reorderMs` longer than its neighbours. */
+  readonly reorder: number;
+  readonly reorderMs: number;
+  /** Kilobits a second; 0: no limit. What would have to wait for more than `queueMs` is dropped, as a router does. */
+  readonly rateKbps: number;
+  readonly queueMs: number;
+}
+
+/** A switched LAN, or one machine's bridge. */
+export const LINK_LAN: LinkModel = {
+  delayMs: 0.1,
+  jitterMs: 0.3,
+  distribution: "uniform",
+  loss: 0,
+  burstEnter: 0,
+  burstLeave: 0.1,
+  burstLoss: 0.9,
+  duplicate: 0,
+  hostile: 0,
+  reorder: 0,
+  reorderMs: 20,
+  rateKbps: 0,
+  queueMs: 200,
+};
+
+/** Earlier datagrams that strangers have at hand. */
+const RECORDINGS = 64;
+
+/** What a link remembers. */
+interface LinkState {
+  isBad: boolean;
+  freeAtMs: number;
+}
+
+/** An attached process: its slot is its position in the network (the node id, unless two processes claim one id). */
+export type Receiver = (datagram: Uint8Array, fromAddress: string) => void;
+
+export class Network {
+  /** Datagrams handed to receivers, and lost ones. */
+  delivered = 0;
+  lost = 0;
+  /** Strangers' datagrams, so far. */
+  forged = 0;
+  isHostile = false;
+  private readonly recordings: Uint8Array[] = [];
+  /** Told of every send call's work: datagrams that leave `from` (a multicast is one), of `bytes` each, for so many receivers. */
+  onSent: ((from: number, bytes: number, datagrams: number, receivers: number) => void) | null = null;
+  /** Told of every datagram that doesn't arrive. */
+  onLost: ((from: number, to: number, datagram: Uint8Array) => void) | null = null;
+  /** False: routers between the machines, only unicast (and its fan-out) gets through. */
+  multicastWorks = true;
+  base: LinkModel;
+  private readonly links = new Map<string, LinkModel>();
+  private readonly states = new Map<string, LinkState>();
+  private readonly cuts = new Set<string>();
+  private readonly receivers = new Map<number, Receiver>();
+
+  private readonly queue: EventQueue;
+  private readonly draw: Draw;
+
+  constructor(queue: EventQueue, draw: Draw, model: Partial<LinkModel>) {
+    this.queue = queue;
+    this.draw = draw;
+    this.base = { ...LINK_LAN, ...model };
+  }
+
+  attach(slot: number, receiver: Receiver): void {
+    this.receivers.set(slot, receiver);
+  }
+
+  detach(slot: number): void {
+    this.receivers.delete(slot);
+  }
+
+  /** Whether nobody listens at one of these addresses. */
+  isClosed(addresses: readonly string[]): boolean {
+    return addresses.some((address) => {
+      const slot = slotOf(address);
+      return slot !== null && !this.receivers.has(slot);
+    });
+  }
+
+  /** To every other attached slot (multicast), to the listed addresses, or both; a receiver gets one copy (equal packet numbers). */
+  send(
+    from: number,
+    datagram: Uint8Array,
+    to: { readonly multicast: boolean; readonly addresses: readonly string[] },
+  ): void {
+    const slots = new Set<number>();
+    if (to.multicast && this.multicastWorks) for (const slot of this.receivers.keys()) slots.add(slot);
+    for (const address of to.addresses) {
+      const slot = slotOf(address);
+      if (slot !== null) slots.add(slot);
+    }
+    slots.delete(from);
+    this.onSent?.(from, datagram.length, (to.multicast ? 1 : 0) + to.addresses.length, slots.size);
+    for (const slot of [...slots].sort((a, b) => a - b)) this.carry(from, slot, datagram);
+  }
+
+  /** Changes every link, those with a model of their own included. */
+  shape(change: Partial<LinkModel>): void {
+    this.base = { ...this.base, ...change };
+    this.links.clear();
+  }
+
+  shapeLink(from: number, to: number, change: Partial<LinkModel>): void {
+    this.links.set(nameOf(from, to), { ...this.modelOf(from, to), ...change });
+  }
+
+  /** Nothing from `from` reaches `to` any more; the other direction is untouched. */
+  cut(from: number, to: number): void {
+    this.cuts.add(nameOf(from, to));
+  }
+
+  isCut(from: number, to: number): boolean {
+    return this.cuts.has(nameOf(from, to));
+  }
+
+  /** Removes all cuts; link models stay. */
+  heal(): void {
+    this.cuts.clear();
+  }
+
+  private carry(from: number, to: number, datagram: Uint8Array): void {
+    const model = this.modelOf(from, to);
+    if (this.draw.chance(model.hostile)) this.attack(from, to, datagram);
+    const state = this.stateOf(from, to);
+    const copies = this.draw.chance(model.duplicate) ? 2 : 1;
+    for (let i = 0; i < copies; i++) {
+      const waitMs = this.waitForRate(model, state, datagram.length);
+      if (waitMs === null || this.isLost(model, state)) {
+        this.lose(from, to, datagram);
+        continue;
+      }
+      const extraMs = this.draw.chance(model.reorder) ? this.draw.between(0, model.reorderMs) : 0;
+      const jitterMs = drawJitter(this.draw, model.distribution, model.jitterMs);
+      this.queue.after(waitMs + model.delayMs + jitterMs + extraMs, () => this.arrive(from, to, datagram));
+    }
+  }
+
+  private attack(from: number, to: number, datagram: Uint8Array): void {
+    this.isHostile = true;
+    this.recordings[this.draw.integer(0, RECORDINGS - 1)] = datagram;
+    const kind = this.draw.integer(0, 3);
+    let copy: Uint8Array | undefined = this.recordings[this.draw.integer(0, RECORDINGS - 1)];
+    if (kind === 0) copy = datagram.slice(0, this.draw.integer(0, datagram.length - 1));
+    if (kind === 1) {
+      copy = datagram.slice();
+      const at = this.draw.integer(0, copy.length - 1);
+      copy[at] = (copy[at] as number) ^ (1 << this.draw.integer(0, 7));
+    }
+    if (copy === undefined) return;
+    const sent = copy;
+    this.forged += 1;
+    this.queue.after(this.draw.between(0, 5), () => this.arrive(from, to, sent));
+  }
+
+  /** How long the datagram takes to get onto a slow link; null: its queue is full. */
+  private waitForRate(model: LinkModel, state: LinkState, bytes: number): number | null {
+    if (model.rateKbps === 0) return 0;
+    const startAtMs = Math.max(this.queue.nowMs, state.freeAtMs);
+    if (startAtMs - this.queue.nowMs > model.queueMs) return null;
+    state.freeAtMs = startAtMs + (bytes * 8) / model.rateKbps;
+    return state.freeAtMs - this.queue.nowMs;
+  }
+
+  private isLost(model: LinkModel, state: LinkState): boolean {
+    if (model.burstEnter > 0) {
+      if (this.draw.chance(state.isBad ? model.burstLeave : model.burstEnter)) state.isBad = !state.isBad;
+      if (state.isBad && this.draw.chance(model.burstLoss)) return true;
+    }
+    return this.draw.chance(model.loss);
+  }
+
+  private lose(from: number, to: number, datagram: Uint8Array): void {
+    this.lost += 1;
+    this.onLost?.(from, to, datagram);
+  }
+
+  private arrive(from: number, to: number, datagram: Uint8Array): void {
+    const receiver = this.receivers.get(to);
+    if (receiver === undefined || this.isCut(from, to)) {
+      this.lose(from, to, datagram);
+      return;
+    }
+    this.delivered += 1;
+    receiver(datagram, addressOf(from));
+  }
+
+  private stateOf(from: number, to: number): LinkState {
+    const name = nameOf(from, to);
+    const state = this.states.get(name) ?? { isBad: false, freeAtMs: 0 };
+    this.states.set(name, state);
+    return state;
+  }
+
+  modelOf(from: number, to: number): LinkModel {
+    return this.links.get(nameOf(from, to)) ?? this.base;
+  }
+}
+
+/** The address of slot 1 is 10.0.0.1:6000, and so on. */
+export function addressOf(slot: number): string {
+  return `10.${Math.floor(slot / 65_536)}.${Math.floor(slot / 256) % 256}.${slot % 256}:6000`;
+}
+
+export function slotOf(address: string): number | null {
+  const match = /^10\.(\d+)\.(\d+)\.(\d+):6000$/.exec(address);
+  if (match === null) return null;
+  return Number(match[1]) * 65_536 + Number(match[2]) * 256 + Number(match[3]);
+}
+
+function nameOf(from: number, to: number): string {
+  return `${from}>${to}`;
+}

@@ -1,0 +1,418 @@
+/**
+ * A whole cluster in virtual time: what tests, swarms and (later) the lab's third engine drive.
+ *
+ *   const sim = new SimCluster({ nodes: 5, seed: 1, profile: "fast" });
+ *   sim.startAll();
+ *   sim.runUntil(() => sim.agree(), 1_000);
+ *
+ * Every step of every node is checked (invariants.ts); the first contradiction ends the run with the seed in the message.
+ */
+import type { CoreConfig, Origin } from "../../../node/core/types.ts";
+import { nameMessage } from "../../../node/runtime/wire-lines.ts";
+import { decodeMessage } from "../../../node/wire/codec.ts";
+import type { Impairment } from "../../../node/wire/control.ts";
+import { openDatagram } from "../../../node/wire/envelope.ts";
+import type { Message } from "../../../node/wire/message.ts";
+import type { LabAction } from "../../journal/lab-entry.ts";
+import { Invariants } from "../checks/invariants.ts";
+import { InvariantError, type Property } from "../checks/judge.ts";
+import { describeCause, SimFailure } from "../checks/sim-failure.ts";
+import { Draw } from "./draw.ts";
+import { EventQueue } from "./event-queue.ts";
+import { describeState, isAgreed, isConverged } from "./inspect.ts";
+import { LINK_LAN, type LinkModel, Network } from "./network.ts";
+import { observeCluster, type SimCommand, type SimOrder } from "./observer.ts";
+import { SIM_AUTHENTICATOR } from "./seal.ts";
+import { type DiskFault, SimStore } from "./sim-disk.ts";
+import { SimJournal } from "./sim-journal.ts";
+import { type NodeObserver, SimNode } from "./sim-node.ts";
+import { configOf, linkOf, rulesOf, type SimOptions } from "./sim-options.ts";
+
+interface Pair {
+  readonly from: number;
+  readonly to: number;
+}
+
+export class SimCluster {
+  readonly queue: EventQueue;
+  readonly network: Network;
+  readonly invariants: Invariants;
+  readonly journal: SimJournal;
+  readonly ids: readonly number[];
+  readonly config: CoreConfig;
+  readonly seed: number;
+  /** By slot: the id, or a made-up number for a second process with an id. */
+  readonly nodes = new Map<number, SimNode>();
+  readonly commands: SimCommand[] = [];
+  /** Called for every datagram as it leaves; for tests that need the moment. */
+  onSend: ((node: SimNode, message: Message, to: number | null) => void) | null = null;
+  private readonly options: SimOptions;
+  private readonly observer: NodeObserver;
+  /** Names of the faults that are in force: cuts, and single links with a model of their own. */
+  private readonly cuts: string[] = [];
+  private readonly shaped: string[] = [];
+  private cutCount = 0;
+
+  constructor(options: SimOptions) {
+    this.options = options;
+    this.queue = options.queue ?? new EventQueue();
+    this.seed = options.seed;
+    this.invariants = new Invariants(options.blind);
+    this.ids =
+      typeof options.nodes === "number" ? Array.from({ length: options.nodes }, (_, i) => i + 1) : options.nodes;
+    this.journal = new SimJournal({
+      wire: options.wire ?? false,
+      onLine: options.onLine ?? null,
+      fingerprint: options.control === undefined,
+    });
+    this.network = new Network(this.queue, new Draw(this.seed, "network"), linkOf(options));
+    this.network.multicastWorks = options.multicast ?? true;
+    this.config = configOf(options, this.ids);
+    this.observer = observeCluster({
+      queue: this.queue,
+      invariants: this.invariants,
+      journal: this.journal,
+      commands: this.commands,
+      onSend: (node, message, to) => this.onSend?.(node, message, to),
+    });
+    if (options.wire === true) this.network.onLost = (from, to, datagram) => this.noteLoss(from, to, datagram);
+    for (const id of this.ids) this.add(id);
+  }
+
+  /** A process that does not run yet, with an empty disk. `slot` differs from the id for a duplicate of that id. */
+  add(id: number, slot = id, config: Partial<CoreConfig> = {}): SimNode {
+    const store = new SimStore(this.queue, new Draw(this.seed, `disk ${slot}`), this.options.disk ?? {});
+    const node = new SimNode({
+      slot,
+      id,
+      config: { ...this.config, expected: this.config.expected.filter((other) => other !== id), ...config },
+      rules: rulesOf(this.options),
+      shell: this.options.shell ?? {},
+      process: this.options.process ?? {},
+      store,
+      control: this.options.control ?? null,
+      queue: this.queue,
+      network: this.network,
+      draw: new Draw(this.seed, `process ${slot}`),
+      observer: this.observer,
+      tickLagMs: this.options.tickLagMs ?? 0.5,
+      clockDriftPpm: this.options.clockDriftPpm ?? 100,
+    });
+    this.nodes.set(slot, node);
+    return node;
+  }
+
+  /** The process and its disk are gone for ever. */
+  remove(slot: number): void {
+    this.kill(slot);
+    this.nodes.delete(slot);
+  }
+
+  node(slot: number): SimNode {
+    const node = this.nodes.get(slot);
+    if (node === undefined) throw new RangeError(`no node ${slot} in this simulation`);
+    return node;
+  }
+
+  get nowMs(): number {
+    return this.queue.nowMs;
+  }
+
+  /** Every process that runs and is not frozen, by slot. */
+  running(): SimNode[] {
+    return [...this.nodes.values()].filter((node) => node.status === "running").sort((a, b) => a.slot - b.slot);
+  }
+
+  // Processes ---------------------------------------------------------------------------------------------------------------
+
+  /** Starts every node that is down, each `staggerMs` after the one before. */
+  startAll(staggerMs = 0): void {
+    let waitMs = 0;
+    for (const node of this.nodes.values()) {
+      if (node.status !== "down") continue;
+      if (waitMs === 0) this.start(node.slot);
+      else this.queue.after(waitMs, () => this.start(node.slot));
+      waitMs += staggerMs;
+    }
+  }
+
+  start(slot: number): void {
+    const node = this.node(slot);
+    if (node.status !== "down") return;
+    this.act({ action: "start", nodes: [slot] }, `start ${slot}`);
+    this.guard(() => node.boot());
+  }
+
+  kill(slot: number): void {
+    this.act({ action: "kill", nodes: [slot], signal: "SIGKILL" }, `kill ${slot}`);
+    const node = this.node(slot);
+    node.kill();
+    this.invariants.onDown(node);
+  }
+
+  restart(slot: number): void {
+    this.kill(slot);
+    this.start(slot);
+  }
+
+  freeze(slot: number): void {
+    this.act({ action: "pause", nodes: [slot], untilMs: null }, `freeze ${slot}`);
+    this.node(slot).freeze();
+  }
+
+  resume(slot: number): void {
+    if (this.node(slot).status !== "frozen") return;
+    this.act({ action: "resume", nodes: [slot] }, `resume ${slot}`);
+    this.guard(() => this.node(slot).resume());
+  }
+
+  /** Graceful stop (SIGTERM): the node leaves and exits by itself. */
+  stop(slot: number): void {
+    this.act({ action: "stop", nodes: [slot] }, `stop ${slot}`);
+    this.guard(() => this.node(slot).feed({ type: "stop" }));
+  }
+
+  /** Kills the process in the middle of what it does: after `effects` more effects. */
+  killAfterEffects(slot: number, effects: number): void {
+    this.note(`kill ${slot} after ${effects} effects`);
+    this.node(slot).fuse = effects;
+  }
+
+  /** The disk is replaced by an empty one, the process dies with it. */
+  loseDisk(slot: number): void {
+    this.kill(slot);
+    this.wipe(slot);
+  }
+
+  /** The process is down already. */
+  wipe(slot: number): void {
+    this.act({ action: "wipe", nodes: [slot] }, `disk of ${slot} lost`);
+    const node = this.node(slot);
+    this.invariants.onDiskLost(node);
+    node.store.wipe();
+  }
+
+  /** Every write fails from now on. */
+  failDisk(slot: number, fault: DiskFault): void {
+    this.note(`disk of ${slot} ${fault}`);
+    this.node(slot).store.fault = fault;
+  }
+
+  repairDisk(slot: number): void {
+    if (this.node(slot).store.fault === null) return;
+    this.note(`disk of ${slot} repaired`);
+    this.node(slot).store.fault = null;
+  }
+
+  // Network -----------------------------------------------------------------------------------------------------------------
+
+  /** Cuts every link between different groups; slots in no group keep all their links. */
+  partition(...groups: readonly (readonly number[])[]): void {
+    const pairs = groups.flatMap((group) =>
+      groups.filter((other) => other !== group).flatMap((other) => pairsOf(group, other)),
+    );
+    this.cut(pairs, `partition ${groups.map((group) => group.join(",")).join(" | ")}`);
+  }
+
+  isolate(slot: number): void {
+    this.partition(
+      [slot],
+      [...this.nodes.keys()].filter((other) => other !== slot),
+    );
+  }
+
+  /** `to` hears nothing from `from`; the other way still works. */
+  cutOneWay(from: number, to: number): void {
+    this.cut([{ from, to }], `cut ${from} -> ${to}`);
+  }
+
+  /** A datagram that the network kept back arrives now. */
+  inject(slot: number, message: Message, from: Origin): void {
+    this.note(`a late ${message.message_type} of ${from.sender}.${from.incarnation} reaches ${slot}`);
+    this.guard(() => this.node(slot).feed({ type: "message", message, from }));
+  }
+
+  heal(): void {
+    this.act({ action: "heal", healed: this.cuts.splice(0), plugged: [] }, "heal");
+    this.network.heal();
+  }
+
+  shape(change: Partial<LinkModel>): void {
+    this.network.shape(change);
+    // It replaces what single links had.
+    if (this.shaped.length > 0)
+      this.act({ action: "heal", healed: this.shaped.splice(0), plugged: [] }, "single links are as all");
+    this.noteImpaired("all", pairsOf([...this.nodes.keys()]), this.network.base, `netem ${JSON.stringify(change)}`);
+  }
+
+  /** Changes one direction between two slots. */
+  shapeLink(from: number, to: number, change: Partial<LinkModel>): void {
+    this.network.shapeLink(from, to, change);
+    const fault = `link ${from}>${to}`;
+    this.shaped.push(fault);
+    const model = this.network.modelOf(from, to);
+    this.noteImpaired(fault, [{ from, to }], model, `netem ${from} -> ${to} ${JSON.stringify(change)}`);
+  }
+
+  // Commands ----------------------------------------------------------------------------------------------------------------
+
+  command(slot: number, order: SimOrder): SimCommand {
+    const requestId = order.requestId ?? `r${this.commands.length + 1}`;
+    const command: SimCommand = { requestId, node: slot, order, results: [], final: null };
+    this.commands.push(command);
+    const input =
+      order.op === "election"
+        ? { op: order.op, requestId }
+        : order.op === "recover"
+          ? { op: order.op, requestId, acceptLoss: order.acceptLoss }
+          : {
+              op: order.op,
+              requestId,
+              peer: order.peer,
+              amount: order.amount,
+              inc: order.inc ?? null,
+              until: order.until ?? "settled",
+            };
+    this.note(`node ${slot}: ${order.op}${"peer" in order ? ` ${order.peer} ${order.amount}` : ""}`, "local");
+    if (order.op === "recover" && order.acceptLoss) this.invariants.onLossAccepted(slot);
+    this.guard(() => this.node(slot).feed({ type: "command", command: input }));
+    return command;
+  }
+
+  sell(slot: number, peer: number, amount: number): SimCommand {
+    return this.command(slot, { op: "sell", peer, amount });
+  }
+
+  buy(slot: number, peer: number, amount: number): SimCommand {
+    return this.command(slot, { op: "buy", peer, amount });
+  }
+
+  // Time --------------------------------------------------------------------------------------------------------------------
+
+  runFor(spanMs: number): void {
+    const limitMs = this.nowMs + spanMs;
+    while (this.guard(() => this.queue.runNext(limitMs)));
+  }
+
+  /**
+   * Runs until the condition holds and returns how long that took; throws when it doesn't within `withinMs`, which is then a breach
+   * of `property`.
+   */
+  runUntil(condition: () => boolean, withinMs: number, what = "the condition", property?: Property): number {
+    const startMs = this.nowMs;
+    while (!condition()) {
+      if (this.guard(() => this.queue.runNext(startMs + withinMs))) continue;
+      if (condition()) break;
+      const reason = `${what} did not come true within ${Math.round(withinMs)} ms`;
+      this.fail(reason, property === undefined ? undefined : new InvariantError(property, reason));
+    }
+    return this.nowMs - startMs;
+  }
+
+  /** What can only be judged when all is quiet: answers that clients were given, processes that share an id. */
+  checkOutcomes(): void {
+    this.guard(() => this.invariants.checkOutcomes(this.running()));
+  }
+
+  /** Ends the run as a breach of `property` unless the condition holds. */
+  expect(condition: boolean, property: Property, reason: string): void {
+    if (!condition) this.fail(reason, new InvariantError(property, reason));
+  }
+
+  /** Ends the run with everything a person needs to look into it. */
+  fail(reason: string, cause?: unknown): never {
+    throw new SimFailure({
+      seed: this.seed,
+      atMs: this.nowMs,
+      property: describeCause(cause),
+      reason,
+      states: [...this.nodes.values()].map(describeState),
+      recent: this.journal.transcript(40),
+      cause,
+    });
+  }
+
+  // Conditions (PROTOCOL.md, words) -------------------------------------------------------------------------------------------
+
+  /** Every running node (or those listed: one side of a partition) follows one coordinator, which is the right one. */
+  agree(slots?: readonly number[]): boolean {
+    return isAgreed(this.pick(slots), this.config.preempt);
+  }
+
+  /** `agree`, equal durable ledgers, nothing held back, nothing pending. */
+  converged(slots?: readonly number[]): boolean {
+    return isConverged(this.pick(slots), this.config.preempt);
+  }
+
+  private pick(slots: readonly number[] | undefined): SimNode[] {
+    const running = this.running();
+    return slots === undefined ? running : running.filter((node) => slots.includes(node.slot));
+  }
+
+  /** A line of the lab's own (node 0): a fault, or (`local`) an order to a node. */
+  note(msg: string, kind: "fault" | "local" = "fault"): void {
+    this.journal.write(0, 0, this.nowMs, this.nowMs, { kind, level: "info", msg });
+  }
+
+  /** What this world is, and what is wrong with its network from the beginning. */
+  noteUp(): void {
+    const nodes = [...this.nodes.keys()];
+    const profile = this.options.profile ?? "fast";
+    this.act({ action: "up", nodes, voters: this.config.voters, profile }, `up ${nodes.join(",")}`);
+    this.noteImpaired("all", pairsOf(nodes), this.network.base, "netem of this world");
+  }
+
+  /** The same with its meaning for checkers of the journal. */
+  act(action: LabAction, msg: string): void {
+    this.journal.write(0, 0, this.nowMs, this.nowMs, { kind: "fault", level: "info", msg, ...action });
+  }
+
+  private cut(pairs: readonly Pair[], msg: string): void {
+    const fault = `cut ${++this.cutCount}`;
+    this.cuts.push(fault);
+    this.act(
+      { action: "impair", fault, pairs, impairment: { ...impairmentOf(LINK_LAN), cut: true }, untilMs: null },
+      msg,
+    );
+    for (const { from, to } of pairs) this.network.cut(from, to);
+  }
+
+  private noteImpaired(fault: string, pairs: readonly Pair[], model: LinkModel, msg: string): void {
+    this.act({ action: "impair", fault, pairs, impairment: impairmentOf(model), untilMs: null }, msg);
+  }
+
+  /** A datagram that didn't arrive, in the transcript of its sender. */
+  private noteLoss(from: number, to: number, datagram: Uint8Array): void {
+    const opened = openDatagram(datagram, SIM_AUTHENTICATOR);
+    const decoded = opened.ok ? decodeMessage(opened.body) : null;
+    const node = this.nodes.get(from);
+    if (node === undefined || !opened.ok || decoded?.ok !== true) return;
+    const type = decoded.message.message_type;
+    const id = nameMessage(opened.header, 0);
+    const event = { kind: "drop", level: "info", msg: `x> node ${to}  ${type} is lost`, type, id, from, to } as const;
+    this.journal.write(from, node.incarnation, this.nowMs, node.localNowMs(), event);
+  }
+
+  /** Anything thrown while the cluster runs (assertion, invariant) ends it with the seed in the message. */
+  private guard<T>(run: () => T): T {
+    try {
+      return run();
+    } catch (error) {
+      if (error instanceof SimFailure) throw error;
+      return this.fail(error instanceof Error ? error.message : String(error), error);
+    }
+  }
+}
+
+/** All directed pairs of different nodes. */
+function pairsOf(from: readonly number[], to: readonly number[] = from): readonly Pair[] {
+  return from.flatMap((a) => to.filter((b) => b !== a).map((b) => ({ from: a, to: b })));
+}
+
+/** The model of a link in the words of the lab. Bursts of loss count as heavy loss. */
+function impairmentOf(model: LinkModel): Impairment {
+  const { delayMs, duplicate, reorder, rateKbps } = model;
+  const jitterMs = model.distribution === "pareto" ? 5 * model.jitterMs : model.jitterMs;
+  const loss = model.burstEnter > 0 ? Math.max(model.loss, 0.5) : model.loss;
+  return { cut: false, delayMs, jitterMs, loss, duplicate, reorder, rateBps: rateKbps * 1_000 };
+}

@@ -1,0 +1,246 @@
+/**
+ * A node's disk as a model: transactions are applied in order, become durable after a drawn delay, and a crash keeps any prefix of
+ * what was not yet confirmed (the operating system may have written it or not). What it must never lose is what it confirmed.
+ *
+ * It is slow at times, and it fails in two ways: full (nothing of a write is kept) and broken (the sync fails, and nobody knows what is
+ * on the disk: any prefix of it). Either way all writes fail until somebody repairs it.
+ *
+ * Group commit as in the runtime: a commit starts at once; what arrives meanwhile joins the next.
+ */
+
+import type { SnapshotRow } from "../../../node/core/ledger-types.ts";
+import type { Archive } from "../../../node/core/recall.ts";
+import { initiatorOf } from "../../../node/core/trade-index.ts";
+import type { BuyIntent, Recovered, Row } from "../../../node/core/types.ts";
+import type { Genesis, TradeRecord } from "../../../node/wire/message.ts";
+import type { Draw } from "./draw.ts";
+import type { EventQueue, ScheduledEvent } from "./event-queue.ts";
+
+export interface DiskModel {
+  readonly syncMinMs: number;
+  readonly syncMaxMs: number;
+  /** Chance that a sync takes up to `stallMs` longer: another process has the disk. */
+  readonly stall: number;
+  readonly stallMs: number;
+  /** Rows that contradict each other end the run: the core must not ask for them. False: a disk takes what it is given. */
+  readonly isStrict: boolean;
+}
+
+/** What an SSD with WAL does; the upper end is a busy disk. */
+export const DISK_SSD: DiskModel = { syncMinMs: 0.3, syncMaxMs: 2, stall: 0, stallMs: 500, isStrict: true };
+
+/** `full`: no space left. `broken`: input/output errors. */
+export type DiskFault = "full" | "broken";
+
+const REASONS: Readonly<Record<DiskFault, string>> = { full: "disk full", broken: "input/output error" };
+
+interface PendingWrite {
+  readonly writeId: number;
+  readonly rows: readonly Row[];
+  readonly done: (failure: string | null) => void;
+}
+
+export class SimStore {
+  model: DiskModel;
+  /** Every write fails from now on; null: healthy. */
+  fault: DiskFault | null = null;
+  incarnation = 0;
+  term = 0;
+  votedFor: number | null = null;
+  private abstains = false;
+  private readonly accounts = new Map<number, Genesis>();
+  private readonly records: TradeRecord[] = [];
+  private readonly counts = new Map<number, number>();
+  private readonly intents = new Map<string, BuyIntent>();
+  private readonly fences = new Map<number, number>();
+  private readonly rows = new Map<number, SnapshotRow>();
+  private ownSince = 0;
+  private queued: PendingWrite[] = [];
+  private committing: PendingWrite[] = [];
+  private commit: ScheduledEvent | null = null;
+  /** The process writes nothing more after its first failed write: what it would write builds on what may not be there. */
+  private stoppedBy: DiskFault | null = null;
+
+  private readonly queue: EventQueue;
+  private readonly draw: Draw;
+
+  constructor(queue: EventQueue, draw: Draw, model: Partial<DiskModel>) {
+    this.queue = queue;
+    this.draw = draw;
+    this.model = { ...DISK_SSD, ...model };
+  }
+
+  write(writeId: number, rows: readonly Row[], done: (failure: string | null) => void): void {
+    this.queued.push({ writeId, rows, done });
+    if (this.commit === null) this.startCommit();
+  }
+
+  /** The process died or ended. The rows of a random prefix of the unconfirmed writes survive; nobody is told. */
+  crash(): void {
+    if (this.commit !== null) this.queue.cancel(this.commit);
+    this.commit = null;
+    const pending = [...this.committing, ...this.queued];
+    this.committing = [];
+    this.queued = [];
+    if (this.fault !== "full" && this.stoppedBy === null) this.applyPrefix(pending);
+    this.stoppedBy = null;
+  }
+
+  /** An incarnation that no earlier boot used, durable before the first datagram. */
+  nextIncarnation(): number {
+    this.incarnation += 1;
+    return this.incarnation;
+  }
+
+  /** An older backup was put back: the boots since then are forgotten. */
+  forgetBoots(): void {
+    this.incarnation = 0;
+  }
+
+  /** Another disk, an empty one, which has no fault of the former. The process must be down. */
+  wipe(): void {
+    this.crash();
+    this.fault = null;
+    this.incarnation = 0;
+    this.term = 0;
+    this.votedFor = null;
+    this.abstains = false;
+    for (const table of [this.accounts, this.counts, this.intents, this.fences, this.rows]) table.clear();
+    this.ownSince = 0;
+    this.records.length = 0;
+  }
+
+  /** Whether anything was ever stored: an empty disk boots without `recovered`. */
+  get isEmpty(): boolean {
+    return this.term === 0 && this.accounts.size === 0 && this.records.length === 0 && this.intents.size === 0;
+  }
+
+  recover(): Recovered {
+    return structuredClone({
+      term: this.term,
+      votedFor: this.votedFor,
+      abstains: this.abstains,
+      accounts: [...this.accounts.values()],
+      ...(this.rows.size === 0 ? {} : { compacted: { rows: [...this.rows.values()], ownSince: this.ownSince } }),
+      records: this.records.filter(({ seller_id, seq }) => seq > (this.rows.get(seller_id)?.seq ?? 0)),
+      intents: [...this.intents.values()],
+      fences: [...this.fences].map(([account, at]) => ({ account, at })),
+    });
+  }
+
+  /** What node `self` finds in its records, as the runtime's archive does. */
+  archiveOf(self: number): Archive {
+    const { records } = this;
+    const isOwn = ({ seller_id, buyer_id }: TradeRecord) => seller_id === self || buyer_id === self;
+    return {
+      recall(key) {
+        const isIt = (record: TradeRecord): boolean => {
+          if (key.kind === "trade") return record.trade_id === key.tradeId && record.seller_id === self;
+          if (key.kind === "debit") return record.seller_id === key.origin && record.seq === key.seq;
+          return record.request_id === key.requestId && initiatorOf(record) === self;
+        };
+        return records.find(isIt) ?? null;
+      },
+      trade: (tradeId) => records.find((record) => record.trade_id === tradeId) ?? null,
+      page: (offset, limit) => ({ total: records.length, records: records.slice(offset, offset + limit) }),
+      newestOfOwn: (limit) => records.filter(isOwn).slice(-limit),
+    };
+  }
+
+  /** Number of the last durable record of `origin`. */
+  durableSeq(origin: number): number {
+    return this.counts.get(origin) ?? 0;
+  }
+
+  /** The durable genesis of an account. */
+  genesisOf(id: number): Genesis | undefined {
+    return this.accounts.get(id);
+  }
+
+  /** A buy that was written down and is not decided. */
+  hasIntent(tradeId: string): boolean {
+    return this.intents.has(tradeId);
+  }
+
+  /** A promise to deliver nothing behind some number of that account. */
+  hasPromised(account: number): boolean {
+    return this.fences.has(account);
+  }
+
+  private startCommit(): void {
+    this.committing = this.queued.splice(0, 64);
+    const { syncMinMs, syncMaxMs, stall, stallMs } = this.model;
+    const stalledMs = this.draw.chance(stall) ? this.draw.between(0, stallMs) : 0;
+    this.commit = this.queue.after(this.draw.between(syncMinMs, syncMaxMs) + stalledMs, () => this.finishCommit());
+  }
+
+  private finishCommit(): void {
+    const batch = this.committing;
+    const fault = this.stoppedBy ?? this.fault;
+    this.committing = [];
+    this.commit = null;
+    if (fault === null) for (const write of batch) this.apply(write.rows);
+    else if (fault === "broken" && this.stoppedBy === null) this.applyPrefix(batch);
+    this.stoppedBy = fault;
+    if (this.queued.length > 0) this.startCommit();
+    for (const write of batch) write.done(fault === null ? null : REASONS[fault]);
+  }
+
+  /** Nobody knows how much of it reached the disk. */
+  private applyPrefix(writes: readonly PendingWrite[]): void {
+    for (const write of writes.slice(0, this.draw.integer(0, writes.length))) this.apply(write.rows);
+  }
+
+  private apply(rows: readonly Row[]): void {
+    for (const row of rows) this.applyRow(row);
+  }
+
+  private applyRow(row: Row): void {
+    switch (row.table) {
+      case "record": {
+        const { seller_id: origin, seq } = row.record;
+        const isKnown = this.records.some((known) => known.seller_id === origin && known.seq === seq);
+        if (isKnown && !this.model.isStrict) return;
+        if (isKnown) throw new Error(`store: record ${origin}/${seq} is written twice`);
+        if (seq <= this.durableSeq(origin)) {
+          // A snapshot covers it: it is kept for its trade and request.
+          this.records.push(structuredClone(row.record));
+          return;
+        }
+        if (seq !== this.durableSeq(origin) + 1 && this.model.isStrict)
+          throw new Error(`store: record ${origin}/${seq} leaves a gap after ${this.durableSeq(origin)}`);
+        this.counts.set(origin, seq);
+        this.records.push(structuredClone(row.record));
+        return;
+      }
+      case "snapshot":
+        for (const taken of row.rows) {
+          this.rows.set(taken.id, structuredClone(taken));
+          this.counts.set(taken.id, Math.max(taken.seq, this.durableSeq(taken.id)));
+        }
+        this.ownSince = row.ownSince;
+        return;
+      case "account":
+        this.accounts.set(row.account.id, { ...row.account });
+        return;
+      case "vote":
+        if (row.term < this.term && this.model.isStrict)
+          throw new Error(`store: term goes back from ${this.term} to ${row.term}`);
+        this.term = row.term;
+        this.votedFor = row.votedFor;
+        this.abstains = row.abstains;
+        return;
+      case "incarnation":
+        this.incarnation = Math.max(this.incarnation, row.atLeast);
+        return;
+      case "fence":
+        if (row.at === null) this.fences.delete(row.account);
+        else this.fences.set(row.account, row.at);
+        return;
+      case "intent":
+        if (row.done) this.intents.delete(row.intent.tradeId);
+        else this.intents.set(row.intent.tradeId, { ...row.intent });
+        return;
+    }
+  }
+}
