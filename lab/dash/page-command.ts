@@ -2,6 +2,7 @@
  * The `lab` line that a command of the page equals. The server runs exactly these words, so what the page offers to copy is what was
  * done. Pure, and used by the page as well: a line can be shown while its sliders still move.
  */
+import { netemFlags, spanFlag } from "../faults/netem-flags.ts";
 import type { DashCommand } from "./protocol.ts";
 
 /** A command that is a line of `lab`; scenarios played step by step are the server's own. */
@@ -28,12 +29,7 @@ export function commandWords(command: LabCommand): readonly string[] {
       return [
         "netem",
         command.nodes,
-        ...spanFlag("--delay", command.delayMs),
-        ...spanFlag("--jitter", command.jitterMs),
-        ...chanceFlag("--loss", command.loss),
-        ...chanceFlag("--dup", command.duplicate),
-        ...chanceFlag("--reorder", command.reorder),
-        ...(command.rateBps === undefined || command.rateBps === 0 ? [] : ["--rate", formatRate(command.rateBps)]),
+        ...netemFlags(command),
         ...(command.from === undefined ? [] : ["--from", command.from]),
         ...(command.to === undefined ? [] : ["--to", command.to]),
         ...(command.both === true ? ["--both"] : []),
@@ -59,19 +55,4 @@ export function formatCommand(command: DashCommand, lab: string): string {
   if (isLabCommand(command)) return ["lab", ...commandWords(command), ...flag].join(" ");
   if (command.verb === "scenario") return `lab run compose/scenarios/${command.file} --on ${lab}`;
   return "";
-}
-
-function spanFlag(flag: string, ms: number | undefined): string[] {
-  if (ms === undefined || ms <= 0) return [];
-  return [flag, ms >= 1_000 && ms % 1_000 === 0 ? `${ms / 1_000}s` : `${ms}ms`];
-}
-
-function chanceFlag(flag: string, chance: number | undefined): string[] {
-  if (chance === undefined || chance <= 0) return [];
-  return [flag, `${Number((chance * 100).toFixed(3))}%`];
-}
-
-function formatRate(rateBps: number): string {
-  if (rateBps % 1_000_000 === 0) return `${rateBps / 1_000_000}mbit`;
-  return rateBps % 1_000 === 0 ? `${rateBps / 1_000}kbit` : `${rateBps}bit`;
 }

@@ -9,6 +9,13 @@ import type { CallOptions, ControlBody } from "../control/control-client.ts";
 import type { Engine, LabInfo, NodeInfo, Progress } from "../engine/engine.ts";
 import type { LabAction } from "../journal/lab-entry.ts";
 
+/** A node as a selector found it. */
+export interface ChosenNode {
+  readonly id: NodeId;
+  /** Null: the selectors didn't ask who leads. */
+  readonly role: "coordinator" | "follower" | null;
+}
+
 export interface FaultableLab {
   readonly name: string;
   readonly engine: Engine;
@@ -24,6 +31,16 @@ export interface FaultableLab {
   /** @throws LabError("notFound") */
   node(id: NodeId): NodeInfo;
   refresh(): Promise<LabInfo>;
+  /**
+   * The nodes that each selector means, all at one instant.
+   * @param eligible narrows words (`all`, `random`), never ids that are named
+   * @param draw a number in [0, 1), for `random` and the like
+   */
+  resolveGroups(
+    selectors: readonly string[],
+    eligible?: (node: NodeInfo) => boolean,
+    draw?: () => number,
+  ): Promise<readonly (readonly ChosenNode[])[]>;
   call(id: NodeId, body: ControlBody, options?: CallOptions): Promise<{ data: unknown; text: string }>;
   /** Writes an action into the lab's journal. Never fails. */
   note(action: LabAction, msg: string): Promise<void>;

@@ -4,7 +4,9 @@
  * Idea: a bare number is refused where two units are plausible (tc reads `delay 100` as microseconds, people mean milliseconds),
  * because a fault of the wrong size is worse than a question.
  */
+import type { Impairment } from "../../node/wire/control.ts";
 import { LabError } from "../base/lab-error.ts";
+import { NO_IMPAIRMENT } from "./fault.ts";
 
 const SPAN_UNITS: Readonly<Record<string, number>> = {
   us: 0.001,
@@ -19,6 +21,40 @@ const RATE_UNITS: Readonly<Record<string, number>> = { bit: 1, kbit: 1e3, mbit: 
 const DELAY_MS_MAX = 60_000;
 const RATE_BPS_MIN = 1_000;
 const RATE_BPS_MAX = 10_000_000_000;
+
+/** The values of a `netem` as texts, by the names of their flags. */
+export interface NetemTexts {
+  readonly delay?: string | undefined;
+  readonly jitter?: string | undefined;
+  readonly loss?: string | undefined;
+  readonly dup?: string | undefined;
+  readonly reorder?: string | undefined;
+  readonly rate?: string | undefined;
+}
+
+/** @param prefix what stands before a value's name in errors: "--" for flags. @throws LabError("usage") */
+export function parseImpairment(texts: NetemTexts, prefix: "" | "--"): Impairment {
+  const read = (name: keyof NetemTexts, parse: (text: string, option: string) => number): number => {
+    const text = texts[name];
+    return text === undefined ? 0 : parse(text, `${prefix}${name}`);
+  };
+  return {
+    cut: false,
+    delayMs: read("delay", parseDelayMs),
+    jitterMs: read("jitter", parseDelayMs),
+    loss: read("loss", parseChance),
+    duplicate: read("dup", parseChance),
+    reorder: read("reorder", parseChance),
+    rateBps: read("rate", parseRateBps),
+  };
+}
+
+/** @param hint how the caller's user writes one. @throws LabError("usage") for an impairment that changes nothing */
+export function assertImpairs(impairment: Impairment, hint: string): void {
+  const names = Object.keys(NO_IMPAIRMENT) as (keyof Impairment)[];
+  if (names.some((name) => impairment[name] !== NO_IMPAIRMENT[name])) return;
+  throw new LabError("usage", "netem without anything to impair", hint);
+}
 
 /** `--delay`, `--jitter`: 0 to 60 s, in milliseconds. Throws LabError("usage"). */
 export function parseDelayMs(text: string, option: string): number {

@@ -1,32 +1,22 @@
 /**
- * What can be done about a lab's network: the use cases behind the verbs, and what other verbs owe to faults.
+ * Sets and heals the faults of a lab's network, and brings nodes that start or join to the state that the faults ask of them.
  *
- * Every change is: lock, read the list, change it (pure), save it, apply it, read back. The list is saved first, so whatever a killed
- * command left half done is known, and `heal` finds it.
+ * Every change is: lock, read the list, change it (pure), save it, apply it, read back. The list is saved first, so `heal` finds
+ * whatever a killed command left half done. The rooms on that way: request.ts (what is asked for), list.ts (the desired state),
+ * compile.ts (one node's share of it), apply.ts (bring it about), verify.ts (read it back).
  *
- * What starts, adds or resumes nodes calls `reapplyFaults` for them while it holds the lab's lock.
+ * A command that starts, adds or resumes nodes calls `reapplyFaults` for them while it holds the lab's lock.
  */
-import type { Impairment } from "../../node/wire/control.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../base/lab-error.ts";
 import type { KernelFaults } from "../engine/engine.ts";
 import { applyFaults } from "./apply.ts";
 import { whyNoEgress, withReorderDelay } from "./compile.ts";
-import type { Pair } from "./expand.ts";
-import { type Fault, type FaultKind, type FaultList, type FaultReport, NO_IMPAIRMENT } from "./fault.ts";
+import type { Fault, FaultList, FaultReport } from "./fault.ts";
 import { readFaults, writeFaults } from "./fault-store.ts";
 import type { FaultableLab } from "./faultable-lab.ts";
 import { addFault, dropExpired, fitToNodes, type HealTarget, healFaults } from "./list.ts";
-
-export interface FaultRequest {
-  readonly cause: string;
-  readonly kind: FaultKind;
-  readonly pairs: readonly Pair[];
-  readonly impairment: Impairment;
-  /** Null: until healed. */
-  readonly forMs: number | null;
-  readonly egress: boolean;
-}
+import type { FaultRequest } from "./request.ts";
 
 export interface FaultOutcome {
   readonly id: string;
@@ -47,8 +37,11 @@ export interface HealOutcome {
   readonly reports: readonly FaultReport[];
 }
 
-/** @throws LabError naming the node on which it couldn't be applied or verified */
+/**
+ * @throws LabError naming the node on which it couldn't be applied or verified; LabError("unsupported") where the runtime lacks the means
+ */
 export function setFault(lab: FaultableLab, request: FaultRequest): Promise<FaultOutcome> {
+  if (request.kind === "unplug") return unplug(lab, request);
   return lab.locked(request.cause, async () => {
     const [kernel, stored] = await Promise.all([
       lab.engine.kernelFaults(lab.progress),
@@ -72,7 +65,8 @@ export function setFault(lab: FaultableLab, request: FaultRequest): Promise<Faul
 }
 
 /** Ends faults; with `{all: true}` every node that runs is cleared, also of what the list doesn't know. */
-export function heal(lab: FaultableLab, target: HealTarget, cause: string): Promise<HealOutcome> {
+export function heal(lab: FaultableLab, target: HealTarget): Promise<HealOutcome> {
+  const cause = describeHeal(target);
   return lab.locked(cause, async () => {
     const [kernel, before] = await Promise.all([
       lab.engine.kernelFaults(lab.progress),
@@ -99,8 +93,9 @@ export function heal(lab: FaultableLab, target: HealTarget, cause: string): Prom
   });
 }
 
-/** Pulls a node's network cable: it hears nobody, and its control channel goes by exec. */
-export async function unplug(lab: FaultableLab, ids: readonly NodeId[], cause: string): Promise<FaultOutcome> {
+/** Pulls the network cables of nodes: they hear nobody, and their control channel goes by exec. */
+async function unplug(lab: FaultableLab, request: FaultRequest): Promise<FaultOutcome> {
+  const ids = request.pairs.map((pair) => pair.to);
   if (lab.info.runtime !== "docker") {
     throw new LabError(
       "unsupported",
@@ -108,17 +103,10 @@ export async function unplug(lab: FaultableLab, ids: readonly NodeId[], cause: s
       `\`lab isolate ${ids.join(",")}\` cuts them off from all others`,
     );
   }
-  return await lab.locked(cause, async () => {
+  return await lab.locked(request.cause, async () => {
     const before = await readFaults(lab, lab.clock.wallMs());
-    const pairs = ids.map((id): Pair => ({ from: id, to: id, openEnd: null }));
-    const change = addFault(before, {
-      cause,
-      kind: "unplug",
-      pairs,
-      impairment: { ...NO_IMPAIRMENT, cut: true },
-      untilMs: null,
-      egress: false,
-    });
+    const { cause, kind, pairs, impairment, egress } = request;
+    const change = addFault(before, { cause, kind, pairs, impairment, egress, untilMs: null });
     await writeFaults(lab, change.list);
     await Promise.all(ids.filter((id) => !lab.node(id).unplugged).map((id) => lab.engine.unplug(lab.name, id)));
     await lab.refresh();
@@ -151,6 +139,12 @@ export async function reapplyFaults(lab: FaultableLab, ids: readonly NodeId[]): 
 /** The faults that hold now. */
 export function listFaults(lab: FaultableLab): Promise<FaultList> {
   return readFaults(lab, lab.clock.wallMs());
+}
+
+function describeHeal(target: HealTarget): string {
+  if ("all" in target) return "heal";
+  if ("id" in target) return `heal ${target.id}`;
+  return "nodes" in target ? `heal ${target.nodes.join(",")}` : `plug ${target.cables.join(",")}`;
 }
 
 function noSuchFault(id: string, list: FaultList): LabError {

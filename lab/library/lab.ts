@@ -20,8 +20,9 @@ import { lookAtAll, parseCondition } from "../cluster/lab-conditions.ts";
 import { LabHandle } from "../cluster/lab-handle.ts";
 import { reportNodes } from "../cluster/node-rows.ts";
 import { waitUntil } from "../cluster/wait-for.ts";
-import { expandIsolate, expandNetem, expandPartition, type Pair } from "../faults/expand.ts";
-import { type FaultKind, NO_IMPAIRMENT } from "../faults/fault.ts";
+import { NO_IMPAIRMENT } from "../faults/fault.ts";
+import { assertImpairs } from "../faults/parse-fault.ts";
+import { type FaultCommand, resolveFault } from "../faults/request.ts";
 import { heal, setFault } from "../faults/service.ts";
 import type { Journal } from "../journal/journal.ts";
 import { type CollectedRun, judgeRun } from "../report/judged-run.ts";
@@ -171,37 +172,35 @@ export class Lab implements AsyncDisposable {
     const last = args.at(-1);
     const options = isOptions(last) ? last : {};
     const groups = args.filter((arg): arg is NodeRef => !isOptions(arg));
-    const sides = await Promise.all(groups.map((group) => this.#resolve(group)));
-    const { pairs } = expandPartition(sides, this.ids, { oneWay: options.oneWay === true });
-    const words = `partition ${sides.map((side) => side.join(",")).join(" ")}${options.oneWay === true ? " --one-way" : ""}`;
-    return await this.#cut("partition", words, pairs, options.forMs);
+    const { oneWay = false, forMs = null } = options;
+    return await this.#impair({ verb: "partition", groups: groups.map(selectorOf), oneWay, forMs });
   }
 
   /** Cuts nodes off from all others, both ways. */
   async isolate(nodes: NodeRef, options: { readonly forMs?: number } = {}): Promise<Fault> {
-    const ids = await this.#resolve(nodes);
-    return await this.#cut("isolate", `isolate ${ids.join(",")}`, expandIsolate(ids, this.ids), options.forMs);
+    return await this.#impair({ verb: "isolate", nodes: selectorOf(nodes), forMs: options.forMs ?? null });
   }
 
   /** Delays, loses, doubles, reorders or slows down what a node sends. A later one for the same pairs replaces it. */
   async netem(netem: Netem): Promise<Fault> {
-    const { node, to, from, both, forMs, delayMs, jitterMs, loss, duplicate, reorder, rateBps } = netem;
-    const nodes = await this.#resolve(node);
-    const pick = async (ref: NodeRef | undefined) => (ref === undefined ? null : await this.#resolve(ref));
-    const target = { nodes, from: await pick(from), to: await pick(to), both: both === true, egress: false };
-    const given = Object.entries({ delayMs, jitterMs, loss, duplicate, reorder, rateBps }).filter(
-      (pair): pair is [string, number] => pair[1] !== undefined,
-    );
-    if (given.every(([, value]) => value === 0))
-      throw new LabError("usage", "netem without anything to impair", "say what: { node: 3, delayMs: 100, loss: 0.1 }");
+    const { node, to, from, both, forMs = null, ...values } = netem;
+    const given = Object.entries(values).filter(([, value]) => value !== undefined);
     const impairment: Impairment = { ...NO_IMPAIRMENT, ...Object.fromEntries(given) };
-    const words = [`netem ${nodes.join(",")}`, ...given.map(([name, value]) => `${name}=${value}`)].join(" ");
-    return await this.#impair("netem", words, expandNetem(target, this.ids), impairment, forMs);
+    assertImpairs(impairment, "say what: { node: 3, delayMs: 100, loss: 0.1 }");
+    return await this.#impair({
+      verb: "netem",
+      nodes: selectorOf(node),
+      from: from === undefined ? undefined : selectorOf(from),
+      to: to === undefined ? undefined : selectorOf(to),
+      both,
+      impairment,
+      forMs,
+    });
   }
 
   /** Ends all network faults, cables included. */
   async heal(): Promise<void> {
-    await heal(this.#inner, { all: true }, "heal");
+    await heal(this.#inner, { all: true });
   }
 
   /** Adds new nodes above all ids that were ever used, or lets the highest leave, until there are so many. */
@@ -297,32 +296,21 @@ export class Lab implements AsyncDisposable {
   }
 
   async #resolve(ref: NodeRef): Promise<readonly NodeId[]> {
-    const selector = typeof ref === "string" ? ref : typeof ref === "number" ? String(ref) : ref.join(",");
-    return (await this.#inner.resolve(selector)).map(({ id }) => id);
+    return (await this.#inner.resolve(selectorOf(ref))).map(({ id }) => id);
   }
 
-  async #cut(kind: FaultKind, what: string, pairs: readonly Pair[], forMs: number | undefined): Promise<Fault> {
-    return await this.#impair(kind, what, pairs, { ...NO_IMPAIRMENT, cut: true }, forMs);
-  }
-
-  async #impair(
-    kind: FaultKind,
-    what: string,
-    pairs: readonly Pair[],
-    impairment: Impairment,
-    forMs: number | undefined,
-  ): Promise<Fault> {
-    const request = { cause: what, kind, pairs, impairment, forMs: forMs ?? null, egress: false };
+  async #impair(command: FaultCommand): Promise<Fault> {
+    const request = await resolveFault(this.#inner, command);
     const { id } = await setFault(this.#inner, request);
     const healThis = async () => {
       try {
-        await heal(this.#inner, { id }, `heal ${id}`);
+        await heal(this.#inner, { id });
       } catch (error) {
         // It has ended by itself, or with all others.
         if (!(error instanceof LabError) || error.exit !== "notFound") throw error;
       }
     };
-    return { id, what, heal: healThis, [Symbol.asyncDispose]: healThis };
+    return { id, what: request.cause, heal: healThis, [Symbol.asyncDispose]: healThis };
   }
 }
 
@@ -331,6 +319,10 @@ export interface PartitionOptions {
   readonly oneWay?: boolean;
   /** Ends by itself then. */
   readonly forMs?: number;
+}
+
+function selectorOf(ref: NodeRef): string {
+  return typeof ref === "string" ? ref : typeof ref === "number" ? String(ref) : ref.join(",");
 }
 
 function isOptions(arg: NodeRef | PartitionOptions | undefined): arg is PartitionOptions {

@@ -10,7 +10,8 @@ import { kill, leave, pause, resume, start, stop, wipe } from "../cluster/change
 import type { LabHandle } from "../cluster/lab-handle.ts";
 import { reportNodes } from "../cluster/node-rows.ts";
 import { readHistory, trade } from "../cluster/trade.ts";
-import { heal, unplug } from "../faults/service.ts";
+import { resolveFault } from "../faults/request.ts";
+import { heal, setFault } from "../faults/service.ts";
 import type { NodeStatus, TradeResult, Transfer } from "./public-types.ts";
 import { describeStatus } from "./status.ts";
 
@@ -79,11 +80,12 @@ export class LabNode {
 
   /** Pulls its network cable (Docker). @throws LabError("unsupported") elsewhere */
   async unplug(): Promise<void> {
-    await unplug(this.#lab, [this.id], `unplug ${this.id}`);
+    const command = { verb: "unplug", nodes: String(this.id), forMs: null } as const;
+    await setFault(this.#lab, await resolveFault(this.#lab, command));
   }
 
   async plug(): Promise<void> {
-    await heal(this.#lab, { cables: [this.id] }, `plug ${this.id}`);
+    await heal(this.#lab, { cables: [this.id] });
   }
 
   /** As the engine and the node itself describe it. */

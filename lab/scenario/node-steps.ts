@@ -7,8 +7,7 @@ import * as change from "../cluster/change.ts";
 import { type Chosen, describeChosen, type LabHandle } from "../cluster/lab-handle.ts";
 import type { NodeInfo } from "../engine/engine.ts";
 import { isAlive, isUp } from "../engine/node-status.ts";
-import { expandIsolate } from "../faults/expand.ts";
-import { NO_IMPAIRMENT } from "../faults/fault.ts";
+import { resolveFault } from "../faults/request.ts";
 import { heal, setFault } from "../faults/service.ts";
 import type { ActionFields } from "./actions.ts";
 import { idsOf, type Outcome, resolveNodes, type StepContext, spanMs } from "./step-context.ts";
@@ -85,10 +84,8 @@ export async function freezeStep(context: StepContext, fields: ActionFields<"fre
   const forMs = spanMs(fields.for);
   const vanish = async (ids: readonly NodeId[]): Promise<string | null> => {
     if (fields.vanish !== true) return null;
-    const pairs = expandIsolate(ids, lab.ids);
-    const impairment = { ...NO_IMPAIRMENT, cut: true };
-    const cause = `freeze ${ids.join(",")} vanish`;
-    return (await setFault(lab, { cause, kind: "isolate", pairs, impairment, forMs: null, egress: false })).id;
+    const request = await resolveFault(lab, { verb: "isolate", nodes: ids.join(","), forMs: null });
+    return (await setFault(lab, request)).id;
   };
   const chosen = await resolveNodes(context, fields.nodes, isUp);
   const ids = idsOf(chosen);
@@ -100,7 +97,7 @@ export async function freezeStep(context: StepContext, fields: ActionFields<"fre
     await sleep(clock, forMs, signal);
   } finally {
     await lab.locked(`resume ${ids.join(",")}`, () => change.resume(lab, ids));
-    if (fault !== null) await heal(lab, { id: fault }, `heal ${fault}`);
+    if (fault !== null) await heal(lab, { id: fault });
   }
   return outcome;
 }

@@ -259,7 +259,7 @@ function conclude(
 
 /** A lab that isn't ours is left without our faults. */
 async function healUp({ engine, info }: LabHandle, progress: Progress = () => {}): Promise<void> {
-  await heal(new LabHandle(engine, info, { progress }), { all: true }, "heal");
+  await heal(new LabHandle(engine, info, { progress }), { all: true });
 }
 
 async function clear(name: string, { runtime, progress = () => {} }: RunOptions): Promise<void> {

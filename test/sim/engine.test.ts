@@ -12,7 +12,7 @@ import { waitForAgreement, waitUntil } from "../../lab/cluster/wait-for.ts";
 import type { LogLine } from "../../lab/engine/engine.ts";
 import { isAlive } from "../../lab/engine/node-status.ts";
 import { openSimSession } from "../../lab/engine/sim/sim-session.ts";
-import { NO_IMPAIRMENT } from "../../lab/faults/fault.ts";
+import { resolveFault } from "../../lab/faults/request.ts";
 import { heal, setFault } from "../../lab/faults/service.ts";
 
 const signal = new AbortController().signal;
@@ -30,23 +30,8 @@ async function waitFor(lab: LabHandle, ...conditions: string[]): Promise<void> {
 
 /** Cuts the network between two groups, as `lab partition` does. */
 async function partition(lab: LabHandle, left: readonly number[], right: readonly number[]): Promise<void> {
-  const pairs = left.flatMap((a) =>
-    right.flatMap(
-      (b) =>
-        [
-          [a, b],
-          [b, a],
-        ] as const,
-    ),
-  );
-  await setFault(lab, {
-    cause: "partition",
-    kind: "partition",
-    pairs: pairs.map(([from, to]) => ({ from, to, openEnd: null })),
-    impairment: { ...NO_IMPAIRMENT, cut: true },
-    forMs: null,
-    egress: false,
-  });
+  const groups = [left.join(","), right.join(",")];
+  await setFault(lab, await resolveFault(lab, { verb: "partition", groups, oneWay: false, forMs: null }));
 }
 
 /** A session with everything in it; returns what the nodes wrote. */
@@ -65,7 +50,7 @@ async function playEverything(seed: number): Promise<string> {
   await waitFor(lab, "agree");
   await trade(lab, "sell", { from: 2, peer: 1, amount: 5 }, { until: "settled", timeoutMs: 5_000 });
   await trade(lab, "buy", { from: 3, peer: 4, amount: 7 }, { until: "settled", timeoutMs: 5_000 });
-  await heal(lab, { all: true }, "heal");
+  await heal(lab, { all: true });
   await waitFor(lab, "converged", "balance:1=75", "balance:2=125", "balance:3=107", "balance:4=93");
   const lines: LogLine[] = [];
   const options = { follow: false, tail: null, sinceMs: null, signal };

@@ -53,7 +53,7 @@ describe("a lab of the library", () => {
     await lab.until("converged && leader == 5");
     const slow = await lab.netem({ node: 1, to: 2, both: true, delayMs: 40 });
     const began = await lab.journal();
-    expect(slow.what).toBe("netem 1 delayMs=40");
+    expect(slow.what).toBe("netem 1 --delay 40ms --to 2 --both");
     expect(began.entries.findLast(({ node }) => node === 0)).toMatchObject({
       node: 0,
       action: "impair",

@@ -7,6 +7,7 @@ import { trade } from "../../lab/cluster/trade.ts";
 import { bringUp } from "../../lab/cluster/up.ts";
 import { openSimSession } from "../../lab/engine/sim/sim-session.ts";
 import { NO_IMPAIRMENT } from "../../lab/faults/fault.ts";
+import { resolveFault } from "../../lab/faults/request.ts";
 import { setFault } from "../../lab/faults/service.ts";
 
 async function up(env: Record<string, string>): Promise<LabHandle> {
@@ -18,14 +19,8 @@ async function up(env: Record<string, string>): Promise<LabHandle> {
 it("every message must have one name at both ends, and what a fault swallows or doubles must be told with that name", async () => {
   await using _session = await openSimSession(1);
   await using lab = await up({ DS_JOURNAL: "wire", DS_LOG_LEVEL: "DEBUG" });
-  await setFault(lab, {
-    cause: "netem 1 --loss 30% --dup 30%",
-    kind: "netem",
-    pairs: [{ from: 1, to: 2, openEnd: null }],
-    impairment: { ...NO_IMPAIRMENT, loss: 0.3, duplicate: 0.3 },
-    forMs: null,
-    egress: false,
-  });
+  const impairment = { ...NO_IMPAIRMENT, loss: 0.3, duplicate: 0.3 };
+  await setFault(lab, await resolveFault(lab, { verb: "netem", nodes: "1", to: "2", impairment, forMs: null }));
   for (let i = 0; i < 5; i++)
     await trade(lab, "sell", { from: 1, peer: 2, amount: 3 }, { until: "settled", timeoutMs: 5_000 });
   await sleep(lab.clock, 5_000);

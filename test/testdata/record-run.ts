@@ -9,6 +9,7 @@ import { lookAtAll, parseCondition } from "../../lab/cluster/lab-conditions.ts";
 import { openSimSession } from "../../lab/engine/sim/sim-session.ts";
 import { killNodes, waitForSurvivors } from "../../lab/cluster/failover.ts";
 import { NO_IMPAIRMENT } from "../../lab/faults/fault.ts";
+import { resolveFault } from "../../lab/faults/request.ts";
 import { heal, setFault } from "../../lab/faults/service.ts";
 import { collectJournal } from "../../lab/cluster/collect.ts";
 import { writeRun } from "../../lab/journal/stored-run.ts";
@@ -30,17 +31,11 @@ await lab.locked("kill", () => killNodes(lab, "leader", "SIGKILL", isAlive));
 await waitForSurvivors(lab, lab.running, { timeoutMs: 10_000 });
 await lab.locked("start", () => start(lab, [3]));
 await until("converged");
-await setFault(lab, {
-  cause: "netem 2 --delay 40ms --jitter 30ms --loss 25% --dup 25%",
-  kind: "netem",
-  pairs: [1, 3].map((to) => ({ from: 2, to, openEnd: null })),
-  impairment: { ...NO_IMPAIRMENT, delayMs: 40, jitterMs: 30, loss: 0.25, duplicate: 0.25 },
-  forMs: null,
-  egress: false,
-});
+const impairment = { ...NO_IMPAIRMENT, delayMs: 40, jitterMs: 30, loss: 0.25, duplicate: 0.25 };
+await setFault(lab, await resolveFault(lab, { verb: "netem", nodes: "2", impairment, forMs: null }));
 await sell(2, 1, 5);
 await sell(1, 3, 2);
 await sleep(lab.clock, 150);
-await heal(lab, { all: true }, "heal");
+await heal(lab, { all: true });
 await until("converged");
 await writeRun(join(import.meta.dirname, "runs/leader-killed"), await collectJournal(lab, { seed: 7 }));
