@@ -17,10 +17,10 @@ export interface InstalledExample extends Disposable {
   run(script: string, environment?: Readonly<Record<string, string>>): Promise<{ code: number; output: string }>;
 }
 
-/** The blocks of README.md that are files of such a project, by the names that stand before them. */
+/** The blocks of the documents that are files of such a project, by the names that stand before them. */
 function readProgramBlocks(): ReadonlyMap<string, string> {
-  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
-  const blocks = readme.matchAll(/^<!-- runs: (\S+\.ts) -->\n```ts\n([\s\S]*?)^```$/gm);
+  const documents = ["README.md", "lab/README.md"].map((path) => readFileSync(join(ROOT, path), "utf8")).join("\n");
+  const blocks = documents.matchAll(/^<!-- runs: (\S+\.ts) -->\n```ts\n([\s\S]*?)^```$/gm);
   return new Map([...blocks].map(([, name = "", text = ""]) => [name, text]));
 }
 
