@@ -219,7 +219,7 @@ async function bundle(options) {
 }
 
 /**
- * The peer that runs in production has no switches: every `state.rules.<name>` (node/core/rules.ts) becomes `true`, so that the
+ * The peer that runs in production has no switches: every `state.rules.<name>` (node/core/kernel/rules.ts) becomes `true`, so that the
  * branches behind a missing rule are gone. Anything else that could read a switch fails the build. Benchmarks of the core use it too.
  * @returns {import("esbuild").Plugin}
  */
@@ -227,8 +227,9 @@ export function fixRules() {
   return {
     name: "fix-rules",
     setup(build) {
-      build.onLoad({ filter: /[\\/]node[\\/]core[\\/][\w-]+\.ts$/ }, async ({ path }) => {
-        if (/[\\/]rules\.ts$/.test(path)) return { contents: "export const RULES = Object.freeze({});", loader: "ts" };
+      build.onLoad({ filter: /[\\/]node[\\/]core[\\/](?:[\w-]+[\\/])?[\w-]+\.ts$/ }, async ({ path }) => {
+        if (/[\\/]kernel[\\/]rules\.ts$/.test(path))
+          return { contents: "export const RULES = Object.freeze({});", loader: "ts" };
         const contents = (await readFile(path, "utf8")).replaceAll(/\bstate\.rules\.\w+/g, "true");
         const stray = contents.search(/\.rules\b|\brules\b[^;{]*\} = state\b/);
         if (stray < 0) return { contents, loader: "ts" };

@@ -5,22 +5,31 @@
  * each input the level-triggered reviews run, so a forgotten event can't leave anything undone for longer than one step.
  */
 import type { Message, MessageOf, MessageType } from "../wire/message.ts";
-import { admissionTimers, onJoin, reviewAdmissions } from "./admission.ts";
-import { createCausal } from "./causal-broadcast.ts";
-import { claimTimers, onCoordinator } from "./claims.ts";
-import { electionTimers, onElection, onElectionCommand, onOk, pauseElection, reviewElection } from "./election.ts";
+import { createCausal } from "./causal/causal-state.ts";
+import { claimTimers, onCoordinator } from "./election/claims.ts";
 import {
-  detectorTimers,
-  onPing,
-  onPingReq,
-  onPong,
-  pauseDetector,
-  startDetector,
-  worsenHealth,
-} from "./failure-detector.ts";
-import { onFenceRequest } from "./fence.ts";
-import { heartbeatTimers, onHeartbeat, pauseHeartbeat, startHeartbeat } from "./heartbeat.ts";
-import { admit, identityTimers, initialMembers, onContestPong } from "./identity.ts";
+  electionTimers,
+  onElection,
+  onElectionCommand,
+  onOk,
+  pauseElection,
+  reviewElection,
+} from "./election/election.ts";
+import { preemptionTimers } from "./election/preemption.ts";
+import { doubtLeadership, quorumTimers } from "./election/quorum.ts";
+import { onVoteStored, voteTimers } from "./election/votes.ts";
+import { count, journal, reply } from "./kernel/outbox.ts";
+import { seedRandom } from "./kernel/random.ts";
+import type { Recovered } from "./kernel/rows.ts";
+import { RULES, type Rules } from "./kernel/rules.ts";
+import { createTimers, nextTimeoutMs, takeDue } from "./kernel/timers.ts";
+import type { CoreConfig, Effect, Input, Origin, Self } from "./kernel/types.ts";
+import { createLedger } from "./ledger/ledger.ts";
+import { isUnanswerable } from "./ledger/recall.ts";
+import { tellBoot } from "./ledger/testimony.ts";
+import { admissionTimers, onJoin, reviewAdmissions } from "./lifecycle/admission.ts";
+import { heartbeatTimers, onHeartbeat, pauseHeartbeat, startHeartbeat } from "./lifecycle/heartbeat.ts";
+import { admit, identityTimers, initialMembers, onContestPong } from "./lifecycle/identity.ts";
 import {
   becomeReady,
   createJoin,
@@ -31,25 +40,25 @@ import {
   pauseDiscovery,
   reviewJoin,
   startJoin,
-} from "./join.ts";
-import { leaveTimers, onLeave, onStop } from "./leave.ts";
-import { createLedger } from "./ledger.ts";
-import { onFenceResponse, onRecoverCommand, recoveryTimers, reviewRecovery, takeFenced } from "./lost-disk.ts";
-import { messageHandlers, moneyTimers, onMoneyStored, onMoneyStoreFailed } from "./money.ts";
-import { count, journal, reply } from "./outbox.ts";
-import { accountTimers } from "./own-account.ts";
-import { preemptionTimers } from "./preemption.ts";
-import { doubtLeadership, quorumTimers } from "./quorum.ts";
-import { seedRandom } from "./random.ts";
-import { isUnanswerable } from "./recall.ts";
-import { createRecovery } from "./recovery-state.ts";
-import { RULES, type Rules } from "./rules.ts";
-import { shortestSuspicionMs, suspicionTimers } from "./suspicion.ts";
-import { tellBoot } from "./testimony.ts";
-import { createTimers, nextTimeoutMs, takeDue } from "./timers.ts";
-import { createTrading, onTradeCommand } from "./trading.ts";
-import type { CoreConfig, Effect, Input, NodeState, Origin, Recovered, Self } from "./types.ts";
-import { onVoteStored, voteTimers } from "./votes.ts";
+} from "./lifecycle/join.ts";
+import { leaveTimers, onLeave, onStop } from "./lifecycle/leave.ts";
+import { accountTimers } from "./lifecycle/own-account.ts";
+import { messageHandlers, moneyTimers, onMoneyStored, onMoneyStoreFailed } from "./lifecycle/storage.ts";
+import {
+  detectorTimers,
+  onPing,
+  onPingReq,
+  onPong,
+  pauseDetector,
+  startDetector,
+  worsenHealth,
+} from "./membership/failure-detector.ts";
+import { shortestSuspicionMs, suspicionTimers } from "./membership/suspicion.ts";
+import { onFenceRequest } from "./recovery/fence.ts";
+import { onFenceResponse, onRecoverCommand, recoveryTimers, reviewRecovery, takeFenced } from "./recovery/lost-disk.ts";
+import { createRecovery } from "./recovery/recovery-state.ts";
+import type { NodeState } from "./state.ts";
+import { createTrading, onTradeCommand } from "./trading/trading.ts";
 
 /** A tick that comes this late tells of a busy process: its own time-outs are not to be trusted. */
 const LAG_MS = 100;

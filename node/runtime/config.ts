@@ -3,7 +3,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { CoreConfig } from "../core/types.ts";
+import type { CoreConfig } from "../core/kernel/types.ts";
 import type { NodeId } from "../wire/ids.ts";
 import type { JournalLevel } from "../wire/journal.ts";
 import { coreConfigOf } from "./core-config.ts";

@@ -1,12 +1,13 @@
 /**
- * The core's configuration from a node's settings. Idea: a profile (core/timing.ts) gives all spans, single variables override single
+ * The core's configuration from a node's settings. Idea: a profile (core/kernel/timing.ts) gives all spans, single variables override single
  * values, and what depends on an overridden value follows it.
  *
  * Pure: the simulator's nodes are configured by the same variables.
  */
-import { KEEP_RECORDS } from "../core/compaction.ts";
-import { TIMING_PROFILES } from "../core/timing.ts";
-import type { CoreConfig, Timing } from "../core/types.ts";
+
+import { TIMING_PROFILES } from "../core/kernel/timing.ts";
+import type { CoreConfig, Timing } from "../core/kernel/types.ts";
+import { KEEP_RECORDS } from "../core/replication/compaction.ts";
 import { DATAGRAM_BYTES_MAX, OVERHEAD_BYTES } from "../wire/envelope.ts";
 import type { NodeId } from "../wire/ids.ts";
 import type { Settings } from "./settings.ts";

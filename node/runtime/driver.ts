@@ -7,7 +7,7 @@
  * before the datagrams that queued up meanwhile: silence that was our own must not be taken for the death of others. A watchdog
  * notes several times within the shortest freeze that we are alive; whatever is handled first after a gap finds it.
  */
-import type { Effect, Input } from "../core/types.ts";
+import type { Effect, Input } from "../core/kernel/types.ts";
 
 export interface Machine {
   step(input: Input, nowMs: number): readonly Effect[];

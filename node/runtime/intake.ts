@@ -7,7 +7,7 @@
  *
  * Pure: the simulator's nodes have the same.
  */
-import type { Origin } from "../core/types.ts";
+import type { Origin } from "../core/kernel/types.ts";
 import { decodeBody } from "../wire/codec.ts";
 import { type Authenticator, type DropReason, type Header, openDatagram, peekHeader } from "../wire/envelope.ts";
 import type { NodeId } from "../wire/ids.ts";

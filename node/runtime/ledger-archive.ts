@@ -5,7 +5,7 @@
  * itself SQLite once chose to read all trades of this node for each new request, and half of a busy node's time went there.
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { Archive, RecallKey } from "../core/recall.ts";
+import type { Archive, RecallKey } from "../core/ledger/recall.ts";
 import type { NodeId } from "../wire/ids.ts";
 import type { TradeRecord } from "../wire/message.ts";
 import { readRecord } from "./ledger-rows.ts";

@@ -8,7 +8,7 @@
 import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
-import type { Recovered } from "../core/types.ts";
+import type { Recovered } from "../core/kernel/rows.ts";
 import type { NodeId } from "../wire/ids.ts";
 import { OperatorError } from "./errors.ts";
 import { readLedger } from "./ledger-rows.ts";

@@ -1,8 +1,7 @@
 /** Rows of the core as rows of the ledger file, both ways. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { AccountBase, SnapshotRow } from "../core/ledger-types.ts";
-import { initiatorOf } from "../core/trade-index.ts";
-import type { BuyIntent, Recovered, Row } from "../core/types.ts";
+import type { AccountBase, BuyIntent, Recovered, Row, SnapshotRow } from "../core/kernel/rows.ts";
+import { initiatorOf } from "../core/ledger/trade-index.ts";
 import { decodeClock, encodeClock } from "../wire/clock.ts";
 import type { NodeId } from "../wire/ids.ts";
 import type { Genesis, TradeRecord } from "../wire/message.ts";

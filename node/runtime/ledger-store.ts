@@ -8,8 +8,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import type { Archive } from "../core/recall.ts";
-import type { Row } from "../core/types.ts";
+import type { Row } from "../core/kernel/rows.ts";
+import type { Archive } from "../core/ledger/recall.ts";
 import type { NodeId } from "../wire/ids.ts";
 import { makeDataDirectory } from "./data-directory.ts";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.ts";

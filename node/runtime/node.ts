@@ -5,11 +5,12 @@
  */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { CorruptLedgerError } from "../core/ledger.ts";
-import { withRecalled } from "../core/recall.ts";
+import { freezeThresholdMs } from "../core/kernel/timing.ts";
+import type { Input, Self } from "../core/kernel/types.ts";
+import { CorruptLedgerError } from "../core/ledger/ledger.ts";
+import { withRecalled } from "../core/ledger/recall.ts";
+import type { NodeState } from "../core/state.ts";
 import { create, nextDeadlineMs, step } from "../core/step.ts";
-import { freezeThresholdMs } from "../core/timing.ts";
-import type { Input, NodeState, Self } from "../core/types.ts";
 import type { ControlResult } from "../wire/control.ts";
 import { isControlDatagram } from "../wire/envelope.ts";
 import { type NodeConfig, readKeysFile } from "./config.ts";

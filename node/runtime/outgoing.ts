@@ -5,7 +5,7 @@
  * pays for system calls, tags and wake-ups of its peers by the datagram. An idle one loses nothing: the turn ends at once. Idea: memberlist's
  * compound messages. A multicast that is also fanned out by unicast is sealed once: with the same packet number, receivers drop the doubles.
  */
-import type { Self } from "../core/types.ts";
+import type { Self } from "../core/kernel/types.ts";
 import { encodeMessage, joinBodies, joinedBytes } from "../wire/codec.ts";
 import type { ControlSeal } from "../wire/control-frame.ts";
 import { OVERHEAD_BYTES, sealDatagram } from "../wire/envelope.ts";

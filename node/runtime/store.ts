@@ -1,8 +1,9 @@
 /**
  * What the driver needs of a store, and the store of a node without a data directory: memory only, durable for nobody.
  */
-import type { Archive } from "../core/recall.ts";
-import type { Recovered, Row } from "../core/types.ts";
+
+import type { Recovered, Row } from "../core/kernel/rows.ts";
+import type { Archive } from "../core/ledger/recall.ts";
 
 export interface StoreEvents {
   /** These writes are durable now, in the order in which they were asked for. */

@@ -10,9 +10,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { fixRules } from "../../build.mjs";
-import { KEEP_RECORDS } from "../../node/core/compaction.ts";
-import { TIMING_FAST } from "../../node/core/timing.ts";
-import type { CoreConfig, Effect, Input, NodeState } from "../../node/core/types.ts";
+import { TIMING_FAST } from "../../node/core/kernel/timing.ts";
+import type { CoreConfig, Effect, Input } from "../../node/core/kernel/types.ts";
+import { KEEP_RECORDS } from "../../node/core/replication/compaction.ts";
+import type { NodeState } from "../../node/core/state.ts";
 import { DATAGRAM_BYTES_MAX, OVERHEAD_BYTES } from "../../node/wire/envelope.ts";
 import type { Report } from "./report.ts";
 

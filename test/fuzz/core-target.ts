@@ -3,10 +3,13 @@
  * Whatever comes, `step` doesn't throw, money is neither made nor lost, nothing leaves before it is on disk, terms, incarnations and
  * votes never go back, everything that is sent is valid and fits a datagram, and nothing grows without bound.
  */
-import { conservation, durableClock } from "../../node/core/ledger.ts";
+
+import type { Recovered } from "../../node/core/kernel/rows.ts";
+import { TIMING_FAST } from "../../node/core/kernel/timing.ts";
+import type { CoreConfig, Effect, Input } from "../../node/core/kernel/types.ts";
+import { conservation, durableClock } from "../../node/core/ledger/ledger.ts";
+import type { NodeState } from "../../node/core/state.ts";
 import { create, nextDeadlineMs, step } from "../../node/core/step.ts";
-import { TIMING_FAST } from "../../node/core/timing.ts";
-import type { CoreConfig, Effect, Input, NodeState, Recovered } from "../../node/core/types.ts";
 import { decodeMessage, encodeMessage } from "../../node/wire/codec.ts";
 import { DATAGRAM_BYTES_MAX, OVERHEAD_BYTES } from "../../node/wire/envelope.ts";
 import { MEMBERS_MAX, TERM_MAX } from "../../node/wire/ids.ts";

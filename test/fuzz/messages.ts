@@ -2,8 +2,8 @@
  * Any valid message, from bytes: every type, ids of a small group and of nobody, numbers that are near, far and at their bounds; and
  * often enough records that fit a log, so that more than the refusals is reached.
  */
-import { recordHash } from "../../node/core/ledger.ts";
-import type { NodeState } from "../../node/core/types.ts";
+import { recordHash } from "../../node/core/ledger/ledger.ts";
+import type { NodeState } from "../../node/core/state.ts";
 import { INCARNATION_MAX, RINC_MAX, TERM_MAX } from "../../node/wire/ids.ts";
 import {
   type Genesis,

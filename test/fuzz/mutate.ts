@@ -1,6 +1,6 @@
 /** New inputs from old ones: the usual small changes of a byte-level fuzzer. */
-import type { RandomState } from "../../node/core/random.ts";
-import { drawBelow } from "../../node/core/random.ts";
+import type { RandomState } from "../../node/core/kernel/random.ts";
+import { drawBelow } from "../../node/core/kernel/random.ts";
 
 const INTERESTING = [0, 1, 2, 7, 8, 15, 16, 127, 128, 254, 255] as const;
 

@@ -13,7 +13,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
-import { seedRandom } from "../../node/core/random.ts";
+import { seedRandom } from "../../node/core/kernel/random.ts";
 import { Coverage } from "./coverage.ts";
 import { mutate, shrink } from "./mutate.ts";
 

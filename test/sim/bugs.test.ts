@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { CHECKERS } from "../../lab/check/checkers.ts";
 import { BUGS, withoutBug } from "../../lab/sim/bugs/bug-cases.ts";
 import { findAlarms, huntBug, playHunt } from "../../lab/sim/bugs/hunt.ts";
-import { RULES } from "../../node/core/rules.ts";
+import { RULES } from "../../node/core/kernel/rules.ts";
 
 const isAll = process.env.LAB_TEST_ALL === "1";
 /** Those that take more than a few schedules are hunted with `--all`. */

@@ -170,7 +170,7 @@ test.each(STORIES)("$file must be played word for word", ({ file, tells, options
   expect(transcript, "changed on purpose? npm run golden, and read the diff").toBe(readFileSync(path, "utf8"));
 });
 
-/** What nodes say for checkers only (node/core/testimony.ts). */
+/** What nodes say for checkers only (node/core/ledger/testimony.ts). */
 function isForCheckers(line: SimJournalLine): boolean {
   return [line.books, line.account, line.vote].some((field) => field !== undefined) || line.phase === "LEFT";
 }

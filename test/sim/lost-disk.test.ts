@@ -5,10 +5,10 @@ import { Draw } from "../../lab/sim/world/draw.ts";
 import { hasEqualLedgers } from "../../lab/sim/world/inspect.ts";
 import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
 import type { SimOptions } from "../../lab/sim/world/sim-options.ts";
-import { waitingText } from "../../node/core/lost-disk.ts";
-import { statusText } from "../../node/core/query.ts";
-import { restartText } from "../../node/core/stale-incarnation.ts";
-import type { NodeState } from "../../node/core/types.ts";
+import { restartText } from "../../node/core/membership/stale-incarnation.ts";
+import { statusText } from "../../node/core/query/query.ts";
+import { waitingText } from "../../node/core/recovery/lost-disk.ts";
+import type { NodeState } from "../../node/core/state.ts";
 import { underSeeds } from "../support/sim-seeds.ts";
 
 const FILE = "test/sim/lost-disk.test.ts";

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { SimFailure } from "../../lab/sim/checks/sim-failure.ts";
 import { RULE_CASES, type RuleCase } from "../../lab/sim/rules/rule-cases.ts";
-import { RULES } from "../../node/core/rules.ts";
+import { RULES } from "../../node/core/kernel/rules.ts";
 
 /** The property that breaks without the rule under this seed; null: none does. */
 function breach(ruleCase: RuleCase, seed: number): SimFailure | null {

@@ -3,9 +3,11 @@
  * Groups of nodes are the simulator's business (lab/sim); this is for single rules.
  */
 
+import type { Recovered } from "../../node/core/kernel/rows.ts";
+import { TIMING_FAST } from "../../node/core/kernel/timing.ts";
+import type { CoreConfig, Effect, Input, Origin, Self } from "../../node/core/kernel/types.ts";
+import type { NodeState } from "../../node/core/state.ts";
 import { create, nextDeadlineMs, step } from "../../node/core/step.ts";
-import { TIMING_FAST } from "../../node/core/timing.ts";
-import type { CoreConfig, Effect, Input, NodeState, Origin, Recovered, Self } from "../../node/core/types.ts";
 import { DATAGRAM_BYTES_MAX, OVERHEAD_BYTES } from "../../node/wire/envelope.ts";
 import type { Genesis, Message, MessageType, Payload } from "../../node/wire/message.ts";
 import { CALM_BEAT } from "./calm-beat.ts";

@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
-import { createLedger } from "../../node/core/ledger.ts";
+import { createLedger } from "../../node/core/ledger/ledger.ts";
 import { createKeyring, type Keyring, parseKeys } from "../../node/runtime/keyring.ts";
 import { decodeMessage, encodeMessage } from "../../node/wire/codec.ts";
 import { type Header, openDatagram, sealDatagram } from "../../node/wire/envelope.ts";

@@ -1,26 +1,19 @@
 // A few money cores between a small virtual network and disks: enough to test ledger, causal order, repair and trades on their own,
 // without membership, detection or elections. Everything that is sent goes through the real codec.
-import { createCausal } from "../../node/core/causal-broadcast.ts";
-import { createLedger, durableClock, ledgerHash, mintAccount } from "../../node/core/ledger.ts";
-import { newMember } from "../../node/core/membership.ts";
-import { messageHandlers, moneyTimers, onMoneyStored, onMoneyStoreFailed } from "../../node/core/money.ts";
-import { drawBelow, type RandomState, seedRandom } from "../../node/core/random.ts";
-import { createRecovery } from "../../node/core/recovery-state.ts";
-import { buildDigest, onDigest } from "../../node/core/repair.ts";
-import { RULES } from "../../node/core/rules.ts";
-import { createTimers, nextTimeoutMs, takeDue } from "../../node/core/timers.ts";
-import { TIMING_DEFAULT } from "../../node/core/timing.ts";
-import { createTrading, onTradeCommand } from "../../node/core/trading.ts";
-import type {
-  BuyIntent,
-  CommandResult,
-  CoreConfig,
-  Effect,
-  NodeState,
-  Origin,
-  Recovered,
-  Row,
-} from "../../node/core/types.ts";
+import { createCausal } from "../../node/core/causal/causal-state.ts";
+import { drawBelow, type RandomState, seedRandom } from "../../node/core/kernel/random.ts";
+import type { BuyIntent, Recovered, Row } from "../../node/core/kernel/rows.ts";
+import { RULES } from "../../node/core/kernel/rules.ts";
+import { createTimers, nextTimeoutMs, takeDue } from "../../node/core/kernel/timers.ts";
+import { TIMING_DEFAULT } from "../../node/core/kernel/timing.ts";
+import type { CommandResult, CoreConfig, Effect, Origin } from "../../node/core/kernel/types.ts";
+import { createLedger, durableClock, ledgerHash, mintAccount } from "../../node/core/ledger/ledger.ts";
+import { messageHandlers, moneyTimers, onMoneyStored, onMoneyStoreFailed } from "../../node/core/lifecycle/storage.ts";
+import { newMember } from "../../node/core/membership/membership.ts";
+import { createRecovery } from "../../node/core/recovery/recovery-state.ts";
+import { buildDigest, onDigest } from "../../node/core/replication/repair.ts";
+import type { NodeState } from "../../node/core/state.ts";
+import { createTrading, onTradeCommand } from "../../node/core/trading/trading.ts";
 import { decodeMessage, encodeMessage } from "../../node/wire/codec.ts";
 import type { JournalEvent } from "../../node/wire/journal.ts";
 import type { Genesis, Message, TradeRecord } from "../../node/wire/message.ts";

@@ -1,5 +1,5 @@
 /** Debits of one payer, chained as its own node would have made them. */
-import { recordHash } from "../../node/core/ledger.ts";
+import { recordHash } from "../../node/core/ledger/ledger.ts";
 import type { Genesis, TradeRecord } from "../../node/wire/message.ts";
 import { sha256Hex64 } from "../../node/wire/sha256.ts";
 

@@ -1,15 +1,16 @@
 // Compaction and snapshots (PROTOCOL.md, Compaction and Snapshot): rows that any two nodes can merge, and the same ledger with and without.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { lastSeq, recordAt } from "../../node/core/account.ts";
-import { append } from "../../node/core/causal-broadcast.ts";
-import { compact } from "../../node/core/compaction.ts";
-import { applyRecord, balanceOf, createLedger, ledgerHash } from "../../node/core/ledger.ts";
-import type { LedgerState, SnapshotRow } from "../../node/core/ledger-types.ts";
-import { isUnanswerable, recallOf, withRecalled } from "../../node/core/recall.ts";
-import { applyMerge, foldLog, planMerge } from "../../node/core/snapshot.ts";
-import { planChunks } from "../../node/core/state-transfer.ts";
-import type { NodeState } from "../../node/core/types.ts";
+import { append } from "../../node/core/causal/broadcast.ts";
+import type { SnapshotRow } from "../../node/core/kernel/rows.ts";
+import { lastSeq, recordAt } from "../../node/core/ledger/account.ts";
+import { applyRecord, balanceOf, createLedger, ledgerHash } from "../../node/core/ledger/ledger.ts";
+import type { LedgerState } from "../../node/core/ledger/ledger-state.ts";
+import { isUnanswerable, recallOf, withRecalled } from "../../node/core/ledger/recall.ts";
+import { applyMerge, foldLog, planMerge } from "../../node/core/ledger/snapshot.ts";
+import { compact } from "../../node/core/replication/compaction.ts";
+import { planChunks } from "../../node/core/replication/state-transfer.ts";
+import type { NodeState } from "../../node/core/state.ts";
 import { encodeMessage } from "../../node/wire/codec.ts";
 import { OVERHEAD_BYTES } from "../../node/wire/envelope.ts";
 import type { Message, TradeRecord } from "../../node/wire/message.ts";

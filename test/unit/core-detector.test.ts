@@ -1,7 +1,7 @@
 // Detection: probes, suspicion, freezes (PROTOCOL.md, detection; SWIM, Lifeguard).
 import { describe, expect, test } from "vitest";
-import { suspicionSpanMs } from "../../node/core/suspicion.ts";
-import { TIMING_FAST } from "../../node/core/timing.ts";
+import { TIMING_FAST } from "../../node/core/kernel/timing.ts";
+import { suspicionSpanMs } from "../../node/core/membership/suspicion.ts";
 import { CoreNode } from "../support/core-node.ts";
 
 const T = TIMING_FAST;

@@ -1,9 +1,9 @@
 // Elections: votes, claims, deference, preemption, quorum (PROTOCOL.md, election).
 import { describe, expect, test } from "vitest";
-import { compareClaims } from "../../node/core/claims.ts";
-import { calmNeededMs } from "../../node/core/preemption.ts";
-import { TIMING_FAST } from "../../node/core/timing.ts";
-import type { Row } from "../../node/core/types.ts";
+import { compareClaims } from "../../node/core/election/claims.ts";
+import { calmNeededMs } from "../../node/core/election/preemption.ts";
+import type { Row } from "../../node/core/kernel/rows.ts";
+import { TIMING_FAST } from "../../node/core/kernel/timing.ts";
 import { CoreNode, genesisOf, originOf } from "../support/core-node.ts";
 
 const T = TIMING_FAST;

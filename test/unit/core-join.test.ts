@@ -1,6 +1,6 @@
 // Joining: discovery, the own account, incarnations, duplicate ids, leaving (PROTOCOL.md, joining).
 import { describe, expect, test } from "vitest";
-import { TIMING_FAST } from "../../node/core/timing.ts";
+import { TIMING_FAST } from "../../node/core/kernel/timing.ts";
 import { CoreNode, genesisOf, originOf } from "../support/core-node.ts";
 import { PayerLog } from "../support/records.ts";
 

@@ -1,8 +1,8 @@
 // What a member that has the key can't do with one message (PROTOCOL.md, security): numbers that never go back, other nodes' accounts,
 // the tables that everybody keeps.
 import { describe, expect, test } from "vitest";
-import { TERM_STEP_FREE, TERM_STEP_MAX } from "../../node/core/plausible.ts";
-import { describeState, statusText } from "../../node/core/query.ts";
+import { TERM_STEP_FREE, TERM_STEP_MAX } from "../../node/core/membership/plausible.ts";
+import { describeState, statusText } from "../../node/core/query/query.ts";
 import { INCARNATION_MAX, MEMBERS_MAX, RINC_MAX, TERM_MAX } from "../../node/wire/ids.ts";
 import type { Rumour, TradeRecord } from "../../node/wire/message.ts";
 import { CoreNode, genesisOf, originOf } from "../support/core-node.ts";

@@ -1,8 +1,9 @@
 // Membership: standing, refutation, the ways back, address book (PROTOCOL.md, membership).
 import { describe, expect, test } from "vitest";
-import { aliveIds, memberRows, mergeMemberRow, noteDurable, tradeRefusal } from "../../node/core/membership.ts";
-import { compareStanding, takeRumours } from "../../node/core/rumours.ts";
-import { TIMING_FAST } from "../../node/core/timing.ts";
+import { TIMING_FAST } from "../../node/core/kernel/timing.ts";
+import { aliveIds, memberRows, mergeMemberRow, noteDurable } from "../../node/core/membership/membership.ts";
+import { compareStanding, takeRumours } from "../../node/core/membership/rumours.ts";
+import { tradeRefusal } from "../../node/core/trading/trading.ts";
 import type { Rumour } from "../../node/wire/message.ts";
 import { CoreNode, originOf } from "../support/core-node.ts";
 

@@ -1,6 +1,6 @@
 // What a node says of itself: the control channel's shapes and the original's words (PROTOCOL.md, control channel).
 import { expect, test } from "vitest";
-import { describePing, describeState, nodesText, statusText } from "../../node/core/query.ts";
+import { describePing, describeState, nodesText, statusText } from "../../node/core/query/query.ts";
 import { MemberData, PingData, StateData } from "../../node/wire/control.ts";
 import { CoreNode } from "../support/core-node.ts";
 

@@ -1,15 +1,18 @@
 // Causal delivery, the hold-back queue and its repair, on single cores fed by hand.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { append, onTradeConfirm } from "../../node/core/causal-broadcast.ts";
-import { HELD_MAX, HELD_PER_ORIGIN_MAX } from "../../node/core/holdback.ts";
-import { accountIds, adoptAccount, balanceOf, conservation, createLedger } from "../../node/core/ledger.ts";
-import { moneyTimers, onMoneyStored } from "../../node/core/money.ts";
-import { buildDigest, onDigest, onNak } from "../../node/core/repair.ts";
-import { planChunks } from "../../node/core/state-transfer.ts";
-import { nextTimeoutMs, takeDue } from "../../node/core/timers.ts";
-import type { Effect, NodeState, Recovered } from "../../node/core/types.ts";
-import { covers } from "../../node/core/vector-clock.ts";
+import { append } from "../../node/core/causal/broadcast.ts";
+import { HELD_MAX, HELD_PER_ORIGIN_MAX } from "../../node/core/causal/holdback.ts";
+import type { Recovered } from "../../node/core/kernel/rows.ts";
+import { nextTimeoutMs, takeDue } from "../../node/core/kernel/timers.ts";
+import type { Effect } from "../../node/core/kernel/types.ts";
+import { covers } from "../../node/core/kernel/vector-clock.ts";
+import { accountIds, adoptAccount, balanceOf, conservation, createLedger } from "../../node/core/ledger/ledger.ts";
+import { moneyTimers, onMoneyStored } from "../../node/core/lifecycle/storage.ts";
+import { onTradeConfirm } from "../../node/core/replication/delivery.ts";
+import { buildDigest, onDigest, onNak } from "../../node/core/replication/repair.ts";
+import { planChunks } from "../../node/core/replication/state-transfer.ts";
+import type { NodeState } from "../../node/core/state.ts";
 import { encodeMessage } from "../../node/wire/codec.ts";
 import type { Message, MessageOf, TradeRecord } from "../../node/wire/message.ts";
 import { createMoneyState, dispatch, genesisOf, originOf } from "../support/money-cluster.ts";

@@ -1,6 +1,8 @@
 // The ledger as a fold: whatever causal order the records come in, the money and the fingerprint are the same.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { Recovered } from "../../node/core/kernel/rows.ts";
+import { covers } from "../../node/core/kernel/vector-clock.ts";
 import {
   adoptAccount,
   applyRecord,
@@ -11,9 +13,7 @@ import {
   faultOf,
   ledgerHash,
   recordHash,
-} from "../../node/core/ledger.ts";
-import type { Recovered } from "../../node/core/types.ts";
-import { covers } from "../../node/core/vector-clock.ts";
+} from "../../node/core/ledger/ledger.ts";
 import type { Genesis, TradeRecord } from "../../node/wire/message.ts";
 import { createMoneyState, genesisOf } from "../support/money-cluster.ts";
 

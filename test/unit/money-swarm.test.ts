@@ -1,8 +1,8 @@
 // Money under loss, duplicates, reordering, cuts and crashes: safe at every step, complete after healing. One seed is one run.
 import { describe, expect, test } from "vitest";
-import { balanceOf, conservation, ledgerHash } from "../../node/core/ledger.ts";
-import { drawBelow } from "../../node/core/random.ts";
-import { pendingTrades } from "../../node/core/trading.ts";
+import { drawBelow } from "../../node/core/kernel/random.ts";
+import { balanceOf, conservation, ledgerHash } from "../../node/core/ledger/ledger.ts";
+import { pendingTrades } from "../../node/core/trading/trading.ts";
 import { MoneyCluster } from "../support/money-cluster.ts";
 
 const SEEDS = 60;

@@ -1,7 +1,7 @@
 // Laws of the lattice of vector clocks (Mattern 1989) and of the delivery test (Birman, Schiper, Stephenson 1991).
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { clockObject, covers, coversAccounts, deliverable, delta, merge } from "../../node/core/vector-clock.ts";
+import { clockObject, covers, coversAccounts, deliverable, delta, merge } from "../../node/core/kernel/vector-clock.ts";
 
 const clock = fc
   .array(fc.tuple(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 0, max: 5 })), { maxLength: 8 })

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { buildNodeBundle } from "../../build.mjs";
-import { RULES, type Rule } from "../../node/core/rules.ts";
+import { RULES, type Rule } from "../../node/core/kernel/rules.ts";
 
 const core = join(import.meta.dirname, "../../node/core");
 const names = Object.keys(RULES) as Rule[];
@@ -16,7 +16,8 @@ describe("the rules", () => {
   });
 
   test("must each be asked for in the core: a switch that does nothing proves nothing", () => {
-    const sources = readdirSync(core).map((file) => readFileSync(join(core, file), "utf8"));
+    const files = readdirSync(core, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
+    const sources = files.map((file) => readFileSync(join(core, file), "utf8"));
     const unused = names.filter(
       (name) => !sources.some((text) => new RegExp(`\\bstate\\.rules\\.${name}\\b`).test(text)),
     );

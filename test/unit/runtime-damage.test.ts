@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterAll, describe, expect, test } from "vitest";
-import type { Recovered, Row } from "../../node/core/types.ts";
+import type { Recovered, Row } from "../../node/core/kernel/rows.ts";
 import { OperatorError } from "../../node/runtime/errors.ts";
 import { openLedgerStore } from "../../node/runtime/ledger-store.ts";
 import type { Store } from "../../node/runtime/store.ts";

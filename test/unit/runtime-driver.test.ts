@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { Effect, Input } from "../../node/core/types.ts";
+import type { Effect, Input } from "../../node/core/kernel/types.ts";
 import { createDriver, type Driver } from "../../node/runtime/driver.ts";
 import { createSendQueue } from "../../node/runtime/send-queue.ts";
 

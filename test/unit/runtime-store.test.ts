@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import type { Row } from "../../node/core/types.ts";
+import type { Row } from "../../node/core/kernel/rows.ts";
 import { OperatorError } from "../../node/runtime/errors.ts";
 import { openLedgerStore } from "../../node/runtime/ledger-store.ts";
 import { openMemoryStore, type Store } from "../../node/runtime/store.ts";

@@ -96,7 +96,7 @@ function foldElection(node: NodeState, entry: Entry): void {
   if (entry.coordinator !== undefined) node.coordinator = entry.coordinator;
 }
 
-/** What a node says of its phase by a sentence only (node/core/join.ts). */
+/** What a node says of its phase by a sentence only (node/core/lifecycle/join.ts). */
 const PHASES: readonly (readonly [RegExp, string])[] = [
   [/^JOIN announced/, "JOINING"],
   [/^Received JOIN_RESPONSE/, "SYNCING"],

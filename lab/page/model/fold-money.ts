@@ -25,7 +25,7 @@ export function foldMoney(state: ClusterState, node: NodeState, entry: Entry, at
   if (entry.kind === "deliver" && node.id === to && id !== undefined && state.trades.delete(id)) state.settled += 1;
 }
 
-/** Lines that tell the books as a whole, or an account that is new in them (node/core/testimony.ts, ledger.ts). */
+/** Lines that tell the books as a whole, or an account that is new in them (node/core/ledger/testimony.ts, ledger.ts). */
 export function foldBooks(state: ClusterState, node: NodeState, entry: Entry): void {
   const { books, balances, issued, account, initial } = entry;
   if (typeof account === "number" && typeof initial === "number") {

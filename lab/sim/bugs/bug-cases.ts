@@ -2,7 +2,7 @@
  * Known bugs, each with the checker of journals that must name it. The original's six come first (PROTOCOL.md, promises); the others are what this
  * protocol's rules guard against, and three mistakes of a runtime.
  */
-import type { Rule } from "../../../node/core/rules.ts";
+import type { Rule } from "../../../node/core/kernel/rules.ts";
 import { deliver, keepCopies } from "../rules/late-copies.ts";
 import type { Draw } from "../world/draw.ts";
 import type { SimOrder } from "../world/observer.ts";

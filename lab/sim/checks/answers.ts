@@ -1,7 +1,7 @@
 /**
  * S3: what a client was told is true. A refused, expired or cancelled trade never happens, a settled one is never lost.
  */
-import type { CommandResult } from "../../../node/core/types.ts";
+import type { CommandResult } from "../../../node/core/kernel/types.ts";
 import type { SimNode } from "../world/sim-node.ts";
 import type { Books } from "./books.ts";
 import type { Judge } from "./judge.ts";

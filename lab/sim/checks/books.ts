@@ -5,8 +5,8 @@
  * S4 delivery is causal, gapless and once, S5 nobody has what its payer could still forget, S7 a log is fenced only with a majority's
  * promises and above everything that a disk has, S10 no number is used again.
  */
-import { isFence } from "../../../node/core/ledger.ts";
-import type { NodeState } from "../../../node/core/types.ts";
+import { isFence } from "../../../node/core/ledger/ledger.ts";
+import type { NodeState } from "../../../node/core/state.ts";
 import type { TradeRecord } from "../../../node/wire/message.ts";
 import type { SimNode } from "../world/sim-node.ts";
 import type { Judge } from "./judge.ts";

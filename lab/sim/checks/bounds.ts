@@ -1,8 +1,8 @@
 /**
  * S9: the hold-back queue and every other table of a node stay within their bounds, whoever is dead and however long.
  */
-import { HELD_MAX, HELD_PER_ORIGIN_MAX } from "../../../node/core/holdback.ts";
-import type { NodeState } from "../../../node/core/types.ts";
+import { HELD_MAX, HELD_PER_ORIGIN_MAX } from "../../../node/core/causal/holdback.ts";
+import type { NodeState } from "../../../node/core/state.ts";
 import { MEMBERS_MAX } from "../../../node/wire/ids.ts";
 import type { SimNode } from "../world/sim-node.ts";
 import type { Judge } from "./judge.ts";

@@ -1,7 +1,7 @@
 /**
  * S5: nothing leaves a node that its own disk could still forget.
  */
-import type { CommandResult } from "../../../node/core/types.ts";
+import type { CommandResult } from "../../../node/core/kernel/types.ts";
 import type { Message } from "../../../node/wire/message.ts";
 import type { SimNode } from "../world/sim-node.ts";
 import type { Books } from "./books.ts";

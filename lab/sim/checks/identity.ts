@@ -2,7 +2,8 @@
  * S10: which process is which node. Boots use growing incarnations, nobody goes back to an earlier incarnation of a peer, and of two
  * processes with one id that can hear each other one stops. (That no number is used twice after a lost disk is in books.ts.)
  */
-import type { Input, NodeState } from "../../../node/core/types.ts";
+import type { Input } from "../../../node/core/kernel/types.ts";
+import type { NodeState } from "../../../node/core/state.ts";
 import type { SimNode } from "../world/sim-node.ts";
 import type { Judge } from "./judge.ts";
 

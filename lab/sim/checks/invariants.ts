@@ -4,7 +4,7 @@
  * The checkers keep their own books. They read a node's state after each step and every datagram as it leaves, and throw at the first
  * contradiction: the failing instant, not its echo. One file a family in lab/sim/checks; what needs time to come true is in liveness.ts.
  */
-import type { CommandResult, Input } from "../../../node/core/types.ts";
+import type { CommandResult, Input } from "../../../node/core/kernel/types.ts";
 import type { JournalEvent } from "../../../node/wire/journal.ts";
 import type { Message } from "../../../node/wire/message.ts";
 import type { SimNode } from "../world/sim-node.ts";

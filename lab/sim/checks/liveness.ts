@@ -2,7 +2,7 @@
  * What must come true once the last fault is over, and how soon (PROTOCOL.md, promises L1 to L5). Safety holds at every step; these
  * hold at the end of a schedule, when everything is healed.
  */
-import type { NodeState } from "../../../node/core/types.ts";
+import type { NodeState } from "../../../node/core/state.ts";
 import { haveEqualVectors, isSettled } from "../world/inspect.ts";
 import type { SimCluster } from "../world/sim-cluster.ts";
 

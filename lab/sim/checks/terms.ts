@@ -2,7 +2,7 @@
  * S6: at most one elected coordinator in a term, and the highest term that a process has seen never goes back. L3, as far as one instant
  * shows it: nobody accepts a coordinator that it holds for gone.
  */
-import type { NodeState } from "../../../node/core/types.ts";
+import type { NodeState } from "../../../node/core/state.ts";
 import type { JournalEvent } from "../../../node/wire/journal.ts";
 import type { SimNode } from "../world/sim-node.ts";
 import type { Judge } from "./judge.ts";

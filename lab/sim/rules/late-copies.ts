@@ -1,7 +1,7 @@
 /**
  * Copies of datagrams that the network kept back: what a schedule needs to deliver one long after its time.
  */
-import type { Origin } from "../../../node/core/types.ts";
+import type { Origin } from "../../../node/core/kernel/types.ts";
 import type { Message } from "../../../node/wire/message.ts";
 import type { SimCluster } from "../world/sim-cluster.ts";
 

@@ -3,7 +3,7 @@
  *
  * With all rules in place every one of these schedules keeps every promise. test/sim/rules.test.ts plays both.
  */
-import type { Rule } from "../../../node/core/rules.ts";
+import type { Rule } from "../../../node/core/kernel/rules.ts";
 import type { Property } from "../checks/judge.ts";
 import type { SimOptions } from "../world/sim-options.ts";
 import * as group from "./group-schedules.ts";

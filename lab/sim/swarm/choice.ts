@@ -1,7 +1,7 @@
 /**
  * What a user says of schedules: which seeds, and what is fixed instead of drawn; and the command that plays one again.
  */
-import { RULES, type Rule } from "../../../node/core/rules.ts";
+import { RULES, type Rule } from "../../../node/core/kernel/rules.ts";
 import { LabError } from "../../base/lab-error.ts";
 import type { SimOptions } from "../world/sim-options.ts";
 
@@ -18,7 +18,7 @@ export interface SeedRange {
 export interface WorldChoice {
   readonly nodes?: number;
   readonly profile?: "default" | "fast";
-  /** Rules that no node keeps (node/core/rules.ts). */
+  /** Rules that no node keeps (node/core/kernel/rules.ts). */
   readonly without?: readonly Rule[];
   /** The actions of the schedule that happen, by their numbers from 0 (default: all). */
   readonly only?: readonly number[];

@@ -2,8 +2,9 @@
  * The control channel's end in a simulated node: the runtime's own server, operations and fault injector, in virtual time.
  */
 
-import type { Archive } from "../../../node/core/recall.ts";
-import type { Command, CommandResult, NodeState } from "../../../node/core/types.ts";
+import type { Command, CommandResult } from "../../../node/core/kernel/types.ts";
+import type { Archive } from "../../../node/core/ledger/recall.ts";
+import type { NodeState } from "../../../node/core/state.ts";
 import { createControlServer } from "../../../node/runtime/control-server.ts";
 import { type ImpairmentSet, type ImpairmentShelf, openFaultDesk } from "../../../node/runtime/fault-desk.ts";
 import { createImpairments } from "../../../node/runtime/impairments.ts";

@@ -1,7 +1,7 @@
 /**
  * Words about a whole cluster (PROTOCOL.md, words): agree, converged; and one line about a node for people.
  */
-import { describePing } from "../../../node/core/query.ts";
+import { describePing } from "../../../node/core/query/query.ts";
 import type { SimNode } from "./sim-node.ts";
 
 /** All follow one coordinator, which says so of itself and, with preemption, is the highest READY id. */

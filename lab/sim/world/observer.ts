@@ -1,7 +1,7 @@
 /**
  * What happens at the nodes, on its way into the journal, past the checkers, to the commands that wait for it.
  */
-import type { CommandResult } from "../../../node/core/types.ts";
+import type { CommandResult } from "../../../node/core/kernel/types.ts";
 import { lineOfDrop, lineOfReceived, lineOfSent } from "../../../node/runtime/wire-lines.ts";
 import type { JournalEvent } from "../../../node/wire/journal.ts";
 import type { Message } from "../../../node/wire/message.ts";

@@ -7,7 +7,7 @@
  *
  * Every step of every node is checked (invariants.ts); the first contradiction ends the run with the seed in the message.
  */
-import type { CoreConfig, Origin } from "../../../node/core/types.ts";
+import type { CoreConfig, Origin } from "../../../node/core/kernel/types.ts";
 import { nameMessage } from "../../../node/runtime/wire-lines.ts";
 import { decodeMessage } from "../../../node/wire/codec.ts";
 import type { Impairment } from "../../../node/wire/control.ts";

@@ -8,10 +8,9 @@
  * Group commit as in the runtime: a commit starts at once; what arrives meanwhile joins the next.
  */
 
-import type { SnapshotRow } from "../../../node/core/ledger-types.ts";
-import type { Archive } from "../../../node/core/recall.ts";
-import { initiatorOf } from "../../../node/core/trade-index.ts";
-import type { BuyIntent, Recovered, Row } from "../../../node/core/types.ts";
+import type { BuyIntent, Recovered, Row, SnapshotRow } from "../../../node/core/kernel/rows.ts";
+import type { Archive } from "../../../node/core/ledger/recall.ts";
+import { initiatorOf } from "../../../node/core/ledger/trade-index.ts";
 import type { Genesis, TradeRecord } from "../../../node/wire/message.ts";
 import type { Draw } from "./draw.ts";
 import type { EventQueue, ScheduledEvent } from "./event-queue.ts";

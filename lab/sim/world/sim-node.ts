@@ -4,11 +4,13 @@
  * It does what the runtime's driver does (effects in order, `afterWrite` held until the write is durable, one tick when the next
  * deadline comes) and what happens to real processes: they are killed between any two effects, frozen, and started again.
  */
-import { withRecalled } from "../../../node/core/recall.ts";
-import type { Rules } from "../../../node/core/rules.ts";
+
+import type { Rules } from "../../../node/core/kernel/rules.ts";
+import { freezeThresholdMs } from "../../../node/core/kernel/timing.ts";
+import type { CommandResult, CoreConfig, Effect, Input } from "../../../node/core/kernel/types.ts";
+import { withRecalled } from "../../../node/core/ledger/recall.ts";
+import type { NodeState } from "../../../node/core/state.ts";
 import { create, nextDeadlineMs, step } from "../../../node/core/step.ts";
-import { freezeThresholdMs } from "../../../node/core/timing.ts";
-import type { CommandResult, CoreConfig, Effect, Input, NodeState } from "../../../node/core/types.ts";
 import { type Accepted, createIntake, type Drop, type Intake } from "../../../node/runtime/intake.ts";
 import { lineOfLost, type Sent } from "../../../node/runtime/wire-lines.ts";
 import { encodeMessage } from "../../../node/wire/codec.ts";

@@ -2,10 +2,10 @@
  * What a simulated cluster is made of, and the node configuration that the lab would derive from it.
  */
 
-import { KEEP_RECORDS } from "../../../node/core/compaction.ts";
-import { RULES, type Rules } from "../../../node/core/rules.ts";
-import { TIMING_PROFILES } from "../../../node/core/timing.ts";
-import type { CoreConfig, Timing } from "../../../node/core/types.ts";
+import { RULES, type Rules } from "../../../node/core/kernel/rules.ts";
+import { TIMING_PROFILES } from "../../../node/core/kernel/timing.ts";
+import type { CoreConfig, Timing } from "../../../node/core/kernel/types.ts";
+import { KEEP_RECORDS } from "../../../node/core/replication/compaction.ts";
 import { DATAGRAM_BYTES_MAX, OVERHEAD_BYTES } from "../../../node/wire/envelope.ts";
 import type { Property } from "../checks/judge.ts";
 import type { ControlLink } from "./control-end.ts";

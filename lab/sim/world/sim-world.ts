@@ -1,7 +1,7 @@
 /**
  * The world of a swarm's schedule, drawn from its seed: how many nodes, on what network, with what disks and clocks.
  */
-import { KEEP_RECORDS } from "../../../node/core/compaction.ts";
+import { KEEP_RECORDS } from "../../../node/core/replication/compaction.ts";
 import { Draw } from "./draw.ts";
 import { LINK_LAN, type LinkModel } from "./network.ts";
 import { DISK_SSD } from "./sim-disk.ts";

@@ -1,0 +1,42 @@
+/** What a node knows of records beyond those that it has delivered: one slice of its state, in the parts that each module owns. */
+
+import type { NodeId } from "../../wire/ids.ts";
+import type { TradeRecord } from "../../wire/message.ts";
+import type { Cause } from "./causes.ts";
+import type { Gap } from "./gaps.ts";
+import type { Pull, StagedSnapshot } from "./pull.ts";
+
+/** Owned by causal-broadcast.ts and the repair modules. */
+export interface CausalState {
+  readonly holdback: Map<NodeId, Map<number, TradeRecord>>;
+  held: number;
+  /** Causes of the next own record: the latest records since the last own one. Null: rebuild it from the log (after a boot). */
+  frontier: Map<NodeId, Cause> | null;
+  /** Records that are known to exist and missing here, by origin. */
+  readonly gaps: Map<NodeId, Gap>;
+  /** Repairs sent within the last NAK backoff, by `origin/seq`, oldest first. */
+  readonly repairs: Map<string, { readonly atMs: number; askers: number }>;
+  /** Contradictions seen in the log of an account, by account, since this node started. */
+  readonly equivocations: Map<NodeId, number>;
+  pull: Pull | null;
+  /** A snapshot of another node that is coming in. */
+  staged: StagedSnapshot | null;
+  /** When parts of the own snapshot were last asked for: it stays as it is for a while. */
+  servedAtMs: number | null;
+  sync: { readonly target: Map<NodeId, number>; responder: NodeId } | null;
+}
+
+export function createCausal(): CausalState {
+  return {
+    holdback: new Map(),
+    held: 0,
+    frontier: null,
+    gaps: new Map(),
+    repairs: new Map(),
+    equivocations: new Map(),
+    pull: null,
+    staged: null,
+    servedAtMs: null,
+    sync: null,
+  };
+}

@@ -1,0 +1,99 @@
+/**
+ * The other side of joining: what a running node does with somebody's JOIN.
+ *
+ * Coordinator and voters answer at once (a majority of voters must confirm that an account is new); so does everybody in a small
+ * group while nobody leads. The others step in 300 ms apart, in order of their ids, for joiners that are still unanswered.
+ */
+import { MEMBERS_MAX, type NodeId } from "../../wire/ids.ts";
+import type { MessageOf } from "../../wire/message.ts";
+import { isVoter } from "../election/claims.ts";
+import { journal } from "../kernel/outbox.ts";
+import { hasTimer, setTimer } from "../kernel/timers.ts";
+import type { Origin } from "../kernel/types.ts";
+import { accountOf, adoptAccount } from "../ledger/ledger.ts";
+import { PROTO, sendJoinTo } from "../membership/introduction.ts";
+import { unsuspectedIds } from "../membership/membership.ts";
+import { drainHeld } from "../replication/delivery.ts";
+import type { NodeState } from "../state.ts";
+import { answerJoin, refuseJoin } from "./join-answer.ts";
+
+const RANK_DELAY_MS = 300;
+/** In a larger group the voters' answers are enough: fifty nodes that start together would send 2,450 of them. */
+const SMALL_GROUP = 10;
+/** Our own JOIN is not repeated to the same newcomer within this. */
+const GREETING_GAP_MS = 100;
+
+export const admissionTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
+  "join-answer": (state, key) => answerWaiting(state, Number(key)),
+};
+
+export function onJoin(state: NodeState, message: MessageOf<"JOIN">, from: Origin): void {
+  const { nonce, proto, account } = message.payload;
+  const member = state.members.get(from.sender);
+  if (member === undefined || state.phase === "CONFLICT" || state.phase === "HALTED" || state.phase === "LEAVING")
+    return;
+  if (proto.min > PROTO.max || proto.max < PROTO.min) {
+    const msg = `Refused Node ${from.sender}: it speaks protocol ${proto.min} to ${proto.max}, this node ${PROTO.min} to ${PROTO.max}`;
+    journal(state, { kind: "drop", level: "warn", msg, from: from.sender });
+    refuseJoin(state, from, nonce, { refused: "PROTOCOL" });
+    return;
+  }
+  // A restarted member may not have met everybody that has an account.
+  if (accountOf(state, from.sender) === undefined && state.ledger.accounts.size >= MEMBERS_MAX) {
+    refuseJoin(state, from, nonce, { refused: "FULL" });
+    return;
+  }
+  member.phase ??= "JOINING";
+  greet(state, from);
+  const taken = account !== null && account.id === from.sender ? adoptAccount(state, account) : "same";
+  // Debits that came before the account may have waited for nothing else.
+  if (taken === "adopted") drainHeld(state);
+  if (taken === "conflict") {
+    journal(state, {
+      kind: "drop",
+      level: "error",
+      msg: `Node ${from.sender} comes with another account than the one known here`,
+      from: from.sender,
+    });
+    refuseJoin(state, from, nonce, { refused: "ACCOUNT_CONFLICT" });
+    return;
+  }
+  const { self, election } = state;
+  const isNeeded = isVoter(state, self.id) || election.coordinator === self.id;
+  if (isNeeded || (election.coordinator === null && state.members.size < SMALL_GROUP)) {
+    answerJoin(state, from, nonce);
+    return;
+  }
+  state.join.waiting.set(from.sender, { nonce, address: from.address });
+  const rank = unsuspectedIds(state).filter((id) => id < self.id && id !== from.sender).length + 1;
+  if (!hasTimer(state.timers, "join-answer", from.sender))
+    setTimer(state.timers, "join-answer", from.sender, state.nowMs + rank * RANK_DELAY_MS);
+}
+
+/** Who joins at the same time as we do must hear of us without waiting for our next announcement. */
+function greet(state: NodeState, from: Origin): void {
+  if (state.phase !== "JOINING" || hasTimer(state.timers, "greeted", from.sender)) return;
+  setTimer(state.timers, "greeted", from.sender, state.nowMs + GREETING_GAP_MS);
+  sendJoinTo(state, from.sender, from.address);
+}
+
+/** Level-triggered: a new coordinator answers whoever still waits. */
+export function reviewAdmissions(state: NodeState): void {
+  if (state.join.waiting.size === 0 || state.election.coordinator !== state.self.id) return;
+  for (const id of [...state.join.waiting.keys()].sort((a, b) => a - b)) answerWaiting(state, id);
+}
+
+function answerWaiting(state: NodeState, id: NodeId): void {
+  const waiting = state.join.waiting.get(id);
+  const member = state.members.get(id);
+  state.join.waiting.delete(id);
+  // Its heartbeats tell whether somebody else has answered it.
+  if (waiting === undefined || member?.phase !== "JOINING" || state.phase === "LEAVING") return;
+  const joiner = {
+    sender: id,
+    incarnation: member.incarnation,
+    bootId: member.bootId ?? "",
+    address: waiting.address,
+  };
+  answerJoin(state, joiner, waiting.nonce);
+}

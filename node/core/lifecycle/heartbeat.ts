@@ -1,0 +1,195 @@
+/**
+ * HEARTBEAT: what a node says of itself to everybody, at a fixed interval and at once when there is news.
+ *
+ * It carries credits, the claim that its sender follows, a digest of its durable ledger and a few rumours, within the bytes of one
+ * datagram. It is no event of the causal order: its vector clock is null (original, challenge 1).
+ */
+import { type Clock, encodeClock } from "../../wire/clock.ts";
+import type { NodeId } from "../../wire/ids.ts";
+import type { MessageOf, Payload } from "../../wire/message.ts";
+import { sha256Hex64 } from "../../wire/sha256.ts";
+import { claimOf, noteClaim } from "../election/claims.ts";
+import { count, journal, multicast, unicast } from "../kernel/outbox.ts";
+import { drawBelow } from "../kernel/random.ts";
+import { hasTimer, setTimer } from "../kernel/timers.ts";
+import type { Origin } from "../kernel/types.ts";
+import { entry } from "../kernel/vector-clock.ts";
+import { accountOf, balanceOf, durableClock, ledgerHash } from "../ledger/ledger.ts";
+import { onRumours } from "../membership/gossip.ts";
+import { PROTO } from "../membership/introduction.ts";
+import { becomeAlive, isLive, type Member } from "../membership/membership.ts";
+import { beatIntervalMs, spread, takeRumours } from "../membership/rumours.ts";
+import { dropWaitingForLost, fencesOf, onFences } from "../recovery/fence.ts";
+import { compact } from "../replication/compaction.ts";
+import { buildDigest, onDigest } from "../replication/repair.ts";
+import type { NodeState } from "../state.ts";
+import { FRAME_BYTES } from "./join-answer.ts";
+import { seekConfirmation } from "./own-account.ts";
+
+/** Owned by heartbeat.ts. */
+export interface BeatState {
+  seq: number;
+  lastAtMs: number;
+  /** Own debits when this process became READY, so before it made any; null: it may still get some back from others. */
+  bootSeq: number | null;
+}
+
+const RUMOURS_MAX = 4;
+/** Peers that were never heard are in every so many fan-outs: without multicast somebody must speak first. */
+const UNHEARD_EVERY = 4;
+/** No buyer holds this many records: «I don't know how many debits my earlier life made». */
+const BOOT_SEQ_UNKNOWN = 281_474_976_710_656;
+
+export const heartbeatTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
+  beat: (state) => {
+    scheduleBeat(state, beatIntervalMs(state));
+    compact(state);
+    sendHeartbeat(state);
+  },
+  "beat-early": sendHeartbeat,
+};
+
+/** The first one soon, at a random instant, so that a group started together doesn't speak in unison. */
+export function startHeartbeat(state: NodeState): void {
+  scheduleBeat(state, drawBelow(state.random, Math.max(1, Math.floor(state.config.timing.heartbeatMs / 2))));
+}
+
+/** Nothing of ours is sent before `atMs` (after a freeze, until the socket has been read). */
+export function pauseHeartbeat(state: NodeState, atMs: number): void {
+  setTimer(state.timers, "beat", "", atMs);
+  if (hasTimer(state.timers, "beat-early", "")) setTimer(state.timers, "beat-early", "", atMs);
+}
+
+function scheduleBeat(state: NodeState, inMs: number): void {
+  setTimer(state.timers, "beat", "", state.nowMs + inMs);
+}
+
+function sendHeartbeat(state: NodeState): void {
+  if (state.phase === "CONFLICT" || (state.leaving?.announced ?? 0) > 0) return;
+  const { beat } = state;
+  if (state.causal.held > 0) dropWaitingForLost(state);
+  beat.seq += 1;
+  if (!state.rules.debitsAloneTick) tickClock(state);
+  beat.lastAtMs = state.nowMs;
+  const payload = heartbeatPayload(state);
+  if (!state.config.fanOut) multicast(state, "HEARTBEAT", payload);
+  else multicast(state, "HEARTBEAT", payload, { fanOut: fanOutOf(state, beat.seq % UNHEARD_EVERY === 0) });
+}
+
+/** The original's clock: every datagram is an event. */
+function tickClock(state: NodeState): void {
+  const { clock } = state.ledger;
+  clock.set(state.self.id, entry(clock, state.self.id) + 1);
+}
+
+function fanOutOf(state: NodeState, withUnheard: boolean): string[] {
+  const chosen: Member[] = [];
+  for (const member of state.members.values()) {
+    const isDue = isLive(member) || (member.state === "UNKNOWN" && withUnheard);
+    if (member.address !== null && isDue) chosen.push(member);
+  }
+  return chosen.sort((a, b) => a.id - b.id).map((member) => member.address as string);
+}
+
+export function heartbeatPayload(state: NodeState): Payload<"HEARTBEAT"> {
+  const payload: Payload<"HEARTBEAT"> = {
+    credits: balanceOf(state, state.self.id),
+    ...claimOf(state),
+    rinc: state.rinc,
+    phase: state.phase,
+    hb_seq: state.beat.seq,
+    digest: new Map(),
+    ledger_hash: ledgerHash(state),
+    boot_seq: state.beat.bootSeq ?? BOOT_SEQ_UNKNOWN,
+    voters_hash: votersHash(state.config.voters),
+    proto: PROTO,
+    ...fencesOf(state),
+    rumours: takeRumours(state, RUMOURS_MAX),
+  };
+  // The empty digest was counted as `{}`, two characters like the quotes of the encoded one.
+  const room = state.config.bodyBytesMax - FRAME_BYTES - JSON.stringify(payload).length - fenceChars(payload);
+  return { ...payload, digest: buildDigest(state, rowsThatFit(durableClock(state), room)) };
+}
+
+function fenceChars({ fences }: Payload<"HEARTBEAT">): number {
+  return fences === undefined ? 0 : encodeClock(fences).length;
+}
+
+/** Rows of the vector that surely fit `room` characters of base64, whichever rows they are. */
+function rowsThatFit(clock: Clock, room: number): number {
+  if (encodeClock(clock).length <= room) return clock.size;
+  let idMax = 0;
+  let seqMax = 0;
+  for (const [id, seq] of clock) {
+    idMax = Math.max(idMax, id);
+    seqMax = Math.max(seqMax, seq);
+  }
+  const bytesPerRow = varintBytes(idMax) + varintBytes(seqMax);
+  return Math.max(0, Math.floor(((room - 1) * 3) / 4 / bytesPerRow));
+}
+
+function varintBytes(value: number): number {
+  let bytes = 1;
+  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) bytes += 1;
+  return bytes;
+}
+
+/** A list of voters never changes, and every heartbeat that comes in is compared. */
+const voterHashes = new WeakMap<readonly number[], string>();
+
+/** Nodes with different voters would elect two coordinators: they must notice. */
+export function votersHash(voters: readonly number[]): string {
+  const known = voterHashes.get(voters);
+  if (known !== undefined) return known;
+  const hash = sha256Hex64(JSON.stringify([...voters].sort((a, b) => a - b)));
+  voterHashes.set(voters, hash);
+  return hash;
+}
+
+export function onHeartbeat(state: NodeState, message: MessageOf<"HEARTBEAT">, from: Origin): void {
+  const { payload } = message;
+  const member = state.members.get(from.sender);
+  if (member === undefined) return;
+  member.credits = payload.credits;
+  member.phase = payload.phase;
+  member.bootSeq = payload.boot_seq;
+  member.ledgerHash = payload.ledger_hash;
+  if (payload.rinc > member.rinc) {
+    // A refutation: its own word is newer than whatever was said about it.
+    member.rinc = payload.rinc;
+    becomeAlive(state, member);
+    spread(state, { of: member.id, state: "ALIVE", inc: member.incarnation, rinc: member.rinc, by: member.id });
+  }
+  onRumours(state, payload.rumours);
+  noteClaim(state, payload, from.sender);
+  onFences(state, payload.fences, from.sender);
+  if (accountOf(state, state.self.id) !== undefined || payload.digest.size > 0)
+    onDigest(state, from.sender, payload.digest, payload.ledger_hash);
+  compact(state);
+  seekConfirmation(state, from, payload.ledger_hash);
+  seekMembers(state, payload, from);
+  checkVoters(state, payload.voters_hash, from);
+  // A leaver waits until its records are safe with us: tell it now, not at the next beat.
+  if (payload.phase === "LEAVING" && !hasTimer(state.timers, "leave-answered", from.sender)) {
+    setTimer(state.timers, "leave-answered", from.sender, state.nowMs + state.config.timing.probeIntervalMs);
+    unicast(state, from.sender, "HEARTBEAT", heartbeatPayload(state));
+  }
+}
+
+/** Without multicast nobody introduces itself to all: who names a node whose address we lack is asked for its address book. */
+function seekMembers(state: NodeState, { digest, coordinator_id }: Payload<"HEARTBEAT">, from: Origin): void {
+  if (!state.config.fanOut || hasTimer(state.timers, "members-asked", "")) return;
+  const named = coordinator_id === null ? [...digest.keys()] : [...digest.keys(), coordinator_id];
+  const isKnown = (id: NodeId) => id === state.self.id || (state.members.get(id)?.address ?? null) !== null;
+  if (named.every(isKnown)) return;
+  setTimer(state.timers, "members-asked", "", state.nowMs + state.config.timing.heartbeatMs);
+  unicast(state, from.sender, "STATE_REQUEST", { have: state.ledger.clock, want: "members" });
+}
+
+function checkVoters(state: NodeState, hash: string, from: Origin): void {
+  if (hash === votersHash(state.config.voters)) return;
+  count(state, "voters_differ");
+  if ((state.counters.get("voters_differ") ?? 0) > 1) return;
+  const msg = `Node ${from.sender} was started with other voters than this node: set DS_VOTERS alike everywhere`;
+  journal(state, { kind: "state", level: "error", msg, from: from.sender });
+}

@@ -1,0 +1,79 @@
+/**
+ * The two messages of joining, built to fit a datagram: JOIN («here I am, do you know my account?») and JOIN_RESPONSE.
+ *
+ * What a big group needs beyond them (members, accounts, records) follows as STATE_CHUNKs.
+ */
+
+import { type Clock, encodeClock } from "../../wire/clock.ts";
+import type { NodeId } from "../../wire/ids.ts";
+import type { Payload } from "../../wire/message.ts";
+import { claimOf, isVoter } from "../election/claims.ts";
+import { nextMsgId, unicastTo } from "../kernel/outbox.ts";
+import type { Origin } from "../kernel/types.ts";
+import { accountOf, durableClock } from "../ledger/ledger.ts";
+import { PROTO } from "../membership/introduction.ts";
+import { knownIds } from "../membership/membership.ts";
+import { fencesOf } from "../recovery/fence.ts";
+import type { NodeState } from "../state.ts";
+
+/** The frame around a payload, with the longest ids and the time stamp that the shell adds. */
+export const FRAME_BYTES = 160;
+
+/** Tells a joiner what we know, and ends its being pending here. */
+export function answerJoin(state: NodeState, joiner: Origin, nonce: string): void {
+  state.join.waiting.delete(joiner.sender);
+  const payload: Payload<"JOIN_RESPONSE"> = { ...emptyResponse(state, joiner, nonce) };
+  if (isVoter(state, state.self.id)) payload.seen_term = state.election.term;
+  const fenceChars = payload.fences === undefined ? 0 : encodeClock(payload.fences).length;
+  const room = state.config.bodyBytesMax - FRAME_BYTES - JSON.stringify(payload).length - fenceChars;
+  const rows = fitRows(durableClock(state), knownIds(state), room);
+  unicastTo(state, joiner.sender, joiner.address, "JOIN_RESPONSE", { ...payload, ...rows });
+}
+
+export function refuseJoin(
+  state: NodeState,
+  joiner: Origin,
+  nonce: string,
+  refusal: Pick<Payload<"JOIN_RESPONSE">, "refused" | "known_inc" | "known_addr">,
+): void {
+  const payload = { ...emptyResponse(state, joiner, nonce), ...refusal };
+  unicastTo(state, joiner.sender, joiner.address, "JOIN_RESPONSE", payload);
+}
+
+function emptyResponse(state: NodeState, joiner: Origin, nonce: string): Payload<"JOIN_RESPONSE"> {
+  return {
+    msg_id: nextMsgId(state),
+    nonce,
+    ...claimOf(state),
+    known_nodes: new Map(),
+    clock_state: new Map(),
+    account: accountOf(state, joiner.sender)?.genesis ?? null,
+    phase: state.phase,
+    proto: PROTO,
+    ...fencesOf(state),
+    your_addr: joiner.address,
+  };
+}
+
+/**
+ * As many rows of the vector as fit, the rest of the ids without counters; what doesn't fit at all is learned by state transfer.
+ * `room` is in characters of base64 (both fields are encoded as strings that need no escapes).
+ */
+function fitRows(clock: Clock, ids: readonly NodeId[], room: number): { clock_state: Clock; known_nodes: Clock } {
+  const rows = [...clock].sort(([a], [b]) => a - b);
+  const rest = (kept: readonly (readonly [NodeId, number])[]): Map<NodeId, number> => {
+    const named = new Set(kept.map(([id]) => id));
+    return new Map(ids.filter((id) => !named.has(id)).map((id) => [id, 0]));
+  };
+  for (let kept = rows.length; ; kept = Math.floor((kept * 3) / 4)) {
+    const clock_state = new Map(rows.slice(0, kept));
+    const known_nodes = rest(rows.slice(0, kept));
+    if (encodeClock(clock_state).length + encodeClock(known_nodes).length <= room) return { clock_state, known_nodes };
+    if (kept === 0) return { clock_state, known_nodes: firstThatFit(known_nodes, room) };
+  }
+}
+
+function firstThatFit(ids: Clock, room: number): Clock {
+  // Two ids far apart take 4 bytes, so 16 characters hold three of them at least.
+  return new Map([...ids].slice(0, Math.floor((room * 3) / 16)));
+}

@@ -1,0 +1,297 @@
+/**
+ * Joining: discovery, the own account, state transfer, READY. Level-triggered: `reviewJoin` does whatever has become possible.
+ *
+ * Nobody waits for ever: discovery ends when all expected nodes have been heard, somebody leads, or its window closes; a node whose account is
+ * on disk is READY then even if nobody answered. Money is never minted on a guess: a fresh account needs a majority of the
+ * voters that don't know one, or, without voters, stays unconfirmed until another node has taken note of it.
+ */
+import { MEMBERS_MAX, type NodeId } from "../../wire/ids.ts";
+import type { MessageOf } from "../../wire/message.ts";
+import { startSync } from "../causal/pull.ts";
+import { noteClaim } from "../election/claims.ts";
+import { noteSeenTerm } from "../election/votes.ts";
+import { journal } from "../kernel/outbox.ts";
+import { drawHex64 } from "../kernel/random.ts";
+import type { Recovered } from "../kernel/rows.ts";
+import { cancelTimer, setTimer } from "../kernel/timers.ts";
+import type { CoreConfig, Origin, Self } from "../kernel/types.ts";
+import { clockObject, entry, merge } from "../kernel/vector-clock.ts";
+import { accountOf, durableClock } from "../ledger/ledger.ts";
+import { tellBooks } from "../ledger/testimony.ts";
+import { multicastJoin } from "../membership/introduction.ts";
+import { noteDurable } from "../membership/membership.ts";
+import { hurryHeartbeat } from "../membership/rumours.ts";
+import { onStaleIncarnation } from "../membership/stale-incarnation.ts";
+import { onFences } from "../recovery/fence.ts";
+import type { NodeState } from "../state.ts";
+import { onDuplicateRefusal } from "./identity.ts";
+import type { JoinState } from "./join-state.ts";
+import { compareAccounts, hasAskedEverybody, mayMint, mint } from "./own-account.ts";
+
+/** The first announcements are close together (a single loss costs 20 ms), later ones back off. */
+const EARLY_GAPS_MS = [20, 60] as const;
+const RETRY_FIRST_MS = 500;
+const RETRY_CAP_MS = 8_000;
+
+export const joinTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
+  "join-announce": announce,
+  "join-discovery": endDiscovery,
+  "join-sync": onSyncTooLong,
+};
+
+export function createJoin(config: CoreConfig, self: Self, recovered: Recovered | undefined): JoinState {
+  return {
+    nonce: "",
+    attempts: 0,
+    startedAtMs: 0,
+    announcedAtMs: 0,
+    answers: new Map(),
+    responder: null,
+    target: null,
+    discovering: true,
+    synchronised: false,
+    mintWriteId: null,
+    // Without voters it may have been minted unheard, in whichever run.
+    confirmed: config.voters.length > 0 && (recovered?.accounts.some((account) => account.id === self.id) ?? false),
+    // Its way back had not been completed when it was stopped.
+    lostDisk: recovered?.fences?.some(({ account }) => account === self.id) ?? false,
+    waiting: new Map(),
+    contests: new Map(),
+    fullBy: null,
+    rivalAddress: null,
+    beatenAddress: null,
+    staleWrite: null,
+    mistakenFor: 0,
+    announcedReady: false,
+  };
+}
+
+export function startJoin(state: NodeState): void {
+  const { join } = state;
+  join.startedAtMs = state.nowMs;
+  join.nonce = drawHex64(state.random);
+  setTimer(state.timers, "join-discovery", "", state.nowMs + state.config.timing.discoveryMs);
+  journal(state, { kind: "state", level: "info", msg: "JOIN announced (reliable)" });
+  announce(state);
+}
+
+/** Repeated until somebody has answered and, where that is open, confirmed the account or given a voter its vote back (votes.ts). */
+function announce(state: NodeState): void {
+  const { join, phase } = state;
+  const isDone = join.answers.size > 0 && join.confirmed && phase !== "JOINING" && !state.election.abstaining;
+  if (isDone || phase === "CONFLICT" || phase === "HALTED" || phase === "LEAVING") return;
+  multicastJoin(state);
+  join.announcedAtMs = state.nowMs;
+  const gapMs = EARLY_GAPS_MS[join.attempts] ?? RETRY_FIRST_MS << Math.min(4, join.attempts - EARLY_GAPS_MS.length);
+  join.attempts += 1;
+  setTimer(state.timers, "join-announce", "", state.nowMs + Math.min(gapMs, RETRY_CAP_MS));
+}
+
+/**
+ * Somebody speaks, and nobody has answered: who was cut off until now, or who takes this process for a former one and hears nothing of it but
+ * a JOIN. The long pauses are for those who are alone.
+ */
+export function hurryJoin(state: NodeState): void {
+  const { join, phase } = state;
+  if (phase !== "JOINING" || join.answers.size > 0 || join.attempts <= EARLY_GAPS_MS.length) return;
+  setTimer(state.timers, "join-announce", "", Math.max(state.nowMs, join.announcedAtMs + RETRY_FIRST_MS));
+}
+
+// Level trigger -------------------------------------------------------------------------------------------------------------
+
+/** Run after every input: does what is still missing on the way in. */
+export function reviewJoin(state: NodeState): void {
+  const { join, config } = state;
+  if (join.discovering) {
+    // Somebody leads already, or everybody is here: nothing is left to wait for. Whoever has synchronised before is READY by then.
+    const isGathered = config.expected.length > 0 && isEverybodyKnown(state);
+    if (isGathered || state.election.coordinator !== null) endDiscovery(state);
+  }
+  if (state.phase !== "JOINING" && state.phase !== "SYNCING") return;
+  if (accountOf(state, state.self.id) === undefined) {
+    if (join.fullBy !== null && join.answers.size === 0) {
+      if (!join.discovering) giveUp(state, join.fullBy);
+      return;
+    }
+    if (mayMint(state)) mint(state);
+    return;
+  }
+  if (!durableClock(state).has(state.self.id)) return;
+  if (join.mintWriteId !== null) {
+    // The account is on disk now: one more JOIN tells everybody about it.
+    join.mintWriteId = null;
+    multicastJoin(state);
+  }
+  if (join.lostDisk && !hasAskedEverybody(state)) return;
+  if (state.phase === "JOINING" ? !join.discovering && !join.lostDisk : join.synchronised) becomeReady(state);
+}
+
+function isEverybodyKnown(state: NodeState): boolean {
+  for (const id of state.config.expected)
+    if (id !== state.self.id && (state.members.get(id)?.state ?? "UNKNOWN") === "UNKNOWN") return false;
+  return true;
+}
+
+function endDiscovery(state: NodeState): void {
+  state.join.discovering = false;
+  cancelTimer(state.timers, "join-discovery", "");
+}
+
+/** After a freeze the window goes on for as long as it would have. */
+export function pauseDiscovery(state: NodeState, frozenMs: number): void {
+  const { join, config } = state;
+  if (!join.discovering) return;
+  const addedMs = Math.min(frozenMs, config.timing.discoveryMs);
+  const endsAtMs = Math.max(state.nowMs, join.startedAtMs + config.timing.discoveryMs + addedMs);
+  setTimer(state.timers, "join-discovery", "", endsAtMs);
+}
+
+// Answers -------------------------------------------------------------------------------------------------------------------
+
+export function onJoinResponse(state: NodeState, message: MessageOf<"JOIN_RESPONSE">, from: Origin): void {
+  const { payload } = message;
+  const { join } = state;
+  const member = state.members.get(from.sender);
+  if (payload.nonce !== join.nonce || member === undefined) return;
+  if (payload.refused !== undefined) {
+    onRefusal(state, payload, from.sender);
+    return;
+  }
+  member.phase = payload.phase;
+  noteClaim(state, payload, from.sender);
+  onFences(state, payload.fences, from.sender);
+  noteDurable(state, from.sender, payload.clock_state);
+  join.answers.set(from.sender, { accountKnown: payload.account !== null, account: payload.account });
+  compareAccounts(state, payload.account);
+  if (payload.seen_term !== undefined) noteSeenTerm(state, from.sender, payload.seen_term);
+  if (state.phase !== "JOINING" && !(state.phase === "SYNCING" && join.lostDisk)) return;
+  const title = payload.coordinator_id === from.sender ? "coordinator " : "";
+  const msg = `Received JOIN_RESPONSE from ${title}Node ${from.sender}`;
+  journal(state, { kind: "state", level: "info", msg, from: from.sender });
+  becomeSyncing(state, from.sender, payload.clock_state);
+}
+
+function becomeSyncing(state: NodeState, responder: NodeId, clock: ReadonlyMap<NodeId, number>): void {
+  const { join } = state;
+  state.phase = "SYNCING";
+  join.responder = responder;
+  join.target = merge(join.target ?? new Map(), clock);
+  join.synchronised = false;
+  setTimer(state.timers, "join-sync", "", state.nowMs + state.config.timing.heartbeatTimeoutMs);
+  startSync(state, responder, join.target);
+}
+
+/** The money half calls this when everything up to the target is on disk. */
+export function onSynchronised(state: NodeState): void {
+  const { join, election } = state;
+  if (state.phase !== "SYNCING") return;
+  join.synchronised = true;
+  // Who lost its disk still waits for what the others have told; should one of them have lost that too, the timer ends it.
+  if (!join.lostDisk) cancelTimer(state.timers, "join-sync", "");
+  const ids = [...new Set([...state.members.keys(), ...(join.target?.keys() ?? []), state.self.id])];
+  const known = ids.filter((id) => state.members.get(id)?.state !== "UNKNOWN").sort((a, b) => a - b);
+  const vc = clockObject(durableClock(state));
+  journal(state, { kind: "state", level: "info", msg: "Vector clock synchronized from coordinator", vc });
+  const coordinator = election.coordinator ?? "none";
+  const msg = `State synchronized - coordinator=${coordinator}, known_nodes=[${known.join(", ")}]`;
+  journal(state, { kind: "state", level: "info", msg, coordinator: election.coordinator });
+}
+
+/**
+ * Nobody could serve the transfer: digests merge the rest. Without a disk there is nothing to go on with but the transfer; a node whose
+ * disk was lost goes on as RECOVERING, since what it was promised may have been lost meanwhile too.
+ */
+function onSyncTooLong(state: NodeState): void {
+  if (state.phase !== "SYNCING") return;
+  if (state.join.lostDisk && state.config.durable) {
+    becomeReady(state);
+    return;
+  }
+  if (state.join.lostDisk) {
+    setTimer(state.timers, "join-sync", "", state.nowMs + state.config.timing.heartbeatTimeoutMs);
+    return;
+  }
+  journal(state, {
+    kind: "state",
+    level: "warn",
+    msg: "State transfer did not finish; going on, digests will complete it",
+  });
+  state.join.synchronised = true;
+}
+
+/** READY, or RECOVERING while the disk's loss isn't made good. */
+export function becomeReady(state: NodeState): void {
+  const { join } = state;
+  if (join.lostDisk && state.config.durable && state.rules.lostDisk) {
+    state.phase = "RECOVERING";
+    const msg = "RECOVERING: the store was lost; this node may be paid and not pay";
+    journal(state, { kind: "state", level: "error", msg, phase: "RECOVERING" });
+    return;
+  }
+  state.phase = "READY";
+  state.election.readyAtMs = state.nowMs;
+  state.beat.bootSeq ??= entry(durableClock(state), state.self.id);
+  journal(state, { kind: "state", level: "info", msg: `Node ${state.self.id} is READY`, phase: "READY" });
+  tellBooks(state, "ready");
+  hurryHeartbeat(state);
+  if (join.announcedReady) return;
+  join.announcedReady = true;
+  state.outbox.push({ type: "ready" });
+}
+
+// Refusals ------------------------------------------------------------------------------------------------------------------
+
+function onRefusal(state: NodeState, payload: MessageOf<"JOIN_RESPONSE">["payload"], by: NodeId): void {
+  switch (payload.refused) {
+    case "STALE_INC":
+      onStaleIncarnation(state, payload.known_inc ?? 0, by);
+      return;
+    case "DUPLICATE_ID":
+      onDuplicateRefusal(state, payload.known_addr, by);
+      return;
+    case "ACCOUNT_CONFLICT":
+      state.join.answers.set(by, { accountKnown: true, account: payload.account });
+      compareAccounts(state, payload.account);
+      return;
+    case "PROTOCOL": {
+      if (state.phase !== "JOINING") return;
+      const why = `it speaks protocol ${payload.proto.min} to ${payload.proto.max}`;
+      journal(state, { kind: "state", level: "error", msg: `JOIN refused by Node ${by}: ${why}` });
+      return;
+    }
+    case "FULL":
+      state.join.fullBy = by;
+      return;
+  }
+}
+
+/**
+ * The group has as many accounts as a vector can count; they are never given up, so a newcomer would wait for ever. Who is let in by
+ * anybody until discovery is over isn't turned away by another's word.
+ */
+function giveUp(state: NodeState, by: NodeId): void {
+  const { id } = state.self;
+  const reason =
+    `Node ${by} refused node ${id}: its group knows ${MEMBERS_MAX} nodes, the most that a group can have (those that left or failed ` +
+    "count too). Start with the number of a node that has left, or start another group (DS_MULTICAST_PORT or DS_KEYS)";
+  state.phase = "CONFLICT";
+  journal(state, {
+    kind: "state",
+    level: "error",
+    msg: `JOIN refused by Node ${by}: FULL`,
+    from: by,
+    phase: "CONFLICT",
+  });
+  state.outbox.push({ type: "exit", code: 1, reason });
+}
+
+/** The higher incarnation is on disk (stale-incarnation.ts): join again with it. */
+export function onJoinStored(state: NodeState, writeId: number): void {
+  const { join } = state;
+  if (join.staleWrite?.writeId !== writeId) return;
+  state.self = { ...state.self, incarnation: join.staleWrite.incarnation };
+  join.staleWrite = null;
+  join.nonce = drawHex64(state.random);
+  join.attempts = 0;
+  announce(state);
+}

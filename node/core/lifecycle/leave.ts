@@ -1,0 +1,95 @@
+/**
+ * A graceful end: cancel what is open, wait (2 s at most) until the own records are on every live member's disk, say LEAVE, exit.
+ *
+ * A LEAVE that is believed lets others go on without ever hearing from this disk again, so they must have its records first.
+ */
+import { type Clock, encodeClock } from "../../wire/clock.ts";
+import type { MessageOf } from "../../wire/message.ts";
+import { journal, multicast, nextMsgId } from "../kernel/outbox.ts";
+import { cancelTimer, setTimer } from "../kernel/timers.ts";
+import type { Origin } from "../kernel/types.ts";
+import { entry } from "../kernel/vector-clock.ts";
+import { durableClock } from "../ledger/ledger.ts";
+import { tellBooks } from "../ledger/testimony.ts";
+import { aliveIds, becomeLeft } from "../membership/membership.ts";
+import { hurryHeartbeat } from "../membership/rumours.ts";
+import type { NodeState } from "../state.ts";
+import { cancelAll } from "../trading/trading.ts";
+import { FRAME_BYTES } from "./join-answer.ts";
+
+const PATIENCE_MS = 2_000;
+const CHECK_MS = 10;
+/** `msg_id` and the names of both fields. */
+const MSG_ID_BYTES = 90;
+const ANNOUNCEMENTS = 3;
+const ANNOUNCEMENT_GAP_MS = 20;
+
+export const leaveTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = { leave: onLeaveTimer };
+
+export function onStop(state: NodeState): void {
+  if (state.leaving !== null) return;
+  journal(state, { kind: "state", level: "info", msg: `Node ${state.self.id} leaves`, phase: "LEAVING" });
+  state.leaving = { startedAtMs: state.nowMs, announced: 0 };
+  cancelAll(state);
+  if (state.phase === "CONFLICT") {
+    exit(state);
+    return;
+  }
+  // After a storage error nothing more is promised, but others may as well know that we go.
+  if (state.phase !== "HALTED") state.phase = "LEAVING";
+  hurryHeartbeat(state);
+  onLeaveTimer(state);
+}
+
+function onLeaveTimer(state: NodeState): void {
+  const { leaving } = state;
+  if (leaving === null) return;
+  const isPatient = state.nowMs - leaving.startedAtMs < PATIENCE_MS && state.phase !== "HALTED";
+  if (leaving.announced === 0 && isPatient && !areRecordsSafe(state)) {
+    setTimer(state.timers, "leave", "", state.nowMs + CHECK_MS);
+    return;
+  }
+  if (leaving.announced >= ANNOUNCEMENTS) {
+    exit(state);
+    return;
+  }
+  if (leaving.announced === 0) {
+    cancelTimer(state.timers, "beat", "");
+    cancelTimer(state.timers, "beat-early", "");
+    cancelTimer(state.timers, "probe-round", "");
+  }
+  leaving.announced += 1;
+  multicast(state, "LEAVE", { msg_id: nextMsgId(state), ...finalClock(state) });
+  setTimer(state.timers, "leave", "", state.nowMs + ANNOUNCEMENT_GAP_MS);
+}
+
+/** All that this node has delivered, for those who may need to know what goes away with it. */
+function finalClock(state: NodeState): { clock?: Clock } {
+  const { clock } = state.ledger;
+  return encodeClock(clock).length <= state.config.bodyBytesMax - FRAME_BYTES - MSG_ID_BYTES ? { clock } : {};
+}
+
+/** Every live member has our last debit on its disk, as it told us. */
+function areRecordsSafe(state: NodeState): boolean {
+  if (!state.rules.safeLeave) return true;
+  const last = entry(state.ledger.clock, state.self.id);
+  if (last > entry(durableClock(state), state.self.id)) return false;
+  return aliveIds(state).every((id) => entry(state.members.get(id)?.durable ?? new Map(), state.self.id) >= last);
+}
+
+function exit(state: NodeState): void {
+  if (state.config.isDetailed) {
+    const msg = `Node ${state.self.id} has said LEAVE`;
+    journal(state, { kind: "state", level: "debug", msg, phase: "LEFT" });
+  }
+  state.outbox.push({ type: "exit", code: 0, reason: `Node ${state.self.id} has left` });
+}
+
+export function onLeave(state: NodeState, message: MessageOf<"LEAVE">, from: Origin): void {
+  const member = state.members.get(from.sender);
+  if (member === undefined || member.saidLeave) return;
+  member.leftWith = message.payload.clock ?? null;
+  member.saidLeave = true;
+  becomeLeft(state, member);
+  tellBooks(state, "left", { from: from.sender });
+}

@@ -1,0 +1,85 @@
+/**
+ * The money half of the core as tables for `step`: handlers by message and timer, and what follows a completed or failed write.
+ */
+import type { NodeId } from "../../wire/ids.ts";
+import type { MessageOf, MessageType, TradeRecord } from "../../wire/message.ts";
+import { onNakTimer } from "../causal/gaps.ts";
+import { onPullTimer, onSyncTimer, takeSynchronised } from "../causal/pull.ts";
+import { count, journal } from "../kernel/outbox.ts";
+import type { Origin } from "../kernel/types.ts";
+import { markDurable } from "../ledger/ledger.ts";
+import { onTradeConfirm } from "../replication/delivery.ts";
+import { onAck, onNak } from "../replication/repair.ts";
+import { onStateChunk, onStateRequest } from "../replication/state-transfer.ts";
+import type { NodeState } from "../state.ts";
+import { onConfirmTimer, rearmConfirm } from "../trading/confirmations.ts";
+import { onOfferTimer, onRequestTimer, onTradeRequest, onTradeResponse } from "../trading/negotiation.ts";
+import { failCredited, failPending } from "../trading/trading.ts";
+import { onSynchronised } from "./join.ts";
+
+type Handler<T extends MessageType> = (state: NodeState, message: MessageOf<T>, from: Origin) => void;
+type MoneyMessage =
+  | "TRADE_REQUEST"
+  | "TRADE_RESPONSE"
+  | "TRADE_CONFIRM"
+  | "ACK"
+  | "NAK"
+  | "STATE_REQUEST"
+  | "STATE_CHUNK";
+
+export const messageHandlers: { readonly [T in MoneyMessage]: Handler<T> } = {
+  TRADE_REQUEST: onTradeRequest,
+  TRADE_RESPONSE: onTradeResponse,
+  TRADE_CONFIRM: onTradeConfirm,
+  ACK: onAck,
+  NAK: onNak,
+  STATE_REQUEST: onStateRequest,
+  STATE_CHUNK: onStateChunk,
+};
+
+/** Timers by kind; the key is a trade id, a node id or empty. */
+export const moneyTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
+  nak: onNakTimer,
+  pull: onPullTimer,
+  sync: onSyncCheck,
+  request: onRequestTimer,
+  offer: onOfferTimer,
+  confirm: onConfirmTimer,
+};
+
+/** A write is on disk: the durable vector moves on, own debits in it are out and await their payees. */
+export function onMoneyStored(state: NodeState, writeId: number): void {
+  const write = markDurable(state, writeId);
+  if (write === null) return;
+  for (const record of write.records) if (record.seller_id === state.self.id) awaitPayee(state, record);
+  if (takeSynchronised(state)) onSynchronised(state);
+}
+
+/** The disk can't be trusted any more: promise nothing new, keep what is reserved, let a person decide. */
+export function onMoneyStoreFailed(state: NodeState, writeId: number, reason: string): void {
+  count(state, "store_failures");
+  if (state.phase !== "HALTED") {
+    state.phase = "HALTED";
+    journal(state, {
+      kind: "state",
+      level: "error",
+      msg: `HALTED: write ${writeId} failed (${reason}), this node stops trading. Repair the disk or make room, then restart this node`,
+      phase: "HALTED",
+    });
+  }
+  failPending(state, reason);
+  failCredited(state, state.ledger.writes.get(writeId)?.records ?? [], reason);
+}
+
+function onSyncCheck(state: NodeState): void {
+  if (takeSynchronised(state)) onSynchronised(state);
+  else onSyncTimer(state);
+}
+
+function awaitPayee(state: NodeState, record: TradeRecord): void {
+  const payee: NodeId = record.buyer_id;
+  const item = state.trading.unacked.get(payee)?.entries.get(record.seq);
+  if (item === undefined) return;
+  item.sentAtMs = state.nowMs;
+  rearmConfirm(state, payee);
+}

@@ -1,0 +1,121 @@
+/**
+ * What to believe of a rumour. Hearsay about death yields to direct evidence of life; news of life is always welcome.
+ *
+ * Idea (SWIM section 4.2): newer (incarnation, rinc) wins. Beyond SWIM: a FAILED rumour about a peer that we have just heard becomes
+ * an accusation (we probe it ourselves), so that one node behind a bad link can't make everybody drop a healthy peer.
+ */
+import type { NodeId } from "../../wire/ids.ts";
+import type { Rumour } from "../../wire/message.ts";
+import type { NodeState } from "../state.ts";
+import {
+  becomeAlive,
+  becomeFailed,
+  becomeLeft,
+  becomeReborn,
+  ensureMember,
+  isLive,
+  type Member,
+  refuteIfAccused,
+  rumourOf,
+} from "./membership.ts";
+import { isBelievableStanding } from "./plausible.ts";
+import { beatIntervalMs, compareStanding, OVERDUE_BEATS, spread } from "./rumours.ts";
+import { onAccusation } from "./suspicion.ts";
+
+export function onRumours(state: NodeState, rumours: readonly Rumour[]): void {
+  for (const rumour of rumours) onRumour(state, rumour);
+}
+
+function onRumour(state: NodeState, rumour: Rumour): void {
+  if (rumour.of === state.self.id) {
+    refuteIfAccused(state, rumour);
+    return;
+  }
+  // Witnesses that nobody knows would be countless.
+  if (rumour.by === state.self.id || !state.members.has(rumour.by)) return;
+  const member = ensureMember(state, rumour.of);
+  if (member === null || !isBelievableStanding(state, member, rumour)) return;
+  if (rumour.inc < member.incarnation || (rumour.inc === member.incarnation && rumour.rinc < member.rinc)) return;
+  switch (rumour.state) {
+    case "ALIVE":
+      believeAlive(state, member, rumour);
+      return;
+    case "SUSPECTED":
+      believeAccusation(state, member, rumour);
+      return;
+    case "FAILED":
+      believeFailed(state, member, rumour);
+      return;
+    case "LEFT":
+      if (member.state === "UNKNOWN") return;
+      // Whoever has just spoken hasn't left. If it has after all, its silence will tell.
+      if (isLive(member) && isFresh(state, member)) {
+        onAccusation(state, member, rumour.by);
+        return;
+      }
+      if (rumour.inc > member.incarnation) becomeReborn(state, member, rumour.inc, null);
+      becomeLeft(state, member);
+      return;
+    case "UNKNOWN":
+      return;
+  }
+}
+
+function believeAlive(state: NodeState, member: Member, rumour: Rumour): void {
+  const isNews = rumour.inc > member.incarnation || rumour.rinc > member.rinc;
+  // A later process of a peer that has just spoken would speak for itself.
+  const isReplaced = rumour.inc > member.incarnation && isLive(member);
+  if (!isNews || (isReplaced && isFresh(state, member))) return;
+  if (rumour.inc > member.incarnation) becomeReborn(state, member, rumour.inc, null);
+  member.rinc = rumour.rinc;
+  if (member.address !== null) becomeAlive(state, member);
+  spread(state, rumour);
+}
+
+function believeAccusation(state: NodeState, member: Member, rumour: Rumour): void {
+  if (rumour.inc !== member.incarnation) return;
+  // Told long ago, perhaps while who suspects it only now was cut off from us: it would wait in vain for a second witness.
+  if (member.state === "FAILED" && rumour.rinc === member.rinc) spread(state, rumourOf(state, member));
+  if (!isLive(member)) return;
+  member.rinc = rumour.rinc;
+  const known: readonly NodeId[] =
+    state.detector.suspicions.get(member.id)?.by ?? state.detector.accusers.get(member.id) ?? [];
+  if (known.includes(rumour.by)) return;
+  onAccusation(state, member, rumour.by);
+  spread(state, rumour);
+}
+
+function believeFailed(state: NodeState, member: Member, rumour: Rumour): void {
+  if (!isLive(member)) return;
+  const standing = { state: member.state, inc: member.incarnation, rinc: member.rinc };
+  if (compareStanding(rumour, standing) <= 0) return;
+  if ((isFresh(state, member) || seemsHealthy(state, member)) && state.rules.evidenceOfLife) {
+    onAccusation(state, member, rumour.by);
+    return;
+  }
+  if (rumour.inc > member.incarnation) becomeReborn(state, member, rumour.inc, null);
+  member.rinc = rumour.rinc;
+  becomeFailed(state, member, true);
+}
+
+/** With fewer peers than this, probes bring news of each of them within the shortest suspicion. */
+const PROBED_OFTEN = 6;
+
+/** Heard so lately that hearsay about its end counts less. */
+function isFresh(state: NodeState, member: Member): boolean {
+  const silentMs = silenceMs(state, member);
+  const { suspicionMinMs } = state.config.timing;
+  // In a group that isn't small probes are too far apart to bring news of everybody in that time: then it takes the next heartbeat.
+  const isSmall = state.members.size < PROBED_OFTEN;
+  const newsMs = isSmall ? suspicionMinMs : Math.max(suspicionMinMs, (5 * beatIntervalMs(state)) / 4);
+  return silentMs < newsMs || state.nowMs < state.detector.graceUntilMs;
+}
+
+/** Suspected by nobody here, and not overdue: one heartbeat may be lost, and who was cut off tells old news with its first word. */
+function seemsHealthy(state: NodeState, member: Member): boolean {
+  return member.state === "ALIVE" && silenceMs(state, member) < OVERDUE_BEATS * beatIntervalMs(state);
+}
+
+function silenceMs(state: NodeState, member: Member): number {
+  return state.nowMs - (member.lastHeardAtMs ?? member.stateSinceMs);
+}

@@ -1,0 +1,32 @@
+/** JOIN: how a node introduces itself, and asks what others know of its account. */
+
+import type { NodeId } from "../../wire/ids.ts";
+import type { Payload } from "../../wire/message.ts";
+import { multicast, nextMsgId, unicastTo } from "../kernel/outbox.ts";
+import { accountOf, durableClock, ledgerHash } from "../ledger/ledger.ts";
+import type { NodeState } from "../state.ts";
+
+/** Versions of the protocol that this build speaks. */
+export const PROTO = { min: 1, max: 1 } as const;
+
+export function multicastJoin(state: NodeState): void {
+  multicast(state, "JOIN", joinPayload(state));
+}
+
+export function sendJoinTo(state: NodeState, to: NodeId, address: string): void {
+  unicastTo(state, to, address, "JOIN", joinPayload(state));
+}
+
+function joinPayload(state: NodeState): Payload<"JOIN"> {
+  const own = accountOf(state, state.self.id);
+  // An account that is not on disk yet might be forgotten: nobody is told of it.
+  const isDurable = own !== undefined && durableClock(state).has(state.self.id);
+  return {
+    msg_id: nextMsgId(state),
+    boot_id: state.self.bootId,
+    nonce: state.join.nonce,
+    proto: PROTO,
+    account: isDurable ? own.genesis : null,
+    have_hash: ledgerHash(state),
+  };
+}

@@ -1,0 +1,295 @@
+/**
+ * The member table: who is in the group, in which state, at which address; and the only functions that change a peer's state.
+ *
+ * Idea (SWIM section 4.2, memberlist): a peer's standing is (incarnation, rinc, state); newer standing wins, and only the peer itself
+ * can make a newer one, by raising `rinc`. Entries are never removed: a LEFT or FAILED peer keeps its incarnation and its account.
+ */
+
+import type { Clock } from "../../wire/clock.ts";
+import { MEMBERS_MAX, type NodeId, RINC_MAX } from "../../wire/ids.ts";
+import type { MemberRow, PeerState, Phase, Rumour } from "../../wire/message.ts";
+import { count, journal } from "../kernel/outbox.ts";
+import { cancelTimer, setTimer } from "../kernel/timers.ts";
+import type { NodeState } from "../state.ts";
+import { isBelievableStanding } from "./plausible.ts";
+import { compareStanding, spread, spreadAtOnce } from "./rumours.ts";
+
+/** How one peer is seen. */
+export interface Member {
+  readonly id: NodeId;
+  address: string | null;
+  incarnation: number;
+  rinc: number;
+  bootId: string | null;
+  state: PeerState;
+  /** What the peer says of itself; null until heard. */
+  phase: Phase | null;
+  /** Last valid datagram; null: never heard by us. */
+  lastHeardAtMs: number | null;
+  /** When `state` last changed. */
+  stateSinceMs: number;
+  /** Smoothed round trip of probes; null: not measured. */
+  srttMs: number | null;
+  /** Own probes in a row that it did not answer although it lives. */
+  unanswered: number;
+  /** Credits it last reported. */
+  credits: number | null;
+  /** Its debits' number at its boot. */
+  bootSeq: number | null;
+  /** Records known durable there. */
+  durable: Map<NodeId, number>;
+  ledgerHash: string | null;
+  /** Fences that its ledger has, as it last said. */
+  fences: Clock;
+  /** What it had delivered when it left; null: not told. */
+  leftWith: Clock | null;
+  /** LEFT on its own word: nothing more of this incarnation is believed. On hearsay alone it may come back. */
+  saidLeave: boolean;
+}
+
+/** PROTOCOL.md, peer states. What is missing here is a bug of ours. */
+const TRANSITIONS: Readonly<Record<PeerState, readonly PeerState[]>> = {
+  UNKNOWN: ["ALIVE", "FAILED", "LEFT"],
+  ALIVE: ["SUSPECTED", "FAILED", "LEFT"],
+  SUSPECTED: ["ALIVE", "FAILED", "LEFT"],
+  FAILED: ["ALIVE", "LEFT"],
+  // FAILED: it came back and died, both unseen by us.
+  LEFT: ["ALIVE", "FAILED"],
+};
+
+// Questions ---------------------------------------------------------------------------------------------------------------
+
+/** Other nodes that take part, ascending: ALIVE, and SUSPECTED ones while nothing is proven. */
+export function aliveIds(state: NodeState): NodeId[] {
+  return idsIn(state, isLive);
+}
+
+/** Other nodes that nobody suspects, ascending. */
+export function unsuspectedIds(state: NodeState): NodeId[] {
+  return idsIn(state, (member) => member.state === "ALIVE");
+}
+
+export function isLive(member: Member): boolean {
+  return member.state === "ALIVE" || member.state === "SUSPECTED";
+}
+
+/** Ids of the whole group, the own one included, ascending; LEFT and FAILED ones too. */
+export function knownIds(state: NodeState): NodeId[] {
+  return [...idsIn(state, (member) => member.state !== "UNKNOWN"), state.self.id].sort((a, b) => a - b);
+}
+
+/** The table as state transfer carries it: what the receiver should believe, the own row included. */
+export function memberRows(state: NodeState): MemberRow[] {
+  const { self } = state;
+  const rows: MemberRow[] = [
+    { id: self.id, inc: self.incarnation, rinc: state.rinc, state: "ALIVE", addr: self.address },
+  ];
+  for (const member of state.members.values()) {
+    if (member.state === "UNKNOWN") continue;
+    rows.push({ id: member.id, inc: member.incarnation, rinc: member.rinc, state: member.state, addr: member.address });
+  }
+  return rows.sort((a, b) => a.id - b.id);
+}
+
+// Changes -----------------------------------------------------------------------------------------------------------------
+
+/**
+ * The entry of a peer, made when it is new; null when the table is full. Who is heard itself gets the place of somebody who was only
+ * talked about: a made-up roster must not keep anybody out.
+ */
+export function ensureMember(state: NodeState, id: NodeId, isHeard = false): Member | null {
+  const known = state.members.get(id);
+  if (known !== undefined) return known;
+  if (id === state.self.id || (state.members.size >= MEMBERS_MAX - 1 && !(isHeard && forgetHearsay(state)))) {
+    count(state, "members_full");
+    return null;
+  }
+  const member = newMember(id, state.nowMs);
+  state.members.set(id, member);
+  return member;
+}
+
+/** Makes room by dropping one entry that nothing but hearsay stands for. False: there is none. */
+function forgetHearsay(state: NodeState): boolean {
+  const { config, ledger, election } = state;
+  for (const { id, lastHeardAtMs } of state.members.values()) {
+    const isNamed = config.peers.has(id) || config.expected.includes(id) || config.voters.includes(id);
+    if (lastHeardAtMs !== null || isNamed || ledger.accounts.has(id) || election.coordinator === id) continue;
+    forgetSuspicion(state, id);
+    state.members.delete(id);
+    return true;
+  }
+  return false;
+}
+
+export function newMember(id: NodeId, nowMs: number, address: string | null = null): Member {
+  return {
+    id,
+    address,
+    incarnation: 0,
+    rinc: 0,
+    bootId: null,
+    state: "UNKNOWN",
+    phase: null,
+    lastHeardAtMs: null,
+    stateSinceMs: nowMs,
+    srttMs: null,
+    unanswered: 0,
+    credits: null,
+    bootSeq: null,
+    durable: new Map(),
+    ledgerHash: null,
+    fences: new Map(),
+    leftWith: null,
+    saidLeave: false,
+  };
+}
+
+/** Whatever we thought: it is there. Ends a suspicion. */
+export function becomeAlive(state: NodeState, member: Member): void {
+  const before = member.state;
+  forgetSuspicion(state, member.id);
+  if (before === "ALIVE") return;
+  enter(state, member, "ALIVE");
+  if (before !== "SUSPECTED") state.election.calmSinceMs = state.nowMs;
+  // It was cut off, perhaps with others.
+  if (before === "FAILED") setTimer(state.timers, "call-next", "", state.nowMs);
+  const host = (member.address ?? "unknown address").split(":")[0];
+  const msg =
+    before === "UNKNOWN"
+      ? `Discovered peer Node ${member.id} at ${host}`
+      : before === "SUSPECTED"
+        ? `Node ${member.id} recovered (suspicion cleared)`
+        : `Node ${member.id} is back at ${host} (was ${before})`;
+  tell(state, member, "info", msg);
+}
+
+export function becomeSuspected(state: NodeState, member: Member): void {
+  enter(state, member, "SUSPECTED");
+  count(state, "suspicions");
+  tell(state, member, "warn", `Node ${member.id} SUSPECTED (missed heartbeat timeout)`);
+  spreadAtOnce(state, rumourOf(state, member));
+}
+
+/** `at once` for what we found out ourselves; hearsay only travels on with the next messages. */
+export function becomeFailed(state: NodeState, member: Member, isHearsay: boolean): void {
+  forgetSuspicion(state, member.id);
+  enter(state, member, "FAILED");
+  count(state, "failures_noticed");
+  state.election.calmSinceMs = state.nowMs;
+  tell(state, member, "warn", `Node ${member.id} FAILED (sustained heartbeat absence)`);
+  if (isHearsay) spread(state, rumourOf(state, member));
+  else spreadAtOnce(state, rumourOf(state, member));
+}
+
+export function becomeLeft(state: NodeState, member: Member): void {
+  // It may have come and left again unseen.
+  if (member.state === "LEFT") return;
+  forgetSuspicion(state, member.id);
+  enter(state, member, "LEFT");
+  state.election.calmSinceMs = state.nowMs;
+  tell(state, member, "info", `Node ${member.id} is leaving`);
+  spread(state, rumourOf(state, member));
+  if (!state.rules.entriesStay) forgetEverything(state, member.id);
+}
+
+/** The original's way with who leaves. */
+function forgetEverything(state: NodeState, id: NodeId): void {
+  state.members.delete(id);
+  state.ledger.accounts.delete(id);
+  state.ledger.clock.delete(id);
+}
+
+/** A new process under a known id: nothing that was measured or said before holds any more. Its account and records do. */
+export function becomeReborn(state: NodeState, member: Member, incarnation: number, bootId: string | null): void {
+  const isRestart = member.incarnation > 0 && member.state !== "UNKNOWN";
+  Object.assign(member, { incarnation, bootId, rinc: 0, phase: null, srttMs: null, bootSeq: null });
+  Object.assign(member, { fences: new Map(), leftWith: null, saidLeave: false });
+  state.detector.accusers.delete(member.id);
+  if (isRestart && isLive(member)) {
+    state.election.calmSinceMs = state.nowMs;
+    tell(state, member, "info", `Node ${member.id} restarted (incarnation ${incarnation})`);
+  }
+}
+
+/** Merges one row of another node's table (state transfer). */
+export function mergeMemberRow(state: NodeState, row: MemberRow): void {
+  if (row.id === state.self.id) {
+    refuteIfAccused(state, { of: row.id, state: row.state, inc: row.inc, rinc: row.rinc });
+    return;
+  }
+  const member = ensureMember(state, row.id);
+  if (member === null || !isBelievableStanding(state, member, row)) return;
+  if (member.address === null || row.inc > member.incarnation) member.address = row.addr ?? member.address;
+  const standing = { state: member.state, inc: member.incarnation, rinc: member.rinc };
+  if (compareStanding({ state: row.state, inc: row.inc, rinc: row.rinc }, standing) <= 0) return;
+  // Another node's suspicion is no evidence of ours: probes will tell.
+  const heardDirectly = member.lastHeardAtMs !== null && isLive(member) && row.inc === member.incarnation;
+  if (row.state === "UNKNOWN" || (heardDirectly && row.rinc === member.rinc)) return;
+  if (row.inc > member.incarnation) becomeReborn(state, member, row.inc, null);
+  member.rinc = row.rinc;
+  if (row.state === "LEFT") becomeLeft(state, member);
+  else if (row.state === "FAILED" && member.state !== "FAILED") becomeFailed(state, member, true);
+  else if (row.state !== "FAILED" && member.address !== null) becomeAlive(state, member);
+}
+
+/** Records that `from` is known to have on disk. */
+export function noteDurable(state: NodeState, from: NodeId, clock: Clock): void {
+  const member = state.members.get(from);
+  if (member === undefined) return;
+  for (const [id, seq] of clock) if (seq > (member.durable.get(id) ?? -1)) member.durable.set(id, seq);
+}
+
+/** Someone thinks we are gone: raise `rinc`, which makes a newer standing than theirs, and say so at once. */
+export function refuteIfAccused(state: NodeState, rumour: Omit<Rumour, "by">): void {
+  const { self } = state;
+  if ((rumour.state !== "SUSPECTED" && rumour.state !== "FAILED") || !state.rules.refutation) return;
+  if (rumour.inc !== self.incarnation || rumour.rinc < state.rinc) return;
+  if (!isBelievableStanding(state, { incarnation: self.incarnation, rinc: state.rinc }, rumour)) return;
+  state.rinc = Math.min(rumour.rinc + 1, RINC_MAX);
+  count(state, "refutations");
+  journal(state, {
+    kind: "member",
+    level: "info",
+    msg: `Refuting ${rumour.state} of this node (incarnation ${self.incarnation}.${state.rinc})`,
+  });
+  spreadAtOnce(state, ownStanding(state));
+}
+
+/** An accusation of this process that it has refuted: whoever still tells it has not heard of that. */
+export function isOutlived(state: NodeState, rumour: Rumour): boolean {
+  if ((rumour.state !== "SUSPECTED" && rumour.state !== "FAILED") || !state.rules.refutation) return false;
+  return rumour.of === state.self.id && rumour.inc === state.self.incarnation && rumour.rinc < state.rinc;
+}
+
+/** What this node says of itself. */
+export function ownStanding({ self, rinc }: NodeState): Rumour {
+  return { of: self.id, state: "ALIVE", inc: self.incarnation, rinc, by: self.id };
+}
+
+export function rumourOf(state: NodeState, member: Member): Rumour {
+  return { of: member.id, state: member.state, inc: member.incarnation, rinc: member.rinc, by: state.self.id };
+}
+
+function enter(state: NodeState, member: Member, next: PeerState): void {
+  if (!TRANSITIONS[member.state].includes(next))
+    throw new Error(`assertion: node ${member.id} can't go from ${member.state} to ${next}`);
+  member.state = next;
+  member.stateSinceMs = state.nowMs;
+}
+
+function forgetSuspicion(state: NodeState, id: NodeId): void {
+  state.detector.suspicions.delete(id);
+  state.detector.accusers.delete(id);
+  cancelTimer(state.timers, "suspicion", id);
+}
+
+function tell(state: NodeState, member: Member, level: "info" | "warn", msg: string): void {
+  journal(state, { kind: "member", level, msg, peer: member.id, state: member.state, peer_inc: member.incarnation });
+}
+
+function idsIn(state: NodeState, wanted: (member: Member) => boolean): NodeId[] {
+  const ids: NodeId[] = [];
+  for (const member of state.members.values()) if (wanted(member)) ids.push(member.id);
+  return ids.sort((a, b) => a - b);
+}

@@ -1,0 +1,68 @@
+/**
+ * An incarnation that others hold for a former one: they hear nothing of this process but a JOIN, and answer it with the number to exceed.
+ *
+ * It happens with an older or another disk, when those who remember the later process were away at the start. On its way in a node takes
+ * the next incarnation and goes on. A READY one has its incarnation in its trades: it writes down what the next start has to exceed, and
+ * asks for that start. It doesn't end by itself, since a single member's word, true or not, would stop it.
+ */
+import type { NodeId } from "../../wire/ids.ts";
+import { journal, persist } from "../kernel/outbox.ts";
+import { isRestoring } from "../kernel/phase.ts";
+import { hasTimer, setTimer } from "../kernel/timers.ts";
+import type { NodeState } from "../state.ts";
+import { sendJoinTo } from "./introduction.ts";
+import type { Member } from "./membership.ts";
+import { isBelievableIncarnation } from "./plausible.ts";
+
+/** Answers get lost, and a busy member is late. */
+const UNANSWERED_MIN = 3;
+/** One member is asked again whether it knows this process, and the user told again, no sooner than this. */
+const GAP_MS = 5_000;
+
+/** Called when a member lives and doesn't answer a probe: the reason may be that it takes this process for a former one. */
+export function askWhetherKnown(state: NodeState, member: Member): void {
+  const { id, address } = member;
+  member.unanswered += 1;
+  if (member.unanswered < UNANSWERED_MIN) return;
+  if (state.phase !== "READY" || address === null || hasTimer(state.timers, "introduced", id)) return;
+  setTimer(state.timers, "introduced", id, state.nowMs + GAP_MS);
+  sendJoinTo(state, id, address);
+}
+
+/** JOIN was refused with `known`, an incarnation that `by` knows a former process of ours to have had. */
+export function onStaleIncarnation(state: NodeState, known: number, by: NodeId): void {
+  if (!isBelievableIncarnation(state.self.incarnation, known)) return;
+  // Who began alone, without voters, makes no trades before others confirm its account.
+  if (isRestoring(state) || !state.join.confirmed) outgrow(state, known);
+  else askForRestart(state, known, by);
+}
+
+/** True while this process goes on in a higher incarnation than `known`, the highest that an earlier one is known to have used. */
+export function outgrow(state: NodeState, known: number): boolean {
+  const { join, self } = state;
+  if (join.staleWrite !== null) return true;
+  if (known < self.incarnation) return false;
+  const incarnation = known + 1;
+  const writeId = persist(state, [{ table: "incarnation", atLeast: incarnation }]);
+  join.staleWrite = { writeId, incarnation };
+  const msg = `Incarnation ${self.incarnation} is stale, going on with ${incarnation}`;
+  journal(state, { kind: "state", level: "warn", msg });
+  return true;
+}
+
+function askForRestart(state: NodeState, known: number, by: NodeId): void {
+  const { join, self } = state;
+  if (state.phase !== "READY" || known < self.incarnation || hasTimer(state.timers, "mistaken", "")) return;
+  setTimer(state.timers, "mistaken", "", state.nowMs + GAP_MS);
+  const isNews = known > join.mistakenFor;
+  if (isNews) join.mistakenFor = known;
+  const writeId = isNews ? persist(state, [{ table: "incarnation", atLeast: known }]) : undefined;
+  const msg = `Node ${by} takes this process (incarnation ${self.incarnation}) for a former one (it knows ${known}) and hears nothing of it. ${restartText(state)}`;
+  journal(state, { kind: "state", level: "error", msg, from: by }, writeId);
+}
+
+/** What to do, for journal and status; empty: nothing. */
+export function restartText({ join, self }: NodeState): string {
+  if (join.mistakenFor === 0) return "";
+  return `Start Node ${self.id} again: it takes an incarnation above ${join.mistakenFor}`;
+}

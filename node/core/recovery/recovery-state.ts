@@ -1,0 +1,50 @@
+/** What a node knows of lost disks: others' (fence.ts) and its own (lost-disk.ts). Plain data, as all of the core's state. */
+import type { Clock } from "../../wire/clock.ts";
+import type { NodeId } from "../../wire/ids.ts";
+import type { Phase, TradeRecord } from "../../wire/message.ts";
+import type { Recovered } from "../kernel/rows.ts";
+import type { Self } from "../kernel/types.ts";
+
+export interface RecoveryState {
+  /** Accounts of which nothing after this number is delivered before the fence. */
+  readonly promises: Map<NodeId, number>;
+  /** Debits that turned up although their loss was accepted, by payer, number and trade, oldest first, bounded. */
+  readonly lost: Map<string, TradeRecord>;
+  /** Of the members, about the own lost log. */
+  readonly answers: Map<NodeId, FenceAnswer>;
+  /** The last question to each member: a new one doesn't wait for its turn. */
+  readonly asked: Map<NodeId, string>;
+  attempts: number;
+  /** The command that accepts the loss of what absent members may hold. */
+  acceptLoss: { readonly requestId: string } | null;
+  /** The write of the own fence; null: none under way. */
+  fenceWriteId: number | null;
+  /** What the journal was last told that this node waits for. */
+  told: string;
+}
+
+export interface FenceAnswer {
+  readonly incarnation: number;
+  readonly have: number;
+  /** It lacks the debit behind this one, so it can't deliver what it has behind that; -1: it may. */
+  readonly endsAt: number;
+  /** -1: nothing promised. */
+  readonly promisedAt: number;
+  readonly phase: Phase;
+  readonly absent: Clock;
+}
+
+export function createRecovery(self: Self, recovered: Recovered | undefined): RecoveryState {
+  const promises = new Map<NodeId, number>();
+  for (const { account, at } of recovered?.fences ?? []) if (account !== self.id) promises.set(account, at);
+  return {
+    promises,
+    lost: new Map(),
+    answers: new Map(),
+    asked: new Map(),
+    attempts: 0,
+    acceptLoss: null,
+    fenceWriteId: null,
+    told: "",
+  };
+}
