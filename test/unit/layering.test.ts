@@ -6,6 +6,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { LAB_ROOMS } from "../architecture/rooms.ts";
 import { blankOut, listSources, PROJECT_ROOT, readImports } from "../support/sources.ts";
 
 const linesMax = 500;
@@ -50,29 +51,7 @@ const clockAndTimers = {
   timers: /\b(?:set|clear)(?:Timeout|Interval|Immediate)\b|\bqueueMicrotask\b/,
 };
 
-/**
- * The rooms of lab/ from the ground floor up: a room imports from rooms below it only. `lab/page` stands above `lab/dash` because the
- * browser's side of the connection (`dash/client.ts`, `dash/protocol.ts`) is shared by both ends.
- */
-const rooms = [
-  "base",
-  "control",
-  "journal",
-  "check",
-  "export",
-  "sim",
-  "engine",
-  "faults",
-  "cluster",
-  "scenario",
-  "chaos",
-  "dash",
-  "page",
-  "report",
-  "library",
-  "cli",
-  "pictures",
-];
+const rooms = LAB_ROOMS.map(({ name }) => name);
 
 /** The first layer whose `files` match a path is the one that holds for it. */
 const layers: readonly Layer[] = [
