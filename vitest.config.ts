@@ -1,8 +1,10 @@
 // Test projects, one a folder of tests. No retries anywhere: a test that passes the second time is a finding.
 //
-// Unit and simulator tests are pure and share the two cores; integration and docker tests measure deadlines on real
-// sockets and processes, so their files run one at a time.
+// Unit and simulator tests are pure and share the two cores. Integration and docker tests wait for real sockets, processes
+// and containers: their files run one at a time, or two where test/run.ts knows that they leave each other alone.
 import { defineConfig } from "vitest/config";
+
+const sideBySide = process.env.LAB_TEST_SIDE_BY_SIDE === "1";
 
 // Software-emulated machines run everything many times slower; whoever tests there says so.
 const timeFactor = Number(process.env.LAB_TEST_TIME_FACTOR ?? 1);
@@ -31,8 +33,12 @@ export default defineConfig({
     projects: [
       project("unit", "test/unit", { testTimeoutMs: 10_000, parallel: true }),
       project("sim", "test/sim", { testTimeoutMs: 60_000, parallel: true }),
-      project("integration", "test/integration", { testTimeoutMs: 60_000, parallel: false }),
-      project("docker", "test/docker", { testTimeoutMs: 120_000, parallel: false, exclude: "test/docker/netem/**" }),
+      project("integration", "test/integration", { testTimeoutMs: 60_000, parallel: sideBySide }),
+      project("docker", "test/docker", {
+        testTimeoutMs: 120_000,
+        parallel: sideBySide,
+        exclude: "test/docker/netem/**",
+      }),
       project("browser", "test/browser", { testTimeoutMs: 30_000, parallel: false }),
       project("netem", "test/docker/netem", { testTimeoutMs: 120_000, parallel: false }),
     ],

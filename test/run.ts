@@ -20,34 +20,71 @@ const root = join(import.meta.dirname, "..");
 const artifacts = join(root, ".test-artifacts");
 const vitest = "node_modules/vitest/vitest.mjs";
 
-/** Vitest projects that run side by side. */
+/** Files of vitest projects that run in one go. */
 interface Suite {
+  readonly name: string;
   readonly projects: readonly string[];
   readonly files: readonly string[];
+  /** What it may take on two cores, in seconds; a run prints it beside what it took. */
+  readonly budgetS: number;
+  /** Two files at a time: for suites whose files leave each other alone. */
+  readonly sideBySide?: boolean;
   /** Can it run here? Asked just before it would. */
   readonly prepare?: () => Promise<Availability>;
   /** The environment variable that turns a skip into a failure when it says `required`. */
   readonly requiredBy?: string;
 }
 
+/**
+ * Files that need the machine or the engine to themselves: they flood a node, measure how fast it is, or run `gc`, which looks at all
+ * labs that there are.
+ */
+const alone = new Set([
+  "test/integration/attack-member.test.ts",
+  "test/integration/attack-stranger.test.ts",
+  "test/integration/late-joiner.test.ts",
+  "test/integration/node-transport.test.ts",
+  "test/docker/cluster-killed-cli.test.ts",
+  "test/docker/engine-cleanup.test.ts",
+  "test/docker/engine-doctor.test.ts",
+]);
+const isAlone = (file: string): boolean => alone.has(file);
+const isShared = (file: string): boolean => !alone.has(file);
+
+const integrationTests = listTests("test/integration");
+const dockerTests = listTests("test/docker").filter((file) => !file.startsWith("test/docker/netem/"));
+const docker = { projects: ["docker"], prepare: prepareDockerTests, requiredBy: "LAB_TEST_DOCKER" };
+
 const suites: readonly Suite[] = [
-  { projects: ["unit", "sim"], files: listTests("test/unit", "test/sim") },
-  { projects: ["integration"], files: listTests("test/integration") },
+  { name: "unit and sim", projects: ["unit", "sim"], files: listTests("test/unit", "test/sim"), budgetS: 150 },
   {
+    name: "integration",
+    projects: ["integration"],
+    files: integrationTests.filter(isShared),
+    budgetS: 130,
+    sideBySide: true,
+  },
+  {
+    name: "integration, one at a time",
+    projects: ["integration"],
+    files: integrationTests.filter(isAlone),
+    budgetS: 50,
+  },
+  {
+    name: "browser",
     projects: ["browser"],
     files: listTests("test/browser"),
+    budgetS: 30,
     prepare: () => Promise.resolve(probeBrowser()),
     requiredBy: "LAB_TEST_BROWSER",
   },
+  { name: "docker", ...docker, files: dockerTests.filter(isShared), budgetS: 180, sideBySide: true },
+  { name: "docker, one at a time", ...docker, files: dockerTests.filter(isAlone), budgetS: 60 },
   {
-    projects: ["docker"],
-    files: listTests("test/docker").filter((file) => !file.startsWith("test/docker/netem/")),
-    prepare: prepareDockerTests,
-    requiredBy: "LAB_TEST_DOCKER",
-  },
-  {
+    name: "netem",
     projects: ["netem"],
     files: listTests("test/docker/netem"),
+    budgetS: 60,
     prepare: prepareNetemTests,
     requiredBy: "LAB_TEST_NETEM",
   },
@@ -66,25 +103,47 @@ const reportSchema = z.object({
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const closingLines: string[] = [];
+const durations: { readonly name: string; readonly tookS: number; readonly budgetS: number }[] = [];
 
 const selection = parseSelection(process.argv.slice(2));
 if (selection.all) process.env.LAB_TEST_ALL = "1";
 rmSync(artifacts, { recursive: true, force: true });
 mkdirSync(artifacts, { recursive: true });
 
-const isBuilt = (await run("build.mjs")) === 0;
-if (!isBuilt) fail("build");
-if (selection.has("lint"))
-  tally("lint", await run("node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings"));
-if (selection.has("types")) {
-  tally("types", await run("node_modules/typescript/bin/tsc", "--noEmit"));
-  tally("types of the page", await run("node_modules/typescript/bin/tsc", "--noEmit", "-p", "lab/page"));
-}
+await timed("build", 15, async () => {
+  if ((await run("build.mjs")) !== 0) fail("build");
+});
+await timed("lint and types", 30, async () => {
+  if (selection.has("lint"))
+    tally("lint", await run("node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings"));
+  if (selection.has("types")) {
+    tally("types", await run("node_modules/typescript/bin/tsc", "--noEmit"));
+    tally("types of the page", await run("node_modules/typescript/bin/tsc", "--noEmit", "-p", "lab/page"));
+  }
+});
 for (const suite of suites) await runSuite(suite);
 
 for (const line of closingLines) console.log(line);
+printDurations();
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 process.exitCode = counts.failed > 0 || counts.passed + counts.skipped === 0 ? 1 : 0;
+
+/** Runs `work` and remembers what it took. */
+async function timed(name: string, budgetS: number, work: () => Promise<void>): Promise<void> {
+  const beganMs = performance.now();
+  await work();
+  durations.push({ name, tookS: (performance.now() - beganMs) / 1_000, budgetS });
+}
+
+/** What each part took beside what it may take. Only a hint: a busy machine fails no run. */
+function printDurations(): void {
+  const width = Math.max(...durations.map(({ name }) => name.length));
+  for (const { name, tookS, budgetS } of durations) {
+    if (tookS < 1) continue;
+    const over = tookS > budgetS && !selection.all ? "  over budget" : "";
+    console.log(`${name.padEnd(width)}  ${tookS.toFixed(0).padStart(4)} s of ${String(budgetS).padStart(3)} s${over}`);
+  }
+}
 
 async function runSuite(suite: Suite): Promise<void> {
   const projects = suite.projects.filter((project) => selection.has(project));
@@ -92,8 +151,12 @@ async function runSuite(suite: Suite): Promise<void> {
     (file) => projects.length > 0 || selection.paths.some((path) => file.includes(path)),
   );
   if (files.length === 0) return;
-  const name = suite.projects.join(" and ");
-  const scope = projects.length > 0 ? projects.map((project) => `--project=${project}`) : files;
+  await timed(suite.name, suite.budgetS, () => runFiles(suite, files, projects));
+}
+
+async function runFiles(suite: Suite, files: readonly string[], projects: readonly string[]): Promise<void> {
+  const { name } = suite;
+  const scope = [...projects.map((project) => `--project=${project}`), ...files];
 
   let availability: Availability = { available: true };
   try {
@@ -115,8 +178,9 @@ async function runSuite(suite: Suite): Promise<void> {
     return;
   }
 
-  const report = join(artifacts, `${suite.projects.join("-")}.json`);
+  const report = join(artifacts, `${name.replaceAll(/\W+/g, "-")}.json`);
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  process.env.LAB_TEST_SIDE_BY_SIDE = suite.sideBySide === true ? "1" : "";
   countReport(name, report, await run(vitest, "run", ...scope, ...reporters));
 }
 

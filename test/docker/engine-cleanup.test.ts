@@ -34,7 +34,7 @@ async function leftoversOf(lab: string): Promise<readonly Leftover[]> {
 /** A CLI of its own that makes a lab and is killed when the first such step is done. */
 async function upKilledAt(lab: TestLab, step: string): Promise<void> {
   const script = `
-    import { DockerEngine } from "./lab/engine/docker.ts";
+    import { DockerEngine } from ${JSON.stringify(import.meta.resolve("../../lab/engine/docker/docker-engine.ts"))};
     const spec = JSON.parse(process.env.SPEC);
     const engine = await DockerEngine.open();
     const die = (event) => event.step === "${step}" && event.state === "done" && process.kill(process.pid, "SIGKILL");
