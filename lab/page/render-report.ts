@@ -14,6 +14,7 @@ const PROOF_MAX = 50;
 /**
  * Pure.
  * @param template the built page (dist/page.html)
+ * @param summary plain text for a reader whose browser runs no scripts
  * @throws RangeError when the template isn't that page
  */
 export function renderReport(
@@ -21,6 +22,7 @@ export function renderReport(
   journal: Journal,
   checks: readonly CheckResult[],
   about: RunAbout | null = null,
+  summary = "",
 ): string {
   const at = template.lastIndexOf("</body>");
   if (at < 0) throw new RangeError("the template isn't the built page: it has no </body>");
@@ -38,6 +40,7 @@ export function renderReport(
     level: 9,
   });
   const elements = [
+    ...(summary === "" ? [] : [`<noscript><pre>${escapeHtml(summary)}</pre></noscript>`]),
     `<script type="application/json" id="${INSIDE_ID}">${escapeScript(JSON.stringify(inside))}</script>`,
     `<script type="application/octet-stream" id="${JOURNAL_ID}">${packed.toString("base64")}</script>`,
   ];

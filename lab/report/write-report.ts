@@ -24,7 +24,6 @@ import { renderReport } from "../page/render-report.ts";
 import { renderJunit } from "./junit.ts";
 import { describeResults } from "./results.ts";
 import { listSecrets, maskData, replaceSecrets, withoutSecrets } from "./secrets.ts";
-import { renderStaticHtml } from "./static-html.ts";
 import { renderMarkdown, summarise } from "./summary.ts";
 
 export interface WrittenReport {
@@ -74,11 +73,18 @@ async function renderFiles(run: RunRecord): Promise<ReadonlyMap<string, string>>
   const record = maskData(run, secrets);
   const results = describeResults(record);
   const files = new Map<string, string>();
-  files.set("verdict.txt", `${summarise(results)}\n`);
+  const summary = summarise(results);
+  files.set("verdict.txt", `${summary}\n`);
   files.set("results.json", toJson(results));
   files.set("junit.xml", renderJunit(record));
   files.set("summary.md", renderMarkdown(results, drawWindow(record)));
-  files.set("report.html", await renderHtml(record));
+  const page = await readFile(join(projectRoot(), "dist/page.html"), "utf8").catch(() => null);
+  // From sources without a build: everything else is there.
+  if (page !== null) {
+    const { journal, checks, title, verdict, reason, replay, scenario, steps } = record;
+    const about = { title, verdict, reason, replay, scenario, steps };
+    files.set("report.html", renderReport(page, journal, checks, about, summary));
+  }
   for (const [name, text] of Object.entries(formatRun(record.journal))) files.set(name, text);
   if (record.scenario !== null) files.set("scenario.yaml", record.scenario);
   files.set("config.json", toJson(describeConfig(record)));
@@ -87,14 +93,6 @@ async function renderFiles(run: RunRecord): Promise<ReadonlyMap<string, string>>
     files.set(`logs/node-${node}.log`, lines.map((line) => `${formatLogLine(line)}\n`).join(""));
   }
   return new Map([...files].map(([name, text]) => [name, replaceSecrets(text, secrets)]));
-}
-
-/** The page with the run inside; where it wasn't built, a plain one. */
-async function renderHtml(record: RunRecord): Promise<string> {
-  const page = await readFile(join(projectRoot(), "dist/page.html"), "utf8").catch(() => null);
-  if (page === null) return renderStaticHtml(describeResults(record));
-  const { title, verdict, reason, replay, scenario, steps, journal, checks } = record;
-  return renderReport(page, journal, checks, { title, verdict, reason, replay, scenario, steps });
 }
 
 /** The window in which the first promise was broken, or else in which most happened; null: there is nothing to draw. */

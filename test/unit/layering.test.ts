@@ -101,7 +101,7 @@ const layers: readonly Layer[] = [
     mayImport: [
       /^lab\/page\//,
       /^lab\/dash\/(client|page-command|protocol)\.ts$/,
-      /^lab\/(check\/verdict|journal\/(entry|journal|message-kinds))\.ts$/,
+      /^lab\/(base\/glossary|check\/verdict|journal\/(entry|journal|message-kinds))\.ts$/,
       /^preact/,
     ],
     mayNotUse: { process: /(?<![.\w$])process\s*[.[]/, Buffer: /\bBuffer\b/ },

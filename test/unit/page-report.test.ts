@@ -42,6 +42,12 @@ it("a report must not let words of a run become a part of the page", () => {
   expect(html.includes("<title>invalid: &lt;/script&gt;&lt;script&gt;alert(1)")).toBe(true);
 });
 
+it("a report must tell a reader without scripts its verdict as plain text", () => {
+  const html = renderReport(TEMPLATE, journal, checks, about, `invalid: ${nasty}`);
+  const [, text] = /<noscript><pre>([^<]*)<\/pre><\/noscript>/.exec(html) ?? [];
+  expect(text).toBe(`invalid: &lt;/script&gt;&lt;script&gt;alert(1)&lt;/script&gt;&lt;!-- &amp; $&amp; "quoted"`);
+});
+
 it("a report of a minute of five nodes must be smaller than 2 MB", () => {
   // As many lines as five nodes write at journal level wire.
   const minute = makeJournal({ nodes: 5, seconds: 60, linesPerSecond: 600 });

@@ -5,17 +5,17 @@ import type { Store } from "./page-store.ts";
 
 export const KEYS: readonly (readonly [string, string])[] = [
   ["Space", "play, pause"],
-  ["← →", "one event back, on"],
-  ["Shift ← →", "one second back, on"],
-  ["Home, End", "to the beginning, to the end or to live"],
+  ["← →", "previous, next event"],
+  ["Shift ← →", "one second back, forward"],
+  ["Home, End", "go to the beginning, to the end (or live)"],
   [", .", "slower, faster"],
-  ["+ −", "less, more time in the diagram"],
-  ["n, p", "next, previous mark on the time line"],
+  ["+ −", "zoom in, out"],
+  ["n, p", "next, previous mark on the timeline"],
   ["L", "follow the live run"],
-  ["1 … 5", "a panel"],
-  ["X", "the focused node to the other side of a cut"],
-  ["Esc", "let go of what is selected"],
-  ["?", "this help"],
+  ["1 … 5", "open a panel"],
+  ["X", "move the focused node to the other side of a partition"],
+  ["Esc", "clear the selection"],
+  ["?", "show this help"],
 ];
 
 export function listenToKeys(store: Store, target: Window): void {

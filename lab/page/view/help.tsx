@@ -1,19 +1,18 @@
-/**
- * What the keys do and what the signs mean.
- */
+/** The help dialog: keys, signs and the glossary. */
 import { useEffect, useRef } from "preact/hooks";
+import { GLOSSARY, WORDS_FILE } from "../../base/glossary.ts";
 import { KEYS } from "../app/keyboard.ts";
 import type { Store } from "../app/page-store.ts";
 
 const SIGNS: readonly (readonly [string, string])[] = [
-  ["Crown", "coordinator; hollow while it has no quorum"],
+  ["Crown", "coordinator; hollow: provisional, without a majority of the voters"],
   [
     "Arcs around a node",
-    "one for each node that watches it: fills with silence, broken when suspected, solid when given up",
+    "one for each other node: it fills while that node hears nothing, breaks when it suspects, is solid when it declares this node FAILED",
   ],
-  ["Dashed red ray", "the network is cut there; a bar across a line: that link alone"],
-  ["Cross", "lost on its way, or a process that is gone"],
-  ["Hatching", "frozen node; in the diagram also a message that waits for its causes"],
+  ["Dashed red ray", "partition; a bar across a single line: only that link is cut"],
+  ["Cross", "lost message, or killed process"],
+  ["Hatching", "paused node; in the diagram also a payment that is held back"],
 ];
 
 export function Help({ store }: { readonly store: Store }) {
@@ -51,6 +50,18 @@ export function Help({ store }: { readonly store: Store }) {
           </div>
         ))}
       </dl>
+      <h2>Words</h2>
+      <dl>
+        {GLOSSARY.map(({ term, definition }) => (
+          <div key={term}>
+            <dt>{term}</dt>
+            <dd>{definition}</dd>
+          </div>
+        ))}
+      </dl>
+      <p>
+        More about each word: <code>{WORDS_FILE}</code>
+      </p>
       <button type="button" class="primary" onClick={close}>
         Close
       </button>

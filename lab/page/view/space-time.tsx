@@ -52,11 +52,11 @@ export function SpaceTime({ store, loop, palette }: Shared) {
             );
           })}
         <div class="zoom">
-          <button type="button" class="plain" title="More time (−)" tabIndex={-1} onClick={() => store.zoom(2)}>
+          <button type="button" class="plain" title="Zoom out (−)" tabIndex={-1} onClick={() => store.zoom(2)}>
             −
           </button>
           <span>{formatSpan(store.windowMs)}</span>
-          <button type="button" class="plain" title="Less time (+)" tabIndex={-1} onClick={() => store.zoom(0.5)}>
+          <button type="button" class="plain" title="Zoom in (+)" tabIndex={-1} onClick={() => store.zoom(0.5)}>
             +
           </button>
         </div>
