@@ -1,7 +1,8 @@
 /**
  * The time in which a lab lives: the machine's, or the simulator's. Whoever waits for nodes waits by the clock of their engine.
  */
-import { LabError } from "./lab-error.ts";
+import type { LabError } from "./lab-error.ts";
+import { interrupted } from "./lab-error.ts";
 
 export interface LabClock {
   /** Monotonic milliseconds. */
@@ -29,7 +30,7 @@ export function sleep(clock: LabClock, ms: number, signal?: AbortSignal): Promis
   return new Promise((resolve, reject) => {
     const onAbort = () => {
       cancel();
-      reject(new LabError("interrupted", "interrupted", ""));
+      reject(interrupted());
     };
     const cancel = clock.after(ms, () => {
       signal?.removeEventListener("abort", onAbort);

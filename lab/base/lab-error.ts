@@ -1,7 +1,9 @@
 /**
- * The operator's errors: what happened, and what to do. Commands print exactly these two lines and exit with the code.
+ * The operator's errors: what happened, and what to do. A command prints exactly that and exits with the code.
  */
 import type { NodeId } from "../../node/wire/ids.ts";
+import { type Hint, type Hints, renderHints, toHints } from "./hint.ts";
+import { NEXT } from "./next.ts";
 
 /** Exit codes of the CLI, stable for scripts. */
 export const EXIT = {
@@ -20,7 +22,9 @@ export type ExitName = keyof typeof EXIT;
 
 export class LabError extends Error {
   readonly exit: ExitName;
-  /** What the user can do about it: one line, imperative. */
+  /** What the user can do about it, in the imperative. */
+  readonly hints: readonly Hint[];
+  /** The hints in one line, for who doesn't know how `lab` was called (reports, programs). */
   readonly hint: string;
   /** Machine-readable extras for `-o json` (a refusal's code, a trade id). */
   readonly details: Readonly<Record<string, unknown>>;
@@ -28,29 +32,40 @@ export class LabError extends Error {
   constructor(
     exit: ExitName,
     message: string,
-    hint: string,
+    hints: Hints,
     options: { cause?: unknown; details?: Readonly<Record<string, unknown>> } = {},
   ) {
     super(message, options.cause === undefined ? {} : { cause: options.cause });
     this.name = "LabError";
     this.exit = exit;
-    this.hint = hint;
+    this.hints = toHints(hints);
+    this.hint = renderHints(this.hints);
     this.details = options.details ?? {};
   }
 }
 
 export function noSuchLab(name: string): LabError {
-  return new LabError("notFound", `there is no lab named "${name}"`, "see `lab ls`, or start one with `lab up`");
+  return new LabError("notFound", `there is no lab named "${name}"`, [NEXT.listLabs(), NEXT.startLab(name)]);
 }
 
 export function noSuchNode(lab: string, id: NodeId, known: readonly NodeId[]): LabError {
-  return new LabError(
-    "notFound",
-    `lab "${lab}" has no node ${id} (it has ${known.join(", ") || "none"})`,
-    "see `lab ps`",
-  );
+  const message = `lab "${lab}" has no node ${id} (it has ${known.join(", ") || "none"})`;
+  return new LabError("notFound", message, NEXT.listNodes());
 }
 
-export function stillRuns(id: NodeId): LabError {
-  return new LabError("failed", `node ${id} is still running`, `\`lab kill ${id}\` or \`lab stop ${id}\` first`);
+export function nodeStillRuns(id: NodeId): LabError {
+  return new LabError("failed", `node ${id} is still running`, NEXT.stopNode(id));
+}
+
+export function nodeIsDown(id: NodeId): LabError {
+  return new LabError("failed", `node ${id} isn't running`, NEXT.startNodes([id]));
+}
+
+export function noNodeRuns(lab: string): LabError {
+  return new LabError("failed", `no node of lab "${lab}" is running`, NEXT.startAllNodes());
+}
+
+/** The command was interrupted, by Ctrl-C or because something beside it failed. */
+export function interrupted(hints: Hints = "", cause?: unknown): LabError {
+  return new LabError("interrupted", "interrupted", hints, { cause });
 }

@@ -5,7 +5,9 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { NodeId } from "../../node/wire/ids.ts";
+import { renderCommand } from "../base/hint.ts";
 import { LabError } from "../base/lab-error.ts";
+import { NEXT } from "../base/next.ts";
 import type { LabHandle } from "../cluster/lab-handle.ts";
 import type { Progress } from "../engine/engine.ts";
 import { formatScenario } from "../scenario/format-scenario.ts";
@@ -46,8 +48,8 @@ export interface ChaosOutcome {
   readonly scenario: Scenario;
   /** Where the scenario was written. */
   readonly file: string;
-  /** The command that plays it again. */
-  readonly replay: string;
+  /** The command that plays it again, from the words after `lab`. */
+  readonly again: readonly string[];
   readonly result: ScenarioResult;
   /** Of the run, in real time. */
   readonly realMs: number;
@@ -58,7 +60,8 @@ export interface ShrunkRun {
   readonly schedule: ChaosSchedule;
   readonly scenario: Scenario;
   readonly file: string;
-  readonly replay: string;
+  /** The command that plays it again, from the words after `lab`. */
+  readonly again: readonly string[];
   /** The promise that both break. */
   readonly check: string;
   readonly attempts: number;
@@ -74,8 +77,9 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosOutcome> 
   const schedule = planChaos(chaos);
   const scenario = scenarioOf(schedule, options);
   const file = join(folder, `${scenario.name}.yaml`);
-  const replay = replayCommand(file, options);
-  await writeScenario(file, scenario, [`Drawn by: ${drawnBy(options)}`, `Again: ${replay}`]);
+  const again = replayWords(file, options);
+  const comment = [`Drawn by: ${drawnBy(options)}`, `Again: ${renderCommand({ command: again })}`];
+  await writeScenario(file, scenario, comment);
   options.onStart?.(scenario);
   const startedMs = performance.now();
   const result = await runScenario(scenario, {
@@ -85,7 +89,7 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosOutcome> 
   }).catch((error: unknown) => {
     throw withWhatIsLeft(error, options, scenario.name);
   });
-  const outcome = { schedule, scenario, file, replay, result, realMs: performance.now() - startedMs };
+  const outcome = { schedule, scenario, file, again, result, realMs: performance.now() - startedMs };
   const [check] = listFailures(result);
   if (check === undefined || runtime !== "sim" || options.shrinkMs <= 0 || signal.aborted)
     return { ...outcome, shrunk: null };
@@ -98,10 +102,8 @@ type ScenarioChoice = Pick<ChaosRunOptions, "chaos" | "wire" | "existing">;
 function withWhatIsLeft(error: unknown, { existing, name }: ChaosRunOptions, scenario: string): unknown {
   if (!(error instanceof LabError) || error.exit !== "engineUnreachable") return error;
   const left =
-    existing === null
-      ? `if nodes were started, remove them then: lab down --name ${name ?? `scenario-${scenario}`}`
-      : `then end the faults: lab heal --name ${existing.name}`;
-  return new LabError(error.exit, error.message, `${error.hint}; ${left}`, { cause: error, details: error.details });
+    existing === null ? NEXT.removeStartedNodes(name ?? `scenario-${scenario}`) : NEXT.healAll(existing.name);
+  return new LabError(error.exit, error.message, [...error.hints, left], { cause: error, details: error.details });
 }
 
 /** The scenario of these options, and nothing else. */
@@ -120,9 +122,12 @@ function drawnBy({ chaos, bug }: ChaosRunOptions): string {
   return `${chaosCommand(chaos)}${bug === undefined ? "" : ` --bug ${bug}`}`;
 }
 
-function replayCommand(file: string, { runtime, existing, bug }: ChaosRunOptions): string {
-  const on = existing === null ? "" : ` --on ${existing.name}`;
-  return `lab run ${file} --runtime ${runtime}${on}${bug === undefined ? "" : ` --bug ${bug}`}`;
+function replayWords(file: string, { runtime, existing, bug }: ChaosRunOptions): readonly string[] {
+  return [
+    ...["run", file, "--runtime", runtime],
+    ...(existing === null ? [] : ["--on", existing.name]),
+    ...(bug === undefined ? [] : ["--bug", bug]),
+  ];
 }
 
 function runOptionsOf(options: ChaosRunOptions): RunOptions {
@@ -179,10 +184,10 @@ async function shrinkRun(schedule: ChaosSchedule, check: string, options: ChaosR
   const scenario = scenarioOf(value, options);
   const file = join(folder, `${scenario.name}.min.yaml`);
   const end = isMinimal ? "nothing simpler does" : "the time was over";
-  const replay = replayCommand(file, options);
+  const again = replayWords(file, options);
   await writeScenario(file, scenario, [
     `Breaks ${check}; shrunk from ${schedule.events.length} faults in ${attempts} runs, ${end}.`,
-    `Again: ${replay}`,
+    `Again: ${renderCommand({ command: again })}`,
   ]);
-  return { schedule: value, scenario, file, replay, check, attempts, isMinimal };
+  return { schedule: value, scenario, file, again, check, attempts, isMinimal };
 }

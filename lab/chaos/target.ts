@@ -3,6 +3,7 @@
  */
 import type { NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../base/lab-error.ts";
+import { NEXT } from "../base/next.ts";
 import { LabHandle } from "../cluster/lab-handle.ts";
 import { chooseEngine, type RuntimeChoice } from "../cluster/open-engine.ts";
 import type { ScenarioRuntime } from "../scenario/scenario-schema.ts";
@@ -37,11 +38,7 @@ async function describeExisting(name: string, runtime: RuntimeChoice, signal: Ab
   const missing = lab.ids.filter((id) => !lab.running.includes(id));
   if (missing.length > 0) {
     const which = missing.length === 1 ? `node ${missing[0]} doesn't` : `nodes ${missing.join(", ")} don't`;
-    throw new LabError(
-      "failed",
-      `${which} run: chaos begins with a lab whose nodes all do`,
-      "start them: lab start all",
-    );
+    throw new LabError("failed", `${which} run: chaos begins with a lab whose nodes all do`, NEXT.startAllNodes());
   }
   return { runtime: lab.info.runtime, existing: { name, ids: lab.ids, profile } };
 }

@@ -7,9 +7,12 @@
 
 import { Command, CommanderError, Option } from "commander";
 import packageFile from "../../package.json" with { type: "json" };
-import { EXIT, LabError } from "../base/lab-error.ts";
+import { type Caller, renderHint, renderHints, STANDARD_LAB, toHints } from "../base/hint.ts";
+import { EXIT, interrupted, LabError } from "../base/lab-error.ts";
+import { NEXT } from "../base/next.ts";
 import type { RuntimeChoice } from "../cluster/open-engine.ts";
 import type { Progress } from "../engine/engine.ts";
+import { calledAs, type Standard } from "./caller.ts";
 import { registerCareCommands } from "./commands/care.ts";
 import { registerChaosCommands } from "./commands/chaos.ts";
 import { registerCheckCommands } from "./commands/check.ts";
@@ -30,15 +33,10 @@ import { registerWatchCommands } from "./commands/watch.ts";
 import { Printer, type Streams } from "./ui/printer.ts";
 import { createProgress } from "./ui/progress.ts";
 
-const DEFAULT_NAME = "lab";
 const RUNTIMES: readonly RuntimeChoice[] = ["docker", "local", "auto", "sim"];
 
 /** Commands that open a simulated world of their own. */
 const WITH_OWN_WORLD: readonly string[] = ["shell", "sim", "run", "chaos", "validate"];
-
-/** A command about one lab, up to where the sentence goes on. */
-const COMMAND_IN_HINT =
-  /\blab (?:balance|buy|heal|history|kill|leave|logs|nodes|plug|ps|resume|scale|sell|start|status|stop|wait)\b[^`,;)]*/g;
 
 const EXAMPLES = `
 Examples:
@@ -93,7 +91,12 @@ export async function main(argv: readonly string[]): Promise<void> {
 }
 
 /** Runs one command line; resolves to its exit code. */
-async function runLine(argv: readonly string[], run: Run, signal: AbortSignal, streams?: Streams): Promise<number> {
+async function runLine(
+  argv: readonly string[],
+  run: Run,
+  signal: AbortSignal,
+  { standard = standardOf(process.env), streams }: { standard?: Standard; streams?: Streams } = {},
+): Promise<number> {
   run.exitCode = EXIT.ok;
   const raw = peekOptions(argv);
   const printer = new Printer(streams ?? { stdout: process.stdout, stderr: process.stderr }, {
@@ -101,21 +104,23 @@ async function runLine(argv: readonly string[], run: Run, signal: AbortSignal, s
     environment: process.env,
   });
   const program = new Command("lab");
-  const context = createContext(program, printer, run, signal);
+  const context = createContext(program, { printer, run, signal, standard });
   describeProgram(program, printer);
   registerClusterCommands(program, context);
   registerKeyCommands(program, context);
   registerShowCommands(program, context);
   registerWatchCommands(program, context);
   registerJournalCommands(program, context);
-  registerTalkCommands(program, context, (line) => runTyped(line, run, signal));
+  registerTalkCommands(program, context, (line) =>
+    runTyped(line, { prompt: run, signal, standard: standardOfPrompt(context.options) }),
+  );
   registerCheckCommands(program, context);
   registerLifecycleCommands(program, context);
   registerFaultCommands(program, context);
   registerScenarioCommands(program, context);
   registerSimCommands(program, context);
   registerReportCommands(program, context);
-  registerDashCommands(program, context, (line) => runCaptured(line, signal));
+  registerDashCommands(program, context, (line) => runCaptured(line, signal, context.caller));
   registerChaosCommands(program, context);
   registerCareCommands(program, context);
   registerCompletionCommands(program, context);
@@ -131,28 +136,28 @@ async function runLine(argv: readonly string[], run: Run, signal: AbortSignal, s
     return run.exitCode;
   } catch (error) {
     const isAborted = signal.aborted && error instanceof Error && error.name === "AbortError";
-    const failure = isAborted ? new LabError("interrupted", "interrupted", "", { cause: error }) : error;
-    return report(failure, printer, {
-      verbose: raw.verbose,
-      flags: context.hintFlags(program.opts<{ name: string }>().name),
-    });
+    const failure = isAborted ? interrupted("", error) : error;
+    return report(failure, printer, { verbose: raw.verbose, caller: context.caller });
   }
 }
 
 /** Runs a command that was typed at the prompt of another: interrupted, it ends and the prompt is back. */
-async function runTyped(argv: readonly string[], prompt: Run, signal: AbortSignal): Promise<number> {
+async function runTyped(
+  argv: readonly string[],
+  { prompt, signal, standard }: { prompt: Run; signal: AbortSignal; standard: Standard },
+): Promise<number> {
   const foreground = new AbortController();
   prompt.foreground = foreground;
   try {
     const own: Run = { exitCode: EXIT.ok, mayFinish: true, foreground: null };
-    return await runLine(argv, own, AbortSignal.any([signal, foreground.signal]));
+    return await runLine(argv, own, AbortSignal.any([signal, foreground.signal]), { standard });
   } finally {
     prompt.foreground = null;
   }
 }
 
-/** Runs one command line on behalf of somebody who isn't at this terminal. */
-async function runCaptured(argv: readonly string[], signal: AbortSignal): Promise<CapturedRun> {
+/** Runs one command line for the page. Its hints are for a terminal beside the one of `caller`. */
+async function runCaptured(argv: readonly string[], signal: AbortSignal, caller: Caller): Promise<CapturedRun> {
   const texts = { stdout: "", stderr: "" };
   const collect = (name: "stdout" | "stderr") => ({
     write: (text: string) => {
@@ -160,7 +165,9 @@ async function runCaptured(argv: readonly string[], signal: AbortSignal): Promis
     },
   });
   const streams = { stdout: collect("stdout"), stderr: collect("stderr") };
-  const exitCode = await runLine(argv, { exitCode: EXIT.ok, mayFinish: true, foreground: null }, signal, streams);
+  const run: Run = { exitCode: EXIT.ok, mayFinish: true, foreground: null };
+  const standard = { prefix: caller.prefix, lab: caller.standardLab, runtime: wordAfter(argv, "--runtime") };
+  const exitCode = await runLine(argv, run, signal, { streams, standard });
   return { exitCode, ...texts };
 }
 
@@ -168,7 +175,7 @@ function describeProgram(program: Command, printer: Printer): void {
   program
     .description("Run clusters of peers that trade energy credits, and break them.")
     .usage("[options] <command>")
-    .option("-n, --name <lab>", "which lab (or LAB_NAME)", process.env.LAB_NAME || DEFAULT_NAME)
+    .option("-n, --name <lab>", "which lab (or LAB_NAME)", process.env.LAB_NAME || STANDARD_LAB)
     .addOption(
       new Option("--runtime <where>", "docker, local, auto, or sim for run, chaos and shell (or LAB_RUNTIME)").choices(
         RUNTIMES,
@@ -205,9 +212,24 @@ function inheritOutput(command: Command, program: Command): void {
   for (const child of command.commands) inheritOutput(child, program);
 }
 
-function createContext(program: Command, printer: Printer, run: Run, signal: AbortSignal): CommandContext {
-  const progress: Progress = createProgress(printer);
+interface ContextParts {
+  readonly printer: Printer;
+  readonly run: Run;
+  readonly signal: AbortSignal;
+  readonly standard: Standard;
+}
+
+function createContext(program: Command, { printer, run, signal, standard }: ContextParts): CommandContext {
+  const progress: Progress = createProgress(printer, undefined, (hint) =>
+    renderHint(hint, callerOf(program, standard)),
+  );
   return {
+    get caller() {
+      return callerOf(program, standard);
+    },
+    next(hints) {
+      for (const hint of toHints(hints)) printer.say(renderHint(hint, callerOf(program, standard)));
+    },
     get options() {
       return readOptions(program);
     },
@@ -221,13 +243,37 @@ function createContext(program: Command, printer: Printer, run: Run, signal: Abo
       return await action(lab);
     },
     onReason: (step) => (detail) => progress({ step, state: "info", detail }),
-    hintFlags: (name) => (name === (process.env.LAB_NAME || DEFAULT_NAME) ? "" : ` --name ${name}`),
     finishOnInterrupt() {
       run.mayFinish = true;
     },
     setExitCode(code) {
       run.exitCode = code;
     },
+  };
+}
+
+/** What a command means that is typed at a terminal without options. */
+function standardOf(environment: NodeJS.ProcessEnv): Standard {
+  return {
+    prefix: calledAs(process.argv[1] ?? "", environment),
+    lab: environment.LAB_NAME || STANDARD_LAB,
+    runtime: environment.LAB_RUNTIME || null,
+  };
+}
+
+/** The prompt of `lab shell` takes the word `lab` and adds its own lab and runtime. */
+function standardOfPrompt({ name, runtime, isRuntimeNamed }: GlobalOptions): Standard {
+  return { prefix: "lab", lab: name, runtime: isRuntimeNamed ? runtime : null };
+}
+
+function callerOf(program: Command, standard: Standard): Caller {
+  const { name, runtime } = program.opts<{ name: string; runtime?: string }>();
+  const isNamed = runtime !== undefined && runtime !== standard.runtime;
+  return {
+    prefix: standard.prefix,
+    lab: name,
+    standardLab: standard.lab,
+    runtime: isNamed ? runtime : null,
   };
 }
 
@@ -258,24 +304,30 @@ function readOptions(program: Command): GlobalOptions {
 function peekOptions(line: readonly string[]): { json: boolean; verbose: boolean } {
   const end = line.indexOf("--");
   const argv = end < 0 ? line : line.slice(0, end);
-  const at = argv.findIndex((word) => word === "-o" || word === "--output");
   const inline = argv.some((word) => word === "-ojson" || word === "--output=json");
-  return { json: inline || (at >= 0 && argv[at + 1] === "json"), verbose: argv.includes("--verbose") };
+  const isJson = [wordAfter(argv, "-o"), wordAfter(argv, "--output")].includes("json");
+  return { json: inline || isJson, verbose: argv.includes("--verbose") };
 }
 
-/** Two lines: what happened, what to do. With -o json the same as one JSON value on stderr. */
-function report(error: unknown, printer: Printer, options: { verbose: boolean; flags: string }): number {
-  const { verbose, flags } = options;
+/** The word behind `option`; null: the option isn't there. */
+function wordAfter(argv: readonly string[], option: string): string | null {
+  const at = argv.indexOf(option);
+  return at < 0 ? null : (argv[at + 1] ?? null);
+}
+
+/** What happened, and a line for each thing to do about it. With -o json the same as one JSON value on stderr. */
+function report(error: unknown, printer: Printer, { verbose, caller }: { verbose: boolean; caller: Caller }): number {
   printer.clear();
   const failure = error instanceof CommanderError ? explainUsage(error) : error;
   if (failure === null) return EXIT.ok;
   if (failure instanceof LabError) {
     if (printer.json) {
-      const { exit, message, hint, details } = failure;
+      const { exit, message, hints, details } = failure;
+      const hint = renderHints(hints, caller);
       printer.say(JSON.stringify({ error: { exit: EXIT[exit], name: exit, message, hint, ...details } }));
     } else {
       printer.say(`lab: ${failure.message}`);
-      if (failure.hint !== "") printer.say(`  ${addFlags(failure.hint, flags)}`);
+      for (const hint of failure.hints) printer.say(`  ${renderHint(hint, caller)}`);
     }
     if (verbose) printer.say(describeStack(failure));
     return EXIT[failure.exit];
@@ -286,12 +338,6 @@ function report(error: unknown, printer: Printer, options: { verbose: boolean; f
   return EXIT.failed;
 }
 
-/** Commands that a hint names must mean the same lab: `lab ps` becomes `lab ps --name shop`. */
-function addFlags(hint: string, flags: string): string {
-  if (flags === "" || hint.includes("--name")) return hint;
-  return hint.replace(COMMAND_IN_HINT, (command) => `${command.trimEnd()}${flags}`);
-}
-
 /** Commander's complaint in our form; null for what isn't one (help was shown). */
 function explainUsage(error: CommanderError): LabError | null {
   if (error.exitCode === 0) return null;
@@ -299,7 +345,7 @@ function explainUsage(error: CommanderError): LabError | null {
   if (error.code === "commander.help") return null;
   const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
   const suggestion = /\(Did you mean (.+)\?\)/.exec(rest.join(" "))?.[1];
-  const hint = suggestion === undefined ? "see `lab --help`" : `did you mean ${suggestion}?`;
+  const hint = suggestion === undefined ? NEXT.listCommands() : `did you mean ${suggestion}?`;
   return new LabError("usage", first.replaceAll("'", '"'), hint);
 }
 

@@ -7,6 +7,7 @@ import { StateData } from "../../node/wire/control.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
 import { sleep } from "../base/lab-clock.ts";
 import { LabError } from "../base/lab-error.ts";
+import { NEXT } from "../base/next.ts";
 import { StateDir } from "../base/state-dir.ts";
 import type { LabSpec, Leftover, Progress, RuntimeName } from "../engine/engine.ts";
 import { isAlive, isUp } from "../engine/node-status.ts";
@@ -126,7 +127,7 @@ export async function leave(lab: LabHandle, id: NodeId): Promise<void> {
     if (!isAlive(lab.node(id))) return;
     if (refused !== null) throw refused;
     if (lab.clock.nowMs() > deadlineMs) {
-      throw new LabError("timeout", `node ${id} is still leaving`, `end it: lab stop ${id}`);
+      throw new LabError("timeout", `node ${id} is still leaving`, NEXT.stopNode(id));
     }
     await sleep(lab.clock, pauseMs);
   }

@@ -4,6 +4,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LabError } from "../base/lab-error.ts";
+import { NEXT } from "../base/next.ts";
 import type { Finding, Progress, RuntimeName } from "../engine/engine.ts";
 import { projectRoot } from "../engine/node-bundle.ts";
 import { findGarbage } from "./inventory.ts";
@@ -58,7 +59,7 @@ async function examineRuntime(runtime: RuntimeName, choice: RuntimeChoice): Prom
         consequence: isOptional
           ? "`lab up` uses local processes; kernel faults (nftables, netem) and cable pulls need Docker"
           : "it can't be used",
-        cure: error.hint,
+        cure: error.hints,
       },
     ];
   }
@@ -72,6 +73,6 @@ async function checkLeftovers(choice: RuntimeChoice): Promise<Finding> {
     level: "warn",
     found: garbage.map((item) => `${item.kind} ${item.id}`).join(", "),
     consequence: "they take memory, disk and addresses",
-    cure: "lab gc",
+    cure: NEXT.collectGarbage(),
   };
 }

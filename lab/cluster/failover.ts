@@ -5,6 +5,7 @@
 import type { NodeId } from "../../node/wire/ids.ts";
 import { parseDuration } from "../base/duration.ts";
 import { LabError } from "../base/lab-error.ts";
+import { NEXT } from "../base/next.ts";
 import type { NodeInfo } from "../engine/engine.ts";
 import { kill } from "./change.ts";
 import { findCoordinator } from "./judge-agreement.ts";
@@ -35,8 +36,8 @@ export async function killNodes(
   );
   const gone = chosen.filter((node) => !eligible(node.info));
   if (gone.length > 0) {
-    const ids = gone.map((node) => node.id).join(",");
-    throw new LabError("failed", `node ${ids} isn't running`, `start it: lab start ${ids}`);
+    const ids = gone.map((node) => node.id);
+    throw new LabError("failed", `node ${ids.join(",")} isn't running`, NEXT.startNodes(ids));
   }
   await kill(
     lab,

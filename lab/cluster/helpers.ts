@@ -8,6 +8,7 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import type { NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../base/lab-error.ts";
+import { NEXT } from "../base/next.ts";
 import { findByEnvironment, sendSignal } from "../base/process-table.ts";
 import { stateRoot } from "../base/state-dir.ts";
 import type { RuntimeName } from "../engine/engine.ts";
@@ -43,7 +44,7 @@ export async function startResumer(lab: string, runtime: RuntimeName, id: NodeId
     throw new LabError(
       "failed",
       `nothing could be started that ends the pause: ${(error as Error).message}`,
-      `end it yourself: lab resume ${id}`,
+      NEXT.resumeNodes([id]),
       {
         cause: error,
       },

@@ -9,6 +9,7 @@ import { randomBytes } from "node:crypto";
 import { StateData } from "../../node/wire/control.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../base/lab-error.ts";
+import { NEXT } from "../base/next.ts";
 import type { LabHandle } from "./lab-handle.ts";
 import { waitUntil } from "./wait-for.ts";
 
@@ -50,11 +51,7 @@ export async function takeKeyStep(lab: LabHandle, step: KeyStep): Promise<readon
   const due = nextStep(before);
   if (step !== due) {
     const how = before.map((key) => key.id).join(", ");
-    throw new LabError(
-      "usage",
-      `there is nothing to ${step}: the lab's keys are ${how}`,
-      `the next step is: lab keys ${due}`,
-    );
+    throw new LabError("usage", `there is nothing to ${step}: the lab's keys are ${how}`, NEXT.takeKeyStep(due));
   }
   await assertAllFollow(lab, idsOf(before));
   const after = applyStep(before, step);
@@ -110,11 +107,7 @@ async function keysOf(lab: LabHandle): Promise<readonly Key[]> {
 async function assertAllFollow(lab: LabHandle, ids: readonly number[]): Promise<void> {
   const paused = lab.info.nodes.filter((node) => node.status === "paused").map((node) => node.id);
   if (paused.length > 0) {
-    throw new LabError(
-      "failed",
-      `node ${paused.join(", ")} is paused: it can't take a key`,
-      `let it go on: lab resume ${paused.join(",")}`,
-    );
+    throw new LabError("failed", `node ${paused.join(", ")} is paused: it can't take a key`, NEXT.resumeNodes(paused));
   }
   const behind = await findBehind(lab, ids);
   if (behind.length > 0) await reload(lab, behind, ids);
@@ -131,11 +124,11 @@ async function reload(lab: LabHandle, nodes: readonly NodeId[], ids: readonly nu
     });
   } catch (error) {
     if (!(error instanceof LabError) || error.exit !== "timeout") throw error;
-    const [first] = behind;
+    const [first = 0] = behind;
     throw new LabError(
       "timeout",
       `node ${behind.join(", ")} doesn't take the keys ${ids.join(", ")}`,
-      `lab logs ${first} says why (was it given DS_KEYS of its own?); nothing is cut off, repeat it later: lab keys rotate`,
+      ["was it given DS_KEYS of its own?", NEXT.readLogs(first), NEXT.repeatKeyRotation()],
       { cause: error },
     );
   }

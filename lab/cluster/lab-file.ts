@@ -38,12 +38,9 @@ export async function loadLabConfig(path: string): Promise<LabConfig> {
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    throw new LabError(
-      "usage",
-      `${path} can't be read: ${(error as Error).message}`,
-      "name an existing file: lab up -f lab.yaml",
-      { cause: error },
-    );
+    throw new LabError("usage", `${path} can't be read: ${(error as Error).message}`, "name an existing file", {
+      cause: error,
+    });
   }
   return parseLabConfig(text, path);
 }

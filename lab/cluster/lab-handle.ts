@@ -10,6 +10,7 @@ import type { LabClock } from "../base/lab-clock.ts";
 import { LabError, noSuchLab, noSuchNode } from "../base/lab-error.ts";
 import type { LabState } from "../base/lab-state.ts";
 import { lockLab } from "../base/lock.ts";
+import { NEXT } from "../base/next.ts";
 import { type CallOptions, type ControlBody, ControlClient, type ControlTarget } from "../control/control-client.ts";
 import { drawFraction } from "../control/world.ts";
 import type { Engine, LabInfo, NodeInfo, Progress } from "../engine/engine.ts";
@@ -244,14 +245,14 @@ export class LabHandle implements AsyncDisposable {
   #assertAnswering(node: NodeInfo): void {
     const { id, status } = node;
     if (status === "paused") {
-      throw new LabError("failed", `node ${id} is paused: it can't answer`, `let it go on: lab resume ${id}`, {
+      throw new LabError("failed", `node ${id} is paused: it can't answer`, NEXT.resumeNodes([id]), {
         details: { node: id, status },
       });
     }
     if (status === "exited" || status === "created") {
       const code = node.exitCode === null ? "" : ` with exit code ${node.exitCode}`;
       const what = status === "created" ? "was never started" : `has exited${code}`;
-      throw new LabError("failed", `node ${id} ${what}`, `start it again: lab start ${id}`, {
+      throw new LabError("failed", `node ${id} ${what}`, NEXT.startNodes([id]), {
         details: { node: id, status },
       });
     }

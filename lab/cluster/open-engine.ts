@@ -4,6 +4,7 @@
  * Each adapter is loaded only when it is asked for: Docker's client costs more start-up time than the rest of the CLI.
  */
 import { LabError, noSuchLab } from "../base/lab-error.ts";
+import { NEXT } from "../base/next.ts";
 import { StateDir } from "../base/state-dir.ts";
 import type { Engine, LabInfo, RuntimeName } from "../engine/engine.ts";
 
@@ -85,7 +86,7 @@ export async function findLab(name: string, choice: RuntimeChoice): Promise<{ en
     throw new LabError(
       "notFound",
       `there is no local lab named "${name}", and Docker can't be asked: ${unreachable.message}`,
-      "see `lab ls`, start one with `lab up`, or mend Docker: `lab doctor`",
+      [NEXT.listLabs(), NEXT.startLab(name), NEXT.runDoctor()],
       { cause: unreachable },
     );
   }

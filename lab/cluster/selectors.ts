@@ -7,7 +7,9 @@
  * of the existing nodes that the command can apply to.
  */
 import type { NodeId } from "../../node/wire/ids.ts";
+import type { Hint } from "../base/hint.ts";
 import { LabError, noSuchNode } from "../base/lab-error.ts";
+import { NEXT } from "../base/next.ts";
 import { suggest } from "../base/suggest.ts";
 
 const WORDS = ["leader", "followers", "majority", "minority", "all"] as const;
@@ -146,12 +148,12 @@ function resolvePart(part: SelectorPart, view: ClusterView, chance: Chance): rea
     return found;
   }
   if (part.type === "random") {
-    if (view.eligible.length === 0) throw nobody(view, "none of its nodes fits", "see `lab ps`");
+    if (view.eligible.length === 0) throw nobody(view, "none of its nodes fits", NEXT.listNodes());
     if (view.eligible.length < part.count)
       throw nobody(
         view,
         `only ${view.eligible.length} of its nodes fit, random(${part.count}) wants more`,
-        "see `lab ps`",
+        NEXT.listNodes(),
       );
     if (part.count === 1) return [view.eligible[Math.floor(chance.draw() * view.eligible.length)] as NodeId];
     return shuffle(view.eligible, chance.draw)
@@ -164,30 +166,30 @@ function resolvePart(part: SelectorPart, view: ClusterView, chance: Chance): rea
 function resolveWord(word: SelectorWord, view: ClusterView, chance: Chance): readonly NodeId[] {
   switch (word) {
     case "all":
-      if (view.nodes.length === 0) throw nobody(view, "it has no nodes", "start it again with `lab up`");
+      if (view.nodes.length === 0) throw nobody(view, "it has no nodes", NEXT.startLab());
       return view.eligible;
     case "leader":
       if (view.coordinator === null) {
-        throw nobody(view, "it has no coordinator at the moment", "wait for one with `lab wait agree`");
+        throw nobody(view, "it has no coordinator at the moment", NEXT.waitForAgreement());
       }
       return [view.coordinator];
     case "followers": {
       if (view.coordinator === null) {
-        throw nobody(view, "it has no coordinator at the moment", "wait for one with `lab wait agree`");
+        throw nobody(view, "it has no coordinator at the moment", NEXT.waitForAgreement());
       }
       const followers = view.running.filter((id) => id !== view.coordinator && view.eligible.includes(id));
-      if (followers.length === 0) throw nobody(view, "its coordinator has no followers", "see `lab ps`");
+      if (followers.length === 0) throw nobody(view, "its coordinator has no followers", NEXT.listNodes());
       return followers;
     }
     case "majority":
     case "minority": {
       const half = chance.drawHalves()[word];
-      if (half.length === 0) throw nobody(view, `none of its nodes makes a ${word}`, "see `lab ps`");
+      if (half.length === 0) throw nobody(view, `none of its nodes makes a ${word}`, NEXT.listNodes());
       return half;
     }
   }
 }
 
-function nobody(view: ClusterView, why: string, hint: string): LabError {
+function nobody(view: ClusterView, why: string, hint: Hint): LabError {
   return new LabError("notFound", `lab "${view.lab}": ${why}`, hint);
 }

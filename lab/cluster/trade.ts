@@ -7,6 +7,7 @@
 import { HistoryData, StateData, TradeData } from "../../node/wire/control.ts";
 import { AMOUNT_MAX, type NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../base/lab-error.ts";
+import { NEXT } from "../base/next.ts";
 import { newRequestId } from "../control/world.ts";
 import type { LabHandle } from "./lab-handle.ts";
 
@@ -120,7 +121,7 @@ async function explainOpen(
   const details = { ...error.details, request_id: requestId, ...(tradeId === null ? {} : { trade_id: tradeId }) };
   if (tradeId === null) {
     const message = `${error.message}; whether it traded is not known`;
-    return new LabError("timeout", message, `see what came of it: lab history ${order.from}`, {
+    return new LabError("timeout", message, NEXT.readHistory(order.from), {
       cause: error,
       details,
     });
@@ -128,7 +129,7 @@ async function explainOpen(
   return new LabError(
     "timeout",
     `trade ${tradeId} is open: ${kind} of ${order.amount} between node ${order.from} and node ${order.peer} isn't settled yet`,
-    `it is decided when both can talk; see later: lab history ${order.from}, lab status ${order.from}`,
+    ["it is decided when both can talk", NEXT.readHistory(order.from)],
     { cause: error, details },
   );
 }

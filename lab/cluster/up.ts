@@ -6,9 +6,10 @@
  * the same time: image and network, all nodes, and the first questions to nodes that are still starting.
  */
 
-import { LabError } from "../base/lab-error.ts";
+import { interrupted, LabError } from "../base/lab-error.ts";
 import type { LabState } from "../base/lab-state.ts";
 import { lockLab } from "../base/lock.ts";
+import { NEXT } from "../base/next.ts";
 import { findProcess, ownMark, type ProcessMark } from "../base/process-table.ts";
 import { StateDir } from "../base/state-dir.ts";
 import { REAL_WORLD, type World } from "../control/world.ts";
@@ -21,6 +22,8 @@ import { chooseEngine, openEngine, type RuntimeChoice } from "./open-engine.ts";
 import { type LabPlan, type LabRequest, planLab, type Secrets } from "./plan-lab.ts";
 import { assertVariables } from "./variables.ts";
 import { type Agreed, waitForAgreement } from "./wait-for.ts";
+
+const TAKEN_BACK = "what was made is removed again";
 
 export interface UpOptions {
   readonly runtime: RuntimeChoice;
@@ -139,7 +142,7 @@ async function create(engine: Engine, state: LabState, request: LabRequest, opti
     // Somebody else was faster with this name: theirs is not ours to remove.
     if (isTaken(error)) await state.removeFile("lab.json");
     else await takeBack(engine, state, plan.spec.name, progress);
-    throw signal.aborted ? interrupted() : afterTakeBack(error);
+    throw signal.aborted ? interrupted(TAKEN_BACK) : afterTakeBack(error);
   }
 }
 
@@ -150,7 +153,7 @@ function isTaken(error: unknown): boolean {
 /** A node that exited at once can't be started again: it went with the rest. */
 function afterTakeBack(error: unknown): unknown {
   if (!(error instanceof LabError) || error.details.last === undefined) return error;
-  const hint = "mend that and repeat `lab up`: what was made is gone again";
+  const hint = "correct that, and repeat the command; what was made is removed";
   return new LabError(error.exit, error.message, hint, { cause: error, details: error.details });
 }
 
@@ -193,11 +196,11 @@ async function findExisting(engine: Engine, name: string, options: UpOptions): P
     await engine[Symbol.asyncDispose]();
     return new LabHandle(local, there, labOptions);
   }
-  throw new LabError(
-    "failed",
-    `a local lab named "${name}" exists already`,
-    `use it with --runtime local, remove it with \`lab down ${name}\`, or choose another --name`,
-  );
+  throw new LabError("failed", `a local lab named "${name}" exists already`, [
+    NEXT.useLocalLab(),
+    NEXT.removeLab(name),
+    "or choose another --name",
+  ]);
 }
 
 /** Both runtimes keep a lab's faults and journal in one folder, so a name is used once. Docker is asked only if it had the name last. */
@@ -215,7 +218,7 @@ async function assertNotInDocker(name: string): Promise<void> {
   throw new LabError(
     "failed",
     exists ? `lab "${name}" exists in Docker already` : `lab "${name}" was made in Docker, which can't be asked`,
-    `choose another --name${exists ? `, or remove it first: lab down ${name}` : ", or mend Docker: lab doctor"}`,
+    ["choose another --name", exists ? NEXT.removeLabFirst(name) : NEXT.runDoctor()],
   );
 }
 
@@ -231,14 +234,14 @@ async function joinExisting(lab: LabHandle, request: LabRequest, options: UpOpti
     throw new LabError(
       "failed",
       `lab "${lab.name}" is half-made: an earlier \`up\` was killed`,
-      `remove it first: lab down --name ${lab.name}`,
+      NEXT.removeLabFirst(lab.name),
     );
   }
   if (differs || info.profile !== request.profile) {
     throw new LabError(
       "failed",
       `lab "${lab.name}" exists already: nodes ${lab.ids.join(",")}, profile ${info.profile}`,
-      `${differs ? `change it with \`lab scale ${wanted.length}\`, ` : ""}remove it with \`lab down\`, or choose another --name`,
+      [...(differs ? [NEXT.scaleTo(wanted.length)] : []), NEXT.removeLab(lab.name), "or choose another --name"],
     );
   }
   options.onNotice(`lab "${lab.name}" exists already`);
@@ -255,11 +258,10 @@ async function joinExisting(lab: LabHandle, request: LabRequest, options: UpOpti
 }
 
 function nameIsTaken(lab: LabHandle): LabError {
-  return new LabError(
-    "failed",
-    `lab "${lab.name}" exists already`,
-    `remove it first: lab down --name ${lab.name}; or choose another name`,
-  );
+  return new LabError("failed", `lab "${lab.name}" exists already`, [
+    NEXT.removeLabFirst(lab.name),
+    "or choose another name",
+  ]);
 }
 
 async function takeBack(engine: Engine, state: LabState, name: string, progress: Progress): Promise<void> {
@@ -272,7 +274,8 @@ async function takeBack(engine: Engine, state: LabState, name: string, progress:
     progress({
       step: "remove",
       state: "failed",
-      detail: `${(error as Error).message}; later: lab down --name ${name}`,
+      detail: (error as Error).message,
+      hint: NEXT.removeLab(name),
     });
   }
 }
@@ -285,11 +288,7 @@ async function allDone(work: readonly Promise<unknown>[]): Promise<void> {
 }
 
 function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw interrupted();
-}
-
-function interrupted(): LabError {
-  return new LabError("interrupted", "interrupted", "what was made is gone again");
+  if (signal.aborted) throw interrupted(TAKEN_BACK);
 }
 
 function describeLab(spec: LabSpec): Omit<LabInfo, "nodes"> {

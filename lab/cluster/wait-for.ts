@@ -9,6 +9,7 @@ import type { PingData } from "../../node/wire/control.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
 import { type LabClock, sleep } from "../base/lab-clock.ts";
 import { LabError } from "../base/lab-error.ts";
+import { NEXT } from "../base/next.ts";
 import { isAlive, isUp } from "../engine/node-status.ts";
 import { type Agreement, type Answers, judgeAgreement } from "./judge-agreement.ts";
 import type { LabHandle } from "./lab-handle.ts";
@@ -48,8 +49,7 @@ export async function waitForAgreement(
   const { clock } = lab;
   const startedAtMs = clock.nowMs();
   const ids = options.ids ?? lab.running;
-  if (ids.length === 0)
-    throw new LabError("failed", `no node of lab "${lab.name}" is running`, "start them: lab start all");
+  if (ids.length === 0) throw new LabError("failed", `no node of lab "${lab.name}" is running`, NEXT.startAllNodes());
   const answers = new Map<NodeId, PingData | null>(ids.map((id) => [id, null]));
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, ...(options.signal === undefined ? [] : [options.signal])]);
@@ -80,7 +80,7 @@ export async function waitForAgreement(
     throw new LabError(
       "timeout",
       `no agreement after ${options.timeoutMs / 1000} s: ${reason}`,
-      `look at it: lab ps, lab logs`,
+      [NEXT.listNodes(), NEXT.readAllLogs()],
       { details: { reason } },
     );
   });
@@ -123,7 +123,7 @@ export async function waitUntil(
       throw new LabError(
         "timeout",
         `not reached after ${options.timeoutMs / 1000} s: ${seen}`,
-        "look at it: lab ps, lab logs",
+        [NEXT.listNodes(), NEXT.readAllLogs()],
         {
           details: { seen },
         },
@@ -201,11 +201,7 @@ async function watchExits(lab: LabHandle, ids: readonly NodeId[], signal: AbortS
     const frozen = info.nodes.filter((node) => ids.includes(node.id) && !isUp(node));
     if (frozen.length > 0) {
       const who = frozen.map((node) => node.id);
-      throw new LabError(
-        "failed",
-        `node ${who.join(", ")} was paused meanwhile`,
-        `let it go on: lab resume ${who.join(",")}`,
-      );
+      throw new LabError("failed", `node ${who.join(", ")} was paused meanwhile`, NEXT.resumeNodes(who));
     }
   }
 }
@@ -219,14 +215,9 @@ export async function explainExit(lab: LabHandle, ids: readonly NodeId[]): Promi
   const who = ids.length === 1 ? `node ${first} ${how}` : `nodes ${ids.join(", ")} exited; node ${first}`;
   const said =
     words.length === 0 ? " without a word" : ` and said last:\n${words.map((line) => `    ${line}`).join("\n")}`;
-  return new LabError(
-    "failed",
-    `${who}${said}`,
-    `mend that, then: lab start ${ids.join(",")} (all it said: lab logs ${first})`,
-    {
-      details: { nodes: ids, last: words },
-    },
-  );
+  return new LabError("failed", `${who}${said}`, [NEXT.readLogs(first), NEXT.startNodes(ids)], {
+    details: { nodes: ids, last: words },
+  });
 }
 
 function askEveryMs(count: number): number {

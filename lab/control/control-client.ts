@@ -26,7 +26,9 @@ import {
 } from "../../node/wire/control-frame.ts";
 import type { Authenticator } from "../../node/wire/envelope.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
-import { LabError } from "../base/lab-error.ts";
+import type { Hints } from "../base/hint.ts";
+import { interrupted, LabError } from "../base/lab-error.ts";
+import { NEXT } from "../base/next.ts";
 import type { ControlTransport } from "./udp-control.ts";
 import { newRequestId, REAL_WORLD, type World } from "./world.ts";
 
@@ -276,26 +278,29 @@ export function refusal(node: NodeId, result: Extract<ControlResult, { ok: false
   return new LabError(exit, result.message, hintFor(result.code, node, result.definite), { details });
 }
 
-function hintFor(code: RefusalCode, node: NodeId, definite: boolean): string {
-  const hints: Partial<Record<RefusalCode, string>> = {
+function hintFor(code: RefusalCode, node: NodeId, definite: boolean): Hints {
+  const hints: Partial<Record<RefusalCode, Hints>> = {
     SELF_TRADE: "name two different nodes",
-    UNKNOWN_NODE: `see who node ${node} knows: lab nodes ${node}`,
-    NODE_LEFT: "start it again with `lab start`, or trade with another node",
-    NODE_FAILED: "start or resume it, or trade with another node (`lab ps`)",
-    INSUFFICIENT_CREDITS: `see what node ${node} has: lab balance ${node}`,
+    UNKNOWN_NODE: NEXT.readMembers(node),
+    NODE_LEFT: ["start the other node again, or trade with another one", NEXT.listNodes()],
+    NODE_FAILED: ["start or resume the other node, or trade with another one", NEXT.listNodes()],
+    INSUFFICIENT_CREDITS: NEXT.readBalance(node),
     REJECTED: "nothing was changed",
     STALE: "the node restarted meanwhile and nothing was done; repeat the command",
-    NOT_RECOVERING: `see \`lab status ${node}\``,
-    NO_QUORUM: "nothing was changed; see `lab ps`, and start voters: lab start",
-    UNANSWERED: "nothing was changed; resume or stop who doesn't answer, then repeat the command",
-    EXPIRED: "the other node didn't answer in time; nothing was traded; see `lab ps`",
-    NOT_READY: `it is still joining, or halted; see \`lab status ${node}\``,
-    IN_DOUBT: `it will be decided when the other node answers: lab history ${node}`,
-    STORAGE: `its disk refuses writes; see \`lab logs ${node}\``,
+    NOT_RECOVERING: NEXT.readStatus(node),
+    NO_QUORUM: ["nothing was changed; a majority of the voters must run", NEXT.listNodes()],
+    UNANSWERED: [
+      "nothing was changed; resume or stop the nodes that don't answer, then repeat the command",
+      NEXT.listNodes(),
+    ],
+    EXPIRED: ["nothing was traded: the other node didn't answer in time", NEXT.listNodes()],
+    NOT_READY: ["it is still joining, or halted", NEXT.readStatus(node)],
+    IN_DOUBT: ["it is decided when the other node answers", NEXT.readHistory(node)],
+    STORAGE: ["its disk refuses writes", NEXT.readLogs(node)],
     BUSY: "repeat in a moment",
     UNAUTHORISED: "this node obeys another token: was its lab started by another user, or outside of the lab?",
   };
-  return hints[code] ?? (definite ? "nothing was changed" : `see what came of it: lab history ${node}`);
+  return hints[code] ?? (definite ? "nothing was changed" : NEXT.readHistory(node));
 }
 
 async function requestByExec(
@@ -304,7 +309,7 @@ async function requestByExec(
   options: CallOptions,
 ): Promise<ControlResult> {
   if (target.exec === undefined) {
-    throw new LabError("failed", `node ${target.node} has no address to ask it at`, "see `lab ps`");
+    throw new LabError("failed", `node ${target.node} has no address to ask it at`, NEXT.listNodes());
   }
   return readResult(target, [await target.exec(JSON.stringify(request), options.timeoutMs ?? EXEC_TIMEOUT_MS)]);
 }
@@ -312,11 +317,10 @@ async function requestByExec(
 function readResult(target: ControlTarget, pages: readonly string[]): ControlResult {
   const result = joinPages(pages);
   if (result !== null) return result;
-  throw new LabError(
-    "failed",
-    `node ${target.node} sent an answer that can't be read`,
-    "is it of another version? see `lab status`",
-  );
+  throw new LabError("failed", `node ${target.node} sent an answer that can't be read`, [
+    "is it of another version?",
+    NEXT.readAllStatus(),
+  ]);
 }
 
 function noAnswer(target: ControlTarget, sent: number, taken: boolean, request: ControlRequest): LabError {
@@ -325,18 +329,14 @@ function noAnswer(target: ControlTarget, sent: number, taken: boolean, request: 
     return new LabError(
       "timeout",
       `node ${target.node} works on it, but there is no result yet`,
-      `it stays in force; see what came of it: lab history ${target.node}`,
+      ["it stays in force", NEXT.readHistory(target.node)],
       { details },
     );
   }
   return new LabError(
     "timeout",
     `node ${target.node} doesn't answer at ${target.address} (asked ${sent} times)`,
-    `see \`lab ps\` and \`lab logs ${target.node}\``,
+    [NEXT.listNodes(), NEXT.readLogs(target.node)],
     { details },
   );
-}
-
-function interrupted(): LabError {
-  return new LabError("interrupted", "interrupted", "");
 }

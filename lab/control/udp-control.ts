@@ -3,6 +3,7 @@
  */
 import { createSocket } from "node:dgram";
 import { LabError } from "../base/lab-error.ts";
+import { NEXT } from "../base/next.ts";
 
 export interface ControlTransport {
   /** `address` is `host:port`. What can't be sent now is lost, as any datagram may be. @throws for an address that can't be one */
@@ -20,7 +21,7 @@ export const openUdpControl: OpenControlTransport = (onDatagram) =>
     socket.on("message", (datagram) => onDatagram(datagram));
     socket.once("error", (cause) => {
       const message = `no UDP socket for the control channel: ${cause.message}`;
-      reject(new LabError("failed", message, "see `lab doctor`", { cause }));
+      reject(new LabError("failed", message, NEXT.runDoctor(), { cause }));
     });
     socket.bind(0, () => {
       socket.removeAllListeners("error");

@@ -4,7 +4,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { LabError } from "../base/lab-error.ts";
+import { interrupted, LabError } from "../base/lab-error.ts";
 import { describeStep } from "../scenario/describe-step.ts";
 import { parseScenario } from "../scenario/parse-scenario.ts";
 import type { StepResult } from "../scenario/result.ts";
@@ -139,7 +139,7 @@ function waitForTurn(playing: Playing, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const onAbort = () => {
       playing.begin = null;
-      reject(new LabError("interrupted", "interrupted", ""));
+      reject(interrupted());
     };
     playing.begin = () => {
       playing.begin = null;

@@ -7,6 +7,7 @@
  * Every method throws LabError with a cause and a cure; raw engine errors never reach a user.
  */
 import type { NodeId } from "../../node/wire/ids.ts";
+import type { Hint, Hints } from "../base/hint.ts";
 import type { World } from "../control/world.ts";
 
 export type RuntimeName = "docker" | "local" | "sim";
@@ -74,6 +75,8 @@ export type Progress = (event: {
   state: "start" | "done" | "failed" | "info";
   detail?: string;
   node?: NodeId;
+  /** What to do about a step that failed. */
+  hint?: Hint;
 }) => void;
 
 export interface LogLine {
@@ -109,9 +112,10 @@ export interface Finding {
   readonly check: string;
   readonly level: "ok" | "info" | "warn" | "fail";
   readonly found: string;
-  /** What follows for the user, and what to do; empty when ok. */
+  /** What follows for the user; empty when ok. */
   readonly consequence: string;
-  readonly cure: string;
+  /** What to do about it; empty when ok. */
+  readonly cure: Hints;
 }
 
 export interface Engine extends AsyncDisposable {

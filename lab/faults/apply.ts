@@ -10,6 +10,7 @@ import { type ImpairmentRule, StateData } from "../../node/wire/control.ts";
 import { splitRules } from "../../node/wire/control-frame.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../base/lab-error.ts";
+import { NEXT } from "../base/next.ts";
 import type { KernelFaults, NodeInfo } from "../engine/engine.ts";
 import { FAULTS_DIR } from "../engine/engine.ts";
 import { isUp } from "../engine/node-status.ts";
@@ -69,7 +70,7 @@ export async function applyFaults(
   const reports = outcomes.flatMap((outcome) => (outcome instanceof LabError ? [] : [outcome]));
   const [first] = failures;
   if (first === undefined) return reports;
-  throw new LabError(first.exit, summarise(first, failures.length, reports), first.hint, {
+  throw new LabError(first.exit, summarise(first, failures.length, reports), first.hints, {
     cause: first,
     details: { ...first.details, reports },
   });
@@ -117,7 +118,7 @@ async function applyToKernel(lab: FaultableLab, application: Application, list: 
     throw new LabError(
       "failed",
       `node ${id}: the faults' script ended early: ${lastLine(result.stderr)}`,
-      `repeat the command, or \`lab restart ${id}\``,
+      ["repeat the command", NEXT.restartNode(id)],
       { details: { node: id } },
     );
   }
@@ -126,7 +127,7 @@ async function applyToKernel(lab: FaultableLab, application: Application, list: 
     throw new LabError(
       "failed",
       `node ${id}: the kernel doesn't have what it was asked for: ${differences.join("; ")}`,
-      `\`lab heal\` and repeat, or \`lab restart ${id}\``,
+      [NEXT.healAll(), "and repeat the command", NEXT.restartNode(id)],
       { details: { node: id, differences } },
     );
   }
@@ -157,7 +158,7 @@ async function applyToShim(
   throw new LabError(
     "failed",
     `node ${id} didn't put its ${rules.length} rules in force`,
-    `repeat the command, or \`lab restart ${id}\``,
+    ["repeat the command", NEXT.restartNode(id)],
     { details: { node: id } },
   );
 }
@@ -216,12 +217,12 @@ function scriptFailure(id: NodeId, exitCode: number, stderr: string): LabError {
     return new LabError(
       "failed",
       `node ${id}: its container lacks NET_ADMIN (${line})`,
-      "was it made outside of `lab up`? give it cap_add: [NET_ADMIN]",
+      "was it made outside of the lab? Give it cap_add: [NET_ADMIN]",
       { details },
     );
   }
   const what = { [SCRIPT_EXIT.nft]: "nft", [SCRIPT_EXIT.tree]: "tc" }[exitCode] ?? "the faults' script";
-  return new LabError("failed", `node ${id}: ${what} refused (exit code ${exitCode}): ${line}`, "see `lab doctor`", {
+  return new LabError("failed", `node ${id}: ${what} refused (exit code ${exitCode}): ${line}`, NEXT.runDoctor(), {
     details,
   });
 }
@@ -235,7 +236,7 @@ function summarise(first: LabError, failed: number, reports: readonly FaultRepor
 function asLabError(error: unknown, id: NodeId): LabError {
   if (error instanceof LabError) return error;
   const message = error instanceof Error ? error.message : String(error);
-  return new LabError("failed", `node ${id}: ${message}`, "see `lab doctor`", { cause: error, details: { node: id } });
+  return new LabError("failed", `node ${id}: ${message}`, NEXT.runDoctor(), { cause: error, details: { node: id } });
 }
 
 async function mapLimited<T, R>(items: readonly T[], limit: number, work: (item: T) => Promise<R>): Promise<R[]> {

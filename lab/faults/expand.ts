@@ -10,6 +10,7 @@
  */
 import type { NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../base/lab-error.ts";
+import { NEXT } from "../base/next.ts";
 
 export interface Pair {
   readonly from: NodeId;
@@ -44,11 +45,7 @@ export function expandNetem(target: NetemTarget, allNodes: readonly NodeId[]): r
   const wanted = target.both ? pairs.flatMap((pair) => [pair, reverse(pair)]) : pairs;
   const found = withoutDoubles(wanted);
   if (found.length === 0) {
-    throw new LabError(
-      "usage",
-      "no packets between two nodes are meant",
-      "name two different nodes: `lab netem 3 --to 2 …`",
-    );
+    throw new LabError("usage", "no packets between two nodes are meant", NEXT.impairTo());
   }
   return found;
 }
@@ -65,25 +62,20 @@ export function expandPartition(
   const seen = new Set<NodeId>();
   for (const id of groups.flatMap((group) => [...new Set(group)])) {
     if (seen.has(id))
-      throw new LabError("usage", `node ${id} is in two groups`, "name every node once: `lab partition 1,2 3,4,5`");
+      throw new LabError("usage", `node ${id} is in two groups`, ["name every node once", NEXT.partition()]);
     seen.add(id);
   }
   const unnamed = allNodes.filter((id) => !seen.has(id));
   const isOneGroup = groups.length === 1;
   const sides = isOneGroup ? [...groups, unnamed] : groups;
   if (sides.length < 2 || sides.some((side) => side.length === 0)) {
-    throw new LabError(
-      "usage",
-      "a partition takes two sides with at least one node each",
-      "name the groups: `lab partition 1,2 3,4,5`",
-    );
+    throw new LabError("usage", "a partition takes two sides with at least one node each", [
+      "name the groups",
+      NEXT.partition(),
+    ]);
   }
   if (options.oneWay && sides.length > 2) {
-    throw new LabError(
-      "usage",
-      `--one-way takes two groups, not ${sides.length}`,
-      "name the senders first: `lab partition 1,2 3,4,5 --one-way`",
-    );
+    throw new LabError("usage", `--one-way takes two groups, not ${sides.length}`, NEXT.partitionOneWay());
   }
   const pairs: Pair[] = [];
   sides.forEach((side, index) => {
@@ -101,8 +93,7 @@ export function expandPartition(
 export function expandIsolate(nodes: readonly NodeId[], allNodes: readonly NodeId[]): readonly Pair[] {
   const pairs = nodes.flatMap((node) => allNodes.map((other): Pair => ({ from: node, to: other, openEnd: "to" })));
   const found = withoutDoubles(pairs.flatMap((pair) => [pair, reverse(pair)]));
-  if (found.length === 0)
-    throw new LabError("usage", "there is no other node to isolate it from", "add one with `lab scale`");
+  if (found.length === 0) throw new LabError("usage", "there is no other node to isolate it from", NEXT.addNode(2));
   return found;
 }
 

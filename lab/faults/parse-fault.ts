@@ -5,6 +5,7 @@
  * because a fault of the wrong size is worse than a question.
  */
 import type { Impairment } from "../../node/wire/control.ts";
+import type { Hints } from "../base/hint.ts";
 import { LabError } from "../base/lab-error.ts";
 import { NO_IMPAIRMENT } from "./fault.ts";
 
@@ -50,10 +51,10 @@ export function parseImpairment(texts: NetemTexts, prefix: "" | "--"): Impairmen
 }
 
 /** @param hint how the caller's user writes one. @throws LabError("usage") for an impairment that changes nothing */
-export function assertImpairs(impairment: Impairment, hint: string): void {
+export function assertImpairs(impairment: Impairment, hints: Hints): void {
   const names = Object.keys(NO_IMPAIRMENT) as (keyof Impairment)[];
   if (names.some((name) => impairment[name] !== NO_IMPAIRMENT[name])) return;
-  throw new LabError("usage", "netem without anything to impair", hint);
+  throw new LabError("usage", "netem without anything to impair", hints);
 }
 
 /** `--delay`, `--jitter`: 0 to 60 s, in milliseconds. Throws LabError("usage"). */

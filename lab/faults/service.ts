@@ -9,6 +9,7 @@
  */
 import type { NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../base/lab-error.ts";
+import { NEXT } from "../base/next.ts";
 import type { KernelFaults } from "../engine/engine.ts";
 import { applyFaults } from "./apply.ts";
 import { whyNoEgress, withReorderDelay } from "./compile.ts";
@@ -100,7 +101,7 @@ async function unplug(lab: FaultableLab, request: FaultRequest): Promise<FaultOu
     throw new LabError(
       "unsupported",
       `${lab.info.runtime === "local" ? "local processes" : "simulated nodes"} have no network cable to pull`,
-      `\`lab isolate ${ids.join(",")}\` cuts them off from all others`,
+      NEXT.isolate(ids),
     );
   }
   return await lab.locked(request.cause, async () => {
@@ -149,5 +150,5 @@ function describeHeal(target: HealTarget): string {
 
 function noSuchFault(id: string, list: FaultList): LabError {
   const known = [...new Set(list.faults.map((fault) => fault.id))].join(", ") || "none";
-  return new LabError("notFound", `there is no fault ${id} (there is ${known})`, "see `lab faults`");
+  return new LabError("notFound", `there is no fault ${id} (there is ${known})`, NEXT.listFaults());
 }

@@ -74,7 +74,7 @@ export async function readRun(path: string): Promise<Journal> {
       throw new LabError(
         "usage",
         `${folder} holds no run: ${name} can't be read (${(error as Error).message})`,
-        "name a folder that --report or `lab report` made",
+        "name a folder that --report or the command `report` made",
         { cause: error },
       );
     }

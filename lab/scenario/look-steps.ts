@@ -2,6 +2,7 @@
 import { RecoveryData } from "../../node/wire/control.ts";
 import { formatDuration } from "../base/duration.ts";
 import { LabError } from "../base/lab-error.ts";
+import { NEXT } from "../base/next.ts";
 import { lookAtAll, parseCondition } from "../cluster/lab-conditions.ts";
 import { waitUntil } from "../cluster/wait-for.ts";
 import { isUp } from "../engine/node-status.ts";
@@ -25,7 +26,10 @@ export async function expectStep(context: StepContext, fields: ActionFields<"exp
   const view = await lookAtAll(texts.map(parseCondition), lab, await lab.ping());
   await assertNobodyDied(context);
   if (view.done) return { resolved: "", seen: "yes" };
-  throw new LabError("failed", `expected ${texts.join(", ")}, but: ${view.seen}`, "look at it: lab ps, lab logs");
+  throw new LabError("failed", `expected ${texts.join(", ")}, but: ${view.seen}`, [
+    NEXT.listNodes(),
+    NEXT.readAllLogs(),
+  ]);
 }
 
 async function look(context: StepContext, fields: Conditions, timeoutMs: number): Promise<Outcome> {
@@ -42,7 +46,10 @@ async function look(context: StepContext, fields: Conditions, timeoutMs: number)
   } catch (error) {
     if (!(error instanceof LabError) || error.exit !== "timeout") throw error;
     const what = `${texts.join(", ")}: ${error.message}`;
-    throw new LabError("failed", what, "look at it: lab ps, lab logs", { cause: error, details: error.details });
+    throw new LabError("failed", what, [NEXT.listNodes(), NEXT.readAllLogs()], {
+      cause: error,
+      details: error.details,
+    });
   }
   return { resolved: "", seen: `after ${formatDuration(clock.nowMs() - beganMs)}` };
 }

@@ -84,8 +84,8 @@ async function perform(play: Play, step: Step, path: string, replaced: string): 
   } catch (error) {
     const isInterrupted = error instanceof LabError && error.exit === "interrupted";
     const message = error instanceof Error ? error.message : String(error);
-    const hint = error instanceof LabError ? error.hint : "";
-    await end({ state: isInterrupted ? "interrupted" : "failed", seen: message, hint }, message);
+    const hints = error instanceof LabError ? error.hints : [];
+    await end({ state: isInterrupted ? "interrupted" : "failed", seen: message, hints }, message);
     throw error;
   }
 }
@@ -167,7 +167,7 @@ function describe(play: Play, step: Step, path: string): StepResult {
     tookMs: 0,
     note: step.note ?? "",
     explain: step.explain ?? "",
-    hint: "",
+    hints: [],
   };
 }
 

@@ -1,4 +1,6 @@
 /** A scenario's result as reports want it (lab/artefacts). */
+
+import { renderCommand, renderHints } from "../base/hint.ts";
 import type { RunRecord, StepRecord } from "../cluster/run-record.ts";
 import { formatScenario } from "./format-scenario.ts";
 import type { ScenarioResult, StepResult } from "./result.ts";
@@ -8,7 +10,8 @@ export function describeRun(result: ScenarioResult, tookMs: number): RunRecord {
   const { scenario, runtime, seed, bug, verdict, reason, steps, checks, journal, evidence, startedAtMs, file } = result;
   const title = scenario.title ?? scenario.name;
   const failed = steps.findLast((step) => step.state === "failed");
-  const failure = failed === undefined ? { message: reason, hint: "" } : { message: failed.seen, hint: failed.hint };
+  const failure =
+    failed === undefined ? { message: reason, hint: "" } : { message: failed.seen, hint: renderHints(failed.hints) };
   const beginMs = beginningOf(result);
   return {
     title: scenario.title === undefined ? title : `${scenario.name}: ${title}`,
@@ -17,7 +20,12 @@ export function describeRun(result: ScenarioResult, tookMs: number): RunRecord {
     failure: verdict === "failed" || verdict === "interrupted" ? failure : null,
     startedAtMs,
     tookMs,
-    replay: `lab run ${file ?? "scenario.yaml"} --runtime ${runtime} --seed ${seed}${bug === null ? "" : ` --bug ${bug}`}`,
+    replay: renderCommand({
+      command: [
+        ...["run", file ?? "scenario.yaml", "--runtime", runtime, "--seed", `${seed}`],
+        ...(bug === null ? [] : ["--bug", bug]),
+      ],
+    }),
     scenario: formatScenario({ ...scenario, seed }),
     steps: steps.map((step) => describeStepRecord(step, beginMs)),
     checks,

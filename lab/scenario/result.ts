@@ -2,6 +2,7 @@
  * What became of a scenario: every step with what was resolved and seen, the journal, what the checkers say, and the verdict.
  */
 
+import type { Hint } from "../base/hint.ts";
 import type { CheckResult } from "../check/verdict.ts";
 import type { Evidence } from "../cluster/run-record.ts";
 import type { Journal } from "../journal/journal.ts";
@@ -35,7 +36,7 @@ export interface StepResult {
   readonly note: string;
   readonly explain: string;
   /** What to do about a failure; empty otherwise. */
-  readonly hint: string;
+  readonly hints: readonly Hint[];
 }
 
 /** What a load did until it ended. */

@@ -1,6 +1,7 @@
 /** Steps that trade: one order with the ending that is expected of it, or a load. */
 import { formatDuration } from "../base/duration.ts";
-import { LabError } from "../base/lab-error.ts";
+import { interrupted, LabError } from "../base/lab-error.ts";
+import { NEXT } from "../base/next.ts";
 import { isUp } from "../engine/node-status.ts";
 import { parseChance } from "../faults/parse-fault.ts";
 import type { ActionFields } from "./actions.ts";
@@ -30,7 +31,7 @@ export async function tradeStep(
   const isOtherCode = fields.code !== undefined && (result.result !== "refused" || result.code !== fields.code);
   if (result.result === expected && !isOtherCode) return { resolved, seen };
   const wanted = fields.code === undefined ? expected : `${expected} with ${fields.code}`;
-  throw new LabError("failed", `${resolved} should be ${wanted}, but: ${seen}`, "look at it: lab ps, lab history");
+  throw new LabError("failed", `${resolved} should be ${wanted}, but: ${seen}`, [NEXT.listNodes(), NEXT.readAllLogs()]);
 }
 
 function describeResult(result: OrderResult, took: string): string {
@@ -82,14 +83,14 @@ function assertSettled(summary: LoadSummary, least: string | undefined): void {
   if (least === undefined) return;
   if (summary.offered > 0 && summary.settled >= summary.offered * parseChance(least, "settled")) return;
   const message = `fewer than ${least} of the trades settled: ${describeLoad(summary)}`;
-  throw new LabError("failed", message, "look at the refusals: lab events --type order, lab logs");
+  throw new LabError("failed", message, [NEXT.readOrders(), NEXT.readAllLogs()]);
 }
 
 /** What is waited for goes on by itself; only the waiting ends. */
 async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(new LabError("interrupted", "interrupted", ""));
+  const onAbort = () => reject(interrupted());
   signal.addEventListener("abort", onAbort, { once: true });
   try {
     return await Promise.race([work, promise]);

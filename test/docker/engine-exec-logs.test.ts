@@ -42,11 +42,11 @@ describe("a control request by exec", () => {
     await engine.pause(lab.spec.name, 1);
     await expect(engine.controlExec(lab.spec.name, 1, "{}", 5_000 * timeFactor)).rejects.toMatchObject({
       message: "node 1 is paused",
-      hint: "`lab resume 1` first",
+      hint: "resume: lab resume 1",
     });
     await engine.stop(lab.spec.name, 1, 0);
     await expect(engine.controlExec(lab.spec.name, 1, "{}", 5_000 * timeFactor)).rejects.toMatchObject({
-      hint: "`lab start 1` first",
+      hint: "bring back: lab start 1",
     });
   });
 });

@@ -26,7 +26,7 @@ describe.concurrent("`chaos` on local processes", { timeout: 120_000 }, () => {
     const told = JSON.parse(stdout) as Told;
     expect([code, told.verdict, told.reason]).toEqual([0, "valid", ""]);
     expect(told.faults).toBeGreaterThan(1);
-    expect(stderr).toContain(`again: lab run ${told.file} --runtime local`);
+    expect(stderr).toContain(`play it again: lab run ${told.file} --runtime local`);
     await access(join(home.path, "chaos-4.yaml"));
     expect(await home.leftovers()).toEqual([]);
   });

@@ -103,7 +103,7 @@ describe("lab dash on a lab that runs", () => {
     expect(await sendCommand(page.server, { verb: "heal" })).toMatchObject({ ok: true, data: { healed: ["f1"] } });
 
     expect(await sendCommand(page.server, { verb: "kill", nodes: "9" })).toMatchObject({
-      ...{ ok: false, exit: "notFound", hint: "see `lab ps`" },
+      ...{ ok: false, exit: "notFound", hint: "list its nodes: lab ps --name shown" },
       message: 'lab "shown" has no node 9 (it has 1, 2, 3)',
     });
     expect(await readCatalogue(page.server)).toMatchObject({ runs: [] });

@@ -26,7 +26,7 @@ test.each(["README.md", "lab/README.md"])(
   "the commands in %s must do what is shown below them, and leave nothing behind",
   { timeout: 300_000 },
   async (path) => {
-    await using home = await openLabHome();
+    await using home = await openLabHome({ npm_lifecycle_event: "npx", npm_lifecycle_script: "lab" });
     const blocks = readConsoleBlocks(read(path)).filter((block) => block.marker?.kind === "runs");
     const commands = blocks.flatMap((block) => block.commands);
     expect(commands.length).toBeGreaterThan(8);

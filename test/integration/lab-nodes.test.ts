@@ -35,7 +35,7 @@ describe("nodes of a lab", () => {
     expect(await home.lab("pause", "2")).toMatchObject({ code: 0, stderr: expect.stringContaining("lab resume 2") });
     expect(await home.lab("status", "2")).toMatchObject({
       code: 1,
-      stderr: "lab: node 2 is paused: it can't answer\n  let it go on: lab resume 2\n",
+      stderr: "lab: node 2 is paused: it can't answer\n  resume: lab resume 2\n",
     });
     const ps = await home.lab("ps");
     expect(ps.stdout).toMatch(/2 +- +paused/);
@@ -46,7 +46,7 @@ describe("nodes of a lab", () => {
   test("a wiped disk must be one of a node that has ended, whose ledger the others give back", async () => {
     expect(await home.lab("wipe", "2")).toMatchObject({
       code: 1,
-      stderr: "lab: node 2 is still running\n  `lab kill 2` or `lab stop 2` first\n",
+      stderr: "lab: node 2 is still running\n  stop it first: lab stop 2\n",
     });
     expect((await home.lab("sell", "2", "3", "7")).code).toBe(0);
     expect((await home.lab("wait", "converged", "--timeout", "20s")).code).toBe(0);

@@ -55,7 +55,11 @@ describe("the command line", () => {
   );
 
   test("must list no labs where there are none", async () => {
-    expect(await home.lab("ls")).toMatchObject({ code: 0, stdout: "", stderr: "no labs; start one: lab up\n" });
+    expect(await home.lab("ls")).toMatchObject({
+      code: 0,
+      stdout: "",
+      stderr: "there are no labs\nstart one: lab up\n",
+    });
     expect(await home.json("ls")).toEqual([]);
   });
 

@@ -28,7 +28,7 @@ const builtin = /^node:/;
 
 /** The lab's pure modules: what they say depends on what they are given only. */
 const pureLab =
-  /^lab\/base\/(duration|lab-error|suggest|yaml-file)\.ts$|^lab\/cluster\/(condition-text|judge-agreement|lab-fields|plan-lab|selectors|sides)\.ts$|^lab\/scenario\/(actions|condition-schema|describe-step|format-scenario|parse-scenario|scenario-schema|values)\.ts$|^lab\/(check|export)\/|^lab\/journal\/(detail|entry|filter|journal|lab-entry|message-kinds|order|time-order)\.ts$|^lab\/faults\/(compile[\w-]*|expand|fault|list|netem-flags|parse-fault|shapes|verify)\.ts$/;
+  /^lab\/base\/(duration|hint|lab-error|next|suggest|yaml-file)\.ts$|^lab\/cluster\/(condition-text|judge-agreement|lab-fields|plan-lab|selectors|sides)\.ts$|^lab\/scenario\/(actions|condition-schema|describe-step|format-scenario|parse-scenario|scenario-schema|values)\.ts$|^lab\/(check|export)\/|^lab\/journal\/(detail|entry|filter|journal|lab-entry|message-kinds|order|time-order)\.ts$|^lab\/faults\/(compile[\w-]*|expand|fault|list|netem-flags|parse-fault|shapes|verify)\.ts$/;
 
 /** The runtime's pure modules, which the simulator's nodes share. */
 const pureRuntime =
@@ -143,7 +143,7 @@ const layers: readonly Layer[] = [
   {
     name: "lab/control/control-client.ts",
     files: /^lab\/control\/control-client\.ts$/,
-    mayImport: [wire, /^node:crypto$/, /^lab\/control\//, /^lab\/base\/lab-error\.ts$/],
+    mayImport: [wire, /^node:crypto$/, /^lab\/control\//, /^lab\/base\/(hint|lab-error|next)\.ts$/],
   },
   {
     // Documents show what commands print.

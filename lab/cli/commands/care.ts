@@ -1,5 +1,6 @@
 /** `doctor`, `gc`, `node`: this machine's side of things. */
 import type { Command } from "commander";
+import { renderHint, renderHints, toHints } from "../../base/hint.ts";
 import type { Finding } from "../../engine/engine.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -46,9 +47,10 @@ async function doctor(context: CommandContext): Promise<void> {
     [
       `${words[finding.level]}  ${finding.check}: ${finding.found}`,
       ...(finding.consequence === "" ? [] : [`        ${finding.consequence}`]),
-      ...(finding.cure === "" ? [] : [`        -> ${finding.cure}`]),
+      ...toHints(finding.cure).map((hint) => `        -> ${renderHint(hint, context.caller)}`),
     ].join("\n");
-  context.printer.data(findings, findings.map(line).join("\n"));
+  const value = findings.map((finding) => ({ ...finding, cure: renderHints(finding.cure, context.caller) }));
+  context.printer.data(value, findings.map(line).join("\n"));
   if (findings.some((finding) => finding.level === "fail")) context.setExitCode(1);
 }
 

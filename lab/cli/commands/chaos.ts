@@ -1,5 +1,7 @@
 /** `chaos`: random faults under load, from a seed; then the promises are checked. */
 import { type Command, Option } from "commander";
+import { renderCommand } from "../../base/hint.ts";
+import { NEXT } from "../../base/next.ts";
 import type { ChaosFlags } from "../../chaos/chaos-options.ts";
 import type { ChaosOutcome, ShrunkRun } from "../../chaos/run-chaos.ts";
 import type { Written } from "../../report/write-down.ts";
@@ -85,7 +87,7 @@ async function chaos(context: CommandContext, flags: CommandFlags): Promise<void
   const chaos = parseChaosFlags(flags, drawn, existing);
   context.finishOnInterrupt();
   const lines = await import("../ui/scenario-lines.ts");
-  signal.addEventListener("abort", () => printer.say(describeInterrupt(context, flags, runtime)), { once: true });
+  signal.addEventListener("abort", () => sayInterrupt(context, flags, runtime), { once: true });
   const outcome = await runChaos({
     ...{ chaos, runtime, existing, signal, progress },
     ...(context.options.isNamed ? { name: context.options.name } : {}),
@@ -106,15 +108,11 @@ async function chaos(context: CommandContext, flags: CommandFlags): Promise<void
   await tell(context, outcome, await writeDown(outcome.result, outcome.realMs, flags.report ?? null));
 }
 
-function describeInterrupt({ options }: CommandContext, { on }: CommandFlags, runtime: ScenarioRuntime): string {
-  const name = on ?? (options.isNamed ? options.name : undefined);
-  const left =
-    runtime === "sim"
-      ? ""
-      : on === undefined
-        ? "; `lab ls` shows what is left then"
-        : `; then: lab heal --name ${name}`;
-  return `ending early: faults end, then the run is judged (Ctrl-C again: at once${left})`;
+function sayInterrupt(context: CommandContext, { on }: CommandFlags, runtime: ScenarioRuntime): void {
+  context.printer.say(
+    "ending early: the faults end, then the run is judged; Ctrl-C again ends it at once, and leaves the rest to you",
+  );
+  if (runtime !== "sim") context.next(on === undefined ? NEXT.listLabs() : NEXT.healAll(on));
 }
 
 /** Checks, verdict, where the scenario is, and what the shrunk one is like; the exit code tells the verdict. */
@@ -127,17 +125,20 @@ async function tell(context: CommandContext, outcome: ChaosOutcome, written: Wri
     import("../ui/scenario-lines.ts"),
   ]);
   const { printer } = context;
-  const { schedule, file, replay, result, shrunk, realMs } = outcome;
+  const { schedule, file, again, result, shrunk, realMs } = outcome;
+  const replay = renderCommand({ command: again });
   const { path: report, trouble } = written;
   const { journal, evidence: _evidence, scenario: _scenario, ...run } = result;
   const summary = renderSummary(result, { printer, realMs });
   const value = { ...run, file, replay, report, faults: schedule.events.length, entries: journal.entries.length };
   printer.data({ ...value, shrunk: shrunk === null ? null : describeShrunk(shrunk) }, summary);
-  printer.say(`scenario: ${file}\nagain: ${replay}`);
+  printer.say(`scenario: ${file}`);
+  context.next(NEXT.playAgain(again));
   if (shrunk !== null) {
     const end = shrunk.isMinimal ? "nothing simpler does" : "the time was over";
     printer.say(`${shrunk.check} breaks with ${describeSize(shrunk.schedule)} too (${shrunk.attempts} runs, ${end})`);
-    printer.say(`scenario: ${shrunk.file}\nagain: ${shrunk.replay}`);
+    printer.say(`scenario: ${shrunk.file}`);
+    context.next(NEXT.playAgain(shrunk.again));
   }
   const told = describeWritten(written);
   if (told !== null) printer.say(told);
@@ -145,7 +146,8 @@ async function tell(context: CommandContext, outcome: ChaosOutcome, written: Wri
   context.setExitCode(code === EXIT.ok && trouble !== null ? EXIT.failed : code);
 }
 
-function describeShrunk({ schedule, file, replay, check, attempts, isMinimal }: ShrunkRun) {
+function describeShrunk({ schedule, file, again, check, attempts, isMinimal }: ShrunkRun) {
   const { nodes, events, spanMs, tradesPerSecond } = schedule;
+  const replay = renderCommand({ command: again });
   return { file, replay, check, attempts, isMinimal, nodes, faults: events.length, spanMs, tradesPerSecond };
 }

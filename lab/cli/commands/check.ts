@@ -1,5 +1,6 @@
 /** `check`: what the journal of a run says of every promise. */
 import type { Command } from "commander";
+import { NEXT } from "../../base/next.ts";
 import type { CheckResult, Verdict } from "../../check/verdict.ts";
 import type { LabHandle } from "../../cluster/lab-handle.ts";
 import type { Journal } from "../../journal/journal.ts";
@@ -42,7 +43,7 @@ async function check(context: CommandContext, folder: string | undefined, flags:
   const names = flags.only === undefined ? undefined : await parseNames(flags.only);
   const journal =
     folder === undefined ? await context.withLab((lab) => collectNow(context, lab)) : await readFolder(folder);
-  await show(context, journal, runChecks(journal, names));
+  await show(context, journal, runChecks(journal, names), folder);
 }
 
 /** @throws LabError("usage") for a name that no checker has */
@@ -59,7 +60,7 @@ async function parseNames(text: string): Promise<readonly string[]> {
     stranger,
     CHECKERS.map(({ name }) => name),
   );
-  const hint = near === undefined ? "see them: lab check --list" : `did you mean "${near}"?`;
+  const hint = near === undefined ? NEXT.listChecks() : `did you mean "${near}"?`;
   throw new LabError("usage", `--only: there is no check "${stranger}"`, hint);
 }
 
@@ -75,7 +76,12 @@ async function collectNow(context: CommandContext, lab: LabHandle): Promise<Jour
   return await collectJournal(lab, { signal: context.signal });
 }
 
-async function show(context: CommandContext, journal: Journal, results: readonly CheckResult[]): Promise<void> {
+async function show(
+  context: CommandContext,
+  journal: Journal,
+  results: readonly CheckResult[],
+  run: string | undefined,
+): Promise<void> {
   const [{ worstOf }, { renderTable }, { EXIT, LabError }] = await Promise.all([
     import("../../check/verdict.ts"),
     import("../ui/table.ts"),
@@ -92,9 +98,10 @@ async function show(context: CommandContext, journal: Journal, results: readonly
   const broken = results.find((result) => result.verdict === "invalid");
   if (broken !== undefined) {
     const what = broken.violations[0]?.what ?? broken.detail;
-    throw new LabError("invariantViolated", `${broken.check}: ${what}`, "see what happened around it: lab events");
+    throw new LabError("invariantViolated", `${broken.check}: ${what}`, NEXT.readEvents(run));
   }
   if (verdict === "inconclusive") context.setExitCode(EXIT.inconclusive);
+  if (!journal.facts.isDetailed) context.next(NEXT.journalDetailed());
 }
 
 async function createPaint(isColoured: boolean): Promise<(text: string, row: number, column: number) => string> {
@@ -124,6 +131,5 @@ function describeVerdict({ facts, entries }: Journal, verdict: Verdict): string 
     invalid: "a promise was broken",
     inconclusive: "nothing was found broken",
   };
-  const hint = facts.isDetailed || verdict === "invalid" ? "" : "; to judge more: lab up --journal detailed";
-  return `${words[verdict]}: ${entries.length} lines of ${facts.nodes.length} nodes${hint}`;
+  return `${words[verdict]}: ${entries.length} lines of ${facts.nodes.length} nodes`;
 }

@@ -1,5 +1,7 @@
 /** `up`, `down`, `scale`, `ls`: labs as a whole. */
 import { type Command, Option } from "commander";
+import { renderHint } from "../../base/hint.ts";
+import { NEXT } from "../../base/next.ts";
 import type { LabHandle } from "../../cluster/lab-handle.ts";
 import type { LabRequest } from "../../cluster/plan-lab.ts";
 import type { UpResult } from "../../cluster/up.ts";
@@ -97,7 +99,9 @@ async function up(context: CommandContext, flags: UpFlags): Promise<void> {
 async function sayOtherDetail(context: CommandContext, lab: LabHandle, wanted: JournalDetail): Promise<void> {
   const { nameDetail, readDetail } = await import("../../journal/detail.ts");
   const detail = nameDetail(readDetail((await lab.engine.readSpec(lab.name))?.env ?? {}));
-  if (detail !== wanted) context.printer.say(`its journal stays as it was made: ${detail}; for another one: lab down`);
+  if (detail === wanted) return;
+  context.printer.say(`the lab keeps the journal it was made with: ${detail}`);
+  context.next(NEXT.removeLabFirst(lab.name));
 }
 
 /** Defaults, then the file, then the command line. */
@@ -161,10 +165,10 @@ async function printUp(context: CommandContext, { lab, agreed }: UpResult, tookM
     },
     renderNodes(rows, printer.color),
   );
-  const flag = context.hintFlags(name);
   const where = { docker: "in Docker", local: "as local processes", sim: "in virtual time" }[runtime];
   if (agreed === null) {
-    printer.say(`\nlab "${name}" starts ${where}; wait for it: lab wait agree${flag}`);
+    printer.say(`\nlab "${name}" starts ${where}`);
+    context.next({ ...NEXT.waitForAgreement(), lab: name });
     return;
   }
   const kind = agreed.agreement.elected ? `elected, term ${agreed.agreement.term}` : "provisional: no quorum";
@@ -173,7 +177,8 @@ async function printUp(context: CommandContext, { lab, agreed }: UpResult, tookM
     `\nlab "${name}" runs ${where}: all agree on coordinator ${leader} (${kind}) after ${formatDuration(tookMs)}`,
   );
   if (rows.length < 2) return;
-  printer.say(`next: lab sell 1 2 30${flag}    lab kill leader${flag}    lab ps -w${flag}    lab down${flag}`);
+  const commands = NEXT.tryCommands().map((hint) => renderHint({ ...hint, lab: name }, context.caller));
+  printer.say(`next: ${commands.join("    ")}`);
 }
 
 async function down(context: CommandContext, name: string | undefined, all: boolean): Promise<void> {
@@ -235,8 +240,7 @@ async function scale(context: CommandContext, text: string, flags: { wait: boole
     import("../../cluster/plan-lab.ts"),
   ]);
   const count = Number(text);
-  if (!Number.isInteger(count))
-    throw new LabError("usage", `"${text}" is no number of nodes`, "write for example: lab scale 7");
+  if (!Number.isInteger(count)) throw new LabError("usage", `"${text}" is no number of nodes`, NEXT.scaleExample());
   const timeoutMs = parseDuration(flags.timeout, "--timeout");
   context.finishOnInterrupt();
   await context.withLab(async (lab) => {
@@ -299,6 +303,9 @@ async function ls(context: CommandContext): Promise<void> {
   ];
   const json = labs.map(({ token: _token, ...lab }) => lab);
   context.printer.data(json, rows.length === 0 ? "" : renderTable(columns, rows));
-  if (rows.length === 0) context.printer.say("no labs; start one: lab up");
+  if (rows.length === 0) {
+    context.printer.say("there are no labs");
+    context.next(NEXT.startFirstLab());
+  }
   if (unreachable !== null && context.options.verbose) context.printer.say(`Docker wasn't asked: ${unreachable}`);
 }

@@ -5,6 +5,7 @@
  * thrown (LabError) and printed in one place (cli.ts).
  */
 
+import type { Caller, Hints } from "../../base/hint.ts";
 import type { LabHandle } from "../../cluster/lab-handle.ts";
 import type { RuntimeChoice } from "../../cluster/open-engine.ts";
 import type { Progress } from "../../engine/engine.ts";
@@ -42,8 +43,10 @@ export interface CommandContext {
   withLab<T>(action: (lab: LabHandle) => Promise<T>): Promise<T>;
   /** Shows what is still being waited for, as the progress of `step`. */
   onReason(step: string): (reason: string) => void;
-  /** " --name x" for hints, empty when the lab is the default one. */
-  hintFlags(name: string): string;
+  /** How `lab` was called: what a command in a hint needs. */
+  readonly caller: Caller;
+  /** Says what can be done next, a line each. */
+  next(hints: Hints): void;
   /** Ctrl-C then only aborts the signal, and the command itself comes to an end; otherwise the process ends at once. */
   finishOnInterrupt(): void;
   /** The process's exit code when the command ends without an error (`doctor`, `wait`). */

@@ -2,7 +2,9 @@
  * The fault commands: each reads its values, has the fault set or healed (lab/faults), and prints what holds now.
  */
 import { formatDuration, parseDuration } from "../../base/duration.ts";
+import { renderHint } from "../../base/hint.ts";
 import { LabError } from "../../base/lab-error.ts";
+import { NEXT } from "../../base/next.ts";
 import type { LabHandle } from "../../cluster/lab-handle.ts";
 import { chooseBackends } from "../../faults/compile.ts";
 import { describeEffect, describeEffects, describeOwn, formatRemaining } from "../../faults/describe-fault.ts";
@@ -26,7 +28,7 @@ export interface NetemOptions extends NetemTexts {
 
 export async function runNetem(context: CommandContext, nodes: string, options: NetemOptions): Promise<void> {
   const impairment = parseImpairment(options, "--");
-  assertImpairs(impairment, `say what: lab netem ${nodes} --delay 100ms --loss 10%; to end it: lab heal ${nodes}`);
+  assertImpairs(impairment, NEXT.impair(nodes));
   const { from, to, both, egress } = options;
   const forMs = readFor(options.for);
   await set(context, { verb: "netem", nodes, from, to, both, egress, impairment, forMs });
@@ -45,11 +47,11 @@ export async function runPartition(
     return;
   }
   if (oneWay || more.length > 0 || (shape === "ring" && groups.length > 1)) {
-    throw new LabError(
-      "usage",
-      `"${["partition", ...groups].join(" ")}" can't be read`,
-      "write `lab partition 1,2 3-5 [--one-way]`, `lab partition ring` or `lab partition bridge [node]`",
-    );
+    throw new LabError("usage", `"${["partition", ...groups].join(" ")}" can't be read`, [
+      NEXT.partition(),
+      NEXT.partitionRing(),
+      NEXT.partitionBridge(),
+    ]);
   }
   await set(context, shape === "ring" ? { verb: "ring", forMs } : { verb: "bridge", bridge, forMs });
 }
@@ -113,7 +115,10 @@ export async function runFaults(context: CommandContext): Promise<void> {
       ].join("\n"),
     );
     context.printer.data(groups, text.join("\n"));
-    if (groups.length === 0) context.printer.say("no faults; try: lab netem 1 --delay 100ms, lab partition 1,2 3,4,5");
+    if (groups.length === 0) {
+      context.printer.say("the lab has no faults");
+      context.next(NEXT.partition());
+    }
   });
 }
 
@@ -130,10 +135,8 @@ async function set(context: CommandContext, command: FaultCommand): Promise<void
       context.printer.say(`${request.bridges.join(",")} in no group: still in contact with everyone`);
     }
     if (request.kind === "unplug") {
-      const ids = request.pairs.map((pair) => pair.to).join(",");
-      context.printer.say(
-        `control goes by exec inside the container meanwhile; put it back: lab plug ${ids}${context.hintFlags(lab.name)}`,
-      );
+      context.printer.say("until it is plugged in again, lab controls the node by commands inside its container");
+      context.next(NEXT.plug(request.pairs.map((pair) => pair.to)));
     }
   });
 }
@@ -169,8 +172,12 @@ function printSet(context: CommandContext, lab: LabHandle, outcome: FaultOutcome
     const old = groupById(replaced).map(([fault]) => `${fault.id} (${fault.cause})`);
     context.printer.say(`replaces on these pairs: ${old.join(", ")}`);
   }
-  const left = untilMs === null ? "until healed" : `ends by itself in ${formatDuration(untilMs - lab.clock.wallMs())}`;
-  context.printer.say(`${id}: ${left}; to end it: lab heal ${id}${context.hintFlags(lab.name)}`);
+  const end = renderHint(NEXT.heal(id), context.caller);
+  context.printer.say(
+    untilMs === null
+      ? `fault ${id} stays until: ${end}`
+      : `fault ${id} ends by itself in ${formatDuration(untilMs - lab.clock.wallMs())}, or with: ${end}`,
+  );
 
   function describePending(node: number): string {
     return `${node} (${byNode.get(node)?.detail ?? "unknown"})`;
@@ -190,8 +197,10 @@ function printHealed(context: CommandContext, outcome: HealOutcome): void {
   const left = groupById(list.faults).map(([fault]) => fault.id);
   context.printer.data({ healed: ids, plugged, verified, reports, left }, lines.join("\n"));
   if (lines.length === 0) context.printer.say("there was nothing to heal");
-  else if (left.length > 0) context.printer.say(`still there: ${left.join(", ")} (lab faults)`);
-  else if (verified) context.printer.say("verified: the network is clean");
+  else if (left.length > 0) {
+    context.printer.say(`still there: ${left.join(", ")}`);
+    context.next(NEXT.listFaults());
+  } else if (verified) context.printer.say("verified: the network is clean");
 }
 
 function readFor(text: string | undefined): number | null {

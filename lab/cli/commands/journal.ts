@@ -1,5 +1,6 @@
 /** `events`, `export`: what happened, and pictures of it. */
 import { Argument, type Command } from "commander";
+import { NEXT } from "../../base/next.ts";
 import type { LabHandle } from "../../cluster/lab-handle.ts";
 import type { Entry } from "../../journal/entry.ts";
 import type { EntryFilter } from "../../journal/filter.ts";
@@ -90,10 +91,10 @@ async function exportJournal(context: CommandContext, name: string, flags: Expor
   const format = FORMATS[name];
   if (format === undefined)
     throw new LabError("usage", `there is no format "${name}"`, `use ${FORMAT_NAMES.join(", ")}`);
-  if (format.isOfMessages && !journal.entries.some(({ kind }) => kind === "send"))
-    context.printer.say(
-      "no messages in this journal: its nodes wrote events only, so there are no arrows; for them: lab up --journal wire",
-    );
+  if (format.isOfMessages && !journal.entries.some(({ kind }) => kind === "send")) {
+    context.printer.say("there are no arrows: the nodes of this lab record no messages");
+    context.next(NEXT.journalWire());
+  }
   const text = format.render(journal, options);
   if (flags.out === undefined) {
     context.printer.write(text);

@@ -1,5 +1,7 @@
 /** `kill`, `stop`, `start`, `restart`, `wipe`, `pause`, `resume`, `rm`: what happens to nodes from outside. */
 import type { Command } from "commander";
+import type { Hint } from "../../base/hint.ts";
+import { NEXT } from "../../base/next.ts";
 import type { Chosen, LabHandle } from "../../cluster/lab-handle.ts";
 import type { NodeInfo } from "../../engine/engine.ts";
 import type { CommandContext } from "./context.ts";
@@ -107,9 +109,11 @@ async function kill(context: CommandContext, selector: string, flags: KillFlags)
     const killed = chosen.map((node) => ({ id: node.id, role: node.role }));
     const survivors = lab.running.filter((id) => !chosen.some((node) => node.id === id));
     const lostLeader = chosen.some((node) => node.role === "coordinator");
-    const sentence = describe(verb, chosen, { lostLeader, before, flags: context.hintFlags(lab.name) });
     // The answer of -o json is one value, so it comes when everything is known.
-    if (!printer.json) printer.data(null, sentence);
+    if (!printer.json) {
+      printer.data(null, describe(verb, chosen, { lostLeader, before }));
+      if (!lostLeader && before !== null) context.next(NEXT.killLeader());
+    }
     const shallWait = flags.wait ?? (!printer.json && lostLeader);
     const agreed =
       shallWait && survivors.length > 0
@@ -134,19 +138,18 @@ async function kill(context: CommandContext, selector: string, flags: KillFlags)
     }
     const warning = warnAboutVoters(lab.info.voters, survivors);
     if (warning !== "") printer.say(`warning: ${warning}`);
-    if (signal === "SIGKILL" || signal === "SIGTERM")
-      printer.say(`bring back: lab start ${chosen.map((node) => node.id).join(",")}${context.hintFlags(lab.name)}`);
+    if (signal === "SIGKILL" || signal === "SIGTERM") context.next(NEXT.startNodes(chosen.map((node) => node.id)));
   });
 }
 
 function describe(
   verb: string,
   chosen: readonly Chosen[],
-  { lostLeader, before, flags }: { lostLeader: boolean; before: number | null; flags: string },
+  { lostLeader, before }: { lostLeader: boolean; before: number | null },
 ): string {
   const who = chosen.map((node) => (node.role === null ? String(node.id) : `${node.id} (${node.role})`)).join(", ");
   if (lostLeader || before === null) return `${verb} ${who}`;
-  return `${verb} ${who}; coordinator is still ${before}; to see an election: lab kill leader${flags}`;
+  return `${verb} ${who}; coordinator is still ${before}`;
 }
 
 async function stop(context: CommandContext, selector: string, flags: { grace: string }): Promise<void> {
@@ -158,7 +161,7 @@ async function stop(context: CommandContext, selector: string, flags: { grace: s
   const graceMs = parseDuration(flags.grace, "--grace");
   await changeNodes(
     context,
-    { selector, verb: "stop", past: "stopped", eligible: isAlive, hint: "bring back: lab start" },
+    { selector, verb: "stop", past: "stopped", eligible: isAlive, hint: NEXT.startNodes },
     (lab, ids) => change.stop(lab, ids, graceMs),
   );
 }
@@ -186,7 +189,7 @@ async function start(
     },
     async (lab) => {
       if (flags.wait !== true) {
-        context.printer.say(`wait until all agree: lab wait agree${context.hintFlags(lab.name)}`);
+        context.next(NEXT.waitForAgreement());
         return;
       }
       await lab.refresh();
@@ -207,7 +210,7 @@ async function wipe(context: CommandContext, selector: string): Promise<void> {
   ]);
   await changeNodes(
     context,
-    { selector, verb: "wipe", past: "wiped", eligible: (node) => !isAlive(node), hint: "see it come back: lab start" },
+    { selector, verb: "wipe", past: "wiped", eligible: (node) => !isAlive(node), hint: NEXT.seeRecovery },
     change.wipe,
   );
 }
@@ -226,7 +229,7 @@ async function pause(context: CommandContext, selector: string, flags: { for?: s
       verb: "pause",
       past: "paused",
       eligible: isUp,
-      hint: forMs === null ? "let it go on: lab resume" : null,
+      hint: forMs === null ? NEXT.resumeNodes : null,
       suffix: forMs === null ? "" : ` for ${formatDuration(forMs)}`,
     },
     (lab, ids) => change.pause(lab, ids, forMs === null ? null : lab.clock.wallMs() + forMs),
@@ -266,8 +269,8 @@ interface ChangeWords {
   readonly verb: string;
   readonly past: string;
   readonly eligible: (node: NodeInfo) => boolean;
-  /** Said with the ids behind it; null: nothing. */
-  readonly hint: string | null;
+  /** What can be done next with these nodes; null: nothing. */
+  readonly hint: ((ids: readonly number[]) => Hint) | null;
   readonly suffix?: string;
 }
 
@@ -295,8 +298,7 @@ async function changeNodes(
     const who = chosen.map((node) => (node.role === null ? String(node.id) : `${node.id} (${node.role})`)).join(", ");
     const text = ids.length === 0 ? `nothing to ${words.verb}` : `${words.past} ${who}${words.suffix ?? ""}`;
     printer.data({ [words.past]: ids }, text);
-    if (words.hint !== null && ids.length > 0)
-      printer.say(`${words.hint} ${ids.join(",")}${context.hintFlags(lab.name)}`);
+    if (words.hint !== null && ids.length > 0) context.next(words.hint(ids));
     if (ids.length > 0) await after(lab);
   });
 }

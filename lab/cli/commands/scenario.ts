@@ -1,5 +1,6 @@
 /** `run`, `validate`: whole experiments from files. */
 import { type Command, Option } from "commander";
+import { renderHints } from "../../base/hint.ts";
 import type { LabError } from "../../base/lab-error.ts";
 import type { LabConfig } from "../../cluster/lab-file.ts";
 import type { LabRequest } from "../../cluster/plan-lab.ts";
@@ -145,8 +146,9 @@ async function runOne(context: CommandContext, one: OneRun): Promise<RunOutcome>
   const realMs = performance.now() - startedAtMs;
   const written = await writeDown(result, realMs, flags.report ?? null);
   if (!printer.json) printer.data(null, lines.renderSummary(result, { printer, realMs }));
-  const told = describeWritten(written) ?? (result.verdict === "valid" ? null : lines.hintAfter(result, flags));
+  const told = describeWritten(written);
   if (told !== null) printer.say(told);
+  else if (result.verdict !== "valid") context.next(lines.hintsAfter(result, flags));
   return { result, value: { ...publicResult(result), report: written.path }, trouble: written.trouble };
 }
 
@@ -168,7 +170,8 @@ function announceSteps({ printer, progress }: CommandContext, render: (step: Ste
 
 /** Without the journal, which is long, and what holds secrets. */
 function publicResult({ journal, evidence: _evidence, ...result }: ScenarioResult): object {
-  return { ...result, entries: journal.entries.length };
+  const steps = result.steps.map(({ hints, ...step }) => ({ ...step, hint: renderHints(hints) }));
+  return { ...result, steps, entries: journal.entries.length };
 }
 
 async function loadScenario(file: string): Promise<Scenario> {
@@ -217,7 +220,7 @@ async function validate(context: CommandContext, files: readonly string[]): Prom
       if (!(error instanceof LabError)) throw error;
       // What only the whole lab shows has no line.
       const message = error.message.startsWith(`${file}:`) ? error.message : `${file}: ${error.message}`;
-      findings.push({ file, kind, ok: false, message, hint: error.hint });
+      findings.push({ file, kind, ok: false, message, hint: renderHints(error.hints, context.caller) });
     }
   }
   const text = findings.map(({ file, kind, ok, message, hint }) =>

@@ -6,6 +6,7 @@
  */
 import { createInterface } from "node:readline";
 import type { Command } from "commander";
+import { renderHint } from "../../base/hint.ts";
 import { EXIT, LabError } from "../../base/lab-error.ts";
 import type { LabHandle } from "../../cluster/lab-handle.ts";
 import type { ControlBody } from "../../control/control-client.ts";
@@ -80,7 +81,7 @@ export async function openSimShell(
       return EXIT.ok;
     } catch (error) {
       if (!(error instanceof LabError) || error.exit === "interrupted") throw error;
-      context.printer.say(`lab: ${error.message}\n  ${error.hint}`);
+      context.printer.say([`lab: ${error.message}`, ...error.hints.map((hint) => `  ${renderHint(hint)}`)].join("\n"));
       return EXIT[error.exit];
     }
   };

@@ -1,5 +1,6 @@
 /** `ps`, `status`, `nodes`, `balance`, `history`: what nodes say, changed nothing. */
 import type { Command } from "commander";
+import { NEXT } from "../../base/next.ts";
 import type { LabHandle } from "../../cluster/lab-handle.ts";
 import type { NodeStatus } from "../../engine/engine.ts";
 import type { CommandContext } from "./context.ts";
@@ -192,7 +193,7 @@ async function pickOne(lab: LabHandle, selector: string | undefined): Promise<nu
   const first = lab.running[0];
   if (first !== undefined) return first;
   const { LabError } = await import("../../base/lab-error.ts");
-  throw new LabError("failed", `no node of lab "${lab.name}" is running`, "start them: lab start all");
+  throw new LabError("failed", `no node of lab "${lab.name}" is running`, NEXT.startAllNodes());
 }
 
 /** `all` means those that can answer; the others are named. */

@@ -1,5 +1,7 @@
 /** `sim`: the protocol in virtual time, one schedule or many. */
 import { type Command, Option } from "commander";
+import { renderCommand } from "../../base/hint.ts";
+import { NEXT } from "../../base/next.ts";
 import type { SimFailureDetails } from "../../sim/checks/sim-failure.ts";
 import type { WorldChoice } from "../../sim/swarm/choice.ts";
 import type { SwarmReport } from "../../sim/threads/swarm-threads.ts";
@@ -99,19 +101,14 @@ async function sim(context: CommandContext, flags: SimFlags): Promise<void> {
 }
 
 async function playOne(context: CommandContext, seed: number, choice: WorldChoice, trace: boolean): Promise<void> {
-  const [
-    { runSwarm },
-    { SimFailure },
-    { describeLine, isHeadline, isTold },
-    { optionsOf, replayCommand },
-    { LabError },
-  ] = await Promise.all([
-    import("../../sim/swarm/play-schedule.ts"),
-    import("../../sim/checks/sim-failure.ts"),
-    import("../../sim/world/transcript.ts"),
-    import("../../sim/swarm/choice.ts"),
-    import("../../base/lab-error.ts"),
-  ]);
+  const [{ runSwarm }, { SimFailure }, { describeLine, isHeadline, isTold }, { optionsOf, replayWords }, { LabError }] =
+    await Promise.all([
+      import("../../sim/swarm/play-schedule.ts"),
+      import("../../sim/checks/sim-failure.ts"),
+      import("../../sim/world/transcript.ts"),
+      import("../../sim/swarm/choice.ts"),
+      import("../../base/lab-error.ts"),
+    ]);
   const { printer } = context;
   const startedAtMs = performance.now();
   try {
@@ -135,16 +132,15 @@ async function playOne(context: CommandContext, seed: number, choice: WorldChoic
   } catch (error) {
     if (!(error instanceof SimFailure)) throw error;
     const { property, atMs, reason, states } = error.details;
-    const replay = `${replayCommand(seed, choice)} --trace`;
+    const again = replayWords(seed, choice);
+    const replay = renderCommand({ command: [...again, "--trace"] });
     if (!printer.json) printer.say(states.join("\n"));
     throw new LabError(
       "invariantViolated",
       `seed ${seed}, at ${atMs.toFixed(1)} ms: ${describeFailure(property, reason)}`,
       trace
         ? "the transcript ends where it happened"
-        : choice.only === undefined
-          ? `see every message: ${replay}; make it smaller: ${replayCommand(seed, choice)} --shrink`
-          : `see every message: ${replay}`,
+        : [NEXT.seeMessages(again), ...(choice.only === undefined ? [NEXT.makeSmaller(again)] : [])],
       { cause: error, details: { seed, property, atMs, reason, replay } },
     );
   }
@@ -152,15 +148,13 @@ async function playOne(context: CommandContext, seed: number, choice: WorldChoic
 
 /** The schedule fails: which of its actions are enough for that? */
 async function shrinkOne(context: CommandContext, seed: number, choice: WorldChoice, forMs: number): Promise<void> {
-  const [{ runSwarm }, { SimFailure }, { optionsOf, replayCommand }, { shrinkSwarm }, { LabError }] = await Promise.all(
-    [
-      import("../../sim/swarm/play-schedule.ts"),
-      import("../../sim/checks/sim-failure.ts"),
-      import("../../sim/swarm/choice.ts"),
-      import("../../chaos/shrink-swarm.ts"),
-      import("../../base/lab-error.ts"),
-    ],
-  );
+  const [{ runSwarm }, { SimFailure }, { optionsOf, replayWords }, { shrinkSwarm }, { LabError }] = await Promise.all([
+    import("../../sim/swarm/play-schedule.ts"),
+    import("../../sim/checks/sim-failure.ts"),
+    import("../../sim/swarm/choice.ts"),
+    import("../../chaos/shrink-swarm.ts"),
+    import("../../base/lab-error.ts"),
+  ]);
   const { printer, progress, signal } = context;
   let failure: SimFailureDetails | null = null;
   try {
@@ -187,21 +181,23 @@ async function shrinkOne(context: CommandContext, seed: number, choice: WorldCho
       progress({ step: "shrink", state: "info", detail: `${actions} actions are enough (${tried} runs)` }),
   });
   printer.clear();
-  const replay = replayCommand(seed, { ...choice, only });
+  const again = replayWords(seed, { ...choice, only });
+  const replay = renderCommand({ command: again });
   const end = isMinimal ? "none of them can be left out" : "there was no time for more";
   const enough = only.length === 1 ? "one action is" : `${only.length} actions are`;
   const text = `seed ${seed}: ${enough} enough to break ${property}, ${end} (${attempts} runs)`;
   printer.data({ seed, property, only, attempts, isMinimal, replay }, text);
   const details = { seed, property, reason, replay };
-  throw new LabError("invariantViolated", describeFailure(property, reason), `play it: ${replay} --trace`, { details });
+  throw new LabError("invariantViolated", describeFailure(property, reason), NEXT.seeMessages(again), { details });
 }
 
 async function playMany(
   context: CommandContext,
   request: { range: { from: number; to: number }; choice: WorldChoice; keepGoing: boolean; workers?: number },
 ): Promise<void> {
-  const [{ runSeeds }, { EXIT, LabError }, { renderBar }] = await Promise.all([
+  const [{ runSeeds }, { replayWords }, { EXIT, LabError }, { renderBar }] = await Promise.all([
     import("../../sim/threads/swarm-threads.ts"),
+    import("../../sim/swarm/choice.ts"),
     import("../../base/lab-error.ts"),
     import("../ui/bar.ts"),
   ]);
@@ -229,10 +225,11 @@ async function playMany(
   printer.data(report, describeReport(report));
   const [first] = report.failures;
   if (first !== undefined) {
+    const again = replayWords(first.seed, request.choice);
     throw new LabError(
       "invariantViolated",
       `seed ${first.seed}, at ${first.atMs.toFixed(1)} ms: ${describeFailure(first.property, first.reason)}`,
-      `play it again: ${first.replay}; make it smaller: ${first.replay} --shrink`,
+      [NEXT.playAgain(again), NEXT.makeSmaller(again)],
       { details: { ...first } },
     );
   }

@@ -1,5 +1,6 @@
 /** `sell`, `buy`, `election`, `leave`, `recover`, `shell`: what the original's prompt can do, from outside. */
 import type { Command } from "commander";
+import { NEXT } from "../../base/next.ts";
 import type { CommandContext } from "./context.ts";
 
 interface TradeFlags {
@@ -93,8 +94,10 @@ async function doTrade(
       { kind, from, peer, amount, ...outcome.trade },
       outcome.text.trimEnd() || describeTrade(kind, { from, peer, amount }),
     );
-    if (outcome.trade.state === "accepted")
-      printer.say(`trade ${outcome.trade.trade_id} was taken up; see later: lab history ${from}`);
+    if (outcome.trade.state === "accepted") {
+      printer.say(`node ${from} took up trade ${outcome.trade.trade_id}`);
+      context.next(NEXT.readHistory(from));
+    }
   });
 }
 
@@ -125,7 +128,7 @@ async function election(context: CommandContext, selector: string | undefined): 
     const id = selector === undefined ? lab.running[0] : await resolveOne(lab, selector);
     if (id === undefined) {
       const { LabError } = await import("../../base/lab-error.ts");
-      throw new LabError("failed", `no node of lab "${lab.name}" is running`, "start them: lab start all");
+      throw new LabError("failed", `no node of lab "${lab.name}" is running`, NEXT.startAllNodes());
     }
     const { text } = await lab.call(id, { op: "election" });
     if (!context.printer.json) context.printer.data(null, text.trimEnd() || `node ${id} starts an election`);
@@ -157,8 +160,8 @@ async function recover(context: CommandContext, selector: string, flags: Recover
     const recovery = RecoveryData.parse(data);
     printer.data({ node: id, ...recovery }, text);
     if (acceptLoss) return;
-    if (recovery.at_risk.length > 0) printer.say(`bring back: lab start ${recovery.at_risk.join(",")}`);
-    printer.say(`or give up what only they may hold: lab recover ${id} --accept-loss`);
+    if (recovery.at_risk.length > 0) context.next(NEXT.startNodes(recovery.at_risk));
+    context.next(NEXT.acceptLoss(id));
   });
 }
 
@@ -176,7 +179,7 @@ async function leave(context: CommandContext, selector: string): Promise<void> {
     printer.data({ left: ids }, `left ${ids.join(", ")}`);
     const warning = warnAboutVoters(lab.info.voters, lab.running);
     if (warning !== "") printer.say(`warning: ${warning}`);
-    printer.say(`bring back: lab start ${ids.join(",")}${context.hintFlags(lab.name)}`);
+    context.next(NEXT.startNodes(ids));
   });
 }
 

@@ -1,5 +1,6 @@
 /** `logs`, `wait`, `assert`: following what happens. */
 import type { Command } from "commander";
+import { NEXT } from "../../base/next.ts";
 import type { CommandContext } from "./context.ts";
 
 export function registerWatchCommands(program: Command, context: CommandContext): void {
@@ -97,6 +98,6 @@ async function assertNow(context: CommandContext, texts: readonly string[]): Pro
     context.printer.data(views, lines.join("\n"));
     if (views.every((view) => view.holds)) return;
     context.setExitCode(1);
-    context.printer.say(`wait for it: lab wait ${texts.join(" ")}${context.hintFlags(lab.name)}`);
+    context.next(NEXT.waitFor(texts));
   });
 }

@@ -2,6 +2,8 @@
  * Shows long work on stderr: one line that is drawn anew in a terminal, a line per finished step elsewhere, JSON lines with
  * `-o json`. Work reports events (engine.ts, Progress) and knows nothing of the screen.
  */
+
+import { type Hint, renderHint } from "../../base/hint.ts";
 import type { Progress } from "../../engine/engine.ts";
 import type { Printer } from "./printer.ts";
 
@@ -12,10 +14,22 @@ const ONCE: ReadonlySet<string> = new Set(["lock", "control"]);
 /** Steps that last long enough to be announced where nothing can be redrawn. */
 const LONG_STEPS: ReadonlySet<string> = new Set(["image", "base", "bundle", "agree", "remove", "election"]);
 
-export function createProgress(printer: Printer, columns = process.stderr.columns || 100): Progress {
-  if (printer.json) return (event) => printer.raw(`${JSON.stringify({ progress: event })}\n`);
-  if (printer.live) return createLiveProgress(printer, columns);
-  return createPlainProgress(printer);
+/** @param render a hint as it can be typed here */
+export function createProgress(
+  printer: Printer,
+  columns = process.stderr.columns || 100,
+  render: (hint: Hint) => string = (hint) => renderHint(hint),
+): Progress {
+  if (printer.json)
+    return ({ hint, ...event }) => {
+      const progress = hint === undefined ? event : { ...event, hint: render(hint) };
+      printer.raw(`${JSON.stringify({ progress })}\n`);
+    };
+  const show = printer.live ? createLiveProgress(printer, columns) : createPlainProgress(printer);
+  return (event) => {
+    show(event);
+    if (event.hint !== undefined) printer.say(`  ${render(event.hint)}`);
+  };
 }
 
 function createPlainProgress(printer: Printer): Progress {

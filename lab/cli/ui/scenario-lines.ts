@@ -1,5 +1,7 @@
 /** A scenario as it runs: one line a step, then the checks, then the verdict and what to look at next. */
 import { formatDuration } from "../../base/duration.ts";
+import { type Hint, isAboutLab } from "../../base/hint.ts";
+import { NEXT } from "../../base/next.ts";
 import type { ScenarioResult, StepResult } from "../../scenario/result.ts";
 import type { Scenario } from "../../scenario/scenario-schema.ts";
 import type { Printer } from "./printer.ts";
@@ -59,28 +61,27 @@ export function renderSummary(
   return [...table, ...proof, "", `${verdict}: ${words[verdict]} (${facts})`].join("\n");
 }
 
-/** Of hints about a lab that stands. */
-const LOOK_AT_IT = "look at it: ";
+interface AgainFlags {
+  readonly set: readonly string[];
+  readonly bug?: string;
+  readonly on?: string;
+  readonly keep?: boolean;
+}
 
 /** What to do about a run that isn't valid. */
-export function hintAfter(
-  result: ScenarioResult,
-  flags: { readonly set: readonly string[]; readonly bug?: string; readonly on?: string; readonly keep?: boolean },
-): string {
+export function hintsAfter(result: ScenarioResult, flags: AgainFlags): readonly Hint[] {
   const { file, runtime, seed, lab } = result;
-  const failed = result.steps.findLast((step) => step.state === "failed");
-  const bug = flags.bug === undefined ? "" : ` --bug ${flags.bug}`;
-  const on = flags.on === undefined ? "" : ` --on ${flags.on}`;
-  const options = `${flags.set.map((setting) => ` --set ${setting}`).join("")}${bug}${on}`;
-  const again = `lab run ${file ?? "FILE"} --runtime ${runtime} --seed ${seed}${options}`;
-  const look = `everything about it in a folder: ${again} --report out`;
-  if (failed === undefined || failed.hint === "") return look;
+  const again = [
+    ...["run", file ?? "FILE", "--runtime", runtime, "--seed", `${seed}`],
+    ...flags.set.flatMap((setting) => ["--set", setting]),
+    ...(flags.bug === undefined ? [] : ["--bug", flags.bug]),
+    ...(flags.on === undefined ? [] : ["--on", flags.on]),
+  ];
+  const hints = result.steps.findLast((step) => step.state === "failed")?.hints ?? [];
   const isStanding = flags.on !== undefined || flags.keep === true;
-  const isThere = failed.hint.startsWith(LOOK_AT_IT);
-  // Nothing can be looked at in a world that has ended.
-  if (isThere && runtime === "sim") return look;
-  const hint = isStanding
-    ? `${failed.hint} (--name ${lab})`
-    : failed.hint.replace(LOOK_AT_IT, "with the lab left standing (--keep): ");
-  return `${isThere ? hint : failed.hint}\n${look}`;
+  const named = hints.map((hint) => ({ ...hint, lab: hint.lab ?? lab }));
+  // A command about the lab needs the lab to be there, and a simulated one is gone.
+  const useful = named.filter((hint) => isStanding || !isAboutLab(hint));
+  const canKeep = useful.length < hints.length && runtime !== "sim";
+  return [...useful, ...(canKeep ? [NEXT.keepLab(again)] : []), NEXT.reportOn(again)];
 }

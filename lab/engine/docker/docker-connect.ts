@@ -16,6 +16,7 @@ import { connect as connectTls } from "node:tls";
 import { inspect } from "node:util";
 import Docker from "dockerode";
 import { LabError } from "../../base/lab-error.ts";
+import { LOCAL_INSTEAD } from "./docker-errors.ts";
 import { openSshStream } from "./docker-ssh.ts";
 
 // An import statement would read every export of the module, and one of them loads Node's fetch client: 30 ms at each command.
@@ -115,7 +116,7 @@ function badHost(text: string): LabError {
   return new LabError(
     "engineUnreachable",
     `DOCKER_HOST or the docker context names "${text}", which is no engine's address`,
-    "use unix:///path, tcp://host:port or ssh://user@host; or use `--runtime local`",
+    ["use unix:///path, tcp://host:port or ssh://user@host", LOCAL_INSTEAD],
   );
 }
 
@@ -141,11 +142,10 @@ async function readContext(configFolder: string, name: string): Promise<Endpoint
   const endpoints = meta?.Endpoints as { docker?: { Host?: string; SkipTLSVerify?: boolean } } | undefined;
   const host = endpoints?.docker?.Host;
   if (!host) {
-    throw new LabError(
-      "engineUnreachable",
-      `the docker context "${name}" doesn't exist or names no engine`,
-      "`docker context ls`, then `docker context use …`; or use `--runtime local`",
-    );
+    throw new LabError("engineUnreachable", `the docker context "${name}" doesn't exist or names no engine`, [
+      "choose one of `docker context ls` with `docker context use`",
+      LOCAL_INSTEAD,
+    ]);
   }
   const tlsFolder = join(configFolder, "contexts/tls", id, "docker");
   const tls = existsSync(tlsFolder) ? await readTls(tlsFolder, endpoints?.docker?.SkipTLSVerify !== true) : null;

@@ -7,7 +7,8 @@
  */
 import type Docker from "dockerode";
 import type { NodeId } from "../../../node/wire/ids.ts";
-import { LabError, noSuchLab } from "../../base/lab-error.ts";
+import { interrupted, LabError, noSuchLab } from "../../base/lab-error.ts";
+import { NEXT } from "../../base/next.ts";
 import { readDetail } from "../../journal/detail.ts";
 import type { LabSpec, NodeInfo, NodeSpec, Progress } from "../engine.ts";
 import { allow, statusOf } from "./docker-errors.ts";
@@ -209,12 +210,12 @@ function labExists(name: string): LabError {
   return new LabError(
     "usage",
     `there is a lab named "${name}" already`,
-    `\`lab down ${name}\`, \`lab scale\`, or another --name`,
+    [NEXT.removeLab(name), "or choose another --name"],
     // Whoever cleans up after a failure must know that this lab is somebody else's.
     { details: { reason: "labExists" } },
   );
 }
 
 function stopIf(signal: AbortSignal): void {
-  if (signal.aborted) throw new LabError("interrupted", "interrupted", "what was made is removed; run it again");
+  if (signal.aborted) throw interrupted("what was made is removed; run it again");
 }

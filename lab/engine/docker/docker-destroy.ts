@@ -39,7 +39,7 @@ export async function destroy(docker: Docker, lab: string, progress: Progress): 
   throw new LabError(
     "failed",
     `lab "${lab}" gets new parts as fast as they are removed`,
-    "is another `lab up` of that name running? stop it first",
+    "is another `up` of that name running? Stop it first",
   );
 }
 

@@ -2,10 +2,12 @@
  * Whether this engine can carry a lab: each check does what a lab would do, and says what follows for the user and what to do.
  */
 import type Docker from "dockerode";
-import { LabError } from "../../base/lab-error.ts";
+import type { Hints } from "../../base/hint.ts";
+import { interrupted, LabError } from "../../base/lab-error.ts";
+import { NEXT } from "../../base/next.ts";
 import type { Finding } from "../engine.ts";
 import type { Connection } from "./docker-connect.ts";
-import { explain, unreachable } from "./docker-errors.ts";
+import { explain, LOCAL_INSTEAD, unreachable } from "./docker-errors.ts";
 import { hasImage, type ImagePlan } from "./docker-image.ts";
 import { tryMulticast } from "./docker-multicast.ts";
 import { rangesOf } from "./docker-network.ts";
@@ -23,12 +25,12 @@ export async function checkEngine(
 ): Promise<{ detail: string; facts: Readonly<Record<string, unknown>> }> {
   const late = AbortSignal.timeout(ANSWER_WITHIN_MS);
   const version = await within(docker.version(), AbortSignal.any(signal ? [signal, late] : [late])).catch((error) => {
-    if (signal?.aborted) throw new LabError("interrupted", "interrupted", "run it again");
+    if (signal?.aborted) throw interrupted("run it again");
     if (late.aborted) {
       throw new LabError(
         "engineUnreachable",
         `the Docker engine at ${endpoint.host} doesn't answer within ${ANSWER_WITHIN_MS / 1000} s`,
-        "restart it, or use `--runtime local`",
+        ["restart it", LOCAL_INSTEAD],
         { cause: error },
       );
     }
@@ -36,18 +38,16 @@ export async function checkEngine(
   });
   const [major = 0, minor = 0] = version.ApiVersion.split(".").map(Number);
   if (major < API_OLDEST[0] || (major === API_OLDEST[0] && minor < API_OLDEST[1])) {
-    throw new LabError(
-      "engineUnreachable",
-      `Docker ${version.Version} is too old`,
-      "update it to 19.03 or newer, or use `--runtime local`",
-    );
+    throw new LabError("engineUnreachable", `Docker ${version.Version} is too old`, [
+      "update it to 19.03 or newer",
+      LOCAL_INSTEAD,
+    ]);
   }
   if (version.Os === "windows") {
-    throw new LabError(
-      "engineUnreachable",
-      "the Docker engine runs Windows containers",
-      "switch Docker Desktop to Linux containers, or use `--runtime local`",
-    );
+    throw new LabError("engineUnreachable", "the Docker engine runs Windows containers", [
+      "switch Docker Desktop to Linux containers",
+      LOCAL_INSTEAD,
+    ]);
   }
   const facts = {
     version: version.Version,
@@ -70,7 +70,7 @@ export async function examine(connection: Connection, plan: () => Promise<ImageP
       return await work();
     } catch (error) {
       const why = explain(error, endpoint.host, `check the ${check}`);
-      return [{ check, level: "fail" as const, found: why.message, consequence, cure: why.hint }];
+      return [{ check, level: "fail" as const, found: why.message, consequence, cure: why.hints }];
     }
   };
   const engine = await attempt("engine", "labs run as processes here: no containers, no kernel faults", async () => {
@@ -119,7 +119,7 @@ async function describeDisk(folder: string): Promise<Finding> {
       level: "warn",
       found: `${gigabytes.toFixed(2)} GB free at ${folder}`,
       consequence: "images can't be built and nodes can't store their ledgers",
-      cure: "`lab gc`, then `docker system df` shows what takes the space",
+      cure: [NEXT.collectGarbage(), "see what takes the space: docker system df"],
     };
   } catch {
     return {
@@ -138,10 +138,10 @@ async function describeImages(docker: Docker, planImage: () => Promise<ImagePlan
   const images = [
     node
       ? ok("node image", plan.tag)
-      : info("node image", `${plan.tag} isn't built yet`, "the first `lab up` takes longer", "`lab up` builds it"),
+      : info("node image", `${plan.tag} isn't built yet`, "the first `lab up` takes longer", NEXT.startLab()),
     base || node
       ? ok("base image", base ? plan.base : `${plan.base} isn't here; the built node image doesn't need it`)
-      : info("base image", `${plan.base} isn't here`, "`lab up` pulls it first", `\`docker pull ${plan.base}\``),
+      : info("base image", `${plan.base} isn't here`, "`lab up` pulls it first", `pull it: docker pull ${plan.base}`),
   ];
   const image = node ? plan.tag : base ? plan.base : null;
   if (image === null) {
@@ -156,7 +156,7 @@ async function describeImages(docker: Docker, planImage: () => Promise<ImagePlan
 
 /** What is tried inside the node image can't be told before it exists. */
 function untried(checks: string): Finding {
-  return info(checks, "tried once the node image is there", "", "`lab up` first, then `lab doctor` again");
+  return info(checks, "tried once the node image is there", "", NEXT.startLab());
 }
 
 async function describeMulticast(docker: Docker, image: string): Promise<Finding> {
@@ -168,7 +168,10 @@ async function describeMulticast(docker: Docker, image: string): Promise<Finding
     level: "fail",
     found: `two containers on a bridge didn't hear each other: ${outcome.detail}`,
     consequence: "nodes don't find each other by multicast",
-    cure: "allow UDP between containers in the host's firewall (bridge-nf-call-iptables, DOCKER-USER); or give DS_PEERS; or `--runtime local`",
+    cure: [
+      "allow UDP between containers in the host's firewall (bridge-nf-call-iptables, DOCKER-USER), or give DS_PEERS",
+      LOCAL_INSTEAD,
+    ],
   };
 }
 
@@ -202,7 +205,7 @@ async function describeSubnets(docker: Docker): Promise<readonly Finding[]> {
       level: "fail",
       found: "no private /24 is free",
       consequence: "no lab can be started on Docker",
-      cure: "`lab gc`, `docker network prune`, or `--runtime local`",
+      cure: [NEXT.collectGarbage(), "remove unused networks: docker network prune", LOCAL_INSTEAD],
     },
   ];
 }
@@ -221,10 +224,10 @@ function ok(check: string, found: string): Finding {
   return { check, level: "ok", found, consequence: "", cure: "" };
 }
 
-function info(check: string, found: string, consequence: string, cure: string): Finding {
+function info(check: string, found: string, consequence: string, cure: Hints): Finding {
   return { check, level: "info", found, consequence, cure };
 }
 
-function warn(check: string, found: string, consequence: string, cure: string): Finding {
+function warn(check: string, found: string, consequence: string, cure: Hints): Finding {
   return { check, level: "warn", found, consequence, cure };
 }

@@ -2,7 +2,10 @@
  * Raw engine errors become the operator's: one line of cause, one of cure. Idea: nothing above the adapter ever sees an HTTP
  * status or an errno; whoever needs one of them (404 while removing) asks here, inside the adapter.
  */
+
+import type { Hints } from "../../base/hint.ts";
 import { LabError } from "../../base/lab-error.ts";
+import { NEXT } from "../../base/next.ts";
 
 /** What the engine answered, as dockerode throws it. */
 interface EngineFailure {
@@ -39,7 +42,7 @@ export async function allow<T>(statuses: readonly number[], call: Promise<T>): P
   }
 }
 
-const LOCAL_INSTEAD = "or use `--runtime local`";
+export const LOCAL_INSTEAD = "or repeat the command with --runtime local";
 
 /** Why the engine could not be reached, or null when the error is not about reaching it. */
 export function unreachable(error: unknown, endpoint: string): LabError | null {
@@ -49,35 +52,35 @@ export function unreachable(error: unknown, endpoint: string): LabError | null {
   if ((code === "ENOENT" || code === "EACCES" || code === "EPERM") && syscall !== "connect") {
     return syscall === "spawn ssh" ? noSsh(endpoint, error) : null;
   }
-  const make = (message: string, hint: string) => new LabError("engineUnreachable", message, hint, { cause: error });
+  const make = (message: string, hints: Hints) => new LabError("engineUnreachable", message, hints, { cause: error });
   switch (code) {
     case "ENOENT":
     case "ECONNREFUSED":
-      return make(
-        `no Docker engine answers at ${endpoint}`,
-        `start it (Linux: \`sudo systemctl start docker\`; else Docker Desktop), ${LOCAL_INSTEAD}`,
-      );
+      return make(`no Docker engine answers at ${endpoint}`, [
+        "start it (Linux: `sudo systemctl start docker`; else Docker Desktop)",
+        LOCAL_INSTEAD,
+      ]);
     case "EACCES":
     case "EPERM":
-      return make(
-        `permission denied at ${endpoint}`,
-        `\`sudo usermod -aG docker $USER\` and log in again, ${LOCAL_INSTEAD}`,
-      );
+      return make(`permission denied at ${endpoint}`, [
+        "run `sudo usermod -aG docker $USER`, and log in again",
+        LOCAL_INSTEAD,
+      ]);
     case "ENOTFOUND":
     case "EAI_AGAIN":
     case "EHOSTUNREACH":
     case "ENETUNREACH":
     case "ETIMEDOUT":
-      return make(
-        `the Docker engine at ${endpoint} can't be reached (${code})`,
-        `check DOCKER_HOST and \`docker context ls\`, ${LOCAL_INSTEAD}`,
-      );
+      return make(`the Docker engine at ${endpoint} can't be reached (${code})`, [
+        "check DOCKER_HOST and `docker context ls`",
+        LOCAL_INSTEAD,
+      ]);
     case "ECONNRESET":
     case "EPIPE":
-      return make(
-        `the Docker engine at ${endpoint} closed the connection`,
-        `is it restarting? try again, ${LOCAL_INSTEAD}`,
-      );
+      return make(`the Docker engine at ${endpoint} closed the connection`, [
+        "is it restarting? Try again",
+        LOCAL_INSTEAD,
+      ]);
     default:
   }
   if (typeof code === "string" && /CERT|TLS|SSL/.test(code)) {
@@ -96,8 +99,8 @@ export function unreachable(error: unknown, endpoint: string): LabError | null {
 }
 
 function noSsh(endpoint: string, cause: unknown): LabError {
-  const hint = `install an ssh client, ${LOCAL_INSTEAD}`;
-  return new LabError("engineUnreachable", `the engine is ${endpoint}, and there is no \`ssh\` here`, hint, { cause });
+  const hints = ["install an ssh client", LOCAL_INSTEAD];
+  return new LabError("engineUnreachable", `the engine is ${endpoint}, and there is no \`ssh\` here`, hints, { cause });
 }
 
 /** The cures for what engines refuse most; anything else keeps the engine's own words. */
@@ -114,34 +117,33 @@ const CURES: readonly [RegExp, (sentence: string) => LabError][] = [
   [
     /could not find an available.*pool|all predefined address pools|address pools? .*(exhausted|subnetted)/i,
     () =>
-      new LabError(
-        "failed",
-        "the engine has no free address range for a network",
-        "`lab gc`, then `docker network prune`",
-      ),
+      new LabError("failed", "the engine has no free address range for a network", [
+        NEXT.collectGarbage(),
+        "remove unused networks: docker network prune",
+      ]),
   ],
   [
     /no space left on device/i,
     () =>
-      new LabError(
-        "failed",
-        "the engine's disk is full",
-        "`lab gc`, then `docker system df` shows what takes the space",
-      ),
+      new LabError("failed", "the engine's disk is full", [
+        NEXT.collectGarbage(),
+        "see what takes the space: docker system df",
+      ]),
   ],
-  [/no such image/i, () => new LabError("failed", "the node image is gone", "run `lab up` again: it builds the image")],
+  [/no such image/i, () => new LabError("failed", "the node image is gone", "start a lab: that builds it")],
   [
     /is already in use by container/i,
     (sentence) =>
-      new LabError(
-        "failed",
-        `a container of that name exists already: ${sentence}`,
-        "`lab ls`, `lab down <name>`, or another --name",
-      ),
+      new LabError("failed", `a container of that name exists already: ${sentence}`, [
+        NEXT.listLabs(),
+        NEXT.removeLab(),
+        "or choose another --name",
+      ]),
   ],
   [
     /address already in use/i,
-    (sentence) => new LabError("failed", `an address of the lab is taken: ${sentence}`, "`lab gc`, then try again"),
+    (sentence) =>
+      new LabError("failed", `an address of the lab is taken: ${sentence}`, [NEXT.collectGarbage(), "then try again"]),
   ],
 ];
 
@@ -154,11 +156,11 @@ export function explain(error: unknown, endpoint: string, doing: string): LabErr
   for (const [pattern, make] of CURES) {
     if (pattern.test(sentence)) return withCause(make(sentence), error);
   }
-  return new LabError("failed", `can't ${doing}: ${sentence}`, "`lab doctor` shows what the engine can do", {
+  return new LabError("failed", `can't ${doing}: ${sentence}`, NEXT.runDoctor(), {
     cause: error,
   });
 }
 
 function withCause(made: LabError, cause: unknown): LabError {
-  return new LabError(made.exit, made.message, made.hint, { cause });
+  return new LabError(made.exit, made.message, made.hints, { cause });
 }

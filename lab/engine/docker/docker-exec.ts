@@ -5,6 +5,7 @@
 import type Docker from "dockerode";
 import type { NodeId } from "../../../node/wire/ids.ts";
 import { LabError } from "../../base/lab-error.ts";
+import { NEXT } from "../../base/next.ts";
 import type { ExecResult } from "../engine.ts";
 import { sentenceOf, statusOf } from "./docker-errors.ts";
 import { findNode } from "./docker-labs.ts";
@@ -60,7 +61,7 @@ async function exitCodeOf(exec: Docker.Exec): Promise<number> {
     const { ExitCode: code, Running: running } = await exec.inspect();
     if (!running && code !== null) return code;
     if (Date.now() > deadlineMs)
-      throw new LabError("timeout", "the engine doesn't say how a command ended", "`lab doctor`");
+      throw new LabError("timeout", "the engine doesn't say how a command ended", NEXT.runDoctor());
     await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
 }
@@ -90,12 +91,9 @@ export async function execControl(
     result = await execInNode(docker, place, { command, user: "1000:1000", signal });
   } catch (error) {
     if (!signal.aborted) throw error;
-    throw new LabError(
-      "timeout",
-      `node ${id} didn't answer within ${timeoutMs} ms`,
-      `\`lab logs ${id}\` says what it does`,
-      { cause: error },
-    );
+    throw new LabError("timeout", `node ${id} didn't answer within ${timeoutMs} ms`, NEXT.readLogs(id), {
+      cause: error,
+    });
   }
   const answer = result.stdout.trim();
   // A refusal is an answer too, whatever the exit code.
@@ -104,15 +102,11 @@ export async function execControl(
     throw new LabError(
       "unsupported",
       `node ${id}'s container can't run the control client`,
-      "is it made from the node image? `lab up` builds it",
+      "is it made from the node image?",
     );
   }
   const why = result.stderr.trim().split("\n").at(-1) || `exit code ${result.exitCode}`;
-  throw new LabError(
-    "failed",
-    `node ${id} couldn't be asked from inside its container: ${why}`,
-    `\`lab logs ${id}\` says what it does`,
-  );
+  throw new LabError("failed", `node ${id} couldn't be asked from inside its container: ${why}`, NEXT.readLogs(id));
 }
 
 async function execInNode(docker: Docker, { lab, id, seen }: NodePlace, options: ExecOptions): Promise<ExecResult> {

@@ -9,9 +9,10 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type Docker from "dockerode";
 import { LabError } from "../../base/lab-error.ts";
+import { NEXT } from "../../base/next.ts";
 import type { Progress } from "../engine.ts";
 import { ensureNodeBundle, projectRoot } from "../node-bundle.ts";
-import { allow, sentenceOf } from "./docker-errors.ts";
+import { allow, LOCAL_INSTEAD, sentenceOf } from "./docker-errors.ts";
 import { DOCKER_LABELS, IMAGE_REPOSITORY, labelled } from "./docker-labels.ts";
 import { readJsonLines } from "./docker-stream.ts";
 import { packTar, type TarFile } from "./docker-tar.ts";
@@ -143,7 +144,7 @@ function buildFailed(failure: string, output: readonly string[]): LabError {
   return new LabError(
     "failed",
     `the node image can't be built: ${failure}\n  ${tail}`,
-    "is the package mirror reachable from `docker build`? `lab doctor` checks the engine; or use `--runtime local`",
+    ["is the package mirror reachable from `docker build`?", NEXT.runDoctor(), LOCAL_INSTEAD],
     { details: { output: output.join("\n") } },
   );
 }
@@ -162,7 +163,11 @@ async function ensureBase(docker: Docker, base: string, progress: Progress, sign
   throw new LabError(
     "engineUnreachable",
     `Docker has no base image ${base} and can't pull it: ${firstLine(failure)}`,
-    `\`docker pull ${base}\` once the registry can be reached, LAB_BASE_IMAGE=… for another one, or \`--runtime local\``,
+    [
+      `pull it once the registry can be reached: docker pull ${base}`,
+      "or name another one in LAB_BASE_IMAGE",
+      LOCAL_INSTEAD,
+    ],
     { details: { reason: "noBaseImage", base } },
   );
 }

@@ -4,6 +4,7 @@
  */
 import type Docker from "dockerode";
 import { LabError } from "../../base/lab-error.ts";
+import { NEXT } from "../../base/next.ts";
 import { allow, sentenceOf, statusOf } from "./docker-errors.ts";
 import { DOCKER_LABELS, labelled } from "./docker-labels.ts";
 import { freeSubnets, hostRanges, parseRange, type Range } from "./docker-subnet.ts";
@@ -37,11 +38,10 @@ export async function createBridge(
     const network = await createOn(docker, options, subnet);
     if (network !== null) return { id: network.id, name: options.name, subnet };
   }
-  throw new LabError(
-    "failed",
-    "no free /24 was found among the private ranges for the lab's network",
-    "`lab gc` removes what labs left; `docker network ls` shows what else takes the ranges",
-  );
+  throw new LabError("failed", "no free /24 was found among the private ranges for the lab's network", [
+    NEXT.collectGarbage(),
+    "see what else takes the ranges: docker network ls",
+  ]);
 }
 
 async function createOn(

@@ -5,7 +5,8 @@
 
 import type Docker from "dockerode";
 import type { NodeId } from "../../../node/wire/ids.ts";
-import { LabError, stillRuns } from "../../base/lab-error.ts";
+import { LabError, nodeStillRuns } from "../../base/lab-error.ts";
+import { NEXT } from "../../base/next.ts";
 import { FAULTS_DIR } from "../engine.ts";
 import { allow, sentenceOf, statusOf } from "./docker-errors.ts";
 import { DOCKER_LABELS } from "./docker-labels.ts";
@@ -83,14 +84,14 @@ export async function resumeNode(docker: Docker, lab: string, id: NodeId): Promi
  */
 export async function wipeNode(docker: Docker, lab: string, id: NodeId): Promise<void> {
   const node = await findNode(docker, lab, id);
-  if (node.state === "running" || node.state === "paused") throw stillRuns(id);
+  if (node.state === "running" || node.state === "paused") throw nodeStillRuns(id);
   const container = docker.getContainer(node.id);
   const { User: user } = (await container.inspect()).Config;
   if (user !== "" && user !== "0" && user !== "root") {
     throw new LabError(
       "unsupported",
       `node ${id}'s container starts as user ${user}, who can't empty a disk`,
-      `remove it with its disk: lab rm ${id}`,
+      NEXT.removeNode(id),
     );
   }
   await container.putArchive(packTar([{ path: "wipe", content: Buffer.alloc(0), mode: 0o600 }]), { path: FAULTS_DIR });
@@ -131,7 +132,7 @@ export async function plugNode(docker: Docker, lab: string, id: NodeId): Promise
   const [node, networks] = await Promise.all([findNode(docker, lab, id), listLabNetworks(docker, lab)]);
   const [network] = networks;
   if (network === undefined) {
-    throw new LabError("failed", `lab "${lab}" has no network any more`, `\`lab down ${lab}\`, then \`lab up\``);
+    throw new LabError("failed", `lab "${lab}" has no network any more`, [NEXT.removeLab(lab), NEXT.startLab(lab)]);
   }
   if (Object.keys(node.info.NetworkSettings.Networks).includes(network.name)) return;
   const address = node.info.Labels[DOCKER_LABELS.address];
@@ -147,12 +148,12 @@ export async function plugNode(docker: Docker, lab: string, id: NodeId): Promise
 }
 
 export function isPaused(id: NodeId): LabError {
-  return new LabError("failed", `node ${id} is paused`, `\`lab resume ${id}\` first`);
+  return new LabError("failed", `node ${id} is paused`, NEXT.resumeNodes([id]));
 }
 
 export function notRunning(node: NodeContainer): LabError {
   const state =
     node.state === "created" ? "was never started" : node.state === "paused" ? "is paused" : "isn't running";
-  const verb = node.state === "paused" ? "resume" : "start";
-  return new LabError("failed", `node ${node.node} ${state}`, `\`lab ${verb} ${node.node}\` first`);
+  const cure = node.state === "paused" ? NEXT.resumeNodes([node.node]) : NEXT.startNodes([node.node]);
+  return new LabError("failed", `node ${node.node} ${state}`, cure);
 }

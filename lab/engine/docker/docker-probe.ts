@@ -45,7 +45,7 @@ export async function kernelFaultsOf(docker: Docker, progress: Progress): Promis
     throw new LabError(
       "failed",
       "the kernel's fault tools can't be tried: the node image isn't built",
-      "`lab up` builds it",
+      "start a lab: that builds it",
     );
   }
   progress({ step: "kernel", state: "start", detail: "which fault tools work" });

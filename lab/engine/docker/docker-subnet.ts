@@ -9,6 +9,8 @@ import { readFile } from "node:fs/promises";
 import { networkInterfaces } from "node:os";
 import type { NodeId } from "../../../node/wire/ids.ts";
 import { LabError } from "../../base/lab-error.ts";
+import { NEXT } from "../../base/next.ts";
+import { LOCAL_INSTEAD } from "./docker-errors.ts";
 
 /** IPv4 range as numbers: first address, and how many. */
 export interface Range {
@@ -45,12 +47,13 @@ export function overlaps(a: Range, b: Range): boolean {
 /** Address of node `id` in the lab's subnet. Throws LabError("usage") for an id that a /24 has no room for. */
 export function addressOf(subnet: string, id: NodeId): string {
   const range = parseRange(subnet);
-  if (range === null) throw new LabError("failed", `"${subnet}" is no IPv4 subnet`, "`lab down`, then `lab up`");
+  if (range === null)
+    throw new LabError("failed", `"${subnet}" is no IPv4 subnet`, [NEXT.removeLab(), NEXT.startLab()]);
   if (id > NODE_ID_MAX) {
     throw new LabError(
       "usage",
       `node ${id} has no address: a lab on Docker is one /24, with room for nodes 1 to ${NODE_ID_MAX}`,
-      `use ids up to ${NODE_ID_MAX}, or \`--runtime local\``,
+      [`use ids up to ${NODE_ID_MAX}`, LOCAL_INSTEAD],
     );
   }
   return formatAddress(range.first + id + 1);

@@ -2,6 +2,7 @@
  * Can this machine run nodes as processes? Each check says what follows and what to do.
  */
 import { access, constants, mkdir } from "node:fs/promises";
+import { NEXT } from "../../base/next.ts";
 import { stateRoot } from "../../base/state-dir.ts";
 import type { Finding } from "../engine.ts";
 import { hasLoopbackMulticast, reservePorts } from "./local-ports.ts";
@@ -31,7 +32,7 @@ async function checkPorts(): Promise<Finding> {
       level: "fail",
       found: (error as Error).message,
       consequence: "local labs can't start",
-      cure: "take down labs that you don't need: lab ls, lab down --all",
+      cure: NEXT.removeUnneededLabs(),
     };
   }
 }

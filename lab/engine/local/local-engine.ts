@@ -8,7 +8,9 @@ import { mkdir, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeId } from "../../../node/wire/ids.ts";
-import { LabError, noSuchLab, noSuchNode, stillRuns } from "../../base/lab-error.ts";
+import type { Hint } from "../../base/hint.ts";
+import { LabError, nodeStillRuns, noSuchLab, noSuchNode } from "../../base/lab-error.ts";
+import { NEXT } from "../../base/next.ts";
 import { sendSignal, waitForEnd } from "../../base/process-table.ts";
 import { REAL_WORLD } from "../../control/world.ts";
 import type {
@@ -96,11 +98,7 @@ export class LocalEngine implements Engine {
       await mkdir(dir, { mode: 0o700 });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-      throw new LabError(
-        "failed",
-        `there is a local lab named "${spec.name}" already`,
-        `remove it first: lab down --name ${spec.name}`,
-      );
+      throw new LabError("failed", `there is a local lab named "${spec.name}" already`, NEXT.removeLabFirst(spec.name));
     }
     assertIdsFit(spec.nodes);
     const [multicast, ports] = await Promise.all([
@@ -175,7 +173,7 @@ export class LocalEngine implements Engine {
 
   async wipe(lab: string, id: NodeId): Promise<void> {
     await this.#recordOf(lab, id);
-    if ((await runningProcess(lab, id)) !== null) throw stillRuns(id);
+    if ((await runningProcess(lab, id)) !== null) throw nodeStillRuns(id);
     await emptyDisk(lab, id);
   }
 
@@ -186,12 +184,12 @@ export class LocalEngine implements Engine {
     await rm(nodeDir(lab, id), { recursive: true, force: true, maxRetries: 3 });
   }
 
-  unplug(): Promise<void> {
-    return Promise.reject(unsupported("a cable to pull", "lab isolate"));
+  unplug(_lab: string, id: NodeId): Promise<void> {
+    return Promise.reject(unsupported("a cable to pull", NEXT.isolate([id])));
   }
 
   plug(): Promise<void> {
-    return Promise.reject(unsupported("a cable to plug in", "lab heal"));
+    return Promise.reject(unsupported("a cable to plug in", NEXT.healAll()));
   }
 
   async destroyLab(name: string, progress: Progress): Promise<readonly Leftover[]> {
@@ -223,12 +221,12 @@ export class LocalEngine implements Engine {
 
   controlExec(_lab: string, id: NodeId): Promise<string> {
     return Promise.reject(
-      new LabError("unsupported", `node ${id} has no namespace to run a command in`, "see `lab ps`"),
+      new LabError("unsupported", `node ${id} has no namespace to run a command in`, NEXT.listNodes()),
     );
   }
 
   rootExec(): Promise<ExecResult> {
-    return Promise.reject(unsupported("a network of a node's own", "the node's own impairments (backend shim)"));
+    return Promise.reject(unsupported("a network of a node's own", "use the node's own impairments (backend shim)"));
   }
 
   kernelFaults(): Promise<KernelFaults> {
@@ -287,7 +285,7 @@ export class LocalEngine implements Engine {
     await this.#recordOf(lab, id);
     const process = await runningProcess(lab, id);
     if (process !== null) return process;
-    throw new LabError("failed", `node ${id} isn't running`, `start it: lab start ${id}`);
+    throw new LabError("failed", `node ${id} isn't running`, NEXT.startNodes([id]));
   }
 }
 
@@ -309,12 +307,11 @@ function assertIdsFit(ids: readonly NodeId[]): void {
   );
 }
 
-function unsupported(what: string, instead: string): LabError {
-  return new LabError(
-    "unsupported",
-    `local processes don't have ${what}`,
-    `use ${instead}, or a lab with --runtime docker`,
-  );
+function unsupported(what: string, instead: string | Hint): LabError {
+  return new LabError("unsupported", `local processes don't have ${what}`, [
+    instead,
+    "or use a lab with --runtime docker",
+  ]);
 }
 
 function describeChange(

@@ -8,6 +8,7 @@ import { randomBytes, randomInt } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LabError } from "../../base/lab-error.ts";
+import { NEXT } from "../../base/next.ts";
 
 export const BLOCK = 300;
 const FIRST = 10_000;
@@ -37,11 +38,7 @@ export async function reservePorts(
     if (free) return { base, [Symbol.asyncDispose]: () => close(guard) };
     await close(guard);
   }
-  throw new LabError(
-    "failed",
-    `no ${BLOCK} consecutive UDP ports are free on loopback`,
-    "take down labs that you don't need: lab ls, lab down --name NAME",
-  );
+  throw new LabError("failed", `no ${BLOCK} consecutive UDP ports are free on loopback`, NEXT.removeUnneededLabs());
 }
 
 /** Does a multicast sent over loopback arrive? Tried once with a datagram of our own. */

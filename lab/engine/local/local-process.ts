@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeId } from "../../../node/wire/ids.ts";
 import { LabError } from "../../base/lab-error.ts";
+import { NEXT } from "../../base/next.ts";
 import { findProcess, type ProcessStatus, readProcess, sendSignal, waitForEnd } from "../../base/process-table.ts";
 import type { NodeInfo, NodeStatus } from "../engine.ts";
 import { projectRoot } from "../node-bundle.ts";
@@ -55,7 +56,7 @@ export async function startProcess(record: LabRecord, id: NodeId, bundle: string
     await writeProcessRecord(lab, id, { pid, start: status?.mark.start ?? "", startedAtMs });
     return describe(record, id, { pid, status: status === null ? "exited" : "starting", startedAtMs });
   } catch (error) {
-    throw new LabError("failed", `node ${id} can't be started: ${(error as Error).message}`, "see `lab doctor`", {
+    throw new LabError("failed", `node ${id} can't be started: ${(error as Error).message}`, NEXT.runDoctor(), {
       cause: error,
     });
   } finally {

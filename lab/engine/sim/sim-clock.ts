@@ -7,6 +7,7 @@
  */
 import type { LabClock } from "../../base/lab-clock.ts";
 import { LabError } from "../../base/lab-error.ts";
+import { NEXT } from "../../base/next.ts";
 import type { EventQueue } from "../../sim/world/event-queue.ts";
 
 /** The first instant of every simulated world: 2026-01-01T00:00:00Z. */
@@ -30,8 +31,12 @@ export class VirtualClock implements LabClock {
   /** Something broke the world: time stands still from here on, and whoever waits hears of it. */
   fail(cause: unknown): void {
     const [first = ""] = String(cause instanceof Error ? cause.message : cause).split("\n");
-    const hint = `the same commands in \`lab shell --runtime sim --seed ${this.#seed}\` lead there again`;
-    this.failure ??= new LabError("invariantViolated", `a promise was broken: ${first}`, hint, { cause });
+    this.failure ??= new LabError(
+      "invariantViolated",
+      `a promise was broken: ${first}`,
+      NEXT.openSimShell(this.#seed),
+      { cause },
+    );
   }
 
   nowMs(): number {

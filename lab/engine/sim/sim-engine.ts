@@ -10,9 +10,11 @@ import { OperatorError } from "../../../node/runtime/errors.ts";
 import { journalLevelOf, readSettings } from "../../../node/runtime/settings.ts";
 import { CONTROL_KEY_INFO, createControlAuthenticator } from "../../../node/wire/control-frame.ts";
 import type { NodeId } from "../../../node/wire/ids.ts";
+import type { Hint } from "../../base/hint.ts";
 import { sleep } from "../../base/lab-clock.ts";
-import { LabError, noSuchLab, noSuchNode, stillRuns } from "../../base/lab-error.ts";
+import { LabError, nodeStillRuns, noSuchLab, noSuchNode } from "../../base/lab-error.ts";
 import { type LabState, MemoryState } from "../../base/lab-state.ts";
+import { NEXT } from "../../base/next.ts";
 import type { OpenControlTransport } from "../../control/udp-control.ts";
 import type { World } from "../../control/world.ts";
 import type { Sabotage } from "../../sim/bugs/sabotage.ts";
@@ -138,7 +140,7 @@ export class SimEngine implements Engine {
       throw new LabError(
         "failed",
         `there is a simulated lab named "${spec.name}" already`,
-        "remove it first: lab down",
+        NEXT.removeLabFirst(spec.name),
       );
     }
     const cluster = new SimCluster({
@@ -181,7 +183,9 @@ export class SimEngine implements Engine {
   }
 
   writeKeys(): Promise<void> {
-    return Promise.reject(unsupported("cluster keys: their datagrams carry checksums", "a lab with --runtime local"));
+    return Promise.reject(
+      unsupported("cluster keys: their datagrams carry checksums", "use a lab with --runtime local"),
+    );
   }
 
   start(lab: string, id: NodeId): Promise<void> {
@@ -204,7 +208,7 @@ export class SimEngine implements Engine {
 
   async kill(lab: string, id: NodeId, signal: string): Promise<void> {
     const { cluster, node } = this.#nodeOf(lab, id);
-    if (node.status === "down") throw new LabError("failed", `node ${id} isn't running`, `start it: lab start ${id}`);
+    if (node.status === "down") throw new LabError("failed", `node ${id} isn't running`, NEXT.startNodes([id]));
     switch (signal) {
       case "SIGKILL":
         this.#change(() => cluster.kill(id));
@@ -254,7 +258,7 @@ export class SimEngine implements Engine {
 
   wipe(lab: string, id: NodeId): Promise<void> {
     const { cluster, node } = this.#nodeOf(lab, id);
-    if (node.status !== "down") return Promise.reject(stillRuns(id));
+    if (node.status !== "down") return Promise.reject(nodeStillRuns(id));
     this.#change(() => cluster.wipe(id));
     return Promise.resolve();
   }
@@ -264,12 +268,12 @@ export class SimEngine implements Engine {
     return Promise.resolve();
   }
 
-  unplug(): Promise<void> {
-    return Promise.reject(unsupported("a cable to pull", "lab isolate"));
+  unplug(_lab: string, id: NodeId): Promise<void> {
+    return Promise.reject(unsupported("a cable to pull", NEXT.isolate([id])));
   }
 
   plug(): Promise<void> {
-    return Promise.reject(unsupported("a cable to plug in", "lab heal"));
+    return Promise.reject(unsupported("a cable to plug in", NEXT.healAll()));
   }
 
   destroyLab(name: string): Promise<readonly Leftover[]> {
@@ -302,11 +306,11 @@ export class SimEngine implements Engine {
   }
 
   controlExec(_lab: string, id: NodeId): Promise<string> {
-    return Promise.reject(unsupported(`a shell inside node ${id}`, "the control channel"));
+    return Promise.reject(unsupported(`a shell inside node ${id}`, "use the control channel"));
   }
 
   rootExec(): Promise<ExecResult> {
-    return Promise.reject(unsupported("a kernel of their own", "the node's own impairments (backend shim)"));
+    return Promise.reject(unsupported("a kernel of their own", "use the node's own impairments (backend shim)"));
   }
 
   kernelFaults(): Promise<KernelFaults> {
@@ -427,10 +431,9 @@ function controlAuthenticator(token: string) {
   return createControlAuthenticator((bytes) => createHmac("sha256", key).update(bytes).digest());
 }
 
-function unsupported(what: string, instead: string): LabError {
-  return new LabError(
-    "unsupported",
-    `simulated nodes don't have ${what}`,
-    `use ${instead}, or a lab with --runtime docker`,
-  );
+function unsupported(what: string, instead: string | Hint): LabError {
+  return new LabError("unsupported", `simulated nodes don't have ${what}`, [
+    instead,
+    "or use a lab with --runtime docker",
+  ]);
 }

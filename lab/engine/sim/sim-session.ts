@@ -5,6 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LabError } from "../../base/lab-error.ts";
+import { NEXT } from "../../base/next.ts";
 import type { Sabotage } from "../../sim/bugs/sabotage.ts";
 import { SimEngine } from "./sim-engine.ts";
 
@@ -41,9 +42,8 @@ export async function openSimSession(seed: number, sabotage?: Sabotage): Promise
 /** @throws LabError("unsupported") where no session is open: between commands there is nobody who could keep the nodes */
 export function currentSimEngine(): SimEngine {
   if (current !== null) return current;
-  throw new LabError(
-    "unsupported",
-    "simulated nodes live inside one process: single commands can't share them",
-    "type the commands in `lab shell --runtime sim`, or play whole schedules with `lab sim`",
-  );
+  throw new LabError("unsupported", "simulated nodes live inside one process: single commands can't share them", [
+    NEXT.openSimShell(),
+    NEXT.playSchedules(),
+  ]);
 }

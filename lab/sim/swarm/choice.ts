@@ -2,6 +2,7 @@
  * What a user says of schedules: which seeds, and what is fixed instead of drawn; and the command that plays one again.
  */
 import { RULES, type Rule } from "../../../node/core/kernel/rules.ts";
+import { renderCommand } from "../../base/hint.ts";
 import { LabError } from "../../base/lab-error.ts";
 import type { SimOptions } from "../world/sim-options.ts";
 
@@ -61,10 +62,18 @@ export function optionsOf(choice: WorldChoice): Partial<SimOptions> {
   return without.length === 0 ? rest : { ...rest, rules: Object.fromEntries(without.map((rule) => [rule, false])) };
 }
 
+/** The command that plays a schedule again, from the words after `lab`. */
+export function replayWords(seed: number, choice: WorldChoice = {}): readonly string[] {
+  const { nodes, profile, without, only } = choice;
+  return [
+    ...["sim", "--seed", `${seed}`],
+    ...(nodes === undefined ? [] : ["--nodes", `${nodes}`]),
+    ...(profile === undefined ? [] : ["--profile", profile]),
+    ...(without === undefined ? [] : ["--without", without.join(",")]),
+    ...(only === undefined ? [] : ["--only", only.join(",")]),
+  ];
+}
+
 export function replayCommand(seed: number, choice: WorldChoice = {}): string {
-  const nodes = choice.nodes === undefined ? "" : ` --nodes ${choice.nodes}`;
-  const profile = choice.profile === undefined ? "" : ` --profile ${choice.profile}`;
-  const without = choice.without === undefined ? "" : ` --without ${choice.without.join(",")}`;
-  const only = choice.only === undefined ? "" : ` --only ${choice.only.join(",")}`;
-  return `lab sim --seed ${seed}${nodes}${profile}${without}${only}`;
+  return renderCommand({ command: replayWords(seed, choice) });
 }

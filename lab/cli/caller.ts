@@ -1,0 +1,22 @@
+/** How `lab` was called, so that a command in a hint can be typed as it is printed. */
+import { basename } from "node:path";
+
+/** What holds for a command that names neither a lab nor a runtime: the environment decides, or the prompt at which it is typed. */
+export interface Standard {
+  readonly prefix: string;
+  readonly lab: string;
+  /** Null: none is chosen. */
+  readonly runtime: string | null;
+}
+
+/**
+ * What the user types in front of a verb.
+ * @param script `process.argv[1]`: the file or the link that was called
+ */
+export function calledAs(script: string, environment: Readonly<Record<string, string | undefined>>): string {
+  const { npm_lifecycle_event: event, npm_lifecycle_script: line = "" } = environment;
+  // npx leaves the line that it runs in the environment; a test runner that npx started passes its own line on.
+  const viaNpx = event === "npx" ? /^['"]?(lab|energy-lab)(?=['"\s]|$)/.exec(line)?.[1] : undefined;
+  if (viaNpx !== undefined) return `npx ${viaNpx}`;
+  return basename(script) === "energy-lab" ? "energy-lab" : "lab";
+}
