@@ -1,6 +1,6 @@
 // The documents are true: their commands run, their names exist, their numbers are those of the code.
 import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { ZodObject } from "zod";
 import { TIMING_DEFAULT, TIMING_FAST } from "../../node/core/kernel/timing.ts";
@@ -8,7 +8,7 @@ import type { Timing } from "../../node/core/kernel/types.ts";
 import { SETTING_NAMES } from "../../node/runtime/settings.ts";
 import { Message } from "../../node/wire/message.ts";
 import { openLabHome } from "../support/cli.ts";
-import { missingLines, readConsoleBlocks, readRelativeLinks, readTableRows } from "../support/doc-commands.ts";
+import { missingLines, readConsoleBlocks, readTableRows } from "../support/doc-commands.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const MANUALS = ["README.md", "lab/README.md", "node/README.md"] as const;
@@ -122,11 +122,3 @@ describe("node/PROTOCOL.md", () => {
     expect(missing.map(([text]) => text)).toEqual([]);
   });
 });
-
-test.each([...MANUALS, "node/PROTOCOL.md", "compose/scenarios/README.md", "compose/scenarios/EXPERIMENTS.md"])(
-  "every relative link in %s must lead somewhere",
-  (path) => {
-    const links = readRelativeLinks(readFileSync(join(ROOT, path), "utf8"));
-    expect(links.filter((link) => !existsSync(join(ROOT, dirname(path), link)))).toEqual([]);
-  },
-);

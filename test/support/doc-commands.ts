@@ -95,3 +95,33 @@ export function readTableRows(document: string, firstCell: RegExp): string[][] {
     )
     .filter(([first = ""]) => firstCell.test(first));
 }
+
+/** Paths into the project that stand in backticks, without those that have a placeholder. */
+export function readNamedPaths(document: string): string[] {
+  return [...document.matchAll(/`((?:lab|node|test|compose|\.ci|\.github)\/[\w./-]+)`/g)].map(([, path = ""]) => path);
+}
+
+/** X of every `npm run X`. */
+export function readScripts(document: string): string[] {
+  return [...document.matchAll(/\bnpm run ([a-z]+)/g)].map(([, script = ""]) => script);
+}
+
+export function readHeadings(document: string): string[] {
+  return [...document.replaceAll(/^```[\s\S]*?^```$/gm, "").matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) => heading);
+}
+
+/** The anchor that code hosts give a heading. */
+export function anchorOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replaceAll(/[^\w -]/g, "")
+    .replaceAll(" ", "-");
+}
+
+/** Links to headings of documents, of this one (an empty target) or another. */
+export function readAnchoredLinks(document: string): { readonly target: string; readonly anchor: string }[] {
+  return [...document.matchAll(/\]\(([\w./-]*)#([^)\s]+)\)/g)].map(([, target = "", anchor = ""]) => ({
+    target,
+    anchor,
+  }));
+}
