@@ -4,58 +4,80 @@
  * Idea (etcd's raft, quinn-proto): the whole node is `state`, time is an argument, and what shall happen outside is a value. After
  * each input the level-triggered reviews run, so a forgotten event can't leave anything undone for longer than one step.
  */
+
 import type { Message, MessageOf, MessageType } from "../wire/message.ts";
 import { createCausal } from "./causal/causal-state.ts";
-import { claimTimers, onCoordinator } from "./election/claims.ts";
+import { announceCoordinator, onCoordinator } from "./election/claims.ts";
 import {
-  electionTimers,
+  askHigher,
+  onCandidacyTimer,
   onElection,
   onElectionCommand,
+  onElectionRetry,
   onOk,
   pauseElection,
   reviewElection,
 } from "./election/election.ts";
-import { preemptionTimers } from "./election/preemption.ts";
-import { doubtLeadership, quorumTimers } from "./election/quorum.ts";
-import { onVoteStored, voteTimers } from "./election/votes.ts";
+import { onPreemptionDue } from "./election/preemption.ts";
+import { checkQuorum, doubtLeadership } from "./election/quorum.ts";
+import { askForVotes, onVoteStored } from "./election/votes.ts";
 import { count, journal, reply } from "./kernel/outbox.ts";
 import { seedRandom } from "./kernel/random.ts";
 import type { Recovered } from "./kernel/rows.ts";
 import { RULES, type Rules } from "./kernel/rules.ts";
-import { createTimers, nextTimeoutMs, takeDue } from "./kernel/timers.ts";
+import {
+  type ActingTimers,
+  createTimers,
+  fireTimer,
+  nextTimeoutMs,
+  type TimerHandlers,
+  takeDue,
+} from "./kernel/timers.ts";
 import type { CoreConfig, Effect, Input, Origin, Self } from "./kernel/types.ts";
 import { createLedger } from "./ledger/ledger.ts";
 import { isUnanswerable } from "./ledger/recall.ts";
 import { tellBoot } from "./ledger/testimony.ts";
-import { admissionTimers, onJoin, reviewAdmissions } from "./lifecycle/admission.ts";
-import { heartbeatTimers, onHeartbeat, pauseHeartbeat, startHeartbeat } from "./lifecycle/heartbeat.ts";
-import { admit, identityTimers, initialMembers, onContestPong } from "./lifecycle/identity.ts";
+import { answerWaiting, onJoin, reviewAdmissions } from "./lifecycle/admission.ts";
+import { onBeat, onHeartbeat, pauseHeartbeat, sendHeartbeat, startHeartbeat } from "./lifecycle/heartbeat.ts";
+import { admit, initialMembers, onContestPong, onContestTimeout, onRivalTimeout } from "./lifecycle/identity.ts";
 import {
+  announceJoin,
   becomeReady,
   createJoin,
+  endDiscovery,
   hurryJoin,
-  joinTimers,
   onJoinResponse,
   onJoinStored,
+  onSyncTooLong,
   pauseDiscovery,
   reviewJoin,
   startJoin,
 } from "./lifecycle/join.ts";
-import { leaveTimers, onLeave, onStop } from "./lifecycle/leave.ts";
-import { accountTimers } from "./lifecycle/own-account.ts";
+import { onLeave, onLeaveTimer, onStop } from "./lifecycle/leave.ts";
+import { settleAccountConflict } from "./lifecycle/own-account.ts";
 import { messageHandlers, moneyTimers, onMoneyStored, onMoneyStoreFailed } from "./lifecycle/storage.ts";
 import {
-  detectorTimers,
+  callOneFailed,
   onPing,
   onPingReq,
   onPong,
+  onProbeRound,
+  onProbeTimeout,
   pauseDetector,
+  probe,
   startDetector,
   worsenHealth,
 } from "./membership/failure-detector.ts";
-import { shortestSuspicionMs, suspicionTimers } from "./membership/suspicion.ts";
+import { onSuspicionTimeout, shortestSuspicionMs } from "./membership/suspicion.ts";
 import { onFenceRequest } from "./recovery/fence.ts";
-import { onFenceResponse, onRecoverCommand, recoveryTimers, reviewRecovery, takeFenced } from "./recovery/lost-disk.ts";
+import {
+  askAgain,
+  onFenceResponse,
+  onRecoverCommand,
+  onRecoveryPatienceOver,
+  reviewRecovery,
+  takeFenced,
+} from "./recovery/lost-disk.ts";
 import { createRecovery } from "./recovery/recovery-state.ts";
 import type { NodeState } from "./state.ts";
 import { createTrading, onTradeCommand } from "./trading/trading.ts";
@@ -63,26 +85,33 @@ import { createTrading, onTradeCommand } from "./trading/trading.ts";
 /** A tick that comes this late tells of a busy process: its own time-outs are not to be trusted. */
 const LAG_MS = 100;
 
-/** Timers without a handler are rate limits: they only have to run out. */
-const timerHandlers: ReadonlyMap<string, (state: NodeState, key: string) => void> = new Map(
-  [
-    accountTimers,
-    admissionTimers,
-    claimTimers,
-    detectorTimers,
-    electionTimers,
-    heartbeatTimers,
-    identityTimers,
-    joinTimers,
-    leaveTimers,
-    preemptionTimers,
-    quorumTimers,
-    suspicionTimers,
-    voteTimers,
-    moneyTimers,
-    recoveryTimers,
-  ].flatMap((table) => Object.entries(table)),
-);
+const timerHandlers: TimerHandlers<keyof ActingTimers> = {
+  ...moneyTimers,
+  announce: announceCoordinator,
+  beat: onBeat,
+  "beat-early": sendHeartbeat,
+  "call-next": callOneFailed,
+  candidacy: onCandidacyTimer,
+  contest: onContestTimeout,
+  "election-retry": onElectionRetry,
+  "join-announce": announceJoin,
+  "join-answer": answerWaiting,
+  "join-conflict": settleAccountConflict,
+  "join-discovery": endDiscovery,
+  "join-sync": onSyncTooLong,
+  leave: onLeaveTimer,
+  "ok-resend": askHigher,
+  preempt: onPreemptionDue,
+  probe: onProbeTimeout,
+  "probe-now": probe,
+  "probe-round": onProbeRound,
+  quorum: checkQuorum,
+  "recovery-ask": askAgain,
+  "recovery-patience": onRecoveryPatienceOver,
+  rival: onRivalTimeout,
+  suspicion: onSuspicionTimeout,
+  "vote-resend": askForVotes,
+};
 
 type Handlers = { readonly [T in MessageType]: (state: NodeState, message: MessageOf<T>, from: Origin) => void };
 
@@ -267,7 +296,7 @@ function onTick(state: NodeState): void {
     if (lateMs > Math.max(LAG_MS, state.config.timing.suspicionMinMs / 2)) onResumed(state, lateMs);
   }
   for (let due = takeDue(state.timers, state.nowMs); due !== null; due = takeDue(state.timers, state.nowMs))
-    if (state.phase !== "CONFLICT") timerHandlers.get(due.kind)?.(state, due.key);
+    if (state.phase !== "CONFLICT") fireTimer(timerHandlers, state, due);
 }
 
 /** This process did not run for `frozenMs`: what it missed is no evidence against others, nor for its own leadership. */

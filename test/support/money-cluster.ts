@@ -4,7 +4,7 @@ import { createCausal } from "../../node/core/causal/causal-state.ts";
 import { drawBelow, type RandomState, seedRandom } from "../../node/core/kernel/random.ts";
 import type { BuyIntent, Recovered, Row } from "../../node/core/kernel/rows.ts";
 import { RULES } from "../../node/core/kernel/rules.ts";
-import { createTimers, nextTimeoutMs, takeDue } from "../../node/core/kernel/timers.ts";
+import { createTimers, fireTimer, nextTimeoutMs, takeDue } from "../../node/core/kernel/timers.ts";
 import { TIMING_DEFAULT } from "../../node/core/kernel/timing.ts";
 import type { CommandResult, CoreConfig, Effect, Origin } from "../../node/core/kernel/types.ts";
 import { createLedger, durableClock, ledgerHash, mintAccount } from "../../node/core/ledger/ledger.ts";
@@ -199,7 +199,7 @@ export class MoneyNode {
       due !== null;
       due = takeDue(this.state.timers, this.state.nowMs)
     ) {
-      moneyTimers[due.kind]?.(this.state, due.key);
+      fireTimer(moneyTimers, this.state, due);
     }
   }
 

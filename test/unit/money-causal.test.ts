@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { append } from "../../node/core/causal/broadcast.ts";
 import { HELD_MAX, HELD_PER_ORIGIN_MAX } from "../../node/core/causal/holdback.ts";
 import type { Recovered } from "../../node/core/kernel/rows.ts";
-import { nextTimeoutMs, takeDue } from "../../node/core/kernel/timers.ts";
+import { fireTimer, nextTimeoutMs, takeDue } from "../../node/core/kernel/timers.ts";
 import type { Effect } from "../../node/core/kernel/types.ts";
 import { covers } from "../../node/core/kernel/vector-clock.ts";
 import { accountIds, adoptAccount, balanceOf, conservation, createLedger } from "../../node/core/ledger/ledger.ts";
@@ -67,7 +67,7 @@ function runTimers(state: NodeState, untilMs: number): Effect[] {
   for (let atMs = nextTimeoutMs(state.timers); atMs !== null && atMs <= untilMs; atMs = nextTimeoutMs(state.timers)) {
     state.nowMs = Math.max(state.nowMs, atMs);
     const due = takeDue(state.timers, state.nowMs);
-    if (due !== null) moneyTimers[due.kind]?.(state, due.key);
+    if (due !== null) fireTimer(moneyTimers, state, due);
   }
   state.nowMs = untilMs;
   return take(state);

@@ -84,8 +84,7 @@ export function narrowGap(state: NodeState, origin: NodeId): void {
   cancelTimer(state.timers, "nak", origin);
 }
 
-export function onNakTimer(state: NodeState, key: string): void {
-  const origin = Number(key);
+export function onNakTimer(state: NodeState, origin: NodeId): void {
   const gap = state.causal.gaps.get(origin);
   if (gap === undefined) return;
   const { ranges, records } = missingRanges(state, origin, gap.upTo);
@@ -104,7 +103,7 @@ export function onNakTimer(state: NodeState, key: string): void {
   }
   const waitMs = Math.min(RENAK_FIRST_MS << Math.min(gap.attempts, 6), RENAK_CAP_MS);
   gap.attempts += 1;
-  setTimer(state.timers, "nak", key, state.nowMs + waitMs);
+  setTimer(state.timers, "nak", origin, state.nowMs + waitMs);
 }
 
 function targetOf(state: NodeState, origin: NodeId, gap: Gap): NodeId | null {

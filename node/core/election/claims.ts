@@ -70,10 +70,6 @@ export type Role = "FOLLOWER" | "CANDIDATE" | "COORDINATOR";
 const ANNOUNCEMENTS = 3;
 const ANNOUNCEMENT_GAP_MS = 20;
 
-export const claimTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
-  announce: (state, key) => announce(state, Number(key)),
-};
-
 // Questions ---------------------------------------------------------------------------------------------------------------
 
 /** What this node follows, as messages carry it. */
@@ -125,7 +121,7 @@ export function becomeCoordinator(state: NodeState, term: number, elected: boole
   election.support = [];
   tell(state, "info", `I am now the COORDINATOR${suffix(election)}`);
   tell(state, "info", `COORDINATOR message broadcast (reliable) - I am the new leader!${suffix(election)}`);
-  announce(state, 1);
+  announceCoordinator(state, 1);
 }
 
 /** The claim of a live node that is greater than ours, or the first one. */
@@ -278,7 +274,7 @@ function noteLeadershipLost(state: NodeState, to: NodeId): void {
   tell(state, "info", `Stepping down in favour of Node ${to}`);
 }
 
-function announce(state: NodeState, n: number): void {
+export function announceCoordinator(state: NodeState, n: number): void {
   if (state.election.coordinator !== state.self.id) return;
   multicast(state, "COORDINATOR", { msg_id: nextMsgId(state), ...claimOf(state) });
   if (n < ANNOUNCEMENTS) setTimer(state.timers, "announce", n + 1, state.nowMs + ANNOUNCEMENT_GAP_MS * n);

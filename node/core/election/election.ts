@@ -17,12 +17,6 @@ import { becomeLeaderless, claimOf, endCandidacy, liveVoters, majority, tell, we
 import { reviewPreemption } from "./preemption.ts";
 import { beginVote, loseRound, onVote, onVoteRequest, PATIENCE_MAX, retryDelayMs } from "./votes.ts";
 
-export const electionTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
-  candidacy: onCandidacyTimer,
-  "ok-resend": askHigher,
-  "election-retry": onRetry,
-};
-
 /** May this node stand, vote and lead? From JOINING on, not while it leaves or after a fault. */
 function mayStand(state: NodeState): boolean {
   return state.phase === "JOINING" || state.phase === "SYNCING" || state.phase === "READY";
@@ -88,7 +82,7 @@ function armRetry(state: NodeState, atMs: number): void {
   if (!hasTimer(state.timers, "election-retry", "")) setTimer(state.timers, "election-retry", "", atMs);
 }
 
-function onRetry(state: NodeState): void {
+export function onElectionRetry(state: NodeState): void {
   if (mayStand(state) && state.election.candidacy === null && isImprovable(state)) startElection(state, "rank");
 }
 
@@ -138,13 +132,13 @@ function defer(state: NodeState): void {
   setTimer(state.timers, "ok-resend", "", state.nowMs + waitMs / 2);
 }
 
-function askHigher(state: NodeState): void {
+export function askHigher(state: NodeState): void {
   const { candidacy, patience, term } = state.election;
   if (candidacy?.stage !== "deference") return;
   for (const id of higherIds(state)) unicast(state, id, "ELECTION", { kind: "alive", term, patience });
 }
 
-function onCandidacyTimer(state: NodeState): void {
+export function onCandidacyTimer(state: NodeState): void {
   const { election } = state;
   const { candidacy } = election;
   if (candidacy === null) return;
@@ -238,7 +232,7 @@ export function pauseElection(state: NodeState, untilMs: number, frozenMs: numbe
   const isCalm = frozenMs < suspicionMinMs;
   election.calmSinceMs = isCalm ? Math.min(state.nowMs, election.calmSinceMs + frozenMs) : state.nowMs;
   if (frozenMs < heartbeatTimeoutMs) {
-    for (const kind of ["candidacy", "ok-resend", "vote-resend"]) delayTimer(state.timers, kind, "", frozenMs);
+    for (const kind of ["candidacy", "ok-resend", "vote-resend"] as const) delayTimer(state.timers, kind, "", frozenMs);
     if (election.quietUntilMs > state.nowMs - frozenMs) election.quietUntilMs += frozenMs;
     return;
   }

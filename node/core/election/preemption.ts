@@ -17,12 +17,6 @@ const LOSSES_FORGIVEN = 1;
 const MEMORY_MS = 60_000;
 const CALM_MAX_MS = 60_000;
 
-export const preemptionTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
-  preempt: (state) => {
-    if (isDue(state)) state.election.wanted = "preempt";
-  },
-};
-
 /** Arms the timer while we should lead and don't. */
 export function reviewPreemption(state: NodeState): void {
   if (!isEntitled(state) || hasTimer(state.timers, "preempt", "")) return;
@@ -54,4 +48,8 @@ function dueAtMs(state: NodeState): number {
 
 function isDue(state: NodeState): boolean {
   return isEntitled(state) && state.nowMs >= dueAtMs(state);
+}
+
+export function onPreemptionDue(state: NodeState): void {
+  if (isDue(state)) state.election.wanted = "preempt";
 }

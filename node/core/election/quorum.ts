@@ -12,14 +12,12 @@ import { shortestSuspicionMs } from "../membership/suspicion.ts";
 import type { NodeState } from "../state.ts";
 import { becomeProvisional, isVoter, majority, tell } from "./claims.ts";
 
-export const quorumTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = { quorum: checkQuorum };
-
 /** Silence of a majority of voters that ends «elected», in milliseconds: everybody probes the coordinator in every round. */
 function detectionMs(state: NodeState): number {
   return shortestSuspicionMs(state) + roundMs(state) + 2 * state.config.timing.probeTimeoutMinMs;
 }
 
-function checkQuorum(state: NodeState): void {
+export function checkQuorum(state: NodeState): void {
   const { election, config } = state;
   if (election.coordinator !== state.self.id || config.voters.length === 0) return;
   setTimer(state.timers, "quorum", "", state.nowMs + config.timing.probeIntervalMs);

@@ -33,10 +33,6 @@ export const PATIENCE_MAX = 2;
 /** A round doubles with every failure, up to this many times. */
 const DOUBLINGS_MAX = 5;
 
-export const voteTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
-  "vote-resend": (state) => askForVotes(state),
-};
-
 // Candidate -----------------------------------------------------------------------------------------------------------------
 
 /** Stands in a new term; without voters, or without a majority of them in sight, claims provisionally instead. */
@@ -76,7 +72,7 @@ function onOwnBallotStored(state: NodeState): void {
   setTimer(state.timers, "vote-resend", "", state.nowMs + spanMs / 2);
 }
 
-function askForVotes(state: NodeState): void {
+export function askForVotes(state: NodeState): void {
   const { candidacy, patience } = state.election;
   if (candidacy?.stage !== "voting") return;
   for (const id of state.config.voters) {

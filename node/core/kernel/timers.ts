@@ -1,12 +1,94 @@
 /**
  * One table of timers for the whole core (after quinn-proto): a binary heap of deadlines as plain data.
  *
- * A timer is named by (kind, key); setting it again moves it, cancelling forgets it. Superseded heap entries are skipped when they
- * surface. Equal deadlines fire in the order in which they were set.
+ * A timer is named by its kind and key. Setting it again moves it, cancelling it forgets it. The heap keeps entries that were moved or
+ * cancelled and skips them when they surface. Equal deadlines fire in the order in which they were set.
  */
+import type { NodeId } from "../../wire/ids.ts";
+import type { NodeState } from "../state.ts";
+import { popHeap, pushHeap } from "./heap.ts";
+
+/** There is one timer of this kind. */
+type Single = "";
+type PingSeq = number;
+type TradeId = string;
+/** `host:port`. */
+type Address = string;
+
+/** Timers that do something when they are due, and what their keys are. Each kind has one handler (step.ts). */
+export interface ActingTimers {
+  readonly "probe-round": Single;
+  readonly "probe-now": NodeId;
+  readonly "call-next": Single;
+  readonly probe: PingSeq;
+  readonly suspicion: NodeId;
+
+  /** The second and third announcement of a coordinator, by number. */
+  readonly announce: number;
+  readonly candidacy: Single;
+  readonly "election-retry": Single;
+  readonly "ok-resend": Single;
+  readonly preempt: Single;
+  readonly quorum: Single;
+  readonly "vote-resend": Single;
+
+  /** By the origin of the missing records. */
+  readonly nak: NodeId;
+  readonly pull: Single;
+  readonly sync: Single;
+
+  readonly "recovery-ask": Single;
+  readonly "recovery-patience": Single;
+
+  /** By payee. */
+  readonly confirm: NodeId;
+  readonly offer: TradeId;
+  readonly request: TradeId;
+
+  readonly beat: Single;
+  readonly "beat-early": Single;
+  readonly contest: NodeId;
+  readonly rival: Single;
+  readonly "join-announce": Single;
+  readonly "join-answer": NodeId;
+  readonly "join-conflict": Single;
+  readonly "join-discovery": Single;
+  readonly "join-sync": Single;
+  readonly leave: Single;
+}
+
+/** Timers that only have to run out: until then something is not done again. They have no handler. */
+export interface RateLimits {
+  /** By the counter of what was not believed. */
+  readonly absurd: string;
+  readonly "asked-rival": Address;
+  readonly corrected: NodeId;
+  readonly "doubted-by": NodeId;
+  readonly equivocation: NodeId;
+  readonly greeted: NodeId;
+  readonly introduced: NodeId;
+  readonly "leave-answered": NodeId;
+  readonly "members-asked": Single;
+  readonly misled: Single;
+  readonly mistaken: Single;
+  /** No own debit is made while it runs. */
+  readonly "own-log-doubt": Single;
+  readonly reported: Address;
+  readonly "term-step": Single;
+  readonly told: NodeId;
+}
+
+type TimerKeys = ActingTimers & RateLimits;
+export type TimerKind = keyof TimerKeys;
+
+/** The handlers of some kinds of timers. */
+export type TimerHandlers<K extends keyof ActingTimers> = {
+  readonly [T in K]: (state: NodeState, key: ActingTimers[T]) => void;
+};
+
 export interface TimerEntry {
-  readonly kind: string;
-  readonly key: string;
+  readonly kind: TimerKind;
+  readonly key: string | number;
   readonly atMs: number;
   readonly seq: number;
 }
@@ -21,25 +103,25 @@ export function createTimers(): TimerTable {
   return { heap: [], live: new Map(), nextSeq: 1 };
 }
 
-/** (Re)arms the timer (kind, key) for the instant `atMs`. */
-export function setTimer(timers: TimerTable, kind: string, key: string | number, atMs: number): void {
-  const entry: TimerEntry = { kind, key: String(key), atMs, seq: timers.nextSeq++ };
-  timers.live.set(nameOf(kind, entry.key), entry);
-  push(timers.heap, entry);
+/** Sets or moves the timer (kind, key) to the instant `atMs`. */
+export function setTimer<K extends TimerKind>(timers: TimerTable, kind: K, key: TimerKeys[K], atMs: number): void {
+  const entry: TimerEntry = { kind, key, atMs, seq: timers.nextSeq++ };
+  timers.live.set(nameOf(kind, key), entry);
+  pushHeap(timers.heap, entry, isBefore);
 }
 
-/** Moves an armed timer to `byMs` later. */
-export function delayTimer(timers: TimerTable, kind: string, key: string | number, byMs: number): void {
-  const armed = timers.live.get(nameOf(kind, String(key)));
+/** Moves a timer, if it is set, to `byMs` later. */
+export function delayTimer<K extends TimerKind>(timers: TimerTable, kind: K, key: TimerKeys[K], byMs: number): void {
+  const armed = timers.live.get(nameOf(kind, key));
   if (armed !== undefined) setTimer(timers, kind, key, armed.atMs + byMs);
 }
 
-export function cancelTimer(timers: TimerTable, kind: string, key: string | number): void {
-  timers.live.delete(nameOf(kind, String(key)));
+export function cancelTimer<K extends TimerKind>(timers: TimerTable, kind: K, key: TimerKeys[K]): void {
+  timers.live.delete(nameOf(kind, key));
 }
 
-export function hasTimer(timers: TimerTable, kind: string, key: string | number): boolean {
-  return timers.live.has(nameOf(kind, String(key)));
+export function hasTimer<K extends TimerKind>(timers: TimerTable, kind: K, key: TimerKeys[K]): boolean {
+  return timers.live.has(nameOf(kind, key));
 }
 
 /** Earliest deadline of a live timer, or null. */
@@ -53,51 +135,32 @@ export function takeDue(timers: TimerTable, nowMs: number): TimerEntry | null {
   discardDead(timers);
   const top = timers.heap[0];
   if (top === undefined || top.atMs > nowMs) return null;
-  pop(timers.heap);
+  popHeap(timers.heap, isBefore);
   timers.live.delete(nameOf(top.kind, top.key));
   return top;
 }
 
-function nameOf(kind: string, key: string): string {
+/** Runs the handler of a timer that was due; a rate limit has none. */
+export function fireTimer(
+  handlers: Partial<TimerHandlers<keyof ActingTimers>>,
+  state: NodeState,
+  due: TimerEntry,
+): void {
+  // `setTimer` has checked the key against the kind.
+  (handlers as Partial<Record<TimerKind, (state: NodeState, key: unknown) => void>>)[due.kind]?.(state, due.key);
+}
+
+function nameOf(kind: TimerKind, key: string | number): string {
   return `${kind}/${key}`;
 }
 
 function discardDead(timers: TimerTable): void {
   for (let top = timers.heap[0]; top !== undefined; top = timers.heap[0]) {
     if (timers.live.get(nameOf(top.kind, top.key))?.seq === top.seq) return;
-    pop(timers.heap);
+    popHeap(timers.heap, isBefore);
   }
 }
 
 function isBefore(a: TimerEntry, b: TimerEntry): boolean {
   return a.atMs < b.atMs || (a.atMs === b.atMs && a.seq < b.seq);
-}
-
-function push(heap: TimerEntry[], entry: TimerEntry): void {
-  let at = heap.length;
-  heap.push(entry);
-  while (at > 0) {
-    const parent = (at - 1) >> 1;
-    const above = heap[parent] as TimerEntry;
-    if (!isBefore(entry, above)) break;
-    heap[at] = above;
-    at = parent;
-  }
-  heap[at] = entry;
-}
-
-function pop(heap: TimerEntry[]): void {
-  const last = heap.pop();
-  if (last === undefined || heap.length === 0) return;
-  let at = 0;
-  for (;;) {
-    const left = 2 * at + 1;
-    if (left >= heap.length) break;
-    const right = left + 1;
-    const child = right < heap.length && isBefore(heap[right] as TimerEntry, heap[left] as TimerEntry) ? right : left;
-    if (!isBefore(heap[child] as TimerEntry, last)) break;
-    heap[at] = heap[child] as TimerEntry;
-    at = child;
-  }
-  heap[at] = last;
 }

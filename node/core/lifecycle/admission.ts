@@ -23,10 +23,6 @@ const SMALL_GROUP = 10;
 /** Our own JOIN is not repeated to the same newcomer within this. */
 const GREETING_GAP_MS = 100;
 
-export const admissionTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
-  "join-answer": (state, key) => answerWaiting(state, Number(key)),
-};
-
 export function onJoin(state: NodeState, message: MessageOf<"JOIN">, from: Origin): void {
   const { nonce, proto, account } = message.payload;
   const member = state.members.get(from.sender);
@@ -83,7 +79,7 @@ export function reviewAdmissions(state: NodeState): void {
   for (const id of [...state.join.waiting.keys()].sort((a, b) => a - b)) answerWaiting(state, id);
 }
 
-function answerWaiting(state: NodeState, id: NodeId): void {
+export function answerWaiting(state: NodeState, id: NodeId): void {
   const waiting = state.join.waiting.get(id);
   const member = state.members.get(id);
   state.join.waiting.delete(id);

@@ -40,15 +40,6 @@ const UNHEARD_EVERY = 4;
 /** No buyer holds this many records: «I don't know how many debits my earlier life made». */
 const BOOT_SEQ_UNKNOWN = 281_474_976_710_656;
 
-export const heartbeatTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
-  beat: (state) => {
-    scheduleBeat(state, beatIntervalMs(state));
-    compact(state);
-    sendHeartbeat(state);
-  },
-  "beat-early": sendHeartbeat,
-};
-
 /** The first one soon, at a random instant, so that a group started together doesn't speak in unison. */
 export function startHeartbeat(state: NodeState): void {
   scheduleBeat(state, drawBelow(state.random, Math.max(1, Math.floor(state.config.timing.heartbeatMs / 2))));
@@ -60,11 +51,17 @@ export function pauseHeartbeat(state: NodeState, atMs: number): void {
   if (hasTimer(state.timers, "beat-early", "")) setTimer(state.timers, "beat-early", "", atMs);
 }
 
+export function onBeat(state: NodeState): void {
+  scheduleBeat(state, beatIntervalMs(state));
+  compact(state);
+  sendHeartbeat(state);
+}
+
 function scheduleBeat(state: NodeState, inMs: number): void {
   setTimer(state.timers, "beat", "", state.nowMs + inMs);
 }
 
-function sendHeartbeat(state: NodeState): void {
+export function sendHeartbeat(state: NodeState): void {
   if (state.phase === "CONFLICT" || (state.leaving?.announced ?? 0) > 0) return;
   const { beat } = state;
   if (state.causal.held > 0) dropWaitingForLost(state);

@@ -33,13 +33,6 @@ import { answerJoin, refuseJoin } from "./join-answer.ts";
 const CONTEST_TRIES = 3;
 const REPORT_GAP_MS = 5_000;
 
-export const identityTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
-  contest: (state, key) => onContestTimeout(state, Number(key)),
-  rival: (state) => {
-    if (state.join.rivalAddress !== null && isNewcomer(state)) refuseToRun(state, state.join.rivalAddress);
-  },
-};
-
 /** Members before the first datagram: whoever `--nodes` and `--peers` name. */
 export function initialMembers(state: NodeState): void {
   const { expected, peers } = state.config;
@@ -144,7 +137,7 @@ function beginContest(state: NodeState, member: Member, newcomer: Origin, nonce:
   onContestTimeout(state, member.id);
 }
 
-function onContestTimeout(state: NodeState, id: NodeId): void {
+export function onContestTimeout(state: NodeState, id: NodeId): void {
   const contest = state.join.contests.get(id);
   if (contest === undefined) return;
   if (contest.tries < CONTEST_TRIES) {
@@ -221,6 +214,11 @@ export function onDuplicateRefusal(state: NodeState, address: string | undefined
   if (state.join.rivalAddress !== null) return;
   state.join.rivalAddress = address;
   setTimer(state.timers, "rival", "", state.nowMs + 2 * CONTEST_TRIES * state.config.timing.probeTimeoutMinMs);
+}
+
+/** The process at the rival address had its time to answer. */
+export function onRivalTimeout(state: NodeState): void {
+  if (state.join.rivalAddress !== null && isNewcomer(state)) refuseToRun(state, state.join.rivalAddress);
 }
 
 function askRival(state: NodeState, address: string): void {

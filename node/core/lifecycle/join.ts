@@ -33,12 +33,6 @@ const EARLY_GAPS_MS = [20, 60] as const;
 const RETRY_FIRST_MS = 500;
 const RETRY_CAP_MS = 8_000;
 
-export const joinTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
-  "join-announce": announce,
-  "join-discovery": endDiscovery,
-  "join-sync": onSyncTooLong,
-};
-
 export function createJoin(config: CoreConfig, self: Self, recovered: Recovered | undefined): JoinState {
   return {
     nonce: "",
@@ -72,11 +66,11 @@ export function startJoin(state: NodeState): void {
   join.nonce = drawHex64(state.random);
   setTimer(state.timers, "join-discovery", "", state.nowMs + state.config.timing.discoveryMs);
   journal(state, { kind: "state", level: "info", msg: "JOIN announced (reliable)" });
-  announce(state);
+  announceJoin(state);
 }
 
 /** Repeated until somebody has answered and, where that is open, confirmed the account or given a voter its vote back (votes.ts). */
-function announce(state: NodeState): void {
+export function announceJoin(state: NodeState): void {
   const { join, phase } = state;
   const isDone = join.answers.size > 0 && join.confirmed && phase !== "JOINING" && !state.election.abstaining;
   if (isDone || phase === "CONFLICT" || phase === "HALTED" || phase === "LEAVING") return;
@@ -132,7 +126,7 @@ function isEverybodyKnown(state: NodeState): boolean {
   return true;
 }
 
-function endDiscovery(state: NodeState): void {
+export function endDiscovery(state: NodeState): void {
   state.join.discovering = false;
   cancelTimer(state.timers, "join-discovery", "");
 }
@@ -201,7 +195,7 @@ export function onSynchronised(state: NodeState): void {
  * Nobody could serve the transfer: digests merge the rest. Without a disk there is nothing to go on with but the transfer; a node whose
  * disk was lost goes on as RECOVERING, since what it was promised may have been lost meanwhile too.
  */
-function onSyncTooLong(state: NodeState): void {
+export function onSyncTooLong(state: NodeState): void {
   if (state.phase !== "SYNCING") return;
   if (state.join.lostDisk && state.config.durable) {
     becomeReady(state);
@@ -293,5 +287,5 @@ export function onJoinStored(state: NodeState, writeId: number): void {
   join.staleWrite = null;
   join.nonce = drawHex64(state.random);
   join.attempts = 0;
-  announce(state);
+  announceJoin(state);
 }

@@ -24,8 +24,6 @@ const MSG_ID_BYTES = 90;
 const ANNOUNCEMENTS = 3;
 const ANNOUNCEMENT_GAP_MS = 20;
 
-export const leaveTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = { leave: onLeaveTimer };
-
 export function onStop(state: NodeState): void {
   if (state.leaving !== null) return;
   journal(state, { kind: "state", level: "info", msg: `Node ${state.self.id} leaves`, phase: "LEAVING" });
@@ -41,7 +39,7 @@ export function onStop(state: NodeState): void {
   onLeaveTimer(state);
 }
 
-function onLeaveTimer(state: NodeState): void {
+export function onLeaveTimer(state: NodeState): void {
   const { leaving } = state;
   if (leaving === null) return;
   const isPatient = state.nowMs - leaving.startedAtMs < PATIENCE_MS && state.phase !== "HALTED";

@@ -15,10 +15,6 @@ import { sendJoinTo } from "../membership/introduction.ts";
 import { isLive } from "../membership/membership.ts";
 import type { NodeState } from "../state.ts";
 
-export const accountTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
-  "join-conflict": settleConflict,
-};
-
 export function mayMint(state: NodeState): boolean {
   const { join, config, self } = state;
   let unknownToVoters = isVoter(state, self.id) ? 1 : 0;
@@ -72,7 +68,7 @@ export function seekConfirmation(state: NodeState, from: Origin, hash: string): 
 }
 
 /** Two accounts under our id: the nonce that more members know wins, ties go to the smaller one. */
-function settleConflict(state: NodeState): void {
+export function settleAccountConflict(state: NodeState): void {
   const own = accountOf(state, state.self.id)?.genesis.nonce;
   if (own === undefined) return;
   const counts = new Map<string, number>([[own, 1]]);

@@ -1,11 +1,13 @@
 /**
  * The money half of the core as tables for `step`: handlers by message and timer, and what follows a completed or failed write.
  */
+
 import type { NodeId } from "../../wire/ids.ts";
 import type { MessageOf, MessageType, TradeRecord } from "../../wire/message.ts";
 import { onNakTimer } from "../causal/gaps.ts";
 import { onPullTimer, onSyncTimer, takeSynchronised } from "../causal/pull.ts";
 import { count, journal } from "../kernel/outbox.ts";
+import type { TimerHandlers } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
 import { markDurable } from "../ledger/ledger.ts";
 import { onTradeConfirm } from "../replication/delivery.ts";
@@ -37,8 +39,7 @@ export const messageHandlers: { readonly [T in MoneyMessage]: Handler<T> } = {
   STATE_CHUNK: onStateChunk,
 };
 
-/** Timers by kind; the key is a trade id, a node id or empty. */
-export const moneyTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
+export const moneyTimers: TimerHandlers<"nak" | "pull" | "sync" | "request" | "offer" | "confirm"> = {
   nak: onNakTimer,
   pull: onPullTimer,
   sync: onSyncCheck,

@@ -60,13 +60,6 @@ const ANSWER_SHARE = 4;
 /** Probes on behalf of one node that are open, late ones included: a healthy asker has a few. */
 const RELAYED_PROBES_MAX = 64;
 
-export const detectorTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
-  "probe-round": onRound,
-  "probe-now": (state, key) => probe(state, Number(key)),
-  "call-next": callOneFailed,
-  probe: (state, key) => onProbeTimeout(state, Number(key)),
-};
-
 export function startDetector(state: NodeState): void {
   scheduleRound(state, drawBelow(state.random, Math.max(1, state.config.timing.probeIntervalMs)));
 }
@@ -88,7 +81,7 @@ export function tellFailed(state: NodeState, member: Member): void {
 
 // Probing -----------------------------------------------------------------------------------------------------------------
 
-function onRound(state: NodeState): void {
+export function onProbeRound(state: NodeState): void {
   // While a group is still gathering nobody leads, so nobody need be replaced in a hurry; and those who start are slow to answer.
   if (!state.join.discovering) {
     for (const id of targetsOfRound(state)) probe(state, id);
@@ -105,7 +98,7 @@ function callFailed(state: NodeState): void {
 }
 
 /** One that wasn't told in this round. When one comes back the others that it was cut off with are called, one after the other. */
-function callOneFailed(state: NodeState): void {
+export function callOneFailed(state: NodeState): void {
   const failed: Member[] = [];
   for (const member of state.members.values())
     if (member.state === "FAILED" && member.address !== null && !hasTimer(state.timers, "told", member.id))
@@ -159,7 +152,7 @@ function nextInTurn(state: NodeState): NodeId | null {
   return null;
 }
 
-function probe(state: NodeState, target: NodeId): void {
+export function probe(state: NodeState, target: NodeId): void {
   const member = state.members.get(target);
   if (member === undefined || !isLive(member) || member.address === null) return;
   for (const open of state.detector.probes.values())
@@ -186,7 +179,7 @@ function sendPing(state: NodeState, member: Member | undefined, seq: number, add
   unicastTo(state, target, address, "PING", { ping_seq: seq, rumours });
 }
 
-function onProbeTimeout(state: NodeState, seq: number): void {
+export function onProbeTimeout(state: NodeState, seq: number): void {
   const { probes } = state.detector;
   const open = probes.get(seq);
   if (open === undefined) return;

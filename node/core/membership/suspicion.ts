@@ -21,10 +21,6 @@ export interface Suspicion {
 /** How many members of a large group look for themselves when somebody is accused, on average. */
 const WITNESSES = 10;
 
-export const suspicionTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
-  suspicion: (state, key) => onSuspicionTimeout(state, Number(key)),
-};
-
 /** Our own probes of this peer failed, or it missed its heartbeats. */
 export function suspect(state: NodeState, member: Member): void {
   const { detector } = state;
@@ -100,7 +96,7 @@ function armSuspicion(state: NodeState, id: NodeId): void {
   setTimer(state.timers, "suspicion", id, Math.max(dueAtMs, state.detector.graceUntilMs, state.nowMs));
 }
 
-function onSuspicionTimeout(state: NodeState, id: NodeId): void {
+export function onSuspicionTimeout(state: NodeState, id: NodeId): void {
   const member = state.members.get(id);
   const suspicion = state.detector.suspicions.get(id);
   if (member === undefined || suspicion === undefined || member.state !== "SUSPECTED") {

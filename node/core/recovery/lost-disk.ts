@@ -43,11 +43,6 @@ export interface Awaited {
   readonly why: string;
 }
 
-export const recoveryTimers: Readonly<Record<string, (state: NodeState, key: string) => void>> = {
-  "recovery-ask": askAgain,
-  "recovery-patience": onPatienceOver,
-};
-
 /** Level trigger, after every input: asks, and writes the fence once nothing is left to wait for. */
 export function reviewRecovery(state: NodeState): void {
   const { recovery } = state;
@@ -70,7 +65,7 @@ function lastKnown(state: NodeState): number {
 
 // Asking --------------------------------------------------------------------------------------------------------------------------
 
-function askAgain(state: NodeState): void {
+export function askAgain(state: NodeState): void {
   if (state.phase !== "RECOVERING" || state.recovery.fenceWriteId !== null) return;
   ask(state);
   if (state.recovery.attempts > ASKS_BEFORE_TOLD) tellOnce(state);
@@ -358,7 +353,7 @@ function refusalOf(state: NodeState, { acceptLoss }: RecoverCommand): CommandRes
 }
 
 /** Not everybody who is here has promised: nothing was given up, and nothing will be. */
-function onPatienceOver(state: NodeState): void {
+export function onRecoveryPatienceOver(state: NodeState): void {
   const { recovery } = state;
   if (recovery.acceptLoss === null || recovery.fenceWriteId !== null) return;
   const { requestId } = recovery.acceptLoss;

@@ -17,8 +17,7 @@ import type { NodeState } from "../state.ts";
 const CONFIRMS_PER_RESEND_MAX = 16;
 
 /** The payee hasn't told that it has them on disk: send the oldest confirmations again. */
-export function onConfirmTimer(state: NodeState, key: string): void {
-  const peer = Number(key);
+export function onConfirmTimer(state: NodeState, peer: NodeId): void {
   const queue = state.trading.unacked.get(peer);
   if (queue === undefined || !state.rules.confirmRepetition) return;
   const delayMs = retryDelayMs(state, peer, 0);

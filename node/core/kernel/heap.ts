@@ -1,0 +1,35 @@
+/** A binary heap in a plain array: the entry that comes before all others is at index 0. */
+
+export type IsBefore<T> = (a: T, b: T) => boolean;
+
+export function pushHeap<T>(heap: T[], entry: T, isBefore: IsBefore<T>): void {
+  let at = heap.length;
+  heap.push(entry);
+  while (at > 0) {
+    const parent = (at - 1) >> 1;
+    const above = heap[parent] as T;
+    if (!isBefore(entry, above)) break;
+    heap[at] = above;
+    at = parent;
+  }
+  heap[at] = entry;
+}
+
+/** Takes out the first entry; undefined: the heap is empty. */
+export function popHeap<T>(heap: T[], isBefore: IsBefore<T>): T | undefined {
+  const top = heap[0];
+  const last = heap.pop();
+  if (last === undefined || heap.length === 0) return top;
+  let at = 0;
+  for (;;) {
+    const left = 2 * at + 1;
+    if (left >= heap.length) break;
+    const right = left + 1;
+    const child = right < heap.length && isBefore(heap[right] as T, heap[left] as T) ? right : left;
+    if (!isBefore(heap[child] as T, last)) break;
+    heap[at] = heap[child] as T;
+    at = child;
+  }
+  heap[at] = last;
+  return top;
+}
