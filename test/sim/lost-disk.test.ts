@@ -1,6 +1,5 @@
 /** Lost disks: the way back to the old balance, whom it waits for, and what a person can give up (PROTOCOL.md, lost disk; S7). */
 import { describe, expect, it } from "vitest";
-import { hideDebitBehindGap } from "../../lab/sim/rules/group-schedules.ts";
 import { Draw } from "../../lab/sim/world/draw.ts";
 import { hasEqualLedgers } from "../../lab/sim/world/inspect.ts";
 import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
@@ -10,6 +9,7 @@ import { statusText } from "../../node/core/query/query.ts";
 import { waitingText } from "../../node/core/recovery/lost-disk.ts";
 import type { NodeState } from "../../node/core/state.ts";
 import { underSeeds } from "../support/sim-seeds.ts";
+import { hideDebitBehindGap } from "./rules/group-schedules.ts";
 
 const FILE = "test/sim/lost-disk.test.ts";
 

@@ -1,12 +1,12 @@
 /**
  * Every rule of the protocol is needed: without it a schedule breaks a promise, and the right check names the breach; with all rules
- * the same schedule keeps every promise. lab/sim/rules/rule-cases.ts is the table.
+ * the same schedule keeps every promise. test/sim/rules/rule-cases.ts is the table.
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { SimFailure } from "../../lab/sim/checks/sim-failure.ts";
-import { RULE_CASES, type RuleCase } from "../../lab/sim/rules/rule-cases.ts";
 import { RULES } from "../../node/core/kernel/rules.ts";
+import { RULE_CASES, type RuleCase } from "./rules/rule-cases.ts";
 
 /** The property that breaks without the rule under this seed; null: none does. */
 function breach(ruleCase: RuleCase, seed: number): SimFailure | null {

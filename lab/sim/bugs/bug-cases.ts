@@ -3,11 +3,11 @@
  * protocol's rules guard against, and three mistakes of a runtime.
  */
 import type { Rule } from "../../../node/core/kernel/rules.ts";
-import { deliver, keepCopies } from "../rules/late-copies.ts";
 import type { Draw } from "../world/draw.ts";
 import type { SimOrder } from "../world/observer.ts";
 import type { SimCluster } from "../world/sim-cluster.ts";
 import type { ShellBugs } from "../world/sim-node.ts";
+import { deliver, keepCopies } from "./late-copies.ts";
 
 export interface Bug {
   readonly name: string;

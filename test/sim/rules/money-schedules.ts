@@ -3,10 +3,10 @@
  * chance, so that it tells the same after a change elsewhere.
  */
 
-import { expectRecovery } from "../checks/liveness.ts";
-import type { SimCluster } from "../world/sim-cluster.ts";
-import type { SimOptions } from "../world/sim-options.ts";
-import { deliver, keepCopies } from "./late-copies.ts";
+import { deliver, keepCopies } from "../../../lab/sim/bugs/late-copies.ts";
+import { expectRecovery } from "../../../lab/sim/checks/liveness.ts";
+import type { SimCluster } from "../../../lab/sim/world/sim-cluster.ts";
+import type { SimOptions } from "../../../lab/sim/world/sim-options.ts";
 import { settled } from "./settled.ts";
 
 /** Node 1 has 100 credits and offers 80 to each of two others at once. */

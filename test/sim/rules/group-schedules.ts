@@ -1,11 +1,12 @@
 /**
  * Schedules in which a rule of election, detection, membership or accounts is all that keeps a promise.
  */
+
+import { deliver, keepCopies } from "../../../lab/sim/bugs/late-copies.ts";
+import { expectRecovery } from "../../../lab/sim/checks/liveness.ts";
+import { SimCluster } from "../../../lab/sim/world/sim-cluster.ts";
+import type { SimOptions } from "../../../lab/sim/world/sim-options.ts";
 import type { Message } from "../../../node/wire/message.ts";
-import { expectRecovery } from "../checks/liveness.ts";
-import { SimCluster } from "../world/sim-cluster.ts";
-import type { SimOptions } from "../world/sim-options.ts";
-import { deliver, keepCopies } from "./late-copies.ts";
 import { settled } from "./settled.ts";
 
 // Election --------------------------------------------------------------------------------------------------------------------

@@ -3,9 +3,10 @@
  *
  * With all rules in place every one of these schedules keeps every promise. test/sim/rules.test.ts plays both.
  */
+
+import type { Property } from "../../../lab/sim/checks/judge.ts";
+import type { SimOptions } from "../../../lab/sim/world/sim-options.ts";
 import type { Rule } from "../../../node/core/kernel/rules.ts";
-import type { Property } from "../checks/judge.ts";
-import type { SimOptions } from "../world/sim-options.ts";
 import * as group from "./group-schedules.ts";
 import * as money from "./money-schedules.ts";
 
