@@ -16,6 +16,22 @@ export type LabAction =
   | { readonly action: "scale"; readonly added: readonly NodeId[]; readonly removed: readonly NodeId[] }
   | { readonly action: "kill"; readonly nodes: readonly NodeId[]; readonly signal: string }
   | { readonly action: "stop" | "start" | "resume" | "remove" | "leave"; readonly nodes: readonly NodeId[] }
+  /**
+   * A process ended without the lab's doing (`docker kill`, `kill -9`, out of memory), as the engine says: written by the next command that
+   * inspects the engine, so `atMs`, the engine's wall clock, lies before the line's own time. One line a node: `nodes` has one member
+   * (`node` is 0 in each of the lab's lines).
+   */
+  | {
+      readonly action: "died";
+      readonly nodes: readonly NodeId[];
+      readonly atMs: number;
+      /** Null: the engine doesn't know. */
+      readonly exitCode: number | null;
+      /** The kernel ended it because memory ran out. */
+      readonly oom: boolean;
+      /** `SIGKILL`, where the engine knows what ended it. */
+      readonly signal?: string;
+    }
   /** Their disks were replaced by empty ones. */
   | { readonly action: "wipe"; readonly nodes: readonly NodeId[] }
   /** `untilMs`: wall clock of its planned end; null: until somebody resumes it. */
