@@ -14,10 +14,11 @@ import { NEXT } from "../base/next.ts";
 import { type CallOptions, type ControlBody, ControlClient, type ControlTarget } from "../control/control-client.ts";
 import { drawFraction } from "../control/world.ts";
 import type { Engine, LabInfo, NodeInfo, Progress } from "../engine/engine.ts";
-import { isUp } from "../engine/node-status.ts";
+import { describeExit, isUp } from "../engine/node-status.ts";
 import { FaultList } from "../faults/fault.ts";
 import type { LabAction } from "../journal/lab-entry.ts";
 import { noteAction } from "../journal/lab-journal.ts";
+import { DeathWatch } from "./deaths.ts";
 import { type Agreement, type Answers, findCoordinator, judgeAgreement, judgeConvergence } from "./judge-agreement.ts";
 import { findLab, type RuntimeChoice } from "./open-engine.ts";
 import { needsCoordinator, parseSelector, resolveGroups } from "./selectors.ts";
@@ -47,6 +48,9 @@ export class LabHandle implements AsyncDisposable {
   readonly #signal: AbortSignal | undefined;
   #info: LabInfo;
   #control: ControlClient;
+  readonly #deaths: DeathWatch;
+  /** Changes under way that hold the lab's lock for this handle. */
+  #locks = 0;
 
   constructor(engine: Engine, info: LabInfo, options: LabOptions = {}) {
     this.engine = engine;
@@ -54,13 +58,16 @@ export class LabHandle implements AsyncDisposable {
     this.state = engine.world.openState(info.name);
     this.progress = options.progress ?? (() => {});
     this.#signal = options.signal;
+    this.#deaths = new DeathWatch(engine, this.state);
     this.#control = new ControlClient(info.token, engine.world);
   }
 
   /** Finds the lab in the local runtime or in Docker. @throws LabError("notFound") */
   static async open(name: string, options: LabOptions = {}): Promise<LabHandle> {
     const { engine, info } = await findLab(name, options.runtime ?? "auto");
-    return new LabHandle(engine, info, options);
+    const lab = new LabHandle(engine, info, options);
+    await lab.#deaths.look(info, false);
+    return lab;
   }
 
   get name(): string {
@@ -91,6 +98,7 @@ export class LabHandle implements AsyncDisposable {
     const info = await this.engine.lab(this.name);
     if (info === null) throw noSuchLab(this.name);
     this.#info = info;
+    await this.#deaths.look(info, this.#locks > 0);
     return info;
   }
 
@@ -233,8 +241,13 @@ export class LabHandle implements AsyncDisposable {
       onWait: (holder) =>
         this.progress({ step: "lock", state: "info", detail: `waiting for process ${holder.pid} (${holder.purpose})` }),
     });
-    await this.refresh();
-    return await change();
+    this.#locks += 1;
+    try {
+      await this.refresh();
+      return await change();
+    } finally {
+      this.#locks -= 1;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -250,8 +263,8 @@ export class LabHandle implements AsyncDisposable {
       });
     }
     if (status === "exited" || status === "created") {
-      const code = node.exitCode === null ? "" : ` with exit code ${node.exitCode}`;
-      const what = status === "created" ? "was never started" : `has exited${code}`;
+      const how = describeExit(node);
+      const what = status === "created" ? "was never started" : `has exited${how === null ? "" : ` (${how})`}`;
       throw new LabError("failed", `node ${id} ${what}`, NEXT.startNodes([id]), {
         details: { node: id, status },
       });

@@ -4,6 +4,7 @@
 import type { PingData } from "../../node/wire/control.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
 import type { NodeInfo, NodeStatus } from "../engine/engine.ts";
+import { describeExit } from "../engine/node-status.ts";
 import type { Answers } from "./judge-agreement.ts";
 import type { LabHandle } from "./lab-handle.ts";
 
@@ -23,6 +24,10 @@ export interface NodeRow {
   readonly handle: string;
   readonly unplugged: boolean;
   readonly exitCode: number | null;
+  /** When its last process ended, wall clock of the nodes. */
+  readonly finishedAtMs: number | null;
+  /** The kernel ended it because memory ran out. */
+  readonly oomKilled: boolean;
   readonly startedAtMs: number | null;
 }
 
@@ -52,13 +57,18 @@ function describeNode(info: NodeInfo, ping: PingData | null): NodeRow {
     handle: info.handle,
     unplugged: info.unplugged,
     exitCode: info.exitCode,
+    finishedAtMs: info.finishedAtMs,
+    oomKilled: info.oomKilled,
     startedAtMs: info.startedAtMs,
   };
 }
 
 /** What a person wants to know of a node's state, in one word or two. */
 export function stateOf(row: NodeRow): string {
-  if (row.status === "exited") return row.exitCode === null ? "exited" : `exited (${row.exitCode})`;
+  if (row.status === "exited") {
+    const how = describeExit(row);
+    return how === null ? "exited" : `exited (${how})`;
+  }
   if (row.status === "paused" || row.status === "created") return row.status;
   const state = row.phase ?? (row.status === "starting" ? "starting" : "no answer");
   return row.unplugged ? `${state}, unplugged` : state;

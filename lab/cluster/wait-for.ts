@@ -10,7 +10,7 @@ import type { NodeId } from "../../node/wire/ids.ts";
 import { type LabClock, sleep } from "../base/lab-clock.ts";
 import { LabError } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
-import { isAlive, isUp } from "../engine/node-status.ts";
+import { describeExit, isAlive, isUp } from "../engine/node-status.ts";
 import { type Agreement, type Answers, judgeAgreement } from "./judge-agreement.ts";
 import type { LabHandle } from "./lab-handle.ts";
 import { lastWords } from "./last-words.ts";
@@ -210,8 +210,9 @@ async function watchExits(lab: LabHandle, ids: readonly NodeId[], signal: AbortS
 export async function explainExit(lab: LabHandle, ids: readonly NodeId[]): Promise<LabError> {
   const first = ids[0] ?? 0;
   const words = await lastWords(lab, first, 8);
-  const code = lab.info.nodes.find((node) => node.id === first)?.exitCode;
-  const how = code === null || code === undefined ? "exited" : `exited with code ${code}`;
+  const node = lab.info.nodes.find(({ id }) => id === first);
+  const end = node === undefined ? null : describeExit(node);
+  const how = end === null ? "exited" : `exited (${end})`;
   const who = ids.length === 1 ? `node ${first} ${how}` : `nodes ${ids.join(", ")} exited; node ${first}`;
   const said =
     words.length === 0 ? " without a word" : ` and said last:\n${words.map((line) => `    ${line}`).join("\n")}`;

@@ -42,8 +42,12 @@ export interface NodeInfo {
   readonly lab: string;
   readonly id: NodeId;
   readonly status: NodeStatus;
-  /** Null while it runs or when the engine doesn't know. */
+  /** Null while it runs, or when the engine doesn't know; 128 and more: the number of the signal that ended it, plus 128. */
   readonly exitCode: number | null;
+  /** When its last process ended, wall clock of the nodes; null while it runs, or when the engine doesn't know. */
+  readonly finishedAtMs: number | null;
+  /** The kernel ended its last process because memory ran out. */
+  readonly oomKilled: boolean;
   /** Container id (12 hex digits) or process id. */
   readonly handle: string;
   /** Address that peers know it by, without port: the source of its packets. */

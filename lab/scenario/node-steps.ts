@@ -9,11 +9,11 @@ import type { NodeInfo } from "../engine/engine.ts";
 import { isAlive, isUp } from "../engine/node-status.ts";
 import { resolveFault } from "../faults/request.ts";
 import { heal, setFault } from "../faults/service.ts";
+import { effectOfSignal } from "../journal/story/signal-effect.ts";
 import type { ActionFields } from "./actions.ts";
 import { idsOf, type Outcome, resolveNodes, type StepContext, spanMs } from "./step-context.ts";
 
 const GRACE_MS = 10_000;
-const TAKES_PROCESS_AWAY: readonly string[] = ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"];
 
 export async function killStep(context: StepContext, fields: ActionFields<"kill">): Promise<Outcome> {
   const signal = fields.signal ?? "SIGKILL";
@@ -22,7 +22,8 @@ export async function killStep(context: StepContext, fields: ActionFields<"kill"
     context,
     { selector: fields.nodes, verb, eligible: isAlive, withRoles: true },
     async (lab, ids) => {
-      if (TAKES_PROCESS_AWAY.includes(signal)) for (const id of ids) context.down.add(id);
+      const takesAway = ["ends", "leaves"].includes(effectOfSignal(signal, context.runtime));
+      if (takesAway) for (const id of ids) context.down.add(id);
       await change.kill(lab, ids, signal);
     },
   );

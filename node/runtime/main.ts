@@ -11,6 +11,7 @@ import { type LineSink, openStdout } from "./line-sink.ts";
 import type { NodeOptions } from "./node.ts";
 import type { Prompt, Screen } from "./prompt.ts";
 import { unknownSettings } from "./settings.ts";
+import { saveExit } from "./whereabouts.ts";
 
 async function main(argv: readonly string[]): Promise<void> {
   if (argv[0] === "control") {
@@ -39,6 +40,8 @@ async function runNode(config: NodeConfig, isQuiet: boolean): Promise<void> {
     isPlain: isInteractive || isQuiet,
   });
   dieOfBugs(journal);
+  const { dataDir } = config;
+  if (dataDir !== null) process.on("exit", (code) => saveExit(dataDir, code));
   const unknown = unknownSettings(process.env);
   if (unknown.length > 0) journal.note("warn", `Nothing reads ${unknown.join(", ")}: misspelt?`);
 

@@ -1,11 +1,12 @@
 /**
- * Two small files that tell others about a running node: its ready file (for a health check that costs no Node process), and in its
- * data directory where it listens, so that `control` finds it without being told a number.
+ * Small files that tell others about a node: its ready file (for a health check that costs no Node process), and in its data directory
+ * where it listens, so that `control` finds it without being told a number, and how it ended, where nobody waits for its process.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 const FILE = "node.json";
+const EXIT_FILE = "exit.json";
 
 export interface Whereabouts {
   readonly id: number;
@@ -16,6 +17,16 @@ export interface Whereabouts {
 /** Throws when the folder can't be written to. */
 export function saveWhereabouts(directory: string, whereabouts: Whereabouts): void {
   writeFileSync(join(directory, FILE), `${JSON.stringify({ ...whereabouts, pid: process.pid })}\n`);
+}
+
+/** Never throws: a full disk must not change how a process ends. */
+export function saveExit(directory: string, exitCode: number): void {
+  try {
+    const record = { pid: process.pid, exitCode, atMs: Date.now() };
+    writeFileSync(join(directory, EXIT_FILE), `${JSON.stringify(record)}\n`);
+  } catch {
+    // Whoever looks for it learns less.
+  }
 }
 
 /** Null: no node has run with this folder. */

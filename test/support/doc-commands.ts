@@ -66,7 +66,7 @@ function normalise(line: string): string {
       // Times, whatever their unit.
       .replaceAll(/#(?: (?:ms|s|min|h)\b)(?: # (?:ms|s|min|h)\b)*/g, "#")
       // What Docker and the local runtime say differently.
-      .replace(/exited \(#\)/, "exited")
+      .replace(/exited \([^)]*\)/, "exited")
       .replace(/backend \w+(?: \+ \w+)*/, "backend")
       .replace(/runs (?:in Docker|as local processes)/, "runs")
       .replaceAll(/\s+/g, " ")

@@ -90,13 +90,15 @@ export function registerLifecycleCommands(program: Command, context: CommandCont
 }
 
 async function kill(context: CommandContext, selector: string, flags: KillFlags): Promise<void> {
-  const [{ isAlive }, failover, { warnAboutVoters }, { normalizeSignal }, { parseSelector }] = await Promise.all([
-    import("../../engine/node-status.ts"),
-    import("../../cluster/failover.ts"),
-    import("../../cluster/plan-lab.ts"),
-    import("../../base/signals.ts"),
-    import("../../cluster/selectors.ts"),
-  ]);
+  const [{ isAlive }, failover, { warnAboutVoters }, { normalizeSignal }, { parseSelector }, { effectOfSignal }] =
+    await Promise.all([
+      import("../../engine/node-status.ts"),
+      import("../../cluster/failover.ts"),
+      import("../../cluster/plan-lab.ts"),
+      import("../../base/signals.ts"),
+      import("../../cluster/selectors.ts"),
+      import("../../journal/story/signal-effect.ts"),
+    ]);
   const { printer } = context;
   const signal = normalizeSignal(flags.signal);
   parseSelector(selector);
@@ -106,9 +108,11 @@ async function kill(context: CommandContext, selector: string, flags: KillFlags)
       failover.killNodes(lab, selector, signal, isAlive),
     );
     const verb = signal === "SIGKILL" ? "killed" : `sent ${signal} to`;
+    // A signal that a node handles or ignores takes nobody away: nothing follows from it.
+    const takesAway = !["none", "resumes"].includes(effectOfSignal(signal, lab.info.runtime));
     const killed = chosen.map((node) => ({ id: node.id, role: node.role }));
-    const survivors = lab.running.filter((id) => !chosen.some((node) => node.id === id));
-    const lostLeader = chosen.some((node) => node.role === "coordinator");
+    const survivors = lab.running.filter((id) => !takesAway || !chosen.some((node) => node.id === id));
+    const lostLeader = takesAway && chosen.some((node) => node.role === "coordinator");
     // The answer of -o json is one value, so it comes when everything is known.
     if (!printer.json) {
       printer.data(null, describe(verb, chosen, { lostLeader, before }));

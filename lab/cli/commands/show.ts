@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { NEXT } from "../../base/next.ts";
 import type { LabHandle } from "../../cluster/lab-handle.ts";
-import type { NodeStatus } from "../../engine/engine.ts";
+import type { NodeInfo } from "../../engine/engine.ts";
 import type { CommandContext } from "./context.ts";
 
 const REDRAW_MS = 500;
@@ -220,12 +220,13 @@ async function sayWhoIsAway(
   if (selector !== "all") return;
   const away = lab.ids.filter((id) => !shown.includes(id));
   if (away.length === 0) return;
-  context.printer.say(away.map((id) => `node ${id} ${describeStatus(lab.node(id).status)}`).join(", "));
+  const { describeExit } = await import("../../engine/node-status.ts");
+  const describeAway = (node: NodeInfo): string => {
+    const how = describeExit(node);
+    if (node.status === "exited") return how === null ? "has exited" : `has exited (${how})`;
+    return node.status === "created" ? "was never started" : `is ${node.status}`;
+  };
+  context.printer.say(away.map((id) => `node ${id} ${describeAway(lab.node(id))}`).join(", "));
   const exited = away.filter((id) => lab.node(id).status === "exited");
   if (exited.length > 0) await sayWhyExited(context, lab, exited);
-}
-
-function describeStatus(status: NodeStatus): string {
-  if (status === "exited") return "has exited";
-  return status === "created" ? "was never started" : `is ${status}`;
 }

@@ -184,6 +184,8 @@ function startedNode(lab: string, id: NodeId, container: string, plan: Container
     id,
     status: "running",
     exitCode: null,
+    finishedAtMs: null,
+    oomKilled: false,
     handle: container.slice(0, 12),
     ip: plan.ip,
     control: direct ? `${plan.ip}:${plan.port}` : null,

@@ -119,9 +119,10 @@ async function describeLab(
   const [first] = containers;
   const labels = { ...network?.labels, ...first?.info.Labels };
   const run = labels[DOCKER_LABELS.run] ?? null;
-  const [environment, token] = await Promise.all([
+  const [environment, token, ends] = await Promise.all([
     readAnyEnvironment(docker, containers),
     findToken(docker, name, run, containers),
+    Promise.all(containers.map((container) => readEnd(docker, container))),
   ]);
   const portBase = Number(environment.DS_UNICAST_PORT_BASE ?? UNICAST_PORT_BASE);
   const direct = network !== null && (await reachesBridge(network.subnet));
@@ -134,10 +135,25 @@ async function describeLab(
     token: environment.DS_CONTROL_TOKEN ?? token,
     createdAtMs: network?.createdAtMs ?? (first ? first.info.Created * 1000 : null),
     network: network?.subnet ?? null,
-    nodes: containers.map((container) => describeNode(name, container, portBase, direct)),
+    nodes: containers.map((container, i) => ({ ...describeNode(name, container, portBase, direct), ...ends[i] })),
   };
 }
 
+/** How a container's last process ended; the list call has only half of it, and that in words. */
+type End = Pick<NodeInfo, "exitCode" | "finishedAtMs" | "oomKilled">;
+
+const NO_END: End = { exitCode: null, finishedAtMs: null, oomKilled: false };
+
+async function readEnd(docker: Docker, { id, state }: NodeContainer): Promise<End> {
+  if (statusFrom(state) !== "exited") return NO_END;
+  const found = await allow([404], docker.getContainer(id).inspect());
+  if (found === undefined) return NO_END;
+  const { ExitCode: exitCode, FinishedAt: finishedAt, OOMKilled: oomKilled } = found.State;
+  const finishedAtMs = Date.parse(finishedAt);
+  return { exitCode, finishedAtMs: Number.isNaN(finishedAtMs) ? null : finishedAtMs, oomKilled };
+}
+
+/** As the list call shows it. How its process ended isn't in there: see `readEnd`. */
 export function describeNode(lab: string, container: NodeContainer, portBase: number, direct: boolean): NodeInfo {
   const { info } = container;
   const [end] = Object.values(info.NetworkSettings.Networks);
@@ -152,7 +168,7 @@ export function describeNode(lab: string, container: NodeContainer, portBase: nu
     lab,
     id: container.node,
     status: statusFrom(container.state),
-    exitCode: exitCodeFrom(info.Status, live),
+    ...NO_END,
     handle: container.id.slice(0, 12),
     ip,
     control: unplugged ? null : address,
@@ -164,12 +180,6 @@ export function describeNode(lab: string, container: NodeContainer, portBase: nu
 function statusFrom(state: string): NodeStatus {
   if (state === "running" || state === "paused" || state === "created") return state;
   return state === "restarting" ? "starting" : "exited";
-}
-
-/** The list says it in words only: "Exited (137) 5 seconds ago". */
-function exitCodeFrom(status: string, live: boolean): number | null {
-  const code = live ? undefined : /^Exited \((\d+)\)/.exec(status)?.[1];
-  return code === undefined ? null : Number(code);
 }
 
 /** The lab's variables are the same in all containers; one that is being removed doesn't tell any more. */

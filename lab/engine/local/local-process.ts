@@ -18,6 +18,7 @@ import {
   type LabRecord,
   markOf,
   nodeDir,
+  readExitRecord,
   readNodeEnv,
   readProcessRecord,
   secretVariables,
@@ -70,7 +71,8 @@ export async function inspectNode(lab: string, record: LabRecord | null, id: Nod
   if (noted === null) return describe(record, id, { pid: 0, status: "created", startedAtMs: null }, lab);
   const process = await findProcess(noted);
   const status = await statusOf(lab, id, process);
-  return describe(record, id, { pid: noted.pid, status, startedAtMs: noted.startedAtMs }, lab);
+  const end = process === null ? await readExitRecord(lab, id, noted.pid) : null;
+  return { ...describe(record, id, { pid: noted.pid, status, startedAtMs: noted.startedAtMs }, lab), ...end };
 }
 
 /** Its running process; null when it has none. */
@@ -156,8 +158,9 @@ function describe(
     lab,
     id,
     status: now.status,
-    // The process was let go when the CLI that started it ended: nobody is left to be told how it exited.
     exitCode: null,
+    finishedAtMs: null,
+    oomKilled: false,
     handle: now.pid === 0 ? "-" : String(now.pid),
     ip: LOOPBACK,
     control: record === null ? null : `${LOOPBACK}:${record.portBase + id}`,

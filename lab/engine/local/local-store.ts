@@ -3,7 +3,7 @@
  *
  *   lab.json            LabRecord: specification and ports       nodes/3/node.json      the node's own variables
  *   keys, token         its secrets, which the nodes read
- *   nodes/3/data/       its ledger                               nodes/3/process.json   its process, with start time
+ *   nodes/3/data/       its ledger, exit.json                    nodes/3/process.json   its process, with start time
  *   nodes/3/stdout.log  its journal     nodes/3/stderr.log       nodes/3/ready          there while it is READY
  *
  * Idea: a folder is made before the process that it belongs to, and each process carries its folder's path in its environment
@@ -98,6 +98,22 @@ export function readProcessRecord(lab: string, id: NodeId): Promise<ProcessRecor
 
 export function writeProcessRecord(lab: string, id: NodeId, record: ProcessRecord): Promise<void> {
   return writeJson(join(nodeDir(lab, id), "process.json"), record);
+}
+
+/**
+ * How the node's process ended, in its own words: nobody else is left to be told, because its parent let go of it. Null when it left
+ * none: a signal ended it, or the machine did.
+ */
+export async function readExitRecord(
+  lab: string,
+  id: NodeId,
+  pid: number,
+): Promise<{ readonly exitCode: number; readonly finishedAtMs: number } | null> {
+  const found = await readJson<{ pid?: unknown; exitCode?: unknown; atMs?: unknown }>(
+    join(nodeDir(lab, id), "data", "exit.json"),
+  );
+  if (found?.pid !== pid || typeof found.exitCode !== "number" || typeof found.atMs !== "number") return null;
+  return { exitCode: found.exitCode, finishedAtMs: found.atMs };
 }
 
 export async function readNodeEnv(lab: string, id: NodeId): Promise<Readonly<Record<string, string>>> {

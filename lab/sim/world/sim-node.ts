@@ -96,6 +96,8 @@ export class SimNode {
   state: NodeState | null = null;
   /** How the last process ended; null while it runs or after a kill. */
   exit: { readonly code: number; readonly reason: string } | null = null;
+  /** When the last process ended; null: there was none. */
+  downAtMs: number | null = null;
   readyAtMs: number | null = null;
   incarnation = 0;
   /** Kill the process in the middle of an effect list: after this many more effects. Null: not armed. */
@@ -169,6 +171,7 @@ export class SimNode {
   kill(): void {
     if (this.status === "down") return;
     this.status = "down";
+    this.downAtMs = this.options.queue.nowMs;
     this.options.network.detach(this.slot);
     if (this.wakeUp !== null) this.options.queue.cancel(this.wakeUp);
     this.wakeUp = null;
