@@ -1,20 +1,28 @@
-/** `npm run pictures`: makes the pictures of the documents anew, and says which of them have changed. */
+/** `npm run pictures`: renews the pictures of the documents, and says which of them have changed. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { findChromium, openBrowser } from "./browser.ts";
 import { makeExperiments } from "./experiments.ts";
-import { type Made, makeOpening } from "./pictures.ts";
+import { OPENING, readTemplate, recordOpening } from "./record-opening.ts";
 
 const root = join(import.meta.dirname, "../..");
 
-async function keep({ path, text }: Made): Promise<void> {
+async function keep(path: string, content: string | Uint8Array): Promise<void> {
   const file = join(root, path);
-  const before = await readFile(file, "utf8").catch(() => "");
-  if (before !== text) {
+  const before = await readFile(file).catch(() => null);
+  const isSame = before?.equals(Buffer.from(content)) === true;
+  if (!isSame) {
     await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, text);
+    await writeFile(file, content);
   }
-  process.stdout.write(`${before === text ? "as before" : before === "" ? "new      " : "changed  "}  ${path}\n`);
+  process.stdout.write(`${isSame ? "as before" : before === null ? "new      " : "changed  "}  ${path}\n`);
 }
 
-await keep(await makeOpening(root));
-for (const made of await makeExperiments(root)) await keep(made);
+for (const { path, text } of await makeExperiments(root)) await keep(path, text);
+if (findChromium() === null)
+  process.stdout.write(`left alone  ${OPENING} (no Chromium; LAB_TEST_CHROMIUM names one)\n`);
+else {
+  const browser = await openBrowser();
+  await keep(OPENING, await recordOpening(root, browser, await readTemplate(root)));
+  await browser.close();
+}

@@ -1,14 +1,12 @@
 /**
- * The pictures that the documents show, each made from a run in virtual time: same file, same seed, same picture, byte for byte. So a
- * test can tell whether those in the repository are those that the code makes today (`npm run pictures` makes them anew).
+ * Runs in virtual time for the pictures of the documents: same file, same seed, same picture, byte for byte. So a test can tell
+ * whether the pictures in the repository are current (`npm run pictures` renews them).
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Journal } from "../journal/journal.ts";
 import { parseScenario } from "../scenario/parse-scenario.ts";
 import type { ScenarioResult } from "../scenario/result.ts";
 import { runScenario } from "../scenario/run-scenario.ts";
-import { renderFilm } from "./film.ts";
 
 export interface Made {
   /** From the project's folder. */
@@ -17,7 +15,6 @@ export interface Made {
 }
 
 export const FOLDER = "compose/scenarios/pictures";
-export const OPENING = `${FOLDER}/opening.svg`;
 
 /**
  * @param bug that all nodes have: then a promise must break
@@ -29,24 +26,4 @@ export async function playForPicture(root: string, path: string, bug?: string): 
   if (result.verdict !== (bug === undefined ? "valid" : "invalid"))
     throw new Error(`${path}: ${result.verdict}: ${result.reason}`);
   return result;
-}
-
-/** The moving picture at the top of README.md. */
-export async function makeOpening(root: string): Promise<Made> {
-  const { journal, seed } = await playForPicture(root, `${FOLDER}/opening.yaml`);
-  const text = renderFilm(journal, {
-    // The second leader's announcement is on its way.
-    stillAtMs: findVictory(journal, 2) + 0.09,
-    toMs: findVictory(journal, 3) + 1_000,
-    source: `simulated run, seed ${seed}`,
-  });
-  return { path: OPENING, text };
-}
-
-/** When somebody first leads this term, milliseconds since the run's beginning. */
-function findVictory({ entries }: Journal, term: number): number {
-  const beginMs = Math.min(...entries.map(({ time }) => time));
-  const victory = entries.find((entry) => entry.role === "COORDINATOR" && entry.term === term);
-  if (victory === undefined) throw new Error(`nobody leads term ${term} in this run`);
-  return victory.time - beginMs;
 }
