@@ -7,7 +7,7 @@
 import type { NodeId } from "../wire/ids.ts";
 import type { Phase, TradeRecord } from "../wire/message.ts";
 import type { CausalState } from "./causal/causal-state.ts";
-import type { ElectionState } from "./election/claims.ts";
+import type { ElectionState } from "./election/roles.ts";
 import type { RandomState } from "./kernel/random.ts";
 import type { Rules } from "./kernel/rules.ts";
 import type { TimerTable } from "./kernel/timers.ts";
@@ -16,7 +16,7 @@ import type { LedgerState } from "./ledger/ledger-state.ts";
 import type { BeatState } from "./lifecycle/heartbeat.ts";
 import type { JoinState } from "./lifecycle/join-state.ts";
 import type { DetectorState } from "./membership/failure-detector.ts";
-import type { Member } from "./membership/membership.ts";
+import type { Member } from "./membership/members.ts";
 import type { RumourQueue } from "./membership/rumours.ts";
 import type { RecoveryState } from "./recovery/recovery-state.ts";
 import type { TradingState } from "./trading/trade-table.ts";

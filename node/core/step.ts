@@ -7,7 +7,7 @@
 
 import type { Message, MessageOf, MessageType } from "../wire/message.ts";
 import { createCausal } from "./causal/causal-state.ts";
-import { announceCoordinator, onCoordinator } from "./election/claims.ts";
+import { onCoordinator } from "./election/claims.ts";
 import {
   askHigher,
   onCandidacyTimer,
@@ -20,9 +20,10 @@ import {
 } from "./election/election.ts";
 import { onPreemptionDue } from "./election/preemption.ts";
 import { checkQuorum, doubtLeadership } from "./election/quorum.ts";
+import { announceCoordinator, createElection } from "./election/roles.ts";
 import { askForVotes, onVoteStored } from "./election/votes.ts";
 import { count, journal, reply } from "./kernel/outbox.ts";
-import { seedRandom } from "./kernel/random.ts";
+import { createRandom } from "./kernel/random.ts";
 import type { Recovered } from "./kernel/rows.ts";
 import { RULES, type Rules } from "./kernel/rules.ts";
 import {
@@ -38,8 +39,15 @@ import { createLedger } from "./ledger/ledger.ts";
 import { isUnanswerable } from "./ledger/recall.ts";
 import { tellBoot } from "./ledger/testimony.ts";
 import { answerWaiting, onJoin, reviewAdmissions } from "./lifecycle/admission.ts";
-import { onBeat, onHeartbeat, pauseHeartbeat, sendHeartbeat, startHeartbeat } from "./lifecycle/heartbeat.ts";
-import { admit, initialMembers, onContestPong, onContestTimeout, onRivalTimeout } from "./lifecycle/identity.ts";
+import {
+  createBeat,
+  onBeat,
+  onHeartbeat,
+  pauseHeartbeat,
+  sendHeartbeat,
+  startHeartbeat,
+} from "./lifecycle/heartbeat.ts";
+import { addExpectedMembers, admit, onContestPong, onContestTimeout, onRivalTimeout } from "./lifecycle/identity.ts";
 import {
   announceJoin,
   becomeReady,
@@ -58,29 +66,21 @@ import { settleAccountConflict } from "./lifecycle/own-account.ts";
 import { messageHandlers, moneyTimers, onMoneyStored, onMoneyStoreFailed } from "./lifecycle/storage.ts";
 import {
   callOneFailed,
-  onPing,
-  onPingReq,
-  onPong,
+  createDetector,
   onProbeRound,
-  onProbeTimeout,
   pauseDetector,
-  probe,
   startDetector,
-  worsenHealth,
 } from "./membership/failure-detector.ts";
+import { onPing, onPingReq, onPong, onProbeTimeout, probe, worsenHealth } from "./membership/probe.ts";
+import { createRumours } from "./membership/rumours.ts";
 import { onSuspicionTimeout, shortestSuspicionMs } from "./membership/suspicion.ts";
 import { onFenceRequest } from "./recovery/fence.ts";
-import {
-  askAgain,
-  onFenceResponse,
-  onRecoverCommand,
-  onRecoveryPatienceOver,
-  reviewRecovery,
-  takeFenced,
-} from "./recovery/lost-disk.ts";
+import { askAgain, onFenceResponse, reviewRecovery } from "./recovery/lost-disk.ts";
+import { takeFenced } from "./recovery/own-fence.ts";
+import { onRecoverCommand, onRecoveryPatienceOver } from "./recovery/recover-command.ts";
 import { createRecovery } from "./recovery/recovery-state.ts";
 import type { NodeState } from "./state.ts";
-import { createTrading, onTradeCommand } from "./trading/trading.ts";
+import { createTrading, onTradeCommand } from "./trading/commands.ts";
 
 /** A tick that comes this late tells of a busy process: its own time-outs are not to be trusted. */
 const LAG_MS = 100;
@@ -145,16 +145,14 @@ export function create(
   recovered?: Recovered,
   rules: Rules = RULES,
 ): NodeState {
-  const ledger = createLedger(recovered);
-  const join = createJoin(config, self, recovered);
-  const state: NodeState = {
+  return {
     config,
     rules,
     self,
     nowMs: 0,
     phase: "JOINING",
     rinc: 0,
-    random: seedRandom(seed),
+    random: createRandom(seed),
     timers: createTimers(),
     outbox: [],
     recalled: null,
@@ -162,48 +160,17 @@ export function create(
     nextMsgId: 1,
     members: new Map(),
     counters: new Map(),
-    rumours: { items: [] },
-    detector: {
-      pingSeq: 0,
-      roundRobin: [],
-      probes: new Map(),
-      suspicions: new Map(),
-      health: 0,
-      graceUntilMs: 0,
-      accusers: new Map(),
-    },
-    election: {
-      role: "FOLLOWER",
-      coordinator: null,
-      claimTerm: 0,
-      elected: false,
-      term: recovered?.term ?? 0,
-      votedFor: recovered?.votedFor ?? null,
-      patience: 0,
-      candidacy: null,
-      failures: 0,
-      calmSinceMs: 0,
-      readyAtMs: null,
-      leadershipsLostAtMs: [],
-      sinceMs: 0,
-      coordinatorIncarnation: 0,
-      wonTerm: 0,
-      support: [],
-      ballots: new Map(),
-      quietUntilMs: 0,
-      wanted: null,
-      abstaining: config.voters.includes(self.id) && (recovered?.abstains ?? false),
-      termsHeardFrom: [],
-    },
-    join,
-    ledger,
+    rumours: createRumours(),
+    detector: createDetector(),
+    election: createElection(config, self, recovered),
+    join: createJoin(config, self, recovered),
+    ledger: createLedger(recovered),
     causal: createCausal(),
     trading: createTrading(recovered, self),
     recovery: createRecovery(self, recovered),
-    beat: { seq: 0, lastAtMs: 0, bootSeq: null },
+    beat: createBeat(),
     leaving: null,
   };
-  return state;
 }
 
 /** Advances the node by one input at the monotonic instant `nowMs`; returns what the shell has to do, in order. */
@@ -273,7 +240,7 @@ function onStart(state: NodeState): void {
   // Nothing is known yet: what happens from now on is measured from now on.
   state.election.calmSinceMs = state.nowMs;
   state.beat.lastAtMs = state.nowMs;
-  initialMembers(state);
+  addExpectedMembers(state);
   tellBoot(state);
   startHeartbeat(state);
   startDetector(state);

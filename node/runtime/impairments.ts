@@ -6,7 +6,7 @@
  * is replaced at once, a rule ends by itself at its `untilMs`, and the list survives a restart (impairment-file.ts).
  * Pure: the simulator's nodes have the same. Semantics follow netem(8): jitter is uniform and may reorder; `reorder` lets a share of the packets overtake the delayed ones.
  */
-import { drawUint32, type RandomState, seedRandom } from "../core/kernel/random.ts";
+import { drawUint32, type RandomState, createRandom } from "../core/kernel/random.ts";
 import type { Impairment, ImpairmentRule } from "../wire/control.ts";
 import { type Header, peekHeader } from "../wire/envelope.ts";
 
@@ -42,7 +42,7 @@ const OVERTAKEN_MS = 15;
 
 export function createImpairments(options: ImpairmentsOptions): Impairments {
   const { wallNowMs, nowMs, schedule } = options;
-  const random = seedRandom(options.seed);
+  const random = createRandom(options.seed);
   let rules: readonly ImpairmentRule[] = [];
   let generation = 0;
   let held = 0;

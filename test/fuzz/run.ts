@@ -13,7 +13,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
-import { seedRandom } from "../../node/core/kernel/random.ts";
+import { createRandom } from "../../node/core/kernel/random.ts";
 import { Coverage } from "./coverage.ts";
 import { mutate, shrink } from "./mutate.ts";
 
@@ -74,7 +74,7 @@ function failureOf(run: (bytes: Uint8Array) => void, bytes: Uint8Array): Error |
 async function fuzz(target: Target, seconds: number, seed: number): Promise<boolean> {
   const { url, run } = await load(target);
   const coverage = new Coverage(url);
-  const random = seedRandom(seed);
+  const random = createRandom(seed);
   const learned = folderOf("learned", target);
   const pool = [...readFolder(folderOf("corpus", target)), ...readFolder(learned)];
   const known = pool.length;

@@ -1,7 +1,7 @@
 /** Every buy ends as credited or as never happened once its payer is back, whatever crashed meanwhile (PROTOCOL.md, «In doubt»). */
 import { expect, it } from "vitest";
 import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
-import { tradeOutcome } from "../../node/core/trading/trading.ts";
+import { tradeOutcome } from "../../node/core/trading/outcomes.ts";
 import { underSeeds } from "../support/sim-seeds.ts";
 
 const FILE = "test/sim/doubt.test.ts";

@@ -6,7 +6,7 @@ import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
 import type { SimOptions } from "../../lab/sim/world/sim-options.ts";
 import { restartText } from "../../node/core/membership/stale-incarnation.ts";
 import { statusText } from "../../node/core/query/query.ts";
-import { waitingText } from "../../node/core/recovery/lost-disk.ts";
+import { waitingText } from "../../node/core/recovery/awaited.ts";
 import type { NodeState } from "../../node/core/state.ts";
 import { underSeeds } from "../support/sim-seeds.ts";
 import { hideDebitBehindGap } from "./rules/group-schedules.ts";

@@ -1,7 +1,7 @@
 // A few money cores between a small virtual network and disks: enough to test ledger, causal order, repair and trades on their own,
 // without membership, detection or elections. Everything that is sent goes through the real codec.
 import { createCausal } from "../../node/core/causal/causal-state.ts";
-import { drawBelow, type RandomState, seedRandom } from "../../node/core/kernel/random.ts";
+import { drawBelow, type RandomState, createRandom } from "../../node/core/kernel/random.ts";
 import type { BuyIntent, Recovered, Row } from "../../node/core/kernel/rows.ts";
 import { RULES } from "../../node/core/kernel/rules.ts";
 import { createTimers, fireTimer, nextTimeoutMs, takeDue } from "../../node/core/kernel/timers.ts";
@@ -9,11 +9,11 @@ import { TIMING_DEFAULT } from "../../node/core/kernel/timing.ts";
 import type { CommandResult, CoreConfig, Effect, Origin } from "../../node/core/kernel/types.ts";
 import { createLedger, durableClock, ledgerHash, mintAccount } from "../../node/core/ledger/ledger.ts";
 import { messageHandlers, moneyTimers, onMoneyStored, onMoneyStoreFailed } from "../../node/core/lifecycle/storage.ts";
-import { newMember } from "../../node/core/membership/membership.ts";
+import { createMember } from "../../node/core/membership/members.ts";
 import { createRecovery } from "../../node/core/recovery/recovery-state.ts";
 import { buildDigest, onDigest } from "../../node/core/replication/repair.ts";
 import type { NodeState } from "../../node/core/state.ts";
-import { createTrading, onTradeCommand } from "../../node/core/trading/trading.ts";
+import { createTrading, onTradeCommand } from "../../node/core/trading/commands.ts";
 import { decodeMessage, encodeMessage } from "../../node/wire/codec.ts";
 import type { JournalEvent } from "../../node/wire/journal.ts";
 import type { Genesis, Message, TradeRecord } from "../../node/wire/message.ts";
@@ -54,7 +54,7 @@ export function createMoneyState(
     nowMs: 0,
     phase: "READY",
     rinc: 0,
-    random: seedRandom(options.seed ?? id),
+    random: createRandom(options.seed ?? id),
     timers: createTimers(),
     outbox: [] as Effect[],
     recalled: null,
@@ -71,7 +71,7 @@ export function createMoneyState(
   } as unknown as NodeState;
   for (const other of ids) {
     if (other === id) continue;
-    const member = newMember(other, 0, addressOf(other));
+    const member = createMember(other, 0, addressOf(other));
     Object.assign(member, { state: "ALIVE", incarnation: 1 });
     state.members.set(other, member);
   }
@@ -267,7 +267,7 @@ export class MoneyCluster {
   constructor(ids: readonly number[], seed = 1) {
     this.ids = ids;
     this.seed = seed;
-    this.random = seedRandom(seed);
+    this.random = createRandom(seed);
     for (const id of ids) this.nodes.set(id, new MoneyNode(this, id));
     for (const node of this.nodes.values()) node.step((state) => void mintAccount(state));
     this.run(20);

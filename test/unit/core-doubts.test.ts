@@ -1,7 +1,7 @@
 // Buys in doubt: each rule of PROTOCOL.md, money, «In doubt», by itself.
 import { describe, expect, test } from "vitest";
 import { recordHash } from "../../node/core/ledger/ledger.ts";
-import { tradeOutcome } from "../../node/core/trading/trading.ts";
+import { tradeOutcome } from "../../node/core/trading/outcomes.ts";
 import type { TradeRecord } from "../../node/wire/message.ts";
 import { sha256Hex64 } from "../../node/wire/sha256.ts";
 import { CoreNode, genesisOf, originOf } from "../support/core-node.ts";

@@ -1,7 +1,7 @@
 // Lost disks: each rule of PROTOCOL.md, «Lost disk», by itself. Whole clusters: test/sim/lost-disk.test.ts.
 import { describe, expect, test } from "vitest";
 import type { Origin } from "../../node/core/kernel/types.ts";
-import { waitingText } from "../../node/core/recovery/lost-disk.ts";
+import { waitingText } from "../../node/core/recovery/awaited.ts";
 import type { TradeRecord } from "../../node/wire/message.ts";
 import { CoreNode, genesisOf, originOf } from "../support/core-node.ts";
 import { PayerLog } from "../support/records.ts";

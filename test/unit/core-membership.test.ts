@@ -1,9 +1,10 @@
 // Membership: standing, refutation, the ways back, address book (PROTOCOL.md, membership).
 import { describe, expect, test } from "vitest";
 import { TIMING_FAST } from "../../node/core/kernel/timing.ts";
-import { aliveIds, memberRows, mergeMemberRow, noteDurable } from "../../node/core/membership/membership.ts";
+import { aliveIds, memberRows, noteDurable } from "../../node/core/membership/members.ts";
+import { mergeMemberRow } from "../../node/core/membership/peer-states.ts";
 import { compareStanding, takeRumours } from "../../node/core/membership/rumours.ts";
-import { tradeRefusal } from "../../node/core/trading/trading.ts";
+import { tradeRefusal } from "../../node/core/trading/commands.ts";
 import type { Rumour } from "../../node/wire/message.ts";
 import { CoreNode, originOf } from "../support/core-node.ts";
 

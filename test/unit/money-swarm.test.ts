@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { drawBelow } from "../../node/core/kernel/random.ts";
 import { balanceOf, conservation, ledgerHash } from "../../node/core/ledger/ledger.ts";
-import { pendingTrades } from "../../node/core/trading/trading.ts";
+import { pendingTrades } from "../../node/core/trading/outcomes.ts";
 import { MoneyCluster } from "../support/money-cluster.ts";
 
 const SEEDS = 60;

@@ -1,7 +1,7 @@
 // Trades between money cores on a small virtual network: what PROTOCOL.md, money, promises to payer, payee and client.
 import { describe, expect, test } from "vitest";
 import { balanceOf, conservation, ledgerHash } from "../../node/core/ledger/ledger.ts";
-import { pendingTrades, tradeOutcome } from "../../node/core/trading/trading.ts";
+import { pendingTrades, tradeOutcome } from "../../node/core/trading/outcomes.ts";
 import { CALM, MoneyCluster } from "../support/money-cluster.ts";
 
 function expectConserved(cluster: MoneyCluster, sum: number): void {

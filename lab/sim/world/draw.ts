@@ -2,7 +2,7 @@
  * Draws that a model needs beyond the core's integers: fractions, chances, ranges. One generator for each concern (network, disks,
  * processes, load), all derived from the run's seed: a change in one model doesn't reshuffle the others.
  */
-import { drawHex64, drawUint32, type RandomState, seedRandom } from "../../../node/core/kernel/random.ts";
+import { drawHex64, drawUint32, type RandomState, createRandom } from "../../../node/core/kernel/random.ts";
 
 export class Draw {
   private readonly random: RandomState;
@@ -10,7 +10,7 @@ export class Draw {
   constructor(seed: number, concern: string) {
     let mixed = 0x811c9dc5;
     for (const letter of concern) mixed = Math.imul(mixed ^ letter.charCodeAt(0), 0x01000193) >>> 0;
-    this.random = seedRandom((seed % 2 ** 20) * 2 ** 32 + ((mixed ^ seed) >>> 0));
+    this.random = createRandom((seed % 2 ** 20) * 2 ** 32 + ((mixed ^ seed) >>> 0));
   }
 
   /** Uniform in [0, 1). */

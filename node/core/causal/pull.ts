@@ -11,7 +11,7 @@ import { count, unicast } from "../kernel/outbox.ts";
 import { drawBelow } from "../kernel/random.ts";
 import { cancelTimer, setTimer } from "../kernel/timers.ts";
 import { coversAccounts } from "../kernel/vector-clock.ts";
-import { aliveIds } from "../membership/membership.ts";
+import { aliveIds } from "../membership/members.ts";
 import type { NodeState } from "../state.ts";
 
 /** A state transfer in progress: STATE_REQUEST is repeated with the grown vector until the responder has no more. */

@@ -10,19 +10,18 @@ import type { MessageOf } from "../../wire/message.ts";
 import { count, nextMsgId, reply, unicast } from "../kernel/outbox.ts";
 import { cancelTimer, delayTimer, hasTimer, setTimer } from "../kernel/timers.ts";
 import type { Command, Origin } from "../kernel/types.ts";
-import type { Member } from "../membership/membership.ts";
+import type { Member } from "../membership/members.ts";
 import { hurryHeartbeat } from "../membership/rumours.ts";
 import type { NodeState } from "../state.ts";
-import { becomeLeaderless, claimOf, endCandidacy, liveVoters, majority, tell, weighClaim } from "./claims.ts";
+import { weighClaim } from "./claims.ts";
 import { reviewPreemption } from "./preemption.ts";
+import { becomeLeaderless, claimOf, endCandidacy, liveVoters, majority, tell } from "./roles.ts";
 import { beginVote, loseRound, onVote, onVoteRequest, PATIENCE_MAX, retryDelayMs } from "./votes.ts";
 
 /** May this node stand, vote and lead? From JOINING on, not while it leaves or after a fault. */
 function mayStand(state: NodeState): boolean {
   return state.phase === "JOINING" || state.phase === "SYNCING" || state.phase === "READY";
 }
-
-// Level trigger -------------------------------------------------------------------------------------------------------------
 
 /** Run after every input: does whatever the state asks for. */
 export function reviewElection(state: NodeState): void {
@@ -85,8 +84,6 @@ function armRetry(state: NodeState, atMs: number): void {
 export function onElectionRetry(state: NodeState): void {
   if (mayStand(state) && state.election.candidacy === null && isImprovable(state)) startElection(state, "rank");
 }
-
-// Candidacy: rank, deference, waiting ---------------------------------------------------------------------------------------
 
 function startElection(state: NodeState, from: "rank" | "deference"): void {
   const { election } = state;
@@ -168,8 +165,6 @@ function okWaitMs(state: NodeState, higher: readonly NodeId[]): number {
   for (const id of higher) spanMs = Math.max(spanMs, 4 * (state.members.get(id)?.srttMs ?? 0));
   return Math.min(spanMs, electionTimeoutMs);
 }
-
-// Messages ------------------------------------------------------------------------------------------------------------------
 
 export function onElection(state: NodeState, message: MessageOf<"ELECTION">, from: Origin): void {
   if (!mayStand(state)) return;

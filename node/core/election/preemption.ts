@@ -6,7 +6,7 @@
  */
 
 import { hasTimer, setTimer } from "../kernel/timers.ts";
-import { isLive } from "../membership/membership.ts";
+import { isLive } from "../membership/members.ts";
 import { beatIntervalMs } from "../membership/rumours.ts";
 import type { NodeState } from "../state.ts";
 

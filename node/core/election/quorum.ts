@@ -10,7 +10,7 @@ import { roundMs } from "../membership/failure-detector.ts";
 import { hurryHeartbeat } from "../membership/rumours.ts";
 import { shortestSuspicionMs } from "../membership/suspicion.ts";
 import type { NodeState } from "../state.ts";
-import { becomeProvisional, isVoter, majority, tell } from "./claims.ts";
+import { becomeProvisional, isVoter, majority, tell } from "./roles.ts";
 
 /** Silence of a majority of voters that ends «elected», in milliseconds: everybody probes the coordinator in every round. */
 function detectionMs(state: NodeState): number {

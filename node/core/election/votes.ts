@@ -14,26 +14,13 @@ import { accountOf } from "../ledger/ledger.ts";
 import { tellVote } from "../ledger/testimony.ts";
 import { TERM_STEP_FREE } from "../membership/plausible.ts";
 import type { NodeState } from "../state.ts";
-import {
-  adoptTerm,
-  becomeCoordinator,
-  claimOf,
-  compareClaims,
-  endCandidacy,
-  isVoter,
-  liveVoters,
-  majority,
-  tell,
-  voteRow,
-  weighClaim,
-} from "./claims.ts";
+import { adoptTerm, compareClaims, weighClaim } from "./claims.ts";
+import { becomeCoordinator, claimOf, endCandidacy, isVoter, liveVoters, majority, tell, voteRow } from "./roles.ts";
 
 /** From this patience on a candidate goes on without the higher ids, and they vote for it (asymmetric cuts would livelock Bully). */
 export const PATIENCE_MAX = 2;
 /** A round doubles with every failure, up to this many times. */
 const DOUBLINGS_MAX = 5;
-
-// Candidate -----------------------------------------------------------------------------------------------------------------
 
 /** Stands in a new term; without voters, or without a majority of them in sight, claims provisionally instead. */
 export function beginVote(state: NodeState): void {
@@ -142,8 +129,6 @@ export function retryDelayMs(state: NodeState): number {
   const spanMs = roundMs(state);
   return spanMs + drawBelow(state.random, Math.floor(spanMs) + 1);
 }
-
-// Voter ---------------------------------------------------------------------------------------------------------------------
 
 /** ELECTION(kind=vote). True when this voter should stand itself (it is higher, and READY). */
 export function onVoteRequest(state: NodeState, message: MessageOf<"ELECTION">, from: Origin): boolean {

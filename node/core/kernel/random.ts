@@ -11,7 +11,7 @@ export interface RandomState {
 }
 
 /** Seeds from any 53-bit integer; equal seeds give equal sequences. */
-export function seedRandom(seed: number): RandomState {
+export function createRandom(seed: number): RandomState {
   const random: RandomState = { a: seed >>> 0, b: Math.floor(seed / 0x1_0000_0000) >>> 0, c: 0x9e3779b9, counter: 1 };
   for (let i = 0; i < 16; i++) drawUint32(random);
   return random;

@@ -6,13 +6,13 @@
  */
 import { MEMBERS_MAX, type NodeId } from "../../wire/ids.ts";
 import type { MessageOf } from "../../wire/message.ts";
-import { isVoter } from "../election/claims.ts";
+import { isVoter } from "../election/roles.ts";
 import { journal } from "../kernel/outbox.ts";
 import { hasTimer, setTimer } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
 import { accountOf, adoptAccount } from "../ledger/ledger.ts";
 import { PROTO, sendJoinTo } from "../membership/introduction.ts";
-import { unsuspectedIds } from "../membership/membership.ts";
+import { unsuspectedIds } from "../membership/members.ts";
 import { drainHeld } from "../replication/delivery.ts";
 import type { NodeState } from "../state.ts";
 import { answerJoin, refuseJoin } from "./join-answer.ts";

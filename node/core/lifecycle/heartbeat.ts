@@ -8,7 +8,8 @@ import { type Clock, encodeClock } from "../../wire/clock.ts";
 import type { NodeId } from "../../wire/ids.ts";
 import type { MessageOf, Payload } from "../../wire/message.ts";
 import { sha256Hex64 } from "../../wire/sha256.ts";
-import { claimOf, noteClaim } from "../election/claims.ts";
+import { noteClaim } from "../election/claims.ts";
+import { claimOf } from "../election/roles.ts";
 import { count, journal, multicast, unicast } from "../kernel/outbox.ts";
 import { drawBelow } from "../kernel/random.ts";
 import { hasTimer, setTimer } from "../kernel/timers.ts";
@@ -17,7 +18,8 @@ import { entry } from "../kernel/vector-clock.ts";
 import { accountOf, balanceOf, durableClock, ledgerHash } from "../ledger/ledger.ts";
 import { onRumours } from "../membership/gossip.ts";
 import { PROTO } from "../membership/introduction.ts";
-import { becomeAlive, isLive, type Member } from "../membership/membership.ts";
+import { isLive, type Member } from "../membership/members.ts";
+import { becomeAlive } from "../membership/peer-states.ts";
 import { beatIntervalMs, spread, takeRumours } from "../membership/rumours.ts";
 import { dropWaitingForLost, fencesOf, onFences } from "../recovery/fence.ts";
 import { compact } from "../replication/compaction.ts";
@@ -39,6 +41,10 @@ const RUMOURS_MAX = 4;
 const UNHEARD_EVERY = 4;
 /** No buyer holds this many records: «I don't know how many debits my earlier life made». */
 const BOOT_SEQ_UNKNOWN = 281_474_976_710_656;
+
+export function createBeat(): BeatState {
+  return { seq: 0, lastAtMs: 0, bootSeq: null };
+}
 
 /** The first one soon, at a random instant, so that a group started together doesn't speak in unison. */
 export function startHeartbeat(state: NodeState): void {

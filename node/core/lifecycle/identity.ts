@@ -13,18 +13,11 @@ import { count, journal, unicastTo } from "../kernel/outbox.ts";
 import { isNewcomer } from "../kernel/phase.ts";
 import { cancelTimer, hasTimer, setTimer } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
-import { noteLife, tellFailed } from "../membership/failure-detector.ts";
 import { sendJoinTo } from "../membership/introduction.ts";
-import {
-  becomeAlive,
-  becomeReborn,
-  ensureMember,
-  isLive,
-  type Member,
-  newMember,
-  rumourOf,
-} from "../membership/membership.ts";
+import { createMember, isLive, type Member, rumourOf } from "../membership/members.ts";
+import { becomeAlive, becomeReborn, ensureMember } from "../membership/peer-states.ts";
 import { isBelievableIncarnation } from "../membership/plausible.ts";
+import { noteLife, tellFailed } from "../membership/probe.ts";
 import { spread } from "../membership/rumours.ts";
 import type { NodeState } from "../state.ts";
 import { answerJoin, refuseJoin } from "./join-answer.ts";
@@ -34,11 +27,11 @@ const CONTEST_TRIES = 3;
 const REPORT_GAP_MS = 5_000;
 
 /** Members before the first datagram: whoever `--nodes` and `--peers` name. */
-export function initialMembers(state: NodeState): void {
+export function addExpectedMembers(state: NodeState): void {
   const { expected, peers } = state.config;
   const ids = [...new Set([...expected, ...peers.keys()])].sort((a, b) => a - b);
   for (const id of ids)
-    if (id !== state.self.id) state.members.set(id, newMember(id, state.nowMs, peers.get(id) ?? null));
+    if (id !== state.self.id) state.members.set(id, createMember(id, state.nowMs, peers.get(id) ?? null));
 }
 
 /** True when the message may be handled. Updates the sender's entry: alive, address, incarnation. */
@@ -122,8 +115,6 @@ function hear(state: NodeState, member: Member, from: Origin): void {
   noteLife(state, member);
 }
 
-// Two processes, one id: as a third node sees it ----------------------------------------------------------------------------
-
 function beginContest(state: NodeState, member: Member, newcomer: Origin, nonce: string | null): void {
   const { contests } = state.join;
   const running = contests.get(member.id);
@@ -174,8 +165,6 @@ export function onContestPong(state: NodeState, message: MessageOf<"PONG">, from
   if (contest.nonce === null) return;
   refuseJoin(state, contest.newcomer, contest.nonce, { refused: "DUPLICATE_ID", known_addr: contest.known.address });
 }
-
-// Two processes, one id: as one of them -------------------------------------------------------------------------------------
 
 function onOwnId(state: NodeState, message: Message, from: Origin): void {
   count(state, "own_id_heard");

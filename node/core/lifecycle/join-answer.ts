@@ -7,12 +7,12 @@
 import { type Clock, encodeClock } from "../../wire/clock.ts";
 import type { NodeId } from "../../wire/ids.ts";
 import type { Payload } from "../../wire/message.ts";
-import { claimOf, isVoter } from "../election/claims.ts";
+import { claimOf, isVoter } from "../election/roles.ts";
 import { nextMsgId, unicastTo } from "../kernel/outbox.ts";
 import type { Origin } from "../kernel/types.ts";
 import { accountOf, durableClock } from "../ledger/ledger.ts";
 import { PROTO } from "../membership/introduction.ts";
-import { knownIds } from "../membership/membership.ts";
+import { knownIds } from "../membership/members.ts";
 import { fencesOf } from "../recovery/fence.ts";
 import type { NodeState } from "../state.ts";
 

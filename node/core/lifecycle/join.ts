@@ -19,7 +19,7 @@ import { clockObject, entry, merge } from "../kernel/vector-clock.ts";
 import { accountOf, durableClock } from "../ledger/ledger.ts";
 import { tellBooks } from "../ledger/testimony.ts";
 import { multicastJoin } from "../membership/introduction.ts";
-import { noteDurable } from "../membership/membership.ts";
+import { noteDurable } from "../membership/members.ts";
 import { hurryHeartbeat } from "../membership/rumours.ts";
 import { onStaleIncarnation } from "../membership/stale-incarnation.ts";
 import { onFences } from "../recovery/fence.ts";
@@ -91,8 +91,6 @@ export function hurryJoin(state: NodeState): void {
   setTimer(state.timers, "join-announce", "", Math.max(state.nowMs, join.announcedAtMs + RETRY_FIRST_MS));
 }
 
-// Level trigger -------------------------------------------------------------------------------------------------------------
-
 /** Run after every input: does what is still missing on the way in. */
 export function reviewJoin(state: NodeState): void {
   const { join, config } = state;
@@ -139,8 +137,6 @@ export function pauseDiscovery(state: NodeState, frozenMs: number): void {
   const endsAtMs = Math.max(state.nowMs, join.startedAtMs + config.timing.discoveryMs + addedMs);
   setTimer(state.timers, "join-discovery", "", endsAtMs);
 }
-
-// Answers -------------------------------------------------------------------------------------------------------------------
 
 export function onJoinResponse(state: NodeState, message: MessageOf<"JOIN_RESPONSE">, from: Origin): void {
   const { payload } = message;
@@ -232,8 +228,6 @@ export function becomeReady(state: NodeState): void {
   join.announcedReady = true;
   state.outbox.push({ type: "ready" });
 }
-
-// Refusals ------------------------------------------------------------------------------------------------------------------
 
 function onRefusal(state: NodeState, payload: MessageOf<"JOIN_RESPONSE">["payload"], by: NodeId): void {
   switch (payload.refused) {

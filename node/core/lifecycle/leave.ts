@@ -11,10 +11,11 @@ import type { Origin } from "../kernel/types.ts";
 import { entry } from "../kernel/vector-clock.ts";
 import { durableClock } from "../ledger/ledger.ts";
 import { tellBooks } from "../ledger/testimony.ts";
-import { aliveIds, becomeLeft } from "../membership/membership.ts";
+import { aliveIds } from "../membership/members.ts";
+import { becomeLeft } from "../membership/peer-states.ts";
 import { hurryHeartbeat } from "../membership/rumours.ts";
 import type { NodeState } from "../state.ts";
-import { cancelAll } from "../trading/trading.ts";
+import { cancelAll } from "../trading/commands.ts";
 import { FRAME_BYTES } from "./join-answer.ts";
 
 const PATIENCE_MS = 2_000;

@@ -5,14 +5,14 @@
  * stays unconfirmed until another node has taken note of it. A lost store gets the old account back, never new credits.
  */
 import type { Genesis } from "../../wire/message.ts";
-import { isVoter, majority, voteRow } from "../election/claims.ts";
+import { isVoter, majority, voteRow } from "../election/roles.ts";
 import { journal } from "../kernel/outbox.ts";
 import { hasTimer, setTimer } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
 import { entry } from "../kernel/vector-clock.ts";
 import { accountOf, adoptAccount, durableClock, ledgerHash, mintAccount } from "../ledger/ledger.ts";
 import { sendJoinTo } from "../membership/introduction.ts";
-import { isLive } from "../membership/membership.ts";
+import { isLive } from "../membership/members.ts";
 import type { NodeState } from "../state.ts";
 
 export function mayMint(state: NodeState): boolean {

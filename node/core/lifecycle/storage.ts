@@ -14,9 +14,10 @@ import { onTradeConfirm } from "../replication/delivery.ts";
 import { onAck, onNak } from "../replication/repair.ts";
 import { onStateChunk, onStateRequest } from "../replication/state-transfer.ts";
 import type { NodeState } from "../state.ts";
+import { failCredited, failPending } from "../trading/commands.ts";
 import { onConfirmTimer, rearmConfirm } from "../trading/confirmations.ts";
-import { onOfferTimer, onRequestTimer, onTradeRequest, onTradeResponse } from "../trading/negotiation.ts";
-import { failCredited, failPending } from "../trading/trading.ts";
+import { onTradeRequest } from "../trading/counterparty.ts";
+import { onOfferTimer, onRequestTimer, onTradeResponse } from "../trading/initiator.ts";
 import { onSynchronised } from "./join.ts";
 
 type Handler<T extends MessageType> = (state: NodeState, message: MessageOf<T>, from: Origin) => void;

@@ -7,17 +7,8 @@
 import type { NodeId } from "../../wire/ids.ts";
 import type { Rumour } from "../../wire/message.ts";
 import type { NodeState } from "../state.ts";
-import {
-  becomeAlive,
-  becomeFailed,
-  becomeLeft,
-  becomeReborn,
-  ensureMember,
-  isLive,
-  type Member,
-  refuteIfAccused,
-  rumourOf,
-} from "./membership.ts";
+import { isLive, type Member, rumourOf } from "./members.ts";
+import { becomeAlive, becomeFailed, becomeLeft, becomeReborn, ensureMember, refuteIfAccused } from "./peer-states.ts";
 import { isBelievableStanding } from "./plausible.ts";
 import { beatIntervalMs, compareStanding, OVERDUE_BEATS, spread } from "./rumours.ts";
 import { onAccusation } from "./suspicion.ts";

@@ -33,6 +33,10 @@ export function compareStanding(a: Standing, b: Standing): number {
   return a.inc - b.inc || a.rinc - b.rinc || STATE_ORDER[a.state] - STATE_ORDER[b.state];
 }
 
+export function createRumours(): RumourQueue {
+  return { items: [] };
+}
+
 /** Queues a rumour for the next heartbeats and probes. */
 export function spread(state: NodeState, rumour: Rumour): void {
   const { items } = state.rumours;

@@ -11,7 +11,7 @@ import { isRestoring } from "../kernel/phase.ts";
 import { hasTimer, setTimer } from "../kernel/timers.ts";
 import type { NodeState } from "../state.ts";
 import { sendJoinTo } from "./introduction.ts";
-import type { Member } from "./membership.ts";
+import type { Member } from "./members.ts";
 import { isBelievableIncarnation } from "./plausible.ts";
 
 /** Answers get lost, and a busy member is late. */

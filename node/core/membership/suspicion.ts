@@ -8,7 +8,8 @@ import type { NodeId } from "../../wire/ids.ts";
 import { drawBelow } from "../kernel/random.ts";
 import { cancelTimer, setTimer } from "../kernel/timers.ts";
 import type { NodeState } from "../state.ts";
-import { becomeFailed, becomeSuspected, isLive, type Member } from "./membership.ts";
+import { isLive, type Member } from "./members.ts";
+import { becomeFailed, becomeSuspected } from "./peer-states.ts";
 import { sizeFactor } from "./rumours.ts";
 
 export interface Suspicion {

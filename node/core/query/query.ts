@@ -5,11 +5,11 @@
 import type { PingData, StateData } from "../../wire/control.ts";
 import { clockObject } from "../kernel/vector-clock.ts";
 import { accountOf, balanceOf, durableClock, ledgerHash } from "../ledger/ledger.ts";
-import { aliveIds, type Member } from "../membership/membership.ts";
+import { aliveIds, type Member } from "../membership/members.ts";
 import { restartText } from "../membership/stale-incarnation.ts";
-import { describeRecovery, isRecovering, waitingText } from "../recovery/lost-disk.ts";
+import { describeRecovery, isRecovering, waitingText } from "../recovery/awaited.ts";
 import type { NodeState } from "../state.ts";
-import { countOpenTrades, pendingTrades } from "../trading/trading.ts";
+import { countOpenTrades, pendingTrades } from "../trading/outcomes.ts";
 
 /** What only the shell knows of a node's state. */
 export type ShellFields = "auth" | "keys" | "profile" | "uptime_ms" | "impairments" | "impair_generation" | "rss_bytes";

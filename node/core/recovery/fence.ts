@@ -19,7 +19,7 @@ import { coversAccounts, entry, sortedIds } from "../kernel/vector-clock.ts";
 import { lastSeq, recordAt } from "../ledger/account.ts";
 import { accountOf, isFence } from "../ledger/ledger.ts";
 import { parseTradeId } from "../ledger/trade-id.ts";
-import { isLive } from "../membership/membership.ts";
+import { isLive } from "../membership/members.ts";
 import type { NodeState } from "../state.ts";
 
 /** More fenced accounts than this don't fit a heartbeat beside the rest: the newest ids are told, by turns. */
@@ -28,8 +28,6 @@ const FENCES_TOLD_MAX = 32;
 const FENCES_SHOWN_MAX = 4;
 const LOST_MAX = 256;
 const ABSENT_TOLD_MAX = 180;
-
-// Telling and hearing of fences -----------------------------------------------------------------------------------------------
 
 /** The last fence in each log, as far as they are on disk: what makes two vectors with the same numbers different. */
 export function fencesOf(state: NodeState): { fences?: Clock } {
@@ -125,8 +123,6 @@ export function isOutdated(state: NodeState, from: NodeId, origin: NodeId): bool
   return fencedAt > 0 && entry(state.members.get(from)?.fences ?? new Map(), origin) < fencedAt;
 }
 
-// Delivery ----------------------------------------------------------------------------------------------------------------------
-
 /** Promised away: this debit may be one of those that the fence will give up. With the fence at hand it is clear which. */
 export function isFencedOff(state: NodeState, record: TradeRecord): boolean {
   const at = state.recovery.promises.get(record.seller_id);
@@ -199,8 +195,6 @@ function waitsBehindFence({ ledger }: NodeState, record: TradeRecord): boolean {
   }
   return false;
 }
-
-// The members' part ------------------------------------------------------------------------------------------------------------
 
 /** A node that lost its disk asks how much of its log is known here, then for the promise. Only the owner can ask. */
 export function onFenceRequest(state: NodeState, message: MessageOf<"FENCE_REQUEST">, from: Origin): void {

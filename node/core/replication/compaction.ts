@@ -13,7 +13,7 @@ import type { AccountBase, SnapshotRow } from "../kernel/rows.ts";
 import { entry } from "../kernel/vector-clock.ts";
 import { foldLog } from "../ledger/snapshot.ts";
 import { tellBooks } from "../ledger/testimony.ts";
-import { isLive, type Member } from "../membership/membership.ts";
+import { isLive, type Member } from "../membership/members.ts";
 import type { NodeState } from "../state.ts";
 import { noteForgotten } from "../trading/refused-window.ts";
 

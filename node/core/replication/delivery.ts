@@ -15,7 +15,6 @@ import { addHeld, heldHeads, removeHeld } from "../causal/holdback.ts";
 import { count, journal, persist, unicast } from "../kernel/outbox.ts";
 import { isRestoring } from "../kernel/phase.ts";
 import type { Row } from "../kernel/rows.ts";
-import { hasTimer, setTimer } from "../kernel/timers.ts";
 import { deliverable, entry } from "../kernel/vector-clock.ts";
 import { recordAt } from "../ledger/account.ts";
 import { accountOf, applyRecord, balanceOf, faultOf, isFence, persistLedger, recordHash } from "../ledger/ledger.ts";
@@ -34,9 +33,7 @@ import {
 } from "../recovery/fence.ts";
 import type { NodeState } from "../state.ts";
 import { closeCredited, intentRowOf, type PendingTrade, takeCredited } from "../trading/trade-table.ts";
-
-/** Lines about one account's contradictions are at least this far apart. */
-const REPORT_GAP_MS = 5_000;
+import { raiseConflict, raiseEquivocation } from "./equivocation.ts";
 
 export function onTradeConfirm(state: NodeState, message: MessageOf<"TRADE_CONFIRM">): void {
   const { success: _, ...fields } = message.payload;
@@ -54,7 +51,7 @@ interface Batch {
   readonly details: Readonly<Record<string, unknown>>[];
 }
 
-function openBatch(): Batch {
+function createBatch(): Batch {
   return { records: [], credited: [], rows: [], balancesBefore: [], details: [] };
 }
 
@@ -66,7 +63,7 @@ export function receiveRecords(state: NodeState, records: readonly TradeRecord[]
   }
   // LEAVE has told what this node has: nobody would know of more.
   if ((state.leaving?.announced ?? 0) > 0) return;
-  const batch = openBatch();
+  const batch = createBatch();
   for (const record of records) receiveOne(state, batch, record, via);
   if (batch.records.length > 0) flush(state, batch);
 }
@@ -74,7 +71,7 @@ export function receiveRecords(state: NodeState, records: readonly TradeRecord[]
 /** Accounts came in: held records may have waited for them. */
 export function drainHeld(state: NodeState): void {
   if (state.phase === "HALTED") return;
-  const batch = openBatch();
+  const batch = createBatch();
   drain(state, batch);
   if (batch.records.length > 0) flush(state, batch);
 }
@@ -273,38 +270,4 @@ function flush(state: NodeState, batch: Batch): void {
   // An acknowledgement covers all earlier debits of that payer: one for each payer is enough.
   for (const [origin, seq] of acks) unicast(state, origin, "ACK", { origin, seq }, { afterWrite: writeId });
   for (const trade of batch.credited) closeCredited(state, trade, writeId);
-}
-
-/** Counts it for status; true when a line is due: a liar must not fill the journal either. */
-export function noteEquivocation(state: NodeState, account: NodeId): boolean {
-  count(state, "equivocations");
-  const { equivocations } = state.causal;
-  equivocations.set(account, (equivocations.get(account) ?? 0) + 1);
-  if (hasTimer(state.timers, "equivocation", account)) return false;
-  setTimer(state.timers, "equivocation", account, state.nowMs + REPORT_GAP_MS);
-  return true;
-}
-
-/** Two records under one number, or one that doesn't fit its log. Never applied; loud, since somebody's disk or key is not his own. */
-function raiseEquivocation(state: NodeState, record: TradeRecord, why = "another record has that number"): void {
-  if (!noteEquivocation(state, record.seller_id)) return;
-  journal(state, {
-    kind: "drop",
-    level: "error",
-    msg: `EQUIVOCATION: debit ${record.seq} of Node ${record.seller_id} contradicts its log (${why}), ignored`,
-    ...fieldsOf(record),
-  });
-}
-
-function raiseConflict(state: NodeState, record: TradeRecord, why: string): void {
-  noteEquivocation(state, record.seller_id);
-  if (state.phase === "CONFLICT") return;
-  state.phase = "CONFLICT";
-  journal(state, {
-    kind: "drop",
-    level: "error",
-    msg: `EQUIVOCATION: record ${record.seller_id}/${record.seq} ${why}; this node stops trading`,
-    phase: "CONFLICT",
-    ...fieldsOf(record),
-  });
 }

@@ -17,7 +17,7 @@ import type { Origin } from "../kernel/types.ts";
 import { entry, sortedIds } from "../kernel/vector-clock.ts";
 import { recordAt } from "../ledger/account.ts";
 import { accountOf, ledgerHash } from "../ledger/ledger.ts";
-import { noteDurable } from "../membership/membership.ts";
+import { noteDurable } from "../membership/members.ts";
 import { isOutdated, missedFences } from "../recovery/fence.ts";
 import type { NodeState } from "../state.ts";
 import { abortDoubts } from "../trading/doubts.ts";

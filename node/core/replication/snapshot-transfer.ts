@@ -24,7 +24,7 @@ import { tellBooks } from "../ledger/testimony.ts";
 import { becomeFencedOff } from "../recovery/fence.ts";
 import type { NodeState } from "../state.ts";
 import { markCauses } from "./compaction.ts";
-import { noteEquivocation } from "./delivery.ts";
+import { noteEquivocation } from "./equivocation.ts";
 import { isOwnLogAhead } from "./repair.ts";
 
 type Chunk = MessageOf<"STATE_CHUNK">["payload"];

@@ -13,10 +13,12 @@ import type { Origin } from "../kernel/types.ts";
 import { entry } from "../kernel/vector-clock.ts";
 import { accountIds, accountOf, adoptAccount } from "../ledger/ledger.ts";
 import type { Account } from "../ledger/ledger-state.ts";
-import { memberRows, mergeMemberRow } from "../membership/membership.ts";
+import { memberRows } from "../membership/members.ts";
+import { mergeMemberRow } from "../membership/peer-states.ts";
 import type { NodeState } from "../state.ts";
 import { type Chunk, ChunkPacker } from "./chunk-packer.ts";
-import { drainHeld, noteEquivocation, receiveRecords } from "./delivery.ts";
+import { drainHeld, receiveRecords } from "./delivery.ts";
+import { noteEquivocation } from "./equivocation.ts";
 import { isBaseDurable, type OfferedSnapshot, onSnapshotParts, snapshotFor } from "./snapshot-transfer.ts";
 
 export function onStateRequest(state: NodeState, message: MessageOf<"STATE_REQUEST">, from: Origin): void {

@@ -5,47 +5,14 @@
  * can make a newer one, by raising `rinc`. Entries are never removed: a LEFT or FAILED peer keeps its incarnation and its account.
  */
 
-import type { Clock } from "../../wire/clock.ts";
 import { MEMBERS_MAX, type NodeId, RINC_MAX } from "../../wire/ids.ts";
-import type { MemberRow, PeerState, Phase, Rumour } from "../../wire/message.ts";
+import type { MemberRow, PeerState, Rumour } from "../../wire/message.ts";
 import { count, journal } from "../kernel/outbox.ts";
 import { cancelTimer, setTimer } from "../kernel/timers.ts";
 import type { NodeState } from "../state.ts";
+import { createMember, isLive, type Member, ownStanding, rumourOf } from "./members.ts";
 import { isBelievableStanding } from "./plausible.ts";
 import { compareStanding, spread, spreadAtOnce } from "./rumours.ts";
-
-/** How one peer is seen. */
-export interface Member {
-  readonly id: NodeId;
-  address: string | null;
-  incarnation: number;
-  rinc: number;
-  bootId: string | null;
-  state: PeerState;
-  /** What the peer says of itself; null until heard. */
-  phase: Phase | null;
-  /** Last valid datagram; null: never heard by us. */
-  lastHeardAtMs: number | null;
-  /** When `state` last changed. */
-  stateSinceMs: number;
-  /** Smoothed round trip of probes; null: not measured. */
-  srttMs: number | null;
-  /** Own probes in a row that it did not answer although it lives. */
-  unanswered: number;
-  /** Credits it last reported. */
-  credits: number | null;
-  /** Its debits' number at its boot. */
-  bootSeq: number | null;
-  /** Records known durable there. */
-  durable: Map<NodeId, number>;
-  ledgerHash: string | null;
-  /** Fences that its ledger has, as it last said. */
-  fences: Clock;
-  /** What it had delivered when it left; null: not told. */
-  leftWith: Clock | null;
-  /** LEFT on its own word: nothing more of this incarnation is believed. On hearsay alone it may come back. */
-  saidLeave: boolean;
-}
 
 /** PROTOCOL.md, peer states. What is missing here is a bug of ours. */
 const TRANSITIONS: Readonly<Record<PeerState, readonly PeerState[]>> = {
@@ -56,42 +23,6 @@ const TRANSITIONS: Readonly<Record<PeerState, readonly PeerState[]>> = {
   // FAILED: it came back and died, both unseen by us.
   LEFT: ["ALIVE", "FAILED"],
 };
-
-// Questions ---------------------------------------------------------------------------------------------------------------
-
-/** Other nodes that take part, ascending: ALIVE, and SUSPECTED ones while nothing is proven. */
-export function aliveIds(state: NodeState): NodeId[] {
-  return idsIn(state, isLive);
-}
-
-/** Other nodes that nobody suspects, ascending. */
-export function unsuspectedIds(state: NodeState): NodeId[] {
-  return idsIn(state, (member) => member.state === "ALIVE");
-}
-
-export function isLive(member: Member): boolean {
-  return member.state === "ALIVE" || member.state === "SUSPECTED";
-}
-
-/** Ids of the whole group, the own one included, ascending; LEFT and FAILED ones too. */
-export function knownIds(state: NodeState): NodeId[] {
-  return [...idsIn(state, (member) => member.state !== "UNKNOWN"), state.self.id].sort((a, b) => a - b);
-}
-
-/** The table as state transfer carries it: what the receiver should believe, the own row included. */
-export function memberRows(state: NodeState): MemberRow[] {
-  const { self } = state;
-  const rows: MemberRow[] = [
-    { id: self.id, inc: self.incarnation, rinc: state.rinc, state: "ALIVE", addr: self.address },
-  ];
-  for (const member of state.members.values()) {
-    if (member.state === "UNKNOWN") continue;
-    rows.push({ id: member.id, inc: member.incarnation, rinc: member.rinc, state: member.state, addr: member.address });
-  }
-  return rows.sort((a, b) => a.id - b.id);
-}
-
-// Changes -----------------------------------------------------------------------------------------------------------------
 
 /**
  * The entry of a peer, made when it is new; null when the table is full. Who is heard itself gets the place of somebody who was only
@@ -104,7 +35,7 @@ export function ensureMember(state: NodeState, id: NodeId, isHeard = false): Mem
     count(state, "members_full");
     return null;
   }
-  const member = newMember(id, state.nowMs);
+  const member = createMember(id, state.nowMs);
   state.members.set(id, member);
   return member;
 }
@@ -120,29 +51,6 @@ function forgetHearsay(state: NodeState): boolean {
     return true;
   }
   return false;
-}
-
-export function newMember(id: NodeId, nowMs: number, address: string | null = null): Member {
-  return {
-    id,
-    address,
-    incarnation: 0,
-    rinc: 0,
-    bootId: null,
-    state: "UNKNOWN",
-    phase: null,
-    lastHeardAtMs: null,
-    stateSinceMs: nowMs,
-    srttMs: null,
-    unanswered: 0,
-    credits: null,
-    bootSeq: null,
-    durable: new Map(),
-    ledgerHash: null,
-    fences: new Map(),
-    leftWith: null,
-    saidLeave: false,
-  };
 }
 
 /** Whatever we thought: it is there. Ends a suspicion. */
@@ -233,13 +141,6 @@ export function mergeMemberRow(state: NodeState, row: MemberRow): void {
   else if (row.state !== "FAILED" && member.address !== null) becomeAlive(state, member);
 }
 
-/** Records that `from` is known to have on disk. */
-export function noteDurable(state: NodeState, from: NodeId, clock: Clock): void {
-  const member = state.members.get(from);
-  if (member === undefined) return;
-  for (const [id, seq] of clock) if (seq > (member.durable.get(id) ?? -1)) member.durable.set(id, seq);
-}
-
 /** Someone thinks we are gone: raise `rinc`, which makes a newer standing than theirs, and say so at once. */
 export function refuteIfAccused(state: NodeState, rumour: Omit<Rumour, "by">): void {
   const { self } = state;
@@ -262,15 +163,6 @@ export function isOutlived(state: NodeState, rumour: Rumour): boolean {
   return rumour.of === state.self.id && rumour.inc === state.self.incarnation && rumour.rinc < state.rinc;
 }
 
-/** What this node says of itself. */
-export function ownStanding({ self, rinc }: NodeState): Rumour {
-  return { of: self.id, state: "ALIVE", inc: self.incarnation, rinc, by: self.id };
-}
-
-export function rumourOf(state: NodeState, member: Member): Rumour {
-  return { of: member.id, state: member.state, inc: member.incarnation, rinc: member.rinc, by: state.self.id };
-}
-
 function enter(state: NodeState, member: Member, next: PeerState): void {
   if (!TRANSITIONS[member.state].includes(next))
     throw new Error(`assertion: node ${member.id} can't go from ${member.state} to ${next}`);
@@ -286,10 +178,4 @@ function forgetSuspicion(state: NodeState, id: NodeId): void {
 
 function tell(state: NodeState, member: Member, level: "info" | "warn", msg: string): void {
   journal(state, { kind: "member", level, msg, peer: member.id, state: member.state, peer_inc: member.incarnation });
-}
-
-function idsIn(state: NodeState, wanted: (member: Member) => boolean): NodeId[] {
-  const ids: NodeId[] = [];
-  for (const member of state.members.values()) if (wanted(member)) ids.push(member.id);
-  return ids.sort((a, b) => a - b);
 }

@@ -7,7 +7,7 @@
  * TigerBeetle (two-phase transfers: reserve, then post or void).
  */
 
-import type { RefusalCode, TradeData } from "../../wire/control.ts";
+import type { RefusalCode } from "../../wire/control.ts";
 import { AMOUNT_MAX, type NodeId } from "../../wire/ids.ts";
 import type { TradeRecord } from "../../wire/message.ts";
 import { journal, persist, reply } from "../kernel/outbox.ts";
@@ -15,12 +15,12 @@ import type { Recovered } from "../kernel/rows.ts";
 import { setTimer } from "../kernel/timers.ts";
 import type { Command, CommandResult, Self } from "../kernel/types.ts";
 import { accountOf, balanceOf } from "../ledger/ledger.ts";
-import { recordOfTrade } from "../ledger/trade-index.ts";
-import { aliveIds, isLive } from "../membership/membership.ts";
-import { waitingText } from "../recovery/lost-disk.ts";
+import { aliveIds, isLive } from "../membership/members.ts";
+import { waitingText } from "../recovery/awaited.ts";
 import type { NodeState } from "../state.ts";
 import { rearmConfirm } from "./confirmations.ts";
-import { sendRequest } from "./negotiation.ts";
+import { sendRequest } from "./initiator.ts";
+import { openResult, tradeOutcome, unwrittenResult } from "./outcomes.ts";
 import {
   addDoubt,
   addPending,
@@ -76,50 +76,6 @@ export function createTrading(recovered: Recovered | undefined, self: Self): Tra
     addDoubt(trading, intent.payer, intent.tradeId);
   }
   return trading;
-}
-
-/** What a trade has come to, as far as this node knows; `stored` is its record if only the store has it. */
-export function tradeOutcome(state: NodeState, tradeId: string, stored: TradeRecord | null = null): TradeData {
-  return { trade_id: tradeId, state: stateOf(state, tradeId, stored), balance: balanceOf(state, state.self.id) };
-}
-
-function stateOf(state: NodeState, tradeId: string, stored: TradeRecord | null): TradeData["state"] {
-  const record = recordOfTrade(state, tradeId) ?? stored ?? undefined;
-  if (record !== undefined) return stateOfRecord(state, record);
-  const trade = state.trading.pending.get(tradeId);
-  if (trade !== undefined) return trade.stage === "IN_DOUBT" ? "in_doubt" : "accepted";
-  return state.trading.closed.get(tradeId) ?? "unknown";
-}
-
-export interface PendingRow {
-  trade_id: string;
-  type: "sell" | "buy";
-  peer: NodeId;
-  amount: number;
-  state: string;
-}
-
-/** Open trades, oldest first, as the control channel shows them. A committed one is `IN_TRANSIT` until its payee has it on disk. */
-export function pendingTrades(state: NodeState): PendingRow[] {
-  return [...state.trading.pending.values()].map((trade) => ({
-    trade_id: trade.tradeId,
-    type: trade.type,
-    peer: trade.peer,
-    amount: trade.amount,
-    state: trade.stage === "COMMITTED" ? "IN_TRANSIT" : trade.stage,
-  }));
-}
-
-/** Open trades that can still move: those with a peer that is gone wait for its return and keep nobody from calling it a day. */
-export function countOpenTrades(state: NodeState): number {
-  let open = 0;
-  for (const trade of state.trading.pending.values()) {
-    const peer = state.members.get(trade.peer)?.state;
-    const waitsForReturn = trade.stage === "COMMITTED" || trade.stage === "IN_DOUBT";
-    if (state.trading.unknowable.has(trade.tradeId)) continue;
-    if (!waitsForReturn || (peer !== "FAILED" && peer !== "LEFT")) open += 1;
-  }
-  return open;
 }
 
 /** Takes up a sell or a buy, refuses it with nothing changed, or answers a repeated request from what became of it. */
@@ -183,22 +139,6 @@ export function failCredited(state: NodeState, records: readonly TradeRecord[], 
     if (executedTrade(state, record.request_id)?.trade_id !== record.trade_id) continue;
     reply(state, record.request_id, true, unwrittenResult(record, reason));
   }
-}
-
-/** The trade happened at its payer, and this node can't keep it. */
-function unwrittenResult(record: TradeRecord, reason: string): CommandResult {
-  const message = `Trade ${record.trade_id} was paid, but the store of this node failed (${reason}): restart it when the disk is repaired`;
-  return { ok: false, code: "STORAGE", definite: false, message, tradeId: record.trade_id };
-}
-
-/** What the client is told of a trade whose end this node won't see. A committed one happened; the payee learns of it by repair. */
-function openResult(state: NodeState, trade: PendingTrade, why: string): CommandResult {
-  if (trade.seq !== null && (state.ledger.durable.get(state.self.id) ?? 0) >= trade.seq) {
-    return outcomeResult(state, trade.tradeId, "committed", trade.text);
-  }
-  const code: RefusalCode = state.phase === "HALTED" ? "STORAGE" : "IN_DOUBT";
-  const message = `The outcome of trade ${trade.tradeId} is open: ${why}`;
-  return { ok: false, code, definite: false, message, tradeId: trade.tradeId };
 }
 
 function newTrade(state: NodeState, command: TradeCommand): PendingTrade {

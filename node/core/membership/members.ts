@@ -1,0 +1,118 @@
+/**
+ * The member table: one entry for each peer, and the questions that other modules ask of it. Only peer-states.ts changes a peer's state.
+ */
+
+import type { Clock } from "../../wire/clock.ts";
+import type { NodeId } from "../../wire/ids.ts";
+import type { MemberRow, PeerState, Phase, Rumour } from "../../wire/message.ts";
+import type { NodeState } from "../state.ts";
+
+/** How one peer is seen. */
+export interface Member {
+  readonly id: NodeId;
+  address: string | null;
+  incarnation: number;
+  rinc: number;
+  bootId: string | null;
+  state: PeerState;
+  /** What the peer says of itself; null until heard. */
+  phase: Phase | null;
+  /** Last valid datagram; null: never heard by us. */
+  lastHeardAtMs: number | null;
+  /** When `state` last changed. */
+  stateSinceMs: number;
+  /** Smoothed round trip of probes; null: not measured. */
+  srttMs: number | null;
+  /** Own probes in a row that it did not answer although it lives. */
+  unanswered: number;
+  /** Credits it last reported. */
+  credits: number | null;
+  /** Its debits' number at its boot. */
+  bootSeq: number | null;
+  /** Records known durable there. */
+  durable: Map<NodeId, number>;
+  ledgerHash: string | null;
+  /** Fences that its ledger has, as it last said. */
+  fences: Clock;
+  /** What it had delivered when it left; null: not told. */
+  leftWith: Clock | null;
+  /** LEFT on its own word: nothing more of this incarnation is believed. On hearsay alone it may come back. */
+  saidLeave: boolean;
+}
+
+/** Other nodes that take part, ascending: ALIVE, and SUSPECTED ones while nothing is proven. */
+export function aliveIds(state: NodeState): NodeId[] {
+  return idsIn(state, isLive);
+}
+
+/** Other nodes that nobody suspects, ascending. */
+export function unsuspectedIds(state: NodeState): NodeId[] {
+  return idsIn(state, (member) => member.state === "ALIVE");
+}
+
+export function isLive(member: Member): boolean {
+  return member.state === "ALIVE" || member.state === "SUSPECTED";
+}
+
+/** Ids of the whole group, the own one included, ascending; LEFT and FAILED ones too. */
+export function knownIds(state: NodeState): NodeId[] {
+  return [...idsIn(state, (member) => member.state !== "UNKNOWN"), state.self.id].sort((a, b) => a - b);
+}
+
+/** The table as state transfer carries it: what the receiver should believe, the own row included. */
+export function memberRows(state: NodeState): MemberRow[] {
+  const { self } = state;
+  const rows: MemberRow[] = [
+    { id: self.id, inc: self.incarnation, rinc: state.rinc, state: "ALIVE", addr: self.address },
+  ];
+  for (const member of state.members.values()) {
+    if (member.state === "UNKNOWN") continue;
+    rows.push({ id: member.id, inc: member.incarnation, rinc: member.rinc, state: member.state, addr: member.address });
+  }
+  return rows.sort((a, b) => a.id - b.id);
+}
+
+export function createMember(id: NodeId, nowMs: number, address: string | null = null): Member {
+  return {
+    id,
+    address,
+    incarnation: 0,
+    rinc: 0,
+    bootId: null,
+    state: "UNKNOWN",
+    phase: null,
+    lastHeardAtMs: null,
+    stateSinceMs: nowMs,
+    srttMs: null,
+    unanswered: 0,
+    credits: null,
+    bootSeq: null,
+    durable: new Map(),
+    ledgerHash: null,
+    fences: new Map(),
+    leftWith: null,
+    saidLeave: false,
+  };
+}
+
+/** Records that `from` is known to have on disk. */
+export function noteDurable(state: NodeState, from: NodeId, clock: Clock): void {
+  const member = state.members.get(from);
+  if (member === undefined) return;
+  for (const [id, seq] of clock) if (seq > (member.durable.get(id) ?? -1)) member.durable.set(id, seq);
+}
+
+export function rumourOf(state: NodeState, member: Member): Rumour {
+  return { of: member.id, state: member.state, inc: member.incarnation, rinc: member.rinc, by: state.self.id };
+}
+
+/** What this node says of itself. */
+export function ownStanding({ self, rinc }: NodeState): Rumour {
+  return { of: self.id, state: "ALIVE", inc: self.incarnation, rinc, by: self.id };
+}
+
+function idsIn(state: NodeState, wanted: (member: Member) => boolean): NodeId[] {
+  const ids: NodeId[] = [];
+  for (const member of state.members.values()) if (wanted(member)) ids.push(member.id);
+  return ids.sort((a, b) => a - b);
+}

@@ -1,0 +1,213 @@
+/**
+ * One probe of one peer: PING, on silence PING_REQ through others, and only then a suspicion.
+ *
+ * Idea (SWIM, Das, Gupta, Motivala 2002; Lifeguard, arXiv 1707.00788): a helper says so when it can't reach the peer either. A node that
+ * gets no answers from anybody distrusts itself first (`health`).
+ */
+
+import type { NodeId } from "../../wire/ids.ts";
+import type { MessageOf } from "../../wire/message.ts";
+import { count, unicast, unicastTo } from "../kernel/outbox.ts";
+import { shuffled } from "../kernel/random.ts";
+import { cancelTimer, hasTimer, setTimer } from "../kernel/timers.ts";
+import type { Origin } from "../kernel/types.ts";
+import type { NodeState } from "../state.ts";
+import { onRumours } from "./gossip.ts";
+import { isLive, type Member, ownStanding, rumourOf, unsuspectedIds } from "./members.ts";
+import { becomeAlive, isOutlived } from "./peer-states.ts";
+import { takeRumours } from "./rumours.ts";
+import { askWhetherKnown } from "./stale-incarnation.ts";
+import { suspect } from "./suspicion.ts";
+
+const HELPERS = 3;
+
+const HEALTH_MAX = 8;
+
+/** Rumours in one PING or PONG. */
+const RUMOURS_MAX = 8;
+
+const LATE_ANSWER_MS = 5_000;
+
+/** However slow links and this node are, both waits for an answer together take no more than half of the hard bound. */
+const ANSWER_SHARE = 4;
+
+/** Probes on behalf of one node that are open, late ones included: a healthy asker has a few. */
+const RELAYED_PROBES_MAX = 64;
+
+export interface Probe {
+  readonly target: NodeId;
+  readonly sentAtMs: number;
+  /** Asked on behalf of this node (PING_REQ); null: for ourselves. */
+  readonly forNode: NodeId | null;
+  readonly forSeq: number;
+  /** `late`: given up, kept to measure the round trip of an answer that comes after all. */
+  stage: "direct" | "indirect" | "late";
+  helpers: number;
+  /** Helpers that answered that they can't reach the target either: so the fault is not ours. */
+  nacks: number;
+}
+
+/** A valid datagram of the peer itself arrived, or somebody vouches for it. */
+export function noteLife(state: NodeState, member: Member): void {
+  member.lastHeardAtMs = state.nowMs;
+  if (member.state === "SUSPECTED") becomeAlive(state, member);
+  else if (state.detector.accusers.has(member.id)) state.detector.accusers.delete(member.id);
+}
+
+/** Tells a peer that we hold it FAILED, so that it refutes and everybody takes it back: when it speaks, and now and then. */
+export function tellFailed(state: NodeState, member: Member): void {
+  if (hasTimer(state.timers, "told", member.id)) return;
+  setTimer(state.timers, "told", member.id, state.nowMs + state.config.timing.probeIntervalMs);
+  const { detector } = state;
+  unicast(state, member.id, "PING", { ping_seq: ++detector.pingSeq, rumours: [rumourOf(state, member)] });
+}
+
+export function probe(state: NodeState, target: NodeId): void {
+  const member = state.members.get(target);
+  if (member === undefined || !isLive(member) || member.address === null) return;
+  for (const open of state.detector.probes.values())
+    if (open.target === target && open.forNode === null && open.stage !== "late") return;
+  const seq = openProbe(state, target, null, 0);
+  sendPing(state, member, seq, member.address);
+  setTimer(state.timers, "probe", seq, state.nowMs + probeTimeoutMs(state, member));
+}
+
+function openProbe(state: NodeState, target: NodeId, forNode: NodeId | null, forSeq: number): number {
+  const seq = ++state.detector.pingSeq;
+  const stage = "direct";
+  state.detector.probes.set(seq, { target, sentAtMs: state.nowMs, forNode, forSeq, stage, helpers: 0, nacks: 0 });
+  return seq;
+}
+
+/** A suspect hears of it first (Lifeguard's buddy system), so that it can refute. */
+function sendPing(state: NodeState, member: Member | undefined, seq: number, address: string): void {
+  const target = (state.detector.probes.get(seq) as Probe).target;
+  const rumours = takeRumours(state, RUMOURS_MAX - 1, target);
+  const isAccused = member !== undefined && (member.state === "SUSPECTED" || state.detector.accusers.has(member.id));
+  if (isAccused && !rumours.some((rumour) => rumour.of === target))
+    rumours.unshift({ ...rumourOf(state, member), state: "SUSPECTED" });
+  unicastTo(state, target, address, "PING", { ping_seq: seq, rumours });
+}
+
+export function onProbeTimeout(state: NodeState, seq: number): void {
+  const { probes } = state.detector;
+  const open = probes.get(seq);
+  if (open === undefined) return;
+  const member = state.members.get(open.target);
+  if (open.stage === "late" || member === undefined || !isLive(member)) {
+    probes.delete(seq);
+    return;
+  }
+  if (open.forNode !== null) {
+    unicast(state, open.forNode, "PONG", { ping_seq: open.forSeq, target: open.target, ok: false, rumours: [] });
+    keepForLateAnswer(state, seq, open);
+  } else if (member.lastHeardAtMs !== null && member.lastHeardAtMs > open.sentAtMs) {
+    // Any valid datagram counts as life.
+    keepForLateAnswer(state, seq, open);
+    askWhetherKnown(state, member);
+  } else if (open.stage === "direct") {
+    becomeIndirect(state, seq, open, member);
+  } else {
+    // Helpers that did not even say «I can't reach it» hint at a fault on our side.
+    if (open.helpers > 0 && open.nacks < open.helpers) worsenHealth(state);
+    keepForLateAnswer(state, seq, open);
+    suspect(state, member);
+  }
+}
+
+function becomeIndirect(state: NodeState, seq: number, open: Probe, member: Member): void {
+  open.stage = "indirect";
+  if (member.address !== null) {
+    sendPing(state, member, seq, member.address);
+    const helpers = shuffled(
+      state.random,
+      unsuspectedIds(state).filter((id) => id !== member.id),
+    ).slice(0, state.rules.indirectProbes ? HELPERS : 0);
+    open.helpers = helpers.length;
+    const request = { ping_seq: seq, target: member.id, target_addr: member.address };
+    for (const helper of helpers) unicast(state, helper, "PING_REQ", request);
+  }
+  setTimer(state.timers, "probe", seq, state.nowMs + probeTimeoutMs(state, member));
+}
+
+function keepForLateAnswer(state: NodeState, seq: number, open: Probe): void {
+  open.stage = "late";
+  setTimer(state.timers, "probe", seq, state.nowMs + LATE_ANSWER_MS);
+}
+
+export function closeProbe(state: NodeState, seq: number): void {
+  state.detector.probes.delete(seq);
+  cancelTimer(state.timers, "probe", seq);
+}
+
+function probeTimeoutMs(state: NodeState, member: Member): number {
+  const { probeTimeoutMinMs, heartbeatTimeoutMs } = state.config.timing;
+  const spanMs = Math.max(probeTimeoutMinMs, 4 * (member.srttMs ?? 0)) * (1 + state.detector.health);
+  return Math.min(spanMs, heartbeatTimeoutMs / ANSWER_SHARE);
+}
+
+/** One step towards «it is me who is slow». */
+export function worsenHealth(state: NodeState): void {
+  if (!state.rules.localHealth) return;
+  state.detector.health = Math.min(HEALTH_MAX, state.detector.health + 1);
+}
+
+export function onPing(state: NodeState, message: MessageOf<"PING">, from: Origin): void {
+  const { ping_seq, rumours } = message.payload;
+  onRumours(state, rumours);
+  const told = takeRumours(state, RUMOURS_MAX - 1, from.sender);
+  // A refutation is told a few times only, all of which may be lost: who has not heard of it is told again for as long as it asks.
+  if (rumours.some((rumour) => isOutlived(state, rumour)) && !told.some(({ of }) => of === state.self.id))
+    told.unshift(ownStanding(state));
+  const answer = { ping_seq, target: state.self.id, ok: true, rumours: told };
+  unicastTo(state, from.sender, from.address, "PONG", answer);
+}
+
+export function onPingReq(state: NodeState, message: MessageOf<"PING_REQ">, from: Origin): void {
+  const { ping_seq, target, target_addr } = message.payload;
+  if (target === state.self.id) {
+    unicastTo(state, from.sender, from.address, "PONG", { ping_seq, target, ok: true, rumours: [] });
+    return;
+  }
+  const member = state.members.get(target);
+  // Each one makes us send: nobody may use this node to flood an address.
+  let relayed = 0;
+  for (const open of state.detector.probes.values()) if (open.forNode === from.sender) relayed += 1;
+  if (relayed >= RELAYED_PROBES_MAX) {
+    count(state, "ping_reqs_refused");
+    return;
+  }
+  const seq = openProbe(state, target, from.sender, ping_seq);
+  sendPing(state, member, seq, member?.address ?? target_addr);
+  // Earlier than the asker gives up, so that it hears that we tried (memberlist: 80 % of the timeout, here 70 %).
+  setTimer(state.timers, "probe", seq, state.nowMs + (state.config.timing.probeTimeoutMinMs * 7) / 10);
+}
+
+export function onPong(state: NodeState, message: MessageOf<"PONG">, from: Origin): void {
+  const { ping_seq, target, ok, rumours } = message.payload;
+  onRumours(state, rumours);
+  const open = state.detector.probes.get(ping_seq);
+  if (open === undefined || open.target !== target) return;
+  const member = state.members.get(target);
+  if (target !== from.sender) {
+    if (!ok) open.nacks += 1;
+    else if (member !== undefined && isLive(member)) {
+      noteLife(state, member);
+      if (open.stage !== "late") closeProbe(state, ping_seq);
+      if (open.forNode === null) askWhetherKnown(state, member);
+    }
+    return;
+  }
+  closeProbe(state, ping_seq);
+  if (member !== undefined) {
+    member.unanswered = 0;
+    const rttMs = state.nowMs - open.sentAtMs;
+    member.srttMs = member.srttMs === null ? rttMs : (7 * member.srttMs + rttMs) / 8;
+  }
+  if (open.forNode !== null) {
+    const relayed = { ping_seq: open.forSeq, target, ok: true, rumours: [] };
+    if (open.stage === "direct") unicast(state, open.forNode, "PONG", relayed);
+  } else if (open.stage === "direct") {
+    state.detector.health = Math.max(0, state.detector.health - 1);
+  }
+}

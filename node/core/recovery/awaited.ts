@@ -1,0 +1,122 @@
+/**
+ * Whom a RECOVERING node waits for: the members that have to tell what they know of its log, and to promise to deliver nothing behind it.
+ */
+
+import type { RecoveryData } from "../../wire/control.ts";
+import type { NodeId } from "../../wire/ids.ts";
+import { majority } from "../election/roles.ts";
+import { entry } from "../kernel/vector-clock.ts";
+import { balanceOf, durableClock } from "../ledger/ledger.ts";
+import { aliveIds, isLive } from "../membership/members.ts";
+import type { NodeState } from "../state.ts";
+import { isCovered, isHeld } from "./fence.ts";
+import type { FenceAnswer } from "./recovery-state.ts";
+
+/** Whom a RECOVERING node waits for, and why; `id` null: for enough voters. */
+export interface Awaited {
+  readonly id: NodeId | null;
+  readonly why: string;
+}
+
+/** The own log as far as it is known, on disk. */
+export function lastKnown(state: NodeState): number {
+  return entry(durableClock(state), state.self.id);
+}
+
+/** The answer of a member that still runs as the process that gave it. */
+export function answerOf(state: NodeState, id: NodeId): FenceAnswer | undefined {
+  const answer = state.recovery.answers.get(id);
+  return answer !== undefined && answer.incarnation === state.members.get(id)?.incarnation ? answer : undefined;
+}
+
+export function isAnswered(state: NodeState, id: NodeId, stage: "ask" | "promise"): boolean {
+  return whyOpen(state, id, stage) === null;
+}
+
+/** Everybody that has to answer and has not, at that stage. */
+export function awaited(state: NodeState, stage: "ask" | "promise"): Awaited[] {
+  const open: Awaited[] = [];
+  for (const id of requiredIds(state)) {
+    const why = whyOpen(state, id, stage);
+    if (why !== null) open.push({ id, why });
+  }
+  const { config, self, recovery } = state;
+  const { voters } = config;
+  const next = lastKnown(state) + 1;
+  if (recovery.acceptLoss === null && isHeld(state, self.id, next))
+    open.push({ id: null, why: `its own debit ${next}, whose causes are missing` });
+  if (voters.length === 0) return open;
+  const heard = voters.filter((id) => id === self.id || answersAsVoter(state, id, stage)).length;
+  if (heard < majority(state)) open.push({ id: null, why: `${heard} of the ${majority(state)} voters needed answer` });
+  return open;
+}
+
+function answersAsVoter(state: NodeState, id: NodeId, stage: "ask" | "promise"): boolean {
+  const answer = answerOf(state, id);
+  return answer !== undefined && (stage === "ask" || answer.promisedAt === lastKnown(state));
+}
+
+/** With the loss accepted: who is here. Else: everybody that ever was, but those who left and left nothing behind. */
+function requiredIds(state: NodeState): NodeId[] {
+  const { members, recovery, ledger, self } = state;
+  if (recovery.acceptLoss !== null) return aliveIds(state);
+  const ids = new Set([...ledger.accounts.keys(), ...recovery.answers.keys()]);
+  for (const member of members.values()) if (member.state !== "UNKNOWN") ids.add(member.id);
+  const covered = new Set<NodeId>();
+  for (const answer of recovery.answers.values())
+    for (const [id, isLeftCovered] of answer.absent) {
+      ids.add(id);
+      if (isLeftCovered === 1) covered.add(id);
+    }
+  ids.delete(self.id);
+  return [...ids].filter((id) => isHere(state, id) || !(covered.has(id) || isCovered(state, id))).sort((a, b) => a - b);
+}
+
+export function isHere(state: NodeState, id: NodeId): boolean {
+  const member = state.members.get(id);
+  return member !== undefined && isLive(member);
+}
+
+/** Why that member is waited for; null: it isn't. */
+function whyOpen(state: NodeState, id: NodeId, stage: "ask" | "promise"): string | null {
+  const member = state.members.get(id);
+  if (member === undefined || member.state === "UNKNOWN") return "has not been heard; start it";
+  if (!isLive(member))
+    return member.state === "LEFT"
+      ? "left with debits that nobody else is known to have; start it"
+      : "FAILED; start it";
+  const answer = answerOf(state, id);
+  if (answer === undefined)
+    return `has not answered yet${member.phase === "READY" ? "" : ` (${member.phase ?? "starting"})`}`;
+  const last = lastKnown(state);
+  const isOutOfReach = answer.endsAt === last && state.rules.unreachableGivenUp;
+  if (answer.have > last && !isOutOfReach) return `has debit ${answer.have} of this node, which is being fetched`;
+  if (answer.phase === "RECOVERING" && state.recovery.acceptLoss === null) return "lost its disk too";
+  if (stage === "promise" && answer.promisedAt !== last) return "has not promised yet";
+  return null;
+}
+
+/** `waits for Node 4 (FAILED; start it)`, for status, nodes, journal and refusals; empty: for nothing. */
+export function waitingText(state: NodeState): string {
+  if (!isRecovering(state)) return "";
+  if (state.phase !== "RECOVERING") return "waits for somebody who knows its account";
+  const open = awaited(state, "ask");
+  const parts = open.map(({ id, why }) => (id === null ? why : `Node ${id} (${why})`));
+  return parts.length === 0 ? "waits for the last promises" : `waits for ${parts.join(", ")}`;
+}
+
+/** The disk was lost, and the way back isn't done. */
+export function isRecovering(state: NodeState): boolean {
+  return state.join.lostDisk && state.config.durable;
+}
+
+export function describeRecovery(state: NodeState): RecoveryData {
+  const open = isRecovering(state) ? awaited(state, "ask") : [];
+  return {
+    state: state.phase,
+    at: lastKnown(state),
+    balance: balanceOf(state, state.self.id),
+    waiting_for: open,
+    at_risk: open.flatMap(({ id }) => (id === null || isHere(state, id) ? [] : [id])),
+  };
+}

@@ -1,0 +1,79 @@
+/**
+ * The command `recover`: it tells what is waited for, and with `--accept-loss` goes on without the members that are away.
+ */
+
+import { majority } from "../election/roles.ts";
+import { journal, reply } from "../kernel/outbox.ts";
+import { setTimer } from "../kernel/timers.ts";
+import type { Command, CommandResult } from "../kernel/types.ts";
+import type { NodeState } from "../state.ts";
+import { awaited, describeRecovery, isHere, waitingText } from "./awaited.ts";
+
+type RecoverCommand = Extract<Command, { op: "recover" }>;
+
+/** `recover` tells what is waited for and what would be lost; with `--accept-loss` it goes on without those who are away. */
+export function onRecoverCommand(state: NodeState, command: RecoverCommand): void {
+  const { recovery } = state;
+  const refusal = refusalOf(state, command);
+  if (refusal !== null) {
+    reply(state, command.requestId, true, refusal);
+    return;
+  }
+  if (!command.acceptLoss) {
+    reply(state, command.requestId, true, {
+      ok: true,
+      data: { ...describeRecovery(state) },
+      text: recoveryText(state),
+    });
+    return;
+  }
+  recovery.acceptLoss = { requestId: command.requestId };
+  recovery.answers.clear();
+  journal(state, { kind: "state", level: "warn", msg: `Asked to recover with the loss of what absent nodes may hold` });
+  setTimer(state.timers, "recovery-patience", "", state.nowMs + state.config.timing.offerTimeoutMs);
+}
+
+function refusalOf(state: NodeState, { acceptLoss }: RecoverCommand): CommandResult | null {
+  const { self, phase, config, recovery } = state;
+  if (phase !== "RECOVERING")
+    return refuse("NOT_RECOVERING", `Node ${self.id} is ${phase}, not RECOVERING: there is nothing to recover`);
+  if (!acceptLoss) return null;
+  if (recovery.fenceWriteId !== null || recovery.acceptLoss !== null)
+    return refuse("BUSY", `Node ${self.id} is about to recover already`);
+  if (config.voters.length === 0)
+    return refuse(
+      "NO_QUORUM",
+      "No voters are declared (DS_VOTERS), so nobody can accept a loss: start the nodes that are away",
+    );
+  const here = config.voters.filter((id) => id === self.id || isHere(state, id));
+  if (here.length >= majority(state)) return null;
+  const needed = majority(state);
+  return refuse(
+    "NO_QUORUM",
+    `A majority of the voters is needed (${needed} of ${config.voters.length}), here are ${here.length}: start more of them`,
+  );
+}
+
+/** Not everybody who is here has promised: nothing was given up, and nothing will be. */
+export function onRecoveryPatienceOver(state: NodeState): void {
+  const { recovery } = state;
+  if (recovery.acceptLoss === null || recovery.fenceWriteId !== null) return;
+  const { requestId } = recovery.acceptLoss;
+  const open = awaited(state, "promise").map(({ id, why }) => (id === null ? why : `Node ${id} ${why}`));
+  recovery.acceptLoss = null;
+  recovery.answers.clear();
+  reply(state, requestId, true, refuse("UNANSWERED", `Nothing was given up: ${open.join(", ")}`));
+}
+
+function recoveryText(state: NodeState): string {
+  const { at, balance, at_risk } = describeRecovery(state);
+  const risk =
+    at_risk.length === 0
+      ? "Nobody is away: it recovers by itself."
+      : `With --accept-loss, debits after number ${at} that only ${at_risk.map((id) => `Node ${id}`).join(", ")} may hold would be lost.`;
+  return `Node ${state.self.id} lost its disk; its log is known up to debit ${at} (balance ${balance}).\nIt ${waitingText(state)}.\n${risk}`;
+}
+
+function refuse(code: "NOT_RECOVERING" | "NO_QUORUM" | "UNANSWERED" | "BUSY", message: string): CommandResult {
+  return { ok: false, code, definite: true, message };
+}

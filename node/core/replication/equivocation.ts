@@ -1,0 +1,47 @@
+/**
+ * Contradictions in somebody's log: counted, shown, never applied.
+ */
+
+import type { NodeId } from "../../wire/ids.ts";
+import type { TradeRecord } from "../../wire/message.ts";
+import { fieldsOf } from "../causal/broadcast.ts";
+import { count, journal } from "../kernel/outbox.ts";
+import { hasTimer, setTimer } from "../kernel/timers.ts";
+import type { NodeState } from "../state.ts";
+
+/** Lines about one account's contradictions are at least this far apart. */
+const REPORT_GAP_MS = 5_000;
+
+/** Counts it for status; true when a line is due: a liar must not fill the journal either. */
+export function noteEquivocation(state: NodeState, account: NodeId): boolean {
+  count(state, "equivocations");
+  const { equivocations } = state.causal;
+  equivocations.set(account, (equivocations.get(account) ?? 0) + 1);
+  if (hasTimer(state.timers, "equivocation", account)) return false;
+  setTimer(state.timers, "equivocation", account, state.nowMs + REPORT_GAP_MS);
+  return true;
+}
+
+/** Two records under one number, or one that doesn't fit its log. Never applied; loud, since somebody's disk or key is not his own. */
+export function raiseEquivocation(state: NodeState, record: TradeRecord, why = "another record has that number"): void {
+  if (!noteEquivocation(state, record.seller_id)) return;
+  journal(state, {
+    kind: "drop",
+    level: "error",
+    msg: `EQUIVOCATION: debit ${record.seq} of Node ${record.seller_id} contradicts its log (${why}), ignored`,
+    ...fieldsOf(record),
+  });
+}
+
+export function raiseConflict(state: NodeState, record: TradeRecord, why: string): void {
+  noteEquivocation(state, record.seller_id);
+  if (state.phase === "CONFLICT") return;
+  state.phase = "CONFLICT";
+  journal(state, {
+    kind: "drop",
+    level: "error",
+    msg: `EQUIVOCATION: record ${record.seller_id}/${record.seq} ${why}; this node stops trading`,
+    phase: "CONFLICT",
+    ...fieldsOf(record),
+  });
+}

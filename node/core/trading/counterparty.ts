@@ -1,0 +1,142 @@
+/**
+ * The other side of a trade: what this node answers to a peer that wants to pay it (sell) or to be paid by it (buy).
+ *
+ * A request names the incarnation of its receiver and is refused by any other one (STALE): a copy that was delayed past a restart starts
+ * nothing. A buy that was refused stays refused. Every answer is the same each time that the request comes.
+ */
+
+import type { NodeId } from "../../wire/ids.ts";
+import type { MessageOf } from "../../wire/message.ts";
+import { confirmPayload } from "../causal/broadcast.ts";
+import { startPull } from "../causal/pull.ts";
+import { count, unicastTo } from "../kernel/outbox.ts";
+import type { Origin } from "../kernel/types.ts";
+import { entry } from "../kernel/vector-clock.ts";
+import { accountOf, balanceOf } from "../ledger/ledger.ts";
+import { parseTradeId } from "../ledger/trade-id.ts";
+import { recordOfTrade } from "../ledger/trade-index.ts";
+import type { NodeState } from "../state.ts";
+import { commit, EXPIRED, FORGOTTEN, NO_CREDITS, respond, STALE } from "./commit.ts";
+import { mayBeForgotten, refusedReason, rememberRefusal } from "./refused-window.ts";
+import { addPending, isConfirmed, isOwnLogDoubted, type PendingTrade } from "./trade-table.ts";
+
+export function onTradeRequest(state: NodeState, message: MessageOf<"TRADE_REQUEST">, from: Origin): void {
+  const { payload } = message;
+  const name = parseTradeId(payload.trade_id);
+  if (payload.target_id !== state.self.id || name === null || name.from !== from.sender || name.to !== state.self.id) {
+    count(state, "requests_malformed");
+    return;
+  }
+  if (payload.trade_type === "sell") onSellRequest(state, payload, from);
+  else onBuyRequest(state, payload, from);
+}
+
+/** Meant for another process than this one, an earlier or a later one with this id. */
+function isStale(state: NodeState, toIncarnation: number): boolean {
+  return toIncarnation !== state.self.incarnation && state.rules.staleRefused;
+}
+
+/** Somebody wants to pay us: accepting promises nothing but to be there. */
+function onSellRequest(state: NodeState, payload: MessageOf<"TRADE_REQUEST">["payload"], from: Origin): void {
+  if (isStale(state, payload.to_inc)) {
+    respond(state, from, payload.trade_id, false, STALE);
+    return;
+  }
+  // A joiner will soon be able to; the request is repeated until then.
+  if (state.phase === "JOINING" || state.phase === "SYNCING") return;
+  const mayReceive = state.phase === "READY" || state.phase === "RECOVERING";
+  const reason = mayReceive ? undefined : `Node ${state.self.id} is not ready to trade (${state.phase})`;
+  respond(state, from, payload.trade_id, reason === undefined, reason);
+}
+
+/** Somebody wants to be paid by us: this node decides, once, by committing or refusing. */
+function onBuyRequest(state: NodeState, payload: MessageOf<"TRADE_REQUEST">["payload"], from: Origin): void {
+  const { trade_id: tradeId, amount } = payload;
+  const { sender } = from;
+  if (answerDecided(state, tradeId, from) || !holdsOwnLog(state)) return;
+  // Asked of an earlier process, and its disk is gone: the buyer asks for the truth when it has waited long enough.
+  if (hasForgotten(state, sender, tradeId, payload.to_inc)) return;
+  if (isStale(state, payload.to_inc)) {
+    respond(state, from, tradeId, false, STALE);
+    return;
+  }
+  // It is asked again.
+  if (!isConfirmed(state) || isOwnLogDoubted(state)) return;
+  if (accountOf(state, sender) === undefined) {
+    startPull(state, sender, "records");
+    return;
+  }
+  const reason =
+    state.phase !== "READY"
+      ? `Node ${state.self.id} is not ready to trade (${state.phase})`
+      : balanceOf(state, state.self.id) - state.trading.reserved < amount
+        ? NO_CREDITS
+        : null;
+  if (reason !== null) {
+    rememberRefusal(state, sender, tradeId, reason);
+    respond(state, from, tradeId, false, reason);
+    return;
+  }
+  const trade: PendingTrade = {
+    tradeId,
+    type: "buy",
+    peer: sender,
+    peerIncarnation: payload.to_inc,
+    amount,
+    requestId: null,
+    until: "settled",
+    answered: true,
+    stage: "COMMITTED",
+    attempts: 0,
+    seq: null,
+    writeId: null,
+    text: "",
+  };
+  const record = commit(state, trade, payload.request_id ?? null);
+  if (record === null) return;
+  addPending(state.trading, trade);
+  const options = { afterWrite: trade.writeId ?? undefined };
+  unicastTo(state, sender, from.address, "TRADE_RESPONSE", { trade_id: tradeId, accepted: true }, options);
+}
+
+/** A buy that was decided before gets the same answer again. */
+function answerDecided(state: NodeState, tradeId: string, from: Origin): boolean {
+  const record = recordOfTrade(state, tradeId);
+  if (record !== undefined && state.rules.tradesOnce) {
+    // Not on disk yet: its confirmation leaves when it is.
+    if (record.seller_id !== state.self.id || entry(state.ledger.durable, state.self.id) < record.seq) return true;
+    respond(state, from, tradeId, true);
+    unicastTo(state, from.sender, from.address, "TRADE_CONFIRM", confirmPayload(record), { clock: record.deps });
+    return true;
+  }
+  const reason = refusedReason(state, from.sender, tradeId);
+  if (reason === null) return false;
+  respond(state, from, tradeId, false, reason);
+  return true;
+}
+
+/**
+ * «I never executed that» is an answer only of a node that holds all of its own log. One that is still joining may get debits back that
+ * its disk had lost; one in conflict doesn't know. They say nothing, and are asked again.
+ */
+function holdsOwnLog(state: NodeState): boolean {
+  if (!state.rules.ownLogFirst) return true;
+  return state.phase === "READY" || state.phase === "LEAVING" || state.phase === "HALTED";
+}
+
+/** What got its debits back as a sum doesn't know which trades an earlier disk had executed, and never will. */
+function hasForgotten(state: NodeState, initiator: NodeId, tradeId: string, toIncarnation: number): boolean {
+  return toIncarnation < state.ledger.ownSince || mayBeForgotten(state, initiator, tradeId);
+}
+
+/** The buyer gave up waiting: unless the trade was executed it is refused from now on, and the answer says which. */
+export function onWithdrawn(state: NodeState, payload: MessageOf<"TRADE_RESPONSE">["payload"], from: Origin): void {
+  const { trade_id: tradeId, to_inc = 0 } = payload;
+  if (answerDecided(state, tradeId, from) || !holdsOwnLog(state)) return;
+  if (hasForgotten(state, from.sender, tradeId, to_inc)) {
+    respond(state, from, tradeId, false, FORGOTTEN);
+    return;
+  }
+  rememberRefusal(state, from.sender, tradeId, EXPIRED);
+  respond(state, from, tradeId, false, EXPIRED);
+}
