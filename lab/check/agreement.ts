@@ -3,45 +3,53 @@
  * start. Later changes are judged by the next disturbance that follows.
  */
 import type { Entry } from "../journal/entry.ts";
-import { boundsOf } from "./bounds.ts";
-import { defineChecker } from "./define.ts";
-import { type Calm, findCalms, lastLine, seconds } from "./presence.ts";
+import type { Life } from "../journal/story/lives.ts";
+import type { Checker } from "./checker.ts";
+import { LinesOfLives } from "./lines-of-lives.ts";
+import { type Calm, findCalms, seconds } from "./presence.ts";
 import type { Violation } from "./verdict.ts";
 
-export const agreement = defineChecker({
+export const agreement: Checker = {
   name: "agreement",
   promise: "after a heal, a death or a start all follow one coordinator within a stated bound",
   needs: "events",
-  find: (story) => {
-    const { agreeMs } = boundsOf(story);
-    const { calms, tail, tooEarly } = findCalms(story, agreeMs);
-    const unseen: Violation[] = [];
-    let slowestMs = 0;
-    for (const calm of calms) {
-      if (calm.present.length < 2) continue;
-      const tookMs = findAgreement(calm, agreeMs);
-      if (tookMs === null) unseen.push(describeDiscord(calm, agreeMs));
-      else slowestMs = Math.max(slowestMs, tookMs);
-    }
-    const counted = `${calms.length} calm times, agreed after ${seconds(slowestMs)} at most, bound ${seconds(agreeMs)}`;
-    const isOpen = tail !== null && tail.present.length > 1 && findAgreement(tail, tail.toMs - tail.fromMs) === null;
-    return { violations: [], unseen, counted, open: isOpen ? tooEarly : undefined };
+  open: () => {
+    const claims = new LinesOfLives();
+    return {
+      take({ entry, life }) {
+        if (life !== null && entry.kind === "election" && entry.coordinator !== undefined) claims.add(life, entry);
+      },
+      finish: (ending) => {
+        const { agreeMs } = ending.bounds;
+        const { calms, tail, tooEarly } = findCalms(ending, agreeMs);
+        const unseen: Violation[] = [];
+        let slowestMs = 0;
+        for (const calm of calms) {
+          if (calm.present.length < 2) continue;
+          const tookMs = findAgreement(claims, calm, agreeMs);
+          if (tookMs === null) unseen.push(describeDiscord(claims, calm, agreeMs));
+          else slowestMs = Math.max(slowestMs, tookMs);
+        }
+        const counted = `${calms.length} calm times, agreed after ${seconds(slowestMs)} at most, bound ${seconds(agreeMs)}`;
+        if (ending.doubt !== null) return { counted, open: ending.doubt };
+        const isOpen =
+          tail !== null && tail.present.length > 1 && findAgreement(claims, tail, tail.toMs - tail.fromMs) === null;
+        return { unseen, counted, open: isOpen ? tooEarly : null };
+      },
+    };
   },
-});
-
-const isClaim = (entry: Entry): boolean => entry.kind === "election" && entry.coordinator !== undefined;
+};
 
 /** Milliseconds from the calm's beginning; null: they didn't agree within `boundMs`. */
-function findAgreement({ fromMs, present }: Calm, boundMs: number): number | null {
-  const claims = new Map(present.map((life) => [life.node, lastLine(life, fromMs, isClaim)]));
-  if (isOne(claims)) return 0;
+function findAgreement(claims: LinesOfLives, { fromMs, present }: Calm, boundMs: number): number | null {
+  const current = new Map(present.map((life) => [life.node, claims.last(life, fromMs)]));
+  if (isOne(current)) return 0;
   const changes = present
-    .flatMap(({ entries }) => entries.filter((entry) => isClaim(entry) && entry.time > fromMs))
-    .filter(({ time }) => time <= fromMs + boundMs)
+    .flatMap((life) => claims.of(life).filter(({ time }) => time > fromMs && time <= fromMs + boundMs))
     .sort((a, b) => a.time - b.time);
   for (const change of changes) {
-    claims.set(change.node, change);
-    if (isOne(claims)) return change.time - fromMs;
+    current.set(change.node, change);
+    if (isOne(current)) return change.time - fromMs;
   }
   return null;
 }
@@ -55,12 +63,12 @@ function isOne(claims: ReadonlyMap<number, Entry | null>): boolean {
   );
 }
 
-function describeDiscord({ fromMs, present }: Calm, boundMs: number): Violation {
-  const claims = present.map((life) => ({ life, claim: lastLine(life, fromMs + boundMs, isClaim) }));
-  const views = claims.map(({ life, claim }) => {
+function describeDiscord(claims: LinesOfLives, { fromMs, present }: Calm, boundMs: number): Violation {
+  const views = present.map((life: Life) => ({ life, claim: claims.last(life, fromMs + boundMs) }));
+  const words = views.map(({ life, claim }) => {
     const leader = claim?.coordinator ?? null;
-    return `node ${life.node} follows ${leader === null ? "nobody" : `node ${leader} (term ${claim?.term})`}`;
+    return `node ${life.node} follows ${leader === null ? "no coordinator" : `node ${leader} (term ${claim?.term})`}`;
   });
-  const what = `${seconds(boundMs)} after the last disturbance ${views.join(", ")}`;
-  return { what, proof: claims.flatMap(({ claim }) => (claim === null ? [] : [claim])) };
+  const what = `${seconds(boundMs)} after the last disturbance ${words.join(", ")}`;
+  return { what, proof: views.flatMap(({ claim }) => claim ?? []) };
 }

@@ -4,50 +4,79 @@
  */
 import type { Entry } from "../journal/entry.ts";
 import { readLabAction } from "../journal/lab-entry.ts";
-import { defineChecker, formatCount } from "./define.ts";
-import { type Delivery, nameOf, readDelivery, type Story } from "./story.ts";
-import type { Violation } from "./verdict.ts";
+import { type Delivery, nameOf } from "../journal/story/deliveries.ts";
+import { type Checker, formatCount } from "./checker.ts";
 
-export const answers = defineChecker({
+export const answers: Checker = {
   name: "answers",
   promise: "every reported trade is in the books, and what was refused for certain never happens",
   needs: "details",
-  find: (story) => {
-    const byTrade = new Map<string, Delivery>();
-    const byRequest = new Map<string, Delivery>();
-    for (const entry of story.journal.entries) {
-      const delivery = readDelivery(entry);
-      if (delivery === null) continue;
-      byTrade.set(delivery.trade, delivery);
-      if (delivery.request !== null) byRequest.set(delivery.request, delivery);
-    }
-    const violations: Violation[] = [];
-    const unseen: Violation[] = [];
+  open: ({ story, report }) => {
+    const executed = new Map<string, Delivery>();
+    const refused = new Map<string, Answer>();
+    const done: Answer[] = [];
     let told = 0;
-    for (const answer of story.journal.entries.map(readAnswer)) {
-      if (answer === null) continue;
-      told += 1;
-      const { entry, trade, request, isDone } = answer;
-      const delivery = byTrade.get(trade ?? "") ?? byRequest.get(request ?? "");
-      const name = trade ?? `request ${request}`;
-      if (isDone && delivery === undefined && trade !== null && !isExcused(story, trade))
-        unseen.push({ what: `${name} was reported as done, and is in nobody's books`, proof: [entry] });
-      if (!isDone && delivery !== undefined && !isExcused(story, delivery.trade))
-        violations.push({
-          what: `${name} was refused for certain, and executed as ${nameOf(delivery)}`,
-          proof: [entry, delivery.entry],
-        });
-    }
-    return { violations, unseen, counted: `${formatCount(told)} answers` };
+    /**
+     * A disk that had it was taken away: an answer is as durable as its payer's disk, and a node that asks with a new disk may give the name
+     * of a refused trade to another one (PROTOCOL.md, limits).
+     */
+    const isExcused = (trade: string): boolean =>
+      trade
+        .split("-")
+        .slice(0, 2)
+        .some((id) => story.lives.wiped.has(Number(id)));
+    const compare = (answer: Answer | undefined, delivery: Delivery | undefined): void => {
+      if (answer === undefined || delivery === undefined || isExcused(delivery.trade)) return;
+      report(`${answer.name} was refused for certain, and executed as ${nameOf(delivery)}`, [
+        answer.entry,
+        delivery.entry,
+      ]);
+    };
+    return {
+      take({ entry, delivery }) {
+        if (delivery !== null) {
+          const names = [delivery.trade, ...(delivery.request === null ? [] : [delivery.request])];
+          compare(
+            names.map((name) => refused.get(name)).find((answer) => answer !== undefined),
+            delivery,
+          );
+          for (const name of names) executed.set(name, delivery);
+        }
+        const answer = readAnswer(entry);
+        if (answer === null) return;
+        told += 1;
+        if (answer.isDone) done.push(answer);
+        else {
+          compare(answer, findIn(executed, answer));
+          for (const name of answer.names) refused.set(name, answer);
+        }
+      },
+      finish: () => {
+        const lost = done.filter(({ trade }) => trade !== null && !isExcused(trade));
+        const unseen = lost
+          .filter((answer) => findIn(executed, answer) === undefined)
+          .map(({ name, entry }) => ({
+            what: `${name} was reported as done, and is in no node's books`,
+            proof: [entry],
+          }));
+        return { unseen, counted: `${formatCount(told)} answers` };
+      },
+    };
   },
-});
+};
 
 interface Answer {
   readonly entry: Entry;
   readonly trade: string | null;
-  /** `node/request`. */
-  readonly request: string | null;
+  /** The trade's id, and the request's name: `node/request`. */
+  readonly names: readonly string[];
+  /** For people. */
+  readonly name: string;
   readonly isDone: boolean;
+}
+
+function findIn(executed: ReadonlyMap<string, Delivery>, { names }: Answer): Delivery | undefined {
+  return names.map((name) => executed.get(name)).find((delivery) => delivery !== undefined);
 }
 
 /** Null: no answer, or one that settles nothing. */
@@ -57,20 +86,15 @@ function readAnswer(entry: Entry): Answer | null {
     const { result, by, request, trade = null, definite } = action;
     const isDone = result === "settled" || result === "committed";
     const isRefused = result === "refused" && definite === true;
-    return isDone || isRefused ? { entry, trade, request: `${by}/${request}`, isDone } : null;
+    const names = [...(trade === null ? [] : [trade]), `${by}/${request}`];
+    return isDone || isRefused ? { entry, trade, names, name: trade ?? `request ${by}/${request}`, isDone } : null;
   }
   if (entry.kind !== "reply" || typeof entry.request !== "string") return null;
   const isDone = entry.ok === true && (entry.outcome === "settled" || entry.outcome === "committed");
   // A request that was refused before a trade was made of it may come again as another one, with another answer.
   const isRefused = entry.ok === false && entry.definite === true && entry.id !== undefined;
-  return isDone || isRefused ? { entry, trade: entry.id ?? null, request: null, isDone } : null;
-}
-
-/**
- * A disk that had it was taken away: an answer is as durable as its payer's disk, and who asked with a new disk may give the name of a
- * refused trade to another one (PROTOCOL.md, limits).
- */
-function isExcused({ wiped }: Story, trade: string): boolean {
-  const [from, to] = trade.split("-").map(Number);
-  return wiped.has(from ?? 0) || wiped.has(to ?? 0);
+  const { id: trade = null } = entry;
+  return isDone || isRefused
+    ? { entry, trade, names: trade === null ? [] : [trade], name: String(trade), isDone }
+    : null;
 }

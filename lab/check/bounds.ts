@@ -2,7 +2,8 @@
  * How long the promises about time may take, in milliseconds (PROTOCOL.md, promises L1 to L5). They follow from the timing that the nodes say they
  * have, or from the profile; groups above ten take longer, because their probes are spread.
  */
-import type { Story } from "./story.ts";
+import type { RunFacts } from "../journal/journal.ts";
+import type { Story } from "../journal/story/story.ts";
 
 export interface Bounds {
   /** After the last fault: all follow one coordinator. */
@@ -29,9 +30,9 @@ const TIMINGS: Readonly<Record<string, Timing>> = {
   fast: { heartbeatMs: 500, heartbeatTimeoutMs: 2_000, electionTimeoutMs: 1_000, probeIntervalMs: 100 },
 };
 
-export function boundsOf(story: Story): Bounds {
-  const { heartbeatMs, heartbeatTimeoutMs, electionTimeoutMs, probeIntervalMs } = timingOf(story);
-  const crowd = Math.max(1, story.livesOf.size / 10);
+export function boundsOf(facts: RunFacts, story: Story): Bounds {
+  const { heartbeatMs, heartbeatTimeoutMs, electionTimeoutMs, probeIntervalMs } = timingOf(facts, story);
+  const crowd = Math.max(1, story.lives.ofNode.size / 10);
   // The longest suspicion, the longest wait for two answers before it, as of nodes that are slow themselves, and the rounds before that.
   const detectMs = (1.5 * heartbeatTimeoutMs + 10 * probeIntervalMs) * crowd;
   return {
@@ -46,10 +47,10 @@ export function boundsOf(story: Story): Bounds {
   };
 }
 
-/** The slowest that any node has told. */
-function timingOf({ lives, facts }: Story): Timing {
-  const told = lives.map((life) => life.boot?.timing).filter((timing) => isTiming(timing));
-  const preset = (TIMINGS[facts.profile] ?? TIMINGS.default) as Timing;
+/** The slowest that any node says it has. */
+function timingOf({ profile }: RunFacts, { lives }: Story): Timing {
+  const told = lives.all.map((life) => life.boot?.timing).filter((timing) => isTiming(timing));
+  const preset = (TIMINGS[profile] ?? TIMINGS.default) as Timing;
   if (told.length === 0) return preset;
   const slowest = (name: keyof Timing) => Math.max(...told.map((timing) => timing[name]));
   return {

@@ -5,6 +5,7 @@ import type { Journal } from "../journal/journal.ts";
 import { agreement } from "./agreement.ts";
 import { answers } from "./answers.ts";
 import { causalDelivery } from "./causal-delivery.ts";
+import type { Checker } from "./checker.ts";
 import { clocks } from "./clocks.ts";
 import { conservation } from "./conservation.ts";
 import { detection } from "./detection.ts";
@@ -12,13 +13,14 @@ import { durability } from "./durability.ts";
 import { exactlyOnce } from "./exactly-once.ts";
 import { incarnations } from "./incarnations.ts";
 import { joining } from "./joining.ts";
+import { judgeJournal } from "./judging.ts";
 import { noFalseFailures } from "./no-false-failures.ts";
 import { noOverdraft } from "./no-overdraft.ts";
 import { nothingHeld } from "./nothing-held.ts";
 import { oneHistory } from "./one-history.ts";
 import { oneLeader } from "./one-leader.ts";
 import { requestsOnce } from "./requests-once.ts";
-import type { Checker, CheckResult } from "./verdict.ts";
+import type { CheckResult } from "./verdict.ts";
 
 /** Money first, then the order of things, then who is there and who leads. */
 export const CHECKERS: readonly Checker[] = [
@@ -52,7 +54,8 @@ export function findUnknownCheckers(names: readonly string[]): readonly string[]
 export function runChecks(journal: Journal, names?: readonly string[]): readonly CheckResult[] {
   const [unknown] = findUnknownCheckers(names ?? []);
   if (unknown !== undefined) throw new RangeError(`there is no checker "${unknown}"`);
-  return CHECKERS.filter(({ name }) => names === undefined || names.includes(name)).map((checker) =>
-    checker.check(journal),
+  return judgeJournal(
+    journal,
+    CHECKERS.filter(({ name }) => names === undefined || names.includes(name)),
   );
 }

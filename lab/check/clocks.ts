@@ -2,42 +2,37 @@
  * A vector clock counts debits and nothing else: an entry grows by one with each delivery, by a snapshot to what the snapshot says, and never
  * goes back or moves by itself while its process lives.
  */
-import { defineChecker, formatCount } from "./define.ts";
-import { walkReplica } from "./replica.ts";
-import { nameOf, readVector } from "./story.ts";
-import type { Violation } from "./verdict.ts";
+import { nameOf, readVector } from "../journal/story/deliveries.ts";
+import { type Checker, formatCount } from "./checker.ts";
 
-export const clocks = defineChecker({
+export const clocks: Checker = {
   name: "clocks",
   promise: "a vector clock moves with debits only, by one, and never back",
   needs: "details",
-  find: ({ lives }) => {
-    const violations: Violation[] = [];
+  open: ({ report }) => {
     let looked = 0;
-    for (const life of lives) {
-      walkReplica(life, {
-        onDelivery: (delivery, { clock }) => {
-          looked += 1;
-          const before = clock.get(delivery.origin) ?? 0;
-          // A number that was there before is a delivery too many, not a clock that jumps.
-          if (delivery.seq <= before + 1) return;
-          const what = `node ${life.node} counts ${nameOf(delivery)} right after ${delivery.origin}/${before}`;
-          violations.push({ what, proof: [delivery.entry] });
-        },
-        onBooks: (entry, { clock }) => {
+    return {
+      take({ entry, life, delivery, replica }) {
+        if (life === null || replica === null) return;
+        if (typeof entry.books === "string") {
           looked += 1;
           if (entry.books === "boot") return;
           const told = readVector(entry.vc);
-          for (const [id, before] of clock) {
+          for (const [id, before] of replica.clock) {
             const now = told.get(id) ?? 0;
             if (now === before || (now > before && entry.books === "snapshot")) continue;
             const how = now < before ? "goes back" : "moves without a debit";
-            const what = `the clock of node ${life.node} ${how}: ${id}/${now} after ${id}/${before}`;
-            violations.push({ what, proof: [entry] });
+            report(`the clock of node ${life.node} ${how}: ${id}/${now} after ${id}/${before}`, [entry]);
           }
-        },
-      });
-    }
-    return { violations, counted: `${formatCount(looked)} vectors` };
+        } else if (delivery !== null) {
+          looked += 1;
+          const before = replica.clock.get(delivery.origin) ?? 0;
+          // A number that was there before is a delivery too many, not a clock that jumps.
+          if (delivery.seq <= before + 1) return;
+          report(`node ${life.node} counts ${nameOf(delivery)} right after ${delivery.origin}/${before}`, [entry]);
+        }
+      },
+      finish: () => ({ counted: `${formatCount(looked)} vectors` }),
+    };
   },
-});
+};

@@ -3,33 +3,34 @@
  * all accounts together hold what they began with.
  */
 import type { Entry } from "../journal/entry.ts";
-import { defineChecker, formatCount } from "./define.ts";
-import { type Replica, walkReplica } from "./replica.ts";
-import { type Delivery, type Life, nameOf, readVector } from "./story.ts";
-import type { Violation } from "./verdict.ts";
+import { type Delivery, nameOf, readVector } from "../journal/story/deliveries.ts";
+import type { Life } from "../journal/story/lives.ts";
+import { type Checker, formatCount } from "./checker.ts";
+import type { Replica } from "./replica.ts";
 
-export const conservation = defineChecker({
+export const conservation: Checker = {
   name: "conservation",
   promise: "credits are neither made nor lost, at every node and after each of its deliveries",
   needs: "details",
-  find: ({ lives }) => {
-    const violations: Violation[] = [];
+  open: ({ report }) => {
+    /** The last line of each life that said something of its books. */
+    const last = new WeakMap<Life, Entry>();
     let looked = 0;
-    for (const life of lives) {
-      let last: Entry | null = null;
-      const note = (what: string | null, entry: Entry): void => {
+    return {
+      take({ entry, life, delivery, replica }) {
+        if (life === null || replica === null) return;
+        const hasBooks = typeof entry.books === "string";
+        if (!hasBooks && delivery === null) return;
         looked += 1;
-        if (what !== null) violations.push({ what, proof: last === null ? [entry] : [last, entry] });
-        last = entry;
-      };
-      walkReplica(life, {
-        onDelivery: (delivery, before) => note(findMoved(life, delivery, before), delivery.entry),
-        onBooks: (entry, before) => note(findWrongSum(life, entry, before), entry),
-      });
-    }
-    return { violations, counted: `${formatCount(looked)} states of the books` };
+        const what =
+          !hasBooks && delivery !== null ? findMoved(life, delivery, replica) : findWrongSum(life, entry, replica);
+        if (what !== null) report(what, [last.get(life), entry]);
+        last.set(life, entry);
+      },
+      finish: () => ({ counted: `${formatCount(looked)} ledger snapshots checked` }),
+    };
   },
-});
+};
 
 function findMoved({ node }: Life, delivery: Delivery, { balances }: Replica): string | null {
   const { entry, origin, payee, amount, isFence } = delivery;

@@ -1,40 +1,48 @@
-/** Who ended, by whatever end, is FAILED or LEFT at all others within the bound of detection, if nothing else is wrong meanwhile. */
+/** A node that ended, however it did, is FAILED or LEFT at all others within the bound of detection, if nothing else is wrong meanwhile. */
 import type { Entry } from "../journal/entry.ts";
-import { boundsOf } from "./bounds.ts";
-import { defineChecker, formatCount } from "./define.ts";
-import { type Calm, findCalms, lastLine, seconds } from "./presence.ts";
-import type { Life } from "./story.ts";
-import { type Troubles, troublesOf } from "./troubles.ts";
+import type { Life } from "../journal/story/lives.ts";
+import type { Troubles } from "../journal/story/troubles.ts";
+import { type Checker, formatCount } from "./checker.ts";
+import { LinesOfLives } from "./lines-of-lives.ts";
+import { type Calm, findCalms, seconds } from "./presence.ts";
 import type { Violation } from "./verdict.ts";
 
-export const detection = defineChecker({
+export const detection: Checker = {
   name: "detection",
   promise: "a node that failed or left is noticed by all others within its bound",
   needs: "events",
-  find: (story) => {
-    const { detectMs } = boundsOf(story);
-    const { down } = troublesOf(story);
-    const { calms, tail, tooEarly } = findCalms(story, detectMs);
-    const unseen: Violation[] = [];
-    let noticed = 0;
-    for (const calm of calms) {
-      for (const { life, id, view } of findViews(calm, down, calm.fromMs + detectMs)) {
-        noticed += 1;
-        if (isNoticed(view)) continue;
-        const what = `node ${life.node} holds node ${id} for ${String(view.state)}, more than ${seconds(detectMs)} after its end`;
-        unseen.push({ what, proof: [view] });
-      }
-    }
-    const late = tail === null ? [] : findViews(tail, down, tail.toMs);
-    const open = late.every(({ view }) => isNoticed(view)) ? undefined : tooEarly;
+  open: () => {
+    /** By peer. */
+    const views = new Map<number, LinesOfLives>();
     return {
-      violations: [],
-      unseen,
-      counted: `${formatCount(noticed)} ends noticed, bound ${seconds(detectMs)}`,
-      open,
+      take({ entry, life }) {
+        if (entry.kind !== "member" || life === null || entry.peer === undefined) return;
+        const ofPeer = views.get(entry.peer) ?? new LinesOfLives();
+        views.set(entry.peer, ofPeer);
+        ofPeer.add(life, entry);
+      },
+      finish: (ending) => {
+        const { detectMs } = ending.bounds;
+        const { down } = ending.troubles;
+        const { calms, tail, tooEarly } = findCalms(ending, detectMs);
+        const unseen: Violation[] = [];
+        let noticed = 0;
+        for (const calm of calms) {
+          for (const { life, id, view } of findViews(views, calm, down, calm.fromMs + detectMs)) {
+            noticed += 1;
+            if (isNoticed(view)) continue;
+            const what = `node ${life.node} holds node ${id} for ${String(view.state)}, more than ${seconds(detectMs)} after its end`;
+            unseen.push({ what, proof: [view] });
+          }
+        }
+        const counted = `${formatCount(noticed)} ends noticed, bound ${seconds(detectMs)}`;
+        if (ending.doubt !== null) return { counted, open: ending.doubt };
+        const late = tail === null ? [] : findViews(views, tail, down, tail.toMs);
+        return { unseen, counted, open: late.every(({ view }) => isNoticed(view)) ? null : tooEarly };
+      },
     };
   },
-});
+};
 
 interface View {
   readonly life: Life;
@@ -43,11 +51,16 @@ interface View {
 }
 
 /** What each of those present thinks, at that time, of each that was down all the while; nothing, if it never knew it. */
-function findViews({ fromMs, toMs, present }: Calm, down: Troubles["down"], atMs: number): readonly View[] {
+function findViews(
+  views: ReadonlyMap<number, LinesOfLives>,
+  { fromMs, toMs, present }: Calm,
+  down: Troubles["down"],
+  atMs: number,
+): readonly View[] {
   const gone = [...down].filter(([, spans]) => spans.some((span) => span.fromMs <= fromMs && toMs <= span.toMs));
   return present.flatMap((life) =>
     gone.flatMap(([id]) => {
-      const view = lastLine(life, atMs, ({ kind, peer }) => kind === "member" && peer === id);
+      const view = views.get(id)?.last(life, atMs) ?? null;
       return view === null ? [] : [{ life, id, view }];
     }),
   );

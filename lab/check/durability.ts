@@ -1,98 +1,102 @@
 /**
- * What a node acknowledged survives its process: what it had told of its books, its votes, and every debit of its own that anybody has, is
+ * What a node acknowledged survives its process: what it had told of its books, its votes, and every debit of its own that any node has, is
  * there again at its next start. Unless the lab took its disk away, or it has none.
  */
-import { defineChecker, formatCount } from "./define.ts";
-import { walkReplica } from "./replica.ts";
-import { type Delivery, type Life, nameOf, readDelivery, readVector, type Story } from "./story.ts";
-import type { Violation } from "./verdict.ts";
+import type { Entry } from "../journal/entry.ts";
+import { type Delivery, nameOf, readVector } from "../journal/story/deliveries.ts";
+import type { Life } from "../journal/story/lives.ts";
+import type { Story } from "../journal/story/story.ts";
+import { type Checker, formatCount, type Line, type RunUnderCheck } from "./checker.ts";
 
-export const durability = defineChecker({
+/** What a process had acknowledged. */
+interface Memory {
+  /** Its vector, and the line by which each number got there. */
+  readonly clock: Map<number, number>;
+  readonly lines: Map<number, Entry>;
+  /** The highest term that it voted or led in. */
+  promised: { readonly term: number; readonly entry: Entry } | null;
+}
+
+export const durability: Checker = {
   name: "durability",
   promise: "a restarted node has lost nothing that it had acknowledged",
   needs: "details",
-  find: (story) => {
-    const violations: Violation[] = [];
+  open: (run) => {
+    const memories = new WeakMap<Life, Memory>();
+    /** By payer: the last debit of it that any node has. */
+    const highest = new Map<number, Delivery>();
     let restarts = 0;
-    for (const lives of story.livesOf.values()) {
-      for (const [index, life] of lives.entries()) {
-        const before = lives[index - 1];
-        if (before === undefined || life.boot === null || !hasKeptDisk(story, before, life)) continue;
-        restarts += 1;
-        violations.push(...findForgotten(before, life), ...findForgottenTerm(before, life));
-      }
-    }
-    violations.push(...findTakenBack(story));
-    return { violations, counted: `${formatCount(restarts)} restarts` };
+    return {
+      take(line) {
+        const { entry, life, delivery } = line;
+        if (life === null) return;
+        if (entry.books === "boot" && life.number > 0) {
+          const before = run.story.lives.ofNode.get(life.node)?.[life.number - 1];
+          if (before !== undefined && hasKeptDisk(run.story, before, entry)) {
+            restarts += 1;
+            const memory = memories.get(before);
+            if (memory !== undefined) compare(run, memory, entry, before.isWhole);
+            compareWithOthers(run, highest.get(life.node), entry);
+          }
+        }
+        const memory = memories.get(life) ?? { clock: new Map(), lines: new Map(), promised: null };
+        memories.set(life, memory);
+        remember(memory, line);
+        if (delivery !== null && delivery.seq > (highest.get(delivery.origin)?.seq ?? 0))
+          highest.set(delivery.origin, delivery);
+      },
+      finish: () => ({ counted: `${formatCount(restarts)} restarts` }),
+    };
   },
-});
+};
 
-function hasKeptDisk({ wiped }: Story, before: Life, life: Life): boolean {
-  if (life.boot?.durable === false) return false;
-  const bornAtMs = before.entries[0]?.time ?? 0;
-  const bootMs = life.boot?.time ?? 0;
-  return !(wiped.get(life.node)?.some((atMs) => bornAtMs <= atMs && atMs <= bootMs) ?? false);
+function hasKeptDisk({ lives }: Story, before: Life, boot: Entry): boolean {
+  if (boot.durable === false) return false;
+  return !(lives.wiped.get(boot.node)?.some((atMs) => before.fromMs <= atMs && atMs <= boot.time) ?? false);
 }
 
-function findForgotten(before: Life, life: Life): readonly Violation[] {
-  const last = walkReplica(before);
-  const { boot } = life;
-  if (last === null || boot === null) return [];
+function remember(memory: Memory, { entry, life, delivery, replica }: Line): void {
+  const { clock, lines } = memory;
+  if (replica !== null && typeof entry.books === "string") {
+    clock.clear();
+    for (const [id, seq] of readVector(entry.vc)) clock.set(id, seq);
+  } else if (replica !== null && typeof entry.account === "number") {
+    if (!clock.has(entry.account)) clock.set(entry.account, 0);
+  } else if (replica !== null && delivery !== null) {
+    clock.set(delivery.origin, Math.max(delivery.seq, clock.get(delivery.origin) ?? 0));
+    lines.set(delivery.origin, entry);
+  }
+  // A vote, and a term that was led, are on disk before anybody hears of them. Terms only heard of are written later.
+  const leads = entry.role === "COORDINATOR" && entry.elected === true && entry.coordinator === life?.node;
+  const term =
+    entry.kind !== "election"
+      ? undefined
+      : typeof entry.vote_term === "number"
+        ? entry.vote_term
+        : leads
+          ? entry.term
+          : undefined;
+  if (term !== undefined && term > (memory.promised?.term ?? -1)) memory.promised = { term, entry };
+}
+
+function compare({ report }: RunUnderCheck, { clock, lines, promised }: Memory, boot: Entry, isWhole: boolean): void {
   const now = readVector(boot.vc);
-  const violations: Violation[] = [];
-  for (const [id, seq] of last.clock) {
+  for (const [id, seq] of isWhole ? clock : []) {
     const kept = now.get(id);
     if (kept !== undefined && kept >= seq) continue;
     const has = kept === undefined ? `doesn't know the account of node ${id}` : `has ${id}/${kept}`;
-    const what = `node ${life.node} had ${id}/${seq} before its restart, and ${has} after it`;
-    const line = before.entries.findLast((entry) => {
-      const delivery = readDelivery(entry);
-      return delivery?.origin === id && delivery.seq === seq;
-    });
-    violations.push({ what, proof: line === undefined ? [boot] : [line, boot] });
+    report(`node ${boot.node} had ${id}/${seq} before its restart, and ${has} after it`, [lines.get(id), boot]);
   }
-  return violations;
-}
-
-/** A vote, and a term that was led, are on disk before anybody hears of them. Terms only heard of are written later. */
-function findForgottenTerm(before: Life, life: Life): readonly Violation[] {
-  const { boot } = life;
-  if (boot === null || typeof boot.seen !== "number") return [];
-  const seen = boot.seen;
-  const promised = before.entries.find((entry) => {
-    if (typeof entry.vote_term === "number") return entry.vote_term > seen;
-    const leads = entry.kind === "election" && entry.role === "COORDINATOR" && entry.elected === true;
-    return leads && entry.coordinator === life.node && (entry.term ?? 0) > seen;
-  });
-  if (promised === undefined) return [];
-  const term = promised.vote_term ?? promised.term;
-  const what = `node ${life.node} has used term ${String(term)}, and knows of ${seen} only after its restart`;
-  return [{ what, proof: [promised, boot] }];
+  if (promised === null || typeof boot.seen !== "number" || promised.term <= boot.seen) return;
+  const what = `node ${boot.node} has used term ${promised.term}, and knows of ${boot.seen} only after its restart`;
+  report(what, [promised.entry, boot]);
 }
 
 /** Nothing leaves a payer that its disk could still forget: what others have of it is there at its next start. */
-function findTakenBack(story: Story): readonly Violation[] {
-  const highest = new Map<number, Delivery>();
-  const violations: Violation[] = [];
-  const previous = new Map<number, Life>();
-  const lifeOf = new Map(story.lives.flatMap((life) => (life.boot === null ? [] : [[life.boot, life] as const])));
-  for (const entry of story.journal.entries) {
-    const life = lifeOf.get(entry);
-    if (life !== undefined) {
-      const before = previous.get(life.node);
-      previous.set(life.node, life);
-      const known = highest.get(life.node);
-      if (known === undefined || before === undefined) continue;
-      if (!hasKeptDisk(story, before, life) || story.wiped.has(life.node)) continue;
-      const kept = readVector(entry.vc).get(life.node) ?? 0;
-      if (kept >= known.seq) continue;
-      const what = `node ${known.entry.node} has ${nameOf(known)}, and its payer starts again with ${life.node}/${kept}`;
-      violations.push({ what, proof: [known.entry, entry] });
-      continue;
-    }
-    const delivery = readDelivery(entry);
-    if (delivery === null) continue;
-    if (delivery.seq > (highest.get(delivery.origin)?.seq ?? 0)) highest.set(delivery.origin, delivery);
-  }
-  return violations;
+function compareWithOthers({ story, report }: RunUnderCheck, known: Delivery | undefined, boot: Entry): void {
+  if (known === undefined || story.lives.wiped.has(boot.node)) return;
+  const kept = readVector(boot.vc).get(boot.node) ?? 0;
+  if (kept >= known.seq) return;
+  const what = `node ${known.entry.node} has ${nameOf(known)}, and its payer starts again with ${boot.node}/${kept}`;
+  report(what, [known.entry, boot]);
 }

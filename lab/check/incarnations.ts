@@ -1,50 +1,44 @@
 /**
- * Each process of a node has a higher incarnation than all before it, unless its disk was replaced, and nobody goes back to an earlier
+ * Each process of a node has a higher incarnation than all before it, unless its disk was replaced, and no node goes back to an earlier
  * process of a peer.
  */
 import type { Entry } from "../journal/entry.ts";
-import { defineChecker, formatCount } from "./define.ts";
-import type { Life, Story } from "./story.ts";
-import type { Violation } from "./verdict.ts";
+import type { Life } from "../journal/story/lives.ts";
+import { type Checker, formatCount } from "./checker.ts";
 
-export const incarnations = defineChecker({
+export const incarnations: Checker = {
   name: "incarnations",
-  promise: "incarnations of a node grow, and nobody goes back to an earlier one",
+  promise: "incarnations of a node grow, and no node goes back to an earlier one",
   needs: "events",
-  find: (story) => {
-    const violations = [...findReused(story), ...story.lives.filter(({ isWhole }) => isWhole).flatMap(findRelapses)];
-    return { violations, counted: `${formatCount(story.lives.length)} processes` };
-  },
-});
-
-function findReused({ livesOf, wiped }: Story): readonly Violation[] {
-  const violations: Violation[] = [];
-  for (const [node, lives] of livesOf) {
-    if (wiped.has(node)) continue;
-    let last: Entry | null = null;
-    for (const { boot, entries } of lives) {
-      if (boot !== null && last !== null && boot.inc <= last.inc && boot.durable !== false) {
-        const what = `node ${node} starts as incarnation ${boot.inc} after ${last.inc}`;
-        violations.push({ what, proof: [last, boot] });
+  open: ({ story, report }) => {
+    const lastLine = new WeakMap<Life, Entry>();
+    const believed = new WeakMap<Life, Map<number, Entry>>();
+    const takeBoot = (entry: Entry, life: Life): void => {
+      const before = story.lives.ofNode.get(life.node)?.at(life.number - 1);
+      if (life.number === 0 || before === undefined || story.lives.wiped.has(life.node)) return;
+      if (entry.inc > before.inc || entry.durable === false) return;
+      report(`node ${life.node} starts as incarnation ${entry.inc} after ${before.inc}`, [lastLine.get(before), entry]);
+    };
+    const takeView = (entry: Entry, life: Life): void => {
+      const { peer, peer_inc: inc } = entry;
+      if (peer === undefined || inc === undefined || !life.isWhole) return;
+      const views = believed.get(life) ?? new Map<number, Entry>();
+      believed.set(life, views);
+      const before = views.get(peer);
+      if (before !== undefined && inc < (before.peer_inc ?? 0)) {
+        const what = `node ${life.node} goes back from incarnation ${before.peer_inc} of node ${peer} to ${inc}`;
+        report(what, [before, entry]);
       }
-      last = entries.at(-1) ?? last;
-    }
-  }
-  return violations;
-}
-
-function findRelapses({ node, entries }: Life): readonly Violation[] {
-  const believed = new Map<number, Entry>();
-  const violations: Violation[] = [];
-  for (const entry of entries) {
-    const { kind, peer, peer_inc: inc } = entry;
-    if (kind !== "member" || peer === undefined || inc === undefined) continue;
-    const before = believed.get(peer);
-    if (before !== undefined && inc < (before.peer_inc ?? 0)) {
-      const what = `node ${node} goes back from incarnation ${before.peer_inc} of node ${peer} to ${inc}`;
-      violations.push({ what, proof: [before, entry] });
-    }
-    believed.set(peer, entry);
-  }
-  return violations;
-}
+      views.set(peer, entry);
+    };
+    return {
+      take({ entry, life }) {
+        if (life === null) return;
+        if (entry.books === "boot") takeBoot(entry, life);
+        if (entry.kind === "member") takeView(entry, life);
+        lastLine.set(life, entry);
+      },
+      finish: () => ({ counted: `${formatCount(story.lives.all.length)} processes` }),
+    };
+  },
+};

@@ -1,45 +1,62 @@
 /**
- * Who starts takes part: it is READY within a stated bound, if its account can be known, which takes a majority of the voters. A node whose disk was
- * lost may wait for those who are away, and says so (RECOVERING).
+ * A node that starts takes part: it is READY within a stated bound, if its account can be known, which takes a majority of the voters. A node
+ * whose disk was lost may wait for those that are away, and says so (RECOVERING).
  */
-import { boundsOf } from "./bounds.ts";
-import { defineChecker, formatCount } from "./define.ts";
-import { type Calm, findCalms, lastLine, seconds } from "./presence.ts";
-import type { Life, Story } from "./story.ts";
+import type { Entry } from "../journal/entry.ts";
+import type { RunFacts } from "../journal/journal.ts";
+import type { Life } from "../journal/story/lives.ts";
+import { type Checker, formatCount } from "./checker.ts";
+import { type Calm, findCalms, seconds } from "./presence.ts";
 import type { Violation } from "./verdict.ts";
 
-export const joining = defineChecker({
+interface Progress {
+  readonly first: Entry;
+  last: Entry;
+  /** Its first word about its phase: READY, or why it isn't. */
+  arrivedAtMs: number;
+}
+
+export const joining: Checker = {
   name: "joining",
   promise: "a node that starts is READY within a stated bound",
   needs: "events",
-  find: (story) => {
-    const { joinMs } = boundsOf(story);
-    const { calms, tail, tooEarly } = findCalms(story, joinMs);
-    const unseen: Violation[] = [];
-    let ready = 0;
-    for (const calm of calms.filter((one) => hasMajority(story, one))) {
-      for (const life of calm.present) {
-        const atMs = calm.fromMs + joinMs;
-        if (hasArrived(life, atMs)) ready += 1;
-        else {
-          const what = `node ${life.node} isn't READY ${seconds(joinMs)} after the last disturbance`;
-          const last = lastLine(life, atMs, () => true);
-          unseen.push({ what, proof: [...life.entries.slice(0, 1), ...(last === null ? [] : [last])] });
+  open: ({ facts }) => {
+    const progress = new Map<Life, Progress>();
+    const hasArrived = (life: Life, atMs: number): boolean =>
+      (progress.get(life)?.arrivedAtMs ?? Number.POSITIVE_INFINITY) <= atMs;
+    return {
+      take({ entry, life }) {
+        if (life === null) return;
+        const own = progress.get(life) ?? { first: entry, last: entry, arrivedAtMs: Number.POSITIVE_INFINITY };
+        own.last = entry;
+        if (typeof entry.phase === "string") own.arrivedAtMs = Math.min(own.arrivedAtMs, entry.time);
+        progress.set(life, own);
+      },
+      finish: (ending) => {
+        const { joinMs } = ending.bounds;
+        const { calms, tail, tooEarly } = findCalms(ending, joinMs);
+        const unseen: Violation[] = [];
+        let ready = 0;
+        for (const calm of calms.filter((one) => hasMajority(facts, one))) {
+          for (const life of calm.present) {
+            const own = progress.get(life);
+            if (hasArrived(life, calm.fromMs + joinMs) || own === undefined) ready += 1;
+            else {
+              const what = `node ${life.node} isn't READY ${seconds(joinMs)} after the last disturbance`;
+              unseen.push({ what, proof: own.first === own.last ? [own.first] : [own.first, own.last] });
+            }
+          }
         }
-      }
-    }
-    const isOpen = tail?.present.some((life) => !hasArrived(life, tail.toMs)) ?? false;
-    const counted = `${formatCount(ready)} nodes READY, bound ${seconds(joinMs)}`;
-    return { violations: [], unseen, counted, open: isOpen ? tooEarly : undefined };
+        const counted = `${formatCount(ready)} nodes READY, bound ${seconds(joinMs)}`;
+        if (ending.doubt !== null) return { counted, open: ending.doubt };
+        const isOpen = tail?.present.some((life) => !hasArrived(life, tail.toMs)) ?? false;
+        return { unseen, counted, open: isOpen ? tooEarly : null };
+      },
+    };
   },
-});
+};
 
-/** It has said that it is READY, or why it isn't. */
-function hasArrived({ entries }: Life, atMs: number): boolean {
-  return entries.some(({ time, phase }) => time <= atMs && typeof phase === "string");
-}
-
-function hasMajority({ facts }: Story, { present }: Calm): boolean {
-  const voters = facts.voters.filter((id) => present.some(({ node }) => node === id));
-  return facts.voters.length === 0 || voters.length > facts.voters.length / 2;
+function hasMajority({ voters }: RunFacts, { present }: Calm): boolean {
+  const there = voters.filter((id) => present.some(({ node }) => node === id));
+  return voters.length === 0 || there.length > voters.length / 2;
 }

@@ -1,31 +1,30 @@
-/** Nobody spends what it hasn't: no balance is below 0, at any replica. */
+/** No node spends what it hasn't: no balance is below 0, at any replica. */
 import type { Entry } from "../journal/entry.ts";
-import { defineChecker, formatCount } from "./define.ts";
-import { readVector } from "./story.ts";
-import type { Violation } from "./verdict.ts";
+import { readVector } from "../journal/story/deliveries.ts";
+import { type Checker, formatCount } from "./checker.ts";
 
-export const noOverdraft = defineChecker({
+export const noOverdraft: Checker = {
   name: "no-overdraft",
   promise: "no balance is ever below 0, at any node",
   needs: "events",
-  find: ({ journal }) => {
-    const violations: Violation[] = [];
+  open: ({ report }) => {
     let looked = 0;
-    for (const entry of journal.entries) {
-      if (entry.node === 0) continue;
-      const balances = readBalances(entry);
-      looked += balances.length;
-      for (const [id, balance] of balances)
-        if (balance < 0)
-          violations.push({ what: `node ${id} has ${balance} credits, as node ${entry.node} sees it`, proof: [entry] });
-    }
-    return { violations, counted: `${formatCount(looked)} balances` };
+    return {
+      take({ entry, life }) {
+        if (life === null) return;
+        for (const [id, balance] of readBalances(entry)) {
+          looked += 1;
+          if (balance < 0) report(`node ${id} has ${balance} credits, as node ${entry.node} sees it`, [entry]);
+        }
+      },
+      finish: () => ({ counted: `${formatCount(looked)} balances` }),
+    };
   },
-});
+};
 
-function readBalances(entry: Entry): (readonly [number, number])[] {
+function readBalances(entry: Entry): Iterable<readonly [number, number]> {
   const { from, to, from_balance: paid, to_balance: got, balance, books } = entry;
-  if (books !== undefined) return [...readVector(entry.balances)];
+  if (books !== undefined) return readVector(entry.balances);
   const told: (readonly [number, number])[] = [];
   if (typeof paid === "number" && from !== undefined) told.push([from, paid]);
   if (typeof got === "number" && to !== undefined) told.push([to, got]);

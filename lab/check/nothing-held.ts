@@ -1,34 +1,43 @@
 /** What came too early is held back for its causes, and not for ever: in the end it is delivered, if it is anywhere. */
 import type { Entry } from "../journal/entry.ts";
-import { defineChecker, formatCount } from "./define.ts";
-import { outcomeOf } from "./outcome.ts";
-import type { Violation } from "./verdict.ts";
+import type { Life } from "../journal/story/lives.ts";
+import { append } from "../journal/story/span.ts";
+import { type Checker, formatCount } from "./checker.ts";
+import { OutcomeFold } from "./outcome.ts";
 
-export const nothingHeld = defineChecker({
+export const nothingHeld: Checker = {
   name: "nothing-held",
   promise: "no message is held back for ever",
   needs: "details",
-  find: (story) => {
-    const held = story.journal.entries.filter(isHeld).length;
-    const counted = `${formatCount(held)} held back`;
-    const outcome = outcomeOf(story);
-    if (typeof outcome === "string") return { violations: [], counted, open: outcome };
-    const violations: Violation[] = [];
-    for (const { life, clock } of outcome.finals) {
-      const seen = new Set<string>();
-      for (const entry of life.entries) {
-        const { from = 0, record_seq: seq = 0 } = entry;
-        const name = `${from}/${seq}`;
-        if (!isHeld(entry) || seen.has(name) || (clock.get(from) ?? 0) >= seq) continue;
-        seen.add(name);
-        if ((outcome.due.get(from)?.seq ?? 0) < seq) continue;
-        violations.push({ what: `node ${life.node} holds ${name} back to the end`, proof: [entry] });
-      }
-    }
-    return { violations, counted };
+  open: ({ report }) => {
+    const outcome = new OutcomeFold();
+    const held = new Map<Life, Entry[]>();
+    let count = 0;
+    return {
+      take(line) {
+        outcome.take(line);
+        const { entry, life } = line;
+        if (life === null || entry.kind !== "hold" || entry.released === true) return;
+        count += 1;
+        append(held, life, entry);
+      },
+      finish: (ending) => {
+        const counted = `${formatCount(count)} held back`;
+        const result = outcome.finish(ending);
+        if (typeof result === "string") return { counted, open: result };
+        for (const { life, clock } of result.finals) {
+          const seen = new Set<string>();
+          for (const entry of held.get(life) ?? []) {
+            const { from = 0, record_seq: seq = 0 } = entry;
+            const name = `${from}/${seq}`;
+            if (seen.has(name) || (clock.get(from) ?? 0) >= seq) continue;
+            seen.add(name);
+            if ((result.due.get(from)?.seq ?? 0) < seq) continue;
+            report(`node ${life.node} holds ${name} back to the end`, [entry]);
+          }
+        }
+        return { counted };
+      },
+    };
   },
-});
-
-function isHeld(entry: Entry): boolean {
-  return entry.kind === "hold" && entry.released !== true;
-}
+};

@@ -1,65 +1,46 @@
 /**
  * A number of an account is one transfer, everywhere and for ever; and equal vectors are equal ledgers.
  *
- * Where a disk was lost, its owner may have debits that nobody else ever saw: from the fence on its numbers are used anew (PROTOCOL.md, lost disk).
+ * Where a disk was lost, its owner may have debits that no other node ever saw: from the fence on it uses their numbers again (PROTOCOL.md, lost
+ * disk).
  */
-import { defineChecker, formatCount } from "./define.ts";
-import { type Delivery, nameOf, readDelivery, type Story } from "./story.ts";
-import type { Violation } from "./verdict.ts";
+import type { Entry } from "../journal/entry.ts";
+import { type Delivery, nameOf } from "../journal/story/deliveries.ts";
+import { type Checker, formatCount } from "./checker.ts";
 
-export const oneHistory = defineChecker({
+export const oneHistory: Checker = {
   name: "one-history",
   promise: "a number of an account is the same transfer at all nodes, and equal vectors are equal ledgers",
   needs: "events",
-  find: (story) => {
-    const violations = [...findTwins(story), ...findOtherBooks(story)];
-    return { violations, counted: `${formatCount(countRecords(story))} transfers` };
+  open: ({ story, report }) => {
+    const records = new Map<string, Delivery>();
+    const books = new Map<string, Entry>();
+    const { wiped } = story.lives;
+    const takeBooks = (entry: Entry): void => {
+      if (wiped.size > 0) return;
+      const vector = JSON.stringify(entry.vc);
+      const first = books.get(vector);
+      if (first === undefined) books.set(vector, entry);
+      else if (JSON.stringify(first.balances) !== JSON.stringify(entry.balances))
+        report(`nodes ${first.node} and ${entry.node} have equal vectors and other balances`, [first, entry]);
+    };
+    return {
+      take({ entry, delivery }) {
+        if (typeof entry.books === "string") takeBooks(entry);
+        if (delivery === null) return;
+        const name = nameOf(delivery);
+        const first = records.get(name);
+        if (first === undefined || wiped.has(delivery.origin)) records.set(name, delivery);
+        else if (describe(first) !== describe(delivery)) {
+          const what = `${name} is ${describe(delivery)} at node ${entry.node}, and ${describe(first)} at node ${first.entry.node}`;
+          report(what, [first.entry, entry]);
+        }
+      },
+      finish: () => ({ counted: `${formatCount(records.size)} transfers` }),
+    };
   },
-});
-
-function findTwins(story: Story): readonly Violation[] {
-  const known = new Map<string, Delivery>();
-  const violations: Violation[] = [];
-  for (const entry of story.journal.entries) {
-    const delivery = readDelivery(entry);
-    if (delivery === null) continue;
-    const name = nameOf(delivery);
-    const first = known.get(name);
-    if (first === undefined || story.wiped.has(delivery.origin)) known.set(name, delivery);
-    else if (describe(first) !== describe(delivery)) {
-      const what = `${name} is ${describe(delivery)} at node ${entry.node}, and ${describe(first)} at node ${first.entry.node}`;
-      violations.push({ what, proof: [first.entry, entry] });
-    }
-  }
-  return violations;
-}
-
-function findOtherBooks({ journal, wiped }: Story): readonly Violation[] {
-  const known = new Map<string, (typeof journal.entries)[number]>();
-  const violations: Violation[] = [];
-  if (wiped.size > 0) return [];
-  for (const entry of journal.entries) {
-    if (typeof entry.books !== "string") continue;
-    const vector = JSON.stringify(entry.vc);
-    const first = known.get(vector);
-    if (first === undefined) known.set(vector, entry);
-    else if (JSON.stringify(first.balances) !== JSON.stringify(entry.balances)) {
-      const what = `nodes ${first.node} and ${entry.node} have equal vectors and other balances`;
-      violations.push({ what, proof: [first, entry] });
-    }
-  }
-  return violations;
-}
+};
 
 function describe({ trade, origin, payee, amount }: Delivery): string {
   return `${amount} credits from node ${origin} to node ${payee} (${trade})`;
-}
-
-function countRecords({ journal }: Story): number {
-  const names = new Set<string>();
-  for (const entry of journal.entries) {
-    const delivery = readDelivery(entry);
-    if (delivery !== null) names.add(nameOf(delivery));
-  }
-  return names.size;
 }

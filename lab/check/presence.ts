@@ -1,9 +1,10 @@
 /**
- * Who was there: the processes that ran through a span of time from its beginning to its end, and what they had last said of something by then.
+ * Which nodes were there: the processes that ran through a span of time from its beginning to its end.
  */
-import type { Entry } from "../journal/entry.ts";
-import type { Life, Story } from "./story.ts";
-import { calmSpans, type Span, type Troubles, troublesOf } from "./troubles.ts";
+import type { Life } from "../journal/story/lives.ts";
+import type { Span } from "../journal/story/span.ts";
+import { calmSpans } from "../journal/story/troubles.ts";
+import type { Ending } from "./ending.ts";
 
 /** A time in which nothing changed and nothing was wrong. */
 export interface Calm extends Span {
@@ -20,9 +21,9 @@ export interface Calms {
   readonly tooEarly: string;
 }
 
-export function findCalms(story: Story, boundMs: number): Calms {
-  const troubles = troublesOf(story);
-  const withPresent = (span: Span): Calm => ({ ...span, present: findPresent(story, troubles, span) });
+export function findCalms(ending: Ending, boundMs: number): Calms {
+  const { story, troubles } = ending;
+  const withPresent = (span: Span): Calm => ({ ...span, present: findPresent(ending, span) });
   const calms = calmSpans(troubles, story)
     .filter(({ fromMs, toMs }) => toMs - fromMs >= boundMs)
     .map(withPresent);
@@ -33,29 +34,15 @@ export function findCalms(story: Story, boundMs: number): Calms {
   return { calms, tail, tooEarly };
 }
 
-function findPresent({ livesOf }: Story, troubles: Troubles, span: Span): readonly Life[] {
+function findPresent({ story, troubles }: Ending, span: Span): readonly Life[] {
   const present: Life[] = [];
-  for (const [node, lives] of [...livesOf].sort(([a], [b]) => a - b)) {
-    const life = lives.findLast(({ entries }) => (entries[0]?.time ?? 0) <= span.fromMs);
+  for (const [node, lives] of [...story.lives.ofNode].sort(([a], [b]) => a - b)) {
+    const life = lives.findLast(({ fromMs }) => fromMs <= span.fromMs);
     const away = [...(troubles.down.get(node) ?? []), ...(troubles.paused.get(node) ?? [])];
     const isAway = away.some(({ fromMs, toMs }) => toMs > span.fromMs && fromMs < span.toMs);
     if (life !== undefined && !isAway) present.push(life);
   }
   return present;
-}
-
-/** The last line up to `atMs` of which `isIt` is true. */
-export function lastLine(life: Life, atMs: number, isIt: (entry: Entry) => boolean): Entry | null {
-  for (let index = life.entries.length - 1; index >= 0; index--) {
-    const entry = life.entries[index] as Entry;
-    if (entry.time <= atMs && isIt(entry)) return entry;
-  }
-  return null;
-}
-
-/** The node serves no more: its store failed. */
-export function isHalted(life: Life): boolean {
-  return life.entries.some((entry) => entry.phase === "HALTED");
 }
 
 /** `2.5 s`. */

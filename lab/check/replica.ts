@@ -1,9 +1,11 @@
 /**
- * A replica as its own lines tell it: vector and balances after each of them. What a node says of its books is taken over after it was
- * shown to the checker, so that one mistake is found once.
+ * Each replica as its own lines tell it: vector and balances after each of them. What a node says of its books is taken over after it was
+ * shown to the checkers, so that one mistake is found once.
  */
 import type { Entry } from "../journal/entry.ts";
-import { type Delivery, type Life, readDelivery, readVector } from "./story.ts";
+import { type Delivery, readVector } from "../journal/story/deliveries.ts";
+import type { Life } from "../journal/story/lives.ts";
+import type { Line } from "./checker.ts";
 
 export interface Replica {
   /** Number of the last debit of each known account. */
@@ -13,33 +15,26 @@ export interface Replica {
   issued: number;
 }
 
-/** Called with the replica as it was before the line. */
-export interface ReplicaReader {
-  readonly onDelivery?: (delivery: Delivery, before: Replica) => void;
-  readonly onBooks?: (entry: Entry, before: Replica) => void;
-  /** Any other line. */
-  readonly onOther?: (entry: Entry, now: Replica) => void;
-}
+export class Replicas {
+  readonly #ofLife = new WeakMap<Life, Replica>();
 
-/** Returns the replica at the end of the life; a life without its boot line is no replica to compare anything with: null. */
-export function walkReplica(life: Life, reader: ReplicaReader = {}): Replica | null {
-  if (!life.isWhole) return null;
-  const replica: Replica = { clock: new Map(), balances: new Map(), issued: 0 };
-  for (const entry of life.entries) {
-    if (typeof entry.books === "string") {
-      reader.onBooks?.(entry, replica);
-      takeBooks(replica, entry);
-    } else if (typeof entry.account === "number") takeAccount(replica, entry, entry.account);
-    else {
-      const delivery = readDelivery(entry);
-      if (delivery === null) reader.onOther?.(entry, replica);
-      else {
-        reader.onDelivery?.(delivery, replica);
-        takeDelivery(replica, delivery);
-      }
-    }
+  /** The life's replica before this line of it; a life without its first lines is no replica to compare anything with: null. */
+  before(life: Life, entry: Entry): Replica | null {
+    if (!life.isWhole || life.boot === null) return null;
+    const known = this.#ofLife.get(life);
+    if (known !== undefined) return known;
+    // What was written before the boot line doesn't move the books.
+    if (entry.books !== "boot") return null;
+    const replica: Replica = { clock: new Map(), balances: new Map(), issued: 0 };
+    this.#ofLife.set(life, replica);
+    return replica;
   }
-  return replica;
+
+  apply(replica: Replica, { entry, delivery }: Line): void {
+    if (typeof entry.books === "string") takeBooks(replica, entry);
+    else if (typeof entry.account === "number") takeAccount(replica, entry, entry.account);
+    else if (delivery !== null) takeDelivery(replica, delivery);
+  }
 }
 
 function takeBooks(replica: Replica, entry: Entry): void {

@@ -1,28 +1,28 @@
 /** A control request is obeyed once at most, however often its client repeats it and whatever restarts in between. */
-import { defineChecker, formatCount } from "./define.ts";
-import { type Delivery, nameOf, readDelivery } from "./story.ts";
-import type { Violation } from "./verdict.ts";
+import { type Delivery, nameOf } from "../journal/story/deliveries.ts";
+import { type Checker, formatCount } from "./checker.ts";
 
-export const requestsOnce = defineChecker({
+export const requestsOnce: Checker = {
   name: "requests-once",
   promise: "every order was obeyed once at most",
   needs: "details",
-  find: ({ journal, wiped }) => {
+  open: ({ story, report }) => {
     const executed = new Map<string, Delivery>();
-    const violations: Violation[] = [];
-    for (const entry of journal.entries) {
-      const delivery = readDelivery(entry);
-      if (delivery === null || delivery.request === null) continue;
-      const first = executed.get(delivery.request);
-      if (first === undefined) executed.set(delivery.request, delivery);
-      else if (nameOf(first) !== nameOf(delivery)) {
-        // Who lost its disk has forgotten what it executed, or asked for (PROTOCOL.md, compaction).
-        const initiator = Number(delivery.request.split("/")[0]);
-        if ([initiator, delivery.origin, first.origin].some((id) => wiped.has(id))) continue;
-        const what = `request ${delivery.request} is executed as ${nameOf(first)} and as ${nameOf(delivery)}`;
-        violations.push({ what, proof: [first.entry, entry] });
-      }
-    }
-    return { violations, counted: `${formatCount(executed.size)} orders` };
+    /** A node that lost its disk has forgotten what it executed, or asked for (PROTOCOL.md, compaction). */
+    const hasForgotten = (delivery: Delivery, first: Delivery, request: string): boolean =>
+      [Number(request.split("/")[0]), delivery.origin, first.origin].some((id) => story.lives.wiped.has(id));
+    return {
+      take({ delivery }) {
+        if (delivery === null || delivery.request === null) return;
+        const { request } = delivery;
+        const first = executed.get(request);
+        if (first === undefined) executed.set(request, delivery);
+        else if (nameOf(first) !== nameOf(delivery) && !hasForgotten(delivery, first, request)) {
+          const what = `request ${request} is executed as ${nameOf(first)} and as ${nameOf(delivery)}`;
+          report(what, [first.entry, delivery.entry]);
+        }
+      },
+      finish: () => ({ counted: `${formatCount(executed.size)} orders` }),
+    };
   },
-});
+};

@@ -1,8 +1,7 @@
 /**
- * What a checker says of a run. Every checker is a pure function of the journal; a violation comes with the lines that prove it.
+ * What a checker says of a run; a violation comes with the lines that prove it.
  */
 import type { Entry } from "../journal/entry.ts";
-import type { Journal } from "../journal/journal.ts";
 
 /** `inconclusive`: the journal doesn't hold what the checker needs (lines are missing, or were never written). */
 export type Verdict = "valid" | "invalid" | "inconclusive";
@@ -21,13 +20,6 @@ export interface CheckResult {
   readonly violations: readonly Violation[];
   /** Why it is inconclusive; what was counted otherwise ("1,204 deliveries at 5 nodes"). */
   readonly detail: string;
-}
-
-export interface Checker {
-  readonly name: string;
-  /** One line for `lab check --list` and reports: the promise. */
-  readonly promise: string;
-  check(journal: Journal): CheckResult;
 }
 
 /** Of a whole run: invalid if one is, else inconclusive if one is. */

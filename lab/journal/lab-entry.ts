@@ -74,7 +74,31 @@ export type LabAction =
       readonly definite?: boolean;
     };
 
-/** Null: an entry of a node, or of an action that this version doesn't know. */
+/** Fields that hold lists: a reader goes through them without asking. */
+const LISTS = {
+  up: ["nodes", "voters"],
+  scale: ["added", "removed"],
+  kill: ["nodes"],
+  stop: ["nodes"],
+  start: ["nodes"],
+  resume: ["nodes"],
+  remove: ["nodes"],
+  leave: ["nodes"],
+  died: ["nodes"],
+  wipe: ["nodes"],
+  pause: ["nodes"],
+  impair: ["pairs"],
+  unplug: ["nodes"],
+  heal: ["healed", "plugged"],
+  check: [],
+  keys: ["nodes"],
+  step: [],
+  order: [],
+} as const satisfies Record<LabAction["action"], readonly string[]>;
+
+/** Null: an entry of a node, an action that this version doesn't know, or a line that isn't whole. */
 export function readLabAction(entry: Entry): LabAction | null {
-  return entry.node === 0 && typeof entry.action === "string" ? (entry as unknown as LabAction) : null;
+  if (entry.node !== 0 || typeof entry.action !== "string" || !Object.hasOwn(LISTS, entry.action)) return null;
+  const lists = LISTS[entry.action as LabAction["action"]];
+  return lists.every((name) => Array.isArray(entry[name])) ? (entry as unknown as LabAction) : null;
 }

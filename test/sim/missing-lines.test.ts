@@ -1,7 +1,7 @@
 // A journal that lacks lines (rotated away, lost with a full disk, cut out) must never be held against the nodes: of what isn't there no checker
 // may conclude that it didn't happen.
 import { expect, it } from "vitest";
-import { CHECKERS } from "../../lab/check/checkers.ts";
+import { runChecks } from "../../lab/check/checkers.ts";
 import type { Entry } from "../../lab/journal/entry.ts";
 import { assembleJournal, type Journal } from "../../lab/journal/journal.ts";
 import { parseScenario } from "../../lab/scenario/parse-scenario.ts";
@@ -66,7 +66,7 @@ it.each<[string, Scenario]>([
   for (let cut = 0; cut < CUTS; cut++) {
     const draw = new Draw(SEED, `${name} ${cut}`);
     const damaged = assembleJournal(journal.facts, withoutLines(journal, draw));
-    const broken = CHECKERS.map((checker) => checker.check(damaged)).filter((result) => result.verdict === "invalid");
+    const broken = runChecks(damaged).filter((result) => result.verdict === "invalid");
     expect(broken.map(({ check, violations }) => `cut ${cut}: ${check}: ${violations[0]?.what}`)).toEqual([]);
   }
 });

@@ -94,7 +94,8 @@ describe("detection", () => {
 
 describe("no-false-failures", () => {
   test("must see a healthy node declared dead, and what a sleeper says of others when it wakes", () => {
-    expectBreach("no-false-failures", group().at(20_000).member(1, 2, "FAILED"), /node 1 declares node 2 FAILED/);
+    const accused = group().at(20_000).member(1, 2, "FAILED").line(2, {});
+    expectBreach("no-false-failures", accused, /node 1 declares node 2 FAILED/);
     const sleeper = group()
       .at(20_000)
       .lab({ action: "pause", nodes: [1], untilMs: null });
@@ -102,7 +103,8 @@ describe("no-false-failures", () => {
       .at(40_000)
       .lab({ action: "resume", nodes: [1] })
       .line(1, { frozen_ms: 20_000 })
-      .member(1, 2, "FAILED");
+      .member(1, 2, "FAILED")
+      .line(2, {});
     expectBreach("no-false-failures", sleeper, /node 1 declares node 2 FAILED/);
   });
 
@@ -131,17 +133,17 @@ describe("no-false-failures", () => {
       .at(30_000)
       .lab({ action: "heal", healed: ["f1"], plugged: [] });
     expect(judge("no-false-failures", healed.at(31_000).member(1, 2, "FAILED")).verdict).toBe("valid");
-    expectBreach("no-false-failures", healed.at(50_000).member(1, 2, "FAILED"), /node 1 declares node 2/);
+    expectBreach("no-false-failures", healed.at(50_000).member(1, 2, "FAILED").line(2, {}), /node 1 declares node 2/);
   });
 
   test("must excuse who is left too little time by its machine, and news that such a one believes", () => {
     const short = { frozen_ms: 160 };
     const once = group().at(20_000).line(2, short).at(20_500).member(1, 2, "FAILED");
-    expectBreach("no-false-failures", once, /node 1 declares node 2/);
+    expectBreach("no-false-failures", once.line(2, {}), /node 1 declares node 2/);
     const starved = group().at(20_000).line(2, short).at(20_400).line(2, short).at(20_500).member(1, 2, "FAILED");
     expect(judge("no-false-failures", starved).verdict).toBe("valid");
     const news = () => group().at(20_000).lab(cut(3, 2)).at(21_000).member(3, 2, "FAILED");
-    expectBreach("no-false-failures", news().at(21_100).member(1, 2, "FAILED"), /node 1 declares node 2/);
+    expectBreach("no-false-failures", news().at(21_100).member(1, 2, "FAILED").line(2, {}), /node 1 declares node 2/);
     const overwhelmed = news().line(1, short).at(21_300).line(1, short).at(21_400).member(1, 2, "FAILED");
     expect(judge("no-false-failures", overwhelmed).verdict).toBe("valid");
   });
@@ -151,12 +153,49 @@ describe("no-false-failures", () => {
     const lossy = group()
       .at(20_000)
       .lab({ action: "impair", fault: "f1", pairs: [{ from: 1, to: 2 }], impairment: mild, untilMs: null });
-    expectBreach("no-false-failures", lossy.at(30_000).member(1, 2, "FAILED"), /node 1 declares node 2/);
+    expectBreach("no-false-failures", lossy.at(30_000).member(1, 2, "FAILED").line(2, {}), /node 1 declares node 2/);
     expectBreach(
       "no-false-failures",
-      group().at(20_000).lab(cut(1, 3)).member(1, 2, "FAILED"),
+      group().at(20_000).lab(cut(1, 3)).member(1, 2, "FAILED").line(2, {}),
       /node 1 declares node 2/,
     );
+  });
+});
+
+describe("a node of which the lab didn't see the end", () => {
+  const silent = () => group().at(20_000).member(1, 2, "FAILED").member(3, 2, "FAILED");
+  const died: LabAction = { action: "died", nodes: [2], atMs: 17_000, exitCode: 137, oom: false, signal: "SIGKILL" };
+  const timely = ["agreement", "detection", "no-false-failures", "joining", "exactly-once", "nothing-held"];
+
+  test.each(timely)("must leave %s open when it only fell silent", (name) => {
+    const { verdict, violations, detail } = judge(name, ended(silent()));
+    expect([verdict, violations]).toEqual(["inconclusive", []]);
+    expect(detail).toMatch(/^node 2 fell silent, and nothing says whether its process ended or hangs/);
+  });
+
+  test.each(timely)("must let %s be judged when the engine says that it had died", (name) => {
+    expect(judge(name, ended(silent().lab(died)))).toMatchObject({ verdict: "valid", violations: [] });
+  });
+
+  test("must not be condemned, nor its accusers, when its next life shows that the former one is over", () => {
+    const back = silent().at(25_000).boot(2, THREE, { inc: 2 }).line(2, { inc: 2, phase: "READY" });
+    expect(judge("no-false-failures", ended(back)).verdict).toBe("valid");
+  });
+
+  test("must be called healthy when a peer says that it is back", () => {
+    const back = silent().at(21_000).member(1, 2, "ALIVE");
+    expectBreach("no-false-failures", ended(back), /node 1 declares node 2 FAILED, which runs and can be reached/);
+  });
+
+  test("must be down by a signal that ends a process only", () => {
+    const sent = (signal: string) =>
+      group()
+        .at(19_000)
+        .lab({ action: "kill", nodes: [2], signal })
+        .at(20_000);
+    const accused = (signal: string) => ended(sent(signal).member(1, 2, "FAILED").line(2, {}));
+    expectBreach("no-false-failures", accused("SIGHUP"), /node 1 declares node 2 FAILED/);
+    expect(judge("no-false-failures", accused("SIGKILL")).verdict).toBe("valid");
   });
 });
 

@@ -205,7 +205,7 @@ describe("requests-once and answers", () => {
   test("must see a report of what nobody did, and a refusal of what was done", () => {
     const told = { kind: "reply" as const, request: "r1", id: "1-2-1.1" };
     const lost = new MadeJournal().boot(1, THREE).line(1, { ...told, ok: true, outcome: "settled" });
-    expectBreach("answers", lost, /reported as done, and is in nobody's books/);
+    expectBreach("answers", lost, /reported as done, and is in no node's books/);
     const refused = new MadeJournal().boot(1, THREE).line(1, { ...told, ok: false, definite: true, code: "EXPIRED" });
     expectBreach(
       "answers",
@@ -235,13 +235,13 @@ describe("one-leader", () => {
     expectBreach(
       "one-leader",
       new MadeJournal().follow(1, 1, 4).follow(2, 2, 4),
-      /node 2 is elected in term 4.* and so is node 1/,
+      /term 4 has two elected coordinators: 1 .* and 2 /,
     );
     const votes = new MadeJournal().line(1, { kind: "election", vote: 2, vote_term: 3 });
     expectBreach(
       "one-leader",
       votes.line(1, { kind: "election", vote: 3, vote_term: 3 }),
-      /votes for node 3 in term 3/,
+      /votes twice in term 3: for node \d and for node 3/,
     );
     expectBreach(
       "one-leader",

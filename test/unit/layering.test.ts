@@ -180,11 +180,9 @@ const sharedNames = new Set([
   "history.ts",
   "journal.ts",
   "node.ts",
-  // Until checkers and exports read the story.
+  // Until exports read the story.
   "lives.ts",
-  "story.ts",
   "trips.ts",
-  "troubles.ts",
 ]);
 
 describe("sources", () => {

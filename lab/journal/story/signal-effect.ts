@@ -28,8 +28,9 @@ const EFFECTS: Readonly<Record<string, SignalEffect>> = {
 /** What a terminal sends to stop a process: stops it where nothing handles it. */
 const TERMINAL_STOPS = new Set(["SIGTSTP", "SIGTTIN", "SIGTTOU"]);
 
-/** @param signal `SIGKILL`, `KILL`; a name that isn't in the table has the kernel's default */
-export function effectOfSignal(signal: string, runtime: RunFacts["runtime"]): SignalEffect {
+/** @param signal `SIGKILL`, `KILL`; a name that isn't in the table has the kernel's default; absent: as `lab kill` without one */
+export function effectOfSignal(signal: string | undefined, runtime: RunFacts["runtime"]): SignalEffect {
+  if (signal === undefined) return "ends";
   const name = signal.startsWith("SIG") ? signal : `SIG${signal}`;
   const known = EFFECTS[name];
   if (known !== undefined) return known;

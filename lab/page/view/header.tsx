@@ -2,12 +2,12 @@
  * What one needs to know at once: which run, live or replayed, who leads, whether every credit is there, and the verdict.
  */
 
+import { worstOf } from "../../check/verdict.ts";
 import type { Store, Theme } from "../app/page-store.ts";
 import { type Conservation, judgeConservation } from "../model/conservation.ts";
 import { describeLeadership } from "../model/headline.ts";
 import type { Shared } from "./app.tsx";
 import { Icon } from "./icons.tsx";
-import { worstOf } from "./verdicts.tsx";
 
 const THEMES: readonly Theme[] = ["auto", "light", "dark"];
 const SIGNS = { agreed: <Icon name="crown" />, provisional: "?", disputed: "≠", none: "…" } as const;

@@ -1,7 +1,7 @@
 /**
  * What the checkers say of the run: the violation first, with the lines that prove it, each a step to its place in the pictures.
  */
-import type { CheckResult, Verdict } from "../../check/verdict.ts";
+import { type Verdict, worstOf } from "../../check/verdict.ts";
 import type { Entry } from "../../journal/entry.ts";
 import { formatClock } from "../model/format-time.ts";
 import { findEntry } from "../model/violations.ts";
@@ -12,11 +12,6 @@ const SIGNS: Readonly<Record<Verdict, string>> = { valid: "✓", invalid: "✕",
 const ORDER: readonly Verdict[] = ["invalid", "inconclusive", "valid"];
 /** Of one violation: the last lines say where it broke. */
 const SHOWN_MAX = 12;
-
-/** Of a whole run: invalid if one is, else inconclusive if one is. */
-export function worstOf(checks: readonly CheckResult[]): Verdict {
-  return ORDER.find((verdict) => checks.some((check) => check.verdict === verdict)) ?? "valid";
-}
 
 export function Verdicts(shared: Shared) {
   const { store } = shared;
