@@ -47,3 +47,10 @@ describe.each(documents)("%s", (path) => {
     expect(broken).toEqual([]);
   });
 });
+
+test("the core's overview must name only functions that the core has", () => {
+  const sources = globSync("node/core/**/*.ts", { cwd: PROJECT_ROOT }).map(read).join("\n");
+  const named = [...read("node/core/README.md").matchAll(/`(\w+)\(/g)].map(([, name = ""]) => name);
+  expect(named.length).toBeGreaterThan(50);
+  expect(named.filter((name) => !new RegExp(`\\bexport function ${name}\\b`).test(sources))).toEqual([]);
+});
