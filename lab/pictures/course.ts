@@ -1,11 +1,11 @@
 /**
- * The course: ten experiments in the order in which they build on each other, and the original project's six bugs. What each of them says
- * stands in its scenario file; here is only which, in what order, and which part of the run its picture shows.
+ * The course: ten experiments, each building on the earlier ones, and the original project's six bugs. The scenario files have the words;
+ * this file has the order, and the part of each run that its picture shows.
  */
 export interface Lesson {
   /** compose/scenarios/FILE.yaml */
   readonly file: string;
-  /** What the picture shows, milliseconds since the run's beginning. */
+  /** The part that the picture shows, in milliseconds since the run began. */
   readonly fromMs: number;
   readonly toMs: number;
   /** Default: all. */
@@ -28,9 +28,9 @@ export const COURSE: readonly Lesson[] = [
 export interface BugLesson {
   /** compose/scenarios/bugs/NAME.yaml, and the bug's name. */
   readonly bug: string;
-  /** A checker that must name it. */
+  /** A checker that must report it. */
   readonly check: string;
-  /** Of the original's challenges. */
+  /** Number of the original's challenge. */
   readonly challenge: number;
 }
 

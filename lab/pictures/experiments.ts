@@ -1,6 +1,6 @@
 /**
- * compose/scenarios/EXPERIMENTS.md and its pictures, written from the scenario files and from what their runs give: the words can't
- * disagree with the files, nor the output with the code. (`npm run pictures`; a test asserts that all is current.)
+ * compose/scenarios/EXPERIMENTS.md and its pictures, made from the scenario files and their runs, so that the words agree with the
+ * files and the output agrees with the code. (`npm run pictures`; a test asserts that everything is current.)
  */
 
 import { renderStep, renderSummary } from "../cli/ui/scenario-lines.ts";
@@ -13,27 +13,27 @@ const DOCUMENT = "compose/scenarios/EXPERIMENTS.md";
 
 const HEAD = `# Ten experiments
 
-A course about distributed systems, on a system that one can break. Each experiment takes about ten minutes. **Write your prediction down
-before you run it.** A wrong prediction is worth more than a right one: find the line of the output, or the arrow of the picture, where
-your idea and the run part.
+A course about distributed systems, on a system that you can break. Each experiment takes about ten minutes. **Write down your prediction
+before you run it.** A wrong prediction teaches more than a right one: find the line of the output, or the arrow of the picture, where the
+run differs from your idea.
 
-- Run it in virtual time (\`--runtime sim\`): a second or two, and the same every time. Then run it on real processes (\`--runtime local\`) or in
-  Docker (\`--runtime docker\`), where times differ and the verdict must not.
-- \`npx lab run FILE --runtime sim --report out\` writes everything down. \`out/latest/report.html\` replays the run: step through it.
-- The pictures are \`lab export svg\` of the same simulated run. Time goes downwards, each column is a node, an arrow is a message, a cross is a
-  message that nobody received. Hover over anything in the file itself to see the message and its clock.
-- At the end of each run the promises are checked over the journal of all nodes: no credit lost or made, each payment applied once, causal
-  order, one elected coordinator a term, and more (\`npx lab check --list\`). On a lab of your own, \`npx lab assert conserved converged\` asks for
-  the same at any moment.
+- Run it in virtual time (\`--runtime sim\`): it takes a second or two and is the same every time. Then run it on real processes
+  (\`--runtime local\`) or in Docker (\`--runtime docker\`), where the times differ and the verdict must not.
+- \`npx lab run FILE --runtime sim --report out\` stores the run. \`out/latest/report.html\` replays it step by step.
+- The pictures are \`lab export svg\` of the same simulated run. Time runs downwards, each column is a node, an arrow is a message, and a
+  cross marks a message that no node received. In the SVG file itself, hover over anything to see the message and its clock.
+- At the end of each run, the promises are checked over the journal of all nodes: no credit lost or created, each payment applied once,
+  causal order, one elected coordinator a term, and more (\`npx lab check --list\`). On a lab of your own, ask for the same at any moment with
+  \`npx lab assert conserved converged\`.
 
-This page is made from the scenario files and their runs by \`npm run pictures\`.
+\`npm run pictures\` makes this page from the scenario files and their runs.
 `;
 
 const BUGS_HEAD = `## See the bug, see the cure
 
-The project that this one follows had six bugs, and described each as a challenge. They are kept as switches of the simulator. Each pair
-of commands plays the same scenario with the same seed, with the bug and without it. Predict which promise breaks before you run the first.
-\`npx lab sim --bugs\` hunts these and other bugs by random schedules.
+The project that this one follows had six bugs, and described each as a challenge. The simulator can switch them on. Each pair of commands
+plays the same scenario with the same seed, with the bug and without it. Predict which promise breaks before you run the first one.
+\`npx lab sim --bugs\` hunts these and other bugs with random schedules.
 `;
 
 /** The document and its pictures. */
