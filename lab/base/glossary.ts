@@ -12,7 +12,7 @@ export const GLOSSARY: readonly Word[] = [
   {
     term: "agree",
     definition:
-      "All running nodes follow the same coordinator in the same term, and no node suspects another running one.",
+      "All running nodes report the same coordinator and term, and the coordinator reports itself. In a partition each side is judged alone.",
   },
   {
     term: "converged",

@@ -18,7 +18,7 @@ export const answers: Checker = {
     let told = 0;
     /**
      * A disk that had it was taken away: an answer is as durable as its payer's disk, and a node that asks with a new disk may give the name
-     * of a refused trade to another one (PROTOCOL.md, limits).
+     * of a refused trade to another one (node/protocol/limits.md).
      */
     const isExcused = (trade: string): boolean =>
       trade

@@ -1,5 +1,5 @@
 /**
- * How long the promises about time may take, in milliseconds (PROTOCOL.md, promises L1 to L5). They follow from the timing that the nodes say they
+ * How long the promises about time may take, in milliseconds (L1 to L5 in node/PROTOCOL.md#promises). They follow from the timing that the nodes say they
  * have, or from the profile; groups above ten take longer, because their probes are spread.
  */
 import type { RunFacts } from "../journal/journal.ts";

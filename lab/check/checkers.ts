@@ -1,5 +1,5 @@
 /**
- * All checkers, and the one way to run them. PROTOCOL.md, promises, says which promise each of them judges.
+ * All checkers, and the one way to run them. node/protocol/checks.md#from-the-journal says which promise each of them judges.
  */
 import type { Journal } from "../journal/journal.ts";
 import { agreement } from "./agreement.ts";

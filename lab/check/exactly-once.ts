@@ -40,7 +40,7 @@ function createRepeatsCheck({ story, report }: RunUnderCheck) {
     const { trade, origin, entry } = delivery;
     const other = numbers.get(trade);
     if (other === undefined) numbers.set(trade, delivery);
-    // Where a disk was lost, the end of its log may be given up, and executed a second time (PROTOCOL.md, lost disk).
+    // Where a disk was lost, the end of its log may be given up, and executed a second time (node/protocol/recovery.md).
     else if (nameOf(other) !== nameOf(delivery) && !story.lives.wiped.has(origin))
       report(`trade ${trade} is executed as ${nameOf(other)} and as ${nameOf(delivery)}`, [other.entry, entry]);
   };

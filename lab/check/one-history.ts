@@ -1,8 +1,7 @@
 /**
  * A number of an account is one transfer, everywhere and for ever; and equal vectors are equal ledgers.
  *
- * Where a disk was lost, its owner may have debits that no other node ever saw: from the fence on it uses their numbers again (PROTOCOL.md, lost
- * disk).
+ * Where a disk was lost, its owner may have debits that no other node ever saw: from the fence on it uses their numbers again (node/protocol/recovery.md).
  */
 import type { Entry } from "../journal/entry.ts";
 import { type Delivery, nameOf } from "../journal/story/deliveries.ts";

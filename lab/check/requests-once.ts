@@ -8,7 +8,7 @@ export const requestsOnce: Checker = {
   needs: "details",
   open: ({ story, report }) => {
     const executed = new Map<string, Delivery>();
-    /** A node that lost its disk has forgotten what it executed, or asked for (PROTOCOL.md, compaction). */
+    /** A node that lost its disk has forgotten what it executed, or asked for (node/protocol/compaction.md). */
     const hasForgotten = (delivery: Delivery, first: Delivery, request: string): boolean =>
       [Number(request.split("/")[0]), delivery.origin, first.origin].some((id) => story.lives.wiped.has(id));
     return {

@@ -18,7 +18,7 @@ import type { LabHandle } from "./lab-handle.ts";
 import { openEngine, type RuntimeChoice } from "./open-engine.ts";
 import { planScale, type ScalePlan } from "./plan-lab.ts";
 
-/** Long enough to flush the store, say LEAVE and let the payees acknowledge (PROTOCOL.md, LEAVE: 2 s). */
+/** Long enough to flush the store, say LEAVE and let the payees acknowledge (node/protocol/joining.md#leaving). */
 const LEAVE_MS_MAX = 6_000;
 
 /**
@@ -151,7 +151,7 @@ export async function start(lab: LabHandle, ids: readonly NodeId[]): Promise<voi
   await lab.note({ action: "start", nodes: ids }, `start ${ids.join(",")}`);
 }
 
-/** They must have ended. Started again, they have lost their ledgers (PROTOCOL.md, lost disk). */
+/** They must have ended. Started again, they have lost their ledgers (node/protocol/recovery.md). */
 export async function wipe(lab: LabHandle, ids: readonly NodeId[]): Promise<void> {
   await Promise.all(ids.map((id) => lab.engine.wipe(lab.name, id)));
   await lab.note({ action: "wipe", nodes: ids }, `wipe ${ids.join(",")}`);

@@ -1,5 +1,5 @@
 /**
- * *agree* and *converged*, as PROTOCOL.md defines them, computed from what the nodes say of themselves.
+ * *agree* and *converged*, as node/protocol/words.md defines them, computed from what the nodes say of themselves.
  *
  * agree: every node that runs and isn't paused reports the same (coordinator, term, elected), the coordinator reports itself, and
  * with preemption it is the highest READY id. In a partition each side is judged for itself.

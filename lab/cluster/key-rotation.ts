@@ -1,6 +1,6 @@
 /**
  * The cluster keys of a running lab, and changing them without a pause: add the new key everywhere, use it everywhere, remove the old
- * one everywhere (PROTOCOL.md, security). Each step writes the lab's key file, tells every node by SIGHUP, and waits until each
+ * one everywhere (node/protocol/security.md). Each step writes the lab's key file, tells every node by SIGHUP, and waits until each
  * says that it has it; nodes that don't run read the file when they start.
  *
  * Which step comes next follows from the file alone, so a rotation that was interrupted goes on where it stopped.

@@ -102,7 +102,7 @@ export function planScale(
   return { add, remove, warning: warnAboutVoters(voters, sorted.slice(0, count)) };
 }
 
-/** Empty when a new node can open its account: that takes the word of a majority of the voters (PROTOCOL.md, genesis). */
+/** Empty when a new node can open its account: that takes the word of a majority of the voters (node/protocol/joining.md#a-new-account). */
 export function warnAboutMinting(voters: readonly NodeId[], running: readonly NodeId[]): string {
   const left = voters.filter((id) => running.includes(id)).length;
   const needed = Math.floor(voters.length / 2) + 1;

@@ -2,7 +2,7 @@
  * Trades from outside: `sell` and `buy` with their three possible endings (done, refused, open), and the ledger's history.
  *
  * At most once: the request keeps its id over all repetitions, and carries the incarnation of the node that it was made for, so a
- * node that restarted in between refuses it instead of trading twice (PROTOCOL.md, at most once).
+ * node that restarted in between refuses it instead of trading twice (node/protocol/control.md#once-only).
  */
 import { HistoryData, StateData, TradeData } from "../../node/wire/control.ts";
 import { AMOUNT_MAX, type NodeId } from "../../node/wire/ids.ts";

@@ -5,7 +5,7 @@
  * once), is repeated at growing intervals until the final reply is there, and ends at a deadline with an error that says what is
  * known. Where no datagram can reach a node (cut off, or only reachable from inside) the same request goes through `exec`.
  *
- * Source of frame and key: node/wire/control-frame.ts; PROTOCOL.md, control channel.
+ * Source of frame and key: node/wire/control-frame.ts; node/protocol/control.md.
  */
 import { createHmac, createSecretKey, hkdfSync } from "node:crypto";
 import {

@@ -1,7 +1,7 @@
 /**
  * From a peer's datagram to typed messages, or to counted drops. Nothing a stranger sends gets further than this file.
  *
- * The order of checks (PROTOCOL.md, envelope): length, magic, version, source, key, tag, replay window, incarnation, JSON, schema,
+ * The order of checks (node/protocol/wire.md#order-of-checks): length, magic, version, source, key, tag, replay window, incarnation, JSON, schema,
  * sender: the cheapest first. State moves only behind the tag, but for the budget of sources whose tags fail. A JOIN passes the
  * incarnation gate: a node that lost its disk must be able to ask, and gets told which incarnation to use.
  *

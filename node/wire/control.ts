@@ -3,7 +3,7 @@
  *
  * Datagrams use the peers' envelope with the control flag, authenticated by the control token. A request is repeated (same
  * `request_id`) until its final reply arrives; the node executes it at most once, across its own restarts too for trades
- * (PROTOCOL.md, control). A reply longer than one datagram is cut into pages that the client fetches by number.
+ * (node/protocol/control.md). A reply longer than one datagram is cut into pages that the client fetches by number.
  */
 import * as z from "zod";
 import { Amount, Hex64, NodeId, RequestId, TradeId } from "./ids.ts";

@@ -47,5 +47,5 @@ export const Rinc = z.int().min(0).max(RINC_MAX);
 /** `host:port` of a peer's unicast socket (IPv4). */
 export const Address = z.string().regex(/^\d{1,3}(\.\d{1,3}){3}:\d{1,5}$/);
 
-/** Most accounts (and so clock entries) of one cluster: what still fits a datagram (PROTOCOL.md, limits). */
+/** Most accounts (and so clock entries) of one cluster: what still fits a datagram (node/protocol/limits.md). */
 export const MEMBERS_MAX = 256;

@@ -2,7 +2,7 @@
  * Every datagram that peers exchange: the zod schemas are the single source of the types.
  *
  * The frame `{message_type, sender_id, sender_priority, vector_clock, payload, timestamp}` and the first fields of each payload
- * are those of the original Python project; PROTOCOL.md has the catalogue with the meaning and reliability of each type.
+ * are those of the original Python project; node/protocol/messages.md has the catalogue with the meaning and reliability of each type.
  * Unknown fields are ignored (newer peers may add some); unknown types are counted and dropped.
  */
 import * as z from "zod";
@@ -24,7 +24,7 @@ import {
 } from "./ids.ts";
 import { TotalsField } from "./totals.ts";
 
-/** What a node says of itself. Trades are made only in READY (PROTOCOL.md, node states). */
+/** What a node says of itself. Trades are made only in READY (node/protocol/membership.md#a-nodes-phases). */
 export const Phase = z.enum(["JOINING", "SYNCING", "READY", "LEAVING", "RECOVERING", "CONFLICT", "HALTED"]);
 export type Phase = z.infer<typeof Phase>;
 
@@ -46,7 +46,7 @@ export type Rumour = z.infer<typeof Rumour>;
 export const Claim = z.object({ coordinator_id: NodeId.nullable(), term: Term, elected: z.boolean() });
 export type Claim = z.infer<typeof Claim>;
 
-/** An account's record 0 (PROTOCOL.md, genesis): who minted how much, once, under a random nonce. */
+/** An account's record 0 (node/protocol/joining.md#a-new-account): who minted how much, once, under a random nonce. */
 export const Genesis = z.object({
   id: NodeId,
   epoch: z.int().min(0).max(65_535),
@@ -98,6 +98,9 @@ export const MemberRow = z.object({
 });
 export type MemberRow = z.infer<typeof MemberRow>;
 
+/** Why a JOIN is refused. */
+export const JOIN_REFUSALS = ["STALE_INC", "DUPLICATE_ID", "PROTOCOL", "FULL", "ACCOUNT_CONFLICT"] as const;
+
 const MsgId = z.string().min(1).max(48);
 const Proto = z.object({ min: z.int().min(1).max(255), max: z.int().min(1).max(255) });
 const Patience = z.int().min(0).max(1000);
@@ -143,7 +146,7 @@ const payloads = {
     phase: Phase,
     proto: Proto,
     fences: ClockField.optional(),
-    refused: z.enum(["STALE_INC", "DUPLICATE_ID", "PROTOCOL", "FULL", "ACCOUNT_CONFLICT"]).optional(),
+    refused: z.enum(JOIN_REFUSALS).optional(),
     known_inc: Incarnation.optional(),
     known_addr: Address.optional(),
     your_addr: Address.optional(),

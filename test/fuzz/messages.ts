@@ -7,6 +7,7 @@ import type { NodeState } from "../../node/core/state.ts";
 import { INCARNATION_MAX, RINC_MAX, TERM_MAX } from "../../node/wire/ids.ts";
 import {
   type Genesis,
+  JOIN_REFUSALS,
   MESSAGE_TYPES,
   type Message,
   type MessageType,
@@ -134,9 +135,7 @@ const makers: Readonly<Record<MessageType, Maker>> = {
     account: source.bool() ? null : genesisFrom(source),
     phase: source.pick(Phase.options),
     proto: proto(source),
-    ...(source.bool()
-      ? {}
-      : { refused: source.pick(["STALE_INC", "DUPLICATE_ID", "PROTOCOL", "FULL", "ACCOUNT_CONFLICT"] as const) }),
+    ...(source.bool() ? {} : { refused: source.pick(JOIN_REFUSALS) }),
     ...(source.bool() ? {} : { known_inc: incarnation(source) }),
     ...(source.bool() ? {} : { known_addr: address(source), your_addr: address(source) }),
     ...(source.bool() ? {} : { seen_term: term(source) }),

@@ -1,5 +1,5 @@
 // Attacks on real nodes by a member: it has the cluster key and says what it likes. The others stay up, bounded, agree and trade, and
-// say what they saw (PROTOCOL.md, security).
+// say what they saw (node/protocol/security.md).
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TERM_STEP_MAX } from "../../node/core/membership/plausible.ts";
 import { MEMBERS_MAX, TERM_MAX } from "../../node/wire/ids.ts";

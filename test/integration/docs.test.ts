@@ -1,19 +1,17 @@
-// The documents are true: their commands run, their names exist, their numbers are those of the code.
-import { existsSync, readFileSync } from "node:fs";
+// The manuals are true: their commands run, their names exist, their numbers are those of the code. The protocol's pages:
+// test/unit/protocol-chapters.test.ts.
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { ZodObject } from "zod";
 import { TIMING_DEFAULT, TIMING_FAST } from "../../node/core/kernel/timing.ts";
 import type { Timing } from "../../node/core/kernel/types.ts";
 import { SETTING_NAMES } from "../../node/runtime/settings.ts";
-import { Message } from "../../node/wire/message.ts";
 import { openLabHome } from "../support/cli.ts";
 import { missingLines, readConsoleBlocks, readTableRows } from "../support/doc-commands.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const MANUALS = ["README.md", "lab/README.md", "node/README.md"] as const;
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
-const PROTOCOL = read("node/PROTOCOL.md");
 
 test.each(MANUALS)("every block of commands in %s must be marked as run or only shown", (path) => {
   const blocks = readConsoleBlocks(read(path));
@@ -78,47 +76,5 @@ describe("the settings in node/README.md", () => {
   ])("must give %s the profiles' defaults", (name, key, unitMs) => {
     const [slow, fast] = [TIMING_DEFAULT[key] / unitMs, TIMING_FAST[key] / unitMs];
     expect(rows.get(name)).toBe(slow === fast ? `${slow}` : `${slow} / ${fast}`);
-  });
-});
-
-describe("node/PROTOCOL.md", () => {
-  test("must name the fields of every message, and no others", () => {
-    const documented = readTableRows(PROTOCOL, /^[A-Z_]+$/)
-      .filter((cells) => cells.length === 2)
-      .map(([type = "", fields = ""]) => [type, [...fields.matchAll(/`(\w+)`/g)].map(([, name = ""]) => name).sort()]);
-    const accepted = Message.options.map(({ shape }) => [
-      shape.message_type.value,
-      Object.keys((shape.payload as ZodObject).shape).sort(),
-    ]);
-    expect(Object.fromEntries(documented)).toEqual(Object.fromEntries(accepted));
-  });
-
-  test.each<[string, keyof Timing]>([
-    ["heartbeat", "heartbeatMs"],
-    ["probe round", "probeIntervalMs"],
-    ["suspicion, at least", "suspicionMinMs"],
-    ["suspicion, at most", "heartbeatTimeoutMs"],
-    ["discovery", "discoveryMs"],
-    ["rank delay", "rankDelayMs"],
-    ["wait for COORDINATOR", "electionTimeoutMs"],
-    ["NAK backoff", "nakBackoffMs"],
-    ["own log in doubt", "ownLogDoubtMs"],
-    ["offer", "offerTimeoutMs"],
-    ["longest pause between repetitions", "retransmitCapMs"],
-  ])("must give the timer «%s» its values", (label, key) => {
-    const [row] = readTableRows(PROTOCOL, new RegExp(`^${label}$`));
-    const [slow, fast] = [TIMING_DEFAULT[key], TIMING_FAST[key]].map((ms) => ms.toLocaleString("en"));
-    const value = slow === fast ? `${slow}` : `${slow} / ${fast}`;
-    expect(row?.[1]).toMatch(new RegExp(`(^|to )${value}($|[ ,])`));
-  });
-
-  test("must name tests that exist", () => {
-    const named = [...PROTOCOL.matchAll(/`(test\/[\w/.-]+)`(?: «([^»]+)»)?/g)];
-    expect(named.length).toBeGreaterThan(10);
-    const missing = named.filter(([, path = "", title = ""]) => {
-      const file = join(ROOT, path);
-      return !existsSync(file) || (title !== "" && !readFileSync(file, "utf8").includes(title));
-    });
-    expect(missing.map(([text]) => text)).toEqual([]);
   });
 });

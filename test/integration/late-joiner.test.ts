@@ -1,5 +1,5 @@
 // Somebody who comes after ten thousand trades, on real processes and disks: gets the sums of what is long past and the records of what isn't,
-// and nobody stops trading meanwhile (PROTOCOL.md, snapshot join; L5).
+// and nobody stops trading meanwhile (node/protocol/compaction.md#snapshots; L5).
 import { expect, test } from "vitest";
 import { until } from "../support/eventually.ts";
 import { TestLab, type TestNode } from "../support/node-process.ts";

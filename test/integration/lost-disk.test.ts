@@ -1,5 +1,5 @@
 // A data directory that is gone, on real processes and disks: the way back, what it waits for, and what a person can give up
-// (PROTOCOL.md, lost disk). And a recording of a command, played back to the next process (control channel).
+// (node/protocol/recovery.md). And a recording of a command, played back to the next process (control channel).
 import { rmSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { RecoveryData } from "../../node/wire/control.ts";

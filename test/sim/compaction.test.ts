@@ -1,4 +1,4 @@
-/** Long lives in short memory: compaction, snapshots and joining (PROTOCOL.md, Compaction and Snapshot; S9, L5). */
+/** Long lives in short memory: compaction, snapshots and joining (node/protocol/compaction.md; S9, L5). */
 import { describe, expect, it } from "vitest";
 import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
 import type { SimOptions } from "../../lab/sim/world/sim-options.ts";

@@ -1,5 +1,5 @@
 /**
- * From the end of a partition to one leader, the highest, however the network was cut (PROTOCOL.md, timers: calm before preemption).
+ * From the end of a partition to one leader, the highest, however the network was cut (node/protocol/timers.md: calm before preemption).
  * `npm run bench -- detection` has the distributions.
  */
 import { describe, expect, it } from "vitest";

@@ -20,7 +20,7 @@ const HONEST = [1, 2, 3] as const;
 const LIES = 400;
 
 /**
- * What members are trusted with (PROTOCOL.md, security) is left out: records and accounts under any name, since nothing is signed, and
+ * What members are trusted with (node/protocol/security.md) is left out: records and accounts under any name, since nothing is signed, and
  * word of a later process of somebody else. Everything else a member may say.
  */
 function isWithinItsMeans(message: Message): boolean {

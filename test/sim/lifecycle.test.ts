@@ -1,4 +1,4 @@
-/** Coming, going and coming back: joins, leaves, restarts, incarnations (PROTOCOL.md, membership and join). */
+/** Coming, going and coming back: joins, leaves, restarts, incarnations (node/protocol/membership.md, joining.md). */
 import { describe, expect, it } from "vitest";
 import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
 import type { SimOptions } from "../../lab/sim/world/sim-options.ts";

@@ -1,4 +1,4 @@
-/** Lost disks: the way back to the old balance, whom it waits for, and what a person can give up (PROTOCOL.md, lost disk; S7). */
+/** Lost disks: the way back to the old balance, whom it waits for, and what a person can give up (node/protocol/recovery.md; S7). */
 import { describe, expect, it } from "vitest";
 import { Draw } from "../../lab/sim/world/draw.ts";
 import { hasEqualLedgers } from "../../lab/sim/world/inspect.ts";

@@ -1,4 +1,4 @@
-/** Trades under every fault that a network and a process have: nothing is lost, made or done twice (PROTOCOL.md, money). */
+/** Trades under every fault that a network and a process have: nothing is lost, made or done twice (node/protocol/trading.md). */
 import { describe, expect, it } from "vitest";
 import { Draw } from "../../lab/sim/world/draw.ts";
 import type { SimCommand } from "../../lab/sim/world/observer.ts";

@@ -1,4 +1,4 @@
-/** Splits, freezes and their end: no vote is cast twice, nothing is rolled back, one cluster remains (PROTOCOL.md, heal). */
+/** Splits, freezes and their end: no vote is cast twice, nothing is rolled back, one cluster remains (node/protocol/membership.md#the-way-back). */
 import { describe, expect, it } from "vitest";
 import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
 import type { SimOptions } from "../../lab/sim/world/sim-options.ts";

@@ -1,4 +1,4 @@
-// Compaction and snapshots (PROTOCOL.md, Compaction and Snapshot): rows that any two nodes can merge, and the same ledger with and without.
+// Compaction and snapshots (node/protocol/compaction.md): rows that any two nodes can merge, and the same ledger with and without.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { append } from "../../node/core/causal/broadcast.ts";

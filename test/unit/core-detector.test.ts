@@ -1,4 +1,4 @@
-// Detection: probes, suspicion, freezes (PROTOCOL.md, detection; SWIM, Lifeguard).
+// Detection: probes, suspicion, freezes (node/protocol/detection.md; SWIM, Lifeguard).
 import { describe, expect, test } from "vitest";
 import { TIMING_FAST } from "../../node/core/kernel/timing.ts";
 import { suspicionSpanMs } from "../../node/core/membership/suspicion.ts";

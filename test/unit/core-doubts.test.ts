@@ -1,4 +1,4 @@
-// Buys in doubt: each rule of PROTOCOL.md, money, «In doubt», by itself.
+// Buys in doubt: each rule of node/protocol/trading.md#buys-in-doubt, by itself.
 import { describe, expect, test } from "vitest";
 import { recordHash } from "../../node/core/ledger/ledger.ts";
 import { tradeOutcome } from "../../node/core/trading/outcomes.ts";

@@ -1,4 +1,4 @@
-// Elections: votes, claims, deference, preemption, quorum (PROTOCOL.md, election).
+// Elections: votes, claims, deference, preemption, quorum (node/protocol/election.md).
 import { describe, expect, test } from "vitest";
 import { compareClaims } from "../../node/core/election/claims.ts";
 import { calmNeededMs } from "../../node/core/election/preemption.ts";

@@ -1,4 +1,4 @@
-// What several nodes do together at their start (PROTOCOL.md, joining): the simulator's virtual network, one obligation each.
+// What several nodes do together at their start (node/protocol/joining.md): the simulator's virtual network, one obligation each.
 import { describe, expect, test } from "vitest";
 import { addressOf } from "../../lab/sim/world/network.ts";
 import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";

@@ -1,4 +1,4 @@
-// Joining: discovery, the own account, incarnations, duplicate ids, leaving (PROTOCOL.md, joining).
+// Joining: discovery, the own account, incarnations, duplicate ids, leaving (node/protocol/joining.md).
 import { describe, expect, test } from "vitest";
 import { TIMING_FAST } from "../../node/core/kernel/timing.ts";
 import { CoreNode, genesisOf, originOf } from "../support/core-node.ts";

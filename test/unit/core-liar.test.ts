@@ -1,4 +1,4 @@
-// What a member that has the key can't do with one message (PROTOCOL.md, security): numbers that never go back, other nodes' accounts,
+// What a member that has the key can't do with one message (node/protocol/security.md): numbers that never go back, other nodes' accounts,
 // the tables that everybody keeps.
 import { describe, expect, test } from "vitest";
 import { TERM_STEP_FREE, TERM_STEP_MAX } from "../../node/core/membership/plausible.ts";

@@ -1,4 +1,4 @@
-// Lost disks: each rule of PROTOCOL.md, «Lost disk», by itself. Whole clusters: test/sim/lost-disk.test.ts.
+// Lost disks: each rule of node/protocol/recovery.md, by itself. Whole clusters: test/sim/lost-disk.test.ts.
 import { describe, expect, test } from "vitest";
 import type { Origin } from "../../node/core/kernel/types.ts";
 import { waitingText } from "../../node/core/recovery/awaited.ts";

@@ -1,4 +1,4 @@
-// Membership: standing, refutation, the ways back, address book (PROTOCOL.md, membership).
+// Membership: standing, refutation, the ways back, address book (node/protocol/membership.md).
 import { describe, expect, test } from "vitest";
 import { TIMING_FAST } from "../../node/core/kernel/timing.ts";
 import { aliveIds, memberRows, noteDurable } from "../../node/core/membership/members.ts";

@@ -21,7 +21,7 @@ const ping = (id: number, over: Partial<PingData> = {}): PingData => ({
 const answers = (...pings: (PingData | [number, null])[]) =>
   new Map(pings.map((item) => (Array.isArray(item) ? item : ([item.id, item] as const))));
 
-describe("agree (PROTOCOL.md, words)", () => {
+describe("agree (node/protocol/words.md)", () => {
   test("must hold when all follow one that says so itself", () => {
     expect(judgeAgreement(answers(ping(1), ping(2), ping(3)))).toMatchObject({
       agreed: true,

@@ -1,4 +1,4 @@
-// Trades between money cores on a small virtual network: what PROTOCOL.md, money, promises to payer, payee and client.
+// Trades between money cores on a small virtual network: what node/protocol/trading.md, promises to payer, payee and client.
 import { describe, expect, test } from "vitest";
 import { balanceOf, conservation, ledgerHash } from "../../node/core/ledger/ledger.ts";
 import { pendingTrades, tradeOutcome } from "../../node/core/trading/outcomes.ts";

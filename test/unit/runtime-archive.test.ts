@@ -1,4 +1,4 @@
-// What a long life leaves on disk: a snapshot and the records behind it for the next boot, all records for whoever asks (PROTOCOL.md, Storage).
+// What a long life leaves on disk: a snapshot and the records behind it for the next boot, all records for whoever asks (node/protocol/storage.md).
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

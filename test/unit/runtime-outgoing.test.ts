@@ -1,4 +1,4 @@
-// Bundles: what leaves in one turn for one receiver leaves in one datagram, and arrives as what it was (PROTOCOL.md, envelope).
+// Bundles: what leaves in one turn for one receiver leaves in one datagram, and arrives as what it was (node/protocol/wire.md#bundles).
 import { setImmediate as turnEnd } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { createIntake, type Drop } from "../../node/runtime/intake.ts";

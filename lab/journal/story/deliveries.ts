@@ -12,7 +12,7 @@ export interface Delivery {
   /** `initiator/request`; null: no control request is behind it, or the line doesn't tell. */
   readonly request: string | null;
   readonly causes: ReadonlyMap<number, number>;
-  /** The log goes on here after its disk was lost (PROTOCOL.md, lost disk). */
+  /** The log goes on here after its disk was lost (node/protocol/recovery.md). */
   readonly isFence: boolean;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Known bugs, each with the checker of journals that must name it. The original's six come first (PROTOCOL.md, promises); the others are what this
+ * Known bugs, each with the checker of journals that must name it. The original's six come first (node/protocol/history.md); the others are what this
  * protocol's rules guard against, and three mistakes of a runtime.
  */
 import type { Rule } from "../../../node/core/kernel/rules.ts";
@@ -300,7 +300,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: "no-refutation",
-    what: "who was held for dead once stays dead",
+    what: "a node that was once declared FAILED stays FAILED",
     without: ["refutation"],
     check: "agreement",
     within: 20,
@@ -314,7 +314,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: "dead-halves",
-    what: "two halves that hold each other for dead never meet again",
+    what: "two halves that hold each other FAILED never meet again",
     without: ["failedAreTold"],
     check: "agreement",
     within: 40,

@@ -38,7 +38,7 @@ export class Answers {
     );
   }
 
-  /** With a new disk a node may give names again that only it and nodes without memory of it knew (PROTOCOL.md, limits). */
+  /** With a new disk a node may give names again that only it and nodes without memory of it knew (node/protocol/limits.md). */
   onDiskLost(node: SimNode): void {
     for (const tradeId of this.refused.keys()) if (tradeId.startsWith(`${node.id}-`)) this.refused.delete(tradeId);
   }

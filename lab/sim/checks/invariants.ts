@@ -1,5 +1,5 @@
 /**
- * The promises that must hold at every instant and at the end (PROTOCOL.md, promises), checked from outside while the cluster runs.
+ * The promises that must hold at every instant and at the end (node/PROTOCOL.md#promises), checked from outside while the cluster runs.
  *
  * The checkers keep their own books. They read a node's state after each step and every datagram as it leaves, and throw at the first
  * contradiction: the failing instant, not its echo. One file a family in lab/sim/checks; what needs time to come true is in liveness.ts.

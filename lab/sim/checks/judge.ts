@@ -1,5 +1,5 @@
 /**
- * The properties that the checkers know (PROTOCOL.md, promises), and how a broken one is reported: by an exception, at the instant at
+ * The properties that the checkers know (node/PROTOCOL.md#promises), and how a broken one is reported: by an exception, at the instant at
  * which it broke.
  */
 export const PROPERTIES = [

@@ -1,5 +1,5 @@
 /**
- * What must come true once the last fault is over, and how soon (PROTOCOL.md, promises L1 to L5). Safety holds at every step; these
+ * What must come true once the last fault is over, and how soon (L1 to L5 in node/PROTOCOL.md#promises). Safety holds at every step; these
  * hold at the end of a schedule, when everything is healed.
  */
 import type { NodeState } from "../../../node/core/state.ts";
@@ -34,7 +34,7 @@ export const LIVENESS_BOUNDS: LivenessBounds = {
   joinMs: 2_000,
 };
 
-/** Larger groups spread their probes and heartbeats (PROTOCOL.md, *Detection*): the bounds grow with the number of nodes. */
+/** Larger groups spread their probes and heartbeats (node/protocol/detection.md): the bounds grow with the number of nodes. */
 const UNHURRIED_NODES = 20;
 
 /** Times after the heal as if the timing had been `fast`. */

@@ -1,5 +1,5 @@
 /**
- * Words about a whole cluster (PROTOCOL.md, words): agree, converged; and one line about a node for people.
+ * Words about a whole cluster (node/protocol/words.md): agree, converged; and one line about a node for people.
  */
 import { describePing } from "../../../node/core/query/query.ts";
 import type { SimNode } from "./sim-node.ts";

@@ -332,7 +332,7 @@ export class SimCluster {
     });
   }
 
-  // Conditions (PROTOCOL.md, words) -------------------------------------------------------------------------------------------
+  // Conditions (node/protocol/words.md) -------------------------------------------------------------------------------------------
 
   /** Every running node (or those listed: one side of a partition) follows one coordinator, which is the right one. */
   agree(slots?: readonly number[]): boolean {

@@ -3,7 +3,7 @@
  *
  * Idea: level-triggered. After every input `reviewElection` looks at the state and does what is missing, so no lost message or
  * forgotten event can leave the group without a coordinator. Only the highest live node stands at once, the others wait a rank's
- * delay each: O(n) messages instead of Bully's O(n^2). Source: Garcia-Molina 1982; PROTOCOL.md, election.
+ * delay each: O(n) messages instead of Bully's O(n^2). Source: Garcia-Molina 1982; node/protocol/election.md.
  */
 import type { NodeId } from "../../wire/ids.ts";
 import type { MessageOf } from "../../wire/message.ts";

@@ -1,7 +1,7 @@
 /**
  * Check quorum: an elected coordinator that has lost sight of most voters says so and goes on as provisional.
  *
- * This is honesty, not a lock (PROTOCOL.md, election): another node may be elected in a later term at any time, and the promise is
+ * This is honesty, not a lock (node/protocol/election.md): another node may be elected in a later term at any time, and the promise is
  * only that nobody else ever is in this one. Idea: CheckQuorum of etcd's raft, without its leases.
  */
 

@@ -3,7 +3,7 @@
  *
  * Record 0 of an account is its genesis. A debit moves its amount from payer to payee in one step of one replica, so at every
  * replica the balances sum to the initial credits it knows, and equal vectors mean equal ledgers whatever order records came in.
- * Sources: Guerraoui et al., PODC 2019 (arXiv 1906.05574): money with single-owner accounts needs no consensus; PROTOCOL.md, money.
+ * Sources: Guerraoui et al., PODC 2019 (arXiv 1906.05574): money with single-owner accounts needs no consensus; node/protocol/trading.md.
  */
 import { type Clock, encodeClock } from "../../wire/clock.ts";
 import { MEMBERS_MAX, type NodeId } from "../../wire/ids.ts";

@@ -5,7 +5,7 @@
  * the longer one replaces the other, whoever made it, and balances are what the rows and the records behind them add up to. A
  * table of balances could not be merged: two halves of a partition compact different debits. The rows of a node are a causally
  * closed cut (a prefix of its log), and so is what two of them merge to: no balance in them is negative.
- * Sources: Shapiro et al. 2011 (state-based replicated types: per-writer entries, merge by the longer one); PROTOCOL.md, compaction.
+ * Sources: Shapiro et al. 2011 (state-based replicated types: per-writer entries, merge by the longer one); node/protocol/compaction.md.
  */
 import type { NodeId } from "../../wire/ids.ts";
 import type { TradeRecord } from "../../wire/message.ts";

@@ -14,7 +14,7 @@ import { createMember, isLive, type Member, ownStanding, rumourOf } from "./memb
 import { isBelievableStanding } from "./plausible.ts";
 import { compareStanding, spread, spreadAtOnce } from "./rumours.ts";
 
-/** PROTOCOL.md, peer states. What is missing here is a bug of ours. */
+/** node/protocol/membership.md#a-peers-states. What is missing here is a bug of ours. */
 const TRANSITIONS: Readonly<Record<PeerState, readonly PeerState[]>> = {
   UNKNOWN: ["ALIVE", "FAILED", "LEFT"],
   ALIVE: ["SUSPECTED", "FAILED", "LEFT"],

@@ -3,7 +3,7 @@
  *
  * Idea: a control request gets one final answer, however often it is repeated. An executed trade answers from the ledger for ever (the
  * record carries the request), a refused one from a bounded memory; what was pending across a restart from the stored intents.
- * Sources: TigerBeetle, client-made ids that make repetition harmless; PROTOCOL.md, money.
+ * Sources: TigerBeetle, client-made ids that make repetition harmless; node/protocol/trading.md.
  */
 
 import type { TradeData } from "../../wire/control.ts";

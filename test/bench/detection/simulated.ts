@@ -14,7 +14,7 @@ const ORIGINAL_NODES_MAX = 20;
 /** An idle node's share of the network, kB a second, at this size. */
 const IDLE_GOAL = { nodes: 10, kilobytes: 20 };
 
-/** What PROTOCOL.md, *Measured*, aims at, milliseconds; the original has no goals. */
+/** Goals in milliseconds; the original has no goals. */
 type Goals = Readonly<Partial<Record<SystemName, readonly Goal[]>>>;
 
 const FAILED_GOALS: Goals = {

@@ -130,7 +130,7 @@ export const RULE_CASES: readonly RuleCase[] = [
   },
   {
     rule: "patience",
-    breaks: "who can't be elected keeps others from standing",
+    breaks: "a candidate that can't be elected keeps others from standing",
     check: "L3",
     play: group.highAndSlow,
   },
@@ -142,7 +142,7 @@ export const RULE_CASES: readonly RuleCase[] = [
   },
   {
     rule: "deadDontLead",
-    breaks: "a node steps down in favour of one that it holds for dead",
+    breaks: "a node steps down in favour of one that it holds FAILED",
     check: "L3",
     play: group.split,
     tries: 10,
@@ -161,10 +161,10 @@ export const RULE_CASES: readonly RuleCase[] = [
     play: group.secondProcess,
     blind: ["S5"],
   },
-  { rule: "refutation", breaks: "who was held for dead once stays dead", check: "L3", play: group.sleeper },
+  { rule: "refutation", breaks: "a node that was once declared FAILED stays FAILED", check: "L3", play: group.sleeper },
   {
     rule: "failedAreTold",
-    breaks: "two halves that hold each other for dead never meet again",
+    breaks: "two halves that hold each other FAILED never meet again",
     check: "L3",
     play: group.halves,
   },
