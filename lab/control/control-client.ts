@@ -1,25 +1,21 @@
 /**
- * Asks nodes over their control channel: one transport for all of them, replies matched by request id.
+ * Asks nodes over their control channel: one transport for all calls of a client, datagrams or, where none can reach a node (cut off,
+ * or only reachable from inside), a command inside its container.
  *
- * Idea: a request is a value that may be repeated without harm. It keeps its id over all repetitions (the node executes it at most
- * once), is repeated at growing intervals until the final reply is there, and ends at a deadline with an error that says what is
- * known. Where no datagram can reach a node (cut off, or only reachable from inside) the same request goes through `exec`.
- *
- * Source of frame and key: node/wire/control-frame.ts; node/protocol/control.md.
+ * What is sent when, and what a reply means, is decided in node/wire/control-call.ts; frame and key: node/wire/control-frame.ts;
+ * node/protocol/control.md.
  */
-import { createHmac, createSecretKey, hkdfSync } from "node:crypto";
+import * as crypto from "node:crypto";
 import {
-  BOUND_OPS,
   type ControlReply,
   type ControlRequest,
   type ControlResult,
   PingData,
   type RefusalCode,
 } from "../../node/wire/control.ts";
+import { type CallOutcome, ControlCall, type ReplyPace } from "../../node/wire/control-call.ts";
 import {
-  CONTROL_KEY_INFO,
-  CONTROL_TOKEN_OPEN,
-  createControlAuthenticator,
+  controlAuthenticator,
   joinPages,
   openControlReply,
   sealControlRequest,
@@ -56,30 +52,20 @@ export interface CallOptions {
   readonly onAccepted?: () => void;
 }
 
-/** First repetition: twice the time that answers took lately, within these bounds. */
-const RETRY_MS_FIRST = 20;
-const RETRY_MS_FIRST_MAX = 200;
-const RETRY_MS_MAX = 400;
 const TIMEOUT_MS = 3_000;
 /** A command inside a container begins with starting Node. */
 const EXEC_TIMEOUT_MS = 10_000;
-/** Pages asked for at the same time. */
-const PAGES_IN_FLIGHT = 16;
-
-interface Waiting {
-  onReply(reply: ControlReply, bootId: string): void;
-}
 
 export class ControlClient implements AsyncDisposable {
   readonly #authenticator: Authenticator;
   readonly #bootId: string;
-  readonly #waiting = new Map<string, Waiting>();
+  /** Each takes the replies to its own requests. */
+  readonly #calls = new Set<(reply: ControlReply, bootId: string) => void>();
   /** Boot ids that nodes put into their replies, by address. */
   readonly #boots = new Map<string, string>();
   readonly #world: World;
+  readonly #pace: ReplyPace = { replyMs: 0 };
   #packetSeq = 0;
-  /** Smoothed time to the first reply: nodes that have much to do must not be asked twice for each answer. */
-  #replyMs = 0;
   #transport: Promise<ControlTransport> | null = null;
 
   /**
@@ -89,9 +75,7 @@ export class ControlClient implements AsyncDisposable {
   constructor(token: string | null, world: World = REAL_WORLD) {
     this.#world = world;
     this.#bootId = world.entropy(8).toString("hex");
-    // As an object: a plain buffer would be made into one again for every datagram.
-    const key = createSecretKey(Buffer.from(hkdfSync("sha256", token ?? CONTROL_TOKEN_OPEN, "", CONTROL_KEY_INFO, 32)));
-    this.#authenticator = createControlAuthenticator((bytes) => createHmac("sha256", key).update(bytes).digest());
+    this.#authenticator = controlAuthenticator(token, crypto);
   }
 
   /**
@@ -100,19 +84,24 @@ export class ControlClient implements AsyncDisposable {
    */
   async request(target: ControlTarget, body: ControlBody, options: CallOptions = {}): Promise<ControlResult> {
     const requestId = options.requestId ?? newRequestId(this.#world);
-    const unbound = { ...body, request_id: requestId } as ControlRequest;
-    if (target.address === null) return requestByExec(target, unbound, options);
-    const deadlineMs = this.#world.clock.nowMs() + (options.timeoutMs ?? TIMEOUT_MS);
-    const request = BOUND_OPS.includes(body.op) ? await this.#bind(target, unbound, deadlineMs, options) : unbound;
-    const first = await this.#exchange(target, request, deadlineMs, options, (reply) => reply.page === 0);
-    const pages = [first.body];
-    for (let at = 1; at < first.pages; at += PAGES_IN_FLIGHT) {
-      const numbers = Array.from({ length: Math.min(PAGES_IN_FLIGHT, first.pages - at) }, (_, i) => at + i);
-      pages.push(
-        ...(await Promise.all(numbers.map((page) => this.#fetchPage(target, requestId, page, deadlineMs, options)))),
-      );
-    }
-    return readResult(target, pages);
+    const request = { ...body, request_id: requestId } as ControlRequest;
+    const { address } = target;
+    if (address === null) return requestByExec(target, request, options);
+    const transport = await this.#open();
+    const call = new ControlCall({
+      request,
+      boot: this.#boots.get(address) ?? null,
+      deadlineMs: this.#world.clock.nowMs() + (options.timeoutMs ?? TIMEOUT_MS),
+      pace: this.#pace,
+      newId: () => newRequestId(this.#world),
+      retryMsMax: options.retryMsMax,
+      onAccepted: options.onAccepted,
+    });
+    const outcome = await this.#carry(call, transport, address, options.signal);
+    if (outcome.state === "answered") return assertReadable(target, outcome.result);
+    if (outcome.state === "silent") throw noAnswer(target, outcome, requestId);
+    const why = "it restarted, or forgot the answer";
+    throw new LabError("failed", `node ${target.node} can't send the rest of its answer: ${why}`, "repeat the command");
   }
 
   /** Data of a positive answer. @throws LabError("failed") with the node's own words for a refusal; `details.code` names it */
@@ -143,108 +132,38 @@ export class ControlClient implements AsyncDisposable {
     await transport?.close();
   }
 
-  /** Names the process that is meant: the one that answered last, or answers now. */
-  async #bind(
-    target: ControlTarget,
-    request: ControlRequest,
-    deadlineMs: number,
-    options: CallOptions,
-  ): Promise<ControlRequest> {
-    const address = target.address ?? "";
-    if (!this.#boots.has(address))
-      await this.#exchange(
-        target,
-        { op: "ping", request_id: newRequestId(this.#world) },
-        deadlineMs,
-        options,
-        () => true,
-      );
-    return { ...request, boot: this.#boots.get(address) } as ControlRequest;
-  }
-
-  async #fetchPage(
-    target: ControlTarget,
-    of: string,
-    page: number,
-    deadlineMs: number,
-    options: CallOptions,
-  ): Promise<string> {
-    const request: ControlRequest = { op: "page", request_id: newRequestId(this.#world), of, page };
-    const reply = await this.#exchange(target, request, deadlineMs, options, () => true);
-    if (reply.page !== page) {
-      const why = "it restarted, or forgot the answer";
-      throw new LabError(
-        "failed",
-        `node ${target.node} can't send the rest of its answer: ${why}`,
-        "repeat the command",
-      );
-    }
-    return reply.body;
-  }
-
-  /** Repeats one datagram until `accept` takes a final reply to it. */
-  async #exchange(
-    target: ControlTarget,
-    request: ControlRequest,
-    deadlineMs: number,
-    options: CallOptions,
-    accept: (reply: ControlReply) => boolean,
-  ): Promise<ControlReply> {
-    const transport = await this.#open();
-    const address = target.address ?? "";
-    const retryMsMax = options.retryMsMax ?? RETRY_MS_MAX;
-    return new Promise((resolve, reject) => {
-      const startedAtMs = this.#world.clock.nowMs();
-      const patienceMs = Math.min(RETRY_MS_FIRST_MAX, Math.max(RETRY_MS_FIRST, 2 * this.#replyMs));
-      let retryMs = Math.min(patienceMs, retryMsMax);
-      let heard = false;
-      let sent = 0;
-      let taken = false;
-      let cancelRetry = () => {};
-      const finish = (settle: () => void) => {
-        cancelRetry();
-        this.#waiting.delete(request.request_id);
-        options.signal?.removeEventListener("abort", onAbort);
-        settle();
-      };
-      const onAbort = () => finish(() => reject(interrupted()));
-      const send = () => {
-        const leftMs = deadlineMs - this.#world.clock.nowMs();
-        if (leftMs <= 0) {
-          finish(() => reject(noAnswer(target, sent, taken, request)));
-          return;
-        }
-        sent++;
-        try {
-          // What is lost is repeated; the deadline ends it.
-          transport.send(this.#seal(request), address);
-        } catch (error) {
-          finish(() => reject(error));
-          return;
-        }
-        cancelRetry = this.#world.clock.after(Math.min(retryMs, leftMs), send);
-        retryMs = Math.min(retryMs * 1.6, retryMsMax);
-      };
-      this.#waiting.set(request.request_id, {
-        onReply: (reply, bootId) => {
-          if (!heard) this.#replyMs += (this.#world.clock.nowMs() - startedAtMs - this.#replyMs) / 8;
-          heard = true;
-          this.#boots.set(target.address ?? "", bootId);
-          if (reply.final && accept(reply)) {
-            finish(() => resolve(reply));
-          } else if (!reply.final) {
-            if (!taken) options.onAccepted?.();
-            taken = true;
-            // It works on it: ask again only in case its final reply gets lost.
-            retryMs = Math.max(retryMs, 200);
-          }
-        },
-      });
-      if (options.signal?.aborted) onAbort();
-      else {
-        options.signal?.addEventListener("abort", onAbort);
-        send();
+  /** Does over the transport what the call asks for, until it has an outcome. */
+  #carry(call: ControlCall, transport: ControlTransport, address: string, signal?: AbortSignal): Promise<CallOutcome> {
+    const { clock } = this.#world;
+    const { promise, resolve, reject } = Promise.withResolvers<CallOutcome>();
+    let cancel = () => {};
+    const advance = (): void => {
+      cancel();
+      try {
+        if (clock.failure !== null) throw clock.failure;
+        // What is lost is repeated; the deadline ends it.
+        for (const request of call.poll(clock.nowMs())) transport.send(this.#seal(request), address);
+      } catch (error) {
+        reject(error);
+        return;
       }
+      if (call.outcome === null) cancel = clock.after(call.nextAtMs - clock.nowMs(), advance);
+      else resolve(call.outcome);
+    };
+    const onReply = (reply: ControlReply, bootId: string): void => {
+      if (!call.receive(reply, bootId, clock.nowMs())) return;
+      this.#boots.set(address, bootId);
+      advance();
+    };
+    const onAbort = () => reject(interrupted());
+    this.#calls.add(onReply);
+    signal?.addEventListener("abort", onAbort);
+    if (signal?.aborted) onAbort();
+    else advance();
+    return promise.finally(() => {
+      cancel();
+      this.#calls.delete(onReply);
+      signal?.removeEventListener("abort", onAbort);
     });
   }
 
@@ -260,7 +179,7 @@ export class ControlClient implements AsyncDisposable {
   #open(): Promise<ControlTransport> {
     this.#transport ??= this.#world.openControl((datagram) => {
       const opened = openControlReply(datagram, this.#authenticator);
-      if (opened.ok) this.#waiting.get(opened.reply.request_id)?.onReply(opened.reply, opened.header.bootId);
+      if (opened.ok) for (const take of [...this.#calls]) take(opened.reply, opened.header.bootId);
     });
     return this.#transport;
   }
@@ -311,11 +230,11 @@ async function requestByExec(
   if (target.exec === undefined) {
     throw new LabError("failed", `node ${target.node} has no address to ask it at`, NEXT.listNodes());
   }
-  return readResult(target, [await target.exec(JSON.stringify(request), options.timeoutMs ?? EXEC_TIMEOUT_MS)]);
+  const answer = await target.exec(JSON.stringify(request), options.timeoutMs ?? EXEC_TIMEOUT_MS);
+  return assertReadable(target, joinPages([answer]));
 }
 
-function readResult(target: ControlTarget, pages: readonly string[]): ControlResult {
-  const result = joinPages(pages);
+function assertReadable(target: ControlTarget, result: ControlResult | null): ControlResult {
   if (result !== null) return result;
   throw new LabError("failed", `node ${target.node} sent an answer that can't be read`, [
     "is it of another version?",
@@ -323,9 +242,13 @@ function readResult(target: ControlTarget, pages: readonly string[]): ControlRes
   ]);
 }
 
-function noAnswer(target: ControlTarget, sent: number, taken: boolean, request: ControlRequest): LabError {
-  const details = { node: target.node, request_id: request.request_id, accepted: taken };
-  if (taken) {
+function noAnswer(
+  target: ControlTarget,
+  { sent, accepted }: { readonly sent: number; readonly accepted: boolean },
+  requestId: string,
+): LabError {
+  const details = { node: target.node, request_id: requestId, accepted };
+  if (accepted) {
     return new LabError(
       "timeout",
       `node ${target.node} works on it, but there is no result yet`,

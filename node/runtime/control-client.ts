@@ -1,16 +1,17 @@
 /**
  * `control <operation>`: asks the node that runs on this machine (or in this container) over loopback. What `docker exec` runs.
  *
- * One request, repeated with the same id until its final reply is there; the node executes it once. `control request '<json>'`
- * prints the whole result as one line of JSON, for programs; everything else prints what the prompt would.
+ * A UDP socket around one call (wire/control-call.ts). `control request '<json>'` prints the whole result as one line of JSON, for
+ * programs; everything else prints what the prompt would.
  */
-import { randomBytes } from "node:crypto";
+import * as crypto from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
-import { BOUND_OPS, type ControlReply, type ControlRequest, type ControlResult } from "../wire/control.ts";
-import { joinPages, openControlReply, sealControlRequest } from "../wire/control-frame.ts";
+import type { ControlRequest, ControlResult } from "../wire/control.ts";
+import { type CallOutcome, ControlCall } from "../wire/control-call.ts";
+import { controlAuthenticator, openControlReply, sealControlRequest } from "../wire/control-frame.ts";
+import type { Authenticator } from "../wire/envelope.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { loadToken } from "./config.ts";
-import { controlAuthenticator } from "./control-key.ts";
 import { ConfigError, messageOf, OperatorError } from "./errors.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { readWhereabouts } from "./whereabouts.ts";
@@ -27,8 +28,6 @@ export const CONTROL_USAGE = `Usage: node main.js control <operation> [--node N]
 
 const TIMEOUT_MS = 5_000;
 const TRADE_TIMEOUT_MS = 30_000;
-const RETRY_MS_FIRST = 30;
-const RETRY_MS_MAX = 500;
 
 interface Asked {
   readonly request: Record<string, unknown>;
@@ -101,59 +100,31 @@ async function exchange(
   token: string | null,
   givenTimeoutMs: number | null,
 ): Promise<ControlResult> {
-  const authenticator = controlAuthenticator(token);
-  const bootId = randomBytes(8).toString("hex");
-  const requestId = typeof asked.request_id === "string" ? asked.request_id : randomBytes(15).toString("base64url");
+  const authenticator = controlAuthenticator(token, crypto);
+  const bootId = crypto.randomBytes(8).toString("hex");
+  const newId = (): string => crypto.randomBytes(15).toString("base64url");
   const isTrade = asked.op === "sell" || asked.op === "buy";
-  const deadlineMs = performance.now() + (givenTimeoutMs ?? (isTrade ? TRADE_TIMEOUT_MS : TIMEOUT_MS));
+  const requestId = typeof asked.request_id === "string" ? asked.request_id : newId();
+  const call = new ControlCall({
+    request: { ...asked, request_id: requestId } as ControlRequest,
+    boot: null,
+    deadlineMs: performance.now() + (givenTimeoutMs ?? (isTrade ? TRADE_TIMEOUT_MS : TIMEOUT_MS)),
+    pace: { replyMs: 0 },
+    newId,
+  });
   const socket = createSocket("udp4");
+  await bind(socket);
   let packetSeq = 0;
-  let nodeBootId: string | null = null;
-
-  const ask = (request: ControlRequest): Promise<ControlReply> => {
-    const { promise, resolve, reject } = Promise.withResolvers<ControlReply>();
-    let retryMs = RETRY_MS_FIRST;
-    let timer: NodeJS.Timeout | undefined;
-    const send = (): void => {
-      if (performance.now() > deadlineMs) {
-        reject(noAnswer(target));
-        return;
-      }
-      packetSeq += 1;
-      const seal = { sender: 0, incarnation: 0, bootId, packetSeq };
-      socket.send(sealControlRequest(request, seal, authenticator), target.port, target.ip, () => {});
-      timer = setTimeout(send, retryMs);
-      retryMs = Math.min(retryMs * 1.6, RETRY_MS_MAX);
-    };
-    const onMessage = (datagram: Uint8Array): void => {
-      const opened = openControlReply(datagram, authenticator);
-      if (!opened.ok || opened.reply.request_id !== request.request_id || !opened.reply.final) return;
-      nodeBootId = opened.header.bootId;
-      resolve(opened.reply);
-    };
-    socket.on("message", onMessage);
-    send();
-    return promise.finally(() => {
-      clearTimeout(timer);
-      socket.off("message", onMessage);
-    });
+  const send = (request: ControlRequest): void => {
+    packetSeq += 1;
+    const seal = { sender: 0, incarnation: 0, bootId, packetSeq };
+    socket.send(sealControlRequest(request, seal, authenticator), target.port, target.ip, () => {});
   };
-
   try {
-    await bind(socket);
-    const isBound = BOUND_OPS.includes(String(asked.op)) && asked.boot === undefined;
-    if (isBound) await ask({ op: "ping", request_id: `${requestId.slice(0, 40)}.boot` });
-    const bound = isBound && nodeBootId !== null ? { ...asked, boot: nodeBootId } : asked;
-    const first = await ask({ ...bound, request_id: requestId } as ControlRequest);
-    const pages = [first.body];
-    for (let page = 1; page < first.pages; page++)
-      pages.push(
-        (await ask({ op: "page", request_id: `${requestId.slice(0, 40)}.${page}`, of: requestId, page })).body,
-      );
-    const result = joinPages(pages);
-    if (result === null)
-      throw new OperatorError("control: the answer can't be read", "is the node of another version?");
-    return result;
+    const outcome = await carry(call, socket, authenticator, send);
+    if (outcome.state === "answered" && outcome.result !== null) return outcome.result;
+    if (outcome.state === "silent") throw noAnswer(target);
+    throw new OperatorError("control: the answer can't be read", "is the node of another version?");
   } catch (error) {
     if (error instanceof RangeError)
       throw new ConfigError(`control: the request is too large: ${error.message}`, "send `impair` in parts");
@@ -161,6 +132,34 @@ async function exchange(
   } finally {
     socket.close();
   }
+}
+
+/** Does over a socket what the call asks for, until it has an outcome. */
+function carry(
+  call: ControlCall,
+  socket: Socket,
+  authenticator: Authenticator,
+  send: (request: ControlRequest) => void,
+): Promise<CallOutcome> {
+  const { promise, resolve, reject } = Promise.withResolvers<CallOutcome>();
+  let timer: NodeJS.Timeout | undefined;
+  const advance = (): void => {
+    clearTimeout(timer);
+    try {
+      for (const request of call.poll(performance.now())) send(request);
+    } catch (error) {
+      reject(error);
+      return;
+    }
+    if (call.outcome !== null) resolve(call.outcome);
+    else timer = setTimeout(advance, call.nextAtMs - performance.now());
+  };
+  socket.on("message", (datagram) => {
+    const opened = openControlReply(datagram, authenticator);
+    if (opened.ok && call.receive(opened.reply, opened.header.bootId, performance.now())) advance();
+  });
+  advance();
+  return promise;
 }
 
 async function bind(socket: Socket): Promise<void> {

@@ -25,7 +25,7 @@ const SPENT_MAX = 10_000;
 export type NodeRequest = Exclude<ControlRequest, { op: "page" }>;
 
 export interface ControlServerOptions {
-  /** With the token's key (control-key.ts). */
+  /** With the token's key (wire/control-frame.ts). */
   readonly authenticator: Authenticator;
   /** No token was given: only `isLocal` addresses are obeyed. */
   readonly isOpen: boolean;

@@ -3,7 +3,7 @@
  *
  *   port (is this number free here?) -> ledger (lock, checks) -> core -> incarnation on disk -> faults of the last run -> first datagram
  */
-import { randomBytes } from "node:crypto";
+import * as crypto from "node:crypto";
 import { join } from "node:path";
 import { freezeThresholdMs } from "../core/kernel/timing.ts";
 import type { Input, Self } from "../core/kernel/types.ts";
@@ -12,9 +12,9 @@ import { withRecalled } from "../core/ledger/recall.ts";
 import type { NodeState } from "../core/state.ts";
 import { create, nextDeadlineMs, step } from "../core/step.ts";
 import type { ControlResult } from "../wire/control.ts";
+import { controlAuthenticator } from "../wire/control-frame.ts";
 import { isControlDatagram } from "../wire/envelope.ts";
 import { type NodeConfig, readKeysFile } from "./config.ts";
-import { controlAuthenticator } from "./control-key.ts";
 import { type ControlServer, createControlServer } from "./control-server.ts";
 import { createDriver, type Driver, type OuterEffect } from "./driver.ts";
 import { messageOf } from "./errors.ts";
@@ -61,7 +61,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { config, journal } = options;
   const { id } = config;
   const startedAtMs = performance.now();
-  const bootId = randomBytes(8).toString("hex");
+  const bootId = crypto.randomBytes(8).toString("hex");
   const keyring = createKeyring(config.keys);
   const counters = new Map<string, number>();
   const count = (counter: string): void => void counters.set(counter, (counters.get(counter) ?? 0) + 1);
@@ -167,7 +167,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     }),
   });
   control = createControlServer({
-    authenticator: controlAuthenticator(config.controlToken),
+    authenticator: controlAuthenticator(config.controlToken, crypto),
     isOpen: config.controlToken === null,
     bootId,
     nextSeal: outgoing.nextSeal,
@@ -313,7 +313,7 @@ function createState(config: NodeConfig, store: Store, bootId: string): NodeStat
   const address = host === null ? null : `${host}:${unicastPort}`;
   const self: Self = { id: config.id, incarnation: store.incarnation, bootId, address };
   try {
-    return create(config.core, self, randomBytes(6).readUIntBE(0, 6), store.recovered ?? undefined);
+    return create(config.core, self, crypto.randomBytes(6).readUIntBE(0, 6), store.recovered ?? undefined);
   } catch (error) {
     if (!(error instanceof CorruptLedgerError)) throw error;
     throw damaged(join(config.dataDir ?? "", LEDGER_FILE), error.message);

@@ -2,7 +2,7 @@
  * How control requests and replies become datagrams and back: shared by the node, its `control` sub-command and the lab's client.
  *
  * Idea: the peers' envelope with the control flag, sealed with a key made from the control token instead of the cluster key. No
- * cryptography lives in this layer: whoever uses it hands in the MAC. Both sides derive the key as
+ * cryptography lives in this layer: its users hand in `node:crypto`. Both sides derive the key as
  *
  *   key = HKDF-SHA-256(ikm = token in UTF-8, salt = empty, info = "energy-lab/control", 32 bytes)     (RFC 5869)
  *   mac = bytes -> HMAC-SHA-256(key, bytes)                                                           (RFC 2104; cut to 16 bytes here)
@@ -25,10 +25,17 @@ import {
 import { AMOUNT_MAX } from "./ids.ts";
 
 /** HKDF's `info` for the control key. */
-export const CONTROL_KEY_INFO = "energy-lab/control";
+const CONTROL_KEY_INFO = "energy-lab/control";
 
 /** The public token of a node that was given none: it proves nothing, so such a node obeys its own host only. */
-export const CONTROL_TOKEN_OPEN = "energy-lab-open";
+const CONTROL_TOKEN_OPEN = "energy-lab-open";
+
+/** The part of `node:crypto` that the control channel needs. */
+export interface ControlCrypto<Key> {
+  readonly hkdfSync: (digest: "sha256", token: string, salt: "", info: string, bytes: 32) => ArrayBuffer;
+  readonly createSecretKey: (key: Uint8Array) => Key;
+  readonly createHmac: (digest: "sha256", key: Key) => { update(bytes: Uint8Array): { digest(): Uint8Array } };
+}
 
 /** Who seals: the header's fields that differ between requests and replies. */
 export type ControlSeal = Omit<Header, "control" | "keyId">;
@@ -50,8 +57,16 @@ export type OpenedReply = { ok: true; header: Header; reply: ControlReply } | { 
 
 const encoder = new TextEncoder();
 
-/** An authenticator with one key. `mac` returns at least 16 bytes; the comparison takes the same time for every tag. */
-export function createControlAuthenticator(mac: (bytes: Uint8Array) => Uint8Array): Authenticator {
+/**
+ * The key of the control channel, made from its token; without a token it is the public one. The comparison takes the same time for
+ * every tag.
+ */
+export function controlAuthenticator<Key>(token: string | null, crypto: ControlCrypto<Key>): Authenticator {
+  // As an object: node:crypto would make a plain buffer into one again for every datagram.
+  const key = crypto.createSecretKey(
+    new Uint8Array(crypto.hkdfSync("sha256", token ?? CONTROL_TOKEN_OPEN, "", CONTROL_KEY_INFO, 32)),
+  );
+  const mac = (bytes: Uint8Array): Uint8Array => crypto.createHmac("sha256", key).update(bytes).digest();
   return {
     tag: (_header, bytes) => mac(bytes).subarray(0, TAG_BYTES),
     verify: (_header, bytes, tag) => {

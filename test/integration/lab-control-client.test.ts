@@ -1,19 +1,13 @@
 // The control client against a node that is hard of hearing: a UDP socket that answers as the test says.
-import { createHmac, hkdfSync } from "node:crypto";
+import * as crypto from "node:crypto";
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ControlClient } from "../../lab/control/control-client.ts";
 import type { ControlRequest, ControlResult } from "../../node/wire/control.ts";
-import {
-  createControlAuthenticator,
-  cutPages,
-  openControlRequest,
-  sealControlReply,
-} from "../../node/wire/control-frame.ts";
+import { controlAuthenticator, cutPages, openControlRequest, sealControlReply } from "../../node/wire/control-frame.ts";
 
 const token = "a-token-of-this-test";
-const key = Buffer.from(hkdfSync("sha256", token, "", "energy-lab/control", 32));
-const authenticator = createControlAuthenticator((bytes) => createHmac("sha256", key).update(bytes).digest());
+const authenticator = controlAuthenticator(token, crypto);
 
 let socket: Socket;
 let client: ControlClient;

@@ -3,6 +3,7 @@
  * through its journal. Every lab gets free ports and a folder of its own; `await using` ends what a failed test leaves running.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import * as crypto from "node:crypto";
 import { randomBytes } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
@@ -11,7 +12,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { buildNodeBundle } from "../../build.mjs";
-import { controlAuthenticator } from "../../node/runtime/control-key.ts";
 import {
   BOUND_OPS,
   type ControlReply,
@@ -19,7 +19,12 @@ import {
   type PingData,
   type StateData,
 } from "../../node/wire/control.ts";
-import { joinPages, openControlReply, sealControlRequest } from "../../node/wire/control-frame.ts";
+import {
+  controlAuthenticator,
+  joinPages,
+  openControlReply,
+  sealControlRequest,
+} from "../../node/wire/control-frame.ts";
 
 /** The bundle that the image carries, made from the sources as they are now: it starts three times as fast as they do. */
 import { timeFactor, until } from "./eventually.ts";
@@ -77,7 +82,7 @@ export class TestLab implements AsyncDisposable {
   readonly portBase: number;
   readonly groupPort: number;
   readonly #client: Socket;
-  readonly #authenticator = controlAuthenticator(this.token);
+  readonly #authenticator = controlAuthenticator(this.token, crypto);
   readonly #waiting = new Map<string, (reply: ControlReply) => void>();
   readonly #boots = new Map<string, string>();
   #packetSeq = 0;
@@ -139,7 +144,7 @@ export class TestLab implements AsyncDisposable {
 
   sealRequest(request: Record<string, unknown>, token?: string): Uint8Array {
     this.#packetSeq += 1;
-    const authenticator = token === undefined ? this.#authenticator : controlAuthenticator(token);
+    const authenticator = token === undefined ? this.#authenticator : controlAuthenticator(token, crypto);
     const seal = { sender: 0, incarnation: 0, bootId: this.#bootId, packetSeq: this.#packetSeq };
     return sealControlRequest(request as never, seal, authenticator);
   }

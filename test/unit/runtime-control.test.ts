@@ -1,8 +1,9 @@
+import * as crypto from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { controlAuthenticator } from "../../node/runtime/control-key.ts";
 import { type ControlServer, createControlServer, type NodeRequest } from "../../node/runtime/control-server.ts";
 import { type ControlReply, type ControlResult, Impairment, type ImpairmentRule } from "../../node/wire/control.ts";
 import {
+  controlAuthenticator,
   cutPages,
   joinPages,
   openControlReply,
@@ -28,12 +29,12 @@ class Bench {
     this.#token = serverToken;
     let packetSeq = 0;
     this.server = createControlServer({
-      authenticator: controlAuthenticator(serverToken),
+      authenticator: controlAuthenticator(serverToken, crypto),
       isOpen: serverToken === null,
       bootId: BOOT,
       nextSeal: () => ({ sender: 1, incarnation: 2, bootId: "00000000000000aa", packetSeq: ++packetSeq }),
       send: (datagram, address) => {
-        const opened = openControlReply(datagram, controlAuthenticator(this.#token));
+        const opened = openControlReply(datagram, controlAuthenticator(this.#token, crypto));
         if (!opened.ok) throw new Error(opened.reason);
         this.replies.push({ reply: opened.reply, address, bytes: datagram.length });
       },
@@ -47,7 +48,7 @@ class Bench {
   }
 
   ask(request: unknown, options: { token?: string | null; address?: string } = {}): void {
-    const authenticator = controlAuthenticator(options.token === undefined ? this.#token : options.token);
+    const authenticator = controlAuthenticator(options.token === undefined ? this.#token : options.token, crypto);
     this.server.receive(
       sealControlRequest(request as never, client, authenticator),
       options.address ?? "127.0.0.1:40000",
@@ -187,10 +188,13 @@ describe("the control channel", () => {
 
 describe("control frames", () => {
   test("must keep peers' and control datagrams apart by flag and key", () => {
-    const auth = controlAuthenticator(token);
+    const auth = controlAuthenticator(token, crypto);
     const datagram = sealControlRequest({ op: "ping", request_id: "r" }, client, auth);
     expect(openControlRequest(datagram, auth)).toMatchObject({ ok: true, request: { op: "ping" } });
-    expect(openControlRequest(datagram, controlAuthenticator("other token"))).toEqual({ ok: false, reason: "bad_tag" });
+    expect(openControlRequest(datagram, controlAuthenticator("other token", crypto))).toEqual({
+      ok: false,
+      reason: "bad_tag",
+    });
     const garbage = sealDatagram({ ...client, control: true, keyId: 0 }, new TextEncoder().encode("[1"), auth);
     expect(openControlRequest(garbage, auth)).toEqual({ ok: false, reason: "not_json" });
     const anonymous = sealDatagram({ ...client, control: true, keyId: 0 }, new TextEncoder().encode("{}"), auth);
@@ -214,7 +218,7 @@ describe("control frames", () => {
     }));
     const groups = splitRules(rules);
     expect(groups.flat()).toEqual(rules);
-    const auth = controlAuthenticator(null);
+    const auth = controlAuthenticator(null, crypto);
     for (const [part, group] of groups.entries()) {
       const request = {
         op: "impair",

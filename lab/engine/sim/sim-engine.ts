@@ -4,11 +4,11 @@
  * The nodes are the simulator's (lab/sim): the production core, codec, intake, control server and fault injector between modelled
  * network, disks and clocks. Every promise is checked at every step; when one breaks, time stops and every command says so.
  */
-import { createHmac, hkdfSync } from "node:crypto";
+import * as crypto from "node:crypto";
 import { coreConfigOf } from "../../../node/runtime/core-config.ts";
 import { OperatorError } from "../../../node/runtime/errors.ts";
 import { journalLevelOf, readSettings } from "../../../node/runtime/settings.ts";
-import { CONTROL_KEY_INFO, createControlAuthenticator } from "../../../node/wire/control-frame.ts";
+import { controlAuthenticator } from "../../../node/wire/control-frame.ts";
 import type { NodeId } from "../../../node/wire/ids.ts";
 import type { Hint } from "../../base/hint.ts";
 import { sleep } from "../../base/lab-clock.ts";
@@ -150,7 +150,7 @@ export class SimEngine implements Engine {
       seed: this.#seed + this.#labs.size,
       queue: this.#queue,
       control: {
-        authenticator: controlAuthenticator(spec.token),
+        authenticator: controlAuthenticator(spec.token, crypto),
         profile: spec.profile,
         wallMs: () => this.clock.wallMs(),
         send: (datagram, address) =>
@@ -426,11 +426,6 @@ function configOf(spec: LabSpec, id: NodeId, own: Readonly<Record<string, string
     if (!(error instanceof OperatorError)) throw error;
     throw new LabError("usage", `node ${id}: ${error.message}`, error.hint, { cause: error });
   }
-}
-
-function controlAuthenticator(token: string) {
-  const key = Buffer.from(hkdfSync("sha256", token, "", CONTROL_KEY_INFO, 32));
-  return createControlAuthenticator((bytes) => createHmac("sha256", key).update(bytes).digest());
 }
 
 function unsupported(what: string, instead: string | Hint): LabError {
