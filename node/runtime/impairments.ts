@@ -6,7 +6,7 @@
  * is replaced at once, a rule ends by itself at its `untilMs`, and the list survives a restart (impairment-file.ts).
  * Pure: the simulator's nodes have the same. Semantics follow netem(8): jitter is uniform and may reorder; `reorder` lets a share of the packets overtake the delayed ones.
  */
-import { drawUint32, type RandomState, createRandom } from "../core/kernel/random.ts";
+import { createRandom, drawUint32, type RandomState } from "../core/kernel/random.ts";
 import type { Impairment, ImpairmentRule } from "../wire/control.ts";
 import { type Header, peekHeader } from "../wire/envelope.ts";
 

@@ -8,7 +8,14 @@
 import type { Command, CommandResult } from "../core/kernel/types.ts";
 import type { Archive } from "../core/ledger/recall.ts";
 import { historyData, historyPage, historyText, newestOfOwn } from "../core/query/history.ts";
-import { balanceText, describeMembers, describePing, describeState, nodesText, statusText } from "../core/query/query.ts";
+import {
+  balanceText,
+  describeMembers,
+  describePing,
+  describeState,
+  nodesText,
+  statusText,
+} from "../core/query/query.ts";
 import type { NodeState } from "../core/state.ts";
 import { tradeOutcome } from "../core/trading/outcomes.ts";
 import type { ControlResult, ImpairmentRule, StateData } from "../wire/control.ts";

@@ -1,7 +1,7 @@
 // A few money cores between a small virtual network and disks: enough to test ledger, causal order, repair and trades on their own,
 // without membership, detection or elections. Everything that is sent goes through the real codec.
 import { createCausal } from "../../node/core/causal/causal-state.ts";
-import { drawBelow, type RandomState, createRandom } from "../../node/core/kernel/random.ts";
+import { createRandom, drawBelow, type RandomState } from "../../node/core/kernel/random.ts";
 import type { BuyIntent, Recovered, Row } from "../../node/core/kernel/rows.ts";
 import { RULES } from "../../node/core/kernel/rules.ts";
 import { createTimers, fireTimer, nextTimeoutMs, takeDue } from "../../node/core/kernel/timers.ts";

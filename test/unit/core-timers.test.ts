@@ -1,6 +1,16 @@
 // The core's table of timers: what fires when, and that a timer's kind and key are checked by the compiler.
 import { describe, expect, test } from "vitest";
-import { cancelTimer, createTimers, delayTimer, fireTimer, hasTimer, nextTimeoutMs, setTimer, type TimerHandlers, takeDue } from "../../node/core/kernel/timers.ts";
+import {
+  cancelTimer,
+  createTimers,
+  delayTimer,
+  fireTimer,
+  hasTimer,
+  nextTimeoutMs,
+  setTimer,
+  type TimerHandlers,
+  takeDue,
+} from "../../node/core/kernel/timers.ts";
 import { CoreNode } from "../support/core-node.ts";
 
 describe("timers", () => {

@@ -3,7 +3,17 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Recovered } from "../../node/core/kernel/rows.ts";
 import { covers } from "../../node/core/kernel/vector-clock.ts";
-import { adoptAccount, applyRecord, balanceOf, CorruptLedgerError, conservation, createLedger, faultOf, ledgerHash, recordHash } from "../../node/core/ledger/ledger.ts";
+import {
+  adoptAccount,
+  applyRecord,
+  balanceOf,
+  CorruptLedgerError,
+  conservation,
+  createLedger,
+  faultOf,
+  ledgerHash,
+  recordHash,
+} from "../../node/core/ledger/ledger.ts";
 import type { Genesis, TradeRecord } from "../../node/wire/message.ts";
 import { createMoneyState, genesisOf } from "../support/money-cluster.ts";
 

@@ -2,7 +2,7 @@
  * Draws that a model needs beyond the core's integers: fractions, chances, ranges. One generator for each concern (network, disks,
  * processes, load), all derived from the run's seed: a change in one model doesn't reshuffle the others.
  */
-import { drawHex64, drawUint32, type RandomState, createRandom } from "../../../node/core/kernel/random.ts";
+import { createRandom, drawHex64, drawUint32, type RandomState } from "../../../node/core/kernel/random.ts";
 
 export class Draw {
   private readonly random: RandomState;
