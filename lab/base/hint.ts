@@ -76,7 +76,7 @@ export function renderHints(hints: Hints, caller: Caller = PLAIN): string {
 
 /** A word as a shell takes it for one word. */
 export function quote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `"${word.replaceAll(/["$`\\]/g, "\\$&")}"`;
 }
 
 function flagsFor(command: readonly string[], lab: string, caller: Caller): readonly string[] {

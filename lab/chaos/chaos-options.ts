@@ -3,6 +3,7 @@
  */
 import type { NodeId } from "../../node/wire/ids.ts";
 import { parseDuration } from "../base/duration.ts";
+import { renderCommand } from "../base/hint.ts";
 import { LabError } from "../base/lab-error.ts";
 import { suggest } from "../base/suggest.ts";
 import { ACTIONS } from "../scenario/actions.ts";
@@ -63,16 +64,18 @@ export function chaosCommand(options: ChaosOptions): string {
   const { seed, nodes, profile, spanMs, rate, kinds, maxDown, tradesPerSecond, network } = options;
   const usual = readKinds(network === undefined ? {} : { network });
   const isDefaultKinds = kinds.length === usual.length && kinds.every((kind) => usual.includes(kind));
-  return [
-    `lab chaos --seed ${seed} --for ${spanMs % 1_000 === 0 ? `${spanMs / 1_000}s` : `${spanMs}ms`}`,
-    ...(nodes === 5 ? [] : [`--nodes ${nodes}`]),
-    ...(profile === "fast" ? [] : [`--profile ${profile}`]),
-    ...(isDefaultKinds ? [] : [`--kinds ${kinds.join(",")}`]),
-    ...(rate === EVENTS_PER_SECOND ? [] : [`--rate ${rate}/s`]),
-    ...(maxDown === defaultMaxDown(nodes) ? [] : [`--max-down ${maxDown}`]),
-    ...(tradesPerSecond === TRADES_PER_SECOND ? [] : [`--load ${tradesPerSecond}/s`]),
-    ...(network === undefined ? [] : [`--network "${network}"`]),
-  ].join(" ");
+  return renderCommand({
+    command: [
+      ...["chaos", "--seed", `${seed}`, "--for", spanMs % 1_000 === 0 ? `${spanMs / 1_000}s` : `${spanMs}ms`],
+      ...(nodes === 5 ? [] : ["--nodes", `${nodes}`]),
+      ...(profile === "fast" ? [] : ["--profile", profile]),
+      ...(isDefaultKinds ? [] : ["--kinds", kinds.join(",")]),
+      ...(rate === EVENTS_PER_SECOND ? [] : ["--rate", `${rate}/s`]),
+      ...(maxDown === defaultMaxDown(nodes) ? [] : ["--max-down", `${maxDown}`]),
+      ...(tradesPerSecond === TRADES_PER_SECOND ? [] : ["--load", `${tradesPerSecond}/s`]),
+      ...(network === undefined ? [] : ["--network", network]),
+    ],
+  });
 }
 
 /** Of `netem`, the last command about a link holds: one of the schedule would end what the network suffers all the time. */

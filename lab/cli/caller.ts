@@ -1,5 +1,8 @@
 /** How `lab` was called, so that a command in a hint can be typed as it is printed. */
 import { basename } from "node:path";
+import type { Command } from "commander";
+import { type Caller, STANDARD_LAB } from "../base/hint.ts";
+import type { GlobalOptions } from "./commands/context.ts";
 
 /** What holds for a command that names neither a lab nor a runtime: the environment decides, or the prompt at which it is typed. */
 export interface Standard {
@@ -19,4 +22,29 @@ export function calledAs(script: string, environment: Readonly<Record<string, st
   const viaNpx = event === "npx" ? /^['"]?(lab|energy-lab)(?=['"\s]|$)/.exec(line)?.[1] : undefined;
   if (viaNpx !== undefined) return `npx ${viaNpx}`;
   return basename(script) === "energy-lab" ? "energy-lab" : "lab";
+}
+
+/** What a command means that is typed at a terminal without options. */
+export function standardOf(environment: NodeJS.ProcessEnv): Standard {
+  return {
+    prefix: calledAs(process.argv[1] ?? "", environment),
+    lab: environment.LAB_NAME || STANDARD_LAB,
+    runtime: environment.LAB_RUNTIME || null,
+  };
+}
+
+/** The prompt of `lab shell` takes the word `lab` and adds its own lab and runtime. */
+export function standardOfPrompt({ name, runtime, isRuntimeNamed }: GlobalOptions): Standard {
+  return { prefix: "lab", lab: name, runtime: isRuntimeNamed ? runtime : null };
+}
+
+export function callerOf(program: Command, standard: Standard): Caller {
+  const { name, runtime } = program.opts<{ name: string; runtime?: string }>();
+  const isNamed = runtime !== undefined && runtime !== standard.runtime;
+  return {
+    prefix: standard.prefix,
+    lab: name,
+    standardLab: standard.lab,
+    runtime: isNamed ? runtime : null,
+  };
 }

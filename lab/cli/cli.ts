@@ -5,52 +5,18 @@
  * what a verb does is loaded when it runs, so `lab --help` costs a start of Node and little more.
  */
 
-import { Command, CommanderError, Option } from "commander";
-import packageFile from "../../package.json" with { type: "json" };
-import { type Caller, renderHint, renderHints, STANDARD_LAB, toHints } from "../base/hint.ts";
-import { EXIT, interrupted, LabError } from "../base/lab-error.ts";
-import { NEXT } from "../base/next.ts";
-import type { RuntimeChoice } from "../cluster/open-engine.ts";
+import { Command } from "commander";
+import { type Caller, renderHint } from "../base/hint.ts";
+import { EXIT, interrupted } from "../base/lab-error.ts";
 import type { Progress } from "../engine/engine.ts";
-import { calledAs, type Standard } from "./caller.ts";
-import { registerCareCommands } from "./commands/care.ts";
-import { registerChaosCommands } from "./commands/chaos.ts";
-import { registerCheckCommands } from "./commands/check.ts";
-import { registerClusterCommands } from "./commands/cluster.ts";
-import { registerCompletionCommands } from "./commands/completion.ts";
-import type { CapturedRun, CommandContext, GlobalOptions } from "./commands/context.ts";
-import { registerDashCommands } from "./commands/dash.ts";
-import { registerFaultCommands } from "./commands/faults.ts";
-import { registerJournalCommands } from "./commands/journal.ts";
-import { registerKeyCommands } from "./commands/keys.ts";
-import { registerLifecycleCommands } from "./commands/lifecycle.ts";
-import { registerReportCommands } from "./commands/report.ts";
-import { registerScenarioCommands } from "./commands/scenario.ts";
-import { registerShowCommands } from "./commands/show.ts";
-import { registerSimCommands } from "./commands/sim.ts";
-import { registerTalkCommands } from "./commands/talk.ts";
-import { registerWatchCommands } from "./commands/watch.ts";
+import { callerOf, type Standard, standardOf, standardOfPrompt } from "./caller.ts";
+import type { CapturedRun, CommandContext } from "./commands/context.ts";
+import { peekOptions, readOptions, wordAfter } from "./options.ts";
+import { describeProgram } from "./program.ts";
+import { reportError } from "./report-error.ts";
 import { Printer, type Streams } from "./ui/printer.ts";
 import { createProgress } from "./ui/progress.ts";
-
-const RUNTIMES: readonly RuntimeChoice[] = ["docker", "local", "auto", "sim"];
-
-/** Commands that open a simulated world of their own. */
-const WITH_OWN_WORLD: readonly string[] = ["shell", "sim", "run", "chaos", "validate"];
-
-const EXAMPLES = `
-Examples:
-  lab up --nodes 5                  five nodes; waits until they agree
-  lab ps                            who leads, who has how much
-  lab sell 1 2 30                   node 1 sells 30 credits to node 2
-  lab kill leader                   and see the next one take over
-  lab partition 1,2 3,4,5           cut the network in two; lab heal mends it
-  lab up -f lab.yaml --name shop    another lab beside it, from a file
-  lab down                          remove everything
-
-A node is named by 3, 1,2, 1-3, leader, followers, random, random(2), majority, minority or all.
-Exit codes: 0 ok, 1 failed, 2 usage, 3 no such lab or node, 4 engine unreachable, 5 invariant violated,
-            6 not supported here, 7 inconclusive, 124 timed out, 130 interrupted.`;
+import { sayHints } from "./ui/say-hints.ts";
 
 interface Run {
   exitCode: number;
@@ -103,29 +69,12 @@ async function runLine(
     json: raw.json,
     environment: process.env,
   });
-  const program = new Command("lab");
+  const program = new Command(standard.prefix);
   const context = createContext(program, { printer, run, signal, standard });
-  describeProgram(program, printer);
-  registerClusterCommands(program, context);
-  registerKeyCommands(program, context);
-  registerShowCommands(program, context);
-  registerWatchCommands(program, context);
-  registerJournalCommands(program, context);
-  registerTalkCommands(program, context, (line) =>
-    runTyped(line, { prompt: run, signal, standard: standardOfPrompt(context.options) }),
-  );
-  registerCheckCommands(program, context);
-  registerLifecycleCommands(program, context);
-  registerFaultCommands(program, context);
-  registerScenarioCommands(program, context);
-  registerSimCommands(program, context);
-  registerReportCommands(program, context);
-  registerDashCommands(program, context, (line) => runCaptured(line, signal, context.caller));
-  registerChaosCommands(program, context);
-  registerCareCommands(program, context);
-  registerCompletionCommands(program, context);
-  program.hook("preAction", (_program, command) => assertSimulable(context, command));
-  for (const command of program.commands) inheritOutput(command, program);
+  describeProgram(program, context, {
+    typed: (line) => runTyped(line, { prompt: run, signal, standard: standardOfPrompt(context.options) }),
+    captured: (line) => runCaptured(line, signal, context.caller),
+  });
   if (argv.length === 0) {
     program.outputHelp();
     return EXIT.ok;
@@ -137,7 +86,7 @@ async function runLine(
   } catch (error) {
     const isAborted = signal.aborted && error instanceof Error && error.name === "AbortError";
     const failure = isAborted ? interrupted("", error) : error;
-    return report(failure, printer, { verbose: raw.verbose, caller: context.caller });
+    return reportError(failure, printer, { verbose: raw.verbose, caller: context.caller });
   }
 }
 
@@ -171,47 +120,6 @@ async function runCaptured(argv: readonly string[], signal: AbortSignal, caller:
   return { exitCode, ...texts };
 }
 
-function describeProgram(program: Command, printer: Printer): void {
-  program
-    .description("Run clusters of peers that trade energy credits, and break them.")
-    .usage("[options] <command>")
-    .option("-n, --name <lab>", "which lab (or LAB_NAME)", process.env.LAB_NAME || STANDARD_LAB)
-    .addOption(
-      new Option("--runtime <where>", "docker, local, auto, or sim for run, chaos and shell (or LAB_RUNTIME)").choices(
-        RUNTIMES,
-      ),
-    )
-    .addOption(new Option("-o, --output <format>", "text or json").choices(["text", "json"]).default("text"))
-    .option("--verbose", "show where an error comes from")
-    .version(packageFile.version, "--version", "show the version")
-    .helpOption("-h, --help", "show help")
-    .addHelpCommand(
-      new Command("help").argument("[command]").description("show help for a command").helpGroup("This machine:"),
-    )
-    .configureHelp({ showGlobalOptions: true })
-    .addHelpText("after", EXAMPLES)
-    .exitOverride()
-    .configureOutput({
-      writeErr: (text) => printer.raw(text),
-      // Printed by `report`, in the same form as every other error.
-      outputError: () => {},
-    });
-}
-
-/** A simulated lab lives in one process: a command that doesn't open one has nothing to work on, and says so before it touches anything. */
-async function assertSimulable(context: CommandContext, command: Command): Promise<void> {
-  if (context.options.runtime !== "sim" || WITH_OWN_WORLD.includes(command.name())) return;
-  const { currentSimEngine } = await import("../engine/sim/sim-session.ts");
-  currentSimEngine();
-}
-
-/** Subcommands are made before these are set, and commander copies them only then. */
-function inheritOutput(command: Command, program: Command): void {
-  command.copyInheritedSettings(program);
-  command.helpOption("-h, --help", "show help");
-  for (const child of command.commands) inheritOutput(child, program);
-}
-
 interface ContextParts {
   readonly printer: Printer;
   readonly run: Run;
@@ -228,7 +136,7 @@ function createContext(program: Command, { printer, run, signal, standard }: Con
       return callerOf(program, standard);
     },
     next(hints) {
-      for (const hint of toHints(hints)) printer.say(renderHint(hint, callerOf(program, standard)));
+      sayHints(printer, hints, callerOf(program, standard));
     },
     get options() {
       return readOptions(program);
@@ -250,108 +158,4 @@ function createContext(program: Command, { printer, run, signal, standard }: Con
       run.exitCode = code;
     },
   };
-}
-
-/** What a command means that is typed at a terminal without options. */
-function standardOf(environment: NodeJS.ProcessEnv): Standard {
-  return {
-    prefix: calledAs(process.argv[1] ?? "", environment),
-    lab: environment.LAB_NAME || STANDARD_LAB,
-    runtime: environment.LAB_RUNTIME || null,
-  };
-}
-
-/** The prompt of `lab shell` takes the word `lab` and adds its own lab and runtime. */
-function standardOfPrompt({ name, runtime, isRuntimeNamed }: GlobalOptions): Standard {
-  return { prefix: "lab", lab: name, runtime: isRuntimeNamed ? runtime : null };
-}
-
-function callerOf(program: Command, standard: Standard): Caller {
-  const { name, runtime } = program.opts<{ name: string; runtime?: string }>();
-  const isNamed = runtime !== undefined && runtime !== standard.runtime;
-  return {
-    prefix: standard.prefix,
-    lab: name,
-    standardLab: standard.lab,
-    runtime: isNamed ? runtime : null,
-  };
-}
-
-function readOptions(program: Command): GlobalOptions {
-  const { name, runtime, output, verbose } = program.opts<{
-    name: string;
-    runtime?: string;
-    output: "text" | "json";
-    verbose?: boolean;
-  }>();
-  const fromEnvironment = process.env.LAB_RUNTIME;
-  const chosen = runtime ?? fromEnvironment;
-  const choice = RUNTIMES.find((runtime) => runtime === chosen);
-  if (chosen !== undefined && chosen !== "" && choice === undefined) {
-    throw new LabError("usage", `LAB_RUNTIME is "${chosen}"`, "use docker, local, auto or sim");
-  }
-  return {
-    name,
-    isNamed: program.getOptionValueSource("name") !== "default" || (process.env.LAB_NAME ?? "") !== "",
-    runtime: choice ?? "auto",
-    isRuntimeNamed: chosen !== undefined && chosen !== "",
-    output,
-    verbose: verbose === true,
-  };
-}
-
-/** How to print, before the line is parsed: also what is wrong with it is printed. */
-function peekOptions(line: readonly string[]): { json: boolean; verbose: boolean } {
-  const end = line.indexOf("--");
-  const argv = end < 0 ? line : line.slice(0, end);
-  const inline = argv.some((word) => word === "-ojson" || word === "--output=json");
-  const isJson = [wordAfter(argv, "-o"), wordAfter(argv, "--output")].includes("json");
-  return { json: inline || isJson, verbose: argv.includes("--verbose") };
-}
-
-/** The word behind `option`; null: the option isn't there. */
-function wordAfter(argv: readonly string[], option: string): string | null {
-  const at = argv.indexOf(option);
-  return at < 0 ? null : (argv[at + 1] ?? null);
-}
-
-/** What happened, and a line for each thing to do about it. With -o json the same as one JSON value on stderr. */
-function report(error: unknown, printer: Printer, { verbose, caller }: { verbose: boolean; caller: Caller }): number {
-  printer.clear();
-  const failure = error instanceof CommanderError ? explainUsage(error) : error;
-  if (failure === null) return EXIT.ok;
-  if (failure instanceof LabError) {
-    if (printer.json) {
-      const { exit, message, hints, details } = failure;
-      const hint = renderHints(hints, caller);
-      printer.say(JSON.stringify({ error: { exit: EXIT[exit], name: exit, message, hint, ...details } }));
-    } else {
-      printer.say(`lab: ${failure.message}`);
-      for (const hint of failure.hints) printer.say(`  ${renderHint(hint, caller)}`);
-    }
-    if (verbose) printer.say(describeStack(failure));
-    return EXIT[failure.exit];
-  }
-  // A bug of ours: its stack is the most useful thing that can be said.
-  printer.say(`lab: ${failure instanceof Error ? failure.message : String(failure)}`);
-  printer.say(verbose ? describeStack(failure) : "  this is a bug in lab; the same with --verbose shows where");
-  return EXIT.failed;
-}
-
-/** Commander's complaint in our form; null for what isn't one (help was shown). */
-function explainUsage(error: CommanderError): LabError | null {
-  if (error.exitCode === 0) return null;
-  // `lab help nonsense` and a bare group show help and fail without a message.
-  if (error.code === "commander.help") return null;
-  const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
-  const suggestion = /\(Did you mean (.+)\?\)/.exec(rest.join(" "))?.[1];
-  const hint = suggestion === undefined ? NEXT.listCommands() : `did you mean ${suggestion}?`;
-  return new LabError("usage", first.replaceAll("'", '"'), hint);
-}
-
-function describeStack(error: unknown): string {
-  const parts: string[] = [];
-  for (let current = error; current instanceof Error; current = current.cause)
-    parts.push(current.stack ?? current.message);
-  return parts.join("\ncaused by: ");
 }

@@ -349,5 +349,5 @@ function describeVerdict({ verdict, violations, results }: CheckReport): LabErro
   }
   const unjudged = results.filter((result) => result.verdict === "inconclusive");
   const why = unjudged.map(({ check, detail }) => `${check}: ${detail}`).join("; ");
-  return new LabError("inconclusive", `it can't be judged: ${why}`, 'bring the lab up with journal: "wire"');
+  return new LabError("inconclusive", `it can't be judged: ${why}`, 'make the lab with journal: "wire"');
 }

@@ -2,7 +2,12 @@
 import type { Command } from "commander";
 import { renderHint, renderHints, toHints } from "../../base/hint.ts";
 import type { Finding } from "../../engine/engine.ts";
+import { addNotes, type Note } from "../ui/notes.ts";
 import type { CommandContext } from "./context.ts";
+
+const NODE_NOTES: readonly Note[] = [
+  "Three laptops: run `lab node 1`, `lab node 2` and `lab node 3`, one on each. The nodes find each other by multicast.",
+];
 
 export function registerCareCommands(program: Command, context: CommandContext): void {
   program
@@ -18,24 +23,24 @@ export function registerCareCommands(program: Command, context: CommandContext):
     .option("--dry-run", "only list it")
     .action((flags: { dryRun?: boolean }) => gc(context, flags.dryRun === true));
 
-  program
-    .command("node")
-    .helpGroup("This machine:")
-    .description("run one node here, in the foreground, with the original's prompt")
-    .argument("<id>", "its number, which is also its priority")
-    .option("--nodes <ids>", "other nodes that are expected: 2,3")
-    .option("--host <ip>", "the local address to use")
-    .option("--peers <list>", "addresses of others, where multicast doesn't reach: 2:10.0.0.2,3:10.0.0.3")
-    .option("--profile <name>", "timing: default or fast")
-    .option("--data-dir <path>", "keep ledger and incarnation here (default: memory only)")
-    .option("--debug", "log more")
-    .option("--quiet", "log to a file instead of the screen")
-    .option("--wire", "log every datagram")
-    .addHelpText(
-      "after",
-      "\nThree laptops: lab node 1, lab node 2 and lab node 3, one on each. They find each other by multicast.",
-    )
-    .action((id: string, flags: Readonly<Record<string, string | boolean>>) => runNode(context, id, flags));
+  addNotes(
+    program
+      .command("node")
+      .helpGroup("This machine:")
+      .description("run one node here, in the foreground, with the original's prompt")
+      .argument("<id>", "its number, which is also its priority")
+      .option("--nodes <ids>", "other nodes that are expected: 2,3")
+      .option("--host <ip>", "the local address to use")
+      .option("--peers <list>", "addresses of others, where multicast doesn't reach: 2:10.0.0.2,3:10.0.0.3")
+      .option("--profile <name>", "timing: default or fast")
+      .option("--data-dir <path>", "keep ledger and incarnation here (default: memory only)")
+      .option("--debug", "log more")
+      .option("--quiet", "log to a file instead of the screen")
+      .option("--wire", "log every datagram")
+      .action((id: string, flags: Readonly<Record<string, string | boolean>>) => runNode(context, id, flags)),
+    context.caller.prefix,
+    NODE_NOTES,
+  );
 }
 
 async function doctor(context: CommandContext): Promise<void> {
@@ -50,7 +55,7 @@ async function doctor(context: CommandContext): Promise<void> {
       ...toHints(finding.cure).map((hint) => `        -> ${renderHint(hint, context.caller)}`),
     ].join("\n");
   const value = findings.map((finding) => ({ ...finding, cure: renderHints(finding.cure, context.caller) }));
-  context.printer.data(value, findings.map(line).join("\n"));
+  context.printer.data(value, context.printer.wrapped(findings.map(line).join("\n")));
   if (findings.some((finding) => finding.level === "fail")) context.setExitCode(1);
 }
 

@@ -6,6 +6,7 @@ import type { ChaosFlags } from "../../chaos/chaos-options.ts";
 import type { ChaosOutcome, ShrunkRun } from "../../chaos/run-chaos.ts";
 import type { Written } from "../../report/write-down.ts";
 import type { ScenarioRuntime } from "../../scenario/scenario-schema.ts";
+import { addNotes, type Note } from "../ui/notes.ts";
 import type { CommandContext } from "./context.ts";
 
 interface CommandFlags extends ChaosFlags {
@@ -21,46 +22,49 @@ interface CommandFlags extends ChaosFlags {
 /** Seeds that are drawn stay short. */
 const SEEDS_DRAWN = 1_000_000;
 
-const HELP = `
-The seed decides all: who is killed, cut off, paused or delayed, when, and for how long. The schedule is written as a
-scenario file first, so that every run can be repeated: exactly in virtual time, as the same commands elsewhere.
-
-  lab chaos                            a minute of it on five nodes of its own
-  lab chaos --seed 42 --runtime sim    the same minute in virtual time
-  lab chaos --on shop --for 5m         on a lab that exists; it stays
-  lab run chaos-42.yaml                the same faults again
-
-Never more than --max-down nodes are down or paused at once, every fault ends, and at the end everything is brought back
-and must converge. What fails in virtual time is made as small as it gets: chaos-42.min.yaml. Ctrl-C ends the faults early;
-the run is judged all the same.
-Exit codes: 0 every promise was kept, 5 one was broken, 7 the journal can't tell, 1 a step failed.`;
+const NOTES: readonly Note[] = [
+  "The seed decides everything: which nodes are killed, cut off, paused or delayed, when, and for how long. The schedule is written as a scenario file first, so that you can repeat every run: exactly in virtual time, as the same commands elsewhere.",
+  [
+    ["chaos", "a minute of chaos on a lab of five nodes of its own"],
+    ["chaos --seed 42 --runtime sim", "the same minute in virtual time"],
+    ["chaos --on shop --for 5m", "on a lab that exists, and stays"],
+    ["run chaos-42.yaml", "the same faults again"],
+  ],
+  "At most --max-down nodes are down or paused at once, and every fault ends. At the end all nodes are brought back and must converge. A run that fails in virtual time is made as small as possible: chaos-42.min.yaml. Ctrl-C ends the faults early; the run is still judged.",
+  "Exit codes: 0 every promise was kept, 5 one was broken, 7 the checks are inconclusive, 1 a step failed.",
+];
 
 export function registerChaosCommands(program: Command, context: CommandContext): void {
-  program
-    .command("chaos")
-    .helpGroup("Experiments:")
-    .description("random faults from a seed, under load; then check every promise")
-    .option("--seed <n>", "decides the schedule (default: drawn, and printed)")
-    .option("--for <span>", "how long (default: 60s)")
-    .option("--nodes <count>", "of the lab that is made (default: 5)")
-    .addOption(new Option("--profile <name>", "its timing (default: fast)").choices(["default", "fast"]))
-    .option(
-      "--kinds <list>",
-      "kill, stop, restart, leave, pause, partition, isolate, netem, scale, election, unplug (default: all but unplug)",
-    )
-    .option("--rate <n/s>", "faults a second (default: 0.5/s)")
-    .option("--max-down <n>", "nodes down or paused at once (default: a minority)")
-    .option("--load <n/s>", "trades a second meanwhile (default: 20/s)")
-    .option("--network <what>", 'what all links suffer all the time: "delay 20ms jitter 20ms loss 5%"')
-    .addOption(new Option("--on <lab>", "a lab that exists, instead of one of its own").conflicts(["nodes", "profile"]))
-    .option("--report <dir>", "put a report there, with the scenario files")
-    .option("--no-wire", "don't journal every datagram")
-    .option("--no-shrink", "leave a failing run of virtual time as it is")
-    .option("--shrink-for <span>", "how long making it smaller may take", "60s")
-    .option("--bug <name>", "in virtual time: nodes with this known bug; see what finds it")
-    .option("--dry-run", "print the scenario, do nothing")
-    .addHelpText("after", HELP)
-    .action((flags: CommandFlags) => chaos(context, flags));
+  addNotes(
+    program
+      .command("chaos")
+      .helpGroup("Experiments:")
+      .description("random faults from a seed, under load; then check every promise")
+      .option("--seed <n>", "decides the schedule (default: drawn, and printed)")
+      .option("--for <span>", "how long (default: 60s)")
+      .option("--nodes <count>", "of the lab that is made (default: 5)")
+      .addOption(new Option("--profile <name>", "its timing (default: fast)").choices(["default", "fast"]))
+      .option(
+        "--kinds <list>",
+        "kill, stop, restart, leave, pause, partition, isolate, netem, scale, election, unplug (default: all but unplug)",
+      )
+      .option("--rate <n/s>", "faults a second (default: 0.5/s)")
+      .option("--max-down <n>", "nodes down or paused at once (default: a minority)")
+      .option("--load <n/s>", "trades a second meanwhile (default: 20/s)")
+      .option("--network <what>", 'what all links suffer all the time: "delay 20ms jitter 20ms loss 5%"')
+      .addOption(
+        new Option("--on <lab>", "a lab that exists, instead of one of its own").conflicts(["nodes", "profile"]),
+      )
+      .option("--report <dir>", "put a report there, with the scenario files")
+      .option("--no-wire", "don't journal every datagram")
+      .option("--no-shrink", "leave a failing run of virtual time as it is")
+      .option("--shrink-for <span>", "how long making it smaller may take", "60s")
+      .option("--bug <name>", "in virtual time: nodes with this known bug; see what finds it")
+      .option("--dry-run", "print the scenario, do nothing")
+      .action((flags: CommandFlags) => chaos(context, flags)),
+    context.caller.prefix,
+    NOTES,
+  );
 }
 
 async function chaos(context: CommandContext, flags: CommandFlags): Promise<void> {

@@ -4,6 +4,7 @@ import { NEXT } from "../../base/next.ts";
 import type { CheckResult, Verdict } from "../../check/verdict.ts";
 import type { LabHandle } from "../../cluster/lab-handle.ts";
 import type { Journal } from "../../journal/journal.ts";
+import { addNotes, type Note } from "../ui/notes.ts";
 import type { CommandContext } from "./context.ts";
 
 interface CheckFlags {
@@ -14,21 +15,24 @@ interface CheckFlags {
 /** Violations of one check that are shown, and lines of one proof. */
 const SHOWN_MAX = 5;
 
+const NOTES: readonly Note[] = [
+  "Most checks need a line for each delivery, which `up --journal detailed` records. A check that can't tell is inconclusive.",
+  "Exit codes: 5 a promise was broken, and the lines shown prove it; 7 no promise was found broken, and at least one check is inconclusive.",
+];
+
 export function registerCheckCommands(program: Command, context: CommandContext): void {
-  program
-    .command("check")
-    .helpGroup("Look:")
-    .argument("[folder]", "a stored run (default: the lab that runs)")
-    .description("check every promise over the journal of all nodes")
-    .option("--only <names>", "only these checks: conservation,agreement")
-    .option("--list", "what is checked")
-    .addHelpText(
-      "after",
-      `
-Most checks need a line for each delivery: lab up --journal detailed. What they can't tell they call inconclusive.
-Exit code 5: a promise was broken, and these lines prove it. 7: nothing was found, and something couldn't be judged.`,
-    )
-    .action((folder: string | undefined, flags: CheckFlags) => check(context, folder, flags));
+  addNotes(
+    program
+      .command("check")
+      .helpGroup("Look:")
+      .argument("[folder]", "a stored run (default: the lab that runs)")
+      .description("check every promise over the journal of all nodes")
+      .option("--only <names>", "only these checks: conservation,agreement")
+      .option("--list", "what is checked")
+      .action((folder: string | undefined, flags: CheckFlags) => check(context, folder, flags)),
+    context.caller.prefix,
+    NOTES,
+  );
 }
 
 async function check(context: CommandContext, folder: string | undefined, flags: CheckFlags): Promise<void> {

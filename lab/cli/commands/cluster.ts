@@ -83,7 +83,7 @@ async function up(context: CommandContext, flags: UpFlags): Promise<void> {
       dryRun(request, options),
       import("../../cluster/plan-lab.ts"),
     ]);
-    context.printer.data(publicPlan(plan), describePlan(plan));
+    context.printer.data(publicPlan(plan), context.printer.wrapped(describePlan(plan)));
     return;
   }
   const startedAtMs = performance.now();

@@ -1,25 +1,31 @@
 /** `completion`: scripts that teach a shell what can come next; `__complete`: what they ask. */
 import type { Command } from "commander";
+import { addNotes, type Note } from "../ui/notes.ts";
 import type { CommandContext } from "./context.ts";
 
+const NOTES: readonly Note[] = [
+  [
+    ["bash", "echo 'source <(lab completion bash)' >> ~/.bashrc"],
+    ["zsh", "echo 'source <(lab completion zsh)' >> ~/.zshrc (below compinit)"],
+    ["fish", "lab completion fish > ~/.config/fish/completions/lab.fish"],
+  ],
+];
+
 export function registerCompletionCommands(program: Command, context: CommandContext): void {
-  program
-    .command("completion")
-    .helpGroup("This machine:")
-    .description("print a script that completes verbs, options, nodes and labs in your shell")
-    .argument("<shell>", "bash, zsh or fish")
-    .addHelpText(
-      "after",
-      `
-  bash: echo 'source <(lab completion bash)' >> ~/.bashrc
-  zsh:  echo 'source <(lab completion zsh)' >> ~/.zshrc      (behind compinit)
-  fish: lab completion fish > ~/.config/fish/completions/lab.fish`,
-    )
-    .action(async (shell: string) => {
-      const { completionScript } = await import("./completion-scripts.ts");
-      const text = completionScript(shell);
-      context.printer.data({ shell, script: text }, text.trimEnd());
-    });
+  addNotes(
+    program
+      .command("completion")
+      .helpGroup("This machine:")
+      .description("print a script that completes verbs, options, nodes and labs in your shell")
+      .argument("<shell>", "bash, zsh or fish")
+      .action(async (shell: string) => {
+        const { completionScript } = await import("./completion-scripts.ts");
+        const text = completionScript(shell);
+        context.printer.data({ shell, script: text }, text.trimEnd());
+      }),
+    "",
+    NOTES,
+  );
 
   program
     .command("__complete", { hidden: true })

@@ -5,57 +5,68 @@ import type { LabHandle } from "../../cluster/lab-handle.ts";
 import type { Entry } from "../../journal/entry.ts";
 import type { EntryFilter } from "../../journal/filter.ts";
 import type { Journal } from "../../journal/journal.ts";
+import { addNotes, type Note } from "../ui/notes.ts";
 import type { CommandContext } from "./context.ts";
 
 /** How often one looks whether nodes have come. */
 const REFRESH_MS = 500;
 
-export function registerJournalCommands(program: Command, context: CommandContext): void {
-  program
-    .command("events")
-    .helpGroup("Look:")
-    .description("the journal of all nodes and of what the lab did to them, causes before effects")
-    .option("--type <words>", "only these: election,member,trade,fault,… or messages: TRADE_CONFIRM,…")
-    .option("--node <nodes>", "only these nodes, and what was done to them")
-    .option("--since <time>", "only what is younger: 30s, 5m; of a stored run: its last 30s, 5m")
-    .option("-f, --follow", "go on until Ctrl-C; a line waits up to 0.2 s for those that belong before it")
-    .option("--no-heartbeats", "without heartbeats and probes")
-    .option("--run <folder>", "of a stored run instead of a lab")
-    .addHelpText(
-      "after",
-      `
-How much there is to see: lab up --journal events, detailed (deliveries too) or wire (messages too).
--o json prints the entries, one a line.`,
-    )
-    .action((flags: EventFlags) => events(context, flags));
+const EVENT_NOTES: readonly Note[] = [
+  "How much the nodes record is fixed when the lab is made: up --journal events, detailed (deliveries too) or wire (messages too).",
+  "-o json prints the entries, one a line.",
+];
 
-  program
-    .command("export")
-    .helpGroup("Look:")
-    .description("the journal as a picture or for another tool")
-    .addArgument(new Argument("<format>", "what to make").choices(FORMAT_NAMES))
-    .option("--from <time>", "leave out what was before: 10s after the journal's first line")
-    .option("--to <time>", "leave out what came after")
-    .option("--nodes <nodes>", "only these nodes: 1,2 or 1-3")
-    .option("--heartbeats", "svg and mermaid: draw heartbeats and probes too")
-    .option("--no-heartbeats", "without heartbeats and probes (svg: not even counted)")
-    .option("--run <folder>", "of a stored run instead of a lab")
-    .option("-O, --out <file>", "write a file instead of stdout")
-    .addHelpText("after", EXPORT_HELP)
-    .action((format: string, flags: ExportFlags) => exportJournal(context, format, flags));
+const EXPORT_NOTES: readonly Note[] = [
+  "Formats:",
+  [
+    ["svg", "space-time diagram: nodes as columns, messages as arrows, faults as bands"],
+    ["mermaid", "sequence diagram for GitHub, of the part in which most happened, or of --from to --to"],
+    ["shiviz", "log for https://bestchai.bitbucket.io/shiviz/"],
+    ["tsviz", "the same with times"],
+    ["perfetto", "trace for https://ui.perfetto.dev"],
+    ["otlp", "OpenTelemetry traces (JSON), a trace for each trade"],
+    ["csv", "every line of the journal as a row"],
+  ],
+  "Arrows need a lab that records messages: up --journal wire.",
+];
+
+export function registerJournalCommands(program: Command, context: CommandContext): void {
+  addNotes(
+    program
+      .command("events")
+      .helpGroup("Look:")
+      .description("the journal of all nodes and of what the lab did to them, causes before effects")
+      .option("--type <words>", "only these: election,member,trade,fault,… or messages: TRADE_CONFIRM,…")
+      .option("--node <nodes>", "only these nodes, and what was done to them")
+      .option("--since <time>", "only what is younger: 30s, 5m; of a stored run: its last 30s, 5m")
+      .option("-f, --follow", "go on until Ctrl-C; a line waits up to 0.2 s for those that belong before it")
+      .option("--no-heartbeats", "without heartbeats and probes")
+      .option("--run <folder>", "of a stored run instead of a lab")
+      .action((flags: EventFlags) => events(context, flags)),
+    context.caller.prefix,
+    EVENT_NOTES,
+  );
+
+  addNotes(
+    program
+      .command("export")
+      .helpGroup("Look:")
+      .description("the journal as a picture or for another tool")
+      .addArgument(new Argument("<format>", "what to make").choices(FORMAT_NAMES))
+      .option("--from <time>", "leave out what was before: 10s after the journal's first line")
+      .option("--to <time>", "leave out what came after")
+      .option("--nodes <nodes>", "only these nodes: 1,2 or 1-3")
+      .option("--heartbeats", "svg and mermaid: draw heartbeats and probes too")
+      .option("--no-heartbeats", "without heartbeats and probes (svg: not even counted)")
+      .option("--run <folder>", "of a stored run instead of a lab")
+      .option("-O, --out <file>", "write a file instead of stdout")
+      .action((format: string, flags: ExportFlags) => exportJournal(context, format, flags)),
+    "",
+    EXPORT_NOTES,
+  );
 }
 
 const FORMAT_NAMES = ["svg", "mermaid", "shiviz", "tsviz", "perfetto", "otlp", "csv"];
-
-const EXPORT_HELP = `
-Formats:
-  svg       space-time diagram: nodes as columns, messages as arrows, faults as bands
-  mermaid   sequence diagram for GitHub: of the part in which most happened, or of --from to --to
-  shiviz    log for https://bestchai.bitbucket.io/shiviz/; tsviz: the same with times
-  perfetto  trace for https://ui.perfetto.dev
-  otlp      OpenTelemetry traces (JSON): a trade is a trace
-  csv       every line of the journal as a row
-Arrows need a lab that writes messages down: lab up --journal wire`;
 
 interface ExportFlags {
   from?: string;

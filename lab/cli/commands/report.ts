@@ -1,28 +1,35 @@
 /** `report`: everything about a running lab into a folder, or what a stored run came to. */
 import type { Command } from "commander";
+import { NEXT } from "../../base/next.ts";
 import type { LabHandle } from "../../cluster/lab-handle.ts";
 import type { RunRecord } from "../../cluster/run-record.ts";
+import { addNotes, type Note } from "../ui/notes.ts";
 import type { CommandContext } from "./context.ts";
 
-const HELP = `
-  lab report                    what the running lab did so far, judged, into a new folder below out/
-  lab report --to reports       the same below reports/
-  lab report reports            sum up the latest run in there (or name a run's own folder)
-Exit codes are the verdict's: 0 valid, 5 invalid, 7 inconclusive. Deliveries and messages are judged if they were
-written down: lab up --journal wire. Tokens and keys are never in a report.`;
+const NOTES: readonly Note[] = [
+  [
+    ["report", "write what the running lab did so far, with verdicts, into a new folder below out/"],
+    ["report --to reports", "the same below reports/"],
+    ["report reports", "sum up the latest run in that folder (or name the folder of one run)"],
+  ],
+  "Exit codes: 0 valid, 5 invalid, 7 inconclusive. Deliveries and messages are judged if the nodes recorded them: up --journal wire. A report never holds tokens or keys.",
+];
 
 export function registerReportCommands(program: Command, context: CommandContext): void {
-  program
-    .command("report")
-    .helpGroup("Look:")
-    .description("put all about a running lab into a folder, or sum up a stored run")
-    .argument("[folder]", "a stored run, or a folder of them: the latest")
-    .option("--to <dir>", "where the running lab's report goes", "out")
-    .option("--title <words>", "what the run shall be called (default: the lab's name)")
-    .addHelpText("after", HELP)
-    .action(async (folder: string | undefined, flags: { to: string; title?: string }) =>
-      folder === undefined ? await writeOne(context, flags) : await sumUp(context, folder),
-    );
+  addNotes(
+    program
+      .command("report")
+      .helpGroup("Look:")
+      .description("put all about a running lab into a folder, or sum up a stored run")
+      .argument("[folder]", "a stored run, or a folder of them: the latest")
+      .option("--to <dir>", "where the running lab's report goes", "out")
+      .option("--title <words>", "what the run shall be called (default: the lab's name)")
+      .action(async (folder: string | undefined, flags: { to: string; title?: string }) =>
+        folder === undefined ? await writeOne(context, flags) : await sumUp(context, folder),
+      ),
+    context.caller.prefix,
+    NOTES,
+  );
 }
 
 async function sumUp(context: CommandContext, folder: string): Promise<void> {
@@ -34,7 +41,10 @@ async function sumUp(context: CommandContext, folder: string): Promise<void> {
   const { path, results, isJudgedAnew } = await readReport(folder);
   context.printer.data({ path, ...results }, summarise(results));
   if (isJudgedAnew) context.printer.say("judged just now: the folder holds the journal only");
-  else context.printer.say(`look at it: ${join(path, "report.html")}, or: lab dash --run ${path}`);
+  else {
+    context.printer.say(`look at it: ${join(path, "report.html")}`);
+    context.next(NEXT.openRun(path));
+  }
   context.setExitCode(results.exitCode);
 }
 

@@ -7,6 +7,7 @@ import type { LabRequest } from "../../cluster/plan-lab.ts";
 import type { OnStep } from "../../scenario/play.ts";
 import type { ScenarioResult, StepResult } from "../../scenario/result.ts";
 import type { Scenario, ScenarioRuntime } from "../../scenario/scenario-schema.ts";
+import { addNotes, type Note } from "../ui/notes.ts";
 import type { CommandContext } from "./context.ts";
 
 interface RunFlags {
@@ -21,35 +22,39 @@ interface RunFlags {
 /** Steps that take longer are announced where nothing can be redrawn. */
 const LONG_MS = 2_000;
 
-const HELP = `
-Each file gets a lab of its own, named after it, that is gone at the end. Every step is said as it happens, with what was resolved and
-seen; then the promises are checked over the journal of all nodes.
-
-  lab run compose/scenarios/02-leader-failure.yaml
-  lab run my.yaml --runtime sim --seed 7 --set nodes=7 --set profile=fast
-Exit codes: 0 valid, 5 a promise was broken, 1 a step failed, 7 the journal doesn't tell, 130 interrupted.`;
+const NOTES: readonly Note[] = [
+  "Each file gets a lab of its own, named after the scenario and removed at the end. Every step is printed as it happens, with the nodes that it meant and what was seen. Then the promises are checked over the journal of all nodes.",
+  [
+    ["run compose/scenarios/02-leader-failure.yaml", "play a scenario that comes with lab"],
+    ["run my.yaml --runtime sim --seed 7 --set nodes=7", "play another one in virtual time, with seven nodes"],
+  ],
+  "Exit codes: 0 valid, 5 a promise was broken, 1 a step failed, 7 the checks are inconclusive, 130 interrupted.",
+];
 
 export function registerScenarioCommands(program: Command, context: CommandContext): void {
-  program
-    .command("run")
-    .helpGroup("Experiments:")
-    .description("play scenarios, in virtual time, on local processes or on Docker, and check every promise")
-    .argument("<files...>", "scenario files (YAML)")
-    .option("--seed <n>", "decides what is drawn (default: the file's, or 1)")
-    .addOption(
-      new Option(
-        "--set <field=value>",
-        "another value for a field of the file: nodes=7, profile=fast, env.DS_PREEMPT=0",
+  addNotes(
+    program
+      .command("run")
+      .helpGroup("Experiments:")
+      .description("play scenarios, in virtual time, on local processes or on Docker, and check every promise")
+      .argument("<files...>", "scenario files (YAML)")
+      .option("--seed <n>", "decides what is drawn (default: the file's, or 1)")
+      .addOption(
+        new Option(
+          "--set <field=value>",
+          "another value for a field of the file: nodes=7, profile=fast, env.DS_PREEMPT=0",
+        )
+          .argParser((value: string, before: string[]) => [...before, value])
+          .default([], "none"),
       )
-        .argParser((value: string, before: string[]) => [...before, value])
-        .default([], "none"),
-    )
-    .option("--report <dir>", "write verdict, journal, logs and a page about each run into this folder")
-    .addOption(new Option("--on <lab>", "play it on this lab, which exists, and leave that").conflicts("keep"))
-    .option("--keep", "leave the lab as it is at the end")
-    .option("--bug <name>", "in virtual time: nodes with this known bug; see what finds it")
-    .addHelpText("after", HELP)
-    .action((files: string[], flags: RunFlags) => run(context, files, flags));
+      .option("--report <dir>", "write verdict, journal, logs and a page about each run into this folder")
+      .addOption(new Option("--on <lab>", "play it on this lab, which exists, and leave that").conflicts("keep"))
+      .option("--keep", "leave the lab as it is at the end")
+      .option("--bug <name>", "in virtual time: nodes with this known bug; see what finds it")
+      .action((files: string[], flags: RunFlags) => run(context, files, flags)),
+    context.caller.prefix,
+    NOTES,
+  );
 
   program
     .command("validate")

@@ -182,7 +182,10 @@ async function history(context: CommandContext, selector: string | undefined, fl
       [total - entries.length + i + 1, entry.from, entry.to, entry.amount, entry.trade_id].map(String),
     );
     context.printer.data(entries, entries.length === 0 ? "" : renderTable(columns, rows));
-    if (entries.length === 0) context.printer.say(`node ${id} knows of no trades; make one: lab sell 1 2 30`);
+    if (entries.length > 0) return;
+    context.printer.say(`node ${id} knows of no trades`);
+    const peer = lab.ids.find((other) => other !== id);
+    if (peer !== undefined) context.next(NEXT.trade(id, peer));
   });
 }
 
@@ -200,7 +203,7 @@ async function pickOne(lab: LabHandle, selector: string | undefined): Promise<nu
 async function sayWhyExited(context: CommandContext, lab: LabHandle, exited: readonly number[]): Promise<void> {
   const { explainExits } = await import("../../cluster/last-words.ts");
   for (const reason of await explainExits(lab, exited)) context.printer.say(reason);
-  context.printer.say("start what has exited: lab start all");
+  context.next(NEXT.startAllNodes());
 }
 
 /** A journal that holds more than usual costs trades per second: one should know. */

@@ -6,6 +6,7 @@ import type { SimFailureDetails } from "../../sim/checks/sim-failure.ts";
 import type { WorldChoice } from "../../sim/swarm/choice.ts";
 import type { SwarmReport } from "../../sim/threads/swarm-threads.ts";
 import type { SimJournalLine } from "../../sim/world/sim-journal.ts";
+import { addNotes, type Note } from "../ui/notes.ts";
 import type { CommandContext } from "./context.ts";
 
 interface SimFlags {
@@ -23,36 +24,40 @@ interface SimFlags {
   shrinkFor?: string;
 }
 
-const HELP = `
-The nodes' own code in virtual time: network, disks, clocks and crashes are modelled, and drawn from the seed. While the faults
-last every promise is checked at every step; then all is healed, and the nodes must agree and have equal ledgers in time.
-
-  lab sim --seed 7              one schedule, and what happened in it
-  lab sim --seed 7 --trace      every message as well
-  lab sim --seed 7 --shrink     of one that fails: as few of its actions as still break the same promise
-  lab sim --seeds 1-10000       many, on all cores; ends at the first failure
-  lab sim --bugs                known bugs, and how many schedules it takes until the right check names each
-Exit code 5: a promise was broken. The same seed of the same version always gives the same run.`;
+const NOTES: readonly Note[] = [
+  "Runs the nodes' own code in virtual time. The network, disks, clocks and crashes are modelled, and the seed decides them. While the faults last, every promise is checked at every step. Then the faults end, and the nodes must agree and have equal ledgers in time.",
+  [
+    ["sim --seed 7", "play one schedule, and show what happened in it"],
+    ["sim --seed 7 --trace", "show every message too"],
+    ["sim --seed 7 --shrink", "find the fewest actions of a failing schedule that still break the same promise"],
+    ["sim --seeds 1-10000", "play many on all cores, until the first failure"],
+    ["sim --bugs", "count how many schedules it takes until the right check names each known bug"],
+  ],
+  "Exit code 5: a promise was broken. The same seed of the same version always gives the same run.",
+];
 
 export function registerSimCommands(program: Command, context: CommandContext): void {
-  program
-    .command("sim")
-    .helpGroup("This machine:")
-    .description("play random faults in virtual time and check every promise")
-    .addOption(new Option("--seed <n>", "play this schedule").conflicts("seeds"))
-    .option("--seeds <a-b>", "play all of these")
-    .option("--nodes <count>", "this many nodes (default: drawn, 2 to 12)")
-    .addOption(new Option("--profile <name>", "timing (default: drawn)").choices(["default", "fast"]))
-    .option("--without <rules>", "nodes that don't keep these rules of the protocol: see what breaks")
-    .option("--trace", "with --seed: print every message")
-    .addOption(new Option("--only <actions>", "with --seed: leave out all but these of the schedule's actions"))
-    .option("--shrink", "with --seed: make a schedule that fails smaller")
-    .option("--shrink-for <span>", "how long that may take", "60s")
-    .option("--bugs [names]", "hunt known bugs by the checks of journals; the --seeds, or from --seed on")
-    .option("--keep-going", "with --seeds or --bugs: go on after a failure")
-    .option("--workers <count>", "with --seeds or --bugs: threads (default: one a core)")
-    .addHelpText("after", HELP)
-    .action((flags: SimFlags) => sim(context, flags));
+  addNotes(
+    program
+      .command("sim")
+      .helpGroup("This machine:")
+      .description("play random faults in virtual time and check every promise")
+      .addOption(new Option("--seed <n>", "play this schedule").conflicts("seeds"))
+      .option("--seeds <a-b>", "play all of these")
+      .option("--nodes <count>", "this many nodes (default: drawn, 2 to 12)")
+      .addOption(new Option("--profile <name>", "timing (default: drawn)").choices(["default", "fast"]))
+      .option("--without <rules>", "nodes that don't keep these rules of the protocol: see what breaks")
+      .option("--trace", "with --seed: print every message")
+      .addOption(new Option("--only <actions>", "with --seed: leave out all but these of the schedule's actions"))
+      .option("--shrink", "with --seed: make a schedule that fails smaller")
+      .option("--shrink-for <span>", "how long that may take", "60s")
+      .option("--bugs [names]", "hunt known bugs by the checks of journals; the --seeds, or from --seed on")
+      .option("--keep-going", "with --seeds or --bugs: go on after a failure")
+      .option("--workers <count>", "with --seeds or --bugs: threads (default: one a core)")
+      .action((flags: SimFlags) => sim(context, flags)),
+    context.caller.prefix,
+    NOTES,
+  );
 }
 
 async function sim(context: CommandContext, flags: SimFlags): Promise<void> {

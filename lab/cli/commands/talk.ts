@@ -1,6 +1,7 @@
 /** `sell`, `buy`, `election`, `leave`, `recover`, `shell`: what the original's prompt can do, from outside. */
 import type { Command } from "commander";
 import { NEXT } from "../../base/next.ts";
+import { addNotes, type Note } from "../ui/notes.ts";
 import type { CommandContext } from "./context.ts";
 
 interface TradeFlags {
@@ -12,6 +13,10 @@ interface RecoverFlags {
   acceptLoss?: boolean;
   timeout: string;
 }
+
+const SHELL_NOTES: readonly Note[] = [
+  "With --runtime sim, the shell's labs are simulated. Virtual time passes while a command waits, or with `sleep 5s`.",
+];
 
 export function registerTalkCommands(
   program: Command,
@@ -58,19 +63,19 @@ export function registerTalkCommands(
     .option("--timeout <time>", "how long to wait", "15s")
     .action((selector: string, flags: RecoverFlags) => recover(context, selector, flags));
 
-  program
-    .command("shell")
-    .helpGroup("Talk:")
-    .description("the original's prompt on a node; without a node: a prompt for lab's own commands")
-    .argument("[node]", "which node")
-    .option("--seed <n>", "with --runtime sim: what is drawn in the simulated world", "1")
-    .addHelpText(
-      "after",
-      "\nWith --runtime sim the labs of the shell are simulated: virtual time passes while a command waits, or by `sleep 5s`.",
-    )
-    .action((selector: string | undefined, flags: { seed: string }) =>
-      shell(context, program, selector, flags, runLine),
-    );
+  addNotes(
+    program
+      .command("shell")
+      .helpGroup("Talk:")
+      .description("the original's prompt on a node; without a node: a prompt for lab's own commands")
+      .argument("[node]", "which node")
+      .option("--seed <n>", "with --runtime sim: what is drawn in the simulated world", "1")
+      .action((selector: string | undefined, flags: { seed: string }) =>
+        shell(context, program, selector, flags, runLine),
+      ),
+    context.caller.prefix,
+    SHELL_NOTES,
+  );
 }
 
 async function doTrade(

@@ -119,7 +119,7 @@ export class LinePrompt {
 
   #showHeld(): void {
     const { output } = this.#options;
-    if (this.#dropped > 0) output.write(`(${this.#dropped} earlier events: lab events)\n`);
+    if (this.#dropped > 0) output.write(`(${this.#dropped} earlier events; the command events shows them)\n`);
     for (const text of this.#held) output.write(`${text}\n`);
     this.#held = [];
     this.#dropped = 0;

@@ -4,18 +4,27 @@
  * Idea: a command has one answer, printed as text or, with `-o json`, as one JSON value (or one line per item in a stream). What it
  * says on the way never mixes with it, so every command can stand in a pipe.
  */
+import { wrap } from "./wrap.ts";
+
 export interface Streams {
   readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean; readonly columns?: number };
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean; readonly columns?: number };
+}
+
+type Stream = Streams["stdout"];
+
+/** Undefined where there is no terminal: lines in a pipe are data. */
+function columnsOf({ isTTY, columns }: Stream): number | undefined {
+  return isTTY === true ? columns : undefined;
 }
 
 export class Printer {
   readonly json: boolean;
   /** stdout is a terminal that shows colours. */
   readonly color: boolean;
-  /** stderr is a terminal whose lines can be drawn anew. */
+  /** stderr is a terminal whose lines can be redrawn. */
   readonly live: boolean;
-  /** stdout is a terminal whose screen can be drawn anew. */
+  /** stdout is a terminal whose screen can be redrawn. */
   readonly redraws: boolean;
   readonly #streams: Streams;
   #clear: () => void = () => {};
@@ -57,10 +66,25 @@ export class Printer {
     this.#streams.stdout.write(`\u001b[H\u001b[2J${text}`);
   }
 
-  /** Something for the person at the terminal: stderr. */
+  /** Something for the person at the terminal: stderr. Sentences are wrapped to it. */
   say(text: string): void {
+    this.sayUnbroken(wrap(text, columnsOf(this.#streams.stderr)));
+  }
+
+  /** The same in lines as they are: commands to copy. */
+  sayUnbroken(text: string): void {
     this.#clear();
     this.#streams.stderr.write(`${text}\n`);
+  }
+
+  /** True when `line` needs no wrapping on stderr. */
+  fits(line: string): boolean {
+    return line.length <= (columnsOf(this.#streams.stderr) ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** Sentences for stdout, wrapped to its terminal. */
+  wrapped(text: string): string {
+    return wrap(text, columnsOf(this.#streams.stdout));
   }
 
   /** Unfinished text on stderr that the next output replaces; only where `live`. */

@@ -172,7 +172,7 @@ function joinCells(cells: readonly Span[], isWide: boolean): readonly Span[] {
 function renderFaults({ faults, atMs }: Snapshot): readonly Line[] {
   const shown = faults.slice(0, FAULT_LINES_MAX).map((fault): Line => [span(describeFault(fault, atMs), "yellow")]);
   const more = faults.length - shown.length;
-  return more > 0 ? [...shown, [span(`and ${more} more faults: lab faults`, "yellow")]] : shown;
+  return more > 0 ? [...shown, [span(`and ${more} more faults`, "yellow")]] : shown;
 }
 
 function describeFault({ id, cause, effect, untilMs }: FaultView, nowMs: number): string {

@@ -1,0 +1,116 @@
+/** All commands of `lab`, as commander parses them. What a command does is loaded when it runs. */
+import { Command, Option } from "commander";
+import packageFile from "../../package.json" with { type: "json" };
+import { STANDARD_LAB } from "../base/hint.ts";
+import { registerCareCommands } from "./commands/care.ts";
+import { registerChaosCommands } from "./commands/chaos.ts";
+import { registerCheckCommands } from "./commands/check.ts";
+import { registerClusterCommands } from "./commands/cluster.ts";
+import { registerCompletionCommands } from "./commands/completion.ts";
+import type { CommandContext, RunCaptured } from "./commands/context.ts";
+import { registerDashCommands } from "./commands/dash.ts";
+import { registerFaultCommands } from "./commands/faults.ts";
+import { registerJournalCommands } from "./commands/journal.ts";
+import { registerKeyCommands } from "./commands/keys.ts";
+import { registerLifecycleCommands } from "./commands/lifecycle.ts";
+import { registerReportCommands } from "./commands/report.ts";
+import { registerScenarioCommands } from "./commands/scenario.ts";
+import { registerShowCommands } from "./commands/show.ts";
+import { registerSimCommands } from "./commands/sim.ts";
+import { registerTalkCommands } from "./commands/talk.ts";
+import { registerWatchCommands } from "./commands/watch.ts";
+import { registerWordsCommand } from "./commands/words.ts";
+import { RUNTIMES } from "./options.ts";
+import { addNotes, MIN_WIDTH, type Note } from "./ui/notes.ts";
+
+const NOTES: readonly Note[] = [
+  "Examples:",
+  [
+    ["up --nodes 5", "start five nodes, and wait until they agree on a coordinator"],
+    ["ps", "list the nodes with their roles and balances"],
+    ["sell 1 2 30", "node 1 sells 30 credits to node 2"],
+    ["kill leader", "kill the coordinator, and see which node takes over"],
+    ["partition 1,2 3,4,5", "cut the network in two, until you heal it"],
+    ["heal", "end all faults of the network"],
+    ["up -f lab.yaml --name shop", "start another lab beside it, from a file"],
+    ["down", "remove the lab"],
+    ["words", "explain the words that lab uses: voter, provisional, incarnation, …"],
+  ],
+  "Name nodes as 3, 1,2, 1-3, leader, followers, random, random(2), majority, minority or all.",
+  "Exit codes: 0 ok, 1 failed, 2 usage, 3 no such lab or node, 4 engine unreachable, 5 invariant violated, 6 not supported here, 7 inconclusive, 124 timed out, 130 interrupted.",
+];
+
+/** How commands run the lines that were typed at a prompt, or asked for by the page. */
+export interface LineRunners {
+  readonly typed: (argv: string[]) => Promise<number>;
+  readonly captured: RunCaptured;
+}
+
+/** @param program an empty command, which `context` reads the options from */
+export function describeProgram(program: Command, context: CommandContext, run: LineRunners): Command {
+  describeOptions(program, context);
+  registerClusterCommands(program, context);
+  registerKeyCommands(program, context);
+  registerShowCommands(program, context);
+  registerWatchCommands(program, context);
+  registerJournalCommands(program, context);
+  registerTalkCommands(program, context, run.typed);
+  registerCheckCommands(program, context);
+  registerLifecycleCommands(program, context);
+  registerFaultCommands(program, context);
+  registerScenarioCommands(program, context);
+  registerSimCommands(program, context);
+  registerReportCommands(program, context);
+  registerDashCommands(program, context, run.captured);
+  registerChaosCommands(program, context);
+  registerCareCommands(program, context);
+  registerWordsCommand(program, context);
+  registerCompletionCommands(program, context);
+  program.hook("preAction", (_program, command) => assertSimulable(context, command));
+  for (const command of program.commands) inheritOutput(command, program);
+  return program;
+}
+
+function describeOptions(program: Command, { printer, caller }: CommandContext): void {
+  program
+    .description("Run clusters of peers that trade energy credits, and break them.")
+    .usage("[options] <command>")
+    .option("-n, --name <lab>", "which lab (or LAB_NAME)", process.env.LAB_NAME || STANDARD_LAB)
+    .addOption(
+      new Option("--runtime <where>", "docker, local, auto, or sim for run, chaos and shell (or LAB_RUNTIME)").choices(
+        RUNTIMES,
+      ),
+    )
+    .addOption(new Option("-o, --output <format>", "text or json").choices(["text", "json"]).default("text"))
+    .option("--verbose", "show where an error comes from")
+    .version(packageFile.version, "--version", "show the version")
+    .helpOption("-h, --help", "show help")
+    .addHelpCommand(
+      new Command("help").argument("[command]").description("show help for a command").helpGroup("This machine:"),
+    )
+    .configureHelp({ showGlobalOptions: true, minWidthToWrap: MIN_WIDTH })
+    .exitOverride()
+    .configureOutput({
+      writeErr: (text) => printer.raw(text),
+      // Printed by `report`, in the same form as every other error.
+      outputError: () => {},
+    });
+  addNotes(program, caller.prefix, NOTES);
+}
+
+/** Commands that need no lab, or open a simulated world of their own. */
+const WITH_OWN_WORLD: readonly string[] = ["shell", "sim", "run", "chaos", "validate", "words"];
+
+/** A simulated lab lives in one process: a command that doesn't open one has nothing to work on, and says so before it touches anything. */
+async function assertSimulable(context: CommandContext, command: Command): Promise<void> {
+  if (context.options.runtime !== "sim" || WITH_OWN_WORLD.includes(command.name())) return;
+  const { currentSimEngine } = await import("../engine/sim/sim-session.ts");
+  currentSimEngine();
+}
+
+/** Subcommands are made before these are set, and commander copies them only then. */
+function inheritOutput(command: Command, program: Command): void {
+  command.copyInheritedSettings(program);
+  command.helpOption("-h, --help", "show help");
+  for (const child of command.commands) inheritOutput(child, program);
+}

@@ -1,0 +1,52 @@
+/** How an error is printed, and the exit code that it means. */
+import { CommanderError } from "commander";
+import { type Caller, renderHints } from "../base/hint.ts";
+import { EXIT, LabError } from "../base/lab-error.ts";
+import { NEXT } from "../base/next.ts";
+import type { Printer } from "./ui/printer.ts";
+import { sayHints } from "./ui/say-hints.ts";
+
+/** What happened, and a line for each thing to do about it. With -o json the same as one JSON value on stderr. */
+export function reportError(
+  error: unknown,
+  printer: Printer,
+  { verbose, caller }: { verbose: boolean; caller: Caller },
+): number {
+  printer.clear();
+  const failure = error instanceof CommanderError ? explainUsage(error) : error;
+  if (failure === null) return EXIT.ok;
+  if (failure instanceof LabError) {
+    if (printer.json) {
+      const { exit, message, hints, details } = failure;
+      const hint = renderHints(hints, caller);
+      printer.say(JSON.stringify({ error: { exit: EXIT[exit], name: exit, message, hint, ...details } }));
+    } else {
+      printer.say(`lab: ${failure.message}`);
+      sayHints(printer, failure.hints, caller, "  ");
+    }
+    if (verbose) printer.say(describeStack(failure));
+    return EXIT[failure.exit];
+  }
+  // A bug of ours: its stack is the most useful thing that can be said.
+  printer.say(`lab: ${failure instanceof Error ? failure.message : String(failure)}`);
+  printer.say(verbose ? describeStack(failure) : "  this is a bug in lab; the same with --verbose shows where");
+  return EXIT.failed;
+}
+
+/** Commander's complaint in our form; null for what isn't one (help was shown). */
+function explainUsage(error: CommanderError): LabError | null {
+  if (error.exitCode === 0) return null;
+  // `lab help nonsense` and a bare group show help and fail without a message.
+  if (error.code === "commander.help") return null;
+  const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
+  const suggestion = /\(Did you mean (.+)\?\)/.exec(rest.join(" "))?.[1];
+  const hint = suggestion === undefined ? NEXT.listCommands() : `did you mean ${suggestion}?`;
+  return new LabError("usage", first.replaceAll("'", '"'), hint);
+}
+
+function describeStack(error: unknown): string {
+  const parts: string[] = [];
+  for (let current = error; current instanceof Error; current = current.cause)
+    parts.push(current.stack ?? current.message);
+  return parts.join("\ncaused by: ");
+}
