@@ -14,6 +14,9 @@ function about(lab: string | undefined, named: Hint): Hint {
   return lab === undefined ? named : { ...named, lab };
 }
 
+/** A runtime that isn't the one of the command line. */
+const on = (runtime: string | undefined): readonly string[] => (runtime === undefined ? [] : ["--runtime", runtime]);
+
 const list = (ids: readonly NodeId[]): string => ids.join(",");
 
 export const NEXT = {
@@ -21,8 +24,8 @@ export const NEXT = {
   listLabs: () => hint("list the labs", "ls"),
   startFirstLab: () => hint("start one", "up"),
   startLab: (lab?: string) => about(lab, hint("start it", "up")),
-  removeLab: (lab?: string) => about(lab, hint("remove it", "down")),
-  removeLabFirst: (lab?: string) => about(lab, hint("remove it first", "down")),
+  removeLab: (lab?: string, runtime?: string) => about(lab, hint("remove it", "down", ...on(runtime))),
+  removeLabFirst: (lab: string, runtime?: string) => about(lab, hint("remove it first", "down", ...on(runtime))),
   removeUnneededLabs: () => hint("remove a lab that you don't need, from this list", "ls"),
   removeStartedNodes: (lab: string) => about(lab, hint("if nodes were started, remove them", "down")),
   useLocalLab: () => hint("see it", "ps", "--runtime", "local"),

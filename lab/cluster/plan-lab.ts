@@ -118,7 +118,7 @@ export function warnAboutVoters(voters: readonly NodeId[], remaining: readonly N
   return `only ${left} of the ${voters.length} voters (${voters.join(",")}) remain, ${needed} are needed: coordinators will be provisional`;
 }
 
-/** For `up --dry-run`: what would be made, secrets left out. */
+/** The lab for people, secrets left out. */
 export function describePlan(plan: LabPlan): string {
   const { spec, nodes } = plan;
   const lines = [
@@ -132,11 +132,6 @@ export function describePlan(plan: LabPlan): string {
   for (const node of nodes) {
     for (const [name, value] of Object.entries(node.env)) lines.push(`node ${node.id}    ${name}=${value}`);
   }
-  lines.push(
-    spec.runtime === "docker"
-      ? `creates   1 network, ${nodes.length} containers, the image if it isn't there`
-      : `creates   ${nodes.length} processes with ledgers and logs in the state folder`,
-  );
   return lines.join("\n");
 }
 

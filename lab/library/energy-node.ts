@@ -101,8 +101,7 @@ export class EnergyNodeContainer extends GenericContainer {
     const port = PORT_BASE + this.#id;
     this.withCommand([String(this.#id)]).withExposedPorts(`${port}/udp`);
     this.#addSecrets();
-    if (this.waitStrategy === undefined)
-      this.withWaitStrategy(Wait.forLogMessage(new RegExp(`"msg":"Node ${this.#id} is READY"`)));
+    if (this.waitStrategy === undefined) this.withWaitStrategy(Wait.forLogMessage(/"phase":"READY"/));
     return new StartedEnergyNode(await super.start(), this.#id, this.#token);
   }
 

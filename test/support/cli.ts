@@ -31,7 +31,7 @@ export interface LabHome extends AsyncDisposable {
   lab(...args: string[]): Promise<CliResult>;
   /** Runs a command whose output is JSON. @throws with its stderr when it fails */
   json<T>(...args: string[]): Promise<T>;
-  start(args: readonly string[], options?: { input?: string }): RunningCli;
+  start(args: readonly string[], options?: { input?: string; cwd?: string }): RunningCli;
   /** Processes and files that are left: one line each. */
   leftovers(): Promise<readonly string[]>;
 }
@@ -46,7 +46,7 @@ export async function openLabHome(environment: Readonly<Record<string, string>> 
     NO_COLOR: "1",
     ...environment,
   };
-  const start: LabHome["start"] = (args, options = {}) => startCli(args, env, options.input);
+  const start: LabHome["start"] = (args, options = {}) => startCli(args, env, options);
   const lab: LabHome["lab"] = (...args) => start(args).done;
   const processes = async () =>
     (await Promise.all(["ENERGY_LAB_DIR", "ENERGY_LAB_HELPER"].map(findByEnvironment)))
@@ -75,8 +75,12 @@ export async function openLabHome(environment: Readonly<Record<string, string>> 
   };
 }
 
-function startCli(args: readonly string[], env: NodeJS.ProcessEnv, input = ""): RunningCli {
-  const child = spawn(process.execPath, [bin, ...args], { env });
+function startCli(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  { input = "", cwd }: { input?: string; cwd?: string },
+): RunningCli {
+  const child = spawn(process.execPath, [bin, ...args], { env, ...(cwd !== undefined && { cwd }) });
   let stdout = "";
   let stderr = "";
   const watchers = new Set<() => void>();

@@ -10,7 +10,7 @@ export const HINT_SAMPLES: { readonly [K in keyof typeof NEXT]: readonly Hint[] 
   listLabs: [NEXT.listLabs()],
   startFirstLab: [NEXT.startFirstLab()],
   startLab: [NEXT.startLab(), NEXT.startLab("other")],
-  removeLab: [NEXT.removeLab(), NEXT.removeLab("other")],
+  removeLab: [NEXT.removeLab(), NEXT.removeLab("other"), NEXT.removeLab("other", "local")],
   removeLabFirst: [NEXT.removeLabFirst("other")],
   removeUnneededLabs: [NEXT.removeUnneededLabs()],
   removeStartedNodes: [NEXT.removeStartedNodes("scenario-x")],

@@ -2,9 +2,9 @@
 import { type Command, Option } from "commander";
 import { renderHint } from "../../base/hint.ts";
 import { NEXT } from "../../base/next.ts";
+import type { UpResult } from "../../cluster/execute-up.ts";
 import type { LabHandle } from "../../cluster/lab-handle.ts";
 import type { LabRequest } from "../../cluster/plan-lab.ts";
-import type { UpResult } from "../../cluster/up.ts";
 import type { LabSpec } from "../../engine/engine.ts";
 import { describeAsEnv, JOURNAL_DETAILS, type JournalDetail } from "../../journal/detail.ts";
 import type { CommandContext } from "./context.ts";
@@ -36,7 +36,7 @@ export function registerClusterCommands(program: Command, context: CommandContex
     .option("--wait", "return when all nodes agree", true)
     .option("--no-wait", "return when the nodes are started")
     .option("--timeout <time>", "how long to wait for agreement", "60s")
-    .option("--dry-run", "only show what would be made")
+    .option("--dry-run", "show what up would do, and do nothing")
     .action((flags: UpFlags) => up(context, flags));
 
   program
@@ -79,11 +79,12 @@ async function up(context: CommandContext, flags: UpFlags): Promise<void> {
     onNotice: (message: string) => context.printer.say(message),
   };
   if (flags.dryRun === true) {
-    const [plan, { describePlan, publicPlan }] = await Promise.all([
+    const [plan, { describeUp }, { publicPlan }] = await Promise.all([
       dryRun(request, options),
+      import("../../cluster/plan-up.ts"),
       import("../../cluster/plan-lab.ts"),
     ]);
-    context.printer.data(publicPlan(plan), context.printer.wrapped(describePlan(plan)));
+    context.printer.data(publicPlan(plan.lab), context.printer.wrapped(describeUp(plan)));
     return;
   }
   const startedAtMs = performance.now();

@@ -224,7 +224,7 @@ async function validate(context: CommandContext, files: readonly string[]): Prom
     } catch (error) {
       if (!(error instanceof LabError)) throw error;
       // What only the whole lab shows has no line.
-      const message = error.message.startsWith(`${file}:`) ? error.message : `${file}: ${error.message}`;
+      const message = error.details.path === file ? error.message : `${file}: ${error.message}`;
       findings.push({ file, kind, ok: false, message, hint: renderHints(error.hints, context.caller) });
     }
   }

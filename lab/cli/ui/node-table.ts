@@ -22,7 +22,7 @@ export function renderNodes(rows: readonly NodeRow[], color: boolean): string {
   ]);
   if (!color) return renderTable(COLUMNS, cells);
   return renderTable(COLUMNS, cells, (text, row, column) => {
-    if (column === 1 && text.startsWith("COORDINATOR")) return colour(text, "bold");
+    if (column === 1 && rows[row]?.role === "COORDINATOR") return colour(text, "bold");
     if (column === 2) return colour(text, colourOf(rows[row]));
     return text;
   });

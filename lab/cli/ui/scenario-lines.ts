@@ -22,6 +22,9 @@ export function renderHeader(scenario: Scenario, runtime: keyof typeof WHERE): s
   return [`${first}  (${WHERE[runtime]})`, ...text].join("\n");
 }
 
+/** Steps whose result says how long they took. */
+const TELL_TIME: ReadonlySet<string> = new Set(["wait", "expect"]);
+
 /** Steps inside others are indented, and come before the one that holds them: each is told when it is over. */
 export function renderStep(step: StepResult, { color }: Pick<Printer, "color">): string {
   const { path, state, text, resolved, seen, replaced, tookMs, startedMs, note } = step;
@@ -30,7 +33,7 @@ export function renderStep(step: StepResult, { color }: Pick<Printer, "color">):
   const mark = color && state !== "ok" ? colour(word, state === "failed" ? "red" : "yellow") : word;
   const said = [text.startsWith(resolved) ? "" : resolved, seen].filter((part) => part !== "").join("; ");
   const time = `${(startedMs / 1_000).toFixed(2).padStart(7)} s`;
-  const took = tookMs >= 1_000 && !seen.includes("after ") ? ` (${formatDuration(tookMs)})` : "";
+  const took = tookMs >= 1_000 && !TELL_TIME.has(step.verb) ? ` (${formatDuration(tookMs)})` : "";
   const what = replaced === "" ? text : state === "skipped" ? replaced : `${text}, ${replaced}`;
   const line = `${time}  ${mark}  ${"  ".repeat(depth)}${path.padEnd(Math.max(3, 5 - depth))} ${what}${said === "" ? "" : `: ${said}`}${took}`;
   return [...(note === "" ? [] : [`${" ".repeat(17 + 2 * depth)}# ${note}`]), line].join("\n");

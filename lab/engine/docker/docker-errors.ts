@@ -31,6 +31,25 @@ export function sentenceOf(error: unknown): string {
   return message.replace(/^\(HTTP code \d+\) .*? - /, "").trim();
 }
 
+/** What engines refuse, by the words that they refuse it with. */
+const REFUSALS = {
+  addressesOverlap: /overlap|conflicts with network|networks have same|already allocated/i,
+  alreadyConnected: /already exists in network|already attached|endpoint with name .* already exists/i,
+  alreadyPaused: /already paused/i,
+  beingRemoved: /removal .* is already in progress/i,
+  hasEndpoints: /active endpoints/i,
+  invalidSignal: /invalid signal/i,
+  notFrozen: /unable to freeze/i,
+  notPaused: /not paused/i,
+  notRunning: /not running/i,
+  paused: /is paused/i,
+} as const;
+
+/** True when the engine refused something for this reason. Nobody else reads its sentences. */
+export function isRefusal(error: unknown, reason: keyof typeof REFUSALS): boolean {
+  return REFUSALS[reason].test(sentenceOf(error));
+}
+
 /** Resolves to undefined when the engine answers with one of these statuses: "it was so already". */
 export async function allow<T>(statuses: readonly number[], call: Promise<T>): Promise<T | undefined> {
   try {

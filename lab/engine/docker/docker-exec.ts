@@ -7,7 +7,7 @@ import type { NodeId } from "../../../node/wire/ids.ts";
 import { LabError } from "../../base/lab-error.ts";
 import { NEXT } from "../../base/next.ts";
 import type { ExecResult } from "../engine.ts";
-import { sentenceOf, statusOf } from "./docker-errors.ts";
+import { isRefusal, statusOf } from "./docker-errors.ts";
 import { findNode } from "./docker-labs.ts";
 import { isPaused, notRunning } from "./docker-nodes.ts";
 import { readFrames } from "./docker-stream.ts";
@@ -122,11 +122,11 @@ async function execInNode(docker: Docker, { lab, id, seen }: NodePlace, options:
   try {
     return await execIn(docker, node.id, options);
   } catch (error) {
-    if (/is paused/i.test(sentenceOf(error))) throw isPaused(id);
+    if (isRefusal(error, "paused")) throw isPaused(id);
     throw isAboutState(error) ? notRunning(node) : error;
   }
 }
 
 function isAboutState(error: unknown): boolean {
-  return statusOf(error) === 409 || /is paused|not running/i.test(sentenceOf(error));
+  return statusOf(error) === 409 || isRefusal(error, "paused") || isRefusal(error, "notRunning");
 }

@@ -5,7 +5,7 @@
 import type Docker from "dockerode";
 import { LabError } from "../../base/lab-error.ts";
 import { NEXT } from "../../base/next.ts";
-import { allow, sentenceOf, statusOf } from "./docker-errors.ts";
+import { allow, isRefusal, statusOf } from "./docker-errors.ts";
 import { DOCKER_LABELS, labelled } from "./docker-labels.ts";
 import { freeSubnets, hostRanges, parseRange, type Range } from "./docker-subnet.ts";
 
@@ -59,7 +59,7 @@ async function createOn(
       IPAM: { Driver: "default", Config: [{ Subnet: subnet }] },
     });
   } catch (error) {
-    if (/overlap|conflicts with network|networks have same|already allocated/i.test(sentenceOf(error))) return null;
+    if (isRefusal(error, "addressesOverlap")) return null;
     throw error;
   }
 }
@@ -77,7 +77,7 @@ export async function removeNetwork(docker: Docker, id: string): Promise<boolean
       return true;
     } catch (error) {
       if (statusOf(error) === 404) return false;
-      if (!/active endpoints/i.test(sentenceOf(error)) || Date.now() > deadlineMs) throw error;
+      if (!isRefusal(error, "hasEndpoints") || Date.now() > deadlineMs) throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, waitMs));
     if (waitMs >= 40) await dropEndpoints(docker, id);

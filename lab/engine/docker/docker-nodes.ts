@@ -8,7 +8,7 @@ import type { NodeId } from "../../../node/wire/ids.ts";
 import { LabError, nodeStillRuns } from "../../base/lab-error.ts";
 import { NEXT } from "../../base/next.ts";
 import { FAULTS_DIR } from "../engine.ts";
-import { allow, sentenceOf, statusOf } from "./docker-errors.ts";
+import { allow, isRefusal, statusOf } from "./docker-errors.ts";
 import { DOCKER_LABELS } from "./docker-labels.ts";
 import { findNode, type NodeContainer } from "./docker-labs.ts";
 import { listLabNetworks } from "./docker-network.ts";
@@ -37,12 +37,12 @@ export async function killNode(docker: Docker, lab: string, id: NodeId, signal: 
   try {
     await docker.getContainer(node.id).kill({ signal });
   } catch (error) {
-    if (/invalid signal/i.test(sentenceOf(error))) {
+    if (isRefusal(error, "invalidSignal")) {
       throw new LabError("usage", `there is no signal "${signal}"`, "use KILL, TERM, INT, HUP, STOP, CONT, USR1, …", {
         cause: error,
       });
     }
-    throw statusOf(error) === 409 || /is not running/i.test(sentenceOf(error)) ? notRunning(node) : error;
+    throw statusOf(error) === 409 || isRefusal(error, "notRunning") ? notRunning(node) : error;
   }
   // The engine answers before the process is gone; who kills wants it dead.
   if (/^(SIG)?KILL$|^9$/i.test(signal))
@@ -58,11 +58,10 @@ export async function pauseNode(docker: Docker, lab: string, id: NodeId): Promis
       await docker.getContainer(node.id).pause();
       return;
     } catch (error) {
-      const sentence = sentenceOf(error);
-      if (/already paused/i.test(sentence)) return;
-      if (/is not running/i.test(sentence)) throw notRunning(node);
+      if (isRefusal(error, "alreadyPaused")) return;
+      if (isRefusal(error, "notRunning")) throw notRunning(node);
       // On cgroup version 1 and a busy machine runc gives up now and then, and undoes it.
-      if (!/unable to freeze/i.test(sentence) || tries === FREEZE_TRIES_MAX) throw error;
+      if (!isRefusal(error, "notFrozen") || tries === FREEZE_TRIES_MAX) throw error;
     }
   }
 }
@@ -74,7 +73,7 @@ export async function resumeNode(docker: Docker, lab: string, id: NodeId): Promi
   try {
     await docker.getContainer(node.id).unpause();
   } catch (error) {
-    if (!/not paused/i.test(sentenceOf(error))) throw error;
+    if (!isRefusal(error, "notPaused")) throw error;
   }
 }
 
@@ -110,7 +109,7 @@ export async function removeContainer(docker: Docker, id: string): Promise<boole
     return true;
   } catch (error) {
     if (statusOf(error) === 404) return false;
-    if (!/removal .* is already in progress/i.test(sentenceOf(error))) throw error;
+    if (!isRefusal(error, "beingRemoved")) throw error;
     await allow([404], container.wait({ condition: "removed" }));
     return true;
   }
@@ -142,8 +141,7 @@ export async function plugNode(docker: Docker, lab: string, id: NodeId): Promise
       EndpointConfig: address === undefined ? {} : { IPAMConfig: { IPv4Address: address } },
     });
   } catch (error) {
-    if (!/already exists in network|already attached|endpoint with name .* already exists/i.test(sentenceOf(error)))
-      throw error;
+    if (!isRefusal(error, "alreadyConnected")) throw error;
   }
 }
 
