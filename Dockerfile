@@ -1,7 +1,7 @@
-# No syntax line: it builds with BuildKit and with the classic builder of old engines alike.
+# There is no syntax line, so that both BuildKit and the classic builder of old engines can build this file.
 #
-# The image of one node: the public Node image, iproute2 and nftables for network faults, and one bundled file. Nothing
-# is installed from npm in here; `npm ci` on the host makes dist/node.js first.
+# The image of one node: the public Node image, iproute2 and nftables for network faults, and one bundled file. The build
+# installs nothing from npm; `npm ci` on the host makes dist/node.js first.
 ARG BASE=node:24-bookworm-slim
 FROM ${BASE}
 
@@ -9,8 +9,8 @@ LABEL org.opencontainers.image.title="energy-lab node" \
       org.opencontainers.image.description="A peer that trades energy credits over UDP multicast" \
       energy-lab.image="node"
 
-# The node runs as 1000:1000, `node` in the public image; with `--user` or without capabilities as somebody else, so its
-# two folders are open to all. They are sticky: the node can leave its ready file in /run/lab but neither move nor replace
+# The node runs as 1000:1000 (`node` in the public image), or as another user with `--user` or without capabilities. So its
+# two folders are writable by all, and sticky: the node can put its ready file into /run/lab, but it can't move or replace
 # /run/lab/faults, which root executes at the next start.
 RUN set -eu; \
     if ! command -v tc >/dev/null || ! command -v nft >/dev/null; then \
@@ -26,10 +26,10 @@ RUN set -eu; \
 
 COPY compose/entrypoint.sh dist/node.js /app/
 
-# Without a package.json beside it Node takes node.js for CommonJS first, and compiles it twice.
-# One node lives here for a moment, alone on its loopback, so that Node keeps what it compiled: every container then starts
-# with a third less CPU time, which shows when fifty start at once. Afterwards the cache is root's, for reading only. A
-# builder in which a node can't live makes an image without it.
+# The package.json is there because Node would otherwise try node.js as CommonJS first and compile it twice.
+# The build runs one node for a moment, alone on its loopback, to fill Node's compile cache: every container then starts with a
+# third less CPU time, which matters when fifty start at once. Afterwards the cache belongs to root and is read-only. If
+# the builder can't run a node, the image has no cache.
 RUN set -eu; \
     echo '{ "type": "module" }' >/app/package.json; \
     install -d -o 1000 -g 1000 /app/cache /tmp/warm-up; \
@@ -40,9 +40,9 @@ RUN set -eu; \
     kill $node 2>/dev/null || true; wait $node || true; \
     rm -rf /tmp/warm-up; chown -R 0:0 /app/cache; chmod -R u=rwX,go=rX /app/cache
 
-# ExperimentalWarning: node:sqlite. NODE_OPTIONS rather than an argument, so that `docker exec ... node /app/node.js
-# control status` is as quiet. No VOLUME: the ledger outlives kill and restart in the container's own layer, and removing
-# the container leaves nothing behind.
+# The option hides the warning about node:sqlite. It is in NODE_OPTIONS so that `docker exec ... node /app/node.js control
+# status` is quiet as well. There is no VOLUME: the ledger survives kill and restart in the container's own layer, and
+# removing the container leaves nothing behind.
 ENV NODE_OPTIONS=--disable-warning=ExperimentalWarning \
     NODE_COMPILE_CACHE=/app/cache \
     DS_DATA_DIR=/data \
@@ -50,7 +50,7 @@ ENV NODE_OPTIONS=--disable-warning=ExperimentalWarning \
 
 WORKDIR /app
 STOPSIGNAL SIGTERM
-# The node writes the file when it is READY. Looking for it costs a process, not a Node process; with fifty nodes on two
-# cores even that is felt below 15 s. (Engines from 25 on look every 5 s during the start period.)
+# The node writes the file when it is READY. The check costs a small process instead of a Node process; with fifty nodes on
+# two cores, even that is noticeable below 15 s. (Engines from 25 on check every 5 s during the start period.)
 HEALTHCHECK --interval=15s --timeout=5s --start-period=15s --retries=2 CMD ["test", "-f", "/run/lab/ready"]
 ENTRYPOINT ["/bin/sh", "/app/entrypoint.sh"]

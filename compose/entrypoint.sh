@@ -1,9 +1,9 @@
 #!/bin/sh
-# Entry point of the node's container: faults first, then the node, unprivileged.
+# Entry point of the node's container: it applies faults first, then runs the node unprivileged.
 #
-# Starts as root only to put the kernel faults back that the lab left in the container's writable layer (a restarted
-# container has a fresh network namespace), then becomes uid 1000 without any capability, for good. Where the container
-# is started as another user or without the capabilities that this takes, it drops what it can and runs the node anyhow.
+# It starts as root only to apply the kernel faults again that the lab left in the container's writable layer, because a
+# restarted container has a fresh network namespace. Then it becomes uid 1000 without any capability, for good. If the
+# container runs as another user or lacks the needed capabilities, it drops what it can and runs the node anyway.
 # Builtins instead of programs: fifty of these start at the same time on two cores.
 set -u
 
@@ -16,7 +16,7 @@ while read -r key value rest; do
   esac
 done </proc/self/status
 
-# A killed node leaves it behind.
+# A killed node leaves its ready file behind.
 ready=${DS_READY_FILE:-/run/lab/ready}
 [ ! -e "$ready" ] || rm -f "$ready"
 
@@ -24,8 +24,8 @@ if [ "$uid" != 0 ]; then
   exec setpriv --no-new-privs -- node /app/node.js "$@"
 fi
 
-# All containers of a host share one neighbour table, and above about thirty nodes that all talk to each other it overflows: packets
-# vanish. Permanent entries don't count, and save everybody's ARP. LAB_NEIGHBOURS is "PREFIX ID ID …"; node N is PREFIX.(N+1).
+# All containers of a host share one neighbour table. Above about thirty nodes that all talk to each other it overflows, and packets
+# vanish. Permanent entries don't count, and make ARP unnecessary. LAB_NEIGHBOURS is "PREFIX ID ID …"; node N is PREFIX.(N+1).
 neighbours() {
   prefix=$1
   shift
@@ -46,9 +46,9 @@ if [ -f "$apply" ] && [ -x "$apply" ]; then
   "$apply" >&2 || echo "entrypoint: $apply failed with exit code $?; the node starts without its kernel faults" >&2
 fi
 
-# A mounted folder belongs to root until it is used first.
+# A mounted folder belongs to root at first.
 data=${DS_DATA_DIR:-}
-# `lab wipe`: what was on this disk is lost.
+# `lab wipe`: the contents of this disk are lost.
 wipe=/run/lab/faults/wipe
 if [ -e "$wipe" ] && [ -n "$data" ] && [ -d "$data" ]; then
   find "$data" -mindepth 1 -delete || echo "entrypoint: $data can't be emptied; the node starts with what is left there" >&2
@@ -58,7 +58,7 @@ if [ -n "$data" ] && [ -d "$data" ] && [ -O "$data" ]; then
   chown 1000:1000 "$data" || echo "entrypoint: $data can't be given to uid 1000; the ledger may not be writable" >&2
 fi
 
-# CAP_SETGID, CAP_SETUID and CAP_SETPCAP: without all three setpriv refuses as a whole.
+# CAP_SETGID, CAP_SETUID and CAP_SETPCAP: setpriv needs all three and refuses otherwise.
 if [ $((0x$capabilities & 0x1c0)) -eq $((0x1c0)) ]; then
   exec setpriv --reuid=1000 --regid=1000 --clear-groups --bounding-set=-all --inh-caps=-all --no-new-privs \
     -- node /app/node.js "$@"
