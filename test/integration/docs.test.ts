@@ -28,11 +28,11 @@ test.each(["README.md", "lab/README.md"])(
     const blocks = readConsoleBlocks(read(path)).filter((block) => block.marker?.kind === "runs");
     const commands = blocks.flatMap((block) => block.commands);
     expect(commands.length).toBeGreaterThan(8);
-    for (const { line, text, labArgs, output } of commands) {
+    for (const { line, text, labArgs, output, exitCode } of commands) {
       const { code, stdout, stderr } = await home.lab(...(labArgs ?? []));
       const where = `${path}:${line}: ${text}\n${stdout}${stderr}`;
       expect(labArgs, where).not.toBeNull();
-      expect(code, where).toBe(0);
+      expect(code, where).toBe(exitCode);
       expect(missingLines(output, `${stdout}${stderr}`), where).toEqual([]);
     }
     expect(await home.leftovers()).toEqual([]);

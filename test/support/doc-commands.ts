@@ -1,6 +1,7 @@
-// What a document shows: its console blocks with their commands and output, its links, its tables.
+// Reads what a document shows: its console blocks with their commands and output, its links, its tables.
 //
 //   <!-- runs: local -->            the `npx lab` commands of the next console block are run, one after the other
+//   <!-- runs: sim, exits 5 0 -->   the same, with the exit code of each command; without them all are 0
 //   <!-- shown: docker -->          the block is only shown; the word says what it would take
 import { stripVTControlCharacters } from "node:util";
 
@@ -10,13 +11,14 @@ export interface DocCommand {
   /** Words behind `npx lab`; null: another program. */
   readonly labArgs: readonly string[] | null;
   readonly text: string;
+  readonly exitCode: number;
   /** The lines below it. */
   readonly output: readonly string[];
 }
 
 export interface DocBlock {
   readonly line: number;
-  /** Null: the block says nothing about being run. */
+  /** Null: no marker stands above the block. */
   readonly marker: { readonly kind: "runs" | "shown"; readonly where: string } | null;
   readonly commands: readonly DocCommand[];
 }
@@ -27,32 +29,32 @@ export function readConsoleBlocks(document: string): DocBlock[] {
   for (const [i, line] of lines.entries()) {
     if (line !== "```console") continue;
     const end = lines.indexOf("```", i + 1);
-    const marker = /^<!-- (runs|shown): (\w+) -->$/.exec(lines[i - 1] ?? "");
+    const marker = /^<!-- (runs|shown): (\w+)(?:, exits ([\d ]+))? -->$/.exec(lines[i - 1] ?? "");
     blocks.push({
       line: i + 1,
       marker: marker === null ? null : { kind: marker[1] as "runs" | "shown", where: marker[2] ?? "" },
-      commands: readCommands(lines.slice(i + 1, end), i + 2),
+      commands: readCommands(lines.slice(i + 1, end), i + 2, (marker?.[3] ?? "").split(" ").map(Number)),
     });
   }
   return blocks;
 }
 
-function readCommands(lines: readonly string[], firstLine: number): DocCommand[] {
+function readCommands(lines: readonly string[], firstLine: number, exitCodes: readonly number[]): DocCommand[] {
   const commands: { line: number; text: string; output: string[] }[] = [];
   for (const [i, text] of lines.entries()) {
     if (text.startsWith("$ ")) commands.push({ line: firstLine + i, text: text.slice(2), output: [] });
     else if (text.trim() !== "") commands.at(-1)?.output.push(text);
   }
-  return commands.map((command) => {
-    // The set-up before it is there already.
+  return commands.map((command, i) => {
+    // The test machine is set up already.
     const lab = command.text.split(" && ").find((part) => part.startsWith("npx lab "));
-    return { ...command, labArgs: lab === undefined ? null : lab.split(/\s+/).slice(2) };
+    return { ...command, labArgs: lab === undefined ? null : lab.split(/\s+/).slice(2), exitCode: exitCodes[i] ?? 0 };
   });
 }
 
 /**
- * The lines of `shown` that are nowhere in `actual`, once everything that differs from run to run is taken out of both. `[...]`
- * stands for lines that aren't shown.
+ * The lines of `shown` that `actual` lacks, after removing from both what differs from run to run. `[...]` stands for lines that aren't
+ * shown.
  */
 export function missingLines(shown: readonly string[], actual: string): string[] {
   const seen = new Set(actual.split("\n").map(normalise));
