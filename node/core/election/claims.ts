@@ -9,7 +9,7 @@
 import type { NodeId } from "../../wire/ids.ts";
 import type { Claim, MessageOf } from "../../wire/message.ts";
 import { nextMsgId, persist, unicast } from "../kernel/outbox.ts";
-import { hasTimer, setTimer } from "../kernel/timers.ts";
+import { takeTurn } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
 import { isLive } from "../membership/members.ts";
 import { believableTerm } from "../membership/plausible.ts";
@@ -95,8 +95,7 @@ function isGone(state: NodeState, id: NodeId): boolean {
 
 /** A lesser coordinator speaks: tell it who leads (rate limited), so that a heal takes one round trip. */
 function correct(state: NodeState, to: NodeId): void {
-  if (hasTimer(state.timers, "corrected", to)) return;
-  setTimer(state.timers, "corrected", to, state.nowMs + state.config.timing.probeIntervalMs);
+  if (!takeTurn(state, "corrected", to, state.config.timing.probeIntervalMs)) return;
   unicast(state, to, "COORDINATOR", { msg_id: nextMsgId(state), ...claimOf(state) });
 }
 
@@ -104,10 +103,9 @@ function noteSupport(state: NodeState, claim: Claim, from: NodeId): void {
   const { election } = state;
   if (election.coordinator !== state.self.id) return;
   // Somebody was told of a term that we never led in, and takes our own word for an older one: a newer term ends that.
-  if (claim.term > election.claimTerm && !hasTimer(state.timers, "misled", "")) {
-    setTimer(state.timers, "misled", "", state.nowMs + 2 * state.config.timing.electionTimeoutMs);
+  const isMisled = claim.term > election.claimTerm;
+  if (isMisled && takeTurn(state, "misled", "", 2 * state.config.timing.electionTimeoutMs))
     election.wanted ??= "answered";
-  }
   if (claim.term !== election.claimTerm) return;
   if (isVoter(state, from) && !election.support.includes(from)) election.support.push(from);
 }

@@ -124,6 +124,18 @@ export function hasTimer<K extends TimerKind>(timers: TimerTable, kind: K, key: 
   return timers.live.has(nameOf(kind, key));
 }
 
+/** True at most once in `gapMs` for a kind and key: whatever the limit is for may be done now. */
+export function takeTurn<K extends keyof RateLimits>(
+  { timers, nowMs }: NodeState,
+  kind: K,
+  key: TimerKeys[K],
+  gapMs: number,
+): boolean {
+  if (hasTimer(timers, kind, key)) return false;
+  setTimer(timers, kind, key, nowMs + gapMs);
+  return true;
+}
+
 /** Earliest deadline of a live timer, or null. */
 export function nextTimeoutMs(timers: TimerTable): number | null {
   discardDead(timers);

@@ -4,11 +4,12 @@
  * Coordinator and voters answer at once (a majority of voters must confirm that an account is new); so does everybody in a small
  * group while nobody leads. The others step in 300 ms apart, in order of their ids, for joiners that are still unanswered.
  */
+
 import { MEMBERS_MAX, type NodeId } from "../../wire/ids.ts";
 import type { MessageOf } from "../../wire/message.ts";
 import { isVoter } from "../election/roles.ts";
 import { journal } from "../kernel/outbox.ts";
-import { hasTimer, setTimer } from "../kernel/timers.ts";
+import { hasTimer, setTimer, takeTurn } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
 import { accountOf, adoptAccount } from "../ledger/ledger.ts";
 import { PROTO, sendJoinTo } from "../membership/introduction.ts";
@@ -68,8 +69,7 @@ export function onJoin(state: NodeState, message: MessageOf<"JOIN">, from: Origi
 
 /** Who joins at the same time as we do must hear of us without waiting for our next announcement. */
 function greet(state: NodeState, from: Origin): void {
-  if (state.phase !== "JOINING" || hasTimer(state.timers, "greeted", from.sender)) return;
-  setTimer(state.timers, "greeted", from.sender, state.nowMs + GREETING_GAP_MS);
+  if (state.phase !== "JOINING" || !takeTurn(state, "greeted", from.sender, GREETING_GAP_MS)) return;
   sendJoinTo(state, from.sender, from.address);
 }
 

@@ -4,6 +4,7 @@
  * It carries credits, the claim that its sender follows, a digest of its durable ledger and a few rumours, within the bytes of one
  * datagram. It is no event of the causal order: its vector clock is null (original, challenge 1).
  */
+
 import { type Clock, encodeClock } from "../../wire/clock.ts";
 import type { NodeId } from "../../wire/ids.ts";
 import type { MessageOf, Payload } from "../../wire/message.ts";
@@ -12,7 +13,7 @@ import { noteClaim } from "../election/claims.ts";
 import { claimOf } from "../election/roles.ts";
 import { count, journal, multicast, unicast } from "../kernel/outbox.ts";
 import { drawBelow } from "../kernel/random.ts";
-import { hasTimer, setTimer } from "../kernel/timers.ts";
+import { hasTimer, setTimer, takeTurn } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
 import { entry } from "../kernel/vector-clock.ts";
 import { accountOf, balanceOf, durableClock, ledgerHash } from "../ledger/ledger.ts";
@@ -173,10 +174,9 @@ export function onHeartbeat(state: NodeState, message: MessageOf<"HEARTBEAT">, f
   seekMembers(state, payload, from);
   checkVoters(state, payload.voters_hash, from);
   // A leaver waits until its records are safe with us: tell it now, not at the next beat.
-  if (payload.phase === "LEAVING" && !hasTimer(state.timers, "leave-answered", from.sender)) {
-    setTimer(state.timers, "leave-answered", from.sender, state.nowMs + state.config.timing.probeIntervalMs);
+  const { probeIntervalMs } = state.config.timing;
+  if (payload.phase === "LEAVING" && takeTurn(state, "leave-answered", from.sender, probeIntervalMs))
     unicast(state, from.sender, "HEARTBEAT", heartbeatPayload(state));
-  }
 }
 
 /** Without multicast nobody introduces itself to all: who names a node whose address we lack is asked for its address book. */

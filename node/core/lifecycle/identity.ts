@@ -10,8 +10,8 @@
 import type { NodeId } from "../../wire/ids.ts";
 import type { Message, MessageOf } from "../../wire/message.ts";
 import { count, journal, unicastTo } from "../kernel/outbox.ts";
-import { isNewcomer } from "../kernel/phase.ts";
-import { cancelTimer, hasTimer, setTimer } from "../kernel/timers.ts";
+import { becomeConflict, isNewcomer } from "../kernel/phase.ts";
+import { cancelTimer, setTimer, takeTurn } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
 import { sendJoinTo } from "../membership/introduction.ts";
 import { createMember, isLive, type Member, rumourOf } from "../membership/members.ts";
@@ -188,7 +188,7 @@ function onOwnId(state: NodeState, message: Message, from: Origin): void {
   }
   // Somebody already runs under our id (or our own last words are late): ask it.
   if (isNewcomer(state)) askRival(state, from.address);
-  else if (!outranks(state, from)) becomeConflict(state, from.address);
+  else if (!outranks(state, from)) yieldTo(state, from.address);
   else report(state, `A second process calls itself Node ${state.self.id}`, from.address);
 }
 
@@ -211,8 +211,7 @@ export function onRivalTimeout(state: NodeState): void {
 }
 
 function askRival(state: NodeState, address: string): void {
-  if (hasTimer(state.timers, "asked-rival", address)) return;
-  setTimer(state.timers, "asked-rival", address, state.nowMs + state.config.timing.probeTimeoutMinMs);
+  if (!takeTurn(state, "asked-rival", address, state.config.timing.probeTimeoutMinMs)) return;
   sendJoinTo(state, state.self.id, address);
 }
 
@@ -226,22 +225,18 @@ function refuseToRun(state: NodeState, rivalAddress: string, seenAt?: string): v
   const { self } = state;
   const here = self.address ?? seenAt ?? "an address unknown to it";
   const reason = `Node ${self.id} already runs at ${rivalAddress}; this process at ${here} ends. Stop that one or choose another id.`;
-  state.phase = "CONFLICT";
-  journal(state, { kind: "state", level: "error", msg: reason, phase: "CONFLICT" });
+  becomeConflict(state, reason);
   state.outbox.push({ type: "exit", code: 1, reason });
 }
 
 /** Both have been running (a partition healed): the lesser one stops taking part. */
-function becomeConflict(state: NodeState, rivalAddress: string): void {
+function yieldTo(state: NodeState, rivalAddress: string): void {
   if (state.phase === "CONFLICT" || state.phase === "LEAVING") return;
-  state.phase = "CONFLICT";
-  const msg = `CONFLICT: Node ${state.self.id} also runs at ${rivalAddress}; this process stops taking part`;
-  journal(state, { kind: "state", level: "error", msg, phase: "CONFLICT" });
+  becomeConflict(state, `CONFLICT: Node ${state.self.id} also runs at ${rivalAddress}; this process stops taking part`);
 }
 
 function report(state: NodeState, msg: string, address: string): void {
   count(state, "duplicate_id");
-  if (hasTimer(state.timers, "reported", address)) return;
-  setTimer(state.timers, "reported", address, state.nowMs + REPORT_GAP_MS);
+  if (!takeTurn(state, "reported", address, REPORT_GAP_MS)) return;
   journal(state, { kind: "drop", level: "warn", msg: `${msg} at ${address}` });
 }

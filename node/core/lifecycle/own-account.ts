@@ -4,10 +4,12 @@
  * Money is never minted on a guess: a fresh account needs a majority of the voters that don't know one, or, without voters,
  * stays unconfirmed until another node has taken note of it. A lost store gets the old account back, never new credits.
  */
+
 import type { Genesis } from "../../wire/message.ts";
 import { isVoter, majority, voteRow } from "../election/roles.ts";
 import { journal } from "../kernel/outbox.ts";
-import { hasTimer, setTimer } from "../kernel/timers.ts";
+import { becomeConflict } from "../kernel/phase.ts";
+import { hasTimer, setTimer, takeTurn } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
 import { entry } from "../kernel/vector-clock.ts";
 import { accountOf, adoptAccount, durableClock, ledgerHash, mintAccount } from "../ledger/ledger.ts";
@@ -61,10 +63,8 @@ export function seekConfirmation(state: NodeState, from: Origin, hash: string): 
   const isOpen = isMinted ? durableClock(state).has(state.self.id) : !join.answers.has(from.sender);
   if (join.confirmed || !isOpen) return;
   if (isMinted && hash === ledgerHash(state)) join.confirmed = true;
-  else if (!hasTimer(state.timers, "greeted", from.sender)) {
-    setTimer(state.timers, "greeted", from.sender, state.nowMs + state.config.timing.probeIntervalMs);
+  else if (takeTurn(state, "greeted", from.sender, state.config.timing.probeIntervalMs))
     sendJoinTo(state, from.sender, from.address);
-  }
 }
 
 /** Two accounts under our id: the nonce that more members know wins, ties go to the smaller one. */
@@ -75,16 +75,16 @@ export function settleAccountConflict(state: NodeState): void {
   for (const { account } of state.join.answers.values())
     if (account !== null) counts.set(account.nonce, (counts.get(account.nonce) ?? 0) + 1);
   const [winner] = [...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))[0] ?? [own];
-  const isOurs = winner === own;
-  if (!isOurs) state.phase = "CONFLICT";
-  journal(state, {
-    kind: "state",
-    level: "error",
-    msg: isOurs
-      ? `Some nodes know another account of Node ${state.self.id}; most know this one`
-      : `CONFLICT: most nodes know another account of Node ${state.self.id}; this process stops taking part. To bring it back: stop it, move its data directory away (keep it), start it again`,
-    ...(isOurs ? {} : { phase: "CONFLICT" }),
-  });
+  const { id } = state.self;
+  if (winner === own) {
+    const msg = `Some nodes know another account of Node ${id}; most know this one`;
+    journal(state, { kind: "state", level: "error", msg });
+    return;
+  }
+  becomeConflict(
+    state,
+    `CONFLICT: most nodes know another account of Node ${id}; this process stops taking part. To bring it back: stop it, move its data directory away (keep it), start it again`,
+  );
 }
 
 /** Whoever got our money may be the only one to know: a lost log is complete when every live member's vector is covered. */

@@ -4,9 +4,10 @@
  * Idea: such a number is adopted on a member's word, made durable, and can't be taken back, so one lie of 2^48 would end a cluster's
  * elections for ever. Honest numbers grow by one at a time; who was away catches up in a few steps, a liar needs months of them.
  */
+
 import { INCARNATION_MAX } from "../../wire/ids.ts";
 import { count, journal } from "../kernel/outbox.ts";
-import { hasTimer, setTimer } from "../kernel/timers.ts";
+import { takeTurn } from "../kernel/timers.ts";
 import type { NodeState } from "../state.ts";
 
 /** Terms that are believed at once. A hundred missed elections are a long absence. */
@@ -21,9 +22,8 @@ const REPORT_GAP_MS = 5_000;
 export function believableTerm(state: NodeState, term: number): number {
   const own = state.election.term;
   if (term <= own + TERM_STEP_FREE) return term;
-  const mayStep = !hasTimer(state.timers, "term-step", "");
+  const mayStep = takeTurn(state, "term-step", "", state.config.timing.heartbeatMs);
   const believed = mayStep ? Math.min(term, own + TERM_STEP_MAX) : own;
-  if (mayStep) setTimer(state.timers, "term-step", "", state.nowMs + state.config.timing.heartbeatMs);
   if (believed < term) noteAbsurd(state, "terms_absurd", `term ${term}, this node has seen ${own}`);
   return believed;
 }
@@ -51,7 +51,6 @@ export function isBelievableIncarnation(known: number, told: number): boolean {
 
 function noteAbsurd(state: NodeState, counter: string, what: string): void {
   count(state, counter);
-  if (hasTimer(state.timers, "absurd", counter)) return;
-  setTimer(state.timers, "absurd", counter, state.nowMs + REPORT_GAP_MS);
+  if (!takeTurn(state, "absurd", counter, REPORT_GAP_MS)) return;
   journal(state, { kind: "drop", level: "warn", msg: `Not believed: ${what}` });
 }

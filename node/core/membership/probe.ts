@@ -9,7 +9,7 @@ import type { NodeId } from "../../wire/ids.ts";
 import type { MessageOf } from "../../wire/message.ts";
 import { count, unicast, unicastTo } from "../kernel/outbox.ts";
 import { shuffled } from "../kernel/random.ts";
-import { cancelTimer, hasTimer, setTimer } from "../kernel/timers.ts";
+import { cancelTimer, setTimer, takeTurn } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
 import type { NodeState } from "../state.ts";
 import { onRumours } from "./gossip.ts";
@@ -56,8 +56,7 @@ export function noteLife(state: NodeState, member: Member): void {
 
 /** Tells a peer that we hold it FAILED, so that it refutes and everybody takes it back: when it speaks, and now and then. */
 export function tellFailed(state: NodeState, member: Member): void {
-  if (hasTimer(state.timers, "told", member.id)) return;
-  setTimer(state.timers, "told", member.id, state.nowMs + state.config.timing.probeIntervalMs);
+  if (!takeTurn(state, "told", member.id, state.config.timing.probeIntervalMs)) return;
   const { detector } = state;
   unicast(state, member.id, "PING", { ping_seq: ++detector.pingSeq, rumours: [rumourOf(state, member)] });
 }

@@ -5,10 +5,11 @@
  * the next incarnation and goes on. A READY one has its incarnation in its trades: it writes down what the next start has to exceed, and
  * asks for that start. It doesn't end by itself, since a single member's word, true or not, would stop it.
  */
+
 import type { NodeId } from "../../wire/ids.ts";
 import { journal, persist } from "../kernel/outbox.ts";
 import { isRestoring } from "../kernel/phase.ts";
-import { hasTimer, setTimer } from "../kernel/timers.ts";
+import { takeTurn } from "../kernel/timers.ts";
 import type { NodeState } from "../state.ts";
 import { sendJoinTo } from "./introduction.ts";
 import type { Member } from "./members.ts";
@@ -24,8 +25,7 @@ export function askWhetherKnown(state: NodeState, member: Member): void {
   const { id, address } = member;
   member.unanswered += 1;
   if (member.unanswered < UNANSWERED_MIN) return;
-  if (state.phase !== "READY" || address === null || hasTimer(state.timers, "introduced", id)) return;
-  setTimer(state.timers, "introduced", id, state.nowMs + GAP_MS);
+  if (state.phase !== "READY" || address === null || !takeTurn(state, "introduced", id, GAP_MS)) return;
   sendJoinTo(state, id, address);
 }
 
@@ -52,8 +52,7 @@ export function outgrow(state: NodeState, known: number): boolean {
 
 function askForRestart(state: NodeState, known: number, by: NodeId): void {
   const { join, self } = state;
-  if (state.phase !== "READY" || known < self.incarnation || hasTimer(state.timers, "mistaken", "")) return;
-  setTimer(state.timers, "mistaken", "", state.nowMs + GAP_MS);
+  if (state.phase !== "READY" || known < self.incarnation || !takeTurn(state, "mistaken", "", GAP_MS)) return;
   const isNews = known > join.mistakenFor;
   if (isNews) join.mistakenFor = known;
   const writeId = isNews ? persist(state, [{ table: "incarnation", atLeast: known }]) : undefined;

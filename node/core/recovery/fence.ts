@@ -7,11 +7,13 @@
  * disk, to deliver nothing behind it (the first phase of Lamport's Paxos, 1998, with the owner as the only proposer), so no copy that is
  * still under way can be delivered between the owner's question and the fence.
  */
+
 import type { Clock } from "../../wire/clock.ts";
 import type { NodeId } from "../../wire/ids.ts";
 import type { MessageOf, TradeRecord } from "../../wire/message.ts";
 import { removeHeld } from "../causal/holdback.ts";
 import { count, journal, persist, unicast, unicastTo } from "../kernel/outbox.ts";
+import { becomeConflict } from "../kernel/phase.ts";
 import type { Row } from "../kernel/rows.ts";
 import { cancelTimer } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
@@ -166,17 +168,14 @@ export function noteLost(state: NodeState, record: TradeRecord): void {
 /** Our ledger has debits that the others gave up while we were away: nothing that we hold follows from theirs any more. */
 export function becomeFencedOff(state: NodeState, origin: NodeId, seq: number): void {
   if (state.phase === "CONFLICT" || state.phase === "HALTED") return;
-  state.phase = "CONFLICT";
   const records = accountOf(state, origin)?.records ?? [];
   for (const record of records) if (record.seq >= seq) noteLost(state, record);
   const last = entry(state.ledger.clock, origin);
   const which = origin === state.self.id ? "this node" : `Node ${origin}`;
-  journal(state, {
-    kind: "state",
-    level: "error",
-    msg: `CONFLICT: debits ${seq} to ${last} of ${which} were given up while this node was away; it stops taking part. To bring it back: stop it, move its data directory away (keep it), start it again; of several such nodes one at a time, each when the one before is RECOVERING or READY`,
-    phase: "CONFLICT",
-  });
+  becomeConflict(
+    state,
+    `CONFLICT: debits ${seq} to ${last} of ${which} were given up while this node was away; it stops taking part. To bring it back: stop it, move its data directory away (keep it), start it again; of several such nodes one at a time, each when the one before is RECOVERING or READY`,
+  );
 }
 
 /**

@@ -6,7 +6,7 @@ import type { NodeId } from "../../wire/ids.ts";
 import type { TradeRecord } from "../../wire/message.ts";
 import { fieldsOf } from "../causal/broadcast.ts";
 import { count, journal } from "../kernel/outbox.ts";
-import { hasTimer, setTimer } from "../kernel/timers.ts";
+import { takeTurn } from "../kernel/timers.ts";
 import type { NodeState } from "../state.ts";
 
 /** Lines about one account's contradictions are at least this far apart. */
@@ -17,9 +17,7 @@ export function noteEquivocation(state: NodeState, account: NodeId): boolean {
   count(state, "equivocations");
   const { equivocations } = state.causal;
   equivocations.set(account, (equivocations.get(account) ?? 0) + 1);
-  if (hasTimer(state.timers, "equivocation", account)) return false;
-  setTimer(state.timers, "equivocation", account, state.nowMs + REPORT_GAP_MS);
-  return true;
+  return takeTurn(state, "equivocation", account, REPORT_GAP_MS);
 }
 
 /** Two records under one number, or one that doesn't fit its log. Never applied; loud, since somebody's disk or key is not his own. */

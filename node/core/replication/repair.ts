@@ -5,6 +5,7 @@
  * asks the one who named it. Sources: Demers et al. 1987 (anti-entropy); PGM, RFC 3208, and JGroups NAKACK2 (repair by multicast
  * when several ask).
  */
+
 import type { Clock } from "../../wire/clock.ts";
 import type { NodeId } from "../../wire/ids.ts";
 import type { MessageOf } from "../../wire/message.ts";
@@ -12,7 +13,7 @@ import { confirmPayload } from "../causal/broadcast.ts";
 import { askWhoNames, NAK_RANGE_MAX, noteGap } from "../causal/gaps.ts";
 import { count, journal, multicast, unicast, unicastTo } from "../kernel/outbox.ts";
 import { isRestoring } from "../kernel/phase.ts";
-import { hasTimer, setTimer } from "../kernel/timers.ts";
+import { setTimer, takeTurn } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
 import { entry, sortedIds } from "../kernel/vector-clock.ts";
 import { recordAt } from "../ledger/account.ts";
@@ -139,8 +140,7 @@ export function isOwnLogAhead(state: NodeState, seq: number, from: NodeId): bool
 function askForProof(state: NodeState, seq: number, own: number, from: NodeId): void {
   count(state, "own_log_doubted");
   unicast(state, from, "NAK", { ranges: [{ origin: state.self.id, from: own + 1, to: own + 1 }] });
-  if (hasTimer(state.timers, "doubted-by", from)) return;
-  setTimer(state.timers, "doubted-by", from, state.nowMs + DOUBT_GAP_MS);
+  if (!takeTurn(state, "doubted-by", from, DOUBT_GAP_MS)) return;
   setTimer(state.timers, "own-log-doubt", "", state.nowMs + state.config.timing.ownLogDoubtMs);
   const msg = `Node ${from} says that it has own debit ${seq} of this node, whose log ends at ${own}: asked for the record, no debits meanwhile`;
   journal(state, { kind: "drop", level: "warn", msg, from, record_seq: seq });

@@ -15,6 +15,7 @@ import type { Recovered } from "../kernel/rows.ts";
 import { setTimer } from "../kernel/timers.ts";
 import type { Command, CommandResult, Self } from "../kernel/types.ts";
 import { accountOf, balanceOf } from "../ledger/ledger.ts";
+import { recordOfRequest } from "../ledger/trade-index.ts";
 import { aliveIds, isLive } from "../membership/members.ts";
 import { waitingText } from "../recovery/awaited.ts";
 import type { NodeState } from "../state.ts";
@@ -26,7 +27,7 @@ import {
   addPending,
   addUnacked,
   closeRefused,
-  executedTrade,
+  createTrade,
   intentRowOf,
   isConfirmed,
   isOwnLogDoubted,
@@ -58,21 +59,9 @@ export function createTrading(recovered: Recovered | undefined, self: Self): Tra
   const executed = new Set(recovered?.records.map((record) => record.trade_id));
   for (const intent of recovered?.intents ?? []) {
     if (executed.has(intent.tradeId) || intent.payer === self.id) continue;
-    addPending(trading, {
-      tradeId: intent.tradeId,
-      type: "buy",
-      peer: intent.payer,
-      peerIncarnation: intent.payerIncarnation,
-      amount: intent.amount,
-      requestId: intent.requestId,
-      until: "settled",
-      answered: true,
-      stage: "IN_DOUBT",
-      attempts: 0,
-      seq: null,
-      writeId: null,
-      text: "",
-    });
+    const { tradeId, requestId, payer: peer, payerIncarnation: peerIncarnation, amount } = intent;
+    const asked = { tradeId, type: "buy", peer, peerIncarnation, amount, requestId } as const;
+    addPending(trading, createTrade({ ...asked, stage: "IN_DOUBT", answered: true }));
     addDoubt(trading, intent.payer, intent.tradeId);
   }
   return trading;
@@ -136,7 +125,7 @@ export function failPending(state: NodeState, reason: string): void {
 export function failCredited(state: NodeState, records: readonly TradeRecord[], reason: string): void {
   for (const record of records) {
     if (record.buyer_id !== state.self.id || record.request_id === undefined) continue;
-    if (executedTrade(state, record.request_id)?.trade_id !== record.trade_id) continue;
+    if (recordOfRequest(state, record.request_id)?.trade_id !== record.trade_id) continue;
     reply(state, record.request_id, true, unwrittenResult(record, reason));
   }
 }
@@ -144,21 +133,10 @@ export function failCredited(state: NodeState, records: readonly TradeRecord[], 
 function newTrade(state: NodeState, command: TradeCommand): PendingTrade {
   const { self, trading } = state;
   const tradeId = `${self.id}-${command.peer}-${self.incarnation}.${trading.nextTradeSeq++}`;
-  return {
-    tradeId,
-    type: command.op,
-    peer: command.peer,
-    peerIncarnation: state.members.get(command.peer)?.incarnation ?? 0,
-    amount: command.amount,
-    requestId: command.requestId,
-    until: command.until,
-    answered: false,
-    stage: command.op === "sell" ? "OFFERED" : "REQUESTED",
-    attempts: 0,
-    seq: null,
-    writeId: null,
-    text: "",
-  };
+  const { op: type, peer, amount, requestId } = command;
+  const peerIncarnation = state.members.get(peer)?.incarnation ?? 0;
+  const stage = type === "sell" ? "OFFERED" : "REQUESTED";
+  return createTrade({ tradeId, type, peer, peerIncarnation, amount, requestId, stage, answered: false });
 }
 
 /** The client learns the trade id at once; with `accepted` that is all it wants. */
@@ -195,7 +173,7 @@ function answerRepeated(state: NodeState, command: TradeCommand): boolean {
     reply(state, requestId, true, answer);
     return true;
   }
-  const record = executedTrade(state, requestId);
+  const record = recordOfRequest(state, requestId);
   if (record === undefined) return false;
   answerExecuted(state, command, record);
   return true;
@@ -208,34 +186,16 @@ function answerExecuted(state: NodeState, command: TradeCommand, record: TradeRe
   const isFinal = outcome === "settled" || command.until === "accepted";
   if (!isFinal && record.seller_id !== state.self.id) {
     // A buy whose record is being written at this moment: nothing else will remember this request.
+    const settled = outcomeResult(state, record.trade_id, "settled", text);
     if (state.phase === "HALTED") reply(state, command.requestId, true, unwrittenResult(record, "the store failed"));
-    else
-      reply(
-        state,
-        command.requestId,
-        true,
-        outcomeResult(state, record.trade_id, "settled", text),
-        writeOf(state, record),
-      );
+    else reply(state, command.requestId, true, settled, writeOf(state, record));
     return;
   }
   reply(state, command.requestId, isFinal, outcomeResult(state, record.trade_id, outcome, text));
   if (isFinal || state.phase === "HALTED") return;
-  addPending(state.trading, {
-    tradeId: record.trade_id,
-    type: "sell",
-    peer: record.buyer_id,
-    peerIncarnation: 0,
-    amount: record.amount,
-    requestId: command.requestId,
-    until: "settled",
-    answered: false,
-    stage: "COMMITTED",
-    attempts: 0,
-    seq: record.seq,
-    writeId: null,
-    text,
-  });
+  const { trade_id: tradeId, buyer_id: peer, amount, seq } = record;
+  const sale = { tradeId, type: "sell", peer, peerIncarnation: 0, amount, requestId: command.requestId } as const;
+  addPending(state.trading, { ...createTrade({ ...sale, stage: "COMMITTED", answered: false }), seq, text });
   addUnacked(state, record);
   rearmConfirm(state, record.buyer_id);
 }

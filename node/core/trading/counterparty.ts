@@ -18,7 +18,7 @@ import { recordOfTrade } from "../ledger/trade-index.ts";
 import type { NodeState } from "../state.ts";
 import { commit, EXPIRED, FORGOTTEN, NO_CREDITS, respond, STALE } from "./commit.ts";
 import { mayBeForgotten, refusedReason, rememberRefusal } from "./refused-window.ts";
-import { addPending, isConfirmed, isOwnLogDoubted, type PendingTrade } from "./trade-table.ts";
+import { addPending, createTrade, isConfirmed, isOwnLogDoubted } from "./trade-table.ts";
 
 export function onTradeRequest(state: NodeState, message: MessageOf<"TRADE_REQUEST">, from: Origin): void {
   const { payload } = message;
@@ -77,21 +77,15 @@ function onBuyRequest(state: NodeState, payload: MessageOf<"TRADE_REQUEST">["pay
     respond(state, from, tradeId, false, reason);
     return;
   }
-  const trade: PendingTrade = {
+  const asked = {
     tradeId,
     type: "buy",
     peer: sender,
     peerIncarnation: payload.to_inc,
     amount,
     requestId: null,
-    until: "settled",
-    answered: true,
-    stage: "COMMITTED",
-    attempts: 0,
-    seq: null,
-    writeId: null,
-    text: "",
-  };
+  } as const;
+  const trade = createTrade({ ...asked, stage: "COMMITTED", answered: true });
   const record = commit(state, trade, payload.request_id ?? null);
   if (record === null) return;
   addPending(state.trading, trade);

@@ -15,7 +15,6 @@ import { cancelTimer, hasTimer, setTimer } from "../kernel/timers.ts";
 import type { CommandResult } from "../kernel/types.ts";
 import { entry } from "../kernel/vector-clock.ts";
 import { assert, balanceOf } from "../ledger/ledger.ts";
-import { recordOfRequest } from "../ledger/trade-index.ts";
 import type { NodeState } from "../state.ts";
 import type { RefusedWindow, TradeOrder } from "./refused-window.ts";
 
@@ -72,6 +71,16 @@ export interface UnackedQueue {
 
 /** Refusals that are remembered, so that a late copy of a refused request isn't executed. */
 const ANSWERS_MAX = 4_096;
+
+/** A trade of which nothing has been sent or written yet. */
+export function createTrade(
+  trade: Pick<
+    PendingTrade,
+    "tradeId" | "type" | "peer" | "peerIncarnation" | "amount" | "requestId" | "stage" | "answered"
+  >,
+): PendingTrade {
+  return { ...trade, until: "settled", attempts: 0, seq: null, writeId: null, text: "" };
+}
 
 export function addPending(trading: TradingState, trade: PendingTrade): void {
   assert(!trading.pending.has(trade.tradeId), `trade ${trade.tradeId} is pending already`);
@@ -188,11 +197,6 @@ export function stateOfRecord(state: NodeState, record: TradeRecord): TradeData[
   if (payee === state.self.id) return "settled";
   const there = state.members.get(payee)?.durable.get(payer) ?? 0;
   return there >= seq ? "settled" : "committed";
-}
-
-/** The executed trade of an earlier run or try of a request, if there is one. */
-export function executedTrade(state: NodeState, requestId: string): TradeRecord | undefined {
-  return recordOfRequest(state, requestId);
 }
 
 export function outcomeResult(
