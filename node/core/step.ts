@@ -1,8 +1,8 @@
 /**
  * The core's entry: one input in, a list of effects out. Routing only; every decision is in the module that the tables name.
  *
- * Idea (etcd's raft, quinn-proto): the whole node is `state`, time is an argument, and what shall happen outside is a value. After
- * each input the level-triggered reviews run, so a forgotten event can't leave anything undone for longer than one step.
+ * Idea (etcd's raft, quinn-proto): the whole node is `state`, time is an argument, and effects are values. After each
+ * input the level-triggered reviews run, so a forgotten event can't leave anything undone for longer than one step.
  */
 
 import type { Message, MessageOf, MessageType } from "../wire/message.ts";
@@ -82,7 +82,7 @@ import { createRecovery } from "./recovery/recovery-state.ts";
 import type { NodeState } from "./state.ts";
 import { createTrading, onTradeCommand } from "./trading/commands.ts";
 
-/** A tick that comes this late tells of a busy process: its own time-outs are not to be trusted. */
+/** A tick that comes this late shows a busy process: its own timeouts can't be trusted. */
 const LAG_MS = 100;
 
 const timerHandlers: TimerHandlers<keyof ActingTimers> = {
@@ -248,7 +248,7 @@ function onStart(state: NodeState): void {
 }
 
 function onMessage(state: NodeState, message: Message, from: Origin): void {
-  // Takes part in nothing: who asks whether it is alive must find that it isn't.
+  // It takes part in nothing: a peer that probes it must get no answer.
   if (state.phase === "CONFLICT") return;
   if (!admit(state, message, from)) return;
   hurryJoin(state);
@@ -277,7 +277,7 @@ function onResumed(state: NodeState, frozenMs: number): void {
   pauseElection(state, state.detector.graceUntilMs, frozenMs);
   // Nobody is declared dead in less: a starved leader that says so at each hiccup would never look elected.
   if (frozenMs >= shortestSuspicionMs(state)) doubtLeadership(state);
-  // What others have decided meanwhile lies in the socket: read it before speaking. Hiccups can't have changed so much, and a starved
+  // The decisions of others meanwhile lie in the socket: read them before speaking. Hiccups can't have changed so much, and a starved
   // process that waited after each would never speak.
   if (frozenMs >= state.config.timing.heartbeatTimeoutMs)
     pauseHeartbeat(state, state.nowMs + state.config.timing.probeTimeoutMinMs);

@@ -37,7 +37,7 @@ export interface ControlCrypto<Key> {
   readonly createHmac: (digest: "sha256", key: Key) => { update(bytes: Uint8Array): { digest(): Uint8Array } };
 }
 
-/** Who seals: the header's fields that differ between requests and replies. */
+/** The sealing party: the header's fields that differ between requests and replies. */
 export type ControlSeal = Omit<Header, "control" | "keyId">;
 
 export type OpenedRequest =
@@ -180,7 +180,7 @@ interface Issue {
   readonly message: string;
 }
 
-/** Names the field and what is allowed, in words for whoever typed it. */
+/** Names the field and its allowed values, for the person who typed it. */
 function describeBadRequest(json: unknown, issues: readonly Issue[]): string {
   const issue = issues[0];
   const field = issue?.path.map(String).join(".") ?? "";

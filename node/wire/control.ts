@@ -44,14 +44,14 @@ const Trade = {
 };
 
 /**
- * `boot`: the process that is meant, by the boot id in the header of its replies. What changes something and isn't recognised by the
+ * `boot`: the process that is meant, by the boot id in the header of its replies. A command that changes something and isn't recognised by the
  * next process when it is repeated must name it, or a recording could be played back after a restart.
  */
 const Bound = { boot: Hex64.optional() };
 export const BOUND_OPS: readonly string[] = ["election", "leave", "recover"];
 
 export const ControlRequest = z.discriminatedUnion("op", [
-  /** Small and cheap: identity, role, coordinator, balance. What `agree` is computed from. */
+  /** Small and cheap: identity, role, coordinator, balance. `agree` is computed from it. */
   z.object({ op: z.literal("ping"), request_id: RequestId }),
   z.object({ op: z.literal("state"), request_id: RequestId }),
   z.object({ op: z.literal("status"), request_id: RequestId }),
@@ -70,7 +70,7 @@ export const ControlRequest = z.discriminatedUnion("op", [
   z.object({ op: z.literal("trade"), request_id: RequestId, trade_id: TradeId }),
   z.object({ op: z.literal("election"), request_id: RequestId, ...Bound }),
   z.object({ op: z.literal("leave"), request_id: RequestId, ...Bound }),
-  /** What a node that lost its disk waits for; with `accept_loss` it goes on without what absent nodes may hold. */
+  /** Asks what a node that lost its disk waits for; with `accept_loss` it goes on without the debits that absent nodes may hold. */
   z.object({ op: z.literal("recover"), request_id: RequestId, ...Bound, accept_loss: z.boolean().default(false) }),
   /** Replaces the node's whole list of receive-side rules (desired state, so a repetition is harmless). */
   z.object({
@@ -153,7 +153,7 @@ export const MemberData = z.object({
   srtt_ms: z.number().nullable(),
 });
 
-/** Whom a node that lost its disk waits for (`id` null: for voters), and who may hold debits that nobody else has. */
+/** The members that a node with a lost disk waits for (`id` null: voters), and those that may hold debits that nobody else has. */
 export const RecoveryData = z.object({
   state: z.string(),
   /** Number of the last own debit that is known. */

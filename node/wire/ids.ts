@@ -1,7 +1,7 @@
 /**
  * The primitive values that every datagram, journal line and control request is built from, with their bounds.
  *
- * Idea: a limit on everything. What passes one of these schemas can be stored, added and compared without further checks.
+ * Idea: a limit on everything. A value that passes one of these schemas can be stored, added and compared without further checks.
  */
 import * as z from "zod";
 
@@ -26,7 +26,7 @@ export const Seq = z
 /** The largest amount of one trade and the largest initial balance, in credits: sums of 256 accounts stay exact. */
 export const AMOUNT_MAX = 2 ** 40;
 export const Amount = z.int().min(1).max(AMOUNT_MAX);
-/** What an account begins with. Balances and their sums may be larger. */
+/** The initial credits of an account. Balances and their sums may be larger. */
 export const InitialCredits = z.int().min(0).max(AMOUNT_MAX);
 export const Credits = z
   .int()

@@ -7,7 +7,7 @@
 import * as z from "zod";
 import { NodeId } from "./ids.ts";
 
-/** What happened. `send` and `recv` are written at journal level `wire` only. */
+/** The kind of event. `send` and `recv` are written at journal level `wire` only. */
 export const JournalKind = z.enum([
   "send",
   "recv",
@@ -28,7 +28,7 @@ export type JournalKind = z.infer<typeof JournalKind>;
 export const JournalLevel = z.enum(["debug", "info", "warn", "error"]);
 export type JournalLevel = z.infer<typeof JournalLevel>;
 
-/** What the core knows of an event; the shell adds run, node, incarnation, seq and the two clocks. */
+/** An event as the core knows it; the shell adds run, node, incarnation, seq and the two clocks. */
 export interface JournalEvent {
   readonly kind: JournalKind;
   readonly level: JournalLevel;

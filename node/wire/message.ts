@@ -24,7 +24,7 @@ import {
 } from "./ids.ts";
 import { TotalsField } from "./totals.ts";
 
-/** What a node says of itself. Trades are made only in READY (node/protocol/membership.md#a-nodes-phases). */
+/** The phase of a node's life. Trades are made only in READY (node/protocol/membership.md#a-nodes-phases). */
 export const Phase = z.enum(["JOINING", "SYNCING", "READY", "LEAVING", "RECOVERING", "CONFLICT", "HALTED"]);
 export type Phase = z.infer<typeof Phase>;
 
@@ -42,7 +42,7 @@ export const Rumour = z.object({
 });
 export type Rumour = z.infer<typeof Rumour>;
 
-/** Who its sender follows: claims are ordered by (elected, term, coordinator_id). */
+/** The coordinator that the sender follows. Claims are ordered by (elected, term, coordinator_id). */
 export const Claim = z.object({ coordinator_id: NodeId.nullable(), term: Term, elected: z.boolean() });
 export type Claim = z.infer<typeof Claim>;
 
@@ -85,7 +85,7 @@ export const SnapshotPart = z.object({
 });
 export type SnapshotPart = z.infer<typeof SnapshotPart>;
 
-/** Of at most this many parts is a snapshot: 256 accounts that all paid each other. */
+/** The most parts of a snapshot: 256 accounts that all paid each other. */
 const SNAPSHOT_PARTS_MAX = 4_096;
 
 /** One row of the member table, as state transfer carries it. */
@@ -129,7 +129,7 @@ const payloads = {
     boot_id: Hex64,
     nonce: Hex64,
     proto: Proto,
-    /** The account of the joiner if it has one in its store; null asks «is account N known?». */
+    /** The account of the joiner if it has one in its store; null asks whether its account is known. */
     account: Genesis.nullable(),
     have_hash: Hex64,
   }),
@@ -187,7 +187,8 @@ const payloads = {
   FENCE_REQUEST: z.object({ stage: z.enum(["ask", "promise"]), at: Seq, accept_loss: z.boolean() }),
   /**
    * `have`: the highest debit of the asker that was seen here. `next`: debit `at` + 1 is among them; without that one, nothing later
-   * can be delivered (older nodes don't tell). `promised`: nothing after `at` is delivered here before its fence, on disk. `absent`: ids that don't take part, 1 for those that left and whose LEAVE is covered by the ledger here, else 0.
+   * can be delivered (older nodes don't say). `promised`: nothing after `at` is delivered here before its fence, on disk. `absent`: ids
+   * that don't take part, 1 for those that left and whose LEAVE is covered by the ledger here, else 0.
    */
   FENCE_RESPONSE: z.object({
     at: Seq,

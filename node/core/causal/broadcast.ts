@@ -1,5 +1,5 @@
 /**
- * Own debits and how they leave: a record is numbered, names its causes, and is sent to everybody once it is on disk.
+ * The sending half of the causal broadcast: an own debit is numbered, names its causes, and goes to all nodes once it is on disk.
  */
 
 import { AMOUNT_MAX, type NodeId } from "../../wire/ids.ts";
@@ -50,7 +50,7 @@ export function announce(state: NodeState, record: TradeRecord, writeId: number)
   const payload = confirmPayload(record);
   const options = { clock: record.deps, afterWrite: writeId };
   multicast(state, "TRADE_CONFIRM", payload, options);
-  // Without multicast the payee has just been sent a copy of its own.
+  // Without multicast the payee has just got a copy of its own.
   if (!state.config.fanOut) unicast(state, record.buyer_id, "TRADE_CONFIRM", payload, options);
 }
 

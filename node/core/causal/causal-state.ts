@@ -1,4 +1,4 @@
-/** What a node knows of records beyond those that it has delivered: one slice of its state, in the parts that each module owns. */
+/** The slice of the state about records that are missing, held back or on their way; each module declares its own part. */
 
 import type { NodeId } from "../../wire/ids.ts";
 import type { TradeRecord } from "../../wire/message.ts";
@@ -6,7 +6,6 @@ import type { Cause } from "./causes.ts";
 import type { Gap } from "./gaps.ts";
 import type { Pull, StagedSnapshot } from "./pull.ts";
 
-/** Owned by causal-broadcast.ts and the repair modules. */
 export interface CausalState {
   readonly holdback: Map<NodeId, Map<number, TradeRecord>>;
   held: number;
@@ -19,7 +18,7 @@ export interface CausalState {
   /** Contradictions seen in the log of an account, by account, since this node started. */
   readonly equivocations: Map<NodeId, number>;
   pull: Pull | null;
-  /** A snapshot of another node that is coming in. */
+  /** Another node's snapshot, of which some parts have come. */
   staged: StagedSnapshot | null;
   /** When parts of the own snapshot were last asked for: it stays as it is for a while. */
   servedAtMs: number | null;

@@ -1,8 +1,8 @@
 /**
- * What the next own record causally follows.
+ * The causes of the next own record.
  *
  * Few accounts: the whole vector, as people read it. Many: the direct causes only, which are the delivered records since the last own
- * one that no other such record follows. Whoever delivers those has, by induction, delivered everything behind them, and the own
+ * one that no other such record follows. A node that delivers those has, by induction, delivered everything behind them, and the own
  * number stands for the rest (its predecessor is a cause of the next). Source: Prakash, Raynal, Singhal 1997, direct dependencies.
  */
 import { encodeClock } from "../../wire/clock.ts";
@@ -14,7 +14,7 @@ import type { NodeState } from "../state.ts";
 
 export interface Cause {
   readonly seq: number;
-  /** A credit to this node is among what the record stands for: the money of the next debit may come from it. */
+  /** The record stands for a credit to this node: the money of the next debit may come from it. */
   readonly paysSelf: boolean;
 }
 

@@ -1,8 +1,8 @@
 /**
- * Gaps: records that are known to exist (a later one or a digest named them) and have not come. They are asked for by NAK.
+ * Gaps: records that exist (a later one or a digest named them) and have not come. NAK asks for them.
  *
- * A random backoff lets late packets arrive and one request serve many receivers; then the request goes to whoever named the record
- * (it holds all causes of what it sent), to the origin, to anybody, at doubling intervals. Sources: RFC 5740 (NORM) for the backoff;
+ * A random backoff lets late packets arrive and one request serve many receivers; then the request goes to the peer that named the
+ * record (it holds all causes of what it sent), to the origin, to any peer, at doubling intervals. Sources: RFC 5740 (NORM) for the backoff;
  * JGroups NAKACK2 for asking by range; Aeron for the 10 ms.
  */
 import type { NodeId } from "../../wire/ids.ts";
@@ -16,7 +16,7 @@ import { anotherPeer, startPull } from "./pull.ts";
 
 export interface Gap {
   upTo: number;
-  /** Who advertised it, so has it. */
+  /** The peer that advertised it, so has it. */
   via: NodeId;
   attempts: number;
   /** NAKs since a record of this origin was delivered last. */
@@ -27,11 +27,11 @@ export const NAK_RANGE_MAX = 16;
 const NAK_RANGES_MAX = 16;
 const RENAK_FIRST_MS = 20;
 const RENAK_CAP_MS = 1_000;
-/** The first NAKs follow each other closely: nothing can speed them up. */
+/** The first NAKs follow each other so closely that nothing can speed them up. */
 const ATTEMPTS_QUICK = 3;
 /** A gap of more records than this is a transfer, not a repair. */
 const REPAIR_RECORDS_MAX = 64;
-/** Who named it, the origin and somebody else have been asked in vain: it may be compacted everywhere. */
+/** After so many NAKs without an answer the record may be compacted everywhere. */
 const NAKS_BEFORE_TRANSFER = 3;
 
 /** `via` has records of `origin` up to `upTo`. */
@@ -54,7 +54,7 @@ export function noteGap(state: NodeState, origin: NodeId, upTo: number, via: Nod
 }
 
 /**
- * A digest names what is still missing: its sender has it and is there, so it is asked now. The pause between two NAKs has grown to a
+ * A digest names a record that is still missing. Its sender has the record and is there, so it is asked now. The pause between two NAKs has grown to a
  * second when requests or answers were lost, or when nobody who has the record could be reached.
  */
 export function askWhoNames(state: NodeState, origin: NodeId, via: NodeId): void {
@@ -65,7 +65,7 @@ export function askWhoNames(state: NodeState, origin: NodeId, via: NodeId): void
   setTimer(state.timers, "nak", origin, state.nowMs + drawBelow(state.random, state.config.timing.nakBackoffMs + 1));
 }
 
-/** What a held record waits for: its predecessors and its causes. */
+/** Notes the gaps that a held record waits for: its predecessors and its causes. */
 export function noteMissing(state: NodeState, record: TradeRecord, via: NodeId): void {
   noteGap(state, record.seller_id, record.seq - 1, via);
   for (const [id, needed] of record.deps) if (id !== record.seller_id && needed > 0) noteGap(state, id, needed, via);

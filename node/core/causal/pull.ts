@@ -1,5 +1,5 @@
 /**
- * Asking for state: one STATE_REQUEST with the own vector, answered by chunks, repeated with the grown vector until there is no more.
+ * Asks for state: one STATE_REQUEST with the own vector, answered by chunks, repeated with the grown vector until there is no more.
  *
  * Idea: the responder keeps nothing about the transfer, so any member can answer the next request, and a lost chunk is simply asked
  * for again. Used by a joiner (`Sync`), for large gaps, and for accounts that a digest names and we lack.
@@ -21,11 +21,11 @@ export interface Pull {
   attempts: number;
   /** Accounts and records here when the last request went out: without any growth since, the next one waits for its timer. */
   mark: number;
-  /** Who else has named something that was missing meanwhile: asked when this transfer is over. */
+  /** Another peer that named a missing record meanwhile: it is asked when this transfer is over. */
   next: NodeId | null;
 }
 
-/** Owned by snapshot-transfer.ts: complete when it has `total` parts. */
+/** Complete when it has `total` parts. */
 export interface StagedSnapshot {
   readonly of: string;
   readonly total: number;
@@ -55,7 +55,7 @@ export function startPull(state: NodeState, responder: NodeId, want: Pull["want"
   request(state);
 }
 
-/** The responder has more than it sent: ask again with the vector of now. */
+/** The responder has more than it sent: ask again with the present vector. */
 export function continuePull(state: NodeState): void {
   const pull = state.causal.pull;
   if (pull === null || pull.mark === sizeOf(state)) return;

@@ -1,5 +1,5 @@
 /**
- * Roles and claims: who is coordinator, how sure that is, and which of two claims gives way.
+ * Claims of other nodes: which of two gives way, and whom to follow.
  *
  * A claim is (elected, term, id) and claims are ordered so. `elected` means a majority of the fixed voters gave its vote in that term,
  * which happens at most once a term; everything else is provisional: the original's coordinator, one for each reachable component.
@@ -41,7 +41,7 @@ export function onCoordinator(state: NodeState, message: MessageOf<"COORDINATOR"
   noteClaim(state, message.payload, from.sender);
 }
 
-/** What a peer says that it follows. */
+/** A peer says whom it follows. */
 export function noteClaim(state: NodeState, claim: Claim, from: NodeId): void {
   const member = state.members.get(from);
   if (member === undefined || !isLive(member)) return;
@@ -52,7 +52,7 @@ export function noteClaim(state: NodeState, claim: Claim, from: NodeId): void {
 export function weighClaim(state: NodeState, claim: Claim, from: NodeId): void {
   const { election } = state;
   adoptTerm(state, claim.term);
-  // Not believed (yet): whoever leads in such a term says so again.
+  // Not believed (yet): a coordinator of such a term repeats its claim.
   if (claim.term > election.term) return;
   const id = claim.coordinator_id;
   if (election.coordinator === from && id !== from) becomeLeaderless(state, `Node ${from} is no longer coordinator`);
@@ -61,7 +61,7 @@ export function weighClaim(state: NodeState, claim: Claim, from: NodeId): void {
     noteSupport(state, claim, from);
     return;
   }
-  // Who is slower to notice may still follow it.
+  // A node that notices later may still follow it.
   if (isGone(state, id) && state.rules.deadDontLead) return;
   if (election.coordinator === id) {
     refreshClaim(state, claim, from === id);
@@ -102,7 +102,7 @@ function correct(state: NodeState, to: NodeId): void {
 function noteSupport(state: NodeState, claim: Claim, from: NodeId): void {
   const { election } = state;
   if (election.coordinator !== state.self.id) return;
-  // Somebody was told of a term that we never led in, and takes our own word for an older one: a newer term ends that.
+  // A peer believes that this node leads in a term in which it never led, and takes its heartbeats for older claims: a newer term ends that.
   const isMisled = claim.term > election.claimTerm;
   if (isMisled && takeTurn(state, "misled", "", 2 * state.config.timing.electionTimeoutMs))
     election.wanted ??= "answered";

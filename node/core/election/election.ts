@@ -35,7 +35,7 @@ export function reviewElection(state: NodeState): void {
   if (state.join.discovering && election.wanted === null) return;
   const { candidacy } = election;
   if (candidacy !== null) {
-    // Those that answered «I am higher» have gone meanwhile.
+    // The nodes that answered "I am higher" are gone.
     if (candidacy.stage === "waiting" && higherIds(state).length === 0) defer(state);
     return;
   }
@@ -181,7 +181,7 @@ export function onElection(state: NodeState, message: MessageOf<"ELECTION">, fro
   else wantToLead(state);
 }
 
-/** Who says «I am higher» must lead or know who does, or a heal waits for time-outs. */
+/** A node that says "I am higher" must lead or know the leader, or a heal waits for timeouts. */
 function wantToLead(state: NodeState): void {
   const { election } = state;
   if (election.candidacy !== null) return;

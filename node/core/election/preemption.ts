@@ -10,7 +10,7 @@ import { isLive } from "../membership/members.ts";
 import { beatIntervalMs } from "../membership/rumours.ts";
 import type { NodeState } from "../state.ts";
 
-/** Within one interval everybody who is there has been heard. */
+/** Within one interval this node has heard every live node. */
 const CALM_BEATS = 1;
 /** One loss is a partition that healed: waiting longer for that only makes the heal longer. More of them are a habit. */
 const LOSSES_FORGIVEN = 1;

@@ -12,7 +12,7 @@ import { shortestSuspicionMs } from "../membership/suspicion.ts";
 import type { NodeState } from "../state.ts";
 import { becomeProvisional, isVoter, majority, tell } from "./roles.ts";
 
-/** Silence of a majority of voters that ends «elected», in milliseconds: everybody probes the coordinator in every round. */
+/** Silence of a majority of voters that ends "elected", in milliseconds: every node probes the coordinator in every round. */
 function detectionMs(state: NodeState): number {
   return shortestSuspicionMs(state) + roundMs(state) + 2 * state.config.timing.probeTimeoutMinMs;
 }
@@ -38,7 +38,7 @@ export function checkQuorum(state: NodeState): void {
   }
 }
 
-/** After a freeze nothing is known of who leads: what we hear now decides whether we still do. */
+/** After a freeze this node doesn't know who leads: the next messages decide whether it still does. */
 export function doubtLeadership(state: NodeState): void {
   const { election, config } = state;
   if (election.coordinator !== state.self.id) return;

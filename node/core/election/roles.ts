@@ -15,7 +15,6 @@ import type { NodeState } from "../state.ts";
 
 export type Role = "FOLLOWER" | "CANDIDATE" | "COORDINATOR";
 
-/** Owned by election.ts. */
 export interface ElectionState {
   role: Role;
   coordinator: NodeId | null;
@@ -68,7 +67,7 @@ const ANNOUNCEMENTS = 3;
 
 const ANNOUNCEMENT_GAP_MS = 20;
 
-/** What this node follows, as messages carry it. */
+/** The claim that this node follows, as messages carry it. */
 export function claimOf(state: NodeState): Claim {
   const { coordinator, claimTerm, elected } = state.election;
   return { coordinator_id: coordinator, term: claimTerm, elected };
@@ -84,7 +83,7 @@ export function majority(state: NodeState): number {
   return Math.floor(state.config.voters.length / 2) + 1;
 }
 
-/** Voters that take part as far as we know, ourselves included. */
+/** Voters that this node believes to take part, itself included. */
 export function liveVoters(state: NodeState): NodeId[] {
   return state.config.voters.filter((id) => {
     if (id === state.self.id) return true;
@@ -136,7 +135,7 @@ export function becomeLeaderless(state: NodeState, why: string): void {
   tell(state, "warn", why);
 }
 
-/** Same coordinator, less (or again more) certain of itself. */
+/** The same coordinator, without a majority in sight. */
 export function becomeProvisional(state: NodeState, why: string): void {
   const { election } = state;
   election.elected = false;
@@ -181,13 +180,13 @@ export function tell(state: NodeState, level: "info" | "warn", msg: string): voi
   journal(state, { kind: "election", level, msg, role, term: claimTerm, elected, coordinator, seen });
 }
 
-/** What a voter has to know of its own past, as it is now. */
+/** The row by which a voter remembers its vote. */
 export function voteRow({ election }: NodeState): Row {
   const { term, votedFor, abstaining } = election;
   return { table: "vote", term, votedFor, abstains: abstaining };
 }
 
-/** What the store knows of former votes, and nothing else. */
+/** Of the last life, only term and vote are left. */
 export function createElection(config: CoreConfig, self: Self, recovered: Recovered | undefined): ElectionState {
   return {
     role: "FOLLOWER",

@@ -2,7 +2,7 @@
  * Votes: how a candidate wins a term, so that no term ever has two elected coordinators.
  *
  * Each voter gives one vote a term and makes it durable before it says so; a majority of the fixed voters wins. Source: Ongaro and
- * Ousterhout, Raft (2014), section 5.2, reduced to the vote; Bully's «I am higher» is a reason to refuse that patience overrides.
+ * Ousterhout, Raft (2014), section 5.2, reduced to the vote; Bully's "I am higher" is a reason to refuse, which patience overrides.
  */
 import { type NodeId, TERM_MAX } from "../../wire/ids.ts";
 import type { MessageOf } from "../../wire/message.ts";
@@ -172,7 +172,7 @@ export function onVoteRequest(state: NodeState, message: MessageOf<"ELECTION">, 
   return false;
 }
 
-/** Whoever starts with an empty disk finds out first whether it is a new node or one that may have voted before. */
+/** A node with an empty disk first finds out whether it is new or may have voted before. */
 function mayVote(state: NodeState): boolean {
   const isKnown = accountOf(state, state.self.id) !== undefined || !state.rules.voterAbstains;
   return isKnown && !state.election.abstaining;
@@ -191,8 +191,8 @@ export function onVoteStored(state: NodeState, writeId: number): void {
 
 /**
  * A voter with an empty disk may have voted before. It votes again once a majority of the other voters has told the highest term that
- * they have seen, and only in later terms. That it abstains is in its row `vote`: a restart must not make it forget, also when the fence is
- * written long since.
+ * they have seen, and only in later terms. Its row `vote` says that it abstains, so that a restart doesn't
+ * make it forget, even if its fence was written long ago.
  */
 export function noteSeenTerm(state: NodeState, from: NodeId, seenTerm: number): void {
   const { election, self, config } = state;

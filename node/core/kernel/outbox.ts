@@ -1,5 +1,5 @@
 /**
- * How the modules of the core say what shall happen: each call adds one effect to the running step's list.
+ * How the modules of the core produce effects: each call adds one to the running step's list.
  */
 
 import type { Clock } from "../../wire/clock.ts";
@@ -89,7 +89,7 @@ export function reply(
   if (state.config.isDetailed) journal(state, describeReply(requestId, final, result), afterWrite);
 }
 
-/** What a client was told, for those who hold it against the books. */
+/** The reply that a client got, for checkers that compare it with the books. */
 function describeReply(request: string, final: boolean, result: CommandResult): JournalEvent {
   const head = { kind: "reply", level: "debug", request, final, ok: result.ok } as const;
   if (result.ok) {

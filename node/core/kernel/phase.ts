@@ -1,4 +1,4 @@
-/** Questions about the phase of this node's own life. */
+/** The phase of this node's own life. */
 
 import type { NodeState } from "../state.ts";
 import { journal } from "./outbox.ts";
@@ -8,7 +8,7 @@ export function isNewcomer(state: NodeState): boolean {
   return state.phase === "JOINING" || state.phase === "SYNCING";
 }
 
-/** On its way in (back) a node takes its own debits from others like anybody's. */
+/** While joining or recovering, a node takes its own debits from others like any other records. */
 export function isRestoring(state: NodeState): boolean {
   return state.phase === "JOINING" || state.phase === "SYNCING" || state.phase === "RECOVERING";
 }

@@ -1,11 +1,11 @@
-/** What the store keeps: the rows that the core asks to be written, and what it is given back at the next boot. */
+/** Rows of the store: those that the core asks the shell to write, and those that it gets back at the next boot. */
 
 import type { Clock } from "../../wire/clock.ts";
 import type { NodeId } from "../../wire/ids.ts";
 import type { Genesis, TradeRecord } from "../../wire/message.ts";
 import type { Totals } from "../../wire/totals.ts";
 
-/** What the store held at boot. Records in the order in which they were delivered. */
+/** The contents of the store at boot. Records in the order in which they were delivered. */
 export interface Recovered {
   readonly term: number;
   readonly votedFor: NodeId | null;

@@ -1,5 +1,5 @@
 /**
- * The protocol's rules as switches, so that each can be taken away and what it is for be seen to break.
+ * The protocol's rules as switches: taking one away shows which promise rests on it.
  *
  * One frozen record. All rules hold in every real node: the bundle that runs in production (build.mjs) has `true` in the place of each
  * `state.rules.<name>`, so no switch is left in it. Only the simulator gives `create` another record.
@@ -10,19 +10,19 @@ export const RULES = Object.freeze({
   // Money ---------------------------------------------------------------------------------------------------------------------
   /** An open offer reserves its amount, so that what is accepted can be paid. */
   reservation: true,
-  /** What others may know of a write leaves when the write is on disk. */
+  /** A message that reveals a write leaves when the write is on disk. */
   durableBeforeSent: true,
   /** A request names the incarnation of its receiver as it was when the trade was made, also when it is repeated. */
   pinnedIncarnation: true,
   /** A request is refused by any other incarnation of its receiver. */
   staleRefused: true,
-  /** What a payer refused it never executes. */
+  /** A payer never executes a trade that it refused. */
   refusalsStay: true,
   /** A payer executes a trade id once, however often the request comes. */
   tradesOnce: true,
   /** A control request is executed once, however often the client repeats it. */
   requestsOnce: true,
-  /** Nobody says what it never executed before it holds all of its own log. */
+  /** A node denies a trade only when it holds all of its own log. */
   ownLogFirst: true,
   /** A buyer writes down what it is about to ask for. */
   persistedIntents: true,
@@ -40,25 +40,25 @@ export const RULES = Object.freeze({
   duplicateDetection: true,
   /** Only debits move the vector clock (off: heartbeats do too). */
   debitsAloneTick: true,
-  /** Who left keeps its account and its entries. */
+  /** A node that left keeps its account and its entries. */
   entriesStay: true,
   /** The hold-back queue is bounded. */
   holdbackBound: true,
-  /** What is named and missing is asked for. */
+  /** A node asks for records that others name and it lacks. */
   nak: true,
   /** Heartbeats name what their senders have, so that the loss of a last record is noticed too. */
   digest: true,
   /** A digest too short for all rows sends all of them in turn (off: those that changed). */
   digestTurns: true,
-  /** Joiners, and whoever misses much, get members, accounts and records from any member. */
+  /** Joiners, and nodes that lack many records, get members, accounts and records from any member. */
   stateTransfer: true,
 
   // Election ------------------------------------------------------------------------------------------------------------------
-  /** A vote is on disk before it is told. */
+  /** A vote is on disk before the voter sends it. */
   persistedVotes: true,
   /** A voter votes for one candidate a term. */
   oneVoteATerm: true,
-  /** Elected is whom a majority of the voters voted for (off: one of them). */
+  /** A majority of the voters elects a coordinator (off: one of them). */
   majority: true,
   /** A voter that lost its disk abstains until it knows the terms in which it may have voted. */
   voterAbstains: true,
@@ -66,7 +66,7 @@ export const RULES = Object.freeze({
   patience: true,
   /** A coordinator without a majority of voters in sight calls itself provisional. */
   checkQuorum: true,
-  /** Nobody goes back to a coordinator that it holds for FAILED or LEFT because others still follow it. */
+  /** A node never follows a coordinator that it holds for FAILED or LEFT, even if others still do. */
   deadDontLead: true,
   /** Of two coordinators the lesser claim gives way. */
   lesserGivesWay: true,
@@ -76,9 +76,9 @@ export const RULES = Object.freeze({
   incarnationGate: true,
   /** A second process with an id in use is refused. */
   duplicateIdRefused: true,
-  /** Who hears that it is suspected or failed says that it isn't. */
+  /** A node that hears that it is suspected or failed refutes it. */
   refutation: true,
-  /** Who is held for FAILED is told so: when it is heard, and now and then. */
+  /** A node tells a FAILED peer so: when it hears the peer, and now and then. */
   failedAreTold: true,
   /** A peer that doesn't answer is suspected before it is FAILED. */
   suspicion: true,
@@ -86,7 +86,7 @@ export const RULES = Object.freeze({
   indirectProbes: true,
   /** Hearsay of a death yields to what was heard of the peer itself. */
   evidenceOfLife: true,
-  /** Who gets no answers from anybody, or runs late, gives others more time. */
+  /** A node that gets no answers at all, or runs late, gives others more time. */
   localHealth: true,
   /** A process that was frozen doesn't take the silence meanwhile for evidence. */
   freezeNoticed: true,
@@ -94,9 +94,9 @@ export const RULES = Object.freeze({
   // Accounts ------------------------------------------------------------------------------------------------------------------
   /** A new account needs a majority of voters that know none. */
   majorityMint: true,
-  /** Without voters, an account is traded with when another node has taken note of it. */
+  /** Without voters, an account may trade once another node knows it. */
   confirmedAccount: true,
-  /** Who lost its disk doesn't pay. */
+  /** A node that lost its disk doesn't pay. */
   lostDisk: true,
   /** Debits that are held behind one that was on a lost disk only are given up with it. */
   unreachableGivenUp: true,

@@ -22,7 +22,7 @@ export const TIMING_DEFAULT: Timing = {
   probeTimeoutMinMs: 100,
   // 3 probe periods to refute: a peer that is reachable through anybody gets about six datagrams' worth of chances.
   suspicionMinMs: 1_500,
-  // One heartbeat interval: whoever is there has spoken once.
+  // One heartbeat interval: every live node has spoken once.
   discoveryMs: 2_000,
   // A live higher peer answers within one long scheduling delay; waiting longer only delays a fail-over.
   okWaitMinMs: 150,

@@ -1,5 +1,5 @@
 /**
- * The contract of the pure core: what it is configured with, what it is told, and what it answers.
+ * The contract of the pure core: its configuration, its inputs and its effects.
  *
  *   create(config, self, seed, recovered?, rules?) -> NodeState
  *   step(state, input, nowMs)              -> readonly Effect[]
@@ -49,13 +49,13 @@ export interface CoreConfig {
   /** Also send every multicast by unicast to all known peers (`--peers`: works without multicast). */
   readonly fanOut: boolean;
   readonly preempt: boolean;
-  /** Records are on disk (false: memory only, said so at the start). */
+  /** Records are on disk. False: memory only. */
   readonly durable: boolean;
   /** Bytes of JSON that fit one datagram. */
   readonly bodyBytesMax: number;
   /** Records of the recent past that stay in memory, for those who lack a few; older ones are compacted (compaction.ts). */
   readonly keepRecords: number;
-  /** Journal what only checkers read (testimony.ts): every delivery, the books as a whole. */
+  /** Also journal the lines that only checkers read (testimony.ts): every delivery, and all balances at times. */
   readonly isDetailed: boolean;
   readonly timing: Timing;
 }
@@ -101,7 +101,7 @@ export interface Origin {
 }
 
 interface Recalling {
-  /** What the store answered to `recallOf` of this input: a record that is no longer in memory. Absent: nothing to ask, or no answer. */
+  /** The store's answer to `recallOf` of this input: a record that is no longer in memory. Absent: no question, or no answer. */
   readonly recalled?: TradeRecord | null;
 }
 

@@ -1,10 +1,10 @@
-/** The state of the ledger as plain data: accounts, the uncompacted log, and what stands for the compacted one. */
+/** The state of the ledger as plain data: accounts, the uncompacted log, and the rows that stand for the compacted one. */
 
 import type { NodeId } from "../../wire/ids.ts";
 import type { Genesis, TradeRecord } from "../../wire/message.ts";
 import type { AccountBase, SnapshotRow } from "../kernel/rows.ts";
 
-/** Owned by ledger.ts: a pure fold over the delivered records. */
+/** A pure fold over the delivered records. */
 export interface LedgerState {
   readonly accounts: Map<NodeId, Account>;
   /** The records that are not compacted, in the order of their delivery here, for state transfer. */

@@ -69,7 +69,7 @@ export function mintAccount(state: NodeState): number {
   return writeId;
 }
 
-/** Takes over an account that another node told of. A different genesis under a known id is a conflict, loudly. */
+/** Adds an account that another node knows. A different genesis under a known id is a conflict. */
 export function adoptAccount(
   state: NodeState,
   genesis: Genesis,
@@ -100,7 +100,7 @@ export function balanceOf(state: NodeState, id: NodeId): number {
   return state.ledger.accounts.get(id)?.balance ?? 0;
 }
 
-/** What may be advertised: records on this disk. An account without debits appears with 0. */
+/** Records on this disk, which others may know of. An account without debits appears with 0. */
 export function durableClock(state: NodeState): Clock {
   return state.ledger.durable;
 }

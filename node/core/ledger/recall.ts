@@ -1,5 +1,5 @@
 /**
- * What an input needs of the records that are in the store only: a trade or a request that was executed long ago is executed once all the same.
+ * Names the record that an input needs from the store: a trade or a request of long ago must not be executed a second time either.
  *
  * The core reads no disk. The shell asks before each step which record it needs, if any, and brings it with the input.
  */
@@ -52,19 +52,19 @@ export function recallOf(state: NodeState, input: Input): RecallKey | null {
   return isKnown || state.ledger.byRequest.has(`${state.self.id}/${requestId}`) ? null : { kind: "request", requestId };
 }
 
-/** The input with what it needs of the store, as far as that can be read. */
+/** The input with the record that it needs from the store. Throws what `recall` throws. */
 export function withRecalled(state: NodeState, input: Input, recall: Recall): Input {
   const key = recallOf(state, input);
   return key === null ? input : ({ ...input, recalled: recall(key) } as Input);
 }
 
-/** Needs a record of the store and came without: the store can't be read, so what was executed before is unknown. */
+/** The input needs a record of the store and came without it: the store can't be read, so earlier executions are unknown. */
 export function isUnanswerable(state: NodeState, input: Input): boolean {
   const { config } = state;
   return config.durable && recallOf(state, input) !== null && (input as { recalled?: unknown }).recalled === undefined;
 }
 
-/** Whoever holds what a fence gave up must see it, whenever that was. */
+/** A node that still holds debits which a fence gave up must see the fence, however old it is. */
 function foldedFence(state: NodeState, ranges: MessageOf<"NAK">["payload"]["ranges"]): RecallKey | null {
   for (const { origin, from, to } of ranges) {
     const base = state.ledger.accounts.get(origin)?.base;

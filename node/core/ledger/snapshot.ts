@@ -16,7 +16,7 @@ import type { Account, LedgerState } from "./ledger-state.ts";
 import { parseTradeId } from "./trade-id.ts";
 import { forgetRecord } from "./trade-index.ts";
 
-/** What a node's rows are replaced with; balances that belong to them. */
+/** The rows that replace a node's own, and the balances that belong to them. */
 export interface MergePlan {
   readonly rows: ReadonlyMap<NodeId, SnapshotRow>;
   readonly balances: ReadonlyMap<NodeId, number>;
@@ -73,7 +73,7 @@ export function restoreBases(ledger: LedgerState, rows: readonly SnapshotRow[]):
 }
 
 /**
- * What this ledger becomes with the rows of another one that are longer than its own, or why they can't be true: another history of an
+ * Plans the merge of another node's longer rows into this ledger, or says why they can't be true: another history of an
  * account than the one known here, or money that isn't there.
  */
 export function planMerge(

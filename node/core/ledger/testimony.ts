@@ -1,6 +1,5 @@
 /**
- * What a node says of itself for those who judge a run by its journal alone: its books as a whole, each account that it learns of, each
- * vote. Lines of level debug.
+ * Lines of level debug for those who judge a run by its journal alone: all balances, each account that the node learns of, each vote.
  *
  * Idea: a replica is a fold over its deliveries, so a checker that repeats the fold finds any other change of the books, given where it
  * began (after a boot, a snapshot) and a second opinion now and then. Nobody but checkers reads this; unless the configuration asks for
@@ -13,7 +12,7 @@ import { clockObject } from "../kernel/vector-clock.ts";
 import type { NodeState } from "../state.ts";
 import { balanceOf, conservation, ledgerHash } from "./ledger.ts";
 
-/** Why the books are told: `boot` begins a life, `snapshot` moves the vector without deliveries, the others are second opinions. */
+/** Why balances are journalled: `boot` begins a life, `snapshot` moves the vector without deliveries, the others confirm the fold. */
 export type Occasion = "boot" | "snapshot" | "compaction" | "ready" | "left";
 
 /**
@@ -31,7 +30,7 @@ export function tellBooks(state: NodeState, occasion: Occasion, fields: Readonly
   journal(state, { kind: "state", level: "debug", msg, ...books, ...fields }, state.nextWriteId - 1);
 }
 
-/** The first line of a life: what the disk gave back, and by which clock this node lives. */
+/** The first line of a life: the ledger that the disk gave back, and the timing of this node. */
 export function tellBoot(state: NodeState): void {
   if (!state.config.isDetailed) return;
   const { term, votedFor } = state.election;
@@ -46,7 +45,7 @@ export function tellBoot(state: NodeState): void {
   });
 }
 
-/** A vote that counts from now on: it is on disk. */
+/** A vote is on disk and counts from now on. */
 export function tellVote(state: NodeState, candidate: NodeId, term: number): void {
   if (!state.config.isDetailed) return;
   const msg = `Voted for Node ${candidate} in term ${term}`;
@@ -60,7 +59,7 @@ export function tellVote(state: NodeState, candidate: NodeId, term: number): voi
   });
 }
 
-/** Of a record that has just been applied: what both ends have now, and the control request that it executes. */
+/** Details of a record that was just applied: both balances, and the control request that it executes. */
 export function detailsOf(state: NodeState, record: TradeRecord): Readonly<Record<string, unknown>> {
   if (!state.config.isDetailed) return {};
   const balances = { from_balance: balanceOf(state, record.seller_id), to_balance: balanceOf(state, record.buyer_id) };

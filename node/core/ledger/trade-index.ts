@@ -1,15 +1,15 @@
 /**
  * Records by trade and by control request, so that neither is executed twice.
  *
- * In memory are those of the uncompacted log. The store has all of them for ever; what an input needs of that comes with the
- * input (recall.ts).
+ * Memory has those of the uncompacted log, the store has all of them for ever. A record that an input needs from the store comes with
+ * the input (recall.ts).
  */
 import type { NodeId } from "../../wire/ids.ts";
 import type { TradeRecord } from "../../wire/message.ts";
 import type { NodeState } from "../state.ts";
 import type { LedgerState } from "./ledger-state.ts";
 
-/** The record that executes a trade, as far as memory and the running input know. */
+/** The record that executes a trade, from memory or from the running input. */
 export function recordOfTrade(state: NodeState, tradeId: string): TradeRecord | undefined {
   const recalled = state.recalled?.trade_id === tradeId ? state.recalled : undefined;
   return state.ledger.byTrade.get(tradeId) ?? recalled;

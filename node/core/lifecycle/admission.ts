@@ -1,8 +1,8 @@
 /**
- * The other side of joining: what a running node does with somebody's JOIN.
+ * The other side of joining: how a running node answers a JOIN.
  *
- * Coordinator and voters answer at once (a majority of voters must confirm that an account is new); so does everybody in a small
- * group while nobody leads. The others step in 300 ms apart, in order of their ids, for joiners that are still unanswered.
+ * Coordinator and voters answer at once (a majority of voters must confirm that an account is new); so do all nodes of a
+ * small group while nobody leads. The others step in 300 ms apart, in order of their ids, for joiners that are still unanswered.
  */
 
 import { MEMBERS_MAX, type NodeId } from "../../wire/ids.ts";
@@ -21,7 +21,7 @@ import { answerJoin, refuseJoin } from "./join-answer.ts";
 const RANK_DELAY_MS = 300;
 /** In a larger group the voters' answers are enough: fifty nodes that start together would send 2,450 of them. */
 const SMALL_GROUP = 10;
-/** Our own JOIN is not repeated to the same newcomer within this. */
+/** Pause before the own JOIN is repeated to the same newcomer. */
 const GREETING_GAP_MS = 100;
 
 export function onJoin(state: NodeState, message: MessageOf<"JOIN">, from: Origin): void {
@@ -35,7 +35,7 @@ export function onJoin(state: NodeState, message: MessageOf<"JOIN">, from: Origi
     refuseJoin(state, from, nonce, { refused: "PROTOCOL" });
     return;
   }
-  // A restarted member may not have met everybody that has an account.
+  // A restarted member may not have met all nodes that have an account.
   if (accountOf(state, from.sender) === undefined && state.ledger.accounts.size >= MEMBERS_MAX) {
     refuseJoin(state, from, nonce, { refused: "FULL" });
     return;
@@ -67,13 +67,13 @@ export function onJoin(state: NodeState, message: MessageOf<"JOIN">, from: Origi
     setTimer(state.timers, "join-answer", from.sender, state.nowMs + rank * RANK_DELAY_MS);
 }
 
-/** Who joins at the same time as we do must hear of us without waiting for our next announcement. */
+/** A node that joins at the same time must hear of this one without waiting for its next announcement. */
 function greet(state: NodeState, from: Origin): void {
   if (state.phase !== "JOINING" || !takeTurn(state, "greeted", from.sender, GREETING_GAP_MS)) return;
   sendJoinTo(state, from.sender, from.address);
 }
 
-/** Level-triggered: a new coordinator answers whoever still waits. */
+/** Level-triggered: a new coordinator answers all joiners that still wait. */
 export function reviewAdmissions(state: NodeState): void {
   if (state.join.waiting.size === 0 || state.election.coordinator !== state.self.id) return;
   for (const id of [...state.join.waiting.keys()].sort((a, b) => a - b)) answerWaiting(state, id);
@@ -83,7 +83,7 @@ export function answerWaiting(state: NodeState, id: NodeId): void {
   const waiting = state.join.waiting.get(id);
   const member = state.members.get(id);
   state.join.waiting.delete(id);
-  // Its heartbeats tell whether somebody else has answered it.
+  // Its heartbeats show whether another node has answered it.
   if (waiting === undefined || member?.phase !== "JOINING" || state.phase === "LEAVING") return;
   const joiner = {
     sender: id,

@@ -1,5 +1,5 @@
 /**
- * HEARTBEAT: what a node says of itself to everybody, at a fixed interval and at once when there is news.
+ * HEARTBEAT: a node's state for all others, at a fixed interval and at once when there is news.
  *
  * It carries credits, the claim that its sender follows, a digest of its durable ledger and a few rumours, within the bytes of one
  * datagram. It is no event of the causal order: its vector clock is null (original, challenge 1).
@@ -29,7 +29,6 @@ import type { NodeState } from "../state.ts";
 import { FRAME_BYTES } from "./join-answer.ts";
 import { seekConfirmation } from "./own-account.ts";
 
-/** Owned by heartbeat.ts. */
 export interface BeatState {
   seq: number;
   lastAtMs: number;
@@ -40,7 +39,7 @@ export interface BeatState {
 const RUMOURS_MAX = 4;
 /** Peers that were never heard are in every so many fan-outs: without multicast somebody must speak first. */
 const UNHEARD_EVERY = 4;
-/** No buyer holds this many records: «I don't know how many debits my earlier life made». */
+/** No buyer holds this many records. It means: this node doesn't know how many debits its earlier life made. */
 const BOOT_SEQ_UNKNOWN = 281_474_976_710_656;
 
 export function createBeat(): BeatState {
@@ -52,7 +51,7 @@ export function startHeartbeat(state: NodeState): void {
   scheduleBeat(state, drawBelow(state.random, Math.max(1, Math.floor(state.config.timing.heartbeatMs / 2))));
 }
 
-/** Nothing of ours is sent before `atMs` (after a freeze, until the socket has been read). */
+/** No heartbeat leaves before `atMs` (after a freeze, until the socket has been read). */
 export function pauseHeartbeat(state: NodeState, atMs: number): void {
   setTimer(state.timers, "beat", "", atMs);
   if (hasTimer(state.timers, "beat-early", "")) setTimer(state.timers, "beat-early", "", atMs);
@@ -138,7 +137,7 @@ function varintBytes(value: number): number {
   return bytes;
 }
 
-/** A list of voters never changes, and every heartbeat that comes in is compared. */
+/** Hashes by list: a list of voters never changes, and every heartbeat compares it. */
 const voterHashes = new WeakMap<readonly number[], string>();
 
 /** Nodes with different voters would elect two coordinators: they must notice. */
@@ -159,7 +158,7 @@ export function onHeartbeat(state: NodeState, message: MessageOf<"HEARTBEAT">, f
   member.bootSeq = payload.boot_seq;
   member.ledgerHash = payload.ledger_hash;
   if (payload.rinc > member.rinc) {
-    // A refutation: its own word is newer than whatever was said about it.
+    // A refutation: the peer's own word is newer than all rumours about it.
     member.rinc = payload.rinc;
     becomeAlive(state, member);
     spread(state, { of: member.id, state: "ALIVE", inc: member.incarnation, rinc: member.rinc, by: member.id });
@@ -173,13 +172,13 @@ export function onHeartbeat(state: NodeState, message: MessageOf<"HEARTBEAT">, f
   seekConfirmation(state, from, payload.ledger_hash);
   seekMembers(state, payload, from);
   checkVoters(state, payload.voters_hash, from);
-  // A leaver waits until its records are safe with us: tell it now, not at the next beat.
+  // A leaver waits until its records are on this disk: tell it now, not at the next beat.
   const { probeIntervalMs } = state.config.timing;
   if (payload.phase === "LEAVING" && takeTurn(state, "leave-answered", from.sender, probeIntervalMs))
     unicast(state, from.sender, "HEARTBEAT", heartbeatPayload(state));
 }
 
-/** Without multicast nobody introduces itself to all: who names a node whose address we lack is asked for its address book. */
+/** Without multicast no node introduces itself to all: a peer that names a node without a known address is asked for its members. */
 function seekMembers(state: NodeState, { digest, coordinator_id }: Payload<"HEARTBEAT">, from: Origin): void {
   if (!state.config.fanOut || hasTimer(state.timers, "members-asked", "")) return;
   const named = coordinator_id === null ? [...digest.keys()] : [...digest.keys(), coordinator_id];

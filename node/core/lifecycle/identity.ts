@@ -1,10 +1,10 @@
 /**
- * Who is speaking: every datagram passes here first. Keeps address book and incarnations, and settles two processes with one id.
+ * Identifies the sender of each message, before any handler sees it. Keeps addresses and incarnations, and settles two processes with one id.
  *
  * Rules: a process is (id, incarnation, boot id). A new process under a known id is believed when the old one is
  * known to be gone, or speaks from the same address, or the old one doesn't answer there any more; else the newcomer is refused.
- * Two processes with one id settle it between themselves: who already runs stays, of two newcomers the one with the higher
- * incarnation, then the lower boot id. Idea: JGroups' «Reincarnation»; memberlist's name conflicts.
+ * Two processes with one id settle it between themselves: a running one stays; of two newcomers the one with the higher
+ * incarnation stays, then the one with the lower boot id. Idea: JGroups' "Reincarnation"; memberlist's name conflicts.
  */
 
 import type { NodeId } from "../../wire/ids.ts";
@@ -26,7 +26,7 @@ import { answerJoin, refuseJoin } from "./join-answer.ts";
 const CONTEST_TRIES = 3;
 const REPORT_GAP_MS = 5_000;
 
-/** Members before the first datagram: whoever `--nodes` and `--peers` name. */
+/** Members before the first datagram: the nodes that `--nodes` and `--peers` name. */
 export function addExpectedMembers(state: NodeState): void {
   const { expected, peers } = state.config;
   const ids = [...new Set([...expected, ...peers.keys()])].sort((a, b) => a - b);
@@ -46,7 +46,7 @@ export function admit(state: NodeState, message: Message, from: Origin): boolean
     if (nonce !== null) refuseJoin(state, from, nonce, { refused: "FULL" });
     return false;
   }
-  // Of a process that we meet for the first time its own word is all there is.
+  // A process that is new here is believed: nothing else is known of it.
   if (member.bootId !== null && !isBelievableIncarnation(member.incarnation, from.incarnation)) {
     count(state, "standings_absurd");
     return false;
@@ -63,7 +63,7 @@ export function admit(state: NodeState, message: Message, from: Origin): boolean
 
 function admitSame(state: NodeState, member: Member, from: Origin): boolean {
   if (!state.rules.incarnationGate) return admitAny(state, member, from);
-  // Its last words may be late; after that, whoever was only said to have left is back.
+  // Its last datagrams may be late. After that, a peer that left on hearsay alone is back.
   const hasLeft = member.saidLeave || state.nowMs - member.stateSinceMs < state.config.timing.suspicionMinMs;
   if (from.incarnation < member.incarnation || (member.state === "LEFT" && hasLeft)) {
     count(state, "stale_incarnation");
@@ -76,14 +76,14 @@ function admitSame(state: NodeState, member: Member, from: Origin): boolean {
   return true;
 }
 
-/** Without incarnations whoever spoke last is the node. */
+/** Without incarnations the process that spoke last is the node. */
 function admitAny(state: NodeState, member: Member, from: Origin): boolean {
   if (from.incarnation !== member.incarnation) becomeReborn(state, member, from.incarnation, from.bootId);
   adopt(state, member, from);
   return true;
 }
 
-/** Another process than the one we knew, which is known to be gone (or there was none). */
+/** Admits another process than the known one, which is gone (or there was none). */
 function admitNew(state: NodeState, member: Member, from: Origin, nonce: string | null): boolean {
   if (!state.rules.incarnationGate) return admitAny(state, member, from);
   // Without a boot id the entry is hearsay: this may be the very process that was meant.
@@ -192,7 +192,7 @@ function onOwnId(state: NodeState, message: Message, from: Origin): void {
   else report(state, `A second process calls itself Node ${state.self.id}`, from.address);
 }
 
-/** A third node says that our id is taken: the process there has the last word, its silence counts as ours to yield. */
+/** A third node says that this id is taken. The process at that address decides; if it stays silent, this process gives way. */
 export function onDuplicateRefusal(state: NodeState, address: string | undefined, by: NodeId): void {
   if (!isNewcomer(state) || address === state.join.beatenAddress || address === state.self.address) return;
   if (address === undefined) {
@@ -220,7 +220,7 @@ function outranks(state: NodeState, other: Origin): boolean {
   return incarnation > other.incarnation || (incarnation === other.incarnation && bootId < other.bootId);
 }
 
-/** @param seenAt where the other process sees this one: the only word on it when the own address was detected, not given */
+/** @param seenAt this process's address as the other one sees it: the only source when the own address was detected, not given */
 function refuseToRun(state: NodeState, rivalAddress: string, seenAt?: string): void {
   const { self } = state;
   const here = self.address ?? seenAt ?? "an address unknown to it";

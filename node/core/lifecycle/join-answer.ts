@@ -1,7 +1,7 @@
 /**
- * The two messages of joining, built to fit a datagram: JOIN («here I am, do you know my account?») and JOIN_RESPONSE.
+ * JOIN_RESPONSE, built to fit a datagram: the answer to a node that joins.
  *
- * What a big group needs beyond them (members, accounts, records) follows as STATE_CHUNKs.
+ * The rest (members, accounts, records of a big group) follows as STATE_CHUNKs.
  */
 
 import { type Clock, encodeClock } from "../../wire/clock.ts";
@@ -19,7 +19,7 @@ import type { NodeState } from "../state.ts";
 /** The frame around a payload, with the longest ids and the time stamp that the shell adds. */
 export const FRAME_BYTES = 160;
 
-/** Tells a joiner what we know, and ends its being pending here. */
+/** Answers a joiner, which then no longer waits here. */
 export function answerJoin(state: NodeState, joiner: Origin, nonce: string): void {
   state.join.waiting.delete(joiner.sender);
   const payload: Payload<"JOIN_RESPONSE"> = { ...emptyResponse(state, joiner, nonce) };

@@ -1,4 +1,4 @@
-/** What a node knows on its way in, and of others on theirs: owned by join.ts, admission.ts and identity.ts. Plain data, as all of the core's state. */
+/** The slice of the state about joining, this node's own and that of others. */
 import type { NodeId } from "../../wire/ids.ts";
 import type { Genesis } from "../../wire/message.ts";
 import type { Origin } from "../kernel/types.ts";
@@ -18,22 +18,22 @@ export interface JoinState {
   synchronised: boolean;
   /** Write of the freshly minted account; null: none under way. */
   mintWriteId: number | null;
-  /** Somebody else knows our account as we do (or it came from our own store). */
+  /** Another node knows the same account (or it came from the own store). */
   confirmed: boolean;
-  /** The account is known to others and our store was empty. */
+  /** Others know the account and the own store was empty. */
   lostDisk: boolean;
   /** Joiners that have not been answered: nonce and address. */
   readonly waiting: Map<NodeId, { readonly nonce: string; readonly address: string }>;
   /** Ids claimed by two processes, until the older one answered or kept silent. */
   readonly contests: Map<NodeId, IdContest>;
-  /** Who has told that its group has no room; null: nobody. */
+  /** The peer that said that its group has no room; null: none did. */
   fullBy: NodeId | null;
   /** Another process with our id, as a third node told us. */
   rivalAddress: string | null;
   /** A process with our id that gave way to us. */
   beatenAddress: string | null;
   staleWrite: { readonly writeId: number; readonly incarnation: number } | null;
-  /** The highest incarnation of a former process that some member takes this READY one for; 0: nobody does. */
+  /** A member takes this READY process for a former one: the highest incarnation that it knows; 0: none does. */
   mistakenFor: number;
   announcedReady: boolean;
 }

@@ -1,8 +1,8 @@
 /**
  * Joining: discovery, the own account, state transfer, READY. Level-triggered: `reviewJoin` does whatever has become possible.
  *
- * Nobody waits for ever: discovery ends when all expected nodes have been heard, somebody leads, or its window closes; a node whose account is
- * on disk is READY then even if nobody answered. Money is never minted on a guess: a fresh account needs a majority of the
+ * No node waits for ever: discovery ends when all expected nodes have been heard, a coordinator is known, or its window closes. Then a node whose
+ * account is on disk is READY even if nobody answered. Money is never minted on a guess: a fresh account needs a majority of the
  * voters that don't know one, or, without voters, stays unconfirmed until another node has taken note of it.
  */
 import { MEMBERS_MAX, type NodeId } from "../../wire/ids.ts";
@@ -45,9 +45,9 @@ export function createJoin(config: CoreConfig, self: Self, recovered: Recovered 
     discovering: true,
     synchronised: false,
     mintWriteId: null,
-    // Without voters it may have been minted unheard, in whichever run.
+    // Without voters an earlier run may have minted it without any other node knowing.
     confirmed: config.voters.length > 0 && (recovered?.accounts.some((account) => account.id === self.id) ?? false),
-    // Its way back had not been completed when it was stopped.
+    // It was stopped before it had recovered.
     lostDisk: recovered?.fences?.some(({ account }) => account === self.id) ?? false,
     waiting: new Map(),
     contests: new Map(),
@@ -69,7 +69,7 @@ export function startJoin(state: NodeState): void {
   announceJoin(state);
 }
 
-/** Repeated until somebody has answered and, where that is open, confirmed the account or given a voter its vote back (votes.ts). */
+/** Sends JOIN until a node has answered, the account is confirmed, and a voter has its vote back (votes.ts). */
 export function announceJoin(state: NodeState): void {
   const { join, phase } = state;
   const isDone = join.answers.size > 0 && join.confirmed && phase !== "JOINING" && !state.election.abstaining;
@@ -82,8 +82,8 @@ export function announceJoin(state: NodeState): void {
 }
 
 /**
- * Somebody speaks, and nobody has answered: who was cut off until now, or who takes this process for a former one and hears nothing of it but
- * a JOIN. The long pauses are for those who are alone.
+ * A peer speaks that has not answered JOIN: it was cut off until now, or takes this process for a former one and accepts only a JOIN. The long
+ * pauses are for a node that is alone.
  */
 export function hurryJoin(state: NodeState): void {
   const { join, phase } = state;
@@ -91,11 +91,11 @@ export function hurryJoin(state: NodeState): void {
   setTimer(state.timers, "join-announce", "", Math.max(state.nowMs, join.announcedAtMs + RETRY_FIRST_MS));
 }
 
-/** Run after every input: does what is still missing on the way in. */
+/** Run after every input: takes the next step towards READY, if it is possible. */
 export function reviewJoin(state: NodeState): void {
   const { join, config } = state;
   if (join.discovering) {
-    // Somebody leads already, or everybody is here: nothing is left to wait for. Whoever has synchronised before is READY by then.
+    // A coordinator is known, or all expected nodes are here: nothing is left to wait for. Nodes that have synchronised are READY by then.
     const isGathered = config.expected.length > 0 && isEverybodyKnown(state);
     if (isGathered || state.election.coordinator !== null) endDiscovery(state);
   }
@@ -171,12 +171,12 @@ function becomeSyncing(state: NodeState, responder: NodeId, clock: ReadonlyMap<N
   startSync(state, responder, join.target);
 }
 
-/** The money half calls this when everything up to the target is on disk. */
+/** Called when everything up to the target is on disk. */
 export function onSynchronised(state: NodeState): void {
   const { join, election } = state;
   if (state.phase !== "SYNCING") return;
   join.synchronised = true;
-  // Who lost its disk still waits for what the others have told; should one of them have lost that too, the timer ends it.
+  // A node that lost its disk still waits for records that others have named; if one of them has lost those too, the timer ends the wait.
   if (!join.lostDisk) cancelTimer(state.timers, "join-sync", "");
   const ids = [...new Set([...state.members.keys(), ...(join.target?.keys() ?? []), state.self.id])];
   const known = ids.filter((id) => state.members.get(id)?.state !== "UNKNOWN").sort((a, b) => a - b);
@@ -188,8 +188,8 @@ export function onSynchronised(state: NodeState): void {
 }
 
 /**
- * Nobody could serve the transfer: digests merge the rest. Without a disk there is nothing to go on with but the transfer; a node whose
- * disk was lost goes on as RECOVERING, since what it was promised may have been lost meanwhile too.
+ * No member could serve the transfer: digests bring the rest. A node without a disk needs the transfer and goes on waiting. A node whose
+ * disk was lost goes on as RECOVERING, since the promised records may be lost too.
  */
 export function onSyncTooLong(state: NodeState): void {
   if (state.phase !== "SYNCING") return;
@@ -209,7 +209,7 @@ export function onSyncTooLong(state: NodeState): void {
   state.join.synchronised = true;
 }
 
-/** READY, or RECOVERING while the disk's loss isn't made good. */
+/** READY, or RECOVERING while a disk is lost. */
 export function becomeReady(state: NodeState): void {
   const { join } = state;
   if (join.lostDisk && state.config.durable && state.rules.lostDisk) {
@@ -254,8 +254,8 @@ function onRefusal(state: NodeState, payload: MessageOf<"JOIN_RESPONSE">["payloa
 }
 
 /**
- * The group has as many accounts as a vector can count; they are never given up, so a newcomer would wait for ever. Who is let in by
- * anybody until discovery is over isn't turned away by another's word.
+ * The group has as many accounts as a vector can count; they are never given up, so a newcomer would wait for ever. A
+ * single member's refusal doesn't count if another one has let this node in before discovery is over.
  */
 function giveUp(state: NodeState, by: NodeId): void {
   const { id } = state.self;

@@ -34,7 +34,7 @@ export function onStop(state: NodeState): void {
     exit(state);
     return;
   }
-  // After a storage error nothing more is promised, but others may as well know that we go.
+  // After a storage error this node promises nothing more, but others may know that it goes.
   if (state.phase !== "HALTED") state.phase = "LEAVING";
   hurryHeartbeat(state);
   onLeaveTimer(state);
@@ -62,13 +62,13 @@ export function onLeaveTimer(state: NodeState): void {
   setTimer(state.timers, "leave", "", state.nowMs + ANNOUNCEMENT_GAP_MS);
 }
 
-/** All that this node has delivered, for those who may need to know what goes away with it. */
+/** All that this node has delivered: a node that recovers may need to know. */
 function finalClock(state: NodeState): { clock?: Clock } {
   const { clock } = state.ledger;
   return encodeClock(clock).length <= state.config.bodyBytesMax - FRAME_BYTES - MSG_ID_BYTES ? { clock } : {};
 }
 
-/** Every live member has our last debit on its disk, as it told us. */
+/** Every live member has said that it has this node's last debit on its disk. */
 function areRecordsSafe(state: NodeState): boolean {
   if (!state.rules.safeLeave) return true;
   const last = entry(state.ledger.clock, state.self.id);

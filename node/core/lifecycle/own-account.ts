@@ -37,7 +37,7 @@ export function mint(state: NodeState): void {
   journal(state, { kind: "state", level: "info", msg, balance: config.initialCredits });
 }
 
-/** What another node knows of our account. */
+/** Another node says what it knows of our account. */
 export function compareAccounts(state: NodeState, known: Genesis | null): void {
   const own = accountOf(state, state.self.id);
   if (known === null || known.id !== state.self.id) return;
@@ -54,8 +54,8 @@ export function compareAccounts(state: NodeState, known: Genesis | null): void {
 }
 
 /**
- * A peer's ledger is equal to ours, so it has taken note of our account; or it may have: ask it (without voters). While we
- * have no account, whoever speaks and has not been asked is asked at once: JOIN by itself backs off to 8 s.
+ * A peer with an equal ledger knows this node's account; any other peer may know it and is asked (without voters). While we
+ * have no account, a peer that speaks and has not been asked is asked at once: JOIN by itself backs off to 8 s.
  */
 export function seekConfirmation(state: NodeState, from: Origin, hash: string): void {
   const { join } = state;
@@ -87,7 +87,7 @@ export function settleAccountConflict(state: NodeState): void {
   );
 }
 
-/** Whoever got our money may be the only one to know: a lost log is complete when every live member's vector is covered. */
+/** A payee may be the only node that knows a debit: a lost log is complete when every live member's vector is covered. */
 export function hasAskedEverybody(state: NodeState): boolean {
   const own = entry(durableClock(state), state.self.id);
   for (const member of state.members.values()) {

@@ -1,5 +1,5 @@
 /**
- * The money half of the core as tables for `step`: handlers by message and timer, and what follows a completed or failed write.
+ * What follows a completed or failed write of the ledger, and the handlers of messages and timers about money.
  */
 
 import type { NodeId } from "../../wire/ids.ts";

@@ -1,9 +1,9 @@
 /**
- * Probes: the first phase of detection, and what a node does after it was frozen itself.
+ * Rounds of probes: whom to probe and when, and what a node does after it was frozen itself.
  *
- * Idea (SWIM, Das, Gupta, Motivala 2002): ask the peer; on silence let others ask it; only then suspect. Lifeguard (arXiv 1707.00788):
- * helpers say so when they can't reach it either, and whoever gets no answers from anybody distrusts itself (`health`) first.
- * The coordinator is probed in every round, since everybody waits for its replacement; other peers in turn.
+ * Idea (SWIM, Das, Gupta, Motivala 2002): probe the members in turn, in a random order. Beyond SWIM:
+ * FAILED peers are called now and then, so that a healed partition is noticed.
+ * The coordinator is probed in every round, since the whole group waits for its replacement.
  */
 
 import type { NodeId } from "../../wire/ids.ts";
@@ -15,7 +15,6 @@ import { closeProbe, type Probe, probe, tellFailed } from "./probe.ts";
 import { beatIntervalMs, OVERDUE_BEATS, sizeFactor } from "./rumours.ts";
 import { restartSuspicions, type Suspicion } from "./suspicion.ts";
 
-/** Owned by failure-detector.ts and suspicion code. */
 export interface DetectorState {
   pingSeq: number;
   roundRobin: NodeId[];
@@ -25,11 +24,11 @@ export interface DetectorState {
   health: number;
   /** Nobody is suspected before this instant (after a freeze). */
   graceUntilMs: number;
-  /** Who accuses peers that we don't suspect ourselves (yet). */
+  /** The accusers of each peer that this node doesn't suspect itself (yet). */
   readonly accusers: Map<NodeId, NodeId[]>;
 }
 
-/** FAILED peers that all who are there call in a round, on average: a heal need not wait for somebody's heartbeat. */
+/** FAILED peers that the whole group calls in a round, on average: a heal need not wait for a heartbeat. */
 const CALLS = 2;
 /** Extra peers probed in a round because they are suspected or overdue. */
 const EXTRA_TARGETS = 3;
@@ -51,7 +50,7 @@ export function startDetector(state: NodeState): void {
 }
 
 export function onProbeRound(state: NodeState): void {
-  // While a group is still gathering nobody leads, so nobody need be replaced in a hurry; and those who start are slow to answer.
+  // While a group is gathering there is no coordinator to replace in a hurry, and starting nodes are slow to answer.
   if (!state.join.discovering) {
     for (const id of targetsOfRound(state)) probe(state, id);
     callFailed(state);
@@ -59,14 +58,14 @@ export function onProbeRound(state: NodeState): void {
   scheduleRound(state, roundMs(state));
 }
 
-/** After a heal somebody must speak first; and without multicast nobody else would. */
+/** After a heal one side must speak first. Without multicast, nothing else would make it speak. */
 function callFailed(state: NodeState): void {
   let live = 1;
   for (const member of state.members.values()) if (isLive(member)) live += 1;
   if (drawBelow(state.random, live) < CALLS) callOneFailed(state);
 }
 
-/** One that wasn't told in this round. When one comes back the others that it was cut off with are called, one after the other. */
+/** Calls a FAILED peer that wasn't called in this round. When one comes back, those that were cut off with it are called, one by one. */
 export function callOneFailed(state: NodeState): void {
   const failed: Member[] = [];
   for (const member of state.members.values())
@@ -78,7 +77,7 @@ export function callOneFailed(state: NodeState): void {
 
 /**
  * The group's probes of its coordinator grow with its size, and so does what one machine pays for all its nodes: above ten the rounds
- * get longer in proportion. The first to notice a dead coordinator is as quick as before, because all share the looking.
+ * get longer in proportion. A dead coordinator is noticed as soon as before, because all members probe it.
  */
 export function roundMs(state: NodeState): number {
   return state.config.timing.probeIntervalMs * sizeFactor(state);

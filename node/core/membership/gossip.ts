@@ -1,5 +1,5 @@
 /**
- * What to believe of a rumour. Hearsay about death yields to direct evidence of life; news of life is always welcome.
+ * Decides which rumours to believe. Hearsay about death yields to direct evidence of life; news of life is always believed.
  *
  * Idea (SWIM section 4.2): newer (incarnation, rinc) wins. Beyond SWIM: a FAILED rumour about a peer that we have just heard becomes
  * an accusation (we probe it ourselves), so that one node behind a bad link can't make everybody drop a healthy peer.
@@ -22,7 +22,7 @@ function onRumour(state: NodeState, rumour: Rumour): void {
     refuteIfAccused(state, rumour);
     return;
   }
-  // Witnesses that nobody knows would be countless.
+  // Unknown witnesses could be made up without end.
   if (rumour.by === state.self.id || !state.members.has(rumour.by)) return;
   const member = ensureMember(state, rumour.of);
   if (member === null || !isBelievableStanding(state, member, rumour)) return;
@@ -39,7 +39,7 @@ function onRumour(state: NodeState, rumour: Rumour): void {
       return;
     case "LEFT":
       if (member.state === "UNKNOWN") return;
-      // Whoever has just spoken hasn't left. If it has after all, its silence will tell.
+      // A peer that has just spoken hasn't left. If it has after all, its silence shows it.
       if (isLive(member) && isFresh(state, member)) {
         onAccusation(state, member, rumour.by);
         return;
@@ -65,7 +65,7 @@ function believeAlive(state: NodeState, member: Member, rumour: Rumour): void {
 
 function believeAccusation(state: NodeState, member: Member, rumour: Rumour): void {
   if (rumour.inc !== member.incarnation) return;
-  // Told long ago, perhaps while who suspects it only now was cut off from us: it would wait in vain for a second witness.
+  // This node's rumour is old, and a peer that was cut off then would wait in vain for a second witness.
   if (member.state === "FAILED" && rumour.rinc === member.rinc) spread(state, rumourOf(state, member));
   if (!isLive(member)) return;
   member.rinc = rumour.rinc;
@@ -92,17 +92,17 @@ function believeFailed(state: NodeState, member: Member, rumour: Rumour): void {
 /** With fewer peers than this, probes bring news of each of them within the shortest suspicion. */
 const PROBED_OFTEN = 6;
 
-/** Heard so lately that hearsay about its end counts less. */
+/** This node heard the peer so lately that hearsay about its end counts less. */
 function isFresh(state: NodeState, member: Member): boolean {
   const silentMs = silenceMs(state, member);
   const { suspicionMinMs } = state.config.timing;
-  // In a group that isn't small probes are too far apart to bring news of everybody in that time: then it takes the next heartbeat.
+  // In a larger group probes are too rare to bring news of each member in that time: the next heartbeat does.
   const isSmall = state.members.size < PROBED_OFTEN;
   const newsMs = isSmall ? suspicionMinMs : Math.max(suspicionMinMs, (5 * beatIntervalMs(state)) / 4);
   return silentMs < newsMs || state.nowMs < state.detector.graceUntilMs;
 }
 
-/** Suspected by nobody here, and not overdue: one heartbeat may be lost, and who was cut off tells old news with its first word. */
+/** Not suspected and not overdue: one heartbeat may be lost, and the first message of a peer that was cut off carries old news. */
 function seemsHealthy(state: NodeState, member: Member): boolean {
   return member.state === "ALIVE" && silenceMs(state, member) < OVERDUE_BEATS * beatIntervalMs(state);
 }

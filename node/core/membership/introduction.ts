@@ -19,7 +19,7 @@ export function sendJoinTo(state: NodeState, to: NodeId, address: string): void 
 
 function joinPayload(state: NodeState): Payload<"JOIN"> {
   const own = accountOf(state, state.self.id);
-  // An account that is not on disk yet might be forgotten: nobody is told of it.
+  // This node may forget an account that is not on disk yet, so it tells nobody.
   const isDurable = own !== undefined && durableClock(state).has(state.self.id);
   return {
     msg_id: nextMsgId(state),

@@ -7,7 +7,7 @@ import type { NodeId } from "../../wire/ids.ts";
 import type { MemberRow, PeerState, Phase, Rumour } from "../../wire/message.ts";
 import type { NodeState } from "../state.ts";
 
-/** How one peer is seen. */
+/** One peer, as this node sees it. */
 export interface Member {
   readonly id: NodeId;
   address: string | null;
@@ -15,7 +15,7 @@ export interface Member {
   rinc: number;
   bootId: string | null;
   state: PeerState;
-  /** What the peer says of itself; null until heard. */
+  /** The phase that the peer last reported; null: never heard. */
   phase: Phase | null;
   /** Last valid datagram; null: never heard by us. */
   lastHeardAtMs: number | null;
@@ -27,14 +27,14 @@ export interface Member {
   unanswered: number;
   /** Credits it last reported. */
   credits: number | null;
-  /** Its debits' number at its boot. */
+  /** Number of its last debit at its boot. */
   bootSeq: number | null;
   /** Records known durable there. */
   durable: Map<NodeId, number>;
   ledgerHash: string | null;
   /** Fences that its ledger has, as it last said. */
   fences: Clock;
-  /** What it had delivered when it left; null: not told. */
+  /** The records that it had delivered when it left; null: unknown. */
   leftWith: Clock | null;
   /** LEFT on its own word: nothing more of this incarnation is believed. On hearsay alone it may come back. */
   saidLeave: boolean;
@@ -106,7 +106,7 @@ export function rumourOf(state: NodeState, member: Member): Rumour {
   return { of: member.id, state: member.state, inc: member.incarnation, rinc: member.rinc, by: state.self.id };
 }
 
-/** What this node says of itself. */
+/** The standing that this node claims for itself. */
 export function ownStanding({ self, rinc }: NodeState): Rumour {
   return { of: self.id, state: "ALIVE", inc: self.incarnation, rinc, by: self.id };
 }

@@ -1,5 +1,5 @@
 /**
- * The member table: who is in the group, in which state, at which address; and the only functions that change a peer's state.
+ * The only functions that change a peer's state.
  *
  * Idea (SWIM section 4.2, memberlist): a peer's standing is (incarnation, rinc, state); newer standing wins, and only the peer itself
  * can make a newer one, by raising `rinc`. Entries are never removed: a LEFT or FAILED peer keeps its incarnation and its account.
@@ -14,7 +14,7 @@ import { createMember, isLive, type Member, ownStanding, rumourOf } from "./memb
 import { isBelievableStanding } from "./plausible.ts";
 import { compareStanding, spread, spreadAtOnce } from "./rumours.ts";
 
-/** node/protocol/membership.md#a-peers-states. What is missing here is a bug of ours. */
+/** node/protocol/membership.md#a-peers-states. A transition that is missing here is a bug of this node. */
 const TRANSITIONS: Readonly<Record<PeerState, readonly PeerState[]>> = {
   UNKNOWN: ["ALIVE", "FAILED", "LEFT"],
   ALIVE: ["SUSPECTED", "FAILED", "LEFT"],
@@ -25,8 +25,8 @@ const TRANSITIONS: Readonly<Record<PeerState, readonly PeerState[]>> = {
 };
 
 /**
- * The entry of a peer, made when it is new; null when the table is full. Who is heard itself gets the place of somebody who was only
- * talked about: a made-up roster must not keep anybody out.
+ * The entry of a peer, made when it is new; null when the table is full. A peer that was heard itself takes
+ * the place of one that others only talked about: a made-up list of members must not keep a real node out.
  */
 export function ensureMember(state: NodeState, id: NodeId, isHeard = false): Member | null {
   const known = state.members.get(id);
@@ -40,7 +40,7 @@ export function ensureMember(state: NodeState, id: NodeId, isHeard = false): Mem
   return member;
 }
 
-/** Makes room by dropping one entry that nothing but hearsay stands for. False: there is none. */
+/** Makes room by dropping one entry that rests on hearsay alone. False: there is none. */
 function forgetHearsay(state: NodeState): boolean {
   const { config, ledger, election } = state;
   for (const { id, lastHeardAtMs } of state.members.values()) {
@@ -53,7 +53,7 @@ function forgetHearsay(state: NodeState): boolean {
   return false;
 }
 
-/** Whatever we thought: it is there. Ends a suspicion. */
+/** The peer is there, whatever this node believed. Ends a suspicion. */
 export function becomeAlive(state: NodeState, member: Member): void {
   const before = member.state;
   forgetSuspicion(state, member.id);
@@ -79,7 +79,7 @@ export function becomeSuspected(state: NodeState, member: Member): void {
   spreadAtOnce(state, rumourOf(state, member));
 }
 
-/** `at once` for what we found out ourselves; hearsay only travels on with the next messages. */
+/** An own finding is sent at once; hearsay travels on with the next messages. */
 export function becomeFailed(state: NodeState, member: Member, isHearsay: boolean): void {
   forgetSuspicion(state, member.id);
   enter(state, member, "FAILED");
@@ -101,7 +101,7 @@ export function becomeLeft(state: NodeState, member: Member): void {
   if (!state.rules.entriesStay) forgetEverything(state, member.id);
 }
 
-/** The original's way with who leaves. */
+/** What the original did when a node left. */
 function forgetEverything(state: NodeState, id: NodeId): void {
   state.members.delete(id);
   state.ledger.accounts.delete(id);
@@ -141,7 +141,7 @@ export function mergeMemberRow(state: NodeState, row: MemberRow): void {
   else if (row.state !== "FAILED" && member.address !== null) becomeAlive(state, member);
 }
 
-/** Someone thinks we are gone: raise `rinc`, which makes a newer standing than theirs, and say so at once. */
+/** Somebody believes that this node is gone: raise `rinc`, which makes a newer standing, and send it at once. */
 export function refuteIfAccused(state: NodeState, rumour: Omit<Rumour, "by">): void {
   const { self } = state;
   if ((rumour.state !== "SUSPECTED" && rumour.state !== "FAILED") || !state.rules.refutation) return;
@@ -157,7 +157,7 @@ export function refuteIfAccused(state: NodeState, rumour: Omit<Rumour, "by">): v
   spreadAtOnce(state, ownStanding(state));
 }
 
-/** An accusation of this process that it has refuted: whoever still tells it has not heard of that. */
+/** An accusation that this process has refuted: a peer that repeats it has not heard the refutation. */
 export function isOutlived(state: NodeState, rumour: Rumour): boolean {
   if ((rumour.state !== "SUSPECTED" && rumour.state !== "FAILED") || !state.rules.refutation) return false;
   return rumour.of === state.self.id && rumour.inc === state.self.incarnation && rumour.rinc < state.rinc;

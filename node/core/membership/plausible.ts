@@ -2,7 +2,7 @@
  * How far one message may push a number that never goes back: terms, incarnations, refutation counters.
  *
  * Idea: such a number is adopted on a member's word, made durable, and can't be taken back, so one lie of 2^48 would end a cluster's
- * elections for ever. Honest numbers grow by one at a time; who was away catches up in a few steps, a liar needs months of them.
+ * elections for ever. Honest numbers grow by one at a time; a node that was away catches up in a few steps, a liar needs months of them.
  */
 
 import { INCARNATION_MAX } from "../../wire/ids.ts";
@@ -14,7 +14,7 @@ import type { NodeState } from "../state.ts";
 export const TERM_STEP_FREE = 256;
 /** The most by which a term grows in one heartbeat: 2^48 is four years of steps away at 500 ms. */
 export const TERM_STEP_MAX = 1_048_576;
-/** Boots, or refutations, of a peer that hearsay may have seen and we not. */
+/** Boots, or refutations, of a peer that others may have seen and this node not. */
 export const HEARSAY_STEP_MAX = 65_536;
 const REPORT_GAP_MS = 5_000;
 

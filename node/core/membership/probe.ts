@@ -107,7 +107,7 @@ export function onProbeTimeout(state: NodeState, seq: number): void {
   } else if (open.stage === "direct") {
     becomeIndirect(state, seq, open, member);
   } else {
-    // Helpers that did not even say «I can't reach it» hint at a fault on our side.
+    // Helpers that did not even say that they can't reach it hint at a fault on this node's side.
     if (open.helpers > 0 && open.nacks < open.helpers) worsenHealth(state);
     keepForLateAnswer(state, seq, open);
     suspect(state, member);
@@ -145,7 +145,7 @@ function probeTimeoutMs(state: NodeState, member: Member): number {
   return Math.min(spanMs, heartbeatTimeoutMs / ANSWER_SHARE);
 }
 
-/** One step towards «it is me who is slow». */
+/** One step towards the belief that this node itself is slow. */
 export function worsenHealth(state: NodeState): void {
   if (!state.rules.localHealth) return;
   state.detector.health = Math.min(HEALTH_MAX, state.detector.health + 1);

@@ -1,5 +1,5 @@
 /**
- * Rumours: what is worth telling about a peer, sent along with heartbeats and probes until everybody has probably heard it.
+ * Rumours: news about peers, sent along with heartbeats and probes until every node has probably heard them.
  *
  * Idea (SWIM, Das et al. 2002, section 4.1): piggyback each piece of news a logarithmic number of times; the least told goes first.
  * A newer rumour about the same peer replaces the older one.
@@ -16,7 +16,7 @@ export interface RumourQueue {
 /** Times that each rumour is sent for each decimal digit of the group's size (memberlist: RetransmitMult). */
 const SENDS_PER_DIGIT = 4;
 
-/** More news than this is nobody's; the most told goes first. */
+/** The queue's bound: the rumour that was sent most often goes first. */
 const RUMOURS_MAX = 512;
 
 /** Later states win among equal (incarnation, rinc). */
@@ -45,7 +45,7 @@ export function spread(state: NodeState, rumour: Rumour): void {
   if (at >= 0) items[at] = { rumour, sendsLeft };
   else items.push({ rumour, sendsLeft });
   if (items.length > RUMOURS_MAX) items.sort((a, b) => b.sendsLeft - a.sendsLeft).pop();
-  // Older news of the same peer is worth nothing any more, whoever told it.
+  // Older news of the same peer is worthless, no matter who sent it.
   const standing = items.filter(
     (item) => item.rumour.of !== rumour.of || compareStanding(item.rumour, rumour) >= 0 || item.rumour === rumour,
   );
@@ -80,14 +80,14 @@ export function hurryHeartbeat(state: NodeState): void {
   setTimer(state.timers, "beat-early", "", Math.max(state.nowMs, state.beat.lastAtMs + gapMs));
 }
 
-/** What periodic multicasts are multiplied by, so that their sum stays bounded: max(1, n/10). */
+/** Factor for the intervals of periodic multicasts, so that their sum stays bounded: max(1, n/10). */
 export function sizeFactor(state: NodeState): number {
   let live = 1;
   for (const member of state.members.values()) if (member.state === "ALIVE" || member.state === "SUSPECTED") live += 1;
   return Math.max(1, live / 10);
 }
 
-/** Who is silent for so many heartbeats has missed at least one, and most likely two. */
+/** A peer that is silent for so many heartbeats has missed at least one, and most likely two. */
 export const OVERDUE_BEATS = 2.5;
 
 /** Interval of the regular heartbeat at the present group size. */

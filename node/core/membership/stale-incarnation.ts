@@ -1,9 +1,9 @@
 /**
- * An incarnation that others hold for a former one: they hear nothing of this process but a JOIN, and answer it with the number to exceed.
+ * Others take this process for a former one: they ignore all its messages but JOIN, and answer that with the incarnation to exceed.
  *
- * It happens with an older or another disk, when those who remember the later process were away at the start. On its way in a node takes
- * the next incarnation and goes on. A READY one has its incarnation in its trades: it writes down what the next start has to exceed, and
- * asks for that start. It doesn't end by itself, since a single member's word, true or not, would stop it.
+ * It happens with an older or another disk, when the members that remember the later process were away at the start. A joining node takes
+ * the next incarnation and goes on. A READY one has its incarnation in its trades: it writes down the incarnation to exceed, and asks its
+ * user for a restart. It doesn't end by itself: otherwise a single member's word, true or not, could stop it.
  */
 
 import type { NodeId } from "../../wire/ids.ts";
@@ -17,7 +17,7 @@ import { isBelievableIncarnation } from "./plausible.ts";
 
 /** Answers get lost, and a busy member is late. */
 const UNANSWERED_MIN = 3;
-/** One member is asked again whether it knows this process, and the user told again, no sooner than this. */
+/** Pause between two JOINs to one member, and between two lines to the user. */
 const GAP_MS = 5_000;
 
 /** Called when a member lives and doesn't answer a probe: the reason may be that it takes this process for a former one. */
@@ -29,10 +29,10 @@ export function askWhetherKnown(state: NodeState, member: Member): void {
   sendJoinTo(state, id, address);
 }
 
-/** JOIN was refused with `known`, an incarnation that `by` knows a former process of ours to have had. */
+/** `by` refused JOIN because it knows a process of this node with incarnation `known`. */
 export function onStaleIncarnation(state: NodeState, known: number, by: NodeId): void {
   if (!isBelievableIncarnation(state.self.incarnation, known)) return;
-  // Who began alone, without voters, makes no trades before others confirm its account.
+  // A node that began alone, without voters, makes no trades before others confirm its account.
   if (isRestoring(state) || !state.join.confirmed) outgrow(state, known);
   else askForRestart(state, known, by);
 }
@@ -60,7 +60,7 @@ function askForRestart(state: NodeState, known: number, by: NodeId): void {
   journal(state, { kind: "state", level: "error", msg, from: by }, writeId);
 }
 
-/** What to do, for journal and status; empty: nothing. */
+/** The advice for journal and status; empty: there is none. */
 export function restartText({ join, self }: NodeState): string {
   if (join.mistakenFor === 0) return "";
   return `Start Node ${self.id} again: it takes an incarnation above ${join.mistakenFor}`;

@@ -1,5 +1,5 @@
 /**
- * Suspicions: the second phase of detection. A peer that did not answer is SUSPECTED, told so, and FAILED only if it stays silent.
+ * Suspicions: the second phase of detection. A peer that did not answer becomes SUSPECTED and hears of it; it becomes FAILED only if it stays silent.
  *
  * Idea (Lifeguard, Dadgar et al. 2017, arXiv 1707.00788): the first suspicion waits long, a second independent witness shortens the
  * wait to the minimum; a node that is slow itself (health above 0) waits longer before it accuses others.
@@ -19,7 +19,7 @@ export interface Suspicion {
   readonly by: NodeId[];
 }
 
-/** How many members of a large group look for themselves when somebody is accused, on average. */
+/** So many members of a large group probe an accused peer themselves, on average. */
 const WITNESSES = 10;
 
 /** Our own probes of this peer failed, or it missed its heartbeats. */

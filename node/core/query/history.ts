@@ -11,7 +11,7 @@ export function historyData(offset: number, records: readonly TradeRecord[], tot
   return { total, offset, entries: records.map(entryOf) };
 }
 
-/** What memory still has: entries `offset` (0: the oldest ever) and following, at most `limit`. Compacted ones are left out. */
+/** The part of the history in memory: entries `offset` (0: the oldest ever) and following, at most `limit`. Compacted ones are left out. */
 export function historyPage(state: NodeState, offset: number, limit: number): HistoryData {
   const { log, dropped } = state.ledger;
   const first = Math.max(offset, dropped);
@@ -25,7 +25,7 @@ export function newestOfOwn(state: NodeState, limit: number): TradeRecord[] {
   return state.ledger.log.filter(isOwn).slice(-limit);
 }
 
-/** What `history` prints at the prompt of node `own`. `isShort`: earlier trades were made and are not known any more. */
+/** The text of the command `history` at node `own`. `isShort`: earlier trades are not known any more. */
 export function historyText(own: NodeId, records: readonly TradeRecord[], isShort: boolean): string {
   if (records.length === 0) return isShort ? "No transactions in memory." : "No transactions yet.";
   return ["Transaction History:", ...records.map((record) => `  ${lineOf(own, record)}`)].join("\n");

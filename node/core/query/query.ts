@@ -1,5 +1,5 @@
 /**
- * What a node says of itself when asked: pure functions of the state, in the shapes of the control channel and in the words of the
+ * Answers to questions about a node: pure functions of the state, in the shapes of the control channel and in the words of the
  * original's prompt. The shell adds what only it knows (authentication, profile, uptime, impairments, memory).
  */
 import type { PingData, StateData } from "../../wire/control.ts";
@@ -11,7 +11,7 @@ import { describeRecovery, isRecovering, waitingText } from "../recovery/awaited
 import type { NodeState } from "../state.ts";
 import { countOpenTrades, pendingTrades } from "../trading/outcomes.ts";
 
-/** What only the shell knows of a node's state. */
+/** The fields that only the shell knows. */
 export type ShellFields = "auth" | "keys" | "profile" | "uptime_ms" | "impairments" | "impair_generation" | "rss_bytes";
 export type CoreStateData = Omit<StateData, ShellFields>;
 type MemberRowData = StateData["members"][number];

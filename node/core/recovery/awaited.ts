@@ -1,5 +1,5 @@
 /**
- * Whom a RECOVERING node waits for: the members that have to tell what they know of its log, and to promise to deliver nothing behind it.
+ * The members that a RECOVERING node waits for: each has to say what it knows of the log, and to promise to deliver nothing behind that.
  */
 
 import type { RecoveryData } from "../../wire/control.ts";
@@ -12,13 +12,13 @@ import type { NodeState } from "../state.ts";
 import { isCovered, isHeld } from "./fence.ts";
 import type { FenceAnswer } from "./recovery-state.ts";
 
-/** Whom a RECOVERING node waits for, and why; `id` null: for enough voters. */
+/** A member that a RECOVERING node waits for, and why; `id` null: it waits for enough voters. */
 export interface Awaited {
   readonly id: NodeId | null;
   readonly why: string;
 }
 
-/** The own log as far as it is known, on disk. */
+/** Number of the last own debit that is on this disk. */
 export function lastKnown(state: NodeState): number {
   return entry(durableClock(state), state.self.id);
 }
@@ -33,7 +33,7 @@ export function isAnswered(state: NodeState, id: NodeId, stage: "ask" | "promise
   return whyOpen(state, id, stage) === null;
 }
 
-/** Everybody that has to answer and has not, at that stage. */
+/** The members that have not answered at that stage. */
 export function awaited(state: NodeState, stage: "ask" | "promise"): Awaited[] {
   const open: Awaited[] = [];
   for (const id of requiredIds(state)) {
@@ -56,7 +56,7 @@ function answersAsVoter(state: NodeState, id: NodeId, stage: "ask" | "promise"):
   return answer !== undefined && (stage === "ask" || answer.promisedAt === lastKnown(state));
 }
 
-/** With the loss accepted: who is here. Else: everybody that ever was, but those who left and left nothing behind. */
+/** With the loss accepted: the live members. Otherwise: all members ever, except those that left and whose records are here. */
 function requiredIds(state: NodeState): NodeId[] {
   const { members, recovery, ledger, self } = state;
   if (recovery.acceptLoss !== null) return aliveIds(state);
@@ -105,7 +105,7 @@ export function waitingText(state: NodeState): string {
   return parts.length === 0 ? "waits for the last promises" : `waits for ${parts.join(", ")}`;
 }
 
-/** The disk was lost, and the way back isn't done. */
+/** The disk was lost, and the node has not recovered yet. */
 export function isRecovering(state: NodeState): boolean {
   return state.join.lostDisk && state.config.durable;
 }

@@ -2,8 +2,8 @@
  * Fences, as every node sees them: where a log goes on after its owner lost its disk.
  *
  * A fence is a record of the owner's log like any other, a payment of nothing to itself, so it travels, is repaired, stored and counted
- * by the vector like the rest. What the owner had written under that number or later, on the disk that was lost, hangs on another
- * chain: whoever finds such a debit afterwards shows it as lost and never applies it. Before a fence is written the members promise, on
+ * by the vector like the rest. Debits of that number or later on the lost disk hang on another
+ * chain: a node that finds such a debit afterwards shows it as lost and never applies it. Before a fence is written the members promise, on
  * disk, to deliver nothing behind it (the first phase of Lamport's Paxos, 1998, with the owner as the only proposer), so no copy that is
  * still under way can be delivered between the owner's question and the fence.
  */
@@ -31,7 +31,7 @@ const FENCES_SHOWN_MAX = 4;
 const LOST_MAX = 256;
 const ABSENT_TOLD_MAX = 180;
 
-/** The last fence in each log, as far as they are on disk: what makes two vectors with the same numbers different. */
+/** The last fence in each log that is on disk: two vectors with the same numbers differ by them. */
 export function fencesOf(state: NodeState): { fences?: Clock } {
   const fences = new Map<NodeId, number>();
   for (const id of sortedIds(state.ledger.durable)) {
@@ -46,8 +46,8 @@ export function fencesOf(state: NodeState): { fences?: Clock } {
 }
 
 /**
- * What another node says of fences: one that contradicts our log means that we hold what was given up. A number proves nothing, or a
- * liar's heartbeat would stop everybody: the fence itself is asked for, and stops this node when it comes (causal-broadcast.ts).
+ * Compares another node's fences with ours: one that contradicts our log means that we hold debits that were given up. A number proves nothing, or a
+ * liar's heartbeat would stop the whole group: this node asks for the fence itself, which stops it when it comes (delivery.ts).
  */
 export function onFences(state: NodeState, fences: Clock | undefined, from: NodeId): void {
   const member = state.members.get(from);
@@ -57,7 +57,7 @@ export function onFences(state: NodeState, fences: Clock | undefined, from: Node
     if (account === undefined || lastSeq(account) < seq) continue;
     const known = recordAt(account, seq);
     if (known === undefined ? seq <= account.fencedAt : isFence(known)) continue;
-    // On its way in a node has done nothing yet that the fence could contradict, and nothing to lose by waiting.
+    // A joining node has done nothing that the fence could contradict, and loses nothing by stopping.
     if ((state.phase === "JOINING" || state.phase === "SYNCING") && seq > account.fencedAt) {
       becomeFencedOff(state, id, seq);
       return;
@@ -67,7 +67,7 @@ export function onFences(state: NodeState, fences: Clock | undefined, from: Node
   }
 }
 
-/** Wants to see that record once more, although this node has one of that number: another one is a fence, or nothing. */
+/** Asks for a record of which this node has one under the same number: a different one has to be a fence. */
 export function askForFence(state: NodeState, origin: NodeId, seq: number, from: NodeId): void {
   unicast(state, from, "NAK", { ranges: [{ origin, from: seq, to: seq }] });
 }
@@ -75,7 +75,7 @@ export function askForFence(state: NodeState, origin: NodeId, seq: number, from:
 /**
  * Our fences that `from` passed without knowing them, the earliest first: its log of that account was given up there. Heartbeats name an
  * account's last fence only; where that is beyond the other's log, its number says nothing of an earlier one that contradicts it, and
- * who has that number never asks for it. So the proof is sent unasked.
+ * a node that has that number never asks for it. So the proof is sent unasked.
  */
 export function missedFences(state: NodeState, from: NodeId, rows: Clock): TradeRecord[] {
   const missed: TradeRecord[] = [];
@@ -94,7 +94,7 @@ export function missedFences(state: NodeState, from: NodeId, rows: Clock): Trade
   return missed.slice(0, FENCES_SHOWN_MAX);
 }
 
-/** Somebody tells of a fence behind our last one: which of two records of that account counts can't be said here yet. */
+/** A member knows a fence behind this node's last one: which of two records of that account counts is not clear here yet. */
 export function isFenceAhead(state: NodeState, origin: NodeId): boolean {
   const { fencedAt = 0 } = accountOf(state, origin) ?? {};
   for (const { fences } of state.members.values()) if (entry(fences, origin) > fencedAt) return true;
@@ -102,8 +102,8 @@ export function isFenceAhead(state: NodeState, origin: NodeId): boolean {
 }
 
 /**
- * Of two fences the one of the later life counts, not the one with the higher number: a fence may be lost with its disk, and the next one
- * be written without knowing of it.
+ * The later incarnation's fence wins, not the one with the higher number: a fence may be lost with its disk, and its owner writes the next
+ * one without knowing of it.
  */
 export function isLaterFence(state: NodeState, fence: TradeRecord): boolean {
   const account = accountOf(state, fence.seller_id);
@@ -125,7 +125,7 @@ export function isOutdated(state: NodeState, from: NodeId, origin: NodeId): bool
   return fencedAt > 0 && entry(state.members.get(from)?.fences ?? new Map(), origin) < fencedAt;
 }
 
-/** Promised away: this debit may be one of those that the fence will give up. With the fence at hand it is clear which. */
+/** True while a promise holds this debit back: the coming fence may give it up. Once the fence is held here, it is clear which ones it does. */
 export function isFencedOff(state: NodeState, record: TradeRecord): boolean {
   const at = state.recovery.promises.get(record.seller_id);
   if (at === undefined || record.seq <= at || isFence(record)) return false;
@@ -134,7 +134,7 @@ export function isFencedOff(state: NodeState, record: TradeRecord): boolean {
   return true;
 }
 
-/** A fence was delivered: the promise is kept, and what was asked for behind it may never have existed. */
+/** A fence was delivered: the promise is kept. Records that were asked for behind it may never have existed. */
 export function closePromise(state: NodeState, fence: TradeRecord): Row[] {
   const { seller_id: account } = fence;
   state.causal.gaps.delete(account);
@@ -143,7 +143,7 @@ export function closePromise(state: NodeState, fence: TradeRecord): Row[] {
   return [{ table: "fence", account, at: null }];
 }
 
-/** A debit of before a fence, found behind it: shown, never applied. */
+/** A debit that a fence gave up has turned up: shown, never applied. */
 export function noteLost(state: NodeState, record: TradeRecord): void {
   const { lost } = state.recovery;
   const { seller_id, buyer_id, amount, seq, trade_id } = record;
@@ -165,7 +165,7 @@ export function noteLost(state: NodeState, record: TradeRecord): void {
   });
 }
 
-/** Our ledger has debits that the others gave up while we were away: nothing that we hold follows from theirs any more. */
+/** This ledger has debits that the others gave up while this node was away: it no longer fits theirs. */
 export function becomeFencedOff(state: NodeState, origin: NodeId, seq: number): void {
   if (state.phase === "CONFLICT" || state.phase === "HALTED") return;
   const records = accountOf(state, origin)?.records ?? [];
@@ -179,8 +179,8 @@ export function becomeFencedOff(state: NodeState, origin: NodeId, seq: number): 
 }
 
 /**
- * Held debits that wait for a number behind a fence may wait for what was given up. Dropping is safe: whoever has them and their causes
- * names them again.
+ * Held debits that wait for a number behind a fence may wait for what was given up. Dropping is safe: a node that
+ * has them and their causes names them again.
  */
 export function dropWaitingForLost(state: NodeState): void {
   for (const [origin, queue] of [...state.causal.holdback])
@@ -197,13 +197,13 @@ function waitsBehindFence({ ledger }: NodeState, record: TradeRecord): boolean {
 
 /** A node that lost its disk asks how much of its log is known here, then for the promise. Only the owner can ask. */
 export function onFenceRequest(state: NodeState, message: MessageOf<"FENCE_REQUEST">, from: Origin): void {
-  // Who is joining may lack what its own disk still has to show; who can't write can't promise.
+  // A joining node may not have read all of its records yet; a node that can't write can't promise.
   if (state.phase !== "READY" && state.phase !== "RECOVERING") return;
   const { stage, at, accept_loss: acceptLoss } = message.payload;
   const { sender: account } = from;
   const delivered = entry(state.ledger.clock, account);
   const have = Math.max(delivered, acceptLoss ? 0 : highestHeld(state, account));
-  // What is held behind a debit that is missing here can't be delivered before it: it is no reason not to promise.
+  // Debits that are held behind a missing one can't be delivered before it: they are no reason to refuse the promise.
   const next = delivered > at || (!acceptLoss && isHeld(state, account, at + 1));
   const promised = stage === "promise" && !next;
   const { phase } = state;
@@ -213,7 +213,7 @@ export function onFenceRequest(state: NodeState, message: MessageOf<"FENCE_REQUE
     unicastTo(state, account, from.address, "FENCE_RESPONSE", answer);
     return;
   }
-  // The fence of a life whose disk was lost as well, which comes too late: it must not free what is promised away (isFencedOff).
+  // A late fence of a life whose disk was lost as well must not release debits that the promise holds back (isFencedOff).
   for (const held of [...(state.causal.holdback.get(account)?.values() ?? [])])
     if (isFence(held)) removeHeld(state, account, held.seq);
   state.recovery.promises.set(account, at);
@@ -230,7 +230,7 @@ export function isHeld(state: NodeState, origin: NodeId, seq: number): boolean {
   return state.causal.holdback.get(origin)?.has(seq) ?? false;
 }
 
-/** Everybody that we know and that doesn't take part, 1 where nothing is lost with it: it left, and we have all that it had. */
+/** Known nodes that don't take part; 1: nothing is lost with it, since it left and this disk has all that it had. */
 function absentIds(state: NodeState, asker: NodeId): Clock {
   const absent = new Map<NodeId, number>();
   const ids = new Set([...state.ledger.accounts.keys(), ...state.members.keys()]);

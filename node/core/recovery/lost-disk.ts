@@ -1,9 +1,9 @@
 /**
  * RECOVERING: the way back of a node whose disk was lost, from its old balance to its next debit.
  *
- * It has its account and log back as far as the others know them. Any of its debits may still be known to one payee alone, so it asks
+ * It has got back its account and the part of its log that others know. Any of its debits may still be known to one payee alone, so it asks
  * every member for the highest number that was seen there, fetches what is missing, lets all of them promise to deliver nothing
- * behind that, and writes a fence as its next record. What members hold back behind a debit that nobody has is given up with the disk.
+ * behind that, and writes a fence as its next record. Debits that members hold back behind one that nobody has are given up with the disk.
  * `recover --accept-loss` does the same without the members that are away, given a majority of the voters and the promises of all that
  * are here.
  */
@@ -25,7 +25,7 @@ import { writeFence } from "./own-fence.ts";
 
 const ASK_FIRST_MS = 50;
 const ASK_CAP_MS = 2_000;
-/** A group that is whole answers sooner: nobody needs to read whom it waited for. */
+/** A complete group answers sooner, and nobody needs a line about it. */
 const ASKS_BEFORE_TOLD = 2;
 
 /** Level trigger, after every input: asks, and writes the fence once nothing is left to wait for. */
@@ -39,7 +39,7 @@ export function reviewRecovery(state: NodeState): void {
   const last = lastKnown(state);
   if (last !== entry(state.ledger.clock, state.self.id)) return;
   if (awaited(state, "ask").length > 0) return;
-  // When the others have restarted too, trade ids are what is left of our earlier incarnations: none may be given out again.
+  // When the others have restarted too, only trade ids show this node's earlier incarnations: none may be used again.
   if (awaited(state, "promise").length === 0 && !outgrow(state, usedIncarnation(state))) writeFence(state, last);
 }
 
@@ -49,7 +49,7 @@ export function askAgain(state: NodeState): void {
   if (state.recovery.attempts > ASKS_BEFORE_TOLD) tellOnce(state);
 }
 
-/** The promise is asked for last: it keeps the members from delivering, so it should not stand for long. */
+/** The promise is asked for last: it keeps members from delivering, so it should be short. */
 function ask(state: NodeState): void {
   const { recovery } = state;
   const stage = stageOf(state);
@@ -69,21 +69,21 @@ function stageOf(state: NodeState): "ask" | "promise" {
   return awaited(state, "ask").length === 0 ? "promise" : "ask";
 }
 
-/** Somebody is there at last, or is another process; or this node has another incarnation, or more of its log: no repetition, which may wait. */
+/** True when a member has to be asked something new, at once. A repetition may wait. */
 function hasUnasked(state: NodeState): boolean {
   const stage = stageOf(state);
   const isUnasked = (id: NodeId) => state.recovery.asked.get(id) !== questionTo(state, id, stage);
   return aliveIds(state).some((id) => !isAnswered(state, id, stage) && isUnasked(id));
 }
 
-/** What makes two questions to a member differ. */
+/** Two questions to a member are the same if this text is. */
 function questionTo(state: NodeState, id: NodeId, stage: "ask" | "promise"): string {
   const { self, members, recovery } = state;
   const { requestId = "" } = recovery.acceptLoss ?? {};
   return [self.incarnation, members.get(id)?.incarnation, stage, lastKnown(state), requestId].join(" ");
 }
 
-/** Who remembers a later process of ours, or its LEAVE, hears nothing of us but a JOIN, and answers with the incarnation to exceed. */
+/** A member that remembers a later process of this node, or its LEAVE, accepts only a JOIN, and answers with the incarnation to exceed. */
 function introduce(state: NodeState, id: NodeId): void {
   const address = state.members.get(id)?.address ?? null;
   if (address !== null) sendJoinTo(state, id, address);
@@ -93,7 +93,7 @@ export function onFenceResponse(state: NodeState, message: MessageOf<"FENCE_RESP
   const { recovery } = state;
   if (state.phase !== "RECOVERING" || recovery.fenceWriteId !== null) return;
   const { at, accept_loss, have, next = true, promised, phase, absent } = message.payload;
-  // An answer to a question that was withdrawn meanwhile: what counts differs.
+  // The question was withdrawn meanwhile, and another one counts.
   if (accept_loss !== (recovery.acceptLoss !== null)) return;
   recovery.answers.set(from.sender, {
     incarnation: from.incarnation,

@@ -1,5 +1,5 @@
 /**
- * The own fence: the record that ends recovery, and with it what only the lost disk knew.
+ * The own fence: the record that ends recovery and gives up the debits that only the lost disk had.
  */
 
 import type { TradeRecord } from "../../wire/message.ts";
@@ -51,7 +51,7 @@ export function writeFence(state: NodeState, last: number): void {
   );
 }
 
-/** What makes it right to go on after debit `last`. */
+/** The reason why the log may go on after debit `last`. */
 function describeBasis({ recovery }: NodeState, last: number): string {
   if (recovery.acceptLoss !== null) return "the loss of what absent nodes may hold is accepted";
   let highest = 0;

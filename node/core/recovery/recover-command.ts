@@ -54,7 +54,7 @@ function refusalOf(state: NodeState, { acceptLoss }: RecoverCommand): CommandRes
   );
 }
 
-/** Not everybody who is here has promised: nothing was given up, and nothing will be. */
+/** Some live members have not promised: nothing was given up, and nothing will be. */
 export function onRecoveryPatienceOver(state: NodeState): void {
   const { recovery } = state;
   if (recovery.acceptLoss === null || recovery.fenceWriteId !== null) return;

@@ -1,4 +1,4 @@
-/** What a node knows of lost disks: others' (fence.ts) and its own (lost-disk.ts). Plain data, as all of the core's state. */
+/** The slice of the state about lost disks: those of others (fence.ts) and the own one (lost-disk.ts). */
 import type { Clock } from "../../wire/clock.ts";
 import type { NodeId } from "../../wire/ids.ts";
 import type { Phase, TradeRecord } from "../../wire/message.ts";
@@ -10,7 +10,7 @@ export interface RecoveryState {
   readonly promises: Map<NodeId, number>;
   /** Debits that turned up although their loss was accepted, by payer, number and trade, oldest first, bounded. */
   readonly lost: Map<string, TradeRecord>;
-  /** Of the members, about the own lost log. */
+  /** The members' answers about the own lost log. */
   readonly answers: Map<NodeId, FenceAnswer>;
   /** The last question to each member: a new one doesn't wait for its turn. */
   readonly asked: Map<NodeId, string>;
@@ -19,14 +19,14 @@ export interface RecoveryState {
   acceptLoss: { readonly requestId: string } | null;
   /** The write of the own fence; null: none under way. */
   fenceWriteId: number | null;
-  /** What the journal was last told that this node waits for. */
+  /** The last line that was journalled about what this node waits for. */
   told: string;
 }
 
 export interface FenceAnswer {
   readonly incarnation: number;
   readonly have: number;
-  /** It lacks the debit behind this one, so it can't deliver what it has behind that; -1: it may. */
+  /** It lacks the debit after this one, so it can't deliver later ones; -1: it may have it. */
   readonly endsAt: number;
   /** -1: nothing promised. */
   readonly promisedAt: number;

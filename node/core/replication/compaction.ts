@@ -3,7 +3,7 @@
  *
  * Heartbeats tell what is durable where. The longest beginning of the log that all members have, but for the most recent
  * records, is folded into the rows of its accounts. Members that are FAILED, LEFT or never heard don't hold it up, nor those
- * that take no records any more (HALTED, CONFLICT): whoever lacks something of it gets a snapshot. The records stay in the store.
+ * that take no records any more (HALTED, CONFLICT): a node that lacks some of them gets a snapshot. The records stay in the store.
  * Sources: JGroups STABLE; Wuu and Bernstein 1984 (what everybody is known to have may be discarded).
  */
 import type { NodeId } from "../../wire/ids.ts";
@@ -24,7 +24,7 @@ const PATIENCE_FACTOR = 16;
 /** A snapshot that somebody is fetching stays as it is for this long after the last request. */
 const SERVING_MS = 1_000;
 
-/** Folds what is due, and returns how many records that were. Run with every heartbeat, heard or sent: those tell what is durable where. */
+/** Folds the records that are due and returns their number. Run with every heartbeat, heard or sent: they say which records are durable where. */
 export function compact(state: NodeState): number {
   const { ledger, config, causal } = state;
   const { keepRecords } = config;

@@ -55,13 +55,13 @@ function createBatch(): Batch {
   return { records: [], credited: [], rows: [], balancesBefore: [], details: [] };
 }
 
-/** Takes records that `via` sent, in any order: delivers what can be, holds the rest, makes all of it durable in one write. */
+/** Takes records that `via` sent, in any order: delivers those that it can, holds the rest, and makes all of them durable in one write. */
 export function receiveRecords(state: NodeState, records: readonly TradeRecord[], via: NodeId): void {
   if (state.phase === "HALTED") {
     count(state, "dropped_halted");
     return;
   }
-  // LEAVE has told what this node has: nobody would know of more.
+  // LEAVE said which records this node has: others would never know of more.
   if ((state.leaving?.announced ?? 0) > 0) return;
   const batch = createBatch();
   for (const record of records) receiveOne(state, batch, record, via);
@@ -126,7 +126,7 @@ function receiveOne(state: NodeState, batch: Batch, record: TradeRecord, via: No
   if (isFence(record)) drain(state, batch);
 }
 
-/** In the simulator only, without the rule `duplicateDetection`: the node does with a copy what it did with the first one. */
+/** In the simulator only, without the rule `duplicateDetection`: a copy is applied like the first one. */
 function applyAgain(state: NodeState, record: TradeRecord): void {
   applyRecord(state.ledger, record);
   journal(state, {
@@ -175,7 +175,7 @@ function onDuplicate(state: NodeState, record: TradeRecord): void {
     journal(state, { kind: "duplicate", level: "debug", msg, ...fieldsOf(record) });
   }
   if (record.buyer_id !== state.self.id) return;
-  // It came in a snapshot, which says how much was paid and not for which trade. The store shall know the trade and its request.
+  // It came in a snapshot, which says how much was paid and not for which trade. The store has to know the trade and its request.
   const credited = takeCredited(state, record);
   if (credited !== null) {
     const writeId = persist(state, [{ table: "record", record }, intentRowOf(credited, true)]);

@@ -12,7 +12,7 @@ import type { NodeState } from "../state.ts";
 /** Lines about one account's contradictions are at least this far apart. */
 const REPORT_GAP_MS = 5_000;
 
-/** Counts it for status; true when a line is due: a liar must not fill the journal either. */
+/** Counts a contradiction for status. True when a journal line is due: a liar must not fill the journal. */
 export function noteEquivocation(state: NodeState, account: NodeId): boolean {
   count(state, "equivocations");
   const { equivocations } = state.causal;
@@ -20,7 +20,7 @@ export function noteEquivocation(state: NodeState, account: NodeId): boolean {
   return takeTurn(state, "equivocation", account, REPORT_GAP_MS);
 }
 
-/** Two records under one number, or one that doesn't fit its log. Never applied; loud, since somebody's disk or key is not his own. */
+/** Two records under one number, or one that doesn't fit its log: a disk or a key is in the wrong hands. */
 export function raiseEquivocation(state: NodeState, record: TradeRecord, why = "another record has that number"): void {
   if (!noteEquivocation(state, record.seller_id)) return;
   journal(state, {

@@ -1,8 +1,8 @@
 /**
  * Repair: digests name what exists, NAKs fetch single records, state transfer fetches the rest.
  *
- * Nothing that was announced can stay missing: each heartbeat carries rows of the sender's durable vector, and whoever lacks a record
- * asks the one who named it. Sources: Demers et al. 1987 (anti-entropy); PGM, RFC 3208, and JGroups NAKACK2 (repair by multicast
+ * Nothing that was announced can stay missing: each heartbeat carries rows of the sender's durable vector, and a node that lacks a
+ * record asks the sender. Sources: Demers et al. 1987 (anti-entropy); PGM, RFC 3208, and JGroups NAKACK2 (repair by multicast
  * when several ask).
  */
 
@@ -134,8 +134,8 @@ export function isOwnLogAhead(state: NodeState, seq: number, from: NodeId): bool
 }
 
 /**
- * A number in a digest proves nothing: the record itself does, and receiving it means CONFLICT (causal-broadcast.ts). Until it had time to
- * come this node makes no debit that might get the same number; who couldn't prove its word gets no such pause again for a while.
+ * A number in a digest proves nothing: the record itself does, and receiving it means CONFLICT (delivery.ts). Until it had time to come,
+ * this node makes no debit that might get the same number. A peer that couldn't prove its word causes no such pause again for a while.
  */
 function askForProof(state: NodeState, seq: number, own: number, from: NodeId): void {
   count(state, "own_log_doubted");

@@ -1,5 +1,5 @@
 /**
- * Snapshots between nodes: whoever lacks debits that the other one has compacted gets the rows of all accounts, in parts.
+ * Snapshots between nodes: a node that lacks debits which the other one has compacted gets the rows of all accounts, in parts.
  *
  * Parts are collected until all of them are there and then taken in one step and one write: a part of the rows would be no causal
  * cut, so money could be spent in it that hasn't come. The snapshot's name is its vector's hash, and equal vectors have equal parts, so any
@@ -37,7 +37,7 @@ export interface OfferedSnapshot {
   readonly parts: readonly SnapshotPart[];
 }
 
-/** What `have` needs of the compacted debits: null when it has them all. */
+/** The snapshot for a node that has `have`; null: it has all compacted debits. */
 export function snapshotFor(ledger: LedgerState, have: ReadonlyMap<NodeId, number>): OfferedSnapshot | null {
   const clock = baseClock(ledger);
   let isCovered = true;
@@ -135,8 +135,8 @@ function take(state: NodeState, staged: StagedSnapshot, via: NodeId): void {
 }
 
 /**
- * Fences first (fence.ts): rows of who doesn't know one that we have, or that promised debits may be hidden in, aren't taken; and one
- * that we don't know where our log goes on means that ours is given up.
+ * Fences come first (fence.ts). Rows are not taken if their sender lacks a fence that this node has, or if promised debits may be among
+ * them. A fence that this node lacks, at a number that its log has, means that this log is given up.
  */
 function isBehindFence(state: NodeState, rows: ReadonlyMap<NodeId, SnapshotRow>): boolean {
   for (const [id, { seq, fenced }] of rows) {
@@ -164,7 +164,7 @@ function closePromises(state: NodeState, rows: ReadonlyMap<NodeId, SnapshotRow>)
   return closed;
 }
 
-/** What account `id` has paid to this node in its compacted debits. */
+/** Credits that account `id` has paid to this node in its compacted debits. */
 function paidTo(state: NodeState, id: NodeId): number {
   return accountOf(state, id)?.base.paid.get(state.self.id) ?? 0;
 }

@@ -1,5 +1,5 @@
 /**
- * State transfer: members, accounts and records for whoever asks, in causal order, cut into chunks that fit a datagram.
+ * State transfer: members, accounts and records for any node that asks, in causal order, cut into chunks that fit a datagram.
  *
  * The responder keeps no state: the request's vector says what is missing, one window of chunks answers it, and the last chunk says
  * whether there is more. Records leave in the order in which they were delivered here, which is a causal order.

@@ -67,7 +67,7 @@ export function createTrading(recovered: Recovered | undefined, self: Self): Tra
   return trading;
 }
 
-/** Takes up a sell or a buy, refuses it with nothing changed, or answers a repeated request from what became of it. */
+/** Takes up a sell or a buy, refuses it without any change, or answers a repeated request. */
 export function onTradeCommand(state: NodeState, command: TradeCommand): void {
   if (answerRepeated(state, command)) return;
   const refusal = refusalOf(state, command);
@@ -81,7 +81,7 @@ export function onTradeCommand(state: NodeState, command: TradeCommand): void {
   if (command.op === "sell") {
     reserve(state, trade);
   } else if (state.rules.persistedIntents) {
-    // Written down before it is asked for: after a restart the buyer still knows what it may have been paid for.
+    // On disk before the request leaves: after a restart the buyer still knows which trades may have happened.
     trade.writeId = persist(state, [intentRowOf(trade, false)]);
   }
   journal(state, {
@@ -179,7 +179,7 @@ function answerRepeated(state: NodeState, command: TradeCommand): boolean {
   return true;
 }
 
-/** Executed already, perhaps by an earlier run of this node: report it, and see to it that the payee gets it. */
+/** The request was executed, perhaps by an earlier run of this node: report it, and make sure that the payee gets the record. */
 function answerExecuted(state: NodeState, command: TradeCommand, record: TradeRecord): void {
   const outcome = stateOfRecord(state, record);
   const text = `Trade ${record.trade_id} of ${record.amount} credits was executed`;

@@ -1,5 +1,5 @@
 /**
- * The point at which a trade happens: the payer's debit, in memory now and for good with its write.
+ * The payer's commit: the point at which a trade happens.
  */
 
 import type { TradeRecord } from "../../wire/message.ts";

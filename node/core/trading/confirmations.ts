@@ -1,8 +1,8 @@
 /**
  * Committed debits are confirmed to their payee until it tells, by ACK or digest, that it has them on disk; there is no last try.
  *
- * One timer for each payee, not for each trade: the oldest confirmations go out again, and whoever hears a later one asks for the rest
- * by NAK. The delay grows from four round trips by 1.4 each time, up to a cap, so a payee that is away costs next to nothing.
+ * One timer for each payee, not for each trade: the oldest confirmations go out again, and a payee that gets a later one asks for the
+ * rest by NAK. The delay grows from four round trips by 1.4 each time, up to a cap, so a payee that is away costs next to nothing.
  */
 import type { NodeId } from "../../wire/ids.ts";
 import { confirmPayload } from "../causal/broadcast.ts";

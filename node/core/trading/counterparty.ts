@@ -36,7 +36,7 @@ function isStale(state: NodeState, toIncarnation: number): boolean {
   return toIncarnation !== state.self.incarnation && state.rules.staleRefused;
 }
 
-/** Somebody wants to pay us: accepting promises nothing but to be there. */
+/** A peer wants to pay this node. Accepting promises nothing but to be there. */
 function onSellRequest(state: NodeState, payload: MessageOf<"TRADE_REQUEST">["payload"], from: Origin): void {
   if (isStale(state, payload.to_inc)) {
     respond(state, from, payload.trade_id, false, STALE);
@@ -49,12 +49,12 @@ function onSellRequest(state: NodeState, payload: MessageOf<"TRADE_REQUEST">["pa
   respond(state, from, payload.trade_id, reason === undefined, reason);
 }
 
-/** Somebody wants to be paid by us: this node decides, once, by committing or refusing. */
+/** A peer wants to be paid. This node decides once, by committing or refusing. */
 function onBuyRequest(state: NodeState, payload: MessageOf<"TRADE_REQUEST">["payload"], from: Origin): void {
   const { trade_id: tradeId, amount } = payload;
   const { sender } = from;
   if (answerDecided(state, tradeId, from) || !holdsOwnLog(state)) return;
-  // Asked of an earlier process, and its disk is gone: the buyer asks for the truth when it has waited long enough.
+  // The request was meant for an earlier process whose disk is gone. The buyer will ask what happened when it has waited long enough.
   if (hasForgotten(state, sender, tradeId, payload.to_inc)) return;
   if (isStale(state, payload.to_inc)) {
     respond(state, from, tradeId, false, STALE);
@@ -110,15 +110,15 @@ function answerDecided(state: NodeState, tradeId: string, from: Origin): boolean
 }
 
 /**
- * «I never executed that» is an answer only of a node that holds all of its own log. One that is still joining may get debits back that
- * its disk had lost; one in conflict doesn't know. They say nothing, and are asked again.
+ * Only a node that holds all of its own log may say "I never executed that". One that is joining may still get back debits that its disk
+ * had lost; one in conflict doesn't know. They say nothing, and are asked again.
  */
 function holdsOwnLog(state: NodeState): boolean {
   if (!state.rules.ownLogFirst) return true;
   return state.phase === "READY" || state.phase === "LEAVING" || state.phase === "HALTED";
 }
 
-/** What got its debits back as a sum doesn't know which trades an earlier disk had executed, and never will. */
+/** A node that got its debits back as a sum doesn't know which trades its earlier disk had executed, and never will. */
 function hasForgotten(state: NodeState, initiator: NodeId, tradeId: string, toIncarnation: number): boolean {
   return toIncarnation < state.ledger.ownSince || mayBeForgotten(state, initiator, tradeId);
 }

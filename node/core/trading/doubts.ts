@@ -1,9 +1,9 @@
 /**
- * Buys in doubt that are decided without another word: their payer was started anew, and all that it had paid until then is here.
+ * Decides buys in doubt without asking their payer: it has restarted, and this node has all that it had paid before.
  *
  * A request names the incarnation of its payer and is refused by any other one, so a later incarnation never executes it; what an earlier
- * one executed has a number up to `boot_seq`. Who holds that log so far and doesn't find the trade in it knows that it never happened and
- * never will. (A payer that comes back as the same process answers the buyer's question itself: negotiation.ts.)
+ * one executed has a number up to `boot_seq`. A node that has the log up to there and doesn't find the trade in it knows that the trade never
+ * happened and never will. (A payer that comes back as the same process answers the buyer's question itself: counterparty.ts.)
  */
 import type { NodeId } from "../../wire/ids.ts";
 import { persist } from "../kernel/outbox.ts";
@@ -12,7 +12,7 @@ import { accountOf } from "../ledger/ledger.ts";
 import type { NodeState } from "../state.ts";
 import { closeRefused, intentRowOf } from "./trade-table.ts";
 
-/** Called when `payer` has told of itself. */
+/** Called when `payer` has sent a heartbeat. */
 export function abortDoubts(state: NodeState, payer: NodeId): void {
   const doubts = state.trading.doubts.get(payer);
   const member = state.members.get(payer);

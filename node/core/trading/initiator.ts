@@ -1,5 +1,5 @@
 /**
- * The datagrams of a trade: request, response and confirmation, each repeated until answered, each harmless when it comes twice.
+ * The side that asked for a trade. It repeats its request until it is answered; a copy is harmless.
  *
  *   sell: payer reserves, asks; payee accepts; payer commits.        buy: payee asks; payer checks and commits.
  *
@@ -30,7 +30,7 @@ import {
   reserve,
 } from "./trade-table.ts";
 
-/** Sends (again) what asks for the trade, or for its refusal once it is in doubt, and arms the next try. */
+/** Asks for the trade, or for its refusal once it is in doubt, and sets the timer for the next try. */
 export function sendRequest(state: NodeState, trade: PendingTrade): void {
   const { tradeId, peer, amount, type } = trade;
   if (trade.stage === "IN_DOUBT") {
@@ -114,7 +114,7 @@ export function onTradeResponse(state: NodeState, message: MessageOf<"TRADE_RESP
     onAccepted(state, trade);
     return;
   }
-  // Committed at the payer: the record itself is on its way and repeated until we acknowledge it.
+  // The payer has committed: it sends the record until this node acknowledges it.
   count(state, "buys_accepted");
 }
 
@@ -142,7 +142,7 @@ function onAccepted(state: NodeState, trade: PendingTrade): void {
   reserve(state, trade);
 }
 
-/** The payer can't tell. Who was given its debits one by one needn't ask (doubts.ts). */
+/** The payer doesn't know. A node that has each of the payer's debits needn't ask (doubts.ts). */
 function onForgotten(state: NodeState, trade: PendingTrade): void {
   const isNewProcess = (state.members.get(trade.peer)?.incarnation ?? 0) > trade.peerIncarnation;
   if (isNewProcess && accountOf(state, trade.peer)?.base.taken === 0) return;

@@ -1,5 +1,5 @@
 /**
- * What has become of a trade, as far as this node knows.
+ * The outcome of a trade, as this node knows it.
  */
 
 import type { RefusalCode, TradeData } from "../../wire/control.ts";
@@ -11,7 +11,7 @@ import { recordOfTrade } from "../ledger/trade-index.ts";
 import type { NodeState } from "../state.ts";
 import { outcomeResult, type PendingTrade, stateOfRecord } from "./trade-table.ts";
 
-/** What a trade has come to, as far as this node knows; `stored` is its record if only the store has it. */
+/** The outcome of a trade, as this node knows it; `stored` is its record if only the store has it. */
 export function tradeOutcome(state: NodeState, tradeId: string, stored: TradeRecord | null = null): TradeData {
   return { trade_id: tradeId, state: stateOf(state, tradeId, stored), balance: balanceOf(state, state.self.id) };
 }
@@ -43,7 +43,7 @@ export function pendingTrades(state: NodeState): PendingRow[] {
   }));
 }
 
-/** Open trades that can still move: those with a peer that is gone wait for its return and keep nobody from calling it a day. */
+/** Open trades that can still move. Those with a peer that is gone wait for its return and don't count. */
 export function countOpenTrades(state: NodeState): number {
   let open = 0;
   for (const trade of state.trading.pending.values()) {
@@ -55,7 +55,7 @@ export function countOpenTrades(state: NodeState): number {
   return open;
 }
 
-/** What the client is told of a trade whose end this node won't see. A committed one happened; the payee learns of it by repair. */
+/** The reply for a trade whose end this node won't see. A committed one happened; the payee learns of it by repair. */
 export function openResult(state: NodeState, trade: PendingTrade, why: string): CommandResult {
   if (trade.seq !== null && (state.ledger.durable.get(state.self.id) ?? 0) >= trade.seq) {
     return outcomeResult(state, trade.tradeId, "committed", trade.text);

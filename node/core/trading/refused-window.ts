@@ -1,5 +1,5 @@
 /**
- * What a payer refused stays refused, with bounded memory: the last refusals of each initiator by name, all older ones by a floor.
+ * A refused trade stays refused, with bounded memory: the last refusals of each initiator by name, all older ones by a floor.
  *
  * Trade ids of one initiator grow (incarnation, number), so what falls out of the window raises the floor, and everything below the
  * floor that isn't executed is refused. Refusing too much is safe, executing what was refused is not. The window is volatile: after a

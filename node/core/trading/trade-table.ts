@@ -1,5 +1,5 @@
 /**
- * The table of pending trades: who waits for which answer, and what has been answered.
+ * The table of pending trades, and the answers that were given.
  *
  * Idea: a control request gets one final answer, however often it is repeated. An executed trade answers from the ledger for ever (the
  * record carries the request), a refused one from a bounded memory; what was pending across a restart from the stored intents.
@@ -18,7 +18,6 @@ import { assert, balanceOf } from "../ledger/ledger.ts";
 import type { NodeState } from "../state.ts";
 import type { RefusedWindow, TradeOrder } from "./refused-window.ts";
 
-/** Owned by trading.ts. */
 export interface TradingState {
   nextTradeSeq: number;
   /** Credits promised to open sell offers: available = balance - reserved. */
@@ -28,7 +27,7 @@ export interface TradingState {
   readonly byRequest: Map<string, string>;
   /** Committed debits that the payee is not known to have on disk, by payee; ascending by number. */
   readonly unacked: Map<NodeId, UnackedQueue>;
-  /** Buys that this node, as payer, refused: refused once is refused for ever. */
+  /** Buys that this node, as payer, refused: they stay refused. */
   readonly refused: Map<NodeId, RefusedWindow>;
   /** Without a disk: up to where buys of each initiator may have been executed and forgotten. */
   readonly forgotten: Map<NodeId, TradeOrder>;
@@ -100,7 +99,7 @@ export function removePending(state: NodeState, trade: PendingTrade): void {
   cancelTimer(timers, "offer", trade.tradeId);
 }
 
-/** What an open offer promises isn't available to others. */
+/** An open offer reserves its amount: no other trade may spend it. */
 export function reserve(state: NodeState, trade: PendingTrade): void {
   if (state.rules.reservation) state.trading.reserved += trade.amount;
 }
@@ -208,7 +207,7 @@ export function outcomeResult(
   return { ok: true, data: { trade_id: tradeId, state: outcome, balance: balanceOf(state, state.self.id) }, text };
 }
 
-/** Keeps the newest entries of a memory of bounded size. */
+/** Adds an entry to a bounded memory, which drops its oldest ones. */
 export function remember<K, V>(memory: Map<K, V>, key: K, value: V): void {
   memory.delete(key);
   memory.set(key, value);
@@ -230,7 +229,7 @@ function removeDoubt(trading: TradingState, payer: NodeId, tradeId: string): voi
   else trading.doubts.delete(payer);
 }
 
-/** Nobody will ever say what became of this buy: it stays in doubt, and nobody is asked any more. Its request is never executed again. */
+/** Nobody will ever know whether this buy happened. It stays in doubt, the questions end, and its request is never executed again. */
 export function markUnknowable(state: NodeState, trade: PendingTrade): void {
   const { trading } = state;
   if (trade.type !== "buy" || trading.unknowable.has(trade.tradeId)) return;
@@ -247,7 +246,7 @@ export function markUnknowable(state: NodeState, trade: PendingTrade): void {
   });
 }
 
-/** The payer of buys in doubt is heard: ask it what became of them. */
+/** The payer of buys in doubt is back: ask it about them. */
 export function wakeDoubts(state: NodeState, payer: NodeId): void {
   for (const tradeId of state.trading.doubts.get(payer) ?? []) {
     if (state.trading.unknowable.has(tradeId)) continue;
@@ -255,7 +254,7 @@ export function wakeDoubts(state: NodeState, payer: NodeId): void {
   }
 }
 
-/** Somebody may know later debits of this node than its own disk (repair.ts): a new one could get the number of one of those. */
+/** Another node may know later debits of this node than its own disk has (repair.ts): a new debit could get the number of one of those. */
 export function isOwnLogDoubted(state: NodeState): boolean {
   return hasTimer(state.timers, "own-log-doubt", "");
 }
