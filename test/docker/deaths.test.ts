@@ -1,5 +1,5 @@
-// Containers that end though no command ended them: the next command must read from the engine how, and write it
-// down once.
+// Containers that end though no command ended them: the next command must read from the engine how, write it down once, and condemn
+// nobody for it.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { NodeRow } from "../../lab/cluster/node-rows.ts";
 import { CliLab, docker, removeStateHome } from "../support/cli-lab.ts";
@@ -26,6 +26,7 @@ describe("a node that ends behind the lab's back", () => {
     const journal = (await lab.ok("events", "-o", "json")).trim().split("\n");
     return journal.map((line) => JSON.parse(line) as Line).filter(({ action }) => action === "died");
   };
+  const expectNobodyCondemned = async () => expect([0, 7]).toContain((await lab.run("check")).code);
 
   it("must be said to be killed when somebody else killed its container", async () => {
     const { container } = await lab.peer(3);
@@ -36,6 +37,7 @@ describe("a node that ends behind the lab's back", () => {
     expect(await lab.ok("ps")).toContain("exited (killed by SIGKILL)");
     const died = { nodes: [3], atMs: finishedAtMs, exitCode: 137, oom: false, signal: "SIGKILL" };
     expect(await deaths()).toMatchObject([{ ...died, msg: "node 3 died: killed by SIGKILL" }]);
+    await expectNobodyCondemned();
   });
 
   it("must be said to have run out of memory when the kernel says so", async () => {
@@ -46,6 +48,7 @@ describe("a node that ends behind the lab's back", () => {
     await eventually(async () => expect(await state(1)).toMatchObject({ status: "exited", oomKilled: true }), 20_000);
     expect(await lab.ok("ps")).toContain("exited (out of memory)");
     expect((await deaths()).at(-1)).toMatchObject({ nodes: [1], exitCode: 137, oom: true });
+    await expectNobodyCondemned();
   });
 
   it("must live on after a signal that only makes it read its keys again", async () => {
@@ -57,5 +60,6 @@ describe("a node that ends behind the lab's back", () => {
     await lab.ok("ps");
     expect(await deaths()).toHaveLength(before);
     await lab.ok("wait", "state:3=FAILED", "--timeout", "30s");
+    await expectNobodyCondemned();
   });
 });
