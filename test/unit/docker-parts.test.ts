@@ -99,14 +99,14 @@ describe("the engine's multiplexed stream", () => {
 });
 
 describe("the build context", () => {
-  it("must be an archive that tar reads, the same bytes each time", () => {
+  it("must be an archive that tar reads, the same bytes each time", async () => {
     const files = [
       { path: "Dockerfile", content: Buffer.from("FROM x\n"), mode: 0o644 },
       { path: "compose/entrypoint.sh", content: Buffer.alloc(1025, "x"), mode: 0o755 },
       { path: "empty", content: Buffer.alloc(0), mode: 0o600 },
     ];
-    const packed = packTar(files);
-    expect(packTar(files).equals(packed)).toBe(true);
+    const packed = await packTar(files);
+    expect((await packTar(files)).equals(packed)).toBe(true);
     const listing = execFileSync("tar", ["-tvf", "-"], { input: packed, encoding: "utf8" }).trim().split("\n");
     expect(listing.map((line) => line.split(/\s+/)).map((words) => [words[0], words[2], words.at(-1)])).toEqual([
       ["-rw-r--r--", "7", "Dockerfile"],

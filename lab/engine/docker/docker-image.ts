@@ -123,7 +123,7 @@ async function runBuild(
   let stream: NodeJS.ReadableStream;
   try {
     // dockerode accepts a packed context as a buffer; its types don't say so.
-    stream = await docker.buildImage(packTar(plan.files) as unknown as NodeJS.ReadableStream, options);
+    stream = await docker.buildImage((await packTar(plan.files)) as unknown as NodeJS.ReadableStream, options);
   } catch (error) {
     return sentenceOf(error);
   }

@@ -93,7 +93,8 @@ export async function wipeNode(docker: Docker, lab: string, id: NodeId): Promise
       NEXT.removeNode(id),
     );
   }
-  await container.putArchive(packTar([{ path: "wipe", content: Buffer.alloc(0), mode: 0o600 }]), { path: FAULTS_DIR });
+  const marker = await packTar([{ path: "wipe", content: Buffer.alloc(0), mode: 0o600 }]);
+  await container.putArchive(marker, { path: FAULTS_DIR });
 }
 
 export async function removeNode(docker: Docker, lab: string, id: NodeId): Promise<void> {

@@ -5,6 +5,7 @@
  * volume and one upload for a lab, not for a container, cost `up` one request that runs beside others. The files belong to
  * root and the node's group and nobody else reads them; who may use the engine may start a container on the volume, or be root at once.
  */
+import type { Readable } from "node:stream";
 import type Docker from "dockerode";
 import { LabError } from "../../base/lab-error.ts";
 import { StateDir } from "../../base/state-dir.ts";
@@ -46,7 +47,7 @@ export async function writeSecrets(docker: Docker, container: string, secrets: S
     mode: 0o440,
     group: NODE_GROUP,
   }));
-  await docker.getContainer(container).putArchive(packTar(files), { path: FOLDER });
+  await docker.getContainer(container).putArchive(await packTar(files), { path: FOLDER });
 }
 
 function hasSecrets({ info }: NodeContainer): boolean {
@@ -58,9 +59,7 @@ export async function readSecrets(docker: Docker, containers: readonly NodeConta
   for (const container of containers.filter(hasSecrets)) {
     const archive = await allow([404, 409], docker.getContainer(container.id).getArchive({ path: FOLDER }));
     if (archive === undefined) continue;
-    const chunks: Buffer[] = [];
-    for await (const chunk of archive) chunks.push(Buffer.from(chunk));
-    const files = unpackTar(Buffer.concat(chunks));
+    const files = await unpackTar(archive as Readable);
     const text = (name: string): string =>
       Buffer.from(files.find((file) => file.path.endsWith(`/${name}`))?.content ?? [])
         .toString()
