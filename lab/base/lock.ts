@@ -4,6 +4,9 @@
  * Idea: the lock is a file made by `link` (atomic: it exists or it doesn't) that names its holder by process id and start time.
  * A holder that was killed is recognised by that mark, and its lock is taken over. Taking over is itself exclusive: only who
  * creates `steal-<nonce of the dead lock>` may replace that lock, and looks again before doing so.
+ *
+ * By hand, because packages for lock files take a holder for dead when its file is old: a command that was suspended would lose its
+ * lock, and a killed one would keep it for a while. A process mark is right at once.
  */
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";

@@ -3,6 +3,8 @@
  * sentence, and what was probably meant. lab.yaml and scenarios are read by this.
  *
  * Pure: text in, value out. Anchors and merge keys (`<<: *base`) work; top-level keys that begin with `x-` are free for anchors.
+ *
+ * By hand above the packages `yaml` and `zod`: the one knows positions and no schema, the other the schema and no positions.
  */
 import { isMap, isScalar, LineCounter, type Node, type ParsedNode, parseDocument } from "yaml";
 import type * as z from "zod";

@@ -65,7 +65,7 @@ async function readKeptEntries(lab: LabHandle): Promise<readonly Entry[]> {
   return lines.map(parseEntry).filter((entry) => entry !== null);
 }
 
-export async function readNodeEntries(
+async function readNodeEntries(
   lab: LabHandle,
   nodes: readonly NodeId[],
   options: CollectOptions = {},

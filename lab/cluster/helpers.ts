@@ -16,7 +16,7 @@ import { projectRoot } from "../engine/node-bundle.ts";
 
 const VARIABLE = "ENERGY_LAB_HELPER";
 /** The hidden verb: `lab resume-at <lab> <runtime> <id> <unix milliseconds>`. */
-export const RESUME_VERB = "resume-at";
+const RESUME_VERB = "resume-at";
 
 export interface Helper {
   readonly pid: number;

@@ -13,7 +13,7 @@ import { NEXT } from "../base/next.ts";
 import type { LabHandle } from "./lab-handle.ts";
 import { waitUntil } from "./wait-for.ts";
 
-export const KEY_STEPS = ["add", "use", "remove"] as const;
+const KEY_STEPS = ["add", "use", "remove"] as const;
 export type KeyStep = (typeof KEY_STEPS)[number];
 
 const RELOAD_MS_MAX = 15_000;

@@ -23,7 +23,7 @@ export interface UpOptions extends ExecuteOptions, UpWishes {
 }
 
 /** Random token, key and run id of a new lab. */
-export function makeSecrets(name: string, { clock, entropy }: World): Secrets {
+function makeSecrets(name: string, { clock, entropy }: World): Secrets {
   return {
     run: `${name}-${clock.wallMs().toString(36)}`,
     token: entropy(32).toString("hex"),

@@ -26,7 +26,7 @@ async function readInfo(folder: string, file: string, runtime: ScenarioRuntime):
   }
 }
 
-export function describeScenario(file: string, scenario: Scenario): ScenarioInfo {
+function describeScenario(file: string, scenario: Scenario): ScenarioInfo {
   const nodes = toNodes(scenario.nodes);
   return {
     file,

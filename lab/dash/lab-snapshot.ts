@@ -64,7 +64,7 @@ async function askNode(lab: LabHandle, id: NodeId, signal?: AbortSignal): Promis
 }
 
 /** What of a node's state goes to a screen, with the sum of all balances as it knows them. */
-export function pickWords(state: StateData): NodeWords {
+function pickWords(state: StateData): NodeWords {
   const { id, inc, phase, role, coordinator, term, elected, preempt, balance, ledger_hash, holdback, pending } = state;
   const { clock, balances, reserved, pending_trades, counters, uptime_ms, rss_bytes } = state;
   const ping: PingData = {
@@ -81,7 +81,7 @@ export function pickWords(state: StateData): NodeWords {
 }
 
 /** One line a command: what it made, between whom. */
-export function describeFaults(faults: readonly Fault[]): readonly FaultView[] {
+function describeFaults(faults: readonly Fault[]): readonly FaultView[] {
   return groupById(faults).map((group) => {
     const [{ id, cause, kind, impairment, untilMs }] = group;
     const pairs = group.map(({ from, to }) => ({ from, to }));

@@ -2,6 +2,8 @@
  * Prometheus' text format 0.0.4: families of samples, each with its help and type, labels escaped, in a fixed order.
  *
  * Source: prometheus.io, "Exposition formats", "Metric and label naming".
+ *
+ * By hand: a client library counts in a registry of its own while the process lives; here each scrape describes one snapshot of the lab.
  */
 export const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 

@@ -18,7 +18,7 @@ export async function openRunFeed(folder: string): Promise<Feed> {
   return feedOf(journal, basename(await realpath(await findRunFolder(folder))));
 }
 
-export function feedOf(journal: Journal, name: string): Feed {
+function feedOf(journal: Journal, name: string): Feed {
   const { facts, entries, gaps } = journal;
   const endMs = entries.reduce((last, entry) => Math.max(last, entry.time), 0);
   const feed = new Feed({ mode: "replay", facts, gaps, nowMs: () => endMs, entriesMax: entries.length + 1 });

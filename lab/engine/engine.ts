@@ -1,10 +1,10 @@
 /**
- * What the lab asks of the thing that runs nodes. Adapters: docker-engine.ts (containers), local-engine.ts (processes on loopback),
- * sim.ts (nodes in virtual time inside this process).
+ * What the lab asks of the thing that runs nodes. Adapters: docker/ (containers), local/ (processes on loopback), sim/ (nodes in virtual
+ * time inside this process).
  *
  * Engines own *where* nodes run; they know nothing of the protocol. They keep no state of their own: a lab is found again by
  * its labels (docker) or its directory (local), so `down` and `gc` work after any crash of the CLI.
- * Every method throws LabError with a cause and a cure; raw engine errors never reach a user.
+ * Errors are LabErrors with a cause and a cure; raw engine errors never reach a user.
  */
 import type { NodeId } from "../../node/wire/ids.ts";
 import type { Hint, Hints } from "../base/hint.ts";
@@ -122,66 +122,107 @@ export interface Finding {
   readonly cure: Hints;
 }
 
+/**
+ * Every method may throw LabError("engineUnreachable") when the engine stops answering, and every method that names a node or a lab
+ * LabError("notFound") when it isn't there, unless its comment says otherwise. A method that brings about what holds already succeeds.
+ */
 export interface Engine extends AsyncDisposable {
   readonly name: RuntimeName;
   /** What its nodes live in. */
   readonly world: World;
-  /** Throws LabError("engineUnreachable") when it can't be used; `detail` is one line for people. */
+  /** `detail` is one line for people. @throws LabError("engineUnreachable") when the engine can't be used */
   check(signal?: AbortSignal): Promise<{ detail: string; facts: Readonly<Record<string, unknown>> }>;
-  /** Everything that `up` needs once (image, bundle). Idempotent and quick when nothing changed. */
+  /**
+   * Makes everything that `up` needs once (image, bundle). Idempotent, and quick when nothing changed.
+   * @throws LabError("failed") when it can't be made, with the builder's own words; LabError("interrupted")
+   */
   prepare(progress: Progress, signal: AbortSignal): Promise<void>;
   labs(): Promise<readonly LabInfo[]>;
+  /** Null: there is no lab of that name. */
   lab(name: string): Promise<LabInfo | null>;
-  /** Creates what the nodes share (network, directory). Throws if a lab of that name exists. */
+  /**
+   * Creates what the nodes share (network, directory).
+   * @throws LabError("usage") or LabError("failed") when a lab of that name exists; LabError("failed") without a free network or ports
+   */
   createLab(spec: LabSpec, progress: Progress, signal: AbortSignal): Promise<void>;
-  /** Creates and starts nodes, all in parallel; resolves when the engine has started them (not when they are READY). */
+  /**
+   * Creates and starts nodes, all in parallel; resolves when the engine has started them (not when they are READY).
+   * @throws LabError("usage") for an id that this runtime can't have, or a variable that isn't valid; LabError("failed") when one can't be
+   * started; LabError("interrupted")
+   */
   addNodes(
     spec: LabSpec,
     nodes: readonly NodeSpec[],
     progress: Progress,
     signal: AbortSignal,
   ): Promise<readonly NodeInfo[]>;
-  /** What the lab was created with, read back from its nodes or directory (after loss of the CLI's own state). */
+  /** What the lab was created with, read back from its nodes or directory (after loss of the CLI's own state). Null: nothing tells. */
   readSpec(name: string): Promise<LabSpec | null>;
-  /** Replaces the cluster keys (in `DS_KEYS` form) that the lab's nodes read at their start and at SIGHUP. LabError("unsupported") where they have none. */
+  /**
+   * Replaces the cluster keys (in `DS_KEYS` form) that the lab's nodes read at their start and at SIGHUP.
+   * @throws LabError("unsupported") where nodes have none
+   */
   writeKeys(lab: string, keys: string): Promise<void>;
+  /** @throws LabError("failed") for a paused node, which has to be resumed first, and when its process can't be made */
   start(lab: string, id: NodeId): Promise<void>;
-  /** SIGTERM, then SIGKILL after `graceMs`. A paused node is resumed first. */
+  /** SIGTERM, then SIGKILL after `graceMs`. A paused node is resumed first. @throws LabError("failed") when its process doesn't end */
   stop(lab: string, id: NodeId, graceMs: number): Promise<void>;
+  /**
+   * Sends a signal; after SIGKILL the process is gone when this resolves.
+   * @throws LabError("failed") for a node that doesn't run, LabError("usage") or LabError("unsupported") for a signal that the runtime
+   * doesn't know
+   */
   kill(lab: string, id: NodeId, signal: string): Promise<void>;
+  /** @throws LabError("failed") for a node that doesn't run */
   pause(lab: string, id: NodeId): Promise<void>;
+  /** @throws LabError("failed") for a node that doesn't run */
   resume(lab: string, id: NodeId): Promise<void>;
   /** Resumes by itself at `untilMs` (wall clock of the nodes), null: no more; absent: a process of the lab's does it (helpers.ts). */
   resumeAt?(lab: string, id: NodeId, untilMs: number | null): void;
-  /** The node finds an empty disk at its next start. LabError("failed") while it runs. */
+  /** The node finds an empty disk at its next start. @throws LabError("failed") while it runs; LabError("unsupported") where it can't be emptied */
   wipe(lab: string, id: NodeId): Promise<void>;
   /** Removes the node and everything of it, running or not. */
   remove(lab: string, id: NodeId): Promise<void>;
-  /** Pulls or puts back the cable; LabError("unsupported") where there is none. */
+  /** Pulls the cable. @throws LabError("unsupported") where there is none */
   unplug(lab: string, id: NodeId): Promise<void>;
+  /** Puts the cable back, with the address that the node had. @throws LabError("unsupported"); LabError("failed") when the network is gone */
   plug(lab: string, id: NodeId): Promise<void>;
-  /** Removes the whole lab; safe to repeat, needs no state. Returns what was removed. */
+  /**
+   * Removes the whole lab; safe to repeat, needs no state.
+   * @returns what was removed; empty: there was nothing
+   * @throws LabError("failed") naming what couldn't be removed
+   */
   destroyLab(name: string, progress: Progress): Promise<readonly Leftover[]>;
+  /** Lines of the nodes, by each node's own order. Ends with the signal; without `follow` when all is read. */
   logs(lab: string, nodes: readonly NodeId[], options: LogOptions): AsyncIterable<LogLine>;
-  /** One control request by a process inside the node's own namespace over loopback (docker); local: not needed, unsupported. */
+  /**
+   * One control request by a process inside the node's own namespace over loopback; its answer is the result in JSON.
+   * @throws LabError("timeout"); LabError("failed") for a node that doesn't run or an answer that is none; LabError("unsupported") where
+   * datagrams reach every node
+   */
   controlExec(lab: string, id: NodeId, requestJson: string, timeoutMs: number): Promise<string>;
-  /** Runs a POSIX shell script as root inside the node's network namespace (kernel faults); local: LabError("unsupported"). */
+  /**
+   * Runs a POSIX shell script as root inside the node's network namespace (kernel faults). A script that fails is a result.
+   * @throws LabError("failed") for a node that doesn't run; LabError("unsupported") where nodes have no namespace
+   */
   rootExec(
     lab: string,
     id: NodeId,
     script: string,
     options?: { detach?: boolean; stdin?: string },
   ): Promise<ExecResult>;
-  /** Which kernel fault tools work inside a node, found by doing it once in a throw-away namespace; local: all false. */
+  /** Which kernel fault tools work inside a node, found by doing it once in a throw-away namespace; all false where nodes have none. */
   kernelFaults(progress: Progress): Promise<KernelFaults>;
-  /** Instants at which nodes ended (`die`) or started, as the engine saw them. */
+  /** Instants at which nodes ended (`die`) or started, as the engine saw them. Ends with the signal. */
   events(
     lab: string,
     signal: AbortSignal,
   ): AsyncIterable<{ atMs: number; node: NodeId; what: "start" | "die" | "pause" | "unpause" | "oom" }>;
   /** What belongs to no living lab. */
   leftovers(): Promise<readonly Leftover[]>;
+  /** Removes leftovers; what is gone already is no error. */
   collect(leftovers: readonly Leftover[]): Promise<void>;
+  /** Never throws for what it is to find: an engine that doesn't answer is a finding. */
   doctor(): Promise<readonly Finding[]>;
 }
 

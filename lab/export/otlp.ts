@@ -1,6 +1,8 @@
 /**
- * Traces in OpenTelemetry's JSON (OTLP 1.x, `ExportTraceServiceRequest`), written by hand: a trade is a trace, with a span at each node that
+ * Traces in OpenTelemetry's JSON (OTLP 1.x, `ExportTraceServiceRequest`): a trade is a trace, with a span at each node that
  * had to do with it; a node is a resource. `curl -d @trace.json -H 'content-type: application/json' host:4318/v1/traces` takes it.
+ *
+ * By hand: the SDK records what happens while it happens; these spans are of the past, with ids and times that a journal gives.
  */
 import type { NodeId } from "../../node/wire/ids.ts";
 import { sha256Hex } from "../../node/wire/sha256.ts";

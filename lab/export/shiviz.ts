@@ -1,6 +1,8 @@
 /**
  * Logs for ShiViz and TSViz, which draw space-time diagrams in a browser (https://bestchai.bitbucket.io/shiviz/). The first line is the
  * expression that takes the log apart, the second one (empty) would part several runs, then come two lines for each event.
+ *
+ * By hand: a format of two lines for each event, for which there is no package.
  */
 import type { Journal } from "../journal/journal.ts";
 import { type ClockedEvent, computeClocks } from "./display-clocks.ts";

@@ -1,6 +1,8 @@
 /**
  * `lab export svg`: the space-time diagram as one file that opens anywhere. What the layout (space-time-layout.ts) says in numbers is
  * said here in SVG; hovering over anything shows its message, clock and times.
+ *
+ * By hand: the diagram is a few kinds of shapes as text; libraries that draw want a document object, or a browser.
  */
 import type { Journal } from "../journal/journal.ts";
 import type { MessageKind } from "../journal/message-kinds.ts";

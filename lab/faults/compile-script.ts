@@ -30,7 +30,7 @@ export interface Application {
 }
 
 /** Names one application; a timer that finds another one in the container ends itself. */
-export function stampOf(application: Application): string {
+function stampOf(application: Application): string {
   return `${application.generation}-${application.nowMs}`;
 }
 

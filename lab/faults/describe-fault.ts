@@ -73,7 +73,7 @@ export function describeOwn(faults: readonly Fault[]): readonly string[] {
 }
 
 /** What holds on one directed pair, all faults together. */
-export function effectiveOn(list: FaultList, from: NodeId, to: NodeId): Impairment {
+function effectiveOn(list: FaultList, from: NodeId, to: NodeId): Impairment {
   let sum = NO_IMPAIRMENT;
   for (const fault of list.faults) {
     const isEgress = fault.egress && fault.from === from;
@@ -89,7 +89,7 @@ export function formatRemaining(untilMs: number | null, nowMs: number): string {
   return seconds < 120 ? `${seconds.toFixed(seconds < 10 ? 1 : 0)} s left` : `${Math.round(seconds / 60)} min left`;
 }
 
-export function formatMs(ms: number): string {
+function formatMs(ms: number): string {
   return ms >= 10_000 ? `${round(ms / 1_000)} s` : `${round(ms)} ms`;
 }
 

@@ -3,6 +3,8 @@
  * says what may stand where, so a new verb or option completes without a word here.
  *
  * Used by `lab shell` and, through the hidden `lab __complete`, by bash, zsh and fish.
+ *
+ * By hand, because packages for completion want an outline of their own beside commander's, and know nothing of labs and nodes.
  */
 import type { Argument, Command, Option } from "commander";
 import type { CompletionFacts } from "./completion-facts.ts";

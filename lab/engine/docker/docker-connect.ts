@@ -62,7 +62,7 @@ export async function connectDocker(environment: Environment = process.env): Pro
   return { docker: new Docker(options), endpoint, [Symbol.dispose]: () => agent.destroy() };
 }
 
-export async function findEndpoint(environment: Environment): Promise<Endpoint> {
+async function findEndpoint(environment: Environment): Promise<Endpoint> {
   const configFolder = environment.DOCKER_CONFIG || join(homedir(), ".docker");
   if (environment.DOCKER_HOST) {
     const verify = environment.DOCKER_TLS_VERIFY;

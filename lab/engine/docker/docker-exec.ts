@@ -28,7 +28,7 @@ export interface NodePlace {
   readonly seen: string | null;
 }
 
-export async function execIn(docker: Docker, containerId: string, options: ExecOptions): Promise<ExecResult> {
+async function execIn(docker: Docker, containerId: string, options: ExecOptions): Promise<ExecResult> {
   const { stdin, detach = false, signal } = options;
   const abort = signal ? { abortSignal: signal } : {};
   const exec = await docker.getContainer(containerId).exec({

@@ -19,7 +19,7 @@ export interface Range {
 }
 
 /** Node N has address N+1 of its /24: .1 is the gateway, .255 is broadcast. */
-export const NODE_ID_MAX = 253;
+const NODE_ID_MAX = 253;
 
 /** Ranges that labs live in, best first: seldom used by homes, VPNs and Docker's own pools. */
 const POOLS = ["10.213.0.0/16", "10.214.0.0/15", "10.216.0.0/13", "172.24.0.0/13", "192.168.128.0/17"];
@@ -36,7 +36,7 @@ export function parseRange(cidr: string): Range | null {
   return { first: value - (value % size), size };
 }
 
-export function formatAddress(value: number): string {
+function formatAddress(value: number): string {
   return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join(".");
 }
 
