@@ -5,6 +5,8 @@
  * seed gives the same run. Instants are milliseconds since the start of the simulation, in steps of 1/1024 ms: exact in binary, so
  * that converting between clocks with different offsets never loses the last digit.
  */
+import { popHeap, pushHeap } from "../../../node/core/kernel/heap.ts";
+
 export const TIME_STEP_MS = 1 / 1024;
 
 export interface ScheduledEvent {
@@ -29,7 +31,7 @@ export class EventQueue {
   at(atMs: number, run: () => void): ScheduledEvent {
     const rounded = Math.max(this.nowMs, Math.ceil(atMs / TIME_STEP_MS) * TIME_STEP_MS);
     const event: ScheduledEvent = { atMs: rounded, seq: this.nextSeq++, run };
-    this.push(event);
+    pushHeap(this.heap, event, isBefore);
     return event;
   }
 
@@ -41,7 +43,7 @@ export class EventQueue {
   nextAtMs(): number | null {
     for (let top = this.heap[0]; top !== undefined; top = this.heap[0]) {
       if (top.run !== null) return top.atMs;
-      this.pop();
+      popHeap(this.heap, isBefore);
     }
     return null;
   }
@@ -53,45 +55,11 @@ export class EventQueue {
       this.nowMs = Math.max(this.nowMs, limitMs);
       return false;
     }
-    const event = this.pop() as ScheduledEvent;
+    const event = popHeap(this.heap, isBefore) as ScheduledEvent;
     this.nowMs = event.atMs;
     this.executed += 1;
     event.run?.();
     return true;
-  }
-
-  private push(event: ScheduledEvent): void {
-    let at = this.heap.length;
-    this.heap.push(event);
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      const above = this.heap[parent] as ScheduledEvent;
-      if (!isBefore(event, above)) break;
-      this.heap[at] = above;
-      at = parent;
-    }
-    this.heap[at] = event;
-  }
-
-  private pop(): ScheduledEvent | undefined {
-    const top = this.heap[0];
-    const last = this.heap.pop();
-    if (top === undefined || last === undefined || this.heap.length === 0) return top;
-    let at = 0;
-    for (;;) {
-      const left = 2 * at + 1;
-      if (left >= this.heap.length) break;
-      const right = left + 1;
-      const child =
-        right < this.heap.length && isBefore(this.heap[right] as ScheduledEvent, this.heap[left] as ScheduledEvent)
-          ? right
-          : left;
-      if (!isBefore(this.heap[child] as ScheduledEvent, last)) break;
-      this.heap[at] = this.heap[child] as ScheduledEvent;
-      at = child;
-    }
-    this.heap[at] = last;
-    return top;
   }
 }
 
