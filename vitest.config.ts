@@ -6,7 +6,7 @@ import { defineConfig } from "vitest/config";
 
 const sideBySide = process.env.LAB_TEST_SIDE_BY_SIDE === "1";
 
-// Software-emulated machines run everything many times slower; whoever tests there says so.
+// Software-emulated machines are many times slower; this variable says how much.
 const timeFactor = Number(process.env.LAB_TEST_TIME_FACTOR ?? 1);
 
 function project(

@@ -1,5 +1,5 @@
 /**
- * What the lab costs when nothing happens: image size above its base, a node's memory, an idle node's share of a core; and the
+ * The cost of an idle lab: image size above its base, a node's memory, an idle node's share of a core; and the
  * CLI's own start.
  */
 import { setTimeout as pause } from "node:timers/promises";

@@ -1,5 +1,5 @@
 /**
- * What a scenario costs beside the bare commands that it stands for: the same steps once by `lab run`, once typed one after the other,
+ * The cost of a scenario beside the same bare commands: the same steps once by `lab run`, once typed one after the other,
  * from the first node's start to the lab's removal. The journal is as detailed in both.
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";

@@ -1,5 +1,5 @@
 /**
- * What one step of the core costs, by what it was given: five nodes that trade, in one process, without sockets, disks or codec.
+ * The cost of one step of the core for each kind of input: five nodes that trade, in one process, without sockets, disks or codec.
  *
  * Every `step` of a living group is timed by itself and counted under its input: so the heartbeats carry real digests, the
  * confirmations are delivered, and the ledgers are as large as those of a node that has traded for a while. The code is bundled as the

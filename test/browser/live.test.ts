@@ -102,7 +102,7 @@ describe("the page on a lab that lives", { timeout: 90_000 }, () => {
     expect(await textOf(page, "header")).toContain("credits conserved");
     await takePicture(page, "live-3-successor");
 
-    // What the page shows is so.
+    // The page shows the truth.
     const nodes = await home.json<{ id: number; role: string | null; status: string }[]>("ps");
     expect(nodes.map(({ id, role, status }) => [id, role, status])).toEqual([
       [1, "FOLLOWER", "running"],

@@ -1,4 +1,4 @@
-// docker-compose.yml as somebody uses it who has Docker and not the lab: three nodes from `docker compose up`, and the CLI finds
+// docker-compose.yml for a user who has Docker and not the lab: three nodes from `docker compose up`, and the CLI finds
 // them by their labels.
 import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";

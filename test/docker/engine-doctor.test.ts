@@ -1,4 +1,4 @@
-// Which engine is meant, what is said when there is none, and what `doctor` finds on one that works.
+// Finding the engine, the message when there is none, and the findings of `doctor` on one that works.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";

@@ -1,4 +1,4 @@
-// What goes into a running node and what comes out of it: control requests, root's scripts, logs, events.
+// Input and output of a running node: control requests, root's scripts, logs, events.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DockerEngine } from "../../lab/engine/docker/docker-engine.ts";
 import type { LogLine } from "../../lab/engine/engine.ts";

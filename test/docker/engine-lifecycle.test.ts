@@ -1,4 +1,4 @@
-// What `up`, `ps`, `kill`, `pause`, `unplug` and `down` rest on, against a real engine.
+// The engine calls behind `up`, `ps`, `kill`, `pause`, `unplug` and `down`, against a real engine.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LabError } from "../../lab/base/lab-error.ts";
 import type { DockerEngine } from "../../lab/engine/docker/docker-engine.ts";

@@ -1,4 +1,4 @@
-// The image as somebody uses it who knows nothing of the lab: single nodes through testcontainers, on a network of their own.
+// The image without the lab: single nodes through testcontainers, on their own network.
 import { GenericContainer, Network, type StartedNetwork, type StartedTestContainer, Wait } from "testcontainers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { docker } from "../support/cli-lab.ts";

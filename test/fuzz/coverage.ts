@@ -24,7 +24,7 @@ export class Coverage {
     return this.seen.size;
   }
 
-  /** What has run since the last call that never ran before, or never so often: the number of such features. */
+  /** The number of features since the last call that never ran before, or never so often. */
   takeNew(): number {
     let found: readonly Profiler.ScriptCoverage[] = [];
     // In this thread the answer comes before `post` returns.

@@ -152,7 +152,7 @@ describe("a hostile member", () => {
         addr: `127.1.${(at + i) >> 8}.${(at + i) & 255}:9`,
       }));
       for (const id of [1, 2, 3]) member.chunk(lab.port(id), { members });
-      // As fast as they are read: none shall get lost in the socket's buffer.
+      // As fast as the node reads, so that none is lost in the socket's buffer.
       if (at % 400 === 0) await stateOf(1);
     }
     await until("the table is full", async () => (await counter(1, "members_full")) > 5_000);

@@ -1,4 +1,4 @@
-// Attacks on real nodes by somebody without the key: nothing gets in, nothing stops, and the counters say what came.
+// Attacks on real nodes by a stranger without the key: nothing gets in, nothing stops, and the counters name what came.
 
 import { createSocket } from "node:dgram";
 import { once } from "node:events";

@@ -76,7 +76,7 @@ describe.concurrent("`chaos` on local processes", { timeout: 120_000 }, () => {
     const flags = killsFor("1m", home.path);
     const running = home.start(["chaos", "--seed", "6", "--name", "broken", ...flags]);
     await running.saw("killed ");
-    // Whoever starts next finds a disk that it can't use.
+    // The next node to start finds a disk that it can't use.
     for (const id of [1, 2, 3])
       await writeFile(join(home.path, "energy-lab/broken/local/nodes", `${id}`, "data/ledger.db"), "no ledger");
     const { code, stdout } = await running.done;

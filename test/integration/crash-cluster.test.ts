@@ -172,7 +172,7 @@ describe("kill -9 while trades go on", () => {
       }
     }
     await load;
-    // The last lives end by our hand: whoever would still die at a point of its own gets a life without one.
+    // The last lives end by our hand: a node that would still die at its own point gets a life without one.
     await Promise.all(nodes.map((node) => node.kill()));
     const last = ids.map((id) => lab.start(id, { env }));
     await lab.agree(last, undefined, AGREE_MS);

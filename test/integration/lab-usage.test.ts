@@ -1,4 +1,4 @@
-// How the command answers what it doesn't understand, and how fast it starts.
+// Usage errors of the command, and how fast it starts.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type LabHome, openLabHome } from "../support/cli.ts";
 

@@ -1,5 +1,5 @@
 /**
- * Who leads: Bully as a preference, terms and votes as the promise (node/protocol/election.md). Times are virtual.
+ * Elections: Bully as a preference, terms and votes as the promise (node/protocol/election.md). Times are virtual.
  */
 import { describe, expect, it } from "vitest";
 import { percentile } from "../../lab/sim/swarm/percentile.ts";

@@ -36,7 +36,7 @@ function playSwarm(seed: number): Journal {
   return assembleJournal({ ...facts, nodes, isDetailed: true, hasWire: true }, lines as unknown as Entry[]);
 }
 
-/** What a power cut does to a log: the last lines of each process but the newest are gone. */
+/** A log after a power cut: the last lines of each process but the newest are gone. */
 function loseTails(journal: Journal, draw: Draw): Journal {
   const last = new Map<string, number>();
   for (const { node, inc, seq } of journal.entries)

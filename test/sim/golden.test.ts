@@ -4,7 +4,7 @@
  * A transcript leaves out what goes on all the time (heartbeats, probes); its last line is the hash of the whole journal, in which
  * nothing is left out. So these files are also the proof that every supported version of Node plays a seed alike.
  *
- * After a change of the protocol: `npm run golden` writes them anew; read the diff before it is committed.
+ * After a change of the protocol: `npm run golden` renews them; read the diff before you commit it.
  */
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -20,7 +20,7 @@ const BACKGROUND: ReadonlySet<string> = new Set(["HEARTBEAT", "PING", "PONG", "P
 
 interface Story {
   readonly file: string;
-  /** What a reader should see in it. */
+  /** The point of the transcript, for its reader. */
   readonly tells: string;
   readonly options: Partial<SimOptions>;
   /** From which moment on it is told; before that the stage is set. */

@@ -10,7 +10,7 @@ import { underSeeds } from "../support/sim-seeds.ts";
 
 const FILE = "test/sim/heal.test.ts";
 
-/** Who is cut off from whom, both ways; node 5 is the highest. */
+/** Groups that are cut off from each other, both ways; node 5 is the highest. */
 const CUTS: readonly { readonly name: string; readonly groups: readonly (readonly number[])[] }[] = [
   {
     name: "the highest with the majority",

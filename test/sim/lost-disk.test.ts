@@ -48,7 +48,7 @@ function hideLastDebit(sim: SimCluster): void {
   sim.heal();
 }
 
-/** Only while a majority of the voters has disks and knows the account: else it would be minted anew, and nobody could vote. */
+/** Only while a majority of the voters has disks and knows the account: else it would be minted again, and no node could vote. */
 function loseKnown(sim: SimCluster, slot: number): void {
   const others = sim.ids.filter((id) => id !== slot && !sim.node(id).store.hasPromised(id));
   const knowing = others.filter((id) => sim.node(id).store.genesisOf(slot) !== undefined);
@@ -135,7 +135,7 @@ describe("a node that lost its disk", () => {
       const sim = settled({ nodes: 5, seed });
       pay(sim, 3, 1, 10);
       hideDebitBehindGap(sim);
-      // Who is away may have the missing one.
+      // An absent node may have the missing one.
       sim.kill(4);
       sim.start(3);
       sim.runUntil(() => stateOf(sim, 3).members.get(4)?.state === "FAILED", 6_000, "the absence of 4");
@@ -468,7 +468,7 @@ describe("losses that are accepted in any partition, at any moment,", () => {
       sim.shape({ loss: 0 });
       for (const id of sim.ids) sim.node(id).fuse = null;
       sim.startAll();
-      // What a person would do: give up what is lost, another disk to those who hold it, a restart to those who ask for it.
+      // As a person would: give up what is lost, another disk to those who hold it, a restart to those who ask for it.
       for (let n = 0; n < 12 && !sim.converged(); n++) {
         sim.runFor(2_500);
         for (const { id, state } of sim.running()) {
@@ -477,7 +477,7 @@ describe("losses that are accepted in any partition, at any moment,", () => {
           if (state?.phase !== "CONFLICT") continue;
           sim.loseDisk(id);
           sim.start(id);
-          // One after the other: a majority of empty disks would know no account, and open all of them anew.
+          // One after the other: a majority of empty disks would know no account, and open all of them again.
           sim.runUntil(
             () => ["RECOVERING", "READY", "CONFLICT"].includes(stateOf(sim, id).phase),
             12_000,

@@ -14,7 +14,7 @@ import { testSeed } from "../support/test-seed.ts";
 const CUTS = 25;
 const SEED = testSeed("CUT_SEED", 1);
 
-/** What is left when each node's log lost its beginning, a piece in the middle, or nothing. */
+/** The lines left when each node's log lost its beginning, a piece in the middle, or nothing. */
 function withoutLines({ entries }: Journal, draw: Draw): readonly Entry[] {
   const nodes = [...new Set(entries.map(({ node }) => node))].filter((node) => node !== 0);
   const lost = new Set<Entry>();

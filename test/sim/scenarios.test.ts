@@ -1,4 +1,4 @@
-// All scenarios in virtual time, and what the runner owes to whoever writes one.
+// All scenarios in virtual time, and the runner's obligations to their authors.
 import { describe, expect, test } from "vitest";
 import { parseScenario } from "../../lab/scenario/parse-scenario.ts";
 import type { ScenarioResult, StepResult } from "../../lab/scenario/result.ts";

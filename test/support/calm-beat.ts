@@ -1,7 +1,7 @@
 // The heartbeat that tests change one field of.
 import type { Payload } from "../../node/wire/message.ts";
 
-/** What a member without debits, that follows nobody and knows of no trouble, says of itself. */
+/** The heartbeat of a member without debits that follows no coordinator and knows of no trouble. */
 export const CALM_BEAT: Payload<"HEARTBEAT"> = {
   credits: 100,
   coordinator_id: null,

@@ -1,4 +1,4 @@
-// The `lab` command as a user runs it: the built bin in a process of its own, with a state folder that nobody else has.
+// The `lab` command as a user runs it: the built bin in its own process, with its own state folder.
 //
 //   await using home = await openLabHome();
 //   const { code, stdout } = await home.lab("up", "--nodes", "3");

@@ -1,5 +1,5 @@
 /**
- * One core between a test's hands: what it receives is typed, what it wants to do is collected, its disk completes when told to.
+ * One core under a test's control: the test types its input, collects its effects, and decides when its disk completes.
  * Groups of nodes are the simulator's business (lab/sim); this is for single rules.
  */
 

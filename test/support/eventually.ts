@@ -1,7 +1,7 @@
 // Waiting in tests: until something holds, with a deadline, never for a fixed time.
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Software-emulated machines run everything many times slower; whoever tests there says so. */
+/** Software-emulated machines are many times slower; LAB_TEST_TIME_FACTOR says how much. */
 export const timeFactor = Number(process.env.LAB_TEST_TIME_FACTOR ?? 1);
 
 /**

@@ -1,4 +1,4 @@
-/** What other tools demand of our exports: validators of formats, written from their descriptions. Each returns complaints; none is well. */
+/** The rules of other tools for our exports: validators written from the formats' descriptions. Each returns its complaints; an empty list is good. */
 import * as z from "zod";
 
 /** The part of Mermaid's grammar for sequence diagrams that we use; anything else is a complaint. */

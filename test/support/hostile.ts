@@ -1,4 +1,4 @@
-// Who attacks real nodes: a stranger (no key) and a hostile member (has the cluster key, says what it likes). Both speak through the
+// Attackers of real nodes: a stranger (no key) and a hostile member (it has the cluster key and sends anything). Both speak through the
 // product's own wire codec and sockets of their own; what they send is made by hand.
 
 import { type ChildProcess, spawn } from "node:child_process";
@@ -137,7 +137,7 @@ export class Attacker implements AsyncDisposable {
   }
 }
 
-/** What a flood consists of: noise; envelopes under ever new boot ids with false tags; copies of one authentic datagram. */
+/** The datagrams of a flood: noise; envelopes under ever new boot ids with false tags; copies of one authentic datagram. */
 export type FloodKind = "garbage" | "forged" | "replayed";
 
 /** A process of its own that sends to `port` as fast as told; resolves, when it has ended, to what it got out. */

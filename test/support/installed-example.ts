@@ -1,4 +1,4 @@
-// The example project as somebody has it who installed the package: packed by `npm pack`, installed by npm into a folder of its own.
+// The example project with the package installed: packed by `npm pack`, installed by npm into a folder of its own.
 //
 // npm gets a lock file made from the project's own (the packages that the example needs, and the packed one), so it takes exactly what
 // `npm ci` has put into npm's cache before: no registry is asked, and nothing new comes in.
@@ -47,7 +47,7 @@ export async function installExample(): Promise<InstalledExample> {
     mkdirSync(path, { recursive: true });
     cpSync(join(ROOT, EXAMPLE), path, { recursive: true, filter: (source) => !source.includes("node_modules") });
     for (const [name, text] of readProgramBlocks()) writeFileSync(join(path, name), text);
-    // dist/ was built by whoever runs the tests.
+    // The test run has built dist/.
     const { stdout } = await npm(ROOT, "pack", "--ignore-scripts", "--json", "--pack-destination", home);
     const [packed] = JSON.parse(stdout) as readonly { filename: string; integrity: string }[];
     writeFileSync(join(path, "package-lock.json"), JSON.stringify(makeLock(packed?.integrity ?? ""), null, 2));
@@ -83,7 +83,7 @@ function npm(cwd: string, ...args: string[]) {
 }
 
 function npmWith(environment: Readonly<Record<string, string>>, cwd: string, ...args: string[]) {
-  // What an npm that runs these tests has set is about this project. The Node is ours, the packages are the example's own.
+  // The npm that runs these tests has set variables about this project. The Node is ours; the packages are the example's own.
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^npm_|^VITEST|^(NODE_ENV|INIT_CWD|FORCE_COLOR)$/i.test(name),
   );

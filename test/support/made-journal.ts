@@ -97,7 +97,7 @@ export interface MadeRecord {
   readonly trade?: string;
 }
 
-/** What one checker says of it. */
+/** The verdict of one checker. */
 export function judge(name: string, made: MadeJournal): CheckResult {
   const [result] = runChecks(made.journal, [name]);
   if (result === undefined) throw new Error(`no checker ${name}`);

@@ -117,7 +117,7 @@ export class TestLab implements AsyncDisposable {
     return node;
   }
 
-  /** What a node of this lab needs to be told. */
+  /** The variables of a node of this lab. */
   environment(id: number): Record<string, string> {
     return {
       DS_HOST: "127.0.0.1",

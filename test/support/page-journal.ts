@@ -1,5 +1,5 @@
 /**
- * A journal that nobody ran: as many nodes, seconds and lines a second as a test wants, the same each time. It looks like a real one
+ * An invented journal: as many nodes, seconds and lines a second as a test wants, the same each time. It looks like a real one
  * where the page looks: names of messages, books, roles, a leader that is killed and comes back, a cut.
  */
 import type { Entry } from "../../lab/journal/entry.ts";

@@ -1,4 +1,4 @@
-// A run to report, as its producers fill it in: one violation, one step that failed, a token and a key that nobody may read.
+// A run to report, as its producers fill it in: one violation, one failed step, a token and a key that must not appear in any file.
 import type { RunRecord } from "../../lab/cluster/run-record.ts";
 import type { LabSpec } from "../../lab/engine/engine.ts";
 import type { Entry } from "../../lab/journal/entry.ts";

@@ -21,7 +21,7 @@ export function readScenario(name: string): Scenario {
   return parseScenario(readFileSync(scenarioPath(name), "utf8"), name);
 }
 
-/** What a failing test should say: verdict, reason, steps and violations, without the journal. */
+/** The message of a failing test: verdict, reason, steps and violations, without the journal. */
 export function describeOutcome({ verdict, reason, steps, checks }: ScenarioResult): object {
   return {
     verdict,

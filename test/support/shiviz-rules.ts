@@ -1,5 +1,5 @@
 /**
- * What ShiViz's own parser demands of a log (its wiki, "Log format", and the complaints that it prints): the validator of our exports.
+ * The demands of ShiViz's own parser on a log (its wiki, "Log format", and the complaints that it prints): the validator of our exports.
  * Not its code: the rules, so that a log is judged without a browser.
  */
 interface ParsedEvent {
@@ -39,7 +39,7 @@ function checkClocks(events: readonly ParsedEvent[]): string[] {
       if (!byHost.has(other)) complaints.push(`${host} knows of ${other}, which has no events`);
       const known = at.get(`${other} ${count}`);
       if (known === undefined) complaints.push(`${host} knows of event ${count} of ${other}, which isn't there`);
-      // Who knows an event knows what that one knew.
+      // An event's process knows everything that the event's causes knew.
       else if ([...known.clock].some(([third, seen]) => seen > (clock.get(third) ?? 0)))
         complaints.push(`${host} at ${clock.get(host)} knows less than event ${count} of ${other}`);
     }

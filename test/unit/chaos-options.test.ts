@@ -1,4 +1,4 @@
-// What a user says of a chaos run: read with its defaults, refused by the option's name, and told again as the command that repeats it.
+// The options of a chaos run: read with their defaults, refused by the option's name, and told again as the command that repeats it.
 import { describe, expect, test } from "vitest";
 import { type ChaosFlags, chaosCommand, parseChaosFlags } from "../../lab/chaos/chaos-options.ts";
 

@@ -156,7 +156,7 @@ describe("a smaller schedule", () => {
   });
 });
 
-/** What shrinking makes smaller, as one number: the weights are those of the measure that reductions.ts names. */
+/** The size that shrinking reduces, as one number: the weights are those of the measure that reductions.ts names. */
 function sizeOf({ nodes, tradesPerSecond, spanMs, events }: ChaosSchedule): number {
   const victims = events.flatMap(namedIds).length;
   const times = events.reduce((sum, event) => sum + event.atMs + event.lastsMs, spanMs);

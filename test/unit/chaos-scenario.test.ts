@@ -1,4 +1,4 @@
-// A chaos schedule written down must be a scenario that reads back the same, whose steps are concrete: whoever runs it does the same.
+// A chaos schedule written down must be a scenario that reads back the same, whose steps are concrete, so that every run does the same.
 import { describe, expect, test } from "vitest";
 import { parseDuration } from "../../lab/base/duration.ts";
 import type { ChaosEvent, ChaosSchedule } from "../../lab/chaos/fault-schedule.ts";

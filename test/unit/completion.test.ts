@@ -1,4 +1,4 @@
-// What can come next on a command line.
+// Completion: the words that can come next on a command line.
 import { Command, Option } from "commander";
 import { describe, expect, test } from "vitest";
 import { complete } from "../../lab/cli/commands/complete.ts";

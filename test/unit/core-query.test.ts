@@ -1,4 +1,4 @@
-// What a node says of itself: the control channel's shapes and the original's words (node/protocol/control.md).
+// A node's answers about itself: the control channel's shapes and the original's words (node/protocol/control.md).
 import { expect, test } from "vitest";
 import { describePing, describeState, nodesText, statusText } from "../../node/core/query/query.ts";
 import { MemberData, PingData, StateData } from "../../node/wire/control.ts";

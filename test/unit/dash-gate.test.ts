@@ -1,4 +1,4 @@
-// Who may ask the dashboard's server what: exactly the attacks that a page of another site, a rebound name or a neighbour on this
+// Access to the dashboard's server: exactly the attacks that a page of another site, a rebound name or a neighbour on this
 // machine can try, against the rules and against the real server.
 import { request as httpRequest } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -21,7 +21,7 @@ const FACTS: RunFacts = {
   hasWire: false,
 };
 
-/** What the page itself sends. */
+/** The page's own headers. */
 const own: RequestHead = {
   method: "POST",
   url: "/api/command",

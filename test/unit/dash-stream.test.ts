@@ -1,4 +1,4 @@
-// What a reader of the dashboard gets: everything once and in order while it keeps up, the present and a word about the rest when it
+// The stream to a reader of the dashboard: everything once and in order while it keeps up, the present and a word about the rest when it
 // doesn't, and memory that doesn't depend on it.
 import { describe, expect, test } from "vitest";
 import { Feed } from "../../lab/dash/feed.ts";

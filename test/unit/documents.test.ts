@@ -1,4 +1,4 @@
-// What the documents name exists: paths, npm scripts, and the headings that links point to.
+// Everything that the documents name exists: paths, npm scripts, files, and the headings that links point to.
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";

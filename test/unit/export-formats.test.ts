@@ -1,4 +1,4 @@
-// Every export of a stored run: golden files that were looked at, and each format's own rules. GOLDEN=write writes them anew.
+// Every export of a stored run: golden files that were looked at, and each format's own rules. GOLDEN=write renews them.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";

@@ -1,4 +1,4 @@
-// Who may import what: the architecture's table as data, and a check of every source file against it. The idea is that
+// The rules for imports: the architecture's table as data, and a check of every source file against it. The idea is that
 // the core stays a pure function, the lab's planners stay testable without an engine, and dockerode and commander stay
 // behind one door each; a comment can't keep that up, a test can.
 //
@@ -14,10 +14,10 @@ const linesMax = 500;
 interface Layer {
   readonly name: string;
   readonly files: RegExp;
-  /** What a specifier must match, local ones as paths from the project's root. Absent: everything not forbidden. */
+  /** Patterns for allowed specifiers, local ones as paths from the project's root. Absent: everything not forbidden. */
   readonly mayImport?: readonly RegExp[];
   readonly mayNotImport?: readonly RegExp[];
-  /** What the code, without comments and the text of strings, must not contain. */
+  /** Patterns that the code, without comments and the text of strings, must not match. */
   readonly mayNotUse?: Readonly<Record<string, RegExp>>;
 }
 
@@ -34,10 +34,10 @@ const pureLab =
 const pureRuntime =
   /^node\/runtime\/(command-line|control-server|core-config|errors|fault-desk|impairments|intake|operations|replay-window|reply-cache|settings|source-gate|wire-lines)\.ts$/;
 
-/** What the dashboard's page and its server share. */
+/** Modules that the dashboard's page and its server share. */
 const browserDash = /^lab\/dash\/(client|page-command|protocol)\.ts$/;
 
-/** What the local engine starts by path, and nobody imports. */
+/** Modules that the local engine starts by path, and no module imports. */
 const impureRuntime = new RegExp(`^(?!${pureRuntime.source.slice(1)})node/runtime/`);
 
 /** The page's picture of a run, which Node's tests and exporters read too. */

@@ -1,4 +1,4 @@
-/** What the page shows at an instant, folded from the journal; and how fast it gets there. */
+/** The page's state at an instant, folded from the journal, and the speed of that fold. */
 import { describe, expect, it } from "vitest";
 import type { Entry } from "../../lab/journal/entry.ts";
 import { findCone, relate } from "../../lab/page/model/causality.ts";

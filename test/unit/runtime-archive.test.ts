@@ -1,4 +1,4 @@
-// What a long life leaves on disk: a snapshot and the records behind it for the next boot, all records for whoever asks (node/protocol/storage.md).
+// The disk after a long life: a snapshot and the later records for the next boot, and all records for any node that asks (node/protocol/storage.md).
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -31,7 +31,7 @@ function open(directory: string, id = 1): Store {
   return openLedgerStore({ directory, id, bootId: "00000000000000aa", events });
 }
 
-/** What is read when the folder is opened: its content, or the refusal. Nothing is written. */
+/** Opens the folder and returns its content or the refusal. It writes nothing. */
 function read(directory: string): Recovered | OperatorError {
   try {
     const store = open(directory);

@@ -1,4 +1,4 @@
-// The JSON Schema that editors use is made from the schema that reads the files; SCHEMA=write (`npm run schema`) writes it anew.
+// The JSON Schema that editors use is made from the schema that reads the files; SCHEMA=write (`npm run schema`) renews it.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";

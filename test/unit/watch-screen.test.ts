@@ -1,4 +1,4 @@
-// The screen of `lab watch`: what it must show at any size, whoever the cluster is.
+// The screen of `lab watch`: what it must show at any size, for any cluster.
 import { describe, expect, test } from "vitest";
 import { FullScreen } from "../../lab/cli/ui/full-screen.ts";
 import { renderWatch, type Size, type WatchView } from "../../lab/cli/ui/watch-screen.ts";

@@ -67,7 +67,7 @@ export function createCluster(system: SystemName, options: ClusterOptions): Benc
   return system === "original" ? new OriginalCluster(options) : new OurCluster(system, options);
 }
 
-/** What both have in common: time, the network, and the counting. */
+/** The parts that both share: time, the network, and the counting. */
 abstract class Counted {
   readonly standings: Standing[] = [];
   readonly traffic = new Map<number, Traffic>();

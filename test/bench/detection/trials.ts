@@ -6,7 +6,7 @@ import { type BenchCluster, createCluster, type SystemName } from "./cluster.ts"
 
 const PATIENCE_MS = 60_000;
 
-/** Who is cut off from whom among five, both ways; the highest, 5, with and without a majority, alone, and three parts. */
+/** Groups of five that are cut off from each other, both ways; the highest, 5, with and without a majority, alone, and three parts. */
 const CUTS: readonly (readonly (readonly number[])[])[] = [
   [
     [1, 2],
@@ -121,7 +121,7 @@ export interface SuspicionFigures {
   readonly failed: number;
 }
 
-/** Five nodes that all run and can all be reached: whoever is suspected is suspected falsely. */
+/** Five nodes that all run and can all be reached: every suspicion is false. */
 export function falseSuspicions(system: SystemName, seed: number, link: Partial<LinkModel>, spanMs: number) {
   const cluster = settled(system, 5, seed);
   const before = cluster.standings.length;

@@ -179,7 +179,7 @@ export class OriginalNode {
         this.electing = false;
         return;
       case "COORDINATOR":
-        // Whoever spoke last.
+        // The node that spoke last.
         this.coordinator = sender_id;
         this.electing = false;
         return;

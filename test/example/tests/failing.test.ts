@@ -1,4 +1,4 @@
-// What is kept of a test that fails: `EXAMPLE_FAILS=1 npm run test:failing`, and look into test-results/.
+// The run of a failing test is kept: `EXAMPLE_FAILS=1 npm run test:failing`, and look into test-results/.
 import { Lab } from "energy-lab";
 import { labTest, recordFailures } from "energy-lab/vitest";
 import { describe, test } from "vitest";

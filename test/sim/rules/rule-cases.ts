@@ -1,5 +1,5 @@
 /**
- * What each rule of the protocol is for: a schedule that breaks a promise without it, and the check that names the breach.
+ * The purpose of each rule of the protocol: a schedule that breaks a promise without it, and the check that names the breach.
  *
  * With all rules in place every one of these schedules keeps every promise. test/sim/rules.test.ts plays both.
  */
@@ -12,7 +12,7 @@ import * as money from "./money-schedules.ts";
 
 export interface RuleCase {
   readonly rule: Rule;
-  /** What happens without it. */
+  /** The consequence of leaving it out. */
   readonly breaks: string;
   readonly check: Property;
   readonly play: (options: SimOptions) => void;

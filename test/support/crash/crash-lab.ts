@@ -50,7 +50,7 @@ export function hasCrashed(node: TestNode): boolean {
   return node.child.signalCode === "SIGKILL";
 }
 
-/** What clients were told, to be held against the disks when all nodes are down. */
+/** The replies that clients got, to be compared with the disks when all nodes are down. */
 export class Promises {
   readonly done = new Set<string>();
   /** Trade ids and request ids. */

@@ -1,5 +1,5 @@
 // Reads the ledgers that nodes left on disk, and holds them against each other and against what clients were told. Independent of
-// the core: balances, chains and causes are computed anew from the rows.
+// the core: it computes balances, chains and causes from the rows.
 import { expect } from "vitest";
 import { checkLedger } from "../../../node/runtime/ledger-check.ts";
 import type { TradeRecord } from "../../../node/wire/message.ts";
@@ -64,7 +64,7 @@ export function auditLedgers(paths: ReadonlyMap<number, string>, expected: Expec
   }
 }
 
-/** One genesis an account, whoever holds it: nobody was minted twice. */
+/** One genesis for each account, on every disk: no account was minted twice. */
 function assertAccountsAgree(ledgers: ReadonlyMap<number, ReturnType<typeof checkLedger>["recovered"]>): void {
   const nonces = new Map<number, string>();
   for (const [holder, { accounts }] of ledgers)
