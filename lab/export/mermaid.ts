@@ -4,12 +4,12 @@
  */
 import type { NodeId } from "../../node/wire/ids.ts";
 import type { Journal } from "../journal/journal.ts";
+import { formatSpan } from "./diagram/diagram-words.ts";
 import type { ExportOptions } from "./export-options.ts";
 import { type History, readHistory } from "./history.ts";
 import { chooseWindow } from "./interesting-window.ts";
 import type { Span } from "./lives.ts";
 import type { Moment } from "./moments.ts";
-import { formatSpan } from "./space-time-words.ts";
 import type { Trip } from "./trips.ts";
 
 export interface MermaidOptions extends ExportOptions {

@@ -6,7 +6,8 @@
  */
 import type { Journal } from "../journal/journal.ts";
 import type { MessageKind } from "../journal/message-kinds.ts";
-import { readHistory } from "./history.ts";
+import { KIND_STYLES } from "./diagram/colours.ts";
+import { describeArrow, describeHold, describeMark, formatSpan } from "./diagram/diagram-words.ts";
 import {
   type Arrow,
   GUTTER_PX,
@@ -14,9 +15,9 @@ import {
   layOutSpaceTime,
   type Mark,
   type SpaceTimeLayout,
-} from "./space-time-layout.ts";
-import { describeArrow, describeHold, describeMark, formatSpan } from "./space-time-words.ts";
-import { KIND_STYLES, STYLE_SHEET } from "./svg-style.ts";
+} from "./diagram/plan-diagram.ts";
+import { readHistory } from "./history.ts";
+import { STYLE_SHEET } from "./svg-style.ts";
 
 export interface SvgOptions extends LayoutOptions {
   readonly title?: string;
@@ -85,9 +86,9 @@ function drawHead({ width, columns, arrows, holds, fromMs, toMs }: SpaceTimeLayo
     x += 46 + words.length * 5.6;
   };
   if (arrows.some(({ fate }) => fate === "lost"))
-    sample((at) => `<path class="arrow lost" stroke="var(--line)" d="M${at} 47h16"/>${cross(at + 19, 47)}`, "lost");
+    sample((at) => `<path class="arrow lost" stroke="var(--soft)" d="M${at} 47h16"/>${cross(at + 19, 47)}`, "lost");
   if (arrows.some(({ isDouble }) => isDouble))
-    sample((at) => `<path class="arrow" stroke="var(--line)" d="M${at} 45.5h24M${at} 49h24"/>`, "came twice");
+    sample((at) => `<path class="arrow" stroke="var(--soft)" d="M${at} 45.5h24M${at} 49h24"/>`, "came twice");
   if (holds.length > 0) sample((at) => `<rect class="hold" x="${at + 8}" y="42" width="8" height="11"/>`, "held back");
   return [
     `<text class="title" x="16" y="25">${escapeXml(title)}</text>`,
@@ -253,8 +254,8 @@ function drawSign(kind: Mark["moment"]["kind"], x: number, y: number): string {
   if (kind === "killed")
     return `<path class="cross" style="stroke-width:3" d="M${round(x - 6)} ${round(y - 6)}l12 12m0-12l-12 12"/>`;
   if (kind === "crown" || kind === "provisional") {
-    const fill = kind === "crown" ? "var(--crown-fill)" : "var(--paper)";
-    return `<path d="M${round(x - 7)} ${round(y - 6)}l3.5 4 3.5-6 3.5 6 3.5-4-1.5 10h-11z" fill="${fill}" stroke="var(--crown)"/>`;
+    const fill = kind === "crown" ? "var(--accent)" : "var(--panel)";
+    return `<path d="M${round(x - 7)} ${round(y - 6)}l3.5 4 3.5-6 3.5 6 3.5-4-1.5 10h-11z" fill="${fill}" stroke="var(--accent)"/>`;
   }
   const style = MARK_STYLES[kind];
   const size = kind === "delivered" ? 2.4 : 3.2;

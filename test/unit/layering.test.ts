@@ -104,6 +104,7 @@ const layers: readonly Layer[] = [
     files: /^lab\/page\//,
     mayImport: [
       /^lab\/page\//,
+      /^lab\/export\/diagram\//,
       /^lab\/dash\/(client|page-command|protocol)\.ts$/,
       /^lab\/(base\/glossary|check\/verdict|journal\/(entry|journal|message-kinds|story\/[\w-]+))\.ts$/,
       /^preact/,

@@ -91,8 +91,8 @@ function drawKind(
 ): void {
   if (drawn.length === 0) return;
   const isQuiet = kind === "heartbeat" || kind === "probe";
-  ctx.strokeStyle = palette.messages[kind];
-  ctx.fillStyle = palette.messages[kind];
+  ctx.strokeStyle = palette[kind];
+  ctx.fillStyle = palette[kind];
   ctx.globalAlpha = isQuiet ? 0.35 : 0.6;
   ctx.lineWidth = isQuiet ? 1.2 : 2;
   ctx.beginPath();

@@ -163,7 +163,7 @@ function drawMarkSign(ctx: CanvasRenderingContext2D, palette: Palette, kind: Mar
       ctx.fill();
       break;
     case "election":
-      ctx.strokeStyle = palette.messages.election;
+      ctx.strokeStyle = palette.election;
       tracePolygon(ctx, [x, y - 5, x + 5, y, x, y + 5, x - 5, y]);
       ctx.stroke();
       break;

@@ -245,7 +245,7 @@ export class SpaceTimeSheet {
     // Before the life line: the node never saw it.
     const share = 1 - Math.min(0.5, 12 / Math.max(1, Math.abs(x2 - x1)));
     const [x, y] = [x1 + (x2 - x1) * share, y1 + (y2 - y1) * share];
-    ctx.strokeStyle = look.palette.messages[flight.kind];
+    ctx.strokeStyle = look.palette[flight.kind];
     ctx.globalAlpha = flight.kind === "heartbeat" || flight.kind === "probe" ? 0.35 : 0.8;
     ctx.lineWidth = 1;
     ctx.setLineDash([4, 4]);
@@ -273,7 +273,7 @@ export class SpaceTimeSheet {
       const y = this.yOf(flight.sentAtMs);
       if (Number.isNaN(x + towards)) return;
       const reach = Math.sign(towards - x) * Math.min(26, Math.abs(towards - x) * 0.4);
-      ctx.strokeStyle = look.palette.messages[flight.kind];
+      ctx.strokeStyle = look.palette[flight.kind];
       ctx.beginPath();
       ctx.moveTo(x, y);
       ctx.lineTo(x + reach, y + 5);
@@ -308,7 +308,7 @@ export function drawEvent(
     if (hidden.has(kind)) return;
     const cause = entry.kind === "recv" ? history.causeOf(index) : -1;
     const sender = cause < 0 ? undefined : history.entry(cause);
-    ctx.strokeStyle = ctx.fillStyle = colour ?? palette.messages[kind];
+    ctx.strokeStyle = ctx.fillStyle = colour ?? palette[kind];
     if (sender === undefined) {
       ctx.beginPath();
       traceDot(ctx, x, y, 1.8);
@@ -365,14 +365,14 @@ function drawSign(
       const size = 6 * unit;
       tracePolygon(ctx, [x, y - size, x + size, y, x, y + size, x - size, y]);
       ctx.fillStyle = isLeader ? (colour ?? palette.accent) : palette.panel;
-      ctx.strokeStyle = colour ?? palette.messages.election;
+      ctx.strokeStyle = colour ?? palette.election;
       break;
     }
     case "trade":
     case "deliver":
       ctx.rect(x - 4 * unit, y - 4 * unit, 8 * unit, 8 * unit);
-      ctx.fillStyle = entry.kind === "trade" ? (colour ?? palette.messages.trade) : palette.panel;
-      ctx.strokeStyle = colour ?? palette.messages.trade;
+      ctx.fillStyle = entry.kind === "trade" ? (colour ?? palette.trade) : palette.panel;
+      ctx.strokeStyle = colour ?? palette.trade;
       break;
     case "member":
       if (entry.state !== "SUSPECTED" && entry.state !== "FAILED") return;

@@ -5,7 +5,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import type { DashServer } from "../../dash/client.ts";
 import type { FrameLoop } from "../app/frame-loop.ts";
 import type { Store } from "../app/page-store.ts";
-import { type Palette, readPalette } from "../draw/palette.ts";
+import { applyPalette, type Palette } from "../draw/palette.ts";
 import { Announcer } from "./announcer.tsx";
 import { Header } from "./header.tsx";
 import { Help } from "./help.tsx";
@@ -28,10 +28,11 @@ export function App({ store, loop, server }: Omit<Shared, "palette">) {
   const { theme } = store;
   const prefersDark = window.matchMedia("(prefers-color-scheme: dark)");
   const isDark = theme === "dark" || (theme === "auto" && prefersDark.matches);
-  const palette = useMemo(() => {
-    document.documentElement.dataset.theme = isDark ? "dark" : "light";
-    return readPalette(document.documentElement);
-  }, [isDark]);
+  const hasMoreContrast = window.matchMedia("(prefers-contrast: more)").matches;
+  const palette = useMemo(
+    () => applyPalette(document.documentElement, { isDark, hasMoreContrast }),
+    [isDark, hasMoreContrast],
+  );
   useEffect(() => {
     const follow = (): void => store.changed(true);
     prefersDark.addEventListener("change", follow);

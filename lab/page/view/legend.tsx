@@ -44,7 +44,7 @@ function Sign({ kind, palette }: { readonly kind: MessageKind; readonly palette:
     if (ctx === null || ctx === undefined) return;
     ctx.setTransform(2, 0, 0, 2, 0, 0);
     ctx.clearRect(0, 0, 16, 16);
-    ctx.fillStyle = palette.messages[kind];
+    ctx.fillStyle = palette[kind];
     ctx.beginPath();
     traceMessage(ctx, kind, 8, 8, 4.4);
     ctx.fill();

@@ -4,16 +4,16 @@
  *
  * Heartbeats and probes go on all the time: unless they are asked for, they are counted beside the quiet spans in which they happen.
  */
-import type { NodeId } from "../../node/wire/ids.ts";
-import type { MessageKind } from "../journal/message-kinds.ts";
-import type { FaultSpan } from "./fault-spans.ts";
-import type { History, Hold, Reign } from "./history.ts";
-import type { Moment } from "./moments.ts";
-import { labelArrows } from "./space-time-labels.ts";
-import { type Plan, type PlannedArrow, planEvents } from "./space-time-plan.ts";
-import { type Placed, placeEvents, type Scale, type Tick } from "./space-time-scale.ts";
-import { drawLifelines, inWindow, placeOf } from "./space-time-spans.ts";
-import type { Trip } from "./trips.ts";
+import type { NodeId } from "../../../node/wire/ids.ts";
+import type { MessageKind } from "../../journal/message-kinds.ts";
+import type { FaultSpan } from "../fault-spans.ts";
+import type { History, Hold, Reign } from "../history.ts";
+import type { Moment } from "../moments.ts";
+import type { Trip } from "../trips.ts";
+import { labelArrows } from "./diagram-labels.ts";
+import { type Plan, type PlannedArrow, planEvents } from "./events.ts";
+import { drawLifelines, inWindow, placeOf } from "./lifelines.ts";
+import { type Placed, placeEvents, type Scale, type Tick } from "./time-scale.ts";
 
 export interface LayoutOptions {
   /** Milliseconds since the journal's first line. */

@@ -1,9 +1,9 @@
 /** What lasts, along a node's column: lives, pauses, reigns, waiting records. Each begins and ends where its event stands. */
-import type { NodeId } from "../../node/wire/ids.ts";
-import type { History } from "./history.ts";
-import type { Column, Lifeline } from "./space-time-layout.ts";
-import type { Plan } from "./space-time-plan.ts";
-import type { Scale } from "./space-time-scale.ts";
+import type { NodeId } from "../../../node/wire/ids.ts";
+import type { History } from "../history.ts";
+import type { Plan } from "./events.ts";
+import type { Column, Lifeline } from "./plan-diagram.ts";
+import type { Scale } from "./time-scale.ts";
 
 export interface Spans {
   /** An event's own place where one stands at that node and instant; else what the axis says. */

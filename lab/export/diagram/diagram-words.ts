@@ -1,8 +1,8 @@
 /** What hovering over a part of the diagram tells: the same words in the file and on the page. */
-import type { Entry } from "../journal/entry.ts";
-import type { Hold } from "./history.ts";
-import type { Moment } from "./moments.ts";
-import type { Arrow } from "./space-time-layout.ts";
+import type { Entry } from "../../journal/entry.ts";
+import type { Hold } from "../history.ts";
+import type { Moment } from "../moments.ts";
+import type { Arrow } from "./plan-diagram.ts";
 
 /** `850 ms`, `1.25 s`, `1:05.2`: since the beginning, or how long. */
 export function formatSpan(ms: number): string {

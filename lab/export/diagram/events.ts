@@ -1,10 +1,10 @@
 /** What of a history needs a place in the diagram, in the order in which it happened, and which events an arrow joins. */
-import type { NodeId } from "../../node/wire/ids.ts";
-import type { FaultSpan } from "./fault-spans.ts";
-import type { History } from "./history.ts";
-import type { Moment } from "./moments.ts";
-import type { Placed } from "./space-time-scale.ts";
-import type { Trip } from "./trips.ts";
+import type { NodeId } from "../../../node/wire/ids.ts";
+import type { FaultSpan } from "../fault-spans.ts";
+import type { History } from "../history.ts";
+import type { Moment } from "../moments.ts";
+import type { Trip } from "../trips.ts";
+import type { Placed } from "./time-scale.ts";
 
 export interface PlannedArrow {
   readonly trip: Trip;

@@ -5,7 +5,7 @@
  * (a node's next event is below its last one, an arrival below its sending), and time counts as far as it is worth more than that; quiet
  * spans are shortened, and marked. So the order is always to be seen, and the axis says when.
  */
-import type { NodeId } from "../../node/wire/ids.ts";
+import type { NodeId } from "../../../node/wire/ids.ts";
 
 /** Something that needs a place of its own. */
 export interface Placed {
