@@ -5,7 +5,7 @@
  */
 import type { Entry } from "../journal/entry.ts";
 import { causeOf, effectOf, orderCausally } from "../journal/order.ts";
-import { reconstructSends } from "./message-ids.ts";
+import { reconstructSends } from "./diagram/message-ids.ts";
 
 export interface ClockedEvent {
   readonly entry: Entry;

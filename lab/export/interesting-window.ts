@@ -1,6 +1,7 @@
 /** The part of a run that is worth showing first: where most was decided and broken within a few seconds. */
-import type { History } from "./history.ts";
-import type { Span } from "./lives.ts";
+
+import type { Span } from "../journal/story/span.ts";
+import type { Chronicle } from "./diagram/chronicle.ts";
 
 const WEIGHTS: Readonly<Record<string, number>> = {
   trouble: 8,
@@ -17,12 +18,12 @@ const LEAD_MS = 200;
 
 /**
  * @param spanMs how long it may be
- * @param aroundMs something that must be in it, a violation's first proof say; absent: whatever weighs most
+ * @param aroundMs since the first line: something that must be in it, a violation's first proof say; absent: whatever weighs most
  */
-export function chooseWindow(history: History, spanMs: number, aroundMs?: number): Span {
-  if (aroundMs !== undefined) return within(history, aroundMs - spanMs * 0.7, spanMs);
+export function chooseWindow(history: Chronicle, spanMs: number, aroundMs?: number): Span {
+  if (aroundMs !== undefined) return within(history, history.originMs + aroundMs - spanMs * 0.7, spanMs);
   // Every run begins with an election: that counts when there is nothing else.
-  const firstCrownMs = history.moments.find(({ kind }) => kind === "crown")?.atMs ?? 0;
+  const firstCrownMs = history.moments.find(({ kind }) => kind === "crown")?.atMs ?? history.originMs;
   const points = [
     ...history.moments.map(({ atMs, kind }) => ({
       atMs,
@@ -32,7 +33,7 @@ export function chooseWindow(history: History, spanMs: number, aroundMs?: number
   ]
     .filter(({ weight }) => weight > 0)
     .sort((a, b) => a.atMs - b.atMs);
-  let best = { atMs: 0, weight: 0 };
+  let best = { atMs: history.originMs, weight: 0 };
   let [end, sum] = [0, 0];
   for (const [begin, { atMs, weight }] of points.entries()) {
     for (let next = points[end]; next !== undefined && next.atMs <= atMs + spanMs - LEAD_MS; next = points[++end])
@@ -43,7 +44,7 @@ export function chooseWindow(history: History, spanMs: number, aroundMs?: number
   return within(history, best.atMs - LEAD_MS, spanMs);
 }
 
-function within({ endMs }: History, fromMs: number, spanMs: number): Span {
-  const begin = Math.max(0, Math.min(fromMs, endMs - spanMs));
+function within({ originMs, endMs }: Chronicle, fromMs: number, spanMs: number): Span {
+  const begin = Math.max(originMs, Math.min(fromMs, endMs - spanMs));
   return { fromMs: begin, toMs: Math.min(endMs, begin + spanMs) };
 }

@@ -4,13 +4,13 @@
  */
 import type { NodeId } from "../../node/wire/ids.ts";
 import type { Journal } from "../journal/journal.ts";
+import type { Span } from "../journal/story/span.ts";
+import type { Trip } from "../journal/story/trips.ts";
+import { type Chronicle, findLosses, readChronicle } from "./diagram/chronicle.ts";
 import { formatSpan } from "./diagram/diagram-words.ts";
+import type { Moment } from "./diagram/moments.ts";
 import type { ExportOptions } from "./export-options.ts";
-import { type History, readHistory } from "./history.ts";
 import { chooseWindow } from "./interesting-window.ts";
-import type { Span } from "./lives.ts";
-import type { Moment } from "./moments.ts";
-import type { Trip } from "./trips.ts";
 
 export interface MermaidOptions extends ExportOptions {
   /** Without `fromMs` and `toMs`: how much of the run is shown. Default 3 s. */
@@ -28,12 +28,16 @@ interface Line {
 }
 
 export function exportMermaid(journal: Journal, options: MermaidOptions = {}): string {
-  const history = readHistory(journal);
+  const history = readChronicle(journal);
   const nodes = history.nodes.filter((node) => options.nodes === undefined || options.nodes.includes(node));
   const linesMax = options.linesMax ?? 60;
   const hasWindow = options.fromMs !== undefined || options.toMs !== undefined;
   let spanMs = options.spanMs ?? 3_000;
-  let shown: Span = { fromMs: options.fromMs ?? 0, toMs: options.toMs ?? history.endMs };
+  const { originMs, endMs } = history;
+  let shown: Span = {
+    fromMs: originMs + (options.fromMs ?? 0),
+    toMs: options.toMs === undefined ? endMs : originMs + options.toMs,
+  };
   if (!hasWindow) shown = chooseWindow(history, spanMs, options.aroundMs);
   let texts = tellWindow(history, shown, nodes, options.heartbeats === true);
   // The heart of it rather than its beginning.
@@ -47,7 +51,9 @@ export function exportMermaid(journal: Journal, options: MermaidOptions = {}): s
   return [
     "sequenceDiagram",
     ...nodes.map((node) => `  participant N${node} as node ${node}`),
-    ...(nodes.length === 0 ? [] : [`  ${all}: from ${formatSpan(shown.fromMs)} to ${formatSpan(shown.toMs)}`]),
+    ...(nodes.length === 0
+      ? []
+      : [`  ${all}: from ${formatSpan(shown.fromMs - originMs)} to ${formatSpan(shown.toMs - originMs)}`]),
     ...texts.slice(0, linesMax).map((text) => `  ${text}`),
     ...(rest > 0 ? [`  ${all}: ${rest} more left out`] : []),
     "",
@@ -58,7 +64,7 @@ export function exportMermaid(journal: Journal, options: MermaidOptions = {}): s
 const SPAN_MS_MIN = 100;
 
 function tellWindow(
-  history: History,
+  history: Chronicle,
   { fromMs, toMs }: Span,
   nodes: readonly NodeId[],
   heartbeats: boolean,
@@ -70,7 +76,7 @@ function tellWindow(
     rankOf: (entry) => rank.get(entry) ?? 0,
   };
   const lines = [
-    ...history.trips.flatMap((trip) => tellTrip(trip, place, heartbeats)),
+    ...history.story.trips.all.flatMap((trip) => tellTrip(history, trip, place, heartbeats)),
     ...tellMoments(history, place),
     ...tellFaults(history, place),
   ];
@@ -84,12 +90,17 @@ interface Place {
 }
 
 /** What goes to all is a note, so that a group of twenty stays readable; a copy that is lost is an arrow with a cross. */
-function tellTrip(trip: Trip, { nodes, isInside, rankOf }: Place, heartbeats: boolean): readonly Line[] {
+function tellTrip(
+  history: Chronicle,
+  trip: Trip,
+  { nodes, isInside, rankOf }: Place,
+  heartbeats: boolean,
+): readonly Line[] {
   if (!isInside(trip.sentAtMs) || !nodes.includes(trip.from)) return [];
   if (!heartbeats && (trip.kind === "heartbeat" || trip.kind === "probe")) return [];
   const at = rankOf(trip.entry);
   const text = clean(nameOf(trip));
-  const losses = trip.losses
+  const losses = findLosses(history, trip)
     .filter(({ node }) => nodes.includes(node) && node !== trip.from)
     .map(({ node, cause }) => ({ at, text: `N${trip.from}-xN${node}: ${text} (${clean(cause)})` }));
   const received = trip.arrivals.filter(({ node }) => nodes.includes(node)).sort((a, b) => a.node - b.node);
@@ -128,7 +139,7 @@ function foldRepeated(lines: readonly Line[]): readonly string[] {
 }
 
 /** The same said by several nodes in a row is one note. */
-function tellMoments(history: History, { nodes, isInside, rankOf }: Place): readonly Line[] {
+function tellMoments(history: Chronicle, { nodes, isInside, rankOf }: Place): readonly Line[] {
   const groups: { at: number; atMs: number; text: string; kind: Moment["kind"]; by: NodeId[] }[] = [];
   for (const { node, atMs, kind, text, entry } of history.moments) {
     if (text === "" || !isInside(atMs) || !nodes.includes(node)) continue;
@@ -144,11 +155,11 @@ function tellMoments(history: History, { nodes, isInside, rankOf }: Place): read
   }));
 }
 
-function tellFaults(history: History, { nodes, isInside, rankOf }: Place): readonly Line[] {
+function tellFaults(history: Chronicle, { nodes, isInside, rankOf }: Place): readonly Line[] {
   if (nodes.length === 0) return [];
   return history.faults.flatMap(({ label, fromMs, toMs, isOpen, entry }) => {
     const over = `Note over ${spanOf(nodes, nodes)}`;
-    const endAt = history.entries.findIndex(({ time }) => time - history.originMs >= toMs);
+    const endAt = history.entries.findIndex(({ time }) => time >= toMs);
     return [
       ...(isInside(fromMs) ? [{ at: rankOf(entry), text: `${over}: ${clean(label)}` }] : []),
       ...(isInside(toMs) && !isOpen

@@ -5,8 +5,8 @@
  */
 import type { Journal } from "../journal/journal.ts";
 import { isBackground } from "../journal/message-kinds.ts";
+import { type Chronicle, findLosses, readChronicle } from "./diagram/chronicle.ts";
 import type { ExportOptions } from "./export-options.ts";
-import { type History, readHistory } from "./history.ts";
 
 interface TraceEvent {
   readonly name: string;
@@ -27,9 +27,11 @@ const [ROLE, MESSAGES, EVENTS] = [1, 2, 3];
 const MESSAGE_US = 20;
 
 export function exportPerfetto(journal: Journal, options: ExportOptions = {}): string {
-  const history = readHistory(journal);
+  const history = readChronicle(journal);
   const nodes = new Set(history.nodes.filter((node) => options.nodes === undefined || options.nodes.includes(node)));
-  const { fromMs = 0, toMs = Number.POSITIVE_INFINITY } = options;
+  const { originMs } = history;
+  const fromMs = originMs + (options.fromMs ?? 0);
+  const toMs = originMs + (options.toMs ?? Number.POSITIVE_INFINITY);
   const isShown = (node: number, atMs: number): boolean => nodes.has(node) && atMs >= fromMs && atMs <= toMs;
   const events = [
     ...nameTracks(history, nodes),
@@ -40,13 +42,15 @@ export function exportPerfetto(journal: Journal, options: ExportOptions = {}): s
     ...drawMessages(history, isShown, options.heartbeats !== false),
   ];
   const { lab, run, runtime, profile } = journal.facts;
-  const lines = events.map((event) => JSON.stringify(event)).join(",\n");
+  const lines = events
+    .map((event) => JSON.stringify(event.ph === "M" ? event : { ...event, ts: event.ts - toUs(originMs) }))
+    .join(",\n");
   return `{"displayTimeUnit":"ms","otherData":${JSON.stringify({ lab, run, runtime, profile })},"traceEvents":[\n${lines}\n]}\n`;
 }
 
 type IsShown = (node: number, atMs: number) => boolean;
 
-function nameTracks(history: History, nodes: ReadonlySet<number>): readonly TraceEvent[] {
+function nameTracks(history: Chronicle, nodes: ReadonlySet<number>): readonly TraceEvent[] {
   const name = (pid: number, tid: number, what: string, args: Record<string, unknown>): TraceEvent => ({
     name: what,
     ph: "M",
@@ -68,8 +72,8 @@ function nameTracks(history: History, nodes: ReadonlySet<number>): readonly Trac
   ];
 }
 
-function drawRoles({ reigns }: History, isShown: IsShown): readonly TraceEvent[] {
-  return reigns
+function drawRoles({ story, endMs }: Chronicle, isShown: IsShown): readonly TraceEvent[] {
+  return story.reigns.all
     .filter(({ node, fromMs }) => isShown(node, fromMs))
     .map(({ node, role, term, elected, fromMs, toMs }) => ({
       name:
@@ -83,13 +87,13 @@ function drawRoles({ reigns }: History, isShown: IsShown): readonly TraceEvent[]
       pid: node,
       tid: ROLE,
       ts: toUs(fromMs),
-      dur: Math.max(1, toUs(toMs) - toUs(fromMs)),
+      dur: Math.max(1, toUs(Math.min(toMs, endMs)) - toUs(fromMs)),
       args: { term, elected },
     }));
 }
 
 /** From a node's suspicion of another to its end, whatever that is. */
-function drawSuspicions(history: History, isShown: IsShown): readonly TraceEvent[] {
+function drawSuspicions(history: Chronicle, isShown: IsShown): readonly TraceEvent[] {
   const open = new Map<string, { name: string; pid: number; id: number }>();
   const events: TraceEvent[] = [];
   const close = (key: string, ts: number): void => {
@@ -98,7 +102,7 @@ function drawSuspicions(history: History, isShown: IsShown): readonly TraceEvent
     open.delete(key);
   };
   for (const entry of history.entries) {
-    const atMs = entry.time - history.originMs;
+    const atMs = entry.time;
     if (entry.kind !== "member" || entry.peer === undefined || !isShown(entry.node, atMs)) continue;
     const key = `${entry.node} ${entry.peer}`;
     close(key, toUs(atMs));
@@ -111,7 +115,7 @@ function drawSuspicions(history: History, isShown: IsShown): readonly TraceEvent
   return events;
 }
 
-function drawFaults({ faults }: History, isInside: (atMs: number) => boolean): readonly TraceEvent[] {
+function drawFaults({ faults }: Chronicle, isInside: (atMs: number) => boolean): readonly TraceEvent[] {
   return faults.flatMap(({ kind, label, nodes, pairs, fromMs, toMs }, id) => {
     if (!isInside(fromMs)) return [];
     const common = { name: label === "" ? kind : label, cat: `fault,${kind}`, pid: 0, tid: 0, id: id + 1 };
@@ -122,7 +126,7 @@ function drawFaults({ faults }: History, isInside: (atMs: number) => boolean): r
   });
 }
 
-function drawMoments({ moments }: History, isShown: IsShown): readonly TraceEvent[] {
+function drawMoments({ moments }: Chronicle, isShown: IsShown): readonly TraceEvent[] {
   return moments
     .filter(({ node, atMs }) => isShown(node, atMs))
     .flatMap(({ node, atMs, kind, text, entry }): TraceEvent[] => {
@@ -143,7 +147,7 @@ function drawMoments({ moments }: History, isShown: IsShown): readonly TraceEven
 }
 
 /** Short slices on the messages' track of both ends, one behind the other, and an arrow from each sending to each arrival. */
-function drawMessages(history: History, isShown: IsShown, heartbeats: boolean): readonly TraceEvent[] {
+function drawMessages(history: Chronicle, isShown: IsShown, heartbeats: boolean): readonly TraceEvent[] {
   const ends: {
     node: number;
     atMs: number;
@@ -152,13 +156,14 @@ function drawMessages(history: History, isShown: IsShown, heartbeats: boolean): 
     flows: readonly { ph: "s" | "f"; id: number }[];
   }[] = [];
   let flowId = 0;
-  for (const trip of history.trips) {
+  for (const trip of history.story.trips.all) {
     if (!isShown(trip.from, trip.sentAtMs) || (!heartbeats && isBackground(trip.type))) continue;
     const args = { id: trip.id, msg: trip.entry.msg, ...(trip.entry.vc !== undefined && { clock: trip.entry.vc }) };
     const arrivals = trip.arrivals
       .filter(({ node, atMs }) => isShown(node, atMs))
       .map((arrival) => ({ ...arrival, id: ++flowId }));
-    const lost = trip.losses.length === 0 ? {} : { lost: trip.losses.map(({ node, cause }) => `${node}: ${cause}`) };
+    const losses = findLosses(history, trip);
+    const lost = losses.length === 0 ? {} : { lost: losses.map(({ node, cause }) => `${node}: ${cause}`) };
     const flows = arrivals.map(({ id }) => ({ ph: "s" as const, id }));
     ends.push({ node: trip.from, atMs: trip.sentAtMs, name: trip.type, args: { ...args, ...lost }, flows });
     for (const { node, atMs, id } of arrivals)

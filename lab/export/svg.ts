@@ -6,6 +6,7 @@
  */
 import type { Journal } from "../journal/journal.ts";
 import type { MessageKind } from "../journal/message-kinds.ts";
+import { readChronicle } from "./diagram/chronicle.ts";
 import { KIND_STYLES } from "./diagram/colours.ts";
 import { describeArrow, describeHold, describeMark, formatSpan } from "./diagram/diagram-words.ts";
 import {
@@ -16,7 +17,6 @@ import {
   type Mark,
   type SpaceTimeLayout,
 } from "./diagram/plan-diagram.ts";
-import { readHistory } from "./history.ts";
 import { STYLE_SHEET } from "./svg-style.ts";
 
 export interface SvgOptions extends LayoutOptions {
@@ -26,7 +26,7 @@ export interface SvgOptions extends LayoutOptions {
 }
 
 export function exportSvg(journal: Journal, options: SvgOptions = {}): string {
-  const history = readHistory(journal);
+  const history = readChronicle(journal);
   const { lab, runtime, profile, seed } = journal.facts;
   const where = runtime === "sim" ? `virtual time${seed === null ? "" : `, seed ${seed}`}` : runtime;
   const title = options.title ?? `${lab}: ${history.nodes.length} nodes, ${where}, profile ${profile}`;
@@ -45,7 +45,10 @@ export function renderSvg(layout: SpaceTimeLayout, title: string, isLight = fals
     group("bands", drawBands(layout)),
     group("quiets", drawQuiets(layout)),
     group("lives", drawLives(layout)),
-    group("arrows", layout.arrows.map(drawArrow)),
+    group(
+      "arrows",
+      layout.arrows.map((arrow) => drawArrow(arrow, layout.originMs)),
+    ),
     group(
       "labels",
       layout.labels.map(
@@ -53,7 +56,10 @@ export function renderSvg(layout: SpaceTimeLayout, title: string, isLight = fals
           `<text class="label f-${kind}" x="${round(x)}" y="${round(y)}">${escapeXml(text)}</text>`,
       ),
     ),
-    group("marks", layout.marks.map(drawMark)),
+    group(
+      "marks",
+      layout.marks.map((mark) => drawMark(mark, layout.originMs)),
+    ),
     group("faults", drawFaultWords(layout)),
     "</svg>",
     "",
@@ -70,7 +76,7 @@ function drawDefinitions(): string {
 }
 
 /** Title, legend, names of the columns. */
-function drawHead({ width, columns, arrows, holds, fromMs, toMs }: SpaceTimeLayout, title: string): string {
+function drawHead({ width, columns, arrows, holds, originMs, fromMs, toMs }: SpaceTimeLayout, title: string): string {
   const shown = (Object.keys(KIND_STYLES) as MessageKind[]).filter((kind) =>
     arrows.some((arrow) => arrow.kind === kind),
   );
@@ -92,17 +98,17 @@ function drawHead({ width, columns, arrows, holds, fromMs, toMs }: SpaceTimeLayo
   if (holds.length > 0) sample((at) => `<rect class="hold" x="${at + 8}" y="42" width="8" height="11"/>`, "held back");
   return [
     `<text class="title" x="16" y="25">${escapeXml(title)}</text>`,
-    `<text class="soft" x="${width - 16}" y="25" text-anchor="end">${formatSpan(fromMs)} to ${formatSpan(toMs)}; quiet spans are shortened; hover for more</text>`,
+    `<text class="soft" x="${width - 16}" y="25" text-anchor="end">${formatSpan(fromMs - originMs)} to ${formatSpan(toMs - originMs)}; quiet spans are shortened; hover for more</text>`,
     `<g class="legend">${items.join("")}</g>`,
     ...columns.map(({ node, x: at }) => `<text class="node" x="${round(at)}" y="84">node ${node}</text>`),
     `<text class="soft" x="${GUTTER_PX - 34}" y="84" text-anchor="end">time</text>`,
   ].join("\n");
 }
 
-function drawBands({ bands, columnPx, columns }: SpaceTimeLayout): readonly string[] {
+function drawBands({ bands, columnPx, columns, originMs }: SpaceTimeLayout): readonly string[] {
   const [first, last] = [columns[0]?.x ?? 0, columns.at(-1)?.x ?? 0];
   return bands.flatMap(({ fault, y0, y1, cuts, columns: touched }) => {
-    const title = `<title>${escapeXml(`${fault.label}\n${formatSpan(fault.fromMs)} to ${fault.isOpen ? "the end" : formatSpan(fault.toMs)}`)}</title>`;
+    const title = `<title>${escapeXml(`${fault.label}\n${formatSpan(fault.fromMs - originMs)} to ${fault.isOpen ? "the end" : formatSpan(fault.toMs - originMs)}`)}</title>`;
     const fill = `fill="var(--${colourOf(fault.kind)})"`;
     const half = columnPx / 2 - 3;
     const stroke = `stroke="var(--${colourOf(fault.kind)})"`;
@@ -159,7 +165,16 @@ function colourOf(kind: SpaceTimeLayout["bands"][number]["fault"]["kind"]): stri
 }
 
 /** The axis, and where it leaves time out. */
-function drawQuiets({ quiets, ticks, columns, columnPx, top, bottom, toMs }: SpaceTimeLayout): readonly string[] {
+function drawQuiets({
+  quiets,
+  ticks,
+  columns,
+  columnPx,
+  top,
+  bottom,
+  originMs,
+  toMs,
+}: SpaceTimeLayout): readonly string[] {
   const [first, last] = [(columns[0]?.x ?? 0) - columnPx / 2, (columns.at(-1)?.x ?? 0) + columnPx / 2];
   const breaks = quiets.map(({ y0, y1, fromMs, toMs: untilMs, heartbeats, probes }) => {
     const y = (y0 + y1) / 2;
@@ -172,7 +187,7 @@ function drawQuiets({ quiets, ticks, columns, columnPx, top, bottom, toMs }: Spa
   });
   const axis = ticks.map(
     ({ y, atMs }) =>
-      `<path class="rule" d="M${GUTTER_PX - 34} ${round(y)}H${round(last)}"/><text class="tick" x="${GUTTER_PX - 40}" y="${round(y + 3.5)}">${formatSpan(atMs)}</text>`,
+      `<path class="rule" d="M${GUTTER_PX - 34} ${round(y)}H${round(last)}"/><text class="tick" x="${GUTTER_PX - 40}" y="${round(y + 3.5)}">${formatSpan(atMs - originMs)}</text>`,
   );
   // Whole where time runs, broken where it is left out.
   const runs = [top, ...quiets.map(({ y1 }) => y1)].map(
@@ -184,17 +199,17 @@ function drawQuiets({ quiets, ticks, columns, columnPx, top, bottom, toMs }: Spa
     ...breaks,
     ...(bottom - (ticks.at(-1)?.y ?? 0) < 14
       ? []
-      : [`<text class="tick" x="${GUTTER_PX - 40}" y="${round(bottom + 3.5)}">${formatSpan(toMs)}</text>`]),
+      : [`<text class="tick" x="${GUTTER_PX - 40}" y="${round(bottom + 3.5)}">${formatSpan(toMs - originMs)}</text>`]),
   ];
 }
 
-function drawLives({ lifelines, reigns, holds }: SpaceTimeLayout): readonly string[] {
+function drawLives({ lifelines, reigns, holds, originMs }: SpaceTimeLayout): readonly string[] {
   const lines = lifelines.map(({ x, y0, y1, state }) => {
     const style = state === "alive" ? "life" : state;
     return `<path class="${style}" d="M${round(x)} ${round(y0)}V${round(y1)}"/>`;
   });
   const crowns = reigns.map(({ reign, x, y0, y1 }) => {
-    const title = `<title>${escapeXml(`node ${reign.node}: ${reign.role}, term ${reign.term}${reign.role === "COORDINATOR" && !reign.elected ? ", provisional" : ""}\n${formatSpan(reign.fromMs)} to ${formatSpan(reign.toMs)}`)}</title>`;
+    const title = `<title>${escapeXml(`node ${reign.node}: ${reign.role}, term ${reign.term}${reign.role === "COORDINATOR" && !reign.elected ? ", provisional" : ""}\n${formatSpan(reign.fromMs - originMs)} to ${formatSpan(reign.toMs - originMs)}`)}</title>`;
     if (reign.role === "CANDIDATE")
       return `<path class="candidate" d="M${round(x)} ${round(y0)}V${round(y1)}">${title}</path>`;
     const kind = reign.elected ? "reign" : "reign provisional";
@@ -207,9 +222,9 @@ function drawLives({ lifelines, reigns, holds }: SpaceTimeLayout): readonly stri
   return [...lines, ...crowns, ...waits];
 }
 
-function drawArrow(arrow: Arrow): string {
+function drawArrow(arrow: Arrow, originMs: number): string {
   const { x0, y0, x1, y1, kind, fate, isDouble } = arrow;
-  const title = `<title>${escapeXml(describeArrow(arrow))}</title>`;
+  const title = `<title>${escapeXml(describeArrow(arrow, originMs))}</title>`;
   const path = `M${round(x0)} ${round(y0)}L${round(x1)} ${round(y1)}`;
   if (fate === "lost") return `<g><path class="arrow lost k-${kind}" d="${path}">${title}</path>${cross(x1, y1)}</g>`;
   const second = isDouble
@@ -240,8 +255,8 @@ const MARK_STYLES: Readonly<Record<Mark["moment"]["kind"], string>> = {
   trouble: "bad",
 };
 
-function drawMark({ moment, x, y }: Mark): string {
-  const title = `<title>${escapeXml(describeMark(moment))}</title>`;
+function drawMark({ moment, x, y }: Mark, originMs: number): string {
+  const title = `<title>${escapeXml(describeMark(moment, originMs))}</title>`;
   const style = MARK_STYLES[moment.kind];
   const text =
     moment.text === ""

@@ -50,10 +50,8 @@ function isFunction({ type, body }: SyntaxNode): boolean {
 
 /** Files that still decide by a text; a file may leave this list, none may join it. */
 const knownReaders = [
-  "lab/export/moments.ts",
+  "lab/export/diagram/moments.ts",
   "lab/page/model/fold-entry.ts",
-  "lab/pictures/film-parts.ts",
-  "lab/pictures/film-story.ts",
   "lab/sim/checks/terms.ts",
   "lab/sim/world/transcript.ts",
 ];

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { exportCsv } from "../../lab/export/csv.ts";
+import { findLosses, readChronicle } from "../../lab/export/diagram/chronicle.ts";
 import { layOutSpaceTime } from "../../lab/export/diagram/plan-diagram.ts";
 import { FORMATS } from "../../lab/export/formats.ts";
-import { readHistory } from "../../lab/export/history.ts";
 import { chooseWindow } from "../../lab/export/interesting-window.ts";
 import { exportMermaid } from "../../lab/export/mermaid.ts";
 import { exportOtlp } from "../../lab/export/otlp.ts";
@@ -40,20 +40,23 @@ describe("a stored run", () => {
   });
 
   it("must be told as it was: who led when, what was broken, what got lost, came twice and was held back", () => {
-    const history = readHistory(journal);
+    const history = readChronicle(journal);
     const crowns = history.moments.filter(({ kind }) => kind === "crown").map(({ node, text }) => `${node} ${text}`);
     expect(crowns).toEqual(["3 leads, term 1", "2 leads, term 2", "3 leads, term 3"]);
-    expect(history.lives.map(({ node, inc, end }) => `${node}.${inc} ${end}`)).toEqual([
+    const lives = history.nodes.flatMap((node) => history.story.lives.ofNode.get(node) ?? []);
+    expect(lives.map(({ node, inc, end }) => `${node}.${inc} ${end?.cause ?? "open"}`)).toEqual([
       "1.1 open",
       "2.1 open",
       "3.1 killed",
       "3.2 open",
     ]);
     expect(history.faults.map(({ kind, isOpen }) => `${kind} ${isOpen}`)).toEqual(["netem false"]);
-    expect(history.trips.some(({ losses }) => losses.some(({ cause }) => cause === "lost"))).toBe(true);
-    expect(history.trips.some(({ losses }) => losses.some(({ cause }) => cause === "down"))).toBe(true);
-    expect(history.trips.some(({ doubles }) => doubles.length > 0)).toBe(true);
-    expect(history.holds.map(({ node, delivered }) => [node, delivered?.kind])).toEqual([[3, "hold"]]);
+    const trips = history.story.trips.all;
+    const causes = new Set(trips.flatMap((trip) => findLosses(history, trip).map(({ cause }) => cause)));
+    expect(causes.has("lost")).toBe(true);
+    expect(causes.has("down")).toBe(true);
+    expect(trips.some(({ doubles }) => doubles.length > 0)).toBe(true);
+    expect(history.story.holds.all.map(({ node, released }) => [node, released?.kind])).toEqual([[3, "hold"]]);
   });
 
   it("must keep to the rules of each format", () => {
@@ -89,14 +92,14 @@ describe("a stored run", () => {
   });
 
   it("must show a later election rather than the first one, which every run has, or what was asked for", () => {
-    const history = readHistory(journal);
+    const history = readChronicle(journal);
     const atMs = (text: string) => history.moments.find((moment) => moment.text === text)?.atMs ?? Number.NaN;
     const killedMs = atMs("killed");
     const chosen = chooseWindow(history, 600);
     expect(chosen.toMs - chosen.fromMs).toBeLessThanOrEqual(600);
     expect(atMs("leads, term 1")).toBeLessThan(chosen.fromMs);
     expect(atMs("leads, term 3")).toBeGreaterThan(chosen.fromMs);
-    const around = chooseWindow(history, 100, killedMs);
+    const around = chooseWindow(history, 100, killedMs - history.originMs);
     expect(killedMs).toBeGreaterThanOrEqual(around.fromMs);
     expect(killedMs).toBeLessThanOrEqual(around.toMs);
   });
@@ -104,7 +107,7 @@ describe("a stored run", () => {
 
 describe("the space-time layout", () => {
   it("must put every arrival below its sending, and a node's events one below the other", () => {
-    const { arrows, marks, columns } = layOutSpaceTime(readHistory(journal), { heartbeats: true });
+    const { arrows, marks, columns } = layOutSpaceTime(readChronicle(journal), { heartbeats: true });
     expect(arrows.length).toBeGreaterThan(100);
     for (const { y0, y1, trip } of arrows) expect(y1, trip.id).toBeGreaterThan(y0);
     for (const { node } of columns) {
@@ -114,13 +117,13 @@ describe("the space-time layout", () => {
   });
 
   it("must count the heartbeats and probes that it doesn't draw", () => {
-    const { quiets, arrows } = layOutSpaceTime(readHistory(journal));
+    const { quiets, arrows } = layOutSpaceTime(readChronicle(journal));
     expect(quiets.reduce((sum, { probes }) => sum + probes, 0)).toBeGreaterThan(50);
     expect(arrows.filter(({ kind }) => kind === "probe" || kind === "heartbeat")).toEqual([]);
   });
 
   it("must keep within the window and the nodes that were asked for", () => {
-    const layout = layOutSpaceTime(readHistory(journal), { fromMs: 100, toMs: 600, nodes: [1, 2] });
+    const layout = layOutSpaceTime(readChronicle(journal), { fromMs: 100, toMs: 600, nodes: [1, 2] });
     expect(layout.columns.map(({ node }) => node)).toEqual([1, 2]);
     for (const { trip, to } of layout.arrows) {
       expect([1, 2]).toContain(to);

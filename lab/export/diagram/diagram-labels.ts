@@ -1,6 +1,6 @@
 /** Words on arrows, as many as there is room for: of some places for a label the first one where nothing else stands. */
 import type { MessageKind } from "../../journal/message-kinds.ts";
-import type { Trip } from "../trips.ts";
+import type { Trip } from "../../journal/story/trips.ts";
 import type { Arrow, Label, Mark } from "./plan-diagram.ts";
 
 const LABEL_HEIGHT = 11;

@@ -1,7 +1,7 @@
 /** What hovering over a part of the diagram tells: the same words in the file and on the page. */
 import type { Entry } from "../../journal/entry.ts";
-import type { Hold } from "../history.ts";
-import type { Moment } from "../moments.ts";
+import type { Hold } from "../../journal/story/holds.ts";
+import type { Moment } from "./moments.ts";
 import type { Arrow } from "./plan-diagram.ts";
 
 /** `850 ms`, `1.25 s`, `1:05.2`: since the beginning, or how long. */
@@ -13,8 +13,9 @@ export function formatSpan(ms: number): string {
   return `${minutes}:${((ms % 60_000) / 1_000).toFixed(1).padStart(4, "0")}`;
 }
 
-export function describeArrow({ trip, to, fate, cause, arrivedAtMs, isDouble }: Arrow): string {
-  const { type, id, from, sentAtMs, entry, isReconstructed } = trip;
+/** @param originMs wall clock from which times count; here and below */
+export function describeArrow({ trip, to, fate, cause, arrivedAtMs, isDouble }: Arrow, originMs: number): string {
+  const { type, id, from, sentAtMs, entry } = trip;
   const receiver = trip.to === null ? `node ${to} (to all)` : `node ${to}`;
   const took =
     arrivedAtMs === null
@@ -23,7 +24,7 @@ export function describeArrow({ trip, to, fate, cause, arrivedAtMs, isDouble }: 
   return [
     `${type}  ${id}`,
     `node ${from} to ${receiver}`,
-    `sent at ${formatSpan(sentAtMs)}${took}${isReconstructed ? " (its sender's line is lost)" : ""}`,
+    `sent at ${formatSpan(sentAtMs - originMs)}${took}${entry.reconstructed === true ? " (its sender's line is lost)" : ""}`,
     ...(fate === "lost" ? [`lost: ${cause}`] : []),
     ...(isDouble ? ["came more than once"] : []),
     ...describeClock(entry),
@@ -31,14 +32,14 @@ export function describeArrow({ trip, to, fate, cause, arrivedAtMs, isDouble }: 
   ].join("\n");
 }
 
-export function describeMark({ node, atMs, entry }: Moment): string {
+export function describeMark({ node, atMs, entry }: Moment, originMs: number): string {
   const who = entry.node === 0 ? "lab" : `node ${node}${entry.inc > 1 ? `, life ${entry.inc}` : ""}`;
-  return [`${who} at ${formatSpan(atMs)}`, entry.msg, ...describeClock(entry)].join("\n");
+  return [`${who} at ${formatSpan(atMs - originMs)}`, entry.msg, ...describeClock(entry)].join("\n");
 }
 
-export function describeHold({ node, entry, delivered, fromMs, toMs }: Hold): string {
+export function describeHold({ node, entry, released, fromMs, toMs }: Hold): string {
   const what = `debit ${entry.record_seq} of node ${entry.from}`;
-  const end = delivered === null ? "never delivered in this journal" : `delivered after ${formatSpan(toMs - fromMs)}`;
+  const end = released === null ? "never delivered in this journal" : `delivered after ${formatSpan(toMs - fromMs)}`;
   return [`node ${node} holds ${what} back: what it follows isn't there yet`, end, ...describeClock(entry)].join("\n");
 }
 

@@ -1,9 +1,8 @@
 /** What of a history needs a place in the diagram, in the order in which it happened, and which events an arrow joins. */
 import type { NodeId } from "../../../node/wire/ids.ts";
-import type { FaultSpan } from "../fault-spans.ts";
-import type { History } from "../history.ts";
-import type { Moment } from "../moments.ts";
-import type { Trip } from "../trips.ts";
+import type { Trip } from "../../journal/story/trips.ts";
+import { type Chronicle, type FaultSpan, findLosses } from "./chronicle.ts";
+import type { Moment } from "./moments.ts";
 import type { Placed } from "./time-scale.ts";
 
 export interface PlannedArrow {
@@ -25,7 +24,7 @@ export interface Plan {
 }
 
 export interface PlanInput {
-  readonly history: History;
+  readonly history: Chronicle;
   readonly trips: readonly Trip[];
   readonly moments: readonly Moment[];
   readonly faults: readonly FaultSpan[];
@@ -62,7 +61,7 @@ export function planEvents({ history, trips, moments, faults, isInside, xOf }: P
       };
       drafts.push({ at: rank.get(entry) ?? at, atMs, node, room: 5, end });
     }
-    for (const { node, atMs, cause } of trip.losses) {
+    for (const { node, atMs, cause } of findLosses(history, trip)) {
       if (!xOf.has(node)) continue;
       lost.push({ trip, to: node, fate: "lost", cause, arrivedAtMs: atMs, isDouble: false, index: null });
     }
@@ -79,7 +78,7 @@ export function planEvents({ history, trips, moments, faults, isInside, xOf }: P
     const at = rank.get(fault.entry) ?? 0;
     if (isInside(fault.fromMs)) drafts.push({ at, atMs: fault.fromMs, node: 0, room: 18 });
     // Its end may have no line (a planned end, or the journal's).
-    const after = history.entries.findIndex(({ time }) => time - history.originMs >= fault.toMs);
+    const after = history.entries.findIndex(({ time }) => time >= fault.toMs);
     if (isInside(fault.toMs))
       drafts.push({ at: after < 0 ? history.entries.length : after - 0.5, atMs: fault.toMs, node: 0, room: 18 });
   }

@@ -1,6 +1,6 @@
 /** What lasts, along a node's column: lives, pauses, reigns, waiting records. Each begins and ends where its event stands. */
 import type { NodeId } from "../../../node/wire/ids.ts";
-import type { History } from "../history.ts";
+import type { Chronicle } from "./chronicle.ts";
 import type { Plan } from "./events.ts";
 import type { Column, Lifeline } from "./plan-diagram.ts";
 import type { Scale } from "./time-scale.ts";
@@ -34,13 +34,10 @@ export function inWindow<T extends { node: NodeId; fromMs: number; toMs: number 
   });
 }
 
-export function drawLifelines(history: History, spans: Spans, columns: readonly Column[]): readonly Lifeline[] {
+export function drawLifelines(history: Chronicle, spans: Spans, columns: readonly Column[]): readonly Lifeline[] {
   const { yOf, fromMs, toMs } = spans;
   return columns.flatMap(({ node, x }) => {
-    const alive = inWindow(
-      history.lives.filter((life) => life.node === node),
-      spans,
-    );
+    const alive = inWindow(history.story.lives.ofNode.get(node) ?? [], spans);
     const lines: Lifeline[] = alive.map(({ y0, y1 }) => ({ node, x, y0, y1, state: "alive" }));
     const downFrom = alive.flatMap(({ item }, i) => {
       const untilMs = alive[i + 1]?.item.fromMs ?? toMs;

@@ -6,13 +6,14 @@
  */
 import type { NodeId } from "../../../node/wire/ids.ts";
 import type { MessageKind } from "../../journal/message-kinds.ts";
-import type { FaultSpan } from "../fault-spans.ts";
-import type { History, Hold, Reign } from "../history.ts";
-import type { Moment } from "../moments.ts";
-import type { Trip } from "../trips.ts";
+import type { Hold } from "../../journal/story/holds.ts";
+import type { Reign } from "../../journal/story/reigns.ts";
+import type { Trip } from "../../journal/story/trips.ts";
+import type { Chronicle, FaultSpan } from "./chronicle.ts";
 import { labelArrows } from "./diagram-labels.ts";
 import { type Plan, type PlannedArrow, planEvents } from "./events.ts";
 import { drawLifelines, inWindow, placeOf } from "./lifelines.ts";
+import type { Moment } from "./moments.ts";
 import { type Placed, placeEvents, type Scale, type Tick } from "./time-scale.ts";
 
 export interface LayoutOptions {
@@ -102,6 +103,8 @@ export interface SpaceTimeLayout {
   readonly marks: readonly Mark[];
   readonly ticks: readonly Tick[];
   readonly quiets: readonly Quiet[];
+  /** Wall clock from which the reader counts, and of the upper and the lower edge. */
+  readonly originMs: number;
   readonly fromMs: number;
   readonly toMs: number;
 }
@@ -112,15 +115,16 @@ const RIGHT_PX = 150;
 /** What an event takes on the average where several nodes are at work. */
 const ROW_PX = 3.5;
 
-export function layOutSpaceTime(history: History, options: LayoutOptions = {}): SpaceTimeLayout {
-  const fromMs = Math.max(0, options.fromMs ?? 0);
-  const toMs = Math.min(history.endMs, options.toMs ?? history.endMs);
+export function layOutSpaceTime(history: Chronicle, options: LayoutOptions = {}): SpaceTimeLayout {
+  const { originMs, story } = history;
+  const fromMs = originMs + Math.max(0, options.fromMs ?? 0);
+  const toMs = Math.min(history.endMs, originMs + (options.toMs ?? Number.POSITIVE_INFINITY));
   const nodes = history.nodes.filter((node) => options.nodes === undefined || options.nodes.includes(node));
   const columnPx = options.columnPx ?? Math.round(Math.min(210, Math.max(92, 960 / Math.max(1, nodes.length))));
   const columns = nodes.map((node, i) => ({ node, x: GUTTER_PX + columnPx * (i + 0.5) }));
   const xOf = new Map(columns.map(({ node, x }) => [node, x]));
   const isInside = (atMs: number): boolean => atMs >= fromMs && atMs <= toMs;
-  const trips = history.trips.filter(
+  const trips = story.trips.all.filter(
     (trip) => isInside(trip.sentAtMs) && xOf.has(trip.from) && (options.heartbeats === true || !isCollapsed(trip)),
   );
   const moments = history.moments.filter(({ node, atMs }) => isInside(atMs) && xOf.has(node));
@@ -145,16 +149,18 @@ export function layOutSpaceTime(history: History, options: LayoutOptions = {}): 
     columns,
     columnPx,
     lifelines: drawLifelines(history, spans, columns),
-    reigns: inWindow(history.reigns, spans).map(({ item, ...rest }) => ({ reign: item, ...rest })),
-    holds: inWindow(history.holds, spans).map(({ item, ...rest }) => ({ hold: item, ...rest })),
+    reigns: inWindow(story.reigns.all, spans).map(({ item, ...rest }) => ({
+      reign: { ...item, toMs: Math.min(item.toMs, history.endMs) },
+      ...rest,
+    })),
+    holds: inWindow(story.holds.all, spans).map(({ item, ...rest }) => ({ hold: item, ...rest })),
     bands,
     arrows,
     labels: labelArrows(arrows, marks),
     marks,
     ticks: scale.ticks,
-    quiets: options.heartbeats === false ? findQuiets(scale, []) : findQuiets(scale, history.trips),
-    fromMs,
-    toMs,
+    quiets: options.heartbeats === false ? findQuiets(scale, []) : findQuiets(scale, story.trips.all),
+    ...{ originMs, fromMs, toMs },
   };
 }
 

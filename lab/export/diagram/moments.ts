@@ -1,8 +1,9 @@
 /** The moments that a person would tell of, in a few words each: elections, suspicions, trades, starts and ends. */
-import type { NodeId } from "../../node/wire/ids.ts";
-import type { Entry } from "../journal/entry.ts";
-import { readLabAction } from "../journal/lab-entry.ts";
-import type { Life } from "./lives.ts";
+import type { NodeId } from "../../../node/wire/ids.ts";
+import type { Entry } from "../../journal/entry.ts";
+import { readLabAction } from "../../journal/lab-entry.ts";
+import type { EndCause } from "../../journal/story/lives.ts";
+import type { Story } from "../../journal/story/story.ts";
 
 export interface Moment {
   readonly node: NodeId;
@@ -28,35 +29,33 @@ export interface Moment {
   readonly entry: Entry;
 }
 
-export function findMoments(entries: readonly Entry[], lives: readonly Life[], originMs: number): readonly Moment[] {
+/** In the order in which they happened. */
+export function findMoments(entries: readonly Entry[], story: Story): readonly Moment[] {
   const begun = new Set<string>();
   const roles = new Map<NodeId, string>();
+  const seen = new Set<string>();
   const moments: Moment[] = [];
   for (const entry of entries) {
-    const atMs = entry.time - originMs;
-    for (const node of wipedBy(entry)) moments.push({ node, atMs, kind: "trouble", text: "disk lost", entry });
-    for (const node of killedBy(entry)) moments.push({ node, atMs, kind: "killed", text: "killed", entry });
-    if (entry.node === 0) continue;
-    const life = `${entry.node}.${entry.inc}`;
-    if (entry.inc > 0 && !begun.has(life)) {
+    const { node, inc, time: atMs } = entry;
+    for (const wiped of wipedBy(entry)) moments.push({ node: wiped, atMs, kind: "trouble", text: "disk lost", entry });
+    if (node === 0) continue;
+    const life = `${node}.${inc}`;
+    if (inc > 0 && !begun.has(life)) {
       begun.add(life);
       // The first life begins where the picture begins.
-      if (entry.inc > 1) moments.push({ node: entry.node, atMs, kind: "start", text: `life ${entry.inc}`, entry });
+      if (inc > 1) moments.push({ node, atMs, kind: "start", text: `life ${inc}`, entry });
     }
-    const told = describe(entry, roles);
-    if (told !== null) moments.push({ node: entry.node, atMs, entry, ...told });
+    const told = describe(entry, roles, seen);
+    if (told !== null) moments.push({ node, atMs, entry, ...told });
   }
-  for (const life of lives) {
-    const last =
-      life.end === "left" ? entries.findLast(({ node, inc }) => node === life.node && inc === life.inc) : undefined;
-    if (last !== undefined) moments.push({ node: life.node, atMs: life.toMs, kind: "left", text: "left", entry: last });
-  }
+  for (const { node, toMs: atMs, end } of story.lives.all)
+    if (end !== null && end.entry !== null) moments.push({ node, atMs, entry: end.entry, ...describeEnd(end.cause) });
   return moments.sort((a, b) => a.atMs - b.atMs);
 }
 
-function killedBy(entry: Entry): readonly NodeId[] {
-  const action = readLabAction(entry);
-  return action?.action === "kill" && action.signal === "SIGKILL" ? action.nodes : [];
+function describeEnd(cause: EndCause): Told {
+  if (cause === "killed" || cause === "died" || cause === "exited") return { kind: "killed", text: cause };
+  return { kind: "left", text: "left" };
 }
 
 function wipedBy(entry: Entry): readonly NodeId[] {
@@ -66,17 +65,16 @@ function wipedBy(entry: Entry): readonly NodeId[] {
 
 type Told = Pick<Moment, "kind" | "text">;
 
-/** @param roles what each node was last seen as: an election's line counts when it says something new */
-function describe(entry: Entry, roles: Map<NodeId, string>): Told | null {
+/**
+ * @param roles what each node was last seen as: an election's line counts when it says something new
+ * @param seen whom each process has known: who is alive for the first time isn't back
+ */
+function describe(entry: Entry, roles: Map<NodeId, string>, seen: Set<string>): Told | null {
   switch (entry.kind) {
     case "election":
       return describeRole(entry, roles);
     case "member":
-      if (entry.state === "SUSPECTED") return { kind: "suspected", text: `${entry.peer ?? "a peer"} suspected` };
-      if (entry.state === "FAILED") return { kind: "failed", text: `${entry.peer ?? "a peer"} failed` };
-      return entry.state === "ALIVE" && !entry.msg.startsWith("Discovered")
-        ? { kind: "back", text: `${entry.peer ?? "a peer"} alive` }
-        : null;
+      return describeMember(entry, seen);
     case "trade":
       return entry.outcome === "committed" && entry.amount !== undefined
         ? { kind: "paid", text: describeSum("−", entry) }
@@ -85,11 +83,20 @@ function describe(entry: Entry, roles: Map<NodeId, string>): Told | null {
       if (entry.to !== entry.node || entry.amount === undefined) return { kind: "delivered", text: "" };
       return { kind: "credited", text: describeSum("+", entry) };
     case "state":
-      if (entry.msg.endsWith(" is READY")) return { kind: "ready", text: "ready" };
+      if (entry.phase === "READY") return { kind: "ready", text: "ready" };
       return entry.level === "error" ? { kind: "trouble", text: entry.msg.slice(0, 40) } : null;
     default:
       return null;
   }
+}
+
+function describeMember({ node, inc, peer = 0, state }: Entry, seen: Set<string>): Told | null {
+  const key = `${node}.${inc} ${peer}`;
+  const isNew = !seen.has(key);
+  seen.add(key);
+  if (state === "SUSPECTED") return { kind: "suspected", text: `${peer} suspected` };
+  if (state === "FAILED") return { kind: "failed", text: `${peer} failed` };
+  return state === "ALIVE" && !isNew ? { kind: "back", text: `${peer} alive` } : null;
 }
 
 /** `−30 = 70`: what was paid or credited, and what it leaves. */

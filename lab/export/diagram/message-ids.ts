@@ -2,7 +2,7 @@
  * The names of messages, taken apart again: `<sender>-<incarnation>.<packet>[/index]` (node/runtime/wire-lines.ts). And the sends that a
  * killed node's log lost: who received a message knows that it was sent, by whom, and after which of the others.
  */
-import { type Entry, processOf } from "../journal/entry.ts";
+import { type Entry, processOf } from "../../journal/entry.ts";
 
 export interface MessageId {
   readonly sender: number;
