@@ -54,7 +54,7 @@ interface Inside {
       readonly end: number;
       entry(index: number): { readonly kind: string; readonly type?: string; readonly to?: number };
       atMs(index: number): number;
-      readonly spans: { readonly marks: readonly { readonly atMs: number; readonly text: string }[] };
+      readonly marks: { readonly all: readonly { readonly atMs: number; readonly text: string }[] };
     };
   };
   readonly frames: number[];
@@ -114,7 +114,7 @@ async function seekTo(page: Page, words: string, offsetMs: number): Promise<void
   const found = await page.evaluate(
     ([begin, offset]) => {
       const { store } = globalThis.energyLab;
-      const mark = store.history.spans.marks.find((candidate) => candidate.text.startsWith(begin));
+      const mark = store.history.marks.all.find((candidate) => candidate.text.startsWith(begin));
       if (mark !== undefined) store.seek(mark.atMs + offset);
       return mark !== undefined;
     },

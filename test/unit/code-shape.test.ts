@@ -49,12 +49,7 @@ function isFunction({ type, body }: SyntaxNode): boolean {
 }
 
 /** Files that still decide by a text; a file may leave this list, none may join it. */
-const knownReaders = [
-  "lab/export/diagram/moments.ts",
-  "lab/page/model/fold-entry.ts",
-  "lab/sim/checks/terms.ts",
-  "lab/sim/world/transcript.ts",
-];
+const knownReaders = ["lab/export/diagram/moments.ts", "lab/sim/checks/terms.ts", "lab/sim/world/transcript.ts"];
 
 const textMethods = new Set(["endsWith", "includes", "indexOf", "match", "matchAll", "search", "startsWith", "test"]);
 

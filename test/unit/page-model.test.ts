@@ -2,14 +2,16 @@
 import { describe, expect, it } from "vitest";
 import type { Entry } from "../../lab/journal/entry.ts";
 import { findCone, relate } from "../../lab/page/model/causality.ts";
-import { createClusterState, processAt } from "../../lab/page/model/cluster-state.ts";
+import { createClusterState } from "../../lab/page/model/cluster-state.ts";
 import { judgeConservation } from "../../lab/page/model/conservation.ts";
+import { copiesDroppedBy, forEachCopy } from "../../lab/page/model/copies.ts";
 import { foldEntry } from "../../lab/page/model/fold-entry.ts";
 import { describeLeadership, formatIds } from "../../lab/page/model/headline.ts";
 import { History } from "../../lab/page/model/history.ts";
 import { LIVE_LAG_MS, Playback } from "../../lab/page/model/playback.ts";
 import { findCutPairs, findGroups, layoutRing } from "../../lab/page/model/ring-layout.ts";
 import { readScenarioWords } from "../../lab/page/model/scenario-words.ts";
+import { barsWithin } from "../../lab/page/model/spans.ts";
 import { markViolations } from "../../lab/page/model/violations.ts";
 import { formatScenario } from "../../lab/scenario/format-scenario.ts";
 import { parseScenario } from "../../lab/scenario/parse-scenario.ts";
@@ -18,7 +20,7 @@ import { EntryMaker, makeJournal } from "../support/page-journal.ts";
 const IDS = [1, 2, 3];
 
 function historyOf(entries: readonly Entry[], options = {}): History {
-  const history = new History(options);
+  const history = new History({ runtime: "local", isDetailed: false }, options);
   history.append(entries);
   return history;
 }
@@ -64,12 +66,12 @@ describe("a look at a moment of a run", () => {
   it("must move the crown when the leader is killed, and show who is dead", () => {
     const history = historyOf(journal.entries);
     const begin = history.beginMs;
-    expect(describeLeadership(history.stateAt(begin + 2_500), begin + 2_500)).toEqual({
+    expect(describeLeadership(history.stateAt(begin + 2_500))).toEqual({
       text: "Coordinator 5, elected, term 1",
       state: "agreed",
     });
     const state = history.stateAt(begin + 4_000);
-    expect(describeLeadership(state, begin + 4_000).text).toBe("Coordinator 4, elected, term 2");
+    expect(describeLeadership(state).text).toBe("Coordinator 4, elected, term 2");
     expect(state.nodes.get(5)?.process).toBe("killed");
     expect(state.nodes.get(1)?.members.get(5)?.state).toBe("FAILED");
     expect(history.stateAt(begin + 6_000).nodes.get(5)).toMatchObject({
@@ -102,15 +104,34 @@ describe("a process", () => {
     expect(historyOf(maker.entries).head.nodes.get(3)).toMatchObject({ process: "killed", role: "FOLLOWER" });
   });
 
-  it("must be awake again when its pause has run out, whoever says so", () => {
+  it("must run on when it is told to read its keys again", () => {
     const maker = three();
-    const { time } = maker.lab(100, { action: "pause", nodes: [2], untilMs: 0 }, "pause 2");
-    const node = historyOf(maker.entries).head.nodes.get(2);
-    if (node === undefined) throw new Error("node 2 is missing");
-    node.pausedUntilMs = time + 1_000;
-    expect(processAt(node, time + 999)).toBe("paused");
-    expect(processAt(node, time + 1_000)).toBe("running");
-    const awake = maker.write(400, 2, { kind: "state", msg: "This node did not run for 300 ms" });
+    maker.lab(100, { action: "kill", nodes: [3], signal: "SIGHUP" }, "kill 3 SIGHUP");
+    const { head, story, beginMs } = historyOf(maker.entries);
+    expect(head.nodes.get(3)?.process).toBe("running");
+    expect(barsWithin(story, beginMs, beginMs + 1_000).filter(({ kind }) => kind === "down")).toEqual([]);
+  });
+
+  it("must be gone when the engine found it dead, though the lab did nothing", () => {
+    const maker = three();
+    const { time } = maker.elect(100, 3, 3, 1);
+    maker.lab(5_000, { action: "died", nodes: [3], atMs: time + 50, exitCode: 137, oom: true }, "node 3 died");
+    const history = historyOf(maker.entries);
+    expect(history.stateAt(time + 49).nodes.get(3)).toMatchObject({ process: "running", role: "COORDINATOR" });
+    expect(history.stateAt(time + 50).nodes.get(3)).toMatchObject({ process: "killed", role: "FOLLOWER" });
+  });
+
+  it("must be awake again when its pause has run out, and when it says so itself", () => {
+    const maker = three();
+    const pause = { action: "pause", nodes: [2] };
+    const { time } = maker.lab(100, { ...pause, untilMs: null }, "pause 2");
+    const planned = three();
+    planned.lab(100, { ...pause, untilMs: time + 1_000 }, "pause 2");
+    const processAt = (atMs: number) => historyOf(planned.entries).stateAt(atMs).nodes.get(2)?.process;
+    expect(processAt(time + 999)).toBe("paused");
+    expect(processAt(time + 1_000)).toBe("running");
+    expect(historyOf(maker.entries).head.nodes.get(2)?.process).toBe("paused");
+    const awake = maker.write(400, 2, { kind: "state", msg: "This node did not run for 300 ms", frozen_ms: 300 });
     expect(historyOf(maker.entries).stateAt(awake.time).nodes.get(2)?.process).toBe("running");
   });
 });
@@ -123,9 +144,9 @@ describe("messages", () => {
     maker.write(120, 2, { kind: "send", msg: "send HEARTBEAT to the group", type: "HEARTBEAT", id: "2-1.7", from: 2 });
     maker.write(125, 3, { kind: "recv", msg: "recv", type: "HEARTBEAT", id: "2-1.7", from: 2, to: 3 });
     maker.write(130, 1, { kind: "recv", msg: "recv", type: "PONG", id: "3-1.99", from: 3, to: 1 });
-    const { flights, beginMs } = historyOf(maker.entries);
+    const { story, beginMs } = historyOf(maker.entries);
     const seen: string[] = [];
-    flights.forEachSent(beginMs, beginMs + 1_000, ({ from, to, sentAtMs, receivedAtMs }) => {
+    forEachCopy(story, beginMs, beginMs + 1_000, ({ from, to, sentAtMs, receivedAtMs }) => {
       seen.push(`${from}>${to} ${sentAtMs - beginMs} ${receivedAtMs - beginMs}`);
     });
     // The last one's sending is missing: it is drawn where it came in.
@@ -140,14 +161,16 @@ describe("messages", () => {
     maker.write(101, 2, { ...drop, id: "1-1.5", to: 2 });
     maker.write(110, 3, { ...drop, id: "1-1.6", to: 3 });
     maker.write(110, 1, { kind: "send", msg: "send", type: "PING", id: "1-1.6", from: 1 });
-    const { flights, beginMs, end } = historyOf(maker.entries);
+    const history = historyOf(maker.entries);
+    const { story, beginMs, end } = history;
     const seen: string[] = [];
-    flights.forEachSent(beginMs, beginMs + 1_000, ({ kind, to, droppedAtMs }) => {
+    forEachCopy(story, beginMs, beginMs + 1_000, ({ kind, to, droppedAtMs }) => {
       seen.push(`${kind}>${to} ${droppedAtMs - beginMs}`);
     });
     expect(seen).toEqual(["trade>2 101", "repair>2 101", "probe>2 NaN", "probe>3 110"]);
-    expect(flights.droppedBy(end - 3)).toHaveLength(2);
-    expect(flights.droppedBy(end - 2)).toMatchObject([{ to: 3 }]);
+    const droppedBy = (index: number) => copiesDroppedBy(story, history.entry(index) as Entry);
+    expect(droppedBy(end - 3)).toHaveLength(2);
+    expect(droppedBy(end - 2)).toMatchObject([{ to: 3 }]);
   });
 
   it("must wait visibly until their causes are there", () => {
@@ -156,10 +179,10 @@ describe("messages", () => {
     maker.write(100, 3, { kind: "hold", msg: "Buffering message for causal delivery", ...record });
     expect([...(historyOf(maker.entries).head.nodes.get(3)?.held.keys() ?? [])]).toEqual(["1/2"]);
     maker.write(160, 3, { kind: "hold", msg: "Delivering buffered message", released: true, ...record });
-    const { head, spans, beginMs } = historyOf(maker.entries);
+    const { head, story, beginMs } = historyOf(maker.entries);
     expect(head.nodes.get(3)?.held.size).toBe(0);
-    expect(spans.within(beginMs, beginMs + 1_000, "held")).toMatchObject([
-      { node: 3, key: "1/2", fromMs: beginMs + 100, toMs: beginMs + 160 },
+    expect(barsWithin(story, beginMs, beginMs + 1_000).filter(({ kind }) => kind === "held")).toMatchObject([
+      { node: 3, label: "1/2", fromMs: beginMs + 100, toMs: beginMs + 160 },
     ]);
   });
 });
@@ -269,7 +292,7 @@ describe("the ring", () => {
 
   it("must put those together who can still talk, with a gap at each side of a cut", () => {
     const state = cutState([1, 4].flatMap((left) => [2, 3, 5].flatMap((right) => both(left, right))));
-    const groups = findGroups([1, 2, 3, 4, 5], findCutPairs(state, state.atMs));
+    const groups = findGroups([1, 2, 3, 4, 5], findCutPairs(state));
     expect(groups).toEqual([
       [1, 4],
       [2, 3, 5],
@@ -279,9 +302,9 @@ describe("the ring", () => {
 
   it("must not show two sides where a message still gets through one way, or by way of others", () => {
     const oneWay = cutState([2, 3, 4, 5].map((id) => [1, id] as const));
-    expect(findGroups([1, 2, 3, 4, 5], findCutPairs(oneWay, oneWay.atMs))).toHaveLength(1);
+    expect(findGroups([1, 2, 3, 4, 5], findCutPairs(oneWay))).toHaveLength(1);
     const single = cutState(both(1, 2));
-    expect(findGroups([1, 2, 3, 4, 5], findCutPairs(single, single.atMs))).toHaveLength(1);
+    expect(findGroups([1, 2, 3, 4, 5], findCutPairs(single))).toHaveLength(1);
   });
 
   it("must keep fifty nodes apart and inside", () => {
@@ -338,7 +361,7 @@ it("a violation must have its place on the time line where its last proof is", (
   const history = historyOf(maker.entries);
   const violations = [{ what: "node 2 delivered a transfer twice", proof: [proof] }];
   markViolations(history, [{ check: "exactly-once", verdict: "invalid", violations, detail: "" }]);
-  expect(history.spans.marks.filter((mark) => mark.kind === "violation")).toMatchObject([
+  expect(history.marks.all.filter((mark) => mark.kind === "violation")).toMatchObject([
     { node: 2, atMs: proof.time, text: "exactly-once: node 2 delivered a transfer twice" },
   ]);
 });

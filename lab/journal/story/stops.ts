@@ -37,6 +37,10 @@ export class Stops {
     if (pause !== undefined && life.fromMs > pause.fromMs) this.#resume(node, life.fromMs);
     // Who was to end it may have died: the node's next word shows that it is over.
     else if (pause?.untilMs != null && atMs >= pause.untilMs - CLOCK_SLACK_MS) this.#resume(node, pause.untilMs);
+    // A node that speaks of a pause is awake, although the lab didn't wake it.
+    const own = this.#paused.get(node);
+    if (typeof frozenMs === "number" && own !== undefined && atMs > own.fromMs + CLOCK_SLACK_MS)
+      this.#resume(node, atMs);
     if (typeof frozenMs === "number")
       this.#add({ node, by: "node", untilMs: atMs, entry, fromMs: atMs - frozenMs, toMs: atMs });
   }

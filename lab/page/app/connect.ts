@@ -139,14 +139,14 @@ async function openInside(store: Store, inside: RunInside): Promise<void> {
   markViolations(store.history, inside.checks);
   store.isLoading = false;
   store.fitWindow();
-  const violation = store.history.spans.marks.find((mark) => mark.kind === "violation");
+  const violation = store.history.marks.all.find((mark) => mark.kind === "violation");
   store.seek(violation?.atMs ?? firstAgreementMs(store));
   store.changed(true);
 }
 
 /** A run begins with nodes that know nobody: what happens then is worth a look, an empty picture isn't. */
 function firstAgreementMs(store: Store): number {
-  const leader = store.history.spans.marks.find((mark) => mark.kind === "leader");
+  const leader = store.history.marks.all.find((mark) => mark.kind === "leader");
   return Math.min((leader?.atMs ?? store.history.beginMs) + 800, store.history.endMs);
 }
 

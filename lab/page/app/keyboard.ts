@@ -72,8 +72,8 @@ export function act(store: Store, key: string, withShift: boolean): boolean {
     case "p": {
       const mark =
         key === "n"
-          ? history.spans.marks.find((candidate) => candidate.atMs > store.atMs + 0.5)
-          : history.spans.marks.findLast((candidate) => candidate.atMs < store.atMs - 0.5);
+          ? history.marks.all.find((candidate) => candidate.atMs > store.atMs + 0.5)
+          : history.marks.all.findLast((candidate) => candidate.atMs < store.atMs - 0.5);
       if (mark !== undefined) store.seek(mark.atMs);
       return true;
     }

@@ -34,7 +34,7 @@ const SNAPSHOTS_MAX = 300;
 
 export class Store {
   readonly playback = new Playback();
-  history = new History();
+  history = new History(NO_FACTS);
   facts: RunFacts = NO_FACTS;
   gaps: readonly Gap[] = [];
   checks: readonly CheckResult[] = [];
@@ -115,7 +115,7 @@ export class Store {
   begin(facts: RunFacts, gaps: readonly Gap[]): void {
     this.facts = facts;
     this.gaps = gaps;
-    this.history = new History();
+    this.history = new History(facts);
     this.snapshots.length = 0;
     this.cone = null;
     this.isLoading = true;

@@ -4,14 +4,15 @@
  */
 
 import { MESSAGE_KINDS, type MessageKind } from "../../journal/message-kinds.ts";
-import type { Flights } from "../model/flights.ts";
+import type { Story } from "../../journal/story/story.ts";
+import { forEachCopy } from "../model/copies.ts";
 import { traceCross, traceMessage } from "./glyphs.ts";
 import type { Palette } from "./palette.ts";
 
 export interface MessagesFrame {
   readonly ctx: CanvasRenderingContext2D;
   readonly palette: Palette;
-  readonly flights: Flights;
+  readonly story: Story;
   readonly atMs: number;
   /** Of the journal; what was sent shortly before may still arrive. */
   readonly endMs: number;
@@ -40,12 +41,12 @@ interface Drawn {
 }
 
 export function drawMessages(frame: MessagesFrame): void {
-  const { ctx, palette, flights, atMs, endMs, spots, hidden } = frame;
+  const { ctx, palette, story, atMs, endMs, spots, hidden } = frame;
   const leastMs = SHOWN_MS * frame.pace;
   const byKind = new Map<MessageKind, Drawn[]>();
   const crosses: { x: number; y: number; alpha: number }[] = [];
   let shown = 0;
-  flights.forEachSent(atMs - Math.max(leastMs * 1.5, ACTUAL_MS_MAX), atMs, (flight) => {
+  forEachCopy(story, atMs - Math.max(leastMs * 1.5, ACTUAL_MS_MAX), atMs, (flight) => {
     if (hidden.has(flight.kind) || shown >= SHOWN_MAX) return;
     const [a, b] = [spots.get(flight.from), spots.get(flight.to)];
     if (a === undefined || b === undefined) return;

@@ -5,7 +5,7 @@
  * hatched when it suspects, and solid when it has given the node up. So one look tells who is doubted, and by whom.
  */
 import type { ClusterState, MemberState, NodeState, ProcessState } from "../model/cluster-state.ts";
-import { faultsAt, isUp, processAt } from "../model/cluster-state.ts";
+import { isUp } from "../model/cluster-state.ts";
 import { CAPTION_RADIUS, type RingLayout } from "../model/ring-layout.ts";
 import { hatch, traceCross, traceCrown, traceDot } from "./glyphs.ts";
 import type { Palette } from "./palette.ts";
@@ -110,9 +110,9 @@ function drawCuts({ ctx, palette, layout, cutPairs, spots, apart }: RingFrame): 
 }
 
 function drawNode(frame: RingFrame, node: NodeState, x: number, y: number): void {
-  const { ctx, palette, layout, atMs, selected } = frame;
+  const { ctx, palette, layout, selected } = frame;
   const radius = layout.nodeRadius;
-  const process = processAt(node, atMs);
+  const { process } = node;
   const isDark = process === "killed" || process === "stopped" || process === "left";
   ctx.beginPath();
   ctx.arc(x, y, radius, 0, Math.PI * 2);
@@ -180,7 +180,7 @@ function drawSilence(frame: RingFrame, node: NodeState, x: number, y: number, ra
     ctx.strokeStyle = palette.faint;
     arc(ctx, x, y, radius, from, length);
     // Who is frozen watches nobody.
-    if (standing === "LEFT" || standing === "UNKNOWN" || processAt(watcher, frame.atMs) === "paused") return;
+    if (standing === "LEFT" || standing === "UNKNOWN" || watcher.process === "paused") return;
     if (standing === "FAILED") {
       ctx.strokeStyle = palette.bad;
       arc(ctx, x, y, radius, from, length);
@@ -329,11 +329,11 @@ function agreesWith(state: ClusterState, node: NodeState): boolean {
 }
 
 /** Delay and loss at who sends, as a tag on its line. */
-function drawImpairments({ ctx, palette, state, atMs, spots, layout }: RingFrame): void {
+function drawImpairments({ ctx, palette, state, spots, layout }: RingFrame): void {
   const tags = new Map<number, string>();
-  for (const fault of faultsAt(state, atMs)) {
-    const { cut, delayMs, jitterMs, loss, rateBps } = fault.impairment;
-    if (cut) continue;
+  for (const fault of state.faults) {
+    if (fault.impairment === null || fault.impairment.cut) continue;
+    const { delayMs, jitterMs, loss, rateBps } = fault.impairment;
     const words = [
       delayMs > 0 ? `+${Math.round(delayMs)}${jitterMs > 0 ? `±${Math.round(jitterMs)}` : ""} ms` : "",
       loss > 0 ? `${Math.round(loss * 100)}% lost` : "",

@@ -2,7 +2,8 @@
  * The whole run on one strip: who led, which faults were in force, who was down, and marks for what happened at one moment.
  */
 import type { History } from "../model/history.ts";
-import type { Mark, MarkKind, Span } from "../model/spans.ts";
+import type { Mark, MarkKind } from "../model/marks.ts";
+import { type Bar, barsWithin } from "../model/spans.ts";
 import { hatch, traceCross, traceCrown, traceDot, tracePolygon } from "./glyphs.ts";
 import type { Palette } from "./palette.ts";
 
@@ -33,7 +34,7 @@ export function drawTimeline(frame: TimelineFrame): void {
   const { ctx, palette, history, width, height } = frame;
   ctx.clearRect(0, 0, width, height);
   drawAxis(frame);
-  const spans = history.spans.within(frame.beginMs, frame.endMs);
+  const spans = barsWithin(history.story, frame.beginMs, frame.endMs);
   const faults = spans.filter((span) => span.kind === "fault");
   const nodes = spans.filter((span) => span.kind === "down" || span.kind === "paused");
   for (const span of spans) if (span.kind === "lead") drawLead(frame, span);
@@ -44,7 +45,7 @@ export function drawTimeline(frame: TimelineFrame): void {
     const colour = span.kind === "paused" ? palette.warn : palette.soft;
     drawBand(frame, span, nodes[n + 1], ROW.nodes, colour, `${span.node} ${span.label}`);
   });
-  const marks = history.spans.marksWithin(frame.beginMs, frame.endMs);
+  const marks = history.marks.within(frame.beginMs, frame.endMs);
   for (const mark of marks) if (mark.kind !== "violation") drawMark(frame, mark);
   // What is wrong lies on top of all.
   for (const mark of marks) if (mark.kind === "violation") drawViolation(frame, mark);
@@ -69,15 +70,15 @@ function drawAxis(frame: TimelineFrame): void {
   ctx.stroke();
 }
 
-function drawLead(frame: TimelineFrame, span: Span): void {
+function drawLead(frame: TimelineFrame, span: Bar): void {
   const { ctx, palette } = frame;
   const [x1, x2] = [
     timelineX(frame, Math.max(span.fromMs, frame.beginMs)),
     timelineX(frame, Math.min(span.toMs, frame.endMs)),
   ];
   const width = Math.max(2, x2 - x1 - 1);
-  // Two sides of a cut may both have one: who has no quorum stands below.
-  const isProvisional = span.label.endsWith("provisional");
+  // Two sides of a partition may both have one: the one without a majority stands below.
+  const { isProvisional } = span;
   const row = isProvisional ? ROW.provisional : ROW.lead;
   const height = isProvisional ? 11 : 15;
   ctx.fillStyle = palette.accent;
@@ -90,15 +91,15 @@ function drawLead(frame: TimelineFrame, span: Span): void {
     hatch(ctx, x1 + 14, row - 6, Math.max(0, width - 14), height, 5);
   }
   ctx.fillRect(x1, row - 6, 2, height);
-  const term = width > 80 && !isProvisional ? ` · term ${Number.parseInt(span.label, 10)}` : "";
+  const term = width > 80 && !isProvisional ? ` · ${span.label}` : "";
   drawText(frame, `${span.node}${term}`, x1 + 6, row + (isProvisional ? 0 : 2), width - 8, palette.ink);
 }
 
 /** Its words may go beyond it, up to the next one. */
 function drawBand(
   frame: TimelineFrame,
-  span: Span,
-  next: Span | undefined,
+  span: Bar,
+  next: Bar | undefined,
   row: number,
   colour: string,
   text: string,

@@ -2,7 +2,7 @@
  * What lies on top of the space-time diagram's sheet: the line of now, and for a selected event its causal past and future.
  */
 import { type Cone, relate } from "../model/causality.ts";
-import type { Flight } from "../model/flights.ts";
+import { type Copy, forEachCopy } from "../model/copies.ts";
 import { traceDot } from "./glyphs.ts";
 import { columnOf, drawEvent, type Geometry, type SheetLook, type SpaceTimeSheet } from "./space-time-sheet.ts";
 
@@ -98,17 +98,17 @@ export function pickEvent(
   }
   if (best !== null) return best;
   const arrow = { index: -1, distance: 6 };
-  history.flights.forEachSent(sheet.topMs - 1_000, sheet.bottomMs, (flight) => {
-    if (flight.receiveIndex < 0 || hidden.has(flight.kind)) return;
-    const distance = distanceTo(geometry, sheet, flight, x, y);
-    if (distance < arrow.distance) [arrow.index, arrow.distance] = [flight.receiveIndex, distance];
+  forEachCopy(history.story, sheet.topMs - 1_000, sheet.bottomMs, (copy) => {
+    if (copy.receipt === null || hidden.has(copy.kind)) return;
+    const distance = distanceTo(geometry, sheet, copy, x, y);
+    if (distance < arrow.distance) [arrow.index, arrow.distance] = [history.indexOf(copy.receipt), distance];
   });
   return arrow.index < 0 ? null : arrow.index;
 }
 
-function distanceTo(geometry: Geometry, sheet: SpaceTimeSheet, flight: Flight, x: number, y: number): number {
-  const [x1, y1] = [columnOf(geometry, flight.from), sheet.yOf(flight.sentAtMs)];
-  const [x2, y2] = [columnOf(geometry, flight.to), sheet.yOf(flight.receivedAtMs)];
+function distanceTo(geometry: Geometry, sheet: SpaceTimeSheet, copy: Copy, x: number, y: number): number {
+  const [x1, y1] = [columnOf(geometry, copy.from), sheet.yOf(copy.sentAtMs)];
+  const [x2, y2] = [columnOf(geometry, copy.to), sheet.yOf(copy.receivedAtMs)];
   if (y < Math.min(y1, y2) - 8 || y > Math.max(y1, y2) + 8 || Number.isNaN(x1 + x2)) return Number.POSITIVE_INFINITY;
   const length = Math.hypot(x2 - x1, y2 - y1) || 1;
   const at = ((x - x1) * (x2 - x1) + (y - y1) * (y2 - y1)) / (length * length);

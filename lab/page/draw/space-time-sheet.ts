@@ -5,9 +5,9 @@
  */
 import type { Entry } from "../../journal/entry.ts";
 import { kindOfMessage, type MessageKind } from "../../journal/message-kinds.ts";
-import type { Flight } from "../model/flights.ts";
+import { type Copy, copiesDroppedBy, forEachCopy } from "../model/copies.ts";
 import type { History } from "../model/history.ts";
-import type { Span } from "../model/spans.ts";
+import { type Bar, barsWithin } from "../model/spans.ts";
 import { LOST_AFTER_MS } from "./draw-messages.ts";
 import { hatch, traceArrowHead, traceCross, traceDot, traceMessage, tracePolygon } from "./glyphs.ts";
 import type { Palette } from "./palette.ts";
@@ -152,8 +152,8 @@ export class SpaceTimeSheet {
     ctx.beginPath();
     ctx.rect(0, fromY, geometry.width, toY - fromY);
     ctx.clip();
-    const spans = history.spans.within(this.timeAt(fromY), this.timeAt(toY));
-    const rows = (span: Span): [number, number] => [
+    const spans = barsWithin(history.story, this.timeAt(fromY), this.timeAt(toY));
+    const rows = (span: Bar): [number, number] => [
       Math.max(fromY, this.yOf(span.fromMs)),
       Math.min(toY, this.yOf(Math.min(span.toMs, this.timeAt(toY)))),
     ];
@@ -190,7 +190,7 @@ export class SpaceTimeSheet {
     ctx.restore();
   }
 
-  #drawSpan(palette: Palette, span: Span, top: number, bottom: number): void {
+  #drawSpan(palette: Palette, span: Bar, top: number, bottom: number): void {
     const { ctx } = this.#lasting;
     const x = Math.round(columnOf(this.#geometry as Geometry, span.node));
     if (Number.isNaN(x) || bottom <= top) return;
@@ -228,25 +228,25 @@ export class SpaceTimeSheet {
   #drawEntry(look: SheetLook, index: number): void {
     const entry = look.history.entry(index);
     if (entry === undefined || entry.kind === "send") return;
-    const dropped = entry.kind === "drop" ? look.history.flights.droppedBy(index) : [];
-    for (const flight of dropped) this.#drawDropped(look, flight);
+    const dropped = copiesDroppedBy(look.history.story, entry);
+    for (const copy of dropped) this.#drawDropped(look, copy);
     if (dropped.length > 0) return;
     drawEvent(this.#events.ctx, look, this.#geometry as Geometry, (atMs) => this.yOf(atMs), entry, index);
   }
 
   /** It came as far as the receiver's end of the line. */
-  #drawDropped(look: SheetLook, flight: Flight): void {
-    if (look.hidden.has(flight.kind)) return;
+  #drawDropped(look: SheetLook, copy: Copy): void {
+    if (look.hidden.has(copy.kind)) return;
     const { ctx } = this.#events;
     const geometry = this.#geometry as Geometry;
-    const [x1, x2] = [columnOf(geometry, flight.from), columnOf(geometry, flight.to)];
-    const [y1, y2] = [this.yOf(flight.sentAtMs), this.yOf(flight.droppedAtMs)];
+    const [x1, x2] = [columnOf(geometry, copy.from), columnOf(geometry, copy.to)];
+    const [y1, y2] = [this.yOf(copy.sentAtMs), this.yOf(copy.droppedAtMs)];
     if (Number.isNaN(x1 + x2)) return;
     // Before the life line: the node never saw it.
     const share = 1 - Math.min(0.5, 12 / Math.max(1, Math.abs(x2 - x1)));
     const [x, y] = [x1 + (x2 - x1) * share, y1 + (y2 - y1) * share];
-    ctx.strokeStyle = look.palette[flight.kind];
-    ctx.globalAlpha = flight.kind === "heartbeat" || flight.kind === "probe" ? 0.35 : 0.8;
+    ctx.strokeStyle = look.palette[copy.kind];
+    ctx.globalAlpha = copy.kind === "heartbeat" || copy.kind === "probe" ? 0.35 : 0.8;
     ctx.lineWidth = 1;
     ctx.setLineDash([4, 4]);
     ctx.beginPath();
@@ -266,14 +266,14 @@ export class SpaceTimeSheet {
     const { ctx } = this.#events;
     const geometry = this.#geometry as Geometry;
     ctx.lineWidth = 1.4;
-    look.history.flights.forEachSent(fromMs, toMs, (flight) => {
-      const isKnown = !Number.isNaN(flight.receivedAtMs) || !Number.isNaN(flight.droppedAtMs);
-      if (isKnown || look.hidden.has(flight.kind)) return;
-      const [x, towards] = [columnOf(geometry, flight.from), columnOf(geometry, flight.to)];
-      const y = this.yOf(flight.sentAtMs);
+    forEachCopy(look.history.story, fromMs, toMs, (copy) => {
+      const isKnown = !Number.isNaN(copy.receivedAtMs) || !Number.isNaN(copy.droppedAtMs);
+      if (isKnown || look.hidden.has(copy.kind)) return;
+      const [x, towards] = [columnOf(geometry, copy.from), columnOf(geometry, copy.to)];
+      const y = this.yOf(copy.sentAtMs);
       if (Number.isNaN(x + towards)) return;
       const reach = Math.sign(towards - x) * Math.min(26, Math.abs(towards - x) * 0.4);
-      ctx.strokeStyle = look.palette[flight.kind];
+      ctx.strokeStyle = look.palette[copy.kind];
       ctx.beginPath();
       ctx.moveTo(x, y);
       ctx.lineTo(x + reach, y + 5);
@@ -302,7 +302,7 @@ export function drawEvent(
   const y = yOf(history.atMs(index));
   if (Number.isNaN(x) || y < -20 || y > geometry.height + 20) return;
   // A datagram that an impaired line swallowed is no event of the node's; the sheet has its arrow.
-  if (entry.kind === "drop" && history.flights.droppedBy(index).length > 0) return;
+  if (copiesDroppedBy(history.story, entry).length > 0) return;
   if (entry.kind === "recv" || entry.kind === "send") {
     const kind = kindOfMessage(entry.type);
     if (hidden.has(kind)) return;

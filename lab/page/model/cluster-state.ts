@@ -1,8 +1,8 @@
 /**
- * The cluster at one instant, as its journal tells: what every picture of the page is drawn from. Built by fold-entry.ts, one line of
- * the journal at a time; copied for checkpoints by history.ts.
+ * The cluster at one instant: what every picture of the page is drawn from. fold-entry.ts adds what nodes say, a line at a time;
+ * standing.ts adds what the story of the run says of processes and links; history.ts keeps copies to start from.
  */
-import type { Impairment } from "../../../node/wire/control.ts";
+import type { Fault } from "../../journal/story/link-faults.ts";
 
 export type Role = "FOLLOWER" | "CANDIDATE" | "COORDINATOR";
 export type MemberState = "UNKNOWN" | "ALIVE" | "SUSPECTED" | "FAILED" | "LEFT";
@@ -29,8 +29,6 @@ export interface NodeState {
   /** Of the process that wrote last; 0: its store isn't open yet. */
   inc: number;
   process: ProcessState;
-  /** Wall clock of a pause's planned end. */
-  pausedUntilMs: number | null;
   unplugged: boolean;
   /** JOINING, SYNCING, READY, RECOVERING, HALTED, CONFLICT, LEAVING. */
   phase: string;
@@ -53,16 +51,6 @@ export interface NodeState {
   held: Map<string, Held>;
   /** Entries that it has written so far. */
   written: number;
-}
-
-export interface FaultInForce {
-  readonly id: string;
-  readonly cause: string;
-  readonly pairs: readonly { readonly from: number; readonly to: number }[];
-  readonly impairment: Impairment;
-  readonly sinceMs: number;
-  /** Null: until healed. */
-  readonly untilMs: number | null;
 }
 
 export type TradeStage = "offered" | "committed";
@@ -90,7 +78,8 @@ export interface ClusterState {
   nodes: Map<number, NodeState>;
   /** What each account began with. */
   accounts: Map<number, number>;
-  faults: FaultInForce[];
+  /** In force; pulled cables are the nodes' own. */
+  faults: readonly Fault[];
   trades: Map<string, TradeView>;
   settled: number;
   refused: number;
@@ -116,7 +105,6 @@ export function createNodeState(id: number): NodeState {
     id,
     inc: 0,
     process: "running",
-    pausedUntilMs: null,
     unplugged: false,
     phase: "JOINING",
     role: "FOLLOWER",
@@ -151,7 +139,6 @@ export function copyClusterState(state: ClusterState): ClusterState {
     ...state,
     nodes,
     accounts: new Map(state.accounts),
-    faults: [...state.faults],
     trades: new Map(state.trades),
     steps: new Map(state.steps),
   };
@@ -159,16 +146,6 @@ export function copyClusterState(state: ClusterState): ClusterState {
 
 export function isUp(node: NodeState): boolean {
   return node.process === "running" || node.process === "paused";
-}
-
-/** A pause that has run out is over, also where no line says so. */
-export function processAt(node: NodeState, atMs: number): ProcessState {
-  if (node.process === "paused" && node.pausedUntilMs !== null && atMs >= node.pausedUntilMs) return "running";
-  return node.process;
-}
-
-export function faultsAt(state: ClusterState, atMs: number): readonly FaultInForce[] {
-  return state.faults.filter((fault) => fault.untilMs === null || fault.untilMs > atMs);
 }
 
 export function idsOf(state: ClusterState): readonly number[] {

@@ -3,16 +3,8 @@
  * no line is an error, whatever version wrote it.
  */
 import type { Entry } from "../../journal/entry.ts";
-import { readLabAction } from "../../journal/lab-entry.ts";
-import {
-  type ClusterState,
-  createNodeState,
-  isUp,
-  type MemberState,
-  type NodeState,
-  type Role,
-} from "./cluster-state.ts";
-import { foldLabAction } from "./fold-lab.ts";
+import { type LabAction, readLabAction } from "../../journal/lab-entry.ts";
+import { type ClusterState, createNodeState, type MemberState, type NodeState, type Role } from "./cluster-state.ts";
 import { foldBooks, foldMoney } from "./fold-money.ts";
 
 /** Changes `state` in place. @param atMs never earlier than the entry before */
@@ -20,7 +12,7 @@ export function foldEntry(state: ClusterState, entry: Entry, atMs: number): void
   state.atMs = atMs;
   if (entry.node === 0) {
     const action = readLabAction(entry);
-    if (action !== null) foldLabAction(state, action, entry, atMs);
+    if (action !== null) foldAction(state, action, entry, atMs);
     return;
   }
   const node = nodeOf(state, entry.node);
@@ -28,11 +20,10 @@ export function foldEntry(state: ClusterState, entry: Entry, atMs: number): void
   // The last lines of a process whose successor has begun.
   if (entry.inc > 0 && entry.inc < node.inc) return;
   node.written += 1;
-  // What it still writes while it ends can move its money, not bring it back.
-  if (!isUp(node) && entry.kind !== "deliver" && entry.kind !== "trade") return;
   switch (entry.kind) {
     case "recv":
       if (entry.from !== undefined) node.heardAt.set(entry.from, atMs);
+      if (entry.type === "JOIN_RESPONSE" && node.phase === "JOINING") node.phase = "SYNCING";
       break;
     case "member":
       foldMember(node, entry, atMs);
@@ -65,13 +56,11 @@ export function nodeOf(state: ClusterState, id: number): NodeState {
   return node;
 }
 
-/** Ledger and clock are on its disk; the rest it has to find out anew. */
+/** Ledger and clock are on its disk; it has to find out the rest again. */
 function beginProcess(node: NodeState, inc: number): void {
-  const isFirst = node.inc === 0 && isUp(node);
+  const isFirst = node.inc === 0;
   node.inc = inc;
   if (isFirst) return;
-  node.process = "running";
-  node.pausedUntilMs = null;
   node.phase = "JOINING";
   node.role = "FOLLOWER";
   node.coordinator = null;
@@ -96,31 +85,21 @@ function foldElection(node: NodeState, entry: Entry): void {
   if (entry.coordinator !== undefined) node.coordinator = entry.coordinator;
 }
 
-/** What a node says of its phase by a sentence only (node/core/lifecycle/join.ts). */
-const PHASES: readonly (readonly [RegExp, string])[] = [
-  [/^JOIN announced/, "JOINING"],
-  [/^Received JOIN_RESPONSE/, "SYNCING"],
-];
-
 function foldPhase(state: ClusterState, node: NodeState, entry: Entry): void {
   foldBooks(state, node, entry);
-  if (entry.balance !== undefined) {
-    node.balance = entry.balance;
-    if (entry.msg.startsWith("New account")) state.accounts.set(node.id, entry.balance);
+  if (entry.balance !== undefined) node.balance = entry.balance;
+  if (typeof entry.phase === "string") node.phase = entry.phase;
+}
+
+/** Which nodes there are, and how far a scenario is; the rest is the story's. */
+function foldAction(state: ClusterState, action: LabAction, entry: Entry, atMs: number): void {
+  if (action.action === "up") for (const id of action.nodes) nodeOf(state, id);
+  else if (action.action === "scale") {
+    for (const id of action.added) nodeOf(state, id);
+    for (const id of action.removed) state.nodes.delete(id);
+  } else if (action.action === "remove") for (const id of action.nodes) state.nodes.delete(id);
+  else if (action.action === "step") {
+    const { path, state: stage, detail = entry.msg } = action;
+    state.steps.set(path, { path, state: stage, detail, sinceMs: atMs });
   }
-  if (node.process === "paused" && /did not run for/.test(entry.msg)) node.process = "running";
-  if (/^exit \d+/.test(entry.msg)) {
-    node.process = node.phase === "LEAVING" ? "left" : "stopped";
-    return;
-  }
-  if (typeof entry.phase === "string") {
-    node.phase = entry.phase;
-    return;
-  }
-  const found = PHASES.find(([pattern]) => pattern.test(entry.msg));
-  if (found === undefined) return;
-  const [, phase] = found;
-  // Answers of others go on coming when it is READY already.
-  if (phase === "SYNCING" && node.phase !== "JOINING") return;
-  node.phase = phase;
 }

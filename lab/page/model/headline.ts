@@ -2,7 +2,7 @@
  * The picture in words: headlines, names for screen readers, node lists as the command line takes them.
  */
 import type { ClusterState, NodeState } from "./cluster-state.ts";
-import { isUp, processAt } from "./cluster-state.ts";
+import { isUp } from "./cluster-state.ts";
 
 export interface Headline {
   readonly text: string;
@@ -11,8 +11,8 @@ export interface Headline {
 }
 
 /** Who leads, in one line. */
-export function describeLeadership(state: ClusterState, atMs: number): Headline {
-  const running = [...state.nodes.values()].filter((node) => processAt(node, atMs) === "running");
+export function describeLeadership(state: ClusterState): Headline {
+  const running = [...state.nodes.values()].filter((node) => node.process === "running");
   const leaders = running.filter((node) => node.role === "COORDINATOR").sort((a, b) => a.id - b.id);
   const [leader] = leaders;
   if (leader === undefined) {
@@ -34,8 +34,8 @@ export function describeLeadership(state: ClusterState, atMs: number): Headline 
 }
 
 /** "Node 5, coordinator, term 1, 100 credits". */
-export function describeNode(node: NodeState, atMs: number): string {
-  const process = processAt(node, atMs);
+export function describeNode(node: NodeState): string {
+  const { process } = node;
   const parts = [`Node ${node.id}`];
   if (process !== "running") parts.push(process === "left" ? "has left" : process);
   if (isUp(node)) {

@@ -5,11 +5,12 @@
  * that is nearer. Of a live run without end the oldest lines are let go.
  */
 import type { Entry } from "../../journal/entry.ts";
-import { type ClusterState, copyClusterState, createClusterState, isUp } from "./cluster-state.ts";
-import { Flights } from "./flights.ts";
+import { Story, type StoryFacts } from "../../journal/story/story.ts";
+import { type ClusterState, copyClusterState, createClusterState } from "./cluster-state.ts";
 import { foldEntry } from "./fold-entry.ts";
 import { keyOf } from "./fold-money.ts";
-import { Spans } from "./spans.ts";
+import { Marks } from "./marks.ts";
+import { setStanding } from "./standing.ts";
 
 export interface BalancePoint {
   readonly atMs: number;
@@ -28,8 +29,8 @@ const STRIDE = 2_000;
 const KEEP = 400_000;
 
 export class History {
-  readonly flights = new Flights();
-  readonly spans = new Spans();
+  readonly story: Story;
+  readonly marks = new Marks();
   /** Own word of each node about its account, when it changed. */
   readonly balances: BalancePoint[] = [];
   readonly #stride: number;
@@ -43,10 +44,12 @@ export class History {
   readonly #cause: number[] = [];
   readonly #records = new Map<string, number>();
   #head: ClusterState = createClusterState();
+  readonly #stood = new WeakMap<ClusterState, string>();
   #checkpoints: { readonly count: number; readonly state: ClusterState }[] = [];
   #cursor: { count: number; state: ClusterState } | null = null;
 
-  constructor(options: HistoryOptions = {}) {
+  constructor(facts: StoryFacts, options: HistoryOptions = {}) {
+    this.story = new Story(facts);
     this.#stride = options.stride ?? STRIDE;
     this.#keep = options.keep ?? KEEP;
     this.#checkpoints.push({ count: 0, state: createClusterState() });
@@ -72,7 +75,7 @@ export class History {
 
   /** As of the last entry. */
   get head(): ClusterState {
-    return this.#head;
+    return this.#stand(this.#head, this.endMs, this.end);
   }
 
   entry(index: number): Entry | undefined {
@@ -111,11 +114,32 @@ export class History {
 
   /** The cluster at that instant. It is changed by the next look: don't keep it. */
   stateAt(atMs: number): ClusterState {
-    return this.stateAfter(this.countAt(atMs));
+    const count = this.countAt(atMs);
+    return this.#stand(this.#foldUpTo(count), atMs, count);
   }
 
   /** The cluster after the first `count` entries. It is changed by the next look: don't keep it. */
   stateAfter(count: number): ClusterState {
+    const state = this.#foldUpTo(count);
+    return this.#stand(state, state.atMs, count);
+  }
+
+  /** @returns the entry's number; -1: it isn't there any more */
+  indexOf(entry: Entry): number {
+    for (let index = this.countAt(entry.time) - 1; index >= this.#base && this.atMs(index) === entry.time; index--)
+      if (this.entry(index) === entry) return index;
+    return -1;
+  }
+
+  /** Many views look at the same instant. */
+  #stand(state: ClusterState, atMs: number, count: number): ClusterState {
+    const key = `${atMs} ${count} ${this.end}`;
+    if (this.#stood.get(state) !== key) setStanding(state, this.story, atMs);
+    this.#stood.set(state, key);
+    return state;
+  }
+
+  #foldUpTo(count: number): ClusterState {
     const goal = Math.min(Math.max(count, this.#base), this.end);
     if (goal === this.end) return this.#head;
     const checkpoint = this.#checkpoints.findLast((candidate) => candidate.count <= goal);
@@ -132,32 +156,26 @@ export class History {
     return cursor.state;
   }
 
-  #add(entry: Entry): void {
+  #add(line: Entry): void {
     const index = this.end;
-    const atMs = Math.max(entry.time, this.#atMs.at(-1) ?? Number.NEGATIVE_INFINITY);
+    const atMs = Math.max(line.time, this.#atMs.at(-1) ?? Number.NEGATIVE_INFINITY);
+    // Everything that is drawn counts in the same, rising time.
+    const entry = atMs === line.time ? line : { ...line, time: atMs };
     const balanceBefore = this.#head.nodes.get(entry.node)?.balance ?? null;
     this.#entries.push(entry);
     this.#atMs.push(atMs);
     foldEntry(this.#head, entry, atMs);
     const node = this.#head.nodes.get(entry.node);
     this.#place.push(entry.node === 0 ? 0 : (node?.written ?? 0));
-    this.#cause.push(this.#findCause(entry, index, atMs));
-    this.spans.add(entry, index, atMs, this.#head);
+    this.#cause.push(this.#findCause(entry, index));
+    this.marks.add(entry, index, this.story.add(entry));
     if (node !== undefined && node.balance !== null && node.balance !== balanceBefore)
       this.balances.push({ atMs, node: node.id, balance: node.balance });
     if (this.end % this.#stride === 0) this.#checkpoints.push({ count: this.end, state: copyClusterState(this.#head) });
   }
 
-  #findCause(entry: Entry, index: number, atMs: number): number {
-    if (entry.kind === "send") {
-      const group: number[] = [];
-      if (entry.to === undefined)
-        for (const node of this.#head.nodes.values()) if (node.id !== entry.node && isUp(node)) group.push(node.id);
-      this.flights.send(entry, index, atMs, group);
-      return -1;
-    }
-    if (entry.kind === "drop") this.flights.drop(entry, index, atMs);
-    if (entry.kind === "recv") return this.flights.receive(entry, index, atMs);
+  #findCause(entry: Entry, index: number): number {
+    if (entry.kind === "recv") return this.#findSend(entry);
     if (entry.record_seq === undefined || entry.from === undefined) return -1;
     const key = keyOf(entry.from, entry.record_seq);
     if (entry.node === entry.from) {
@@ -165,6 +183,17 @@ export class History {
       return -1;
     }
     return entry.kind === "deliver" ? (this.#records.get(key) ?? -1) : -1;
+  }
+
+  /** A send that was lost with its node's log is made up, so that the message is drawn where it came in. */
+  #findSend(entry: Entry): number {
+    const { id, from, node, type, time } = entry;
+    if (id === undefined || from === undefined) return -1;
+    const trip = this.story.trips.of(id);
+    if (trip !== undefined) return trip.entry.reconstructed === true ? -1 : this.indexOf(trip.entry);
+    const send = { ...entry, kind: "send", node: from, to: node, time, reconstructed: true } as const;
+    this.story.trips.addLine(type === undefined ? send : { ...send, type });
+    return -1;
   }
 
   #trim(): void {
@@ -175,11 +204,11 @@ export class History {
     this.#cursor = null;
     this.#base = base;
     for (const column of [this.#entries, this.#atMs, this.#place, this.#cause]) column.splice(0, drop);
-    this.flights.trim(base);
     for (const [key, index] of this.#records) if (index < base) this.#records.delete(key);
     const fromMs = this.beginMs;
     const stale = this.balances.findIndex((point) => point.atMs >= fromMs);
     if (stale > 0) this.balances.splice(0, stale);
-    this.spans.trim(fromMs);
+    this.story.trips.forget(fromMs);
+    this.marks.forget(fromMs);
   }
 }

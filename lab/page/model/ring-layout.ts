@@ -3,7 +3,6 @@
  * network is cut.
  */
 import type { ClusterState } from "./cluster-state.ts";
-import { faultsAt } from "./cluster-state.ts";
 
 export interface Place {
   readonly x: number;
@@ -27,10 +26,10 @@ export const CAPTION_RADIUS = 16;
 const CAPTION_PX = 62;
 
 /** Directed pairs between which nothing passes, as `from>to`. */
-export function findCutPairs(state: ClusterState, atMs: number): ReadonlySet<string> {
+export function findCutPairs(state: ClusterState): ReadonlySet<string> {
   const pairs = new Set<string>();
-  for (const fault of faultsAt(state, atMs)) {
-    if (!fault.impairment.cut && fault.impairment.loss < 1) continue;
+  for (const fault of state.faults) {
+    if (fault.kind !== "partition") continue;
     for (const { from, to } of fault.pairs) {
       if (from !== to) pairs.add(`${from}>${to}`);
       else for (const other of state.nodes.keys()) if (other !== from) pairs.add(`${from}>${other}`);

@@ -22,7 +22,7 @@ export function markViolations(history: History, checks: readonly CheckResult[])
     const index = places.get(key);
     if (index === undefined) continue;
     const node = history.entry(index)?.node ?? 0;
-    history.spans.addViolation({ node, atMs: history.atMs(index), index, text: `${check}: ${what}` });
+    history.marks.addViolation({ node, atMs: history.atMs(index), index, text: `${check}: ${what}` });
   }
 }
 

@@ -12,8 +12,8 @@ export function Announcer({ store }: { readonly store: Store }) {
   const { atMs } = store;
   const before = said.current.atMs;
   if (atMs > before && atMs - before < 5_000) {
-    const passed = store.history.spans
-      .marksWithin(before + 0.001, atMs)
+    const passed = store.history.marks
+      .within(before + 0.001, atMs)
       .filter((mark) => mark.kind !== "election" && mark.kind !== "step");
     if (passed.length > 0)
       said.current.text = passed

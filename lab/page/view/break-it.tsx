@@ -5,7 +5,7 @@ import { useState } from "preact/hooks";
 import { sendCommand } from "../../dash/client.ts";
 import { formatCommand } from "../../dash/page-command.ts";
 import type { DashCommand } from "../../dash/protocol.ts";
-import { faultsAt, idsOf, processAt } from "../model/cluster-state.ts";
+import { idsOf } from "../model/cluster-state.ts";
 import { formatSpan } from "../model/format-time.ts";
 import { formatIds } from "../model/headline.ts";
 import type { Shared } from "./app.tsx";
@@ -77,7 +77,7 @@ function NodeForm(shared: Shared) {
   const [choice, setChoice] = useState("leader");
   const nodes = store.selectedNode === null ? choice : String(store.selectedNode);
   const node = store.state.nodes.get(Number(nodes));
-  const process = node === undefined ? null : processAt(node, store.atMs);
+  const process = node === undefined ? null : node.process;
   const isDown = process !== null && process !== "running" && process !== "paused";
   return (
     <fieldset>
@@ -252,7 +252,7 @@ function TradeForm(shared: Shared) {
 function Faults(shared: Shared) {
   const { store } = shared;
   const { state, atMs } = store;
-  const faults = faultsAt(state, atMs);
+  const faults = state.faults;
   return (
     <fieldset>
       <legend>In force now</legend>
@@ -262,8 +262,8 @@ function Faults(shared: Shared) {
           <li key={fault.id} class="row">
             <b>{fault.id}</b>
             <span class="grow">
-              {fault.cause}{" "}
-              <small>{fault.untilMs === null ? "until healed" : `${formatSpan(fault.untilMs - atMs)} left`}</small>
+              {fault.entry.msg}{" "}
+              <small>{Number.isFinite(fault.toMs) ? `${formatSpan(fault.toMs - atMs)} left` : "until healed"}</small>
             </span>
             <Do {...shared} command={{ verb: "heal", what: [fault.id] }} name="Heal" />
           </li>

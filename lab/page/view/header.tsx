@@ -14,7 +14,7 @@ const SIGNS = { agreed: <Icon name="crown" />, provisional: "?", disputed: "≠"
 
 export function Header({ store }: Shared) {
   const { facts, about, checks, playback } = store;
-  const headline = describeLeadership(store.state, store.atMs);
+  const headline = describeLeadership(store.state);
   const verdict = about?.verdict ?? (checks.length > 0 ? worstOf(checks) : null);
   const isLive = playback.mode === "live";
   return (

@@ -3,7 +3,7 @@
  */
 import type { Entry } from "../../journal/entry.ts";
 import type { Store } from "../app/page-store.ts";
-import { idsOf, isUp, type MemberState, type NodeState, processAt } from "../model/cluster-state.ts";
+import { idsOf, isUp, type MemberState, type NodeState } from "../model/cluster-state.ts";
 import { formatClock, formatSpan } from "../model/format-time.ts";
 import type { Shared } from "./app.tsx";
 import { MatrixCanvas } from "./matrix-canvas.tsx";
@@ -115,7 +115,7 @@ function NodeCard({ store }: Shared) {
   const { state, atMs } = store;
   const node = state.nodes.get(store.selectedNode as number);
   if (node === undefined) return null;
-  const process = processAt(node, atMs);
+  const process = node.process;
   const view = store.snapshot?.nodes.find((candidate) => candidate.id === node.id);
   const facts: [string, string][] = [["process", `${process}, incarnation ${node.inc}`]];
   if (isUp(node)) {

@@ -17,7 +17,7 @@ const KIND_WORDS: Readonly<Record<MessageKind, { readonly name: string; readonly
 };
 
 export function Legend({ store, palette }: Shared) {
-  if (!store.facts.hasWire && store.history.flights.count === 0)
+  if (!store.facts.hasWire && store.history.story.trips.all.length === 0)
     return (
       <p class="legend hint">
         No datagrams in this journal: <code>lab up --journal wire</code> writes them down.

@@ -47,7 +47,7 @@ export function Stage(shared: Shared) {
   const { state } = store;
   return (
     <>
-      <Canvas loop={loop} paint={paint} label={describeAll(state, store.atMs)} class="ring">
+      <Canvas loop={loop} paint={paint} label={describeAll(state)} class="ring">
         {idsOf(state).map((id) => (
           <button
             key={id}
@@ -58,7 +58,7 @@ export function Stage(shared: Shared) {
             type="button"
             class={`node ${store.mayCommand ? "draggable" : ""}`}
             aria-pressed={store.selectedNode === id}
-            aria-label={describeNode(state.nodes.get(id) as NodeState, store.atMs)}
+            aria-label={describeNode(state.nodes.get(id) as NodeState)}
             onClick={() => {
               if (dragged.current?.hasMoved !== true) store.selectNode(store.selectedNode === id ? null : id);
               dragged.current = null;
@@ -122,7 +122,7 @@ function paintStage({ store, palette }: Shared, surface: Surface, painting: Pain
   const { atMs, playback, history } = store;
   const state = store.state;
   const isStill = wantsStillness();
-  const cutPairs = findCutPairs(state, atMs);
+  const cutPairs = findCutPairs(state);
   const layout = layoutRing(groupsOf(store, state, cutPairs), { width, height });
   homes.set(store, new Map(layout.places));
   let isGliding = false;
@@ -169,7 +169,7 @@ function paintStage({ store, palette }: Shared, surface: Surface, painting: Pain
   drawMessages({
     ctx,
     palette,
-    flights: history.flights,
+    story: history.story,
     atMs,
     endMs: playback.mode === "live" ? history.endMs : Math.max(history.endMs, atMs),
     pace: playback.pace,
@@ -247,6 +247,6 @@ function CutBar({ store, server }: Shared) {
   );
 }
 
-function describeAll(state: ClusterState, atMs: number): string {
-  return `${state.nodes.size} nodes on a ring. ${[...state.nodes.values()].map((node) => describeNode(node, atMs)).join("; ")}`;
+function describeAll(state: ClusterState): string {
+  return `${state.nodes.size} nodes on a ring. ${[...state.nodes.values()].map((node) => describeNode(node)).join("; ")}`;
 }

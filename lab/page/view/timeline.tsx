@@ -108,7 +108,7 @@ export function Timeline({ store, loop, palette }: Shared) {
         aria-valuemin={0}
         aria-valuemax={Math.round((bounds.endMs - bounds.beginMs) / 100) / 10}
         aria-valuenow={Math.round(offsetMs / 100) / 10}
-        aria-valuetext={`${formatClock(offsetMs)} of ${formatClock(bounds.endMs - bounds.beginMs)}, ${history.spans.marks.length} marks`}
+        aria-valuetext={`${formatClock(offsetMs)} of ${formatClock(bounds.endMs - bounds.beginMs)}, ${history.marks.all.length} marks`}
       >
         <Canvas
           loop={loop}
@@ -134,7 +134,7 @@ export function Timeline({ store, loop, palette }: Shared) {
 
   function nameMark(x: number, width: number): string {
     const view = { width, beginMs: bounds.beginMs, endMs: drawn.current.endMs };
-    const near = history.spans.marks.filter((mark) => Math.abs(timelineX(view, mark.atMs) - x) < 6);
+    const near = history.marks.all.filter((mark) => Math.abs(timelineX(view, mark.atMs) - x) < 6);
     return near
       .slice(0, 6)
       .map((mark) => `${formatClock(mark.atMs - bounds.beginMs)}  ${mark.text}`)
