@@ -31,7 +31,7 @@ export default defineConfig({
   test: {
     maxWorkers: 2,
     projects: [
-      project("unit", "test/unit", { testTimeoutMs: 10_000, parallel: true }),
+      project("unit", "test/unit", { testTimeoutMs: 30_000, parallel: true }),
       project("sim", "test/sim", { testTimeoutMs: 60_000, parallel: true }),
       project("integration", "test/integration", { testTimeoutMs: 60_000, parallel: sideBySide }),
       project("docker", "test/docker", {
