@@ -1,13 +1,17 @@
 /**
- * Drives the pure core: feeds it inputs one at a time with the time, carries out what it answers, and wakes it when its next
- * deadline is due.
+ * The driver feeds the pure core one input at a time, together with the time; it carries out the core's answers and wakes the core
+ * when its next deadline is due.
  *
- * Effects that wait for a write are held until it is durable, and discarded when it failed; everything else goes at once. When this
- * process did not run for a while (container paused, laptop asleep, starved of CPU) the core hears that first, before its timers and
- * before the datagrams that queued up meanwhile: silence that was our own must not be taken for the death of others. A watchdog
- * notes several times within the shortest freeze that we are alive; whatever is handled first after a gap finds it.
+ * Effects are carried out in the order in which the core lists them. An effect that waits for a write is held until that write is
+ * durable, and discarded when the write failed. When this process did not run for a while (paused container, sleeping laptop, starved
+ * of CPU), the core must hear of it before its timers and before the datagrams that queued up: the silence was our own and proves
+ * nothing about the others. A watchdog notes several times within the shortest freeze that the process runs; the first input after a
+ * gap in these notes is preceded by `resumed`.
+ *
+ * Pure: simulated nodes run the same driver.
  */
 import type { Effect, Input } from "../core/kernel/types.ts";
+import type { Cancel, Clock, Schedule, StorePort } from "./ports.ts";
 
 export interface Machine {
   step(input: Input, nowMs: number): readonly Effect[];
@@ -19,39 +23,32 @@ export type OuterEffect = Exclude<Effect, { type: "persist" }>;
 
 export interface DriverOptions {
   readonly machine: Machine;
-  readonly persist: (effect: Extract<Effect, { type: "persist" }>) => void;
+  readonly store: Pick<StorePort, "persist">;
+  readonly clock: Pick<Clock, "nowMs">;
+  readonly schedule: Pick<Schedule, "after" | "every">;
   readonly perform: (effect: OuterEffect) => void;
   /** A gap longer than this is a freeze. */
   readonly freezeMs: number;
-  /** Monotonic milliseconds. */
-  readonly nowMs?: () => number;
 }
 
 export interface Driver {
-  /** Not from inside `perform`: a step must end before the next begins. Such inputs wait for their turn. */
+  /** An input that comes while a step is carried out waits until that step has ended. */
   feed(input: Input): void;
-  onStored(writeIds: readonly number[]): void;
-  onStoreFailed(writeIds: readonly number[], reason: string): void;
+  /** No more steps. What waits for a write that still becomes durable is carried out. */
   stop(): void;
 }
 
 const NOTES_PER_FREEZE = 5;
 
-export function createDriver(options: DriverOptions): Driver {
-  const nowMs = options.nowMs ?? (() => performance.now());
-  const { machine } = options;
-  const held = new Map<number, OuterEffect[]>();
-  const failedWrites = new Set<number>();
-  /** Writes are durable in the order of their numbers. */
-  let storedUpTo = 0;
-  let aliveAtMs = nowMs();
-  let timer: NodeJS.Timeout | null = null;
-  let timerAtMs: number | null = null;
+export function createDriver({ machine, store, clock, schedule, perform, freezeMs }: DriverOptions): Driver {
+  const held = createHeldEffects(perform);
+  let aliveAtMs = clock.nowMs();
+  let wakeUp: { readonly atMs: number; readonly cancel: Cancel } | null = null;
   let waiting: Input[] = [];
   let isStepping = false;
   let isStopped = false;
-
-  const watchdog = setInterval(() => noticeFreeze(), options.freezeMs / NOTES_PER_FREEZE);
+  const endWatch = schedule.every(freezeMs / NOTES_PER_FREEZE, noticeFreeze);
+  return { feed, stop };
 
   function feed(input: Input): void {
     if (isStopped) return;
@@ -65,79 +62,80 @@ export function createDriver(options: DriverOptions): Driver {
 
   function run(first: Input): void {
     isStepping = true;
-    let next: Input | undefined = first;
-    while (next !== undefined && !isStopped) {
-      for (const effect of machine.step(next, Math.floor(nowMs()))) carryOut(effect);
-      next = waiting.shift();
+    for (let next: Input | undefined = first; next !== undefined && !isStopped; next = waiting.shift()) {
+      for (const effect of machine.step(next, Math.floor(clock.nowMs()))) if (!isStopped) carryOut(effect);
     }
     isStepping = false;
-    arm();
+    if (!isStopped) arm();
   }
 
   function noticeFreeze(): void {
-    const now = nowMs();
+    const now = clock.nowMs();
     const frozenMs = now - aliveAtMs;
     aliveAtMs = now;
-    if (frozenMs > options.freezeMs && !isStopped && !isStepping)
-      run({ type: "resumed", frozenMs: Math.floor(frozenMs) });
+    if (frozenMs > freezeMs && !isStopped && !isStepping) run({ type: "resumed", frozenMs: Math.floor(frozenMs) });
   }
 
   function carryOut(effect: Effect): void {
-    if (effect.type === "persist") {
-      options.persist(effect);
-      return;
-    }
-    const after = "afterWrite" in effect ? effect.afterWrite : undefined;
-    if (after === undefined || after <= storedUpTo) {
-      options.perform(effect);
-      return;
-    }
-    if (failedWrites.has(after)) return;
-    const others = held.get(after);
-    if (others === undefined) held.set(after, [effect]);
-    else others.push(effect);
+    if (effect.type !== "persist") held.performOrHold(effect);
+    else store.persist(effect.writeId, effect.rows, (failure) => onWritten(effect.writeId, failure));
+  }
+
+  function onWritten(writeId: number, failure: string | null): void {
+    held.settle(writeId, failure === null);
+    feed(failure === null ? { type: "stored", writeId } : { type: "storeFailed", writeId, reason: failure });
   }
 
   function arm(): void {
-    if (isStopped) return;
     const deadlineMs = machine.nextDeadlineMs();
-    if (deadlineMs === timerAtMs && timer !== null) return;
-    if (timer !== null) clearTimeout(timer);
-    timer = null;
-    timerAtMs = deadlineMs;
+    if (wakeUp !== null && wakeUp.atMs === deadlineMs) return;
+    wakeUp?.cancel();
+    wakeUp = null;
     if (deadlineMs === null) return;
-    timer = setTimeout(
-      () => {
-        timer = null;
-        feed({ type: "tick" });
-      },
-      Math.max(0, Math.ceil(deadlineMs - nowMs())),
-    );
+    const delayMs = Math.max(0, Math.ceil(deadlineMs - clock.nowMs()));
+    wakeUp = { atMs: deadlineMs, cancel: schedule.after(delayMs, tick) };
   }
 
+  function tick(): void {
+    wakeUp = null;
+    feed({ type: "tick" });
+  }
+
+  function stop(): void {
+    isStopped = true;
+    waiting = [];
+    endWatch();
+    wakeUp?.cancel();
+  }
+}
+
+/** Effects that wait for a write. */
+function createHeldEffects(perform: (effect: OuterEffect) => void) {
+  const held = new Map<number, OuterEffect[]>();
+  const failedWrites = new Set<number>();
+  /** Writes become durable in the order of their numbers. */
+  let storedUpTo = 0;
   return {
-    feed,
-    onStored(writeIds) {
-      for (const writeId of writeIds) {
-        storedUpTo = Math.max(storedUpTo, writeId);
-        const due = held.get(writeId) ?? [];
-        held.delete(writeId);
-        for (const effect of due) options.perform(effect);
-        feed({ type: "stored", writeId });
+    performOrHold(effect: OuterEffect): void {
+      const after = "afterWrite" in effect ? effect.afterWrite : undefined;
+      if (after === undefined || after <= storedUpTo) {
+        perform(effect);
+        return;
       }
+      if (failedWrites.has(after)) return;
+      const others = held.get(after);
+      if (others === undefined) held.set(after, [effect]);
+      else others.push(effect);
     },
-    onStoreFailed(writeIds, reason) {
-      for (const writeId of writeIds) {
+    settle(writeId: number, isStored: boolean): void {
+      const due = held.get(writeId) ?? [];
+      held.delete(writeId);
+      if (!isStored) {
         failedWrites.add(writeId);
-        held.delete(writeId);
-        feed({ type: "storeFailed", writeId, reason });
+        return;
       }
-    },
-    stop() {
-      isStopped = true;
-      waiting = [];
-      clearInterval(watchdog);
-      if (timer !== null) clearTimeout(timer);
+      storedUpTo = Math.max(storedUpTo, writeId);
+      for (const effect of due) perform(effect);
     },
   };
 }

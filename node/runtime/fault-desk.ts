@@ -12,6 +12,8 @@ import type { Impairments } from "./impairments.ts";
 type ImpairRequest = Extract<ControlRequest, { op: "impair" }>;
 
 export interface FaultDesk {
+  /** Puts the faults of the last run in force. */
+  restore(): void;
   onImpair(request: ImpairRequest): ControlResult;
 }
 
@@ -36,17 +38,20 @@ export interface FaultDeskOptions {
   readonly note: (level: "info" | "warn", msg: string, fields?: Partial<JournalEvent>) => void;
 }
 
-/** Puts the faults of the last run in force before it returns. */
-export function openFaultDesk(options: FaultDeskOptions): FaultDesk {
+/** Keeps the list as long as this process lives. */
+export function createMemoryShelf(): ImpairmentShelf {
+  let kept: ImpairmentSet = { generation: 0, rules: [] };
+  return {
+    load: () => ({ ok: true, set: kept }),
+    save: (set) => {
+      kept = set;
+    },
+  };
+}
+
+export function createFaultDesk(options: FaultDeskOptions): FaultDesk {
   const { impairments, shelf, note } = options;
   let collecting: { generation: number; parts: (readonly ImpairmentRule[] | undefined)[] } | null = null;
-
-  const loaded = shelf?.load();
-  if (loaded?.ok === false) note("warn", `Faults of the last run are lost: ${loaded.message}`);
-  if (loaded?.ok === true && loaded.set.generation > 0) {
-    impairments.replace(loaded.set.generation, loaded.set.rules);
-    noteFaults("Faults back in force");
-  }
 
   function noteFaults(words: string): void {
     const rules = impairments.list();
@@ -70,6 +75,13 @@ export function openFaultDesk(options: FaultDeskOptions): FaultDesk {
   }
 
   return {
+    restore() {
+      const loaded = shelf?.load();
+      if (loaded?.ok === false) note("warn", `Faults of the last run are lost: ${loaded.message}`);
+      if (loaded?.ok !== true || loaded.set.generation === 0) return;
+      impairments.replace(loaded.set.generation, loaded.set.rules);
+      noteFaults("Faults back in force");
+    },
     onImpair(request) {
       if (request.generation < impairments.generation)
         return refusal(

@@ -18,8 +18,9 @@ import { openArchive } from "./ledger-archive.ts";
 import { checkLedger, type SoundLedger } from "./ledger-check.ts";
 import { createRowWriter, type RowWriter, writeBoot } from "./ledger-rows.ts";
 import { createLedgerFile, LEDGER_FILE } from "./ledger-schema.ts";
+import type { WriteDone } from "./ports.ts";
 import { damaged, explainTrouble } from "./sqlite-errors.ts";
-import type { Store, StoreEvents } from "./store.ts";
+import type { Store } from "./store.ts";
 
 const ROWS_PER_COMMIT = 64;
 const LOCK_FILE = "lock.db";
@@ -30,12 +31,11 @@ export interface LedgerStoreOptions {
   readonly directory: string;
   readonly id: NodeId;
   readonly bootId: string;
-  readonly events: StoreEvents;
 }
 
 interface Write {
-  readonly writeId: number;
   readonly rows: readonly Row[];
+  readonly done: WriteDone;
 }
 
 /**
@@ -43,7 +43,7 @@ interface Write {
  * Throws OperatorError: folder in use, not writable, of another node, of another version, or damaged.
  */
 export function openLedgerStore(options: LedgerStoreOptions): Store {
-  const { directory, id, events } = options;
+  const { directory, id } = options;
   makeDataDirectory(directory);
   const lock = lockDirectory(directory, join(directory, LOCK_FILE));
   const path = join(directory, LEDGER_FILE);
@@ -55,13 +55,6 @@ export function openLedgerStore(options: LedgerStoreOptions): Store {
   let isFlushAwaited = false;
   let brokenBy: string | null = null;
 
-  const fail = (writes: readonly Write[], reason: string): void => {
-    if (writes.length === 0) return;
-    events.onFailed(
-      writes.map((write) => write.writeId),
-      reason,
-    );
-  };
   const awaitFlush = (): void => {
     if (isFlushAwaited) return;
     isFlushAwaited = true;
@@ -84,11 +77,11 @@ export function openLedgerStore(options: LedgerStoreOptions): Store {
     if (brokenBy !== null) {
       const lost = [...batch, ...queue];
       queue = [];
-      fail(lost, brokenBy);
+      for (const { done } of lost) done(brokenBy);
       return;
     }
     if (queue.length > 0) awaitFlush();
-    events.onStored(batch.map((write) => write.writeId));
+    for (const { done } of batch) done(null);
   };
 
   return {
@@ -106,8 +99,8 @@ export function openLedgerStore(options: LedgerStoreOptions): Store {
         throw explainTrouble(path, error);
       }
     },
-    persist(writeId, rows) {
-      queue.push({ writeId, rows });
+    persist(_writeId, rows, done) {
+      queue.push({ rows, done });
       awaitFlush();
     },
     close() {

@@ -23,16 +23,22 @@ import { HELP_TEXT } from "./command-line.ts";
 import type { NodeRequest } from "./control-server.ts";
 import { messageOf } from "./errors.ts";
 
-/** What the shell knows and the core doesn't. */
-export interface ShellFacts {
+/** What the host of a node knows: a process, or the simulator. */
+export interface HostFacts {
   readonly auth: "open" | "keyed";
   readonly keys: readonly number[];
   readonly profile: string;
+  readonly rssBytes: number;
+  /** Counters of the host's own. */
+  readonly hostCounters: ReadonlyMap<string, number>;
+}
+
+/** What the shell knows and the core doesn't. */
+export interface ShellFacts extends HostFacts {
   readonly uptimeMs: number;
   readonly counters: ReadonlyMap<string, number>;
   readonly impairments: readonly ImpairmentRule[];
   readonly impairGeneration: number;
-  readonly rssBytes: number;
 }
 
 export interface OperationsOptions {
@@ -132,7 +138,7 @@ function describeWhole(state: NodeState, facts: ShellFacts): StateData {
     keys: [...facts.keys],
     profile: facts.profile,
     uptime_ms: facts.uptimeMs,
-    counters: { ...described.counters, ...Object.fromEntries(facts.counters) },
+    counters: { ...described.counters, ...Object.fromEntries([...facts.counters, ...facts.hostCounters]) },
     impairments: [...facts.impairments],
     impair_generation: facts.impairGeneration,
     rss_bytes: facts.rssBytes,

@@ -3,58 +3,80 @@
  *
  * Why: a burst of 4,000 datagrams lost a third of itself in the receivers' socket buffers (original project, measured). Between
  * two turns the receivers of the same machine get to run, and our own socket is read.
+ *
+ * Pure: simulated nodes pace their datagrams alike.
  */
+import type { Schedule, SendPort } from "./ports.ts";
+
 const DATAGRAMS_PER_TURN = 64;
 const QUEUED_MAX = 20_000;
 
-export interface SendQueue {
-  /** False: the queue is full and the datagram was dropped. */
-  push(send: () => void): boolean;
+export interface SendQueue extends SendPort {
   readonly length: number;
   /** Sends everything that waits, now. */
   flush(): void;
 }
 
-export function createSendQueue(perTurn = DATAGRAMS_PER_TURN, queuedMax = QUEUED_MAX): SendQueue {
-  let queue: (() => void)[] = [];
+export interface SendQueueOptions {
+  readonly socket: SendPort;
+  readonly schedule: Pick<Schedule, "atTurnEnd">;
+  /** The queue is full, and a datagram was dropped. */
+  readonly onFull: () => void;
+  readonly perTurn?: number;
+  readonly queuedMax?: number;
+}
+
+interface Waiting {
+  readonly datagram: Uint8Array;
+  /** Null: the group. */
+  readonly address: string | null;
+}
+
+export function createSendQueue(options: SendQueueOptions): SendQueue {
+  const { socket, schedule, perTurn = DATAGRAMS_PER_TURN, queuedMax = QUEUED_MAX } = options;
+  let queue: Waiting[] = [];
   let sentThisTurn = 0;
   let isTurnEndAwaited = false;
 
+  const send = ({ datagram, address }: Waiting): void => {
+    if (address === null) socket.sendGroup(datagram);
+    else socket.sendTo(datagram, address);
+  };
+  const beginTurn = (): void => {
+    isTurnEndAwaited = false;
+    const due = queue.splice(0, perTurn);
+    sentThisTurn = due.length;
+    due.forEach(send);
+    if (due.length > 0) awaitTurnEnd();
+  };
   const awaitTurnEnd = (): void => {
     if (isTurnEndAwaited) return;
     isTurnEndAwaited = true;
-    setImmediate(() => {
-      isTurnEndAwaited = false;
-      sentThisTurn = 0;
-      const due = queue.splice(0, perTurn);
-      for (const send of due) {
-        sentThisTurn += 1;
-        send();
-      }
-      if (sentThisTurn > 0) awaitTurnEnd();
-    });
+    schedule.atTurnEnd(beginTurn);
+  };
+  const push = (waiting: Waiting): void => {
+    if (queue.length === 0 && sentThisTurn < perTurn) {
+      sentThisTurn += 1;
+      send(waiting);
+    } else if (queue.length < queuedMax) {
+      queue.push(waiting);
+    } else {
+      options.onFull();
+      return;
+    }
+    awaitTurnEnd();
   };
 
   return {
     get length() {
       return queue.length;
     },
-    push(send) {
-      if (queue.length === 0 && sentThisTurn < perTurn) {
-        sentThisTurn += 1;
-        awaitTurnEnd();
-        send();
-        return true;
-      }
-      if (queue.length >= queuedMax) return false;
-      queue.push(send);
-      awaitTurnEnd();
-      return true;
-    },
+    sendGroup: (datagram) => push({ datagram, address: null }),
+    sendTo: (datagram, address) => push({ datagram, address }),
     flush() {
       const due = queue;
       queue = [];
-      for (const send of due) send();
+      due.forEach(send);
     },
   };
 }

@@ -1,26 +1,26 @@
 /**
- * Everything that goes wrong without being anybody's bug: counted always, told in the journal now and then.
+ * The journal's lines about everything that goes wrong without being a bug of this node; a rate limit keeps them few.
  */
 import type { JournalLevel } from "../wire/journal.ts";
 import type { Message } from "../wire/message.ts";
 import type { Drop } from "./intake.ts";
 import type { Journal } from "./journal-writer.ts";
+import type { Clock } from "./ports.ts";
 import { createRateLimit, describeHeldBack } from "./rate-limit.ts";
 
 export interface TroubleLog {
   onDrop(drop: Drop): void;
-  onTransport(kind: string, message: string): void;
+  onTrouble(kind: string, message: string): void;
   onOversize(message: Message, bytes: number): void;
 }
 
-export function createTroubleLog(journal: Journal, count: (counter: string) => void): TroubleLog {
+export function createTroubleLog(journal: Journal, clock: Clock): TroubleLog {
   const limit = createRateLimit();
   return {
     onDrop({ reason, detail, address, sender }) {
-      count(`drop_${reason}`);
       // Our own multicast comes back to us: no trouble at all.
       if (reason === "own") return;
-      const heldBack = limit.admit(`drop ${reason}`, performance.now());
+      const heldBack = limit.admit(`drop ${reason}`, clock.nowMs());
       if (heldBack === null) return;
       // Doubles are what fan-out beside multicast makes, and what `duplicate` is for.
       const level: JournalLevel = reason === "replay" ? "debug" : "warn";
@@ -33,14 +33,12 @@ export function createTroubleLog(journal: Journal, count: (counter: string) => v
         ...(sender === null || sender === 0 ? {} : { from: sender }),
       });
     },
-    onTransport(kind, message) {
-      count(kind);
-      const heldBack = limit.admit(`${kind} ${message.slice(0, 80)}`, performance.now());
+    onTrouble(kind, message) {
+      const heldBack = limit.admit(`${kind} ${message.slice(0, 80)}`, clock.nowMs());
       if (heldBack !== null) journal.note("warn", message + describeHeldBack(heldBack));
     },
     onOversize(message, bytes) {
-      count("unsent_oversize");
-      const heldBack = limit.admit("oversize", performance.now());
+      const heldBack = limit.admit("oversize", clock.nowMs());
       if (heldBack !== null)
         journal.note("error", `Not sent: ${message.message_type} of ${bytes} B${describeHeldBack(heldBack)}`);
     },

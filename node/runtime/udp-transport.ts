@@ -12,29 +12,27 @@ import { networkInterfaces } from "node:os";
 import type { NetworkConfig } from "./config.ts";
 import { codeOf, messageOf, OperatorError } from "./errors.ts";
 import { detectLocalAddress, hasNetwork, isOwnAddress } from "./local-address.ts";
-import { createSendQueue } from "./send-queue.ts";
+import type { DatagramPort } from "./ports.ts";
 
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 const CHECK_INTERVAL_MS = 2_000;
 const HOST_HINT = "check --host (or leave it away: the address is found by itself)";
 
 export interface TransportEvents {
-  readonly onDatagram: (datagram: Uint8Array, address: string, via: "unicast" | "multicast") => void;
   /** Something failed; the transport goes on. `kind` is a counter's name. */
   readonly onTrouble: (kind: string, message: string) => void;
   /** Something worth a line happened. */
   readonly onNotice: (message: string) => void;
 }
 
-export interface UdpTransport {
+export interface UdpTransport extends DatagramPort {
+  /** `via`: on which of the two sockets. */
+  listen(receive: (datagram: Uint8Array, address: string, via: "unicast" | "multicast") => void): void;
   /** Address of the interface in use. */
   readonly host: string;
   /** Bytes of the unicast socket's receive buffer that the kernel granted. */
   readonly receiveBufferBytes: number;
-  /** To the group, and the same bytes to each address: receivers drop doubles by packet number. */
-  sendGroup(datagram: Uint8Array, alsoTo: readonly string[]): void;
-  sendTo(datagram: Uint8Array, address: string): void;
-  /** Sends what is queued and closes both sockets. */
+  /** Closes both sockets. */
   close(): Promise<void>;
 }
 
@@ -45,9 +43,9 @@ export async function openUdpTransport(network: NetworkConfig, events: Transport
     throw new OperatorError(`${network.host} isn't an address of this machine`, HOST_HINT);
   let host = network.host ?? detectLocalAddress();
   let isClosed = false;
+  let receive: Parameters<UdpTransport["listen"]>[0] = () => {};
   let unicast = await openUnicast();
   let multicast = await openMulticast();
-  const queue = createSendQueue();
   const receiveBufferBytes = unicast.getRecvBufferSize();
   if (receiveBufferBytes < RECEIVE_BUFFER_BYTES)
     events.onNotice(
@@ -61,29 +59,22 @@ export async function openUdpTransport(network: NetworkConfig, events: Transport
       return host;
     },
     receiveBufferBytes,
-    sendGroup(datagram, alsoTo) {
-      enqueue(datagram, network.group, network.groupPort);
-      for (const address of alsoTo) sendTo(datagram, address);
+    listen(next) {
+      receive = next;
     },
-    sendTo,
+    sendGroup: (datagram) => send(datagram, network.group, network.groupPort),
+    sendTo(datagram, address) {
+      const colon = address.lastIndexOf(":");
+      send(datagram, address.slice(0, colon), Number(address.slice(colon + 1)));
+    },
     async close() {
       isClosed = true;
       clearInterval(checkTimer);
-      queue.flush();
       await Promise.all([unicast, multicast].map(closeSocket));
     },
   };
 
-  function sendTo(datagram: Uint8Array, address: string): void {
-    const colon = address.lastIndexOf(":");
-    enqueue(datagram, address.slice(0, colon), Number(address.slice(colon + 1)));
-  }
-
-  function enqueue(datagram: Uint8Array, ip: string, port: number): void {
-    if (!queue.push(() => sendNow(datagram, ip, port))) events.onTrouble("send_queue_full", "Send queue is full");
-  }
-
-  function sendNow(datagram: Uint8Array, ip: string, port: number): void {
+  function send(datagram: Uint8Array, ip: string, port: number): void {
     const onSent = (error: Error | null): void => {
       if (error === null || isClosed) return;
       events.onTrouble("send_error", `Send error (continuing): ${messageOf(error)}`);
@@ -138,7 +129,7 @@ export async function openUdpTransport(network: NetworkConfig, events: Transport
   }
 
   function deliver(datagram: Uint8Array, from: RemoteInfo, via: "unicast" | "multicast"): void {
-    if (!isClosed) events.onDatagram(datagram, `${from.address}:${from.port}`, via);
+    if (!isClosed) receive(datagram, `${from.address}:${from.port}`, via);
   }
 
   function keepAlive(socket: Socket, name: string, reopen: () => Promise<void>): void {

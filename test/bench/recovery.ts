@@ -67,16 +67,15 @@ function makeHistory(count: number): TradeRecord[] {
 }
 
 function open(directory: string): Store {
-  const onFailed = (_: readonly number[], reason: string) => {
-    throw new Error(reason);
-  };
-  return openLedgerStore({ directory, id: 1, bootId: "00000000000000aa", events: { onStored: () => {}, onFailed } });
+  return openLedgerStore({ directory, id: 1, bootId: "00000000000000aa" });
 }
 
 async function persist(directory: string, rows: readonly Row[]): Promise<void> {
   const store = open(directory);
   store.begin();
-  store.persist(1, rows);
+  store.persist(1, rows, (failure) => {
+    if (failure !== null) throw new Error(failure);
+  });
   await nextTurn();
   store.close();
 }

@@ -3,7 +3,7 @@
  * and read again.
  */
 import { deepStrictEqual } from "node:assert/strict";
-import { checksum, SIM_AUTHENTICATOR } from "../../lab/sim/world/seal.ts";
+import { checksum, SIM_KEYS } from "../../lab/sim/world/seal.ts";
 import { decodeClock, encodeClock } from "../../node/wire/clock.ts";
 import { decodeMessage, encodeMessage } from "../../node/wire/codec.ts";
 import { joinPages, openControlReply, openControlRequest } from "../../node/wire/control-frame.ts";
@@ -21,8 +21,8 @@ export function fuzzCodec(bytes: Uint8Array): void {
     bootId: "00000000000000bb",
     packetSeq: 1,
   };
-  fuzzDatagram(sealDatagram(header, bytes, SIM_AUTHENTICATOR));
-  fuzzDatagram(sealDatagram({ ...header, control: true }, bytes, SIM_AUTHENTICATOR));
+  fuzzDatagram(sealDatagram(header, bytes, SIM_KEYS));
+  fuzzDatagram(sealDatagram({ ...header, control: true }, bytes, SIM_KEYS));
   const text = new TextDecoder().decode(bytes);
   joinPages([text]);
   const clock = decodeClock(text);
@@ -39,8 +39,8 @@ function fuzzBody(bytes: Uint8Array): void {
 function fuzzDatagram(bytes: Uint8Array): void {
   peekHeader(bytes);
   isControlDatagram(bytes);
-  openControlRequest(bytes, SIM_AUTHENTICATOR);
-  openControlReply(bytes, SIM_AUTHENTICATOR);
-  const opened = openDatagram(bytes, SIM_AUTHENTICATOR);
+  openControlRequest(bytes, SIM_KEYS);
+  openControlReply(bytes, SIM_KEYS);
+  const opened = openDatagram(bytes, SIM_KEYS);
   if (opened.ok) deepStrictEqual(checksum(bytes.subarray(0, -16)), bytes.slice(-16));
 }

@@ -64,7 +64,8 @@ async function usedFolder(): Promise<string> {
   onTestFinished(() => lab[Symbol.asyncDispose]());
   const nodes = [1, 2].map((id) => lab.start(id));
   await lab.agree(nodes);
-  for (let i = 0; i < 5; i++) await lab.request(1, { op: "sell", peer: 2, amount: 1 });
+  for (let i = 0; i < 5; i++)
+    expect(await lab.request(1, { op: "sell", peer: 2, amount: 1 })).toMatchObject({ ok: true });
   await Promise.all(nodes.map((node) => node.kill()));
   expect(statSync(join(lab.dataDir(1), "ledger.db-wal")).size).toBeGreaterThan(0);
   return lab.dataDir(1);

@@ -5,7 +5,7 @@
 import { expect, it } from "vitest";
 import { Draw } from "../../lab/sim/world/draw.ts";
 import { addressOf } from "../../lab/sim/world/network.ts";
-import { SIM_AUTHENTICATOR } from "../../lab/sim/world/seal.ts";
+import { SIM_KEYS } from "../../lab/sim/world/seal.ts";
 import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
 import { encodeMessage } from "../../node/wire/codec.ts";
 import { DATAGRAM_BYTES_MAX, OVERHEAD_BYTES, sealDatagram } from "../../node/wire/envelope.ts";
@@ -53,7 +53,7 @@ it("every promise must hold among the others, whatever a member says", { timeout
       const body = encodeMessage(message);
       if (!isWithinItsMeans(message) || body.length > DATAGRAM_BYTES_MAX - OVERHEAD_BYTES) continue;
       const header = { control: false, keyId: 0, sender: LIAR, incarnation: 1, bootId, packetSeq: n };
-      const datagram = sealDatagram(header, body, SIM_AUTHENTICATOR);
+      const datagram = sealDatagram(header, body, SIM_KEYS);
       sim.network.send(LIAR, datagram, { multicast: false, addresses: [addressOf(target)] });
       lies += 1;
       if (n % 20 === 0) sim.sell(target, draw.pick(HONEST.filter((id) => id !== target)), 1);

@@ -17,8 +17,7 @@ const RECORDS = 50;
 const FOLDED = 30;
 
 function open(directory: string): Store {
-  const events = { onStored: () => {}, onFailed: (_: readonly number[], reason: string) => expect(reason).toBe("") };
-  const store = openLedgerStore({ directory, id: 1, bootId: "00000000000000aa", events });
+  const store = openLedgerStore({ directory, id: 1, bootId: "00000000000000aa" });
   store.begin();
   return store;
 }
@@ -39,8 +38,9 @@ async function compactedFolder(): Promise<{ directory: string; recovered: Recove
   const base = ledger.accounts.get(1)?.base;
   if (base === undefined) throw new Error("no account");
   const rows: Row[] = accounts.map((account) => ({ table: "account", account }));
-  store.persist(1, [...rows, ...records.map((record): Row => ({ table: "record", record }))]);
-  store.persist(2, [{ table: "snapshot", rows: [{ id: 1, ...base }], ownSince: 3 }]);
+  const onDone = (failure: string | null) => expect(failure).toBeNull();
+  store.persist(1, [...rows, ...records.map((record): Row => ({ table: "record", record }))], onDone);
+  store.persist(2, [{ table: "snapshot", rows: [{ id: 1, ...base }], ownSince: 3 }], onDone);
   await nextTurn();
   await nextTurn();
   store.close();

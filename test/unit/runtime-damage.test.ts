@@ -27,8 +27,7 @@ function copyOf(image: string): string {
 }
 
 function open(directory: string, id = 1): Store {
-  const events = { onStored: () => {}, onFailed: () => {} };
-  return openLedgerStore({ directory, id, bootId: "00000000000000aa", events });
+  return openLedgerStore({ directory, id, bootId: "00000000000000aa" });
 }
 
 /** Opens the folder and returns its content or the refusal. It writes nothing. */
@@ -67,12 +66,14 @@ async function makeImages(): Promise<{ closed: string; killed: string }> {
   store.begin();
   const account = { id: 1, epoch: 1, nonce: "00000000000000cc", initial: 100_000 };
   const intent = { tradeId: "1-2-1.9", requestId: "r", payer: 2, payerIncarnation: 3, amount: 5 };
-  store.persist(1, [
+  const onDone = (failure: string | null) => expect(failure).toBeNull();
+  const first: Row[] = [
     { table: "account", account },
     { table: "intent", intent, done: false },
-  ]);
+  ];
+  store.persist(1, first, onDone);
   for (let commit = 1; commit <= COMMITS; commit++) {
-    store.persist(1 + commit, rowsOf(commit));
+    store.persist(1 + commit, rowsOf(commit), onDone);
     await nextTurn();
   }
   const killed = copyOf(directory);

@@ -2,13 +2,17 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Effect, Input } from "../../node/core/kernel/types.ts";
 import { createDriver, type Driver } from "../../node/runtime/driver.ts";
+import type { WriteDone } from "../../node/runtime/ports.ts";
+import { PROCESS_SCHEDULE } from "../../node/runtime/process-ports.ts";
 import { createSendQueue } from "../../node/runtime/send-queue.ts";
 
 class Bench {
   readonly inputs: { input: Input; nowMs: number }[] = [];
   readonly performed: Effect[] = [];
   readonly persisted: number[] = [];
+  private readonly writes = new Map<number, WriteDone>();
   readonly answers = new Map<string, Effect[]>();
+  onPerform: () => void = () => {};
   deadlineMs: number | null = null;
   nowMs = 0;
   readonly driver: Driver = createDriver({
@@ -19,11 +23,25 @@ class Bench {
       },
       nextDeadlineMs: () => this.deadlineMs,
     },
-    persist: (effect) => this.persisted.push(effect.writeId),
-    perform: (effect) => this.performed.push(effect),
+    store: {
+      persist: (writeId, _rows, done) => {
+        this.persisted.push(writeId);
+        this.writes.set(writeId, done);
+      },
+    },
+    perform: (effect) => {
+      this.performed.push(effect);
+      this.onPerform();
+    },
     freezeMs: 250,
-    nowMs: () => this.nowMs,
+    clock: { nowMs: () => this.nowMs },
+    schedule: PROCESS_SCHEDULE,
   });
+
+  /** The disk is done with a write. */
+  settle(writeId: number, failure: string | null = null): void {
+    this.writes.get(writeId)?.(failure);
+  }
 
   advance(ms: number): void {
     this.nowMs += ms;
@@ -63,7 +81,7 @@ describe("the driver", () => {
     bench.driver.feed({ type: "start" });
     expect(bench.persisted).toEqual([1]);
     expect(bench.performed).toEqual([say("now")]);
-    bench.driver.onStored([1]);
+    bench.settle(1);
     expect(bench.performed).toEqual([say("now"), say("later", 1)]);
     expect(bench.inputTypes()).toEqual(["start", "stored"]);
     bench.answers.set("tick", [say("of a write that is durable already", 1)]);
@@ -76,7 +94,7 @@ describe("the driver", () => {
     bench.answers.set("start", [{ type: "persist", writeId: 1, rows: [] }, say("never", 1)]);
     bench.driver.feed({ type: "start" });
     bench.answers.set("storeFailed", [say("never either", 1)]);
-    bench.driver.onStoreFailed([1], "disk full");
+    bench.settle(1, "disk full");
     expect(bench.performed).toEqual([]);
     expect(bench.inputs.at(-1)?.input).toEqual({ type: "storeFailed", writeId: 1, reason: "disk full" });
   });
@@ -102,6 +120,15 @@ describe("the driver", () => {
     expect(bench.inputTypes()).toEqual(["start", "resumed"]);
   });
 
+  test("must carry out nothing more of a step in which it was stopped", () => {
+    const bench = new Bench();
+    bench.answers.set("start", [say("last"), { type: "persist", writeId: 1, rows: [] }, say("never")]);
+    bench.onPerform = () => bench.driver.stop();
+    bench.driver.feed({ type: "start" });
+    expect(bench.performed).toEqual([say("last")]);
+    expect(bench.persisted).toEqual([]);
+  });
+
   test("must do nothing any more once it is stopped", () => {
     const bench = new Bench();
     bench.deadlineMs = 10;
@@ -114,10 +141,28 @@ describe("the driver", () => {
 });
 
 describe("the send queue", () => {
-  test("must send few at once and a burst in order over several turns", async () => {
-    const queue = createSendQueue(3, 100);
+  function openQueue(perTurn: number, queuedMax: number) {
     const sent: number[] = [];
-    for (let i = 0; i < 10; i++) queue.push(() => void sent.push(i));
+    const refused: number[] = [];
+    let pushed = 0;
+    const queue = createSendQueue({
+      socket: { sendGroup: ([first]) => sent.push(first ?? -1), sendTo: ([first]) => sent.push(first ?? -1) },
+      schedule: PROCESS_SCHEDULE,
+      onFull: () => refused.push(pushed),
+      perTurn,
+      queuedMax,
+    });
+    const push = (n: number): void => {
+      pushed = n;
+      if (n % 2 === 0) queue.sendGroup(Uint8Array.of(n));
+      else queue.sendTo(Uint8Array.of(n), "10.0.0.1:6001");
+    };
+    return { queue, sent, refused, push };
+  }
+
+  test("must send few at once and a burst in order over several turns", async () => {
+    const { queue, sent, push } = openQueue(3, 100);
+    for (let i = 0; i < 10; i++) push(i);
     expect(sent).toEqual([0, 1, 2]);
     await nextTurn();
     expect(sent).toEqual([0, 1, 2, 3, 4, 5]);
@@ -126,9 +171,9 @@ describe("the send queue", () => {
   });
 
   test("must refuse what doesn't fit, and empty itself on request", () => {
-    const queue = createSendQueue(1, 2);
-    const sent: number[] = [];
-    expect([0, 1, 2, 3].map((i) => queue.push(() => void sent.push(i)))).toEqual([true, true, true, false]);
+    const { queue, sent, refused, push } = openQueue(1, 2);
+    for (let i = 0; i < 4; i++) push(i);
+    expect(refused).toEqual([3]);
     queue.flush();
     expect(sent).toEqual([0, 1, 2]);
   });

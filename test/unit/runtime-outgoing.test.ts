@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { createIntake, type Drop } from "../../node/runtime/intake.ts";
 import { createKeyring, OPEN_KEYS } from "../../node/runtime/keyring.ts";
 import { createOutgoing } from "../../node/runtime/outgoing.ts";
+import { PROCESS_CLOCK, PROCESS_SCHEDULE } from "../../node/runtime/process-ports.ts";
 import type { Sent } from "../../node/runtime/wire-lines.ts";
 import { encodeMessage, joinBodies } from "../../node/wire/codec.ts";
 import { DATAGRAM_BYTES_MAX, sealDatagram } from "../../node/wire/envelope.ts";
@@ -32,8 +33,12 @@ function setUp() {
     keyring,
     self: () => SELF,
     datagramBytesMax: DATAGRAM_BYTES_MAX,
-    sendGroup: (datagram) => group.push(datagram),
-    sendTo: (datagram, address) => unicasts.push({ datagram, address }),
+    socket: {
+      sendGroup: (datagram) => group.push(datagram),
+      sendTo: (datagram, address) => unicasts.push({ datagram, address }),
+    },
+    clock: PROCESS_CLOCK,
+    schedule: PROCESS_SCHEDULE,
     onSent: (_message, how) => sent.push(how),
     onOversize: (_message, bytes) => oversize.push(bytes),
   });
@@ -71,6 +76,14 @@ describe("what leaves together", () => {
       [2, 0, null],
       [3, 0, 3],
     ]);
+  });
+
+  test("must be sealed once when a multicast is fanned out by unicast", () => {
+    const { outgoing, group, unicasts, sent } = setUp();
+    outgoing.multicast(ack(1), ["10.0.0.1:6001", "10.0.0.3:6003"]);
+    outgoing.flush();
+    expect(unicasts).toEqual(["10.0.0.1:6001", "10.0.0.3:6003"].map((address) => ({ datagram: group[0], address })));
+    expect(sent).toHaveLength(1);
   });
 
   test("must fit the datagram, however much there is, and leave nothing out", () => {

@@ -16,7 +16,8 @@ export class Datagrams {
   }
 
   onSealed(datagram: Uint8Array): void {
-    this.takenBy.set(datagram, new Set());
+    // A multicast that is also sent by unicast leaves several times.
+    if (!this.takenBy.has(datagram)) this.takenBy.set(datagram, new Set());
   }
 
   onAccepted(node: SimNode, datagram: Uint8Array): void {

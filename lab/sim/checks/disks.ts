@@ -34,8 +34,9 @@ export class Disks {
         for (const { id, nonce } of payload.accounts) this.requireAccount(node, id, nonce);
         return;
       case "TRADE_REQUEST":
+        // A request that waited for the end of its turn may leave when the trade is decided already.
         if (payload.trade_type === "buy" && node.options.config.durable)
-          this.require(node.store.hasIntent(payload.trade_id), node, `asks for trade ${payload.trade_id}`);
+          this.require(node.store.hasIntended(payload.trade_id), node, `asks for trade ${payload.trade_id}`);
         return;
       case "TRADE_RESPONSE":
         this.onAnswer(node, payload.trade_id, payload.accepted);

@@ -18,18 +18,13 @@ export class LocalClock {
     this.rate = (1_000_000 + driftPpm) / 1_000_000;
   }
 
-  /** What the clock shows, in whole milliseconds as the core gets it. */
+  /** What the clock shows, with fractions. */
   read(nowMs: number): number {
-    return Math.floor(this.offsetMs + (nowMs - this.bootAtMs) * this.rate);
+    return this.offsetMs + (nowMs - this.bootAtMs) * this.rate;
   }
 
-  /** True time at which the clock will show `localMs`, or a hair before. */
-  instantOf(localMs: number): number {
-    return this.bootAtMs + (localMs - this.offsetMs) / this.rate;
-  }
-
-  /** A span of true time as the clock measures it, whole milliseconds. */
-  measure(spanMs: number): number {
-    return Math.floor(spanMs * this.rate);
+  /** How long it truly takes until this clock has gone on by `localMs`. */
+  spanOf(localMs: number): number {
+    return localMs / this.rate;
   }
 }

@@ -80,9 +80,6 @@ export function observeCluster({ queue, invariants, journal, commands, onSend }:
       write(node, event);
       invariants.onJournal(node, event);
     },
-    onExit: (node, code, reason) => {
-      write(node, { kind: "state", level: "info", msg: `exit ${code}: ${reason}`, exit: code });
-      invariants.onDown(node);
-    },
+    onExit: (node) => invariants.onDown(node),
   };
 }

@@ -2,9 +2,10 @@
  * The simulator's datagram tags: a checksum in place of HMAC, so that the real envelope is packed and opened at every hop without
  * paying for cryptography. It proves integrity against the model's mistakes, nothing against an attacker.
  */
-import type { Authenticator } from "../../../node/wire/envelope.ts";
+import type { PeerKeys } from "../../../node/runtime/outgoing.ts";
 
-export const SIM_AUTHENTICATOR: Authenticator = {
+export const SIM_KEYS: PeerKeys = {
+  primaryKeyId: 1,
   tag: (_header, bytes) => checksum(bytes),
   verify: (_header, bytes, tag) => {
     const expected = checksum(bytes);

@@ -9,7 +9,7 @@
  */
 import type { CoreConfig, Origin } from "../../../node/core/kernel/types.ts";
 import { nameMessage } from "../../../node/runtime/wire-lines.ts";
-import { decodeMessage } from "../../../node/wire/codec.ts";
+import { decodeBody } from "../../../node/wire/codec.ts";
 import type { Impairment } from "../../../node/wire/control.ts";
 import { openDatagram } from "../../../node/wire/envelope.ts";
 import type { Message } from "../../../node/wire/message.ts";
@@ -22,7 +22,7 @@ import { EventQueue } from "./event-queue.ts";
 import { describeState, isAgreed, isConverged } from "./inspect.ts";
 import { LINK_LAN, type LinkModel, Network } from "./network.ts";
 import { observeCluster, type SimCommand, type SimOrder } from "./observer.ts";
-import { SIM_AUTHENTICATOR } from "./seal.ts";
+import { SIM_KEYS } from "./seal.ts";
 import { type DiskFault, SimStore } from "./sim-disk.ts";
 import { SimJournal } from "./sim-journal.ts";
 import { type NodeObserver, SimNode } from "./sim-node.ts";
@@ -96,6 +96,7 @@ export class SimCluster {
       draw: new Draw(this.seed, `process ${slot}`),
       observer: this.observer,
       tickLagMs: this.options.tickLagMs ?? 0.5,
+      turnMs: this.options.turnMs ?? 0,
       clockDriftPpm: this.options.clockDriftPpm ?? 100,
     });
     this.nodes.set(slot, node);
@@ -169,7 +170,7 @@ export class SimCluster {
   /** Graceful stop (SIGTERM): the node leaves and exits by itself. */
   stop(slot: number): void {
     this.act({ action: "stop", nodes: [slot] }, `stop ${slot}`);
-    this.guard(() => this.node(slot).feed({ type: "stop" }));
+    this.guard(() => this.node(slot).leave());
   }
 
   /** Kills the process in the middle of what it does: after `effects` more effects. */
@@ -383,14 +384,16 @@ export class SimCluster {
 
   /** A datagram that didn't arrive, in the transcript of its sender. */
   private noteLoss(from: number, to: number, datagram: Uint8Array): void {
-    const opened = openDatagram(datagram, SIM_AUTHENTICATOR);
-    const decoded = opened.ok ? decodeMessage(opened.body) : null;
+    const opened = openDatagram(datagram, SIM_KEYS);
     const node = this.nodes.get(from);
-    if (node === undefined || !opened.ok || decoded?.ok !== true) return;
-    const type = decoded.message.message_type;
-    const id = nameMessage(opened.header, 0);
-    const event = { kind: "drop", level: "info", msg: `x> node ${to}  ${type} is lost`, type, id, from, to } as const;
-    this.journal.write(from, node.incarnation, this.nowMs, node.localNowMs(), event);
+    if (node === undefined || !opened.ok) return;
+    for (const [index, decoded] of decodeBody(opened.body).entries()) {
+      if (!decoded.ok) continue;
+      const type = decoded.message.message_type;
+      const id = nameMessage(opened.header, index);
+      const event = { kind: "drop", level: "info", msg: `x> node ${to}  ${type} is lost`, type, id, from, to } as const;
+      this.journal.write(from, node.incarnation, this.nowMs, node.localNowMs(), event);
+    }
   }
 
   /** Anything thrown while the cluster runs (assertion, invariant) ends it with the seed in the message. */

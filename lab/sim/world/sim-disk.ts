@@ -34,7 +34,6 @@ export type DiskFault = "full" | "broken";
 const REASONS: Readonly<Record<DiskFault, string>> = { full: "disk full", broken: "input/output error" };
 
 interface PendingWrite {
-  readonly writeId: number;
   readonly rows: readonly Row[];
   readonly done: (failure: string | null) => void;
 }
@@ -51,6 +50,7 @@ export class SimStore {
   private readonly records: TradeRecord[] = [];
   private readonly counts = new Map<number, number>();
   private readonly intents = new Map<string, BuyIntent>();
+  private readonly intended = new Set<string>();
   private readonly fences = new Map<number, number>();
   private readonly rows = new Map<number, SnapshotRow>();
   private ownSince = 0;
@@ -69,9 +69,17 @@ export class SimStore {
     this.model = { ...DISK_SSD, ...model };
   }
 
-  write(writeId: number, rows: readonly Row[], done: (failure: string | null) => void): void {
-    this.queued.push({ writeId, rows, done });
+  write(rows: readonly Row[], done: (failure: string | null) => void): void {
+    this.queued.push({ rows, done });
     if (this.commit === null) this.startCommit();
+  }
+
+  /** The process ends by itself: what waits is committed first. */
+  close(): void {
+    while (this.commit !== null) {
+      this.queue.cancel(this.commit);
+      this.finishCommit();
+    }
   }
 
   /** The process died or ended. The rows of a random prefix of the unconfirmed writes survive; nobody is told. */
@@ -104,7 +112,8 @@ export class SimStore {
     this.term = 0;
     this.votedFor = null;
     this.abstains = false;
-    for (const table of [this.accounts, this.counts, this.intents, this.fences, this.rows]) table.clear();
+    for (const table of [this.accounts, this.counts, this.intents, this.intended, this.fences, this.rows])
+      table.clear();
     this.ownSince = 0;
     this.records.length = 0;
   }
@@ -156,9 +165,9 @@ export class SimStore {
     return this.accounts.get(id);
   }
 
-  /** A buy that was written down and is not decided. */
-  hasIntent(tradeId: string): boolean {
-    return this.intents.has(tradeId);
+  /** A buy that was written down, whether it is decided by now or not. */
+  hasIntended(tradeId: string): boolean {
+    return this.intended.has(tradeId);
   }
 
   /** A promise to deliver nothing behind some number of that account. */
@@ -239,6 +248,7 @@ export class SimStore {
       case "intent":
         if (row.done) this.intents.delete(row.intent.tradeId);
         else this.intents.set(row.intent.tradeId, { ...row.intent });
+        this.intended.add(row.intent.tradeId);
         return;
     }
   }

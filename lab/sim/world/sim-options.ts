@@ -8,12 +8,11 @@ import type { CoreConfig, Timing } from "../../../node/core/kernel/types.ts";
 import { KEEP_RECORDS } from "../../../node/core/replication/compaction.ts";
 import { DATAGRAM_BYTES_MAX, OVERHEAD_BYTES } from "../../../node/wire/envelope.ts";
 import type { Property } from "../checks/judge.ts";
-import type { ControlLink } from "./control-end.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { addressOf, LINK_LAN, type LinkModel } from "./network.ts";
 import type { DiskModel } from "./sim-disk.ts";
 import type { SimJournalLine } from "./sim-journal.ts";
-import type { ProcessModel, ShellBugs } from "./sim-node.ts";
+import type { ControlLink, ProcessModel, ShellBugs } from "./sim-node.ts";
 
 export interface SimOptions extends Partial<LinkModel> {
   /** How many, with ids 1 to this, or which ids. */
@@ -35,7 +34,10 @@ export interface SimOptions extends Partial<LinkModel> {
   readonly disk?: Partial<DiskModel>;
   /** Default: as the runtime. Few: logs are compacted even in a short run. */
   readonly keepRecords?: number;
+  /** Timers fire up to this much late. Default: 0.5. */
   readonly tickLagMs?: number;
+  /** What a node sends within up to this long leaves together. Default: 0, what it sends at one instant. */
+  readonly turnMs?: number;
   /** Clocks of processes run up to this many millionths too fast or too slow. Default 100, as quartz does. */
   readonly clockDriftPpm?: number;
   /** Rules that are switched off (false) in all nodes; default: all hold. */

@@ -19,6 +19,7 @@ export function drawWorld(seed: number, draw: Draw): SimOptions {
     ...(draw.chance(0.7) ? drawTrouble(draw) : {}),
     disk: draw.pick([{}, {}, { syncMinMs: 1, syncMaxMs: 30 }, { stall: 0.02, stallMs: 400 }]),
     tickLagMs: draw.pick([0.5, 0.5, 0.5, 20, 150]),
+    turnMs: new Draw(seed, "turns").pick([0, 0, 1, 10]),
     clockDriftPpm: draw.pick([100, 100, 10_000]),
     preempt: draw.chance(0.75),
     multicast: draw.chance(0.85),
@@ -66,6 +67,7 @@ export function describeWorld(world: SimOptions): string {
     (world.clockDriftPpm ?? 0) > 1_000 && `clocks ${(world.clockDriftPpm ?? 0) / 10_000} % off`,
     (world.keepRecords ?? KEEP_RECORDS) < KEEP_RECORDS && `${world.keepRecords} records kept`,
     (world.tickLagMs ?? 0) > 1 && `timers up to ${world.tickLagMs} ms late`,
+    (world.turnMs ?? 0) > 0 && `turns up to ${world.turnMs} ms long`,
   ];
   return parts.filter((part) => part !== false).join(", ");
 }

@@ -18,5 +18,5 @@ export function isTold(line: Pick<SimJournalLine, "kind">): boolean {
 export function isHeadline(line: SimJournalLine): boolean {
   if (line.node === 0) return line.kind === "fault" || line.seq === 1;
   if (line.kind === "election") return line.msg.startsWith("I am now the COORDINATOR");
-  return line.level === "error" || (line.kind === "state" && (line.level === "warn" || line.msg.startsWith("exit ")));
+  return line.level === "error" || line.exit !== undefined || (line.kind === "state" && line.level === "warn");
 }

@@ -14,9 +14,11 @@ export type { Driver, DriverOptions, Machine, OuterEffect } from "../../../node/
 export function createDriver(options: DriverOptions): Driver {
   return createRealDriver({
     ...options,
-    persist: (effect) => {
-      crashPoint(`persist ${effect.rows.map((row) => row.table).join(" ")}`);
-      options.persist(effect);
+    store: {
+      persist(writeId, rows, done) {
+        crashPoint(`persist ${rows.map((row) => row.table).join(" ")}`);
+        options.store.persist(writeId, rows, done);
+      },
     },
     perform: (effect) => {
       const name = describe(effect);

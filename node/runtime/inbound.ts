@@ -1,0 +1,66 @@
+/**
+ * The way of a datagram from a peer to the core: first past the faults that this node was told to suffer (impairments.ts), then past the checks of
+ * the envelope and the codec (intake.ts).
+ *
+ * Pure: simulated nodes have the same.
+ */
+import type { NodeState } from "../core/state.ts";
+import type { Authenticator, Header } from "../wire/envelope.ts";
+import { createImpairments, type Impairments } from "./impairments.ts";
+import { type Accepted, createIntake, type Drop } from "./intake.ts";
+import type { Clock, Schedule } from "./ports.ts";
+
+/** What becomes of arriving datagrams, for journals and checkers. */
+export interface InboundEvents {
+  /** The datagram passed the checks of its envelope; its messages follow. */
+  readonly onAccepted?: (datagram: Uint8Array) => void;
+  /** One message, just before the core sees it. */
+  readonly onReceived: (accepted: Accepted) => void;
+  readonly onDropped: (drop: Drop) => void;
+  /** A fault swallowed the datagram; its header is not proven. Absent: nobody wants to know. */
+  readonly onLost?: ((header: Header, reason: string) => void) | undefined;
+}
+
+export interface InboundOptions {
+  readonly state: NodeState;
+  readonly keyring: Authenticator;
+  readonly datagramBytesMax: number;
+  readonly clock: Clock;
+  readonly schedule: Schedule;
+  readonly seed: number;
+  readonly count: (counter: string) => void;
+  readonly events: InboundEvents;
+  /** False: the node has ended and takes no more. */
+  readonly onMessage: (accepted: Accepted) => boolean;
+}
+
+export function createInbound(options: InboundOptions): Impairments {
+  const { state, clock, schedule, count, events } = options;
+  const { self, members } = state;
+  const intake = createIntake({
+    keyring: options.keyring,
+    self,
+    datagramBytesMax: options.datagramBytesMax,
+    knownIncarnation: (sender) => members.get(sender)?.incarnation ?? 0,
+    onDrop: (drop) => {
+      count(`drop_${drop.reason}`);
+      events.onDropped(drop);
+    },
+    nowMs: clock.nowMs,
+  });
+  return createImpairments({
+    deliver(datagram, from) {
+      const messages = intake.accept(datagram, from);
+      if (messages.length === 0) return;
+      count("datagrams_received");
+      events.onAccepted?.(datagram);
+      for (const accepted of messages) if (!options.onMessage(accepted)) return;
+    },
+    count,
+    ...(events.onLost !== undefined && { onLost: events.onLost }),
+    seed: options.seed,
+    wallNowMs: clock.wallMs,
+    nowMs: clock.nowMs,
+    schedule: (run, delayMs) => void schedule.after(delayMs, run),
+  });
+}
