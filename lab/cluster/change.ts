@@ -51,7 +51,7 @@ export async function takeDown(
   return removed;
 }
 
-/** What `scale` would do. @throws LabError when the lab's own specification is lost */
+/** The plan of `scale`. @throws LabError when the lab's own specification is lost */
 export async function prepareScale(lab: LabHandle, count: number): Promise<{ plan: ScalePlan; spec: LabSpec }> {
   const spec = await lab.engine.readSpec(lab.name);
   if (spec === null) {
@@ -64,7 +64,7 @@ export async function prepareScale(lab: LabHandle, count: number): Promise<{ pla
   return { plan: planScale(lab.ids, count, lab.info.voters, await idsEverUsed(lab)), spec };
 }
 
-/** Removed nodes stay in every member's table: whoever runs can tell. */
+/** Removed nodes stay in every member's table, so any node that runs can tell. */
 async function idsEverUsed(lab: LabHandle): Promise<readonly NodeId[]> {
   const tables = await Promise.all(
     lab.running.map(async (id) => {
@@ -134,7 +134,7 @@ export async function leave(lab: LabHandle, id: NodeId): Promise<void> {
 }
 
 export async function kill(lab: LabHandle, ids: readonly NodeId[], signal: string): Promise<void> {
-  // What takes nodes away is written down before it happens, what brings them back after: nobody's absence is shorter in the journal.
+  // The end of nodes is written down before it happens, their return after it: no absence is shorter in the journal than it was.
   await lab.note({ action: "kill", nodes: ids, signal }, `kill ${ids.join(",")} ${signal}`);
   await Promise.all(ids.map((id) => lab.engine.kill(lab.name, id, signal)));
 }
@@ -161,7 +161,7 @@ export async function wipe(lab: LabHandle, ids: readonly NodeId[]): Promise<void
 export async function pause(lab: LabHandle, ids: readonly NodeId[], untilMs: number | null): Promise<void> {
   // A timer of an earlier pause must not end this one.
   await cancelTimers(lab, ids);
-  // Who ends it is there before it begins.
+  // The process that ends the pause is there before it begins.
   if (untilMs !== null) await Promise.all(ids.map((id) => endPauseAt(lab, id, untilMs)));
   await lab.note({ action: "pause", nodes: ids, untilMs }, `pause ${ids.join(",")}`);
   await Promise.all(ids.map((id) => lab.engine.pause(lab.name, id)));
@@ -182,7 +182,7 @@ async function endPauseAt(lab: LabHandle, id: NodeId, untilMs: number): Promise<
 export async function resume(lab: LabHandle, ids: readonly NodeId[]): Promise<void> {
   await cancelTimers(lab, ids);
   await Promise.all(ids.map((id) => lab.engine.resume(lab.name, id)));
-  // What was changed while it was frozen couldn't reach it.
+  // Changes that were made while it was frozen couldn't reach it.
   await reapplyFaults(lab, ids);
   await lab.note({ action: "resume", nodes: ids }, `resume ${ids.join(",")}`);
 }

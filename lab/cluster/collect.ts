@@ -49,7 +49,7 @@ export async function collectJournal(lab: LabHandle, options: CollectOptions = {
   return assembleJournal(facts, entries);
 }
 
-/** What a node wrote goes with it: whoever removes one keeps its lines first. */
+/** A node's lines go with it: the command that removes it keeps them first. */
 export async function keepEntries(lab: LabHandle, id: NodeId): Promise<void> {
   try {
     const entries = await readNodeEntries(lab, [id]);

@@ -18,7 +18,7 @@ import { type LabAction, readLabAction } from "../journal/lab-entry.ts";
 import { noteAction, readLabEntries } from "../journal/lab-journal.ts";
 import { effectOfSignal } from "../journal/story/signal-effect.ts";
 
-/** What is known about the ends of one lab's nodes by one handle, so that the journal is read for news only. */
+/** One handle's memory of the ends that it has seen, so that the journal is read for news only. */
 export class DeathWatch {
   readonly #engine: Engine;
   readonly #state: LabState;

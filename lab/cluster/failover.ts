@@ -15,7 +15,7 @@ import { waitForAgreement } from "./wait-for.ts";
 
 export interface Killed {
   readonly chosen: readonly Chosen[];
-  /** Who led before. */
+  /** The coordinator before the kill. */
   readonly before: NodeId | null;
   /** The lab's clock when the nodes were gone. */
   readonly atMs: number;

@@ -5,12 +5,12 @@
  * with preemption it is the highest READY id. In a partition each side is judged for itself.
  * converged: agree, and equal ledgers, nothing held back, no trade pending.
  *
- * Pure: whoever asks the nodes hands in the answers; `reason` tells a person what is still missing.
+ * Pure: the caller asks the nodes and hands in the answers; `reason` tells a person what is still missing.
  */
 import type { PingData } from "../../node/wire/control.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
 
-/** What one node answered; null: no answer. */
+/** One node's answer; null: there was none. */
 export type Answers = ReadonlyMap<NodeId, PingData | null>;
 
 export interface Agreement {
@@ -19,7 +19,7 @@ export interface Agreement {
   readonly coordinator: NodeId | null;
   readonly term: number;
   readonly elected: boolean;
-  /** What is missing; empty when agreed. */
+  /** The condition that is missing; empty when agreed. */
   readonly reason: string;
 }
 
@@ -64,7 +64,7 @@ export function judgeConvergence(answers: Answers): Agreement {
   return agreement;
 }
 
-/** Who leads, as far as the answers tell: the one that says so itself, of the highest claim. Null: nobody. */
+/** The coordinator, as far as the answers tell: the one that says so itself, of the highest claim. Null: nobody. */
 export function findCoordinator(answers: Answers): NodeId | null {
   const claims = [...answers.values()].filter(
     (ping) => ping !== null && ping.role === "COORDINATOR" && ping.coordinator === ping.id,

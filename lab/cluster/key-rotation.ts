@@ -31,7 +31,7 @@ export interface NodeKeys {
   readonly keys: readonly number[];
 }
 
-/** What each running node has. */
+/** The keys of each running node. */
 export function readKeys(lab: LabHandle): Promise<readonly NodeKeys[]> {
   return Promise.all(
     lab.running.map(async (node) => {

@@ -2,7 +2,7 @@
  * A lab that exists: its engine, its nodes, its control channel and its own files in one handle.
  *
  * What commands, scenarios and tests call. The handle holds no truth: `info` is what the engine said last (`refresh` asks again),
- * and the coordinator is whoever the nodes name at the moment of asking.
+ * and the coordinator is the node that the others name at the moment of asking.
  */
 import type { PingData } from "../../node/wire/control.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
@@ -114,7 +114,7 @@ export class LabHandle implements AsyncDisposable {
     return found;
   }
 
-  /** Where to ask node `id`: a datagram, or an exec inside it when no datagram gets there. */
+  /** The way to ask node `id`: a datagram, or an exec inside it when no datagram gets there. */
   target(id: NodeId): ControlTarget {
     const info = this.node(id);
     if (info.unplugged) {
@@ -151,7 +151,7 @@ export class LabHandle implements AsyncDisposable {
     }
   }
 
-  /** What each of these nodes says of itself; null: no answer. Default: all that run and aren't paused. */
+  /** Each of these nodes' word about itself; null: no answer. Default: all that run and aren't paused. */
   async ping(ids: readonly NodeId[] = this.running, options: CallOptions = {}): Promise<Answers> {
     const all = this.#withSignal({ timeoutMs: PING_TIMEOUT_MS, ...options });
     const answers = await Promise.all(

@@ -1,4 +1,4 @@
-/** What nodes that have exited said at the end: why, if it was they who ended themselves. */
+/** The last lines of nodes that have exited: they say why, when a node ended itself. */
 import type { NodeId } from "../../node/wire/ids.ts";
 import type { LabHandle } from "./lab-handle.ts";
 

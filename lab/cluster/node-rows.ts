@@ -44,7 +44,7 @@ export function describeNodes(lab: LabHandle, answers: Answers): readonly NodeRo
 function describeNode(info: NodeInfo, ping: PingData | null): NodeRow {
   return {
     id: info.id,
-    // Whoever answers runs, whatever a health check that runs every few seconds has seen so far.
+    // A node that answers runs, whatever a health check that runs every few seconds has seen so far.
     status: ping !== null && info.status === "starting" ? "running" : info.status,
     role: ping?.role ?? null,
     phase: ping?.phase ?? null,
@@ -63,7 +63,7 @@ function describeNode(info: NodeInfo, ping: PingData | null): NodeRow {
   };
 }
 
-/** What a person wants to know of a node's state, in one word or two. */
+/** A node's state for people, in a few words. */
 export function stateOf(row: NodeRow): string {
   if (row.status === "exited") {
     const how = describeExit(row);

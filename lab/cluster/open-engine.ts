@@ -8,7 +8,7 @@ import { NEXT } from "../base/next.ts";
 import { StateDir } from "../base/state-dir.ts";
 import type { Engine, LabInfo, RuntimeName } from "../engine/engine.ts";
 
-/** What the user asked for; `auto` falls back from docker to local. */
+/** The runtime that the user asked for; `auto` falls back from docker to local. */
 export type RuntimeChoice = RuntimeName | "auto";
 
 /** Opens one adapter. @throws LabError("engineUnreachable") for docker when no engine is configured or answers; LabError("unsupported") for sim without a session */

@@ -78,13 +78,13 @@ export interface ScalePlan {
   readonly add: readonly NodeSpec[];
   /** Highest first: the order in which they leave. */
   readonly remove: readonly NodeId[];
-  /** What a person must know; empty: nothing. */
+  /** A warning for people; empty: there is none. */
   readonly warning: string;
 }
 
 /**
  * What has to be added or removed so that `count` nodes remain. The highest leave first; new nodes take ids above all that were
- * ever used: whoever came back under the number of a removed node would be taken for that node with its disk lost.
+ * ever used: a node that came back under the number of a removed one would be taken for that node with its disk lost.
  * @param everUsed ids that the cluster knows, removed ones included
  */
 export function planScale(

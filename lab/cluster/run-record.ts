@@ -1,5 +1,5 @@
 /**
- * Everything that a report tells of one run, as one value: whoever ran something (a scenario, chaos, a test of the library, `lab report`)
+ * Everything that a report tells of one run, as one value: whatever ran something (a scenario, chaos, a test of the library, `lab report`)
  * fills it in, `writeReport` puts it on disk. What it holds of the lab is collected by `collectEvidence` before the lab is taken down.
  */
 import type { NodeId } from "../../node/wire/ids.ts";
@@ -9,7 +9,7 @@ import type { Journal } from "../journal/journal.ts";
 import type { NodeRow } from "./node-rows.ts";
 
 export interface RunRecord {
-  /** What was run, as a person calls it: the scenario's name, "chaos, seed 42", a test's name. The folder is named after it. */
+  /** The run's name for people: the scenario's name, "chaos, seed 42", a test's name. The folder is named after it. */
   readonly title: string;
   readonly verdict: Verdict;
   /** The verdict's reason in one sentence: the first violation, the step that failed, what is missing for a verdict. */
@@ -35,7 +35,7 @@ export interface RunFailure {
 }
 
 export interface StepRecord {
-  /** Where it stands in the scenario: `3`, `3.1`. */
+  /** Its place in the scenario: `3`, `3.1`. */
   readonly path: string;
   /** In the scenario's own words: `kill leader`. */
   readonly what: string;
@@ -43,21 +43,21 @@ export interface StepRecord {
   /** Time of the nodes, as in the journal: milliseconds since 1970, and the step's length. */
   readonly startedAtMs: number;
   readonly tookMs: number;
-  /** What was resolved or seen, or why it failed; empty: nothing to add. */
+  /** The nodes that were meant, the state that was seen, or the reason why it failed; empty: nothing to add. */
   readonly detail: string;
   /** The author's words about it. */
   readonly note?: string;
   readonly explain?: string;
 }
 
-/** What only the living lab can tell. */
+/** Facts that only the living lab can tell. */
 export interface Evidence {
   /** Null: the lab wasn't made by `lab up` (compose). */
   readonly spec: LabSpec | null;
   readonly info: LabInfo | null;
   /** The engine's line about itself and what it knows. */
   readonly engine: { readonly detail: string; readonly facts: Readonly<Record<string, unknown>> };
-  /** What engine and nodes said at the end. */
+  /** The state that engine and nodes reported at the end. */
   readonly nodes: readonly NodeRow[];
   /** All that each node wrote, line by line, the last words of crashes included. */
   readonly logs: ReadonlyMap<NodeId, readonly string[]>;

@@ -21,7 +21,7 @@ export type SelectorPart =
   | { readonly type: "random"; readonly count: number }
   | { readonly type: "word"; readonly word: SelectorWord };
 
-/** What a selector is resolved against. */
+/** The state of the cluster that a selector is resolved against. */
 export interface ClusterView {
   readonly lab: string;
   /** All nodes of the lab, ascending. */

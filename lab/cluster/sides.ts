@@ -25,7 +25,7 @@ export function findSides(
   for (const first of left) {
     left.delete(first);
     const side = [first];
-    // Grows while it is walked: whoever is reached may reach others.
+    // Grows while it is walked: a node that is reached may reach others.
     for (const member of side) {
       for (const other of left) {
         if (!areLinked(member, other)) continue;

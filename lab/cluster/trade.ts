@@ -19,7 +19,7 @@ export interface TradeOptions {
   /** `settled`: both disks have it; `accepted`: the node took it up. */
   readonly until: "settled" | "accepted";
   readonly timeoutMs: number;
-  /** What the request is called; default: a new name. */
+  /** The request's id; default: a new one. */
   readonly requestId?: string;
   /** Incarnation of the node that is meant; default: it is asked first. */
   readonly inc?: number;

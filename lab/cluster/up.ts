@@ -36,7 +36,7 @@ export function assertPossible(request: LabRequest): void {
   assertVariables(planLab(request, "docker", makeSecrets(request.name, REAL_WORLD)));
 }
 
-/** What `up` would do; nothing is made. @throws LabError as `up` does */
+/** The plan of `up`; nothing is made. @throws LabError as `up` does */
 export async function dryRun(request: LabRequest, options: UpOptions): Promise<UpPlan> {
   assertPossible(request);
   const engine = await openFor(options);
@@ -91,7 +91,7 @@ function noteFallback(options: UpOptions): (why: string) => void {
   return (why) => options.onNotice(`using local processes instead of Docker: ${why}`);
 }
 
-/** What an `up` that was killed left behind is worth nothing: it makes room for this one. */
+/** Removes the remains of an `up` that was killed: they are worth nothing, and make room for this one. */
 async function clearHalfMade(state: LabState, options: UpOptions): Promise<void> {
   const upBy = await state.readJson("lab.json", (json) => (json as { upBy?: ProcessMark }).upBy ?? null);
   if (upBy === null || (await findProcess(upBy)) !== null) return;

@@ -28,7 +28,7 @@ const LOOK_MS = 400;
 export interface WaitOptions {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
-  /** What is still missing, whenever that changes. */
+  /** Called with the reason why it still waits, whenever that changes. */
   readonly onReason?: (reason: string) => void;
 }
 
@@ -133,7 +133,7 @@ export async function waitUntil(
   }
 }
 
-/** Who is asked how soon again. */
+/** How soon each node is asked again. */
 class Pace {
   readonly #answers: Answers;
   readonly #clock: LabClock;

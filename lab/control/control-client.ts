@@ -45,7 +45,7 @@ export interface CallOptions {
   readonly timeoutMs?: number;
   /** Longest pause between two repetitions. */
   readonly retryMsMax?: number;
-  /** Given by whoever repeats a request that may have been executed already. */
+  /** Set to repeat a request that may have been executed already. */
   readonly requestId?: string;
   readonly signal?: AbortSignal;
   /** The node took the request up and is still working on it. */
@@ -115,7 +115,7 @@ export class ControlClient implements AsyncDisposable {
     throw refusal(target.node, result);
   }
 
-  /** What the node says of itself in one small datagram; null: no answer in time, or it doesn't obey us. */
+  /** The node's word about itself in one small datagram; null: no answer in time, or it doesn't obey us. */
   async ping(target: ControlTarget, options: CallOptions = {}): Promise<PingData | null> {
     try {
       const { data } = await this.call(target, { op: "ping" }, options);

@@ -11,7 +11,7 @@ export interface ControlTransport {
   close(): Promise<void>;
 }
 
-/** @param onDatagram told of everything that arrives */
+/** @param onDatagram called with everything that arrives */
 export type OpenControlTransport = (onDatagram: (datagram: Uint8Array) => void) => Promise<ControlTransport>;
 
 /** One UDP socket on a port of its own. @throws LabError("failed") without one */

@@ -13,7 +13,7 @@ export interface World {
   readonly openControl: OpenControlTransport;
   /** As many bytes that nobody can foresee. */
   readonly entropy: (bytes: number) => Buffer;
-  /** What is kept about the lab of this name; the same at each call. */
+  /** The lab's own files about the lab of this name; the same at each call. */
   readonly openState: (lab: string) => LabState;
 }
 

@@ -41,7 +41,7 @@ function describeScenario(file: string, scenario: Scenario): ScenarioInfo {
   };
 }
 
-/** What is to be read before it is run. */
+/** Text to read before it is run. */
 function describeExperiment({ teaches, experiment }: Scenario): string {
   const { goal, predict, observe } = experiment ?? {};
   return joinParts([
@@ -52,7 +52,7 @@ function describeExperiment({ teaches, experiment }: Scenario): string {
   ]);
 }
 
-/** What is to be read when it is over: before, it would spoil the prediction. Empty: the file says nothing. */
+/** Text to read when it is over: before, it would spoil the prediction. Empty: the file says nothing. */
 export function describeOutcome({ experiment }: Scenario): string {
   return joinParts([
     ["", experiment?.explain],

@@ -1,5 +1,5 @@
 /**
- * The page's side of the protocol: reads the stream line by line, connects anew where it broke off, sends commands. Nothing but `fetch`,
+ * The page's side of the protocol: reads the stream line by line, connects again where it broke off, sends commands. Nothing but `fetch`,
  * so it runs in a browser and in tests alike.
  *
  * The token comes in the address' fragment (`#token=…`), which browsers send to nobody; it travels in a header of each request.

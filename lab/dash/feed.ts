@@ -8,7 +8,7 @@ import type { Entry } from "../journal/entry.ts";
 import type { Gap, RunFacts } from "../journal/journal.ts";
 import type { Notice, ScenarioProgress, Snapshot, StreamMessage, Verdicts } from "./protocol.ts";
 
-/** What is said once and matters to who comes later, too. */
+/** Items that are said once and matter to readers who come later, too. */
 export type Saying = Notice | ScenarioProgress | Verdicts | Extract<StreamMessage, { type: "end" }>;
 
 export interface FeedOptions {
@@ -101,7 +101,7 @@ export class Feed {
     return this.#entries.slice(from - this.#base, from - this.#base + count);
   }
 
-  /** What was said from number `from` on. */
+  /** Everything said from number `from` on. */
   sayingsFrom(from: number): readonly Saying[] {
     return this.#sayings.slice(Math.max(0, from - this.#sayingsBase));
   }

@@ -88,7 +88,7 @@ function refuse(status: number, code: string, message: string): Admission {
   return { ok: false, status, code, message };
 }
 
-/** What every answer says, so that no other page can embed, sniff, keep or refer to it. */
+/** Headers of every answer, so that no other page can embed, sniff, keep or refer to it. */
 export const SAFE_HEADERS: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",

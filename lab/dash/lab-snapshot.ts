@@ -31,7 +31,7 @@ export async function takeSnapshot(lab: LabHandle, signal?: AbortSignal): Promis
   const nodes = lab.ids.map((id, i): NodeView => {
     const { status, exitCode, unplugged, startedAtMs, control, ip } = lab.node(id);
     const words = says[i] ?? null;
-    // Whoever answers runs, whatever a health check has seen so far.
+    // A node that answers runs, whatever a health check has seen so far.
     const seen = words !== null && status === "starting" ? "running" : status;
     return { id, status: seen, exitCode, unplugged, startedAtMs, address: control ?? ip, says: words };
   });
@@ -63,7 +63,7 @@ async function askNode(lab: LabHandle, id: NodeId, signal?: AbortSignal): Promis
   }
 }
 
-/** What of a node's state goes to a screen, with the sum of all balances as it knows them. */
+/** The part of a node's state that goes to a screen, with the sum of all balances as it knows them. */
 function pickWords(state: StateData): NodeWords {
   const { id, inc, phase, role, coordinator, term, elected, preempt, balance, ledger_hash, holdback, pending } = state;
   const { clock, balances, reserved, pending_trades, counters, uptime_ms, rss_bytes } = state;

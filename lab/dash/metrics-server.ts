@@ -1,5 +1,5 @@
 /**
- * /metrics on a port of its own, without a token, for whoever scrapes on this machine: only when asked for, only this one path, and only
+ * /metrics on a port of its own, without a token, for scrapers on this machine: only when asked for, only this one path, and only
  * by an address, so that no web page gets at it by the trick of a name that points here (DNS rebinding).
  */
 import { once } from "node:events";

@@ -2,7 +2,7 @@
  * What a lab looks like to Prometheus: one snapshot as families of metrics. Pure.
  *
  * Names follow Prometheus' conventions: `energy_lab_` in front, the unit behind, `_total` for what only grows. What only grows begins
- * anew when a node restarts, as counters of a process do. Everything that nodes count and that has no name of its own here is in
+ * from zero when a node restarts, as counters of a process do. Everything that nodes count and that has no name of its own here is in
  * `energy_lab_node_events_total`.
  */
 import type { NodeId } from "../../node/wire/ids.ts";
@@ -18,7 +18,7 @@ export interface MetricsFacts {
 const ROLES = ["FOLLOWER", "CANDIDATE", "COORDINATOR"] as const;
 const PEER_STATES = ["UNKNOWN", "ALIVE", "SUSPECTED", "FAILED", "LEFT"] as const;
 
-/** What nodes count, under names of its own. */
+/** The nodes' counters that have names of their own here. */
 const COUNTERS: readonly { readonly name: string; readonly counter: string; readonly help: string }[] = [
   { name: "datagrams_sent", counter: "datagrams_sent", help: "Datagrams sent to peers." },
   { name: "datagrams_received", counter: "datagrams_received", help: "Datagrams of peers that were accepted." },

@@ -41,7 +41,7 @@ export function describePolicy(html: string): string {
   ].join("; ");
 }
 
-/** What is shown where the page wasn't built. */
+/** The page that is shown where the real one wasn't built. */
 export const MISSING_PAGE = `<!doctype html><meta charset="utf-8"><title>lab dash</title>
 <p>The page isn't built: run <code>npm run build</code> in the project's folder, then reload.</p>
 `;

@@ -24,11 +24,11 @@ export const DASH_PROTOCOL = 1;
 export interface StreamRequest {
   /** A stored run to replay, by its name in the catalogue; null: what the server was started for. */
   readonly run: string | null;
-  /** Where an earlier stream of the same `server` broke off (`entries.next`); null: from the beginning. */
+  /** The number at which an earlier stream of the same `server` broke off (`entries.next`); null: from the beginning. */
   readonly resume: { readonly server: string; readonly next: number } | null;
 }
 
-/** First `hello`, then whatever there is. An unknown type is to be ignored. */
+/** First `hello`, then whatever there is. Readers ignore an unknown type. */
 export type StreamMessage =
   | Hello
   | Entries
@@ -39,7 +39,7 @@ export type StreamMessage =
   | Notice
   /** The connection lives; sent when nothing else was for some seconds. */
   | { readonly type: "beat"; readonly atMs: number }
-  /** Nothing more comes, also after connecting anew. */
+  /** Nothing more comes, also after connecting again. */
   | { readonly type: "end"; readonly why: "replayed" | "lab-gone" | "server-ends"; readonly text: string };
 
 export interface Hello {
@@ -49,7 +49,7 @@ export interface Hello {
   readonly server: string;
   readonly mode: "live" | "replay";
   readonly facts: RunFacts;
-  /** What the nodes' clocks show now; in a replay the last entry's time. */
+  /** The time on the nodes' clocks now; in a replay the last entry's time. */
   readonly nowMs: number;
   /** Lines that are missing from a replayed journal; of a live one nobody knows yet. */
   readonly gaps: readonly Gap[];
@@ -72,7 +72,7 @@ export interface Entries {
   readonly next: number;
 }
 
-/** What engine and nodes say at one moment; about once a second, less often with many nodes. */
+/** The state of engine and nodes at one moment; about once a second, less often with many nodes. */
 export interface Snapshot {
   readonly type: "snapshot";
   /** Wall clock of the nodes. */
@@ -134,7 +134,7 @@ export interface FaultView {
   readonly untilMs: number | null;
 }
 
-/** What checkers say of a stored run. */
+/** The checkers' results for a stored run. */
 export interface Verdicts {
   readonly type: "verdicts";
   readonly checks: readonly CheckResult[];
@@ -151,7 +151,7 @@ export interface ScenarioProgress {
   readonly steps: number;
   /** The step in words: "kill leader". */
   readonly text: string;
-  /** What was expected and what was seen, when it failed; the experiment's explanation when it passed. */
+  /** The expected and the seen value, when it failed; the experiment's explanation when it passed. */
   readonly detail: string;
 }
 
@@ -252,7 +252,7 @@ export interface ScenarioInfo {
 }
 
 export interface RunInfo {
-  /** What a StreamRequest takes. */
+  /** The fields of a StreamRequest. */
   readonly name: string;
   readonly lab: string;
   readonly runtime: RunFacts["runtime"];
@@ -261,7 +261,7 @@ export interface RunInfo {
   readonly writtenAtMs: number;
 }
 
-/** What every refused request answers with, beside its status 400, 401, 403, 404, 413 or 503. */
+/** The answer to every refused request, beside its status 400, 401, 403, 404, 413 or 503. */
 export interface DashError {
   readonly error: { readonly code: string; readonly message: string };
 }

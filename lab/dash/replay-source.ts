@@ -23,7 +23,7 @@ function feedOf(journal: Journal, name: string): Feed {
   const endMs = entries.reduce((last, entry) => Math.max(last, entry.time), 0);
   const feed = new Feed({ mode: "replay", facts, gaps, nowMs: () => endMs, entriesMax: entries.length + 1 });
   feed.append(entries);
-  // Judged anew: an old run by what is known today.
+  // Judged again: an old run by the checkers of today.
   feed.say({ type: "verdicts", checks: runChecks(journal) });
   feed.say({ type: "end", why: "replayed", text: `all of ${name}` });
   return feed;

@@ -23,7 +23,7 @@ export async function runCommand(command: LabCommand, { lab, runtime, runLine }:
   return describeReply(formatCommand(command, lab), await runLine(argv));
 }
 
-/** What `-o json` printed, as a reply: data on stdout; on stderr the error, steps of progress, and sentences for people. */
+/** The output of `-o json` as a reply: data on stdout; on stderr the error, steps of progress, and sentences for people. */
 export function describeReply(line: string, { exitCode, stdout, stderr }: LineResult): CommandReply {
   const exitName = Object.entries(EXIT).find(([, code]) => code === exitCode)?.[0] ?? "failed";
   const said = stderr.split("\n").filter((text) => text.trim() !== "");

@@ -17,7 +17,7 @@ import type { CommandReply, DashCommand, ScenarioProgress } from "./protocol.ts"
 export interface PlayerOptions {
   readonly lab: string;
   readonly runtime: ScenarioRuntime;
-  /** Where the scenarios lie. */
+  /** The folder of the scenarios. */
   readonly folder: string;
   readonly feed: Feed;
   readonly signal: AbortSignal;

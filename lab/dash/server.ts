@@ -17,14 +17,14 @@ import type { Catalogue, CommandReply, DashCommand, DashError, StreamRequest } f
 import { type Sink, writeStream } from "./stream.ts";
 
 export interface DashSource {
-  /** What a stream without a run's name shows. */
+  /** The source of a stream without a run's name. */
   readonly feed: Feed;
   readonly mayCommand: boolean;
   /** A stored run of the catalogue. @throws LabError */
   openRun(name: string): Promise<Feed>;
   command(command: DashCommand): Promise<CommandReply>;
   catalogue(): Promise<Catalogue>;
-  /** What /metrics says. */
+  /** The text of /metrics. */
   metrics(): Promise<string>;
 }
 

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Feed } from "./feed.ts";
 import { DASH_PROTOCOL, type Hello, type StreamMessage, type StreamRequest } from "./protocol.ts";
 
-/** Where the lines go. `write` says false when the reader has enough for now. */
+/** The reader of the lines. `write` says false when the reader has enough for now. */
 export interface Sink {
   write(text: string): boolean;
   /** Resolves when it takes more; rejects when it was closed. */

@@ -52,7 +52,7 @@ export interface NodeInfo {
   readonly handle: string;
   /** Address that peers know it by, without port: the source of its packets. */
   readonly ip: string | null;
-  /** Where this host can reach its control channel, `host:port`; null: only by `controlExec`. */
+  /** Address at which this host reaches its control channel, `host:port`; null: only by `controlExec`. */
   readonly control: string | null;
   readonly startedAtMs: number | null;
   /** Cut off by `unplug`. */
@@ -79,7 +79,7 @@ export type Progress = (event: {
   state: "start" | "done" | "failed" | "info";
   detail?: string;
   node?: NodeId;
-  /** What to do about a step that failed. */
+  /** The cure for a step that failed. */
   hint?: Hint;
 }) => void;
 
@@ -116,9 +116,9 @@ export interface Finding {
   readonly check: string;
   readonly level: "ok" | "info" | "warn" | "fail";
   readonly found: string;
-  /** What follows for the user; empty when ok. */
+  /** The consequence for the user; empty when ok. */
   readonly consequence: string;
-  /** What to do about it; empty when ok. */
+  /** The cure; empty when ok. */
   readonly cure: Hints;
 }
 
@@ -128,7 +128,7 @@ export interface Finding {
  */
 export interface Engine extends AsyncDisposable {
   readonly name: RuntimeName;
-  /** What its nodes live in. */
+  /** The time, network and chance that its nodes live in. */
   readonly world: World;
   /** `detail` is one line for people. @throws LabError("engineUnreachable") when the engine can't be used */
   check(signal?: AbortSignal): Promise<{ detail: string; facts: Readonly<Record<string, unknown>> }>;
@@ -156,7 +156,7 @@ export interface Engine extends AsyncDisposable {
     progress: Progress,
     signal: AbortSignal,
   ): Promise<readonly NodeInfo[]>;
-  /** What the lab was created with, read back from its nodes or directory (after loss of the CLI's own state). Null: nothing tells. */
+  /** The specification of the lab, read back from its nodes or directory (after loss of the CLI's own state). Null: nothing tells. */
   readSpec(name: string): Promise<LabSpec | null>;
   /**
    * Replaces the cluster keys (in `DS_KEYS` form) that the lab's nodes read at their start and at SIGHUP.
@@ -179,7 +179,10 @@ export interface Engine extends AsyncDisposable {
   resume(lab: string, id: NodeId): Promise<void>;
   /** Resumes by itself at `untilMs` (wall clock of the nodes), null: no more; absent: a process of the lab's does it (helpers.ts). */
   resumeAt?(lab: string, id: NodeId, untilMs: number | null): void;
-  /** The node finds an empty disk at its next start. @throws LabError("failed") while it runs; LabError("unsupported") where it can't be emptied */
+  /**
+   * The node finds an empty disk at its next start.
+   * @throws LabError("failed") while it runs; LabError("unsupported") where it can't be emptied
+   */
   wipe(lab: string, id: NodeId): Promise<void>;
   /** Removes the node and everything of it, running or not. */
   remove(lab: string, id: NodeId): Promise<void>;
@@ -218,7 +221,7 @@ export interface Engine extends AsyncDisposable {
     lab: string,
     signal: AbortSignal,
   ): AsyncIterable<{ atMs: number; node: NodeId; what: "start" | "die" | "pause" | "unpause" | "oom" }>;
-  /** What belongs to no living lab. */
+  /** Things that belong to no living lab. */
   leftovers(): Promise<readonly Leftover[]>;
   /** Removes leftovers; what is gone already is no error. */
   collect(leftovers: readonly Leftover[]): Promise<void>;

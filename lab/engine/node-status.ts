@@ -1,4 +1,4 @@
-/** What a node's status means for code that wants something of the node, and how its process ended, in words. */
+/** A node's status, read: whether it can do something, and how its process ended, in words. */
 import { constants } from "node:os";
 import type { NodeInfo } from "./engine.ts";
 

@@ -3,7 +3,7 @@
  *
  * Idea: one exec a node does everything in its kernel (put the script there, apply, report), in parallel with one control request
  * for its shim. Only nodes whose compiled state changes are touched. A node that is down or paused can't be: its report says
- * `pending`, and whoever starts or resumes it calls `reapplyFaults` (service.ts).
+ * `pending`, and the command that starts or resumes it calls `reapplyFaults` (service.ts).
  */
 
 import { type ImpairmentRule, StateData } from "../../node/wire/control.ts";
@@ -22,7 +22,7 @@ import type { FaultableLab } from "./faultable-lab.ts";
 import { findDifferences, parseReadBack, type ReadBack } from "./verify.ts";
 
 export interface ApplyOptions {
-  /** What held before; nodes for which nothing changes are left alone. */
+  /** The list that held before; nodes for which nothing changes are left alone. */
   readonly previous: FaultList;
   /** Nodes to bring to their state in any case; default: none. */
   readonly force?: readonly NodeId[];

@@ -13,7 +13,7 @@ import { FAULTS_DIR, type KernelFaults } from "../engine/engine.ts";
 import { type CompiledNode, type KernelState, type Leaf, minorOf, perMillion } from "./compile.ts";
 import { SCRIPT_EXIT, SCRIPT_LIBRARY, TABLE } from "./compile-library.ts";
 
-/** What is queued for a delayed source at most: packets when there is no rate, else about half a second of it. */
+/** The longest queue of a delayed source: packets when there is no rate, else about half a second of it. */
 const QUEUE_PACKETS = 10_000;
 const RATE_QUEUE_S = 0.5;
 const PACKET_BYTES = 400;
@@ -165,7 +165,7 @@ function describeEgress(impairment: Impairment, peers: readonly string[], kernel
   return `egress "${destinations.join(" ")}" ${describeClass(impairment, kernel)}`;
 }
 
-/** Where the kernel has no netem nothing but a rate comes here, which the class itself can limit. */
+/** On a kernel without netem nothing but a rate comes here, which the class itself can limit. */
 function describeClass(impairment: Impairment, kernel: KernelFaults): string {
   const { rateBps } = impairment;
   if (kernel.netem) return `"${OPEN_CLASS}" ${describeNetem(impairment)}`;

@@ -23,13 +23,13 @@ export interface PeerAddress {
   readonly ip: string | null;
 }
 
-/** What impairs one source (or, for egress, all that the node sends). */
+/** The impairment of one source (or, for egress, all that the node sends). */
 export interface Leaf {
   readonly ip: string;
   readonly impairment: Impairment;
 }
 
-/** What the receiver's kernel is asked for at one time. Sorted by address, so that equal states are equal texts. */
+/** The state that the receiver's kernel must have at one time. Sorted by address, so that equal states are equal texts. */
 export interface KernelState {
   /** Sources that nothing may come from. */
   readonly cut: readonly string[];
@@ -53,7 +53,7 @@ export interface CompiledNode {
   readonly steps: readonly [Step, ...Step[]];
   readonly rules: readonly ImpairmentRule[];
   readonly backends: readonly FaultBackend[];
-  /** What this receiver's list is made of; lies in the container too. */
+  /** The faults behind it; a copy of them lies in the container too. */
   readonly faults: readonly Fault[];
 }
 
@@ -83,7 +83,7 @@ export function compileNode(
     ip: node.ip,
     peers: [...addresses.values()].flatMap((ip) => ip ?? []).sort(),
     steps: [{ fromMs: null, state: mergeAt(nowMs) }, ...ends.map((end) => ({ fromMs: end, state: mergeAt(end) }))],
-    // Cuts first: whoever reads the list from the top sees the strongest.
+    // Cuts first: the strongest rule stands at the top.
     rules: parts.flatMap((part) => part.rule ?? []).sort((a, b) => Number(b.impairment.cut) - Number(a.impairment.cut)),
     backends: [...new Set(parts.flatMap((part) => part.backends))],
     faults: concerning,
@@ -108,7 +108,7 @@ export function isSame(a: CompiledNode, b: CompiledNode): boolean {
   return JSON.stringify([a.ip, a.steps, a.rules]) === JSON.stringify([b.ip, b.steps, b.rules]);
 }
 
-/** What holds at an instant; null: at once. A fault may end while its change is on its way to the node. */
+/** The state that holds at an instant; null: at once. A fault may end while its change is on its way to the node. */
 export function stateAt(compiled: CompiledNode, atMs: number | null): KernelState {
   const begun = compiled.steps.filter((step) => step.fromMs === null || (atMs !== null && step.fromMs <= atMs));
   return (begun.at(-1) ?? compiled.steps[0]).state;

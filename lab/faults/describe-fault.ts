@@ -12,7 +12,7 @@ import { type Fault, type FaultList, NO_IMPAIRMENT } from "./fault.ts";
 export interface Effect {
   readonly from: readonly NodeId[];
   readonly to: readonly NodeId[];
-  /** What happens on the way there, on the way back, and in sum. */
+  /** The effect on the way there, on the way back, and in sum. */
   readonly there: string;
   readonly back: string;
   readonly roundTrip: string;
@@ -61,7 +61,7 @@ export function describeEffect(effect: Effect): string {
   return `${from} -> ${to}: ${effect.there}; ${to} -> ${from}: ${effect.back}; ${effect.roundTrip}`;
 }
 
-/** What doesn't act between two nodes: cables, and a sender's own interface. */
+/** Faults that don't act between two nodes: cables, and a sender's own interface. */
 export function describeOwn(faults: readonly Fault[]): readonly string[] {
   return faults
     .filter((fault) => fault.from === fault.to)
@@ -72,7 +72,7 @@ export function describeOwn(faults: readonly Fault[]): readonly string[] {
     );
 }
 
-/** What holds on one directed pair, all faults together. */
+/** The impairment of one directed pair, all faults together. */
 function effectiveOn(list: FaultList, from: NodeId, to: NodeId): Impairment {
   let sum = NO_IMPAIRMENT;
   for (const fault of list.faults) {

@@ -1,7 +1,7 @@
 /**
  * Where a lab's fault list lies: `faults.json` in the lab's own folder, and, in each container, a copy of what concerns it.
  *
- * Whoever has the engine owns the lab: when the folder is lost, or another user took the lab over, the list is put together again
+ * Access to the engine is ownership of the lab: when the folder is lost, or another user took the lab over, the list is put together again
  * from the containers. Changing it takes the lab's lock.
  */
 

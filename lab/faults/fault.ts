@@ -14,10 +14,10 @@ export type FaultKind = z.infer<typeof FaultKind>;
 export const Fault = z.object({
   /** `f1`, `f2`, … within a lab; all pairs that one command made share it. */
   id: z.string(),
-  /** What made it, as typed: "partition 1,2 3,4,5". */
+  /** The command line that asks for it again: "partition 1,2 3,4,5". */
   cause: z.string(),
   kind: FaultKind,
-  /** Where packets come from and who sees the effect. The same node twice: `unplug`, or `egress`. */
+  /** The sender of the packets, and the node that sees the effect. The same node twice: `unplug`, or `egress`. */
   from: NodeId,
   to: NodeId,
   impairment: Impairment,
@@ -41,7 +41,7 @@ export const NO_IMPAIRMENT: Impairment = Impairment.parse({});
 
 export type FaultBackend = "nft" | "netem" | "htb" | "shim" | "engine";
 
-/** What became of one receiver's part of the list. Printed with every fault; never a silent no-op. */
+/** The outcome of one receiver's part of the list. Printed with every fault; never a silent no-op. */
 export interface FaultReport {
   readonly node: NodeId;
   readonly backends: readonly FaultBackend[];

@@ -46,7 +46,7 @@ export function addFault(list: FaultList, fault: NewFault): Change {
   };
 }
 
-/** What `heal` takes away: everything, one fault by its id, all that touches these nodes, or only their pulled cables. */
+/** The faults that `heal` ends: all of them, one fault by its id, all that touches these nodes, or only their pulled cables. */
 export type HealTarget =
   | { readonly all: true }
   | { readonly id: string }

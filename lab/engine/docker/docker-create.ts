@@ -107,7 +107,7 @@ export async function createNodes(
   return direct ? infos : readPublished(docker, spec, infos);
 }
 
-/** What engines before 28 gave by themselves; newer ones take it from here. The entry point reckons with it (LAB_NEIGHBOURS). */
+/** Engines before 28 set this by themselves; newer ones take it from here. The entry point expects it (LAB_NEIGHBOURS). */
 function macOf(ip: string): string {
   const bytes = ip.split(".").map((byte) => Number(byte).toString(16).padStart(2, "0"));
   return ["02", "42", ...bytes].join(":");
@@ -213,7 +213,7 @@ function labExists(name: string): LabError {
     "usage",
     `there is a lab named "${name}" already`,
     [NEXT.removeLab(name), "or choose another --name"],
-    // Whoever cleans up after a failure must know that this lab is somebody else's.
+    // The clean-up after a failure must know that this lab is somebody else's.
     { details: { reason: "labExists" } },
   );
 }

@@ -154,7 +154,7 @@ async function describeImages(docker: Docker, planImage: () => Promise<ImagePlan
   return [...images, multicast, ...kernel];
 }
 
-/** What is tried inside the node image can't be told before it exists. */
+/** Checks that run inside the node image have no result before it exists. */
 function untried(checks: string): Finding {
   return info(checks, "tried once the node image is there", "", NEXT.startLab());
 }

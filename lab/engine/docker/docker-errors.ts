@@ -1,13 +1,13 @@
 /**
  * Raw engine errors become the operator's: one line of cause, one of cure. Idea: nothing above the adapter ever sees an HTTP
- * status or an errno; whoever needs one of them (404 while removing) asks here, inside the adapter.
+ * status or an errno; code that needs one of them (404 while removing) asks here, inside the adapter.
  */
 
 import type { Hints } from "../../base/hint.ts";
 import { LabError } from "../../base/lab-error.ts";
 import { NEXT } from "../../base/next.ts";
 
-/** What the engine answered, as dockerode throws it. */
+/** The engine's answer, as dockerode throws it. */
 interface EngineFailure {
   readonly statusCode?: number;
   readonly code?: string;
@@ -31,7 +31,7 @@ export function sentenceOf(error: unknown): string {
   return message.replace(/^\(HTTP code \d+\) .*? - /, "").trim();
 }
 
-/** What engines refuse, by the words that they refuse it with. */
+/** Refusals of engines, by the words that they use. */
 const REFUSALS = {
   addressesOverlap: /overlap|conflicts with network|networks have same|already allocated/i,
   alreadyConnected: /already exists in network|already attached|endpoint with name .* already exists/i,

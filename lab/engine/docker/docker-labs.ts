@@ -66,7 +66,7 @@ export async function findNode(docker: Docker, lab: string, id: NodeId): Promise
   throw noSuchNode(lab, id, ids);
 }
 
-/** What `up` was told, from the containers alone. Null for a lab that has none, or that `lab up` didn't make (compose). */
+/** The specification that `up` was given, read from the containers alone. Null: it has none, or `lab up` didn't make it (compose). */
 export async function readLabSpec(docker: Docker, lab: string): Promise<LabSpec | null> {
   const containers = await listNodeContainers(docker, lab);
   const [secrets, ...environments] = await Promise.all([

@@ -83,7 +83,7 @@ async function findOldImages(docker: Docker, plan: () => Promise<ImagePlan>): Pr
   const ours = new RegExp(`^${IMAGE_REPOSITORY}:[0-9a-f]{12}$`);
   const old = images.filter((image) => {
     const tags = (image.RepoTags ?? []).filter((tag) => tag !== "<none>:<none>");
-    // Whoever gave it a name of his own (docker-compose.yml does) wants to keep it.
+    // An image with a name of its own (docker-compose.yml gives it one) is meant to stay.
     if (tags.some((tag) => tag === current || !ours.test(tag))) return false;
     return !used.has(image.Id) && Date.now() - image.Created * 1000 > IMAGE_SETTLED_AFTER_MS;
   });

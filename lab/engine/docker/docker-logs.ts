@@ -179,7 +179,7 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** What several readers push, one consumer takes. */
+/** A queue that several readers fill and one consumer empties. */
 class Queue<T> {
   readonly #items: T[] = [];
   #wake: (() => void) | null = null;

@@ -118,7 +118,7 @@ async function readAnswer(file: string): Promise<KernelFaults | null> {
   }
 }
 
-/** What can't be kept is tried again next time. */
+/** A result that can't be kept is found again next time. */
 async function keepAnswer(file: string, answer: KernelFaults): Promise<void> {
   const temporary = `${file}.${process.pid}.tmp`;
   await mkdir(stateRoot(), { recursive: true, mode: 0o700 })

@@ -24,7 +24,7 @@ const TOKEN_FILE = "token.json";
 
 export type Secrets = Pick<LabSpec, "keys" | "token">;
 
-/** What tells a node where its secrets are. */
+/** Variables that tell a node where its secrets are. */
 export const SECRET_VARIABLES = {
   DS_KEYS_FILE: `${FOLDER}/keys`,
   DS_CONTROL_TOKEN_FILE: `${FOLDER}/token`,

@@ -62,7 +62,7 @@ class SshStream extends Duplex {
     done(error);
   }
 
-  // What an HTTP agent asks of a socket.
+  // An HTTP agent needs these of a socket.
   setTimeout(): this {
     return this;
   }

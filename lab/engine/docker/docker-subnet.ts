@@ -74,7 +74,7 @@ export function* freeSubnets(taken: readonly Range[], seed: string): Generator<s
   }
 }
 
-/** What this host routes anywhere: its interfaces' networks, and the kernel's table where there is one to read. */
+/** All networks that this host routes: its interfaces' networks, and the kernel's table where there is one to read. */
 export async function hostRanges(): Promise<readonly Range[]> {
   const interfaces = Object.values(networkInterfaces())
     .flat()

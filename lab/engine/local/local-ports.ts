@@ -1,7 +1,7 @@
 /**
  * Ports for a local lab: a block of 300 on loopback, free now and not promised to another lab.
  *
- * Idea: whoever wants a block binds its last port first and keeps it until the nodes have bound theirs, so two `up`s at the same
+ * Idea: a command that wants a block binds its last port first and keeps it until the nodes have bound theirs, so two `up`s at the same
  * time see each other. Blocks lie below the range that kernels hand out for outgoing traffic.
  */
 import { randomBytes, randomInt } from "node:crypto";

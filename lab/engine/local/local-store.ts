@@ -66,7 +66,7 @@ export function exists(path: string): Promise<boolean> {
   );
 }
 
-/** What tells a node where its secrets are: files, which can be replaced while it runs and aren't inherited by anybody. */
+/** Variables that tell a node where its secrets are: files, which can be replaced while it runs and aren't inherited by anybody. */
 export function secretVariables(lab: string): Readonly<Record<string, string>> {
   return { DS_KEYS_FILE: join(labDir(lab), "keys"), DS_CONTROL_TOKEN_FILE: join(labDir(lab), "token") };
 }
@@ -80,7 +80,7 @@ export async function readLabRecord(lab: string): Promise<LabRecord | null> {
   return { ...record, spec: { ...record.spec, keys: (keys ?? "").trim(), token: (token ?? "").trim() } };
 }
 
-/** The secrets first: whoever finds the record finds them too. */
+/** The secrets first: a reader that finds the record finds them too. */
 export async function writeLabRecord(record: LabRecord): Promise<void> {
   const { keys, token, ...spec } = record.spec;
   const { name } = spec;
@@ -128,7 +128,7 @@ export async function makeNodeDir(lab: string, id: NodeId, env: Readonly<Record<
   await Promise.all([mkdir(join(dir, "data"), { mode: 0o700 }), writeJson(join(dir, "node.json"), env)]);
 }
 
-/** What the node had written is gone; its logs stay. */
+/** Removes the node's ledger and all else that it wrote; its logs stay. */
 export async function emptyDisk(lab: string, id: NodeId): Promise<void> {
   const data = join(nodeDir(lab, id), "data");
   await rm(data, { recursive: true, force: true, maxRetries: 3 });

@@ -1,7 +1,7 @@
 /**
  * Virtual time as the lab's clock: it passes only while somebody waits for it, and then as fast as the machine can play it.
  *
- * Idea: whoever waits has a timer here. As long as there is one, events of the simulated world are played, up to the first that
+ * Idea: everybody who waits has a timer here. As long as there is one, events of the simulated world are played, up to the first that
  * concerns the lab (its timer, or a datagram to it). Then the lab's own code goes on, in real time, and the world stands still until it
  * waits again. So what a session does depends on its commands and its seed, not on the machine.
  */
@@ -28,7 +28,7 @@ export class VirtualClock implements LabClock {
     this.#seed = seed;
   }
 
-  /** Something broke the world: time stands still from here on, and whoever waits hears of it. */
+  /** Something broke the world: time stands still from here on, and all who wait are told. */
   fail(cause: unknown): void {
     const [first = ""] = String(cause instanceof Error ? cause.message : cause).split("\n");
     this.failure ??= new LabError(

@@ -286,7 +286,7 @@ export class SimEngine implements Engine {
     );
   }
 
-  /** What was written until now: while somebody reads, time stands still. */
+  /** The lines written until now: while somebody reads, time stands still. */
   async *logs(lab: string, nodes: readonly NodeId[], options: LogOptions): AsyncGenerator<LogLine> {
     // Also of a broken world: what led there is in its journal.
     const found = this.#labs.get(lab);
@@ -367,7 +367,7 @@ export class SimEngine implements Engine {
     return { cluster, node };
   }
 
-  /** What a node does at once may break a promise too. */
+  /** A node may break a promise at once, while the change is made. */
   #change(change: () => void): void {
     try {
       change();
