@@ -23,6 +23,8 @@ export class DeathWatch {
   readonly #engine: Engine;
   readonly #state: LabState;
   readonly #known = new Set<string>();
+  /** Looks at the same time would both find the same news. */
+  #last: Promise<void> = Promise.resolve();
 
   constructor(engine: Engine, state: LabState) {
     this.#engine = engine;
@@ -34,7 +36,20 @@ export class DeathWatch {
    * @param hasLock the caller holds the lab's lock, and `info` was read under it
    */
   async look(info: LabInfo, hasLock: boolean): Promise<void> {
-    const ended = info.nodes.filter((node) => node.status === "exited" && !this.#known.has(nameEnd(node)));
+    if (this.#unknownEnds(info).length === 0) return;
+    const before = this.#last;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#last = promise;
+    await before;
+    try {
+      await this.#lookAlone(info, hasLock);
+    } finally {
+      resolve();
+    }
+  }
+
+  async #lookAlone(info: LabInfo, hasLock: boolean): Promise<void> {
+    const ended = this.#unknownEnds(info);
     if (ended.length === 0) return;
     try {
       if (findSurprises(await readLabEntries(this.#state), info, ended).length > 0) {
@@ -45,6 +60,10 @@ export class DeathWatch {
     } catch (error) {
       if (!(error instanceof LabError) && (error as NodeJS.ErrnoException).code === undefined) throw error;
     }
+  }
+
+  #unknownEnds(info: LabInfo): readonly NodeInfo[] {
+    return info.nodes.filter((node) => node.status === "exited" && !this.#known.has(nameEnd(node)));
   }
 
   async #noteUnderLock(lab: string): Promise<void> {

@@ -14,6 +14,7 @@ import { isAlive } from "../../lab/engine/node-status.ts";
 import { openSimSession } from "../../lab/engine/sim/sim-session.ts";
 import { resolveFault } from "../../lab/faults/request.ts";
 import { heal, setFault } from "../../lab/faults/service.ts";
+import { readLabEntries } from "../../lab/journal/lab-journal.ts";
 
 const signal = new AbortController().signal;
 
@@ -139,6 +140,18 @@ describe("a simulated lab", () => {
     await lab.locked("scale", async () => scale(lab, await prepareScale(lab, 2), signal));
     await waitFor(lab, "leader=2");
     expect(lab.ids).toEqual([1, 2]);
+  });
+
+  it("must write down once when a node ended that no command ended, however many look at the same time", async () => {
+    await using _session = await openSimSession(8);
+    const lab = await up(3);
+    const diedAtMs = lab.clock.wallMs();
+    await lab.engine.kill(lab.name, 3, "SIGKILL");
+    await sleep(lab.clock, 2_000);
+    await Promise.all([lab.refresh(), lab.refresh(), lab.locked("look", () => Promise.resolve())]);
+    await waitFor(lab, "leader=2", "state:3=FAILED");
+    const died = (await readLabEntries(lab.state)).filter(({ action }) => action === "died");
+    expect(died).toMatchObject([{ nodes: [3], atMs: diedAtMs, exitCode: 137, oom: false, signal: "SIGKILL", node: 0 }]);
   });
 
   it("must refuse a setting that can't be, as a node does", async () => {

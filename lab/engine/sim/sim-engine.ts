@@ -397,7 +397,7 @@ function describeNode(lab: string, node: SimNode): NodeInfo {
     id: node.id,
     status,
     exitCode: status === "exited" ? (node.exit?.code ?? 137) : null,
-    finishedAtMs: status === "exited" && node.downAtMs !== null ? EPOCH_MS + node.downAtMs : null,
+    finishedAtMs: status === "exited" && node.downAtMs !== null ? EPOCH_MS + Math.floor(node.downAtMs) : null,
     oomKilled: false,
     handle: `${node.id}.${node.incarnation}`,
     ip: address.slice(0, address.lastIndexOf(":")),
