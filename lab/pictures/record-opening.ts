@@ -78,17 +78,17 @@ function planScenes(journal: Journal): readonly Scene[] {
   const [first = 0, second = 0, third = 0] = elected;
   const [thirty = 0, ten = 0] = paid;
   return [
-    { fromMs: 0, toMs: first + 10, frames: 14 },
-    { fromMs: first + 10, toMs: thirty - 2, frames: 8 },
-    { fromMs: thirty - 2, toMs: thirty + 6, frames: 14 },
-    { fromMs: thirty + 6, toMs: killed, frames: 8 },
-    { fromMs: killed, toMs: second - 5, frames: 18 },
+    { fromMs: 0, toMs: first + 10, frames: 10 },
+    { fromMs: first + 10, toMs: thirty - 2, frames: 6 },
+    { fromMs: thirty - 2, toMs: thirty + 6, frames: 12 },
+    { fromMs: thirty + 6, toMs: killed, frames: 6 },
+    { fromMs: killed, toMs: second - 5, frames: 12 },
     { fromMs: second - 5, toMs: second + 8, frames: 16 },
-    { fromMs: second + 8, toMs: ten - 2, frames: 6 },
-    { fromMs: ten - 2, toMs: ten + 6, frames: 12 },
-    { fromMs: ten + 6, toMs: third - 3, frames: 18 },
-    { fromMs: third - 3, toMs: third + 7, frames: 14 },
-    { fromMs: third + 7, toMs: third + 1_000, frames: 8 },
+    { fromMs: second + 8, toMs: ten - 2, frames: 5 },
+    { fromMs: ten - 2, toMs: ten + 6, frames: 10 },
+    { fromMs: ten + 6, toMs: third - 3, frames: 12 },
+    { fromMs: third - 3, toMs: third + 7, frames: 12 },
+    { fromMs: third + 7, toMs: third + 1_000, frames: 6 },
   ];
 }
 

@@ -89,6 +89,7 @@ const layers: readonly Layer[] = [
     files: /^lab\/page\/model\//,
     mayImport: [
       pageModel,
+      /^lab\/export\/diagram\/event-rows\.ts$/,
       /^lab\/(check\/verdict|journal\/(entry|journal|lab-entry|message-kinds|order|story\/[\w-]+))\.ts$/,
       wire,
     ],

@@ -1,10 +1,12 @@
 /** The page's state at an instant, folded from the journal, and the speed of that fold. */
 import { describe, expect, it } from "vitest";
 import type { Entry } from "../../lab/journal/entry.ts";
+import type { MessageKind } from "../../lab/journal/message-kinds.ts";
 import { findCone, relate } from "../../lab/page/model/causality.ts";
 import { createClusterState } from "../../lab/page/model/cluster-state.ts";
 import { judgeConservation } from "../../lab/page/model/conservation.ts";
 import { copiesDroppedBy, forEachCopy } from "../../lab/page/model/copies.ts";
+import { DiagramRows } from "../../lab/page/model/diagram-rows.ts";
 import { foldEntry } from "../../lab/page/model/fold-entry.ts";
 import { describeLeadership, formatIds } from "../../lab/page/model/headline.ts";
 import { History } from "../../lab/page/model/history.ts";
@@ -184,6 +186,56 @@ describe("messages", () => {
     expect(barsWithin(story, beginMs, beginMs + 1_000).filter(({ kind }) => kind === "held")).toMatchObject([
       { node: 3, label: "1/2", fromMs: beginMs + 100, toMs: beginMs + 160 },
     ]);
+  });
+});
+
+describe("the rows of the live diagram", () => {
+  const journal = makeJournal({ nodes: 5, seconds: 4, linesPerSecond: 300 });
+  const nothing: ReadonlySet<MessageKind> = new Set();
+  const place = (history: History): DiagramRows => {
+    const rows = new DiagramRows(history, 0.2, 5, nothing);
+    rows.extend();
+    return rows;
+  };
+
+  it("must rise from line to line, and put each arrival of a payment's message well below its sending", () => {
+    const history = historyOf(journal.entries);
+    const rows = place(history);
+    let arrivals = 0;
+    for (let index = 1; index < history.end; index++) {
+      expect(rows.yOf(index)).toBeGreaterThanOrEqual(rows.yOf(index - 1));
+      const { kind, type } = history.entry(index) as Entry;
+      if (kind !== "recv" || type !== "TRADE_REQUEST" || history.causeOf(index) < 0) continue;
+      arrivals += 1;
+      expect(rows.yOf(index) - rows.yOf(history.causeOf(index))).toBeGreaterThanOrEqual(16);
+    }
+    expect(arrivals).toBeGreaterThan(10);
+  });
+
+  it("must let time run evenly where nothing happens, and give every height its instant", () => {
+    const history = historyOf(three().entries);
+    const rows = place(history);
+    const [endMs, end] = [history.endMs, rows.yAt(history.endMs)];
+    expect(rows.yAt(endMs + 1_000) - end).toBeCloseTo(200);
+    // Three elections within a millisecond have more room than time alone would give them.
+    expect(end - rows.yAt(history.beginMs)).toBeGreaterThan(10);
+    for (const atMs of [-50, 0, 3, 9, 11, 700]) {
+      const y = rows.yAt(history.beginMs + atMs);
+      expect(rows.yAt(rows.timeAt(y))).toBeCloseTo(y);
+    }
+  });
+
+  it("must stay where they are when the journal grows, and when its beginning is let go", () => {
+    const whole = place(historyOf(journal.entries));
+    const history = historyOf(journal.entries.slice(0, 500), { keep: 800 });
+    const grown = place(history);
+    for (let at = 500; at < journal.entries.length; at += 100) {
+      history.append(journal.entries.slice(at, at + 100));
+      grown.extend();
+    }
+    expect(history.begin).toBeGreaterThan(0);
+    for (const index of [history.begin, history.end - 1]) expect(grown.yOf(index)).toBe(whole.yOf(index));
+    expect(grown.countAt(grown.yOf(history.end - 1))).toBe(history.end);
   });
 });
 

@@ -3,7 +3,7 @@ import type { NodeId } from "../../../node/wire/ids.ts";
 import type { Trip } from "../../journal/story/trips.ts";
 import { type Chronicle, type FaultSpan, findLosses } from "./chronicle.ts";
 import type { Moment } from "./moments.ts";
-import type { Placed } from "./time-scale.ts";
+import type { PlacedEvent } from "./time-scale.ts";
 
 export interface PlannedArrow {
   readonly trip: Trip;
@@ -17,7 +17,7 @@ export interface PlannedArrow {
 }
 
 export interface Plan {
-  readonly events: readonly { readonly placed: Placed }[];
+  readonly events: readonly { readonly placed: PlacedEvent }[];
   readonly sends: ReadonlyMap<Trip, number>;
   readonly arrows: readonly PlannedArrow[];
   readonly marks: readonly { readonly moment: Moment; readonly index: number }[];

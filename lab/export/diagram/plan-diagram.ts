@@ -14,7 +14,7 @@ import { labelArrows } from "./diagram-labels.ts";
 import { type Plan, type PlannedArrow, planEvents } from "./events.ts";
 import { drawLifelines, inWindow, placeOf } from "./lifelines.ts";
 import type { Moment } from "./moments.ts";
-import { type Placed, placeEvents, type Scale, type Tick } from "./time-scale.ts";
+import { type PlacedEvent, placeEvents, type Scale, type Tick } from "./time-scale.ts";
 
 export interface LayoutOptions {
   /** Milliseconds since the journal's first line. */
@@ -170,7 +170,7 @@ function quietOf(spanMs: number): number {
 }
 
 /** So that time takes about as much of a busy span as its events need anyway. */
-function chooseScale(events: readonly Placed[], quietMs: number): number {
+function chooseScale(events: readonly PlacedEvent[], quietMs: number): number {
   const times = events.map(({ atMs }) => atMs).sort((a, b) => a - b);
   const gaps = times.map((atMs, i) => atMs - (times[i - 1] ?? atMs)).filter((gapMs) => gapMs <= quietMs);
   const busyMs = gaps.reduce((sum, gapMs) => sum + gapMs, 0);

@@ -5,16 +5,10 @@
  * (a node's next event is below its last one, an arrival below its sending), and time counts as far as it is worth more than that; quiet
  * spans are shortened, and marked. So the order is always to be seen, and the axis says when.
  */
-import type { NodeId } from "../../../node/wire/ids.ts";
+import { type Placed, Rows } from "./event-rows.ts";
 
-/** Something that needs a place of its own. */
-export interface Placed {
-  /** Column; 0: the lab. */
-  readonly node: NodeId | 0;
-  readonly atMs: number;
-  /** Pixels that its node has to be free above it. */
-  readonly room: number;
-  /** Index of the event that it must be below (its sending), and by how much. */
+/** An event that may have to be below another one, its sending, by so much. */
+export interface PlacedEvent extends Placed {
   readonly below?: { readonly index: number; readonly by: number };
 }
 
@@ -61,39 +55,33 @@ const SLACK_PX = 30;
 const TICK_PX = 110;
 
 /** @param events in causal order; an event may be a little earlier than the one before it */
-export function placeEvents(events: readonly Placed[], options: ScaleOptions): Scale {
+export function placeEvents(events: readonly PlacedEvent[], options: ScaleOptions): Scale {
   const { quietMs, pxPerMs, top, fromMs, toMs } = options;
   const ys: number[] = [];
   const bursts: Burst[] = [];
   const ticks: Tick[] = [{ atMs: fromMs, y: top }];
   const anchors: Tick[] = [{ atMs: fromMs, y: top }];
-  const free = new Map<number, number>();
-  let latestMs = fromMs;
-  /** Where the clock alone would put what happens now. */
-  let byTime = top;
+  const rows = new Rows({ top, fromMs, spanPx: (ms) => advance(ms * pxPerMs), slackPx: SLACK_PX });
   let burst = { fromMs, y0: top, y1: top };
   for (const event of events) {
-    const gapMs = Math.max(0, event.atMs - latestMs);
+    const { latestMs } = rows;
+    const gapMs = event.atMs - latestMs;
     if (gapMs > quietMs) {
       const y1 = burst.y1 + BURST_END_PX;
+      const y0 = y1 + shorten(gapMs, quietMs);
       bursts.push({ ...burst, toMs: latestMs, y1 });
-      byTime = y1 + shorten(gapMs, quietMs);
-      burst = { fromMs: event.atMs, y0: byTime, y1: byTime };
-      anchors.push({ atMs: latestMs, y: y1 }, { atMs: event.atMs, y: byTime });
-      ticks.push({ atMs: event.atMs, y: byTime });
-    } else byTime += advance(gapMs * pxPerMs);
-    latestMs = Math.max(latestMs, event.atMs);
-    const byNode = (free.get(event.node) ?? top) + event.room;
-    const byCause = event.below === undefined ? 0 : (ys[event.below.index] ?? 0) + event.below.by;
-    const y = Math.max(byTime, byNode, byCause);
+      rows.jump(event.atMs, y0);
+      burst = { fromMs: event.atMs, y0, y1: y0 };
+      anchors.push({ atMs: latestMs, y: y1 }, { atMs: event.atMs, y: y0 });
+      ticks.push({ atMs: event.atMs, y: y0 });
+    }
+    const y = rows.add(event, event.below === undefined ? 0 : (ys[event.below.index] ?? 0) + event.below.by);
     ys.push(y);
-    free.set(event.node, y);
-    // Where the events need more than the clock gives them, the clock waits.
-    if (event.below === undefined) byTime = Math.max(byTime, y - SLACK_PX);
     burst.y1 = Math.max(burst.y1, y);
-    anchors.push({ atMs: latestMs, y: burst.y1 });
-    if (burst.y1 - (ticks.at(-1)?.y ?? 0) > TICK_PX && y === byTime) ticks.push({ atMs: latestMs, y });
+    anchors.push({ atMs: rows.latestMs, y: burst.y1 });
+    if (burst.y1 - (ticks.at(-1)?.y ?? 0) > TICK_PX && y === rows.clockPx) ticks.push({ atMs: rows.latestMs, y });
   }
+  const { latestMs } = rows;
   const y1 = burst.y1 + BURST_END_PX;
   bursts.push({ ...burst, toMs: latestMs, y1 });
   const restMs = toMs - latestMs;

@@ -38,9 +38,9 @@ export function drawSpaceTime(frame: OverlayFrame): void {
 
 function drawCone({ ctx, look, geometry, sheet }: OverlayFrame, cone: Cone): void {
   const { history, palette } = look;
-  const from = history.countAt(sheet.topMs);
-  const to = history.countAt(sheet.bottomMs);
-  const yOf = (atMs: number): number => sheet.yOf(atMs);
+  const from = Math.max(history.begin, sheet.countAt(0));
+  const to = sheet.countAt(geometry.height);
+  const rowOf = (index: number): number => sheet.rowOf(index);
   for (let index = from; index < to; index++) {
     const entry = history.entry(index);
     if (entry === undefined || entry.node === 0) continue;
@@ -50,19 +50,19 @@ function drawCone({ ctx, look, geometry, sheet }: OverlayFrame, cone: Cone): voi
     const cause = history.causeOf(index);
     if (relation === "future" && cause >= 0 && relate(history, cone, cause) === "concurrent") {
       ctx.beginPath();
-      traceDot(ctx, columnOf(geometry, entry.node), yOf(history.atMs(index)), 2);
+      traceDot(ctx, columnOf(geometry, entry.node), rowOf(index), 2);
       ctx.fillStyle = palette.future;
       ctx.fill();
       continue;
     }
     // The future is dashed: not told by colour alone.
     if (relation === "future") ctx.setLineDash([5, 3]);
-    drawEvent(ctx, look, geometry, yOf, entry, index, relation === "past" ? palette.past : palette.future);
+    drawEvent(ctx, look, geometry, rowOf, entry, index, relation === "past" ? palette.past : palette.future);
     ctx.setLineDash([]);
   }
   const entry = history.entry(cone.index);
   if (entry === undefined) return;
-  const [x, y] = [columnOf(geometry, entry.node), yOf(history.atMs(cone.index))];
+  const [x, y] = [columnOf(geometry, entry.node), rowOf(cone.index)];
   ctx.strokeStyle = palette.ink;
   ctx.lineWidth = 2;
   ctx.beginPath();
@@ -82,9 +82,8 @@ export function pickEvent(
   y: number,
 ): number | null {
   const { history, hidden } = look;
-  const reach = 11 * geometry.msPerPx;
-  const from = history.countAt(sheet.timeAt(y) - reach);
-  const to = history.countAt(sheet.timeAt(y) + reach);
+  const from = Math.max(history.begin, sheet.countAt(y - 11));
+  const to = sheet.countAt(y + 11);
   let best: number | null = null;
   let bestDistance = 11;
   for (let index = from; index < to; index++) {
@@ -92,24 +91,25 @@ export function pickEvent(
     if (entry === undefined || entry.node === 0) continue;
     const isWire = entry.kind === "send" || entry.kind === "recv";
     // What a node did lies over what it sent and got.
-    const distance =
-      Math.hypot(columnOf(geometry, entry.node) - x, sheet.yOf(history.atMs(index)) - y) + (isWire ? 3 : 0);
+    const distance = Math.hypot(columnOf(geometry, entry.node) - x, sheet.rowOf(index) - y) + (isWire ? 3 : 0);
     if (distance < bestDistance) [best, bestDistance] = [index, distance];
   }
   if (best !== null) return best;
   const arrow = { index: -1, distance: 6 };
   forEachCopy(history.story, sheet.topMs - 1_000, sheet.bottomMs, (copy) => {
     if (copy.receipt === null || hidden.has(copy.kind)) return;
-    const distance = distanceTo(geometry, sheet, copy, x, y);
-    if (distance < arrow.distance) [arrow.index, arrow.distance] = [history.indexOf(copy.receipt), distance];
+    const received = history.indexOf(copy.receipt);
+    const rows = [sheet.rowOf(history.indexOf(copy.trip.entry)), sheet.rowOf(received)] as const;
+    const distance = distanceTo(geometry, copy, rows, x, y);
+    if (distance < arrow.distance) [arrow.index, arrow.distance] = [received, distance];
   });
   return arrow.index < 0 ? null : arrow.index;
 }
 
-function distanceTo(geometry: Geometry, sheet: SpaceTimeSheet, copy: Copy, x: number, y: number): number {
-  const [x1, y1] = [columnOf(geometry, copy.from), sheet.yOf(copy.sentAtMs)];
-  const [x2, y2] = [columnOf(geometry, copy.to), sheet.yOf(copy.receivedAtMs)];
-  if (y < Math.min(y1, y2) - 8 || y > Math.max(y1, y2) + 8 || Number.isNaN(x1 + x2)) return Number.POSITIVE_INFINITY;
+function distanceTo(geometry: Geometry, copy: Copy, [y1, y2]: readonly [number, number], x: number, y: number): number {
+  const [x1, x2] = [columnOf(geometry, copy.from), columnOf(geometry, copy.to)];
+  if (y < Math.min(y1, y2) - 8 || y > Math.max(y1, y2) + 8 || Number.isNaN(x1 + x2 + y1 + y2))
+    return Number.POSITIVE_INFINITY;
   const length = Math.hypot(x2 - x1, y2 - y1) || 1;
   const at = ((x - x1) * (x2 - x1) + (y - y1) * (y2 - y1)) / (length * length);
   if (at < 0 || at > 1) return Number.POSITIVE_INFINITY;

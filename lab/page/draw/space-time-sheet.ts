@@ -6,6 +6,7 @@
 import type { Entry } from "../../journal/entry.ts";
 import { kindOfMessage, type MessageKind } from "../../journal/message-kinds.ts";
 import { type Copy, copiesDroppedBy, forEachCopy } from "../model/copies.ts";
+import { DiagramRows } from "../model/diagram-rows.ts";
 import type { History } from "../model/history.ts";
 import { type Bar, barsWithin } from "../model/spans.ts";
 import { LOST_AFTER_MS } from "./draw-messages.ts";
@@ -15,7 +16,7 @@ import type { Palette } from "./palette.ts";
 export interface Geometry {
   readonly width: number;
   readonly height: number;
-  /** Time a pixel. */
+  /** Where nothing happens; busy spans are stretched. */
   readonly msPerPx: number;
   readonly ids: readonly number[];
 }
@@ -65,27 +66,60 @@ export class SpaceTimeSheet {
   readonly #events = new Layer();
   #geometry: Geometry | null = null;
   #scale = 1;
-  /** What the lower edge shows, and what was drawn so far: entries by number, lost messages by the time of their sending. */
-  #bottomMs = 0;
+  #rows: DiagramRows | null = null;
+  #rowsKey = "";
+  #rowsOf: History | null = null;
+  /** Height of the lower edge among all rows, and what was drawn so far: entries by number, lost messages by the time of their sending. */
+  #bottomPx = 0;
   #drawnCount = 0;
   #lostMs = 0;
   #key = "";
 
+  get #topPx(): number {
+    return this.#bottomPx - (this.#geometry?.height ?? 0);
+  }
+
   /** Instant of the upper edge. */
   get topMs(): number {
-    return this.#bottomMs - (this.#geometry?.height ?? 0) * (this.#geometry?.msPerPx ?? 0);
+    return this.timeAt(0);
   }
 
   get bottomMs(): number {
-    return this.#bottomMs;
+    return this.timeAt(this.#geometry?.height ?? 0);
   }
 
   yOf(atMs: number): number {
-    return (atMs - this.topMs) / (this.#geometry?.msPerPx ?? 1);
+    return (this.#rows?.yAt(atMs) ?? 0) - this.#topPx;
+  }
+
+  /** Of an entry, by its number. NaN: it has none. */
+  rowOf(index: number): number {
+    return (this.#rows?.yOf(index) ?? Number.NaN) - this.#topPx;
   }
 
   timeAt(y: number): number {
-    return this.topMs + y * (this.#geometry?.msPerPx ?? 1);
+    return this.#rows?.timeAt(this.#topPx + y) ?? 0;
+  }
+
+  /** How many entries there are down to that height, as an absolute number. */
+  countAt(y: number): number {
+    return this.#rows?.countAt(this.#topPx + y) ?? 0;
+  }
+
+  /** Height of the first of the lines that move with the sheet, so many pixels apart. */
+  firstLine(px: number): number {
+    return Math.ceil(this.#topPx / px) * px - this.#topPx;
+  }
+
+  /** Where every entry is, up to the newest one. */
+  placeRows({ history, hidden }: SheetLook, { msPerPx, ids }: Geometry): DiagramRows {
+    const key = `${msPerPx} ${ids.length} ${[...hidden].join()}`;
+    if (this.#rows === null || this.#rowsOf !== history || this.#rowsKey !== key) {
+      this.#rows = new DiagramRows(history, 1 / msPerPx, ids.length, hidden);
+      [this.#rowsOf, this.#rowsKey] = [history, key];
+    }
+    this.#rows.extend();
+    return this.#rows;
   }
 
   /** Puts it at the origin of a canvas. */
@@ -97,12 +131,15 @@ export class SpaceTimeSheet {
     }
   }
 
-  /** @param key whatever makes all that was drawn wrong when it changes */
-  draw(look: SheetLook, geometry: Geometry, scale: number, bottomMs: number, key: string): void {
+  /**
+   * @param bottomPx height of the lower edge among the rows (placeRows)
+   * @param key whatever makes all that was drawn wrong when it changes
+   */
+  draw(look: SheetLook, geometry: Geometry, scale: number, bottomPx: number, key: string): void {
     const isNew = this.#geometry === null || key !== this.#key || this.#isOther(geometry, scale);
-    const movedPx = isNew ? 0 : (bottomMs - this.#bottomMs) / geometry.msPerPx;
+    const movedPx = isNew ? 0 : bottomPx - this.#bottomPx;
     if (isNew || movedPx < 0 || movedPx > geometry.height * 0.7) {
-      this.#redraw(look, geometry, scale, bottomMs, key);
+      this.#redraw(look, geometry, scale, bottomPx, key);
       return;
     }
     const steps = Math.floor(movedPx * scale) / scale;
@@ -121,24 +158,23 @@ export class SpaceTimeSheet {
     );
   }
 
-  #redraw(look: SheetLook, geometry: Geometry, scale: number, bottomMs: number, key: string): void {
+  #redraw(look: SheetLook, geometry: Geometry, scale: number, bottomPx: number, key: string): void {
     this.#geometry = geometry;
     this.#scale = scale;
     this.#key = key;
-    this.#bottomMs = bottomMs;
+    this.#bottomPx = bottomPx;
     for (const layer of [this.#lasting, this.#events]) layer.clear(geometry.width, geometry.height + BELOW_PX, scale);
     // Arrows that end on the sheet may begin above it.
-    const fromMs = this.topMs - 500;
-    this.#drawnCount = look.history.countAt(fromMs);
-    this.#lostMs = fromMs;
+    this.#drawnCount = this.countAt(-300);
+    this.#lostMs = this.timeAt(-300);
     this.#drawBackground(look, 0, geometry.height);
     this.#drawEntries(look);
   }
 
   #moveUp(look: SheetLook, px: number): void {
-    const { height, msPerPx } = this.#geometry as Geometry;
+    const { height } = this.#geometry as Geometry;
     for (const layer of [this.#lasting, this.#events]) layer.moveUp(Math.round(px * this.#scale));
-    this.#bottomMs += px * msPerPx;
+    this.#bottomPx += px;
     this.#drawBackground(look, height - px, height);
   }
 
@@ -204,23 +240,23 @@ export class SpaceTimeSheet {
     } else if (span.kind === "paused") {
       ctx.strokeStyle = palette.soft;
       ctx.lineWidth = 1.5;
-      hatch(ctx, x - 4, top, 9, height, 6, -this.topMs / (this.#geometry as Geometry).msPerPx);
+      hatch(ctx, x - 4, top, 9, height, 6, -this.#topPx);
     } else if (span.kind === "held") {
       ctx.strokeStyle = palette.warn;
       ctx.lineWidth = 1.5;
-      hatch(ctx, x - 7, top, 14, height, 5, -this.topMs / (this.#geometry as Geometry).msPerPx);
+      hatch(ctx, x - 7, top, 14, height, 5, -this.#topPx);
       ctx.strokeRect(x - 7, Math.max(top, this.yOf(span.fromMs)), 14, height);
     }
   }
 
   #drawEntries(look: SheetLook): void {
     const { history } = look;
-    const endCount = history.countAt(this.#bottomMs);
+    const endCount = this.countAt((this.#geometry as Geometry).height);
     const first = Math.max(this.#drawnCount, history.begin);
     for (let index = first; index < endCount; index++) this.#drawEntry(look, index);
     this.#drawnCount = Math.max(endCount, first);
     // Whether a message is lost can be said only some time later.
-    const lostMs = Math.min(this.#bottomMs, history.endMs - LOST_AFTER_MS);
+    const lostMs = Math.min(this.bottomMs, history.endMs - LOST_AFTER_MS);
     if (lostMs > this.#lostMs) this.#drawLost(look, this.#lostMs, lostMs);
     this.#lostMs = Math.max(this.#lostMs, lostMs);
   }
@@ -229,19 +265,19 @@ export class SpaceTimeSheet {
     const entry = look.history.entry(index);
     if (entry === undefined || entry.kind === "send") return;
     const dropped = copiesDroppedBy(look.history.story, entry);
-    for (const copy of dropped) this.#drawDropped(look, copy);
+    for (const copy of dropped) this.#drawDropped(look, copy, index);
     if (dropped.length > 0) return;
-    drawEvent(this.#events.ctx, look, this.#geometry as Geometry, (atMs) => this.yOf(atMs), entry, index);
+    drawEvent(this.#events.ctx, look, this.#geometry as Geometry, (other) => this.rowOf(other), entry, index);
   }
 
   /** It came as far as the receiver's end of the line. */
-  #drawDropped(look: SheetLook, copy: Copy): void {
+  #drawDropped(look: SheetLook, copy: Copy, index: number): void {
     if (look.hidden.has(copy.kind)) return;
     const { ctx } = this.#events;
     const geometry = this.#geometry as Geometry;
     const [x1, x2] = [columnOf(geometry, copy.from), columnOf(geometry, copy.to)];
-    const [y1, y2] = [this.yOf(copy.sentAtMs), this.yOf(copy.droppedAtMs)];
-    if (Number.isNaN(x1 + x2)) return;
+    const [y1, y2] = [this.rowOf(look.history.indexOf(copy.trip.entry)), this.rowOf(index)];
+    if (Number.isNaN(x1 + x2 + y1)) return;
     // Before the life line: the node never saw it.
     const share = 1 - Math.min(0.5, 12 / Math.max(1, Math.abs(x2 - x1)));
     const [x, y] = [x1 + (x2 - x1) * share, y1 + (y2 - y1) * share];
@@ -270,8 +306,8 @@ export class SpaceTimeSheet {
       const isKnown = !Number.isNaN(copy.receivedAtMs) || !Number.isNaN(copy.droppedAtMs);
       if (isKnown || look.hidden.has(copy.kind)) return;
       const [x, towards] = [columnOf(geometry, copy.from), columnOf(geometry, copy.to)];
-      const y = this.yOf(copy.sentAtMs);
-      if (Number.isNaN(x + towards)) return;
+      const y = this.rowOf(look.history.indexOf(copy.trip.entry));
+      if (Number.isNaN(x + towards + y)) return;
       const reach = Math.sign(towards - x) * Math.min(26, Math.abs(towards - x) * 0.4);
       ctx.strokeStyle = look.palette[copy.kind];
       ctx.beginPath();
@@ -291,7 +327,7 @@ export function drawEvent(
   ctx: CanvasRenderingContext2D,
   look: SheetLook,
   geometry: Geometry,
-  yOf: (atMs: number) => number,
+  rowOf: (index: number) => number,
   entry: Entry,
   index: number,
   /** Instead of the event's own colour. */
@@ -299,7 +335,7 @@ export function drawEvent(
 ): void {
   const { history, palette, hidden } = look;
   const x = columnOf(geometry, entry.node);
-  const y = yOf(history.atMs(index));
+  const y = rowOf(index);
   if (Number.isNaN(x) || y < -20 || y > geometry.height + 20) return;
   // A datagram that an impaired line swallowed is no event of the node's; the sheet has its arrow.
   if (copiesDroppedBy(history.story, entry).length > 0) return;
@@ -315,7 +351,7 @@ export function drawEvent(
       ctx.fill();
       return;
     }
-    drawArrow(ctx, kind, columnOf(geometry, sender.node), yOf(history.atMs(cause)), x, y);
+    drawArrow(ctx, kind, columnOf(geometry, sender.node), rowOf(cause), x, y);
     return;
   }
   const spacing = (geometry.width - 2 * MARGIN) / Math.max(1, geometry.ids.length - 1);
@@ -330,7 +366,7 @@ function drawArrow(
   x2: number,
   y2: number,
 ): void {
-  if (Number.isNaN(x1)) return;
+  if (Number.isNaN(x1 + y1)) return;
   const isQuiet = kind === "heartbeat" || kind === "probe";
   const angle = Math.atan2(y2 - y1, x2 - x1);
   ctx.globalAlpha = isQuiet ? 0.4 : 0.9;

@@ -2,6 +2,7 @@
  * The space-time diagram: time runs downwards, the newest at the bottom. A click on an event or an arrow selects it.
  */
 import { useMemo, useState } from "preact/hooks";
+import type { Palette } from "../draw/palette.ts";
 import { drawSpaceTime, pickEvent } from "../draw/space-time-overlay.ts";
 import { columnOf, type Geometry, type SheetLook, SpaceTimeSheet } from "../draw/space-time-sheet.ts";
 import { idsOf, isUp } from "../model/cluster-state.ts";
@@ -22,11 +23,12 @@ export function SpaceTime({ store, loop, palette }: Shared) {
       const { ctx, width, height, scale } = surface;
       const isLive = store.playback.mode === "live";
       const next: Geometry = { width, height, msPerPx: store.windowMs / height, ids: idsOf(store.history.head) };
-      const bottomMs = isLive ? store.atMs : store.atMs + (1 - NOW_AT) * store.windowMs;
       const current: SheetLook = { history: store.history, palette, hidden: store.hidden };
-      sheet.draw(current, next, scale, bottomMs, `${store.sheetVersion} ${isLive}`);
+      const nowPx = sheet.placeRows(current, next).yAt(store.atMs);
+      const bottomPx = isLive ? nowPx : nowPx + (1 - NOW_AT) * height;
+      sheet.draw(current, next, scale, bottomPx, `${store.sheetVersion} ${isLive}`);
       drawSpaceTime({ ctx, look: current, geometry: next, sheet, atMs: store.atMs, isLive, cone: store.cone });
-      drawAges(surface, sheet, palette.soft, palette.mono, store.history.beginMs, store.windowMs);
+      drawAges(surface, sheet, palette, store.history.beginMs);
       setGeometry((old) =>
         old?.width === width && old.ids.length === next.ids.length && old.height === height ? old : next,
       );
@@ -72,40 +74,27 @@ export function SpaceTime({ store, loop, palette }: Shared) {
         onWheel={(event) => {
           event.preventDefault();
           if (event.ctrlKey) store.zoom(event.deltaY > 0 ? 1.25 : 0.8);
-          else store.seek(store.atMs + (event.deltaY / 600) * store.windowMs);
+          else store.seek(sheet.timeAt(sheet.yOf(store.atMs) + event.deltaY * 0.7));
         }}
       />
     </>
   );
 }
 
-/** Times at the left edge, since the beginning of the run. */
-function drawAges(
-  { ctx, height }: Surface,
-  sheet: SpaceTimeSheet,
-  colour: string,
-  font: string,
-  beginMs: number,
-  windowMs: number,
-): void {
-  ctx.font = `10px ${font}`;
-  ctx.fillStyle = colour;
+/** Pixels between two times at the left edge. */
+const AGE_PX = 64;
+
+/** Times at the left edge, since the beginning of the run; in stretched spans finer ones. */
+function drawAges({ ctx, height }: Surface, sheet: SpaceTimeSheet, palette: Palette, beginMs: number): void {
+  ctx.font = `10px ${palette.mono}`;
+  ctx.fillStyle = palette.soft;
   ctx.textAlign = "left";
   ctx.textBaseline = "middle";
-  const step = stepOf(windowMs / 7);
-  const first = Math.ceil((sheet.topMs - beginMs) / step) * step;
-  for (let at = Math.max(0, first); beginMs + at <= sheet.bottomMs; at += step) {
-    const y = sheet.yOf(beginMs + at);
-    if (y < 8 || y > height - 6) continue;
-    ctx.fillText(
-      step < 1_000 ? `${(at / 1_000).toFixed(step < 10 ? 3 : step < 100 ? 2 : 1)}` : `${Math.round(at / 1_000)}`,
-      4,
-      y,
-    );
+  for (let y = sheet.firstLine(AGE_PX); y < height - 6; y += AGE_PX) {
+    const atMs = sheet.timeAt(y) - beginMs;
+    if (y < 8 || atMs < 0) continue;
+    const stepMs = sheet.timeAt(y + AGE_PX) - sheet.timeAt(y);
+    const digits = stepMs < 8 ? 3 : stepMs < 80 ? 2 : 1;
+    ctx.fillText((atMs / 1_000).toFixed(digits), 4, y);
   }
-}
-
-function stepOf(ms: number): number {
-  const power = 10 ** Math.floor(Math.log10(Math.max(1, ms)));
-  return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= ms) ?? power * 10;
 }
