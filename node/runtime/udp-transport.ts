@@ -41,26 +41,35 @@ export async function openUdpTransport(network: NetworkConfig, events: Transport
   // Without any network the address may still come (a container whose cable is pulled); with one it is a mistake.
   if (network.host !== null && !isOwnAddress(network.host) && hasNetwork())
     throw new OperatorError(`${network.host} isn't an address of this machine`, HOST_HINT);
-  let host = network.host ?? detectLocalAddress();
-  let isClosed = false;
-  let receive: Parameters<UdpTransport["listen"]>[0] = () => {};
-  let unicast = await openUnicast();
-  let multicast = await openMulticast();
-  const receiveBufferBytes = unicast.getRecvBufferSize();
+  const link: Link = {
+    network,
+    events,
+    host: network.host ?? detectLocalAddress(),
+    isClosed: false,
+    receive: () => {},
+  };
+  const unicast = await openLasting(link, "unicast", openUnicast);
+  const multicast = await openLasting(link, "multicast", openMulticast);
+  const receiveBufferBytes = unicast.socket.getRecvBufferSize();
   if (receiveBufferBytes < RECEIVE_BUFFER_BYTES)
     events.onNotice(
       `Receive buffer: ${Math.round(receiveBufferBytes / 1024)} KiB of ${RECEIVE_BUFFER_BYTES / 1024} KiB granted`,
     );
-  const checkTimer = setInterval(checkInterface, CHECK_INTERVAL_MS);
+  const check = (): void => checkInterface(link, unicast.socket, multicast.socket);
+  const checkTimer = setInterval(check, CHECK_INTERVAL_MS);
   checkTimer.unref();
+  const send = (datagram: Uint8Array, ip: string, port: number): void => {
+    // The route may be gone with its interface: look at once instead of at the next check.
+    sendNow(link, unicast.socket, { datagram, ip, port }, check);
+  };
 
   return {
     get host() {
-      return host;
+      return link.host;
     },
     receiveBufferBytes,
-    listen(next) {
-      receive = next;
+    listen(receive) {
+      link.receive = receive;
     },
     sendGroup: (datagram) => send(datagram, network.group, network.groupPort),
     sendTo(datagram, address) {
@@ -68,121 +77,147 @@ export async function openUdpTransport(network: NetworkConfig, events: Transport
       send(datagram, address.slice(0, colon), Number(address.slice(colon + 1)));
     },
     async close() {
-      isClosed = true;
+      link.isClosed = true;
       clearInterval(checkTimer);
-      await Promise.all([unicast, multicast].map(closeSocket));
+      await Promise.all([unicast.socket, multicast.socket].map(closeSocket));
     },
   };
+}
 
-  function send(datagram: Uint8Array, ip: string, port: number): void {
-    const onSent = (error: Error | null): void => {
-      if (error === null || isClosed) return;
-      events.onTrouble("send_error", `Send error (continuing): ${messageOf(error)}`);
-      // The route may be gone with its interface: look at once instead of at the next check.
-      if (/ENETUNREACH|ENODEV|EADDRNOTAVAIL|EINVAL/.test(codeOf(error))) checkInterface();
-    };
-    try {
-      unicast.send(datagram, port, ip, onSent);
-    } catch (error) {
-      onSent(error as Error);
-    }
-  }
+type Via = "unicast" | "multicast";
 
-  async function openUnicast(): Promise<Socket> {
-    const socket = createSocket({ type: "udp4", reuseAddr: false, lookup: answerIp });
-    // On loopback alone a lab must stay private; everywhere else all addresses listen, so that a cable pull doesn't take
-    // the socket's own address (and with it the control channel over loopback) away.
-    const bindAddress = network.host?.startsWith("127.") === true ? network.host : "0.0.0.0";
-    try {
-      await bindSocket(socket, network.unicastPort, bindAddress);
-    } catch (error) {
-      throw explainBind(error, network, bindAddress);
-    }
-    enlargeBuffer(socket);
-    socket.setMulticastTTL(1);
-    socket.setMulticastLoopback(true);
-    useInterface(socket);
-    socket.on("message", (datagram, from) => deliver(datagram, from, "unicast"));
-    keepAlive(socket, "unicast", async () => {
-      unicast = await openUnicast();
+/** What both sockets have in common. */
+interface Link {
+  readonly network: NetworkConfig;
+  readonly events: TransportEvents;
+  /** Changes when the detected address does. */
+  host: string;
+  isClosed: boolean;
+  receive: (datagram: Uint8Array, address: string, via: Via) => void;
+}
+
+/** A socket in use; another one takes its place when it dies. */
+interface Lasting {
+  readonly socket: Socket;
+}
+
+async function openLasting(link: Link, via: Via, open: (link: Link) => Promise<Socket>): Promise<Lasting> {
+  const { events } = link;
+  const watch = (socket: Socket): Socket => {
+    socket.on("message", (datagram: Buffer, from: RemoteInfo) => {
+      if (!link.isClosed) link.receive(datagram, `${from.address}:${from.port}`, via);
     });
-    return socket;
-  }
-
-  async function openMulticast(): Promise<Socket> {
-    const socket = createSocket({ type: "udp4", reuseAddr: true, lookup: answerIp });
-    // Bound to the group, unicast to this port can't get in; Windows and macOS can't do that.
-    const bindAddress = process.platform === "linux" ? network.group : "0.0.0.0";
-    await bindSocket(socket, network.groupPort, bindAddress);
-    enlargeBuffer(socket);
-    socket.on("message", (datagram, from) => deliver(datagram, from, "multicast"));
-    keepAlive(socket, "multicast", async () => {
-      multicast = await openMulticast();
-    });
-    try {
-      socket.addMembership(network.group, host);
-    } catch (error) {
-      // Without multicast the node still works on --peers and on unicast; the checks below go on trying.
-      events.onTrouble("multicast_join_error", `Can't join ${network.group} on ${host}: ${messageOf(error)}`);
-    }
-    return socket;
-  }
-
-  function deliver(datagram: Uint8Array, from: RemoteInfo, via: "unicast" | "multicast"): void {
-    if (!isClosed) receive(datagram, `${from.address}:${from.port}`, via);
-  }
-
-  function keepAlive(socket: Socket, name: string, reopen: () => Promise<void>): void {
     socket.on("error", (error) => events.onTrouble("socket_error", `Socket error (continuing): ${messageOf(error)}`));
     socket.on("close", () => {
-      if (isClosed) return;
-      events.onTrouble("socket_reopened", `The ${name} socket was closed, opening it again`);
-      const retry = (): void => {
-        if (isClosed) return;
-        reopen().catch((error: unknown) => {
-          events.onTrouble("socket_error", `Can't reopen the ${name} socket: ${messageOf(error)}`);
-          setTimeout(retry, CHECK_INTERVAL_MS).unref();
-        });
-      };
-      retry();
+      if (link.isClosed) return;
+      events.onTrouble("socket_reopened", `The ${via} socket was closed, opening it again`);
+      reopen();
     });
-  }
+    return socket;
+  };
+  const reopen = (): void => {
+    if (link.isClosed) return;
+    open(link).then(
+      (socket) => {
+        lasting.socket = watch(socket);
+      },
+      (error: unknown) => {
+        events.onTrouble("socket_error", `Can't reopen the ${via} socket: ${messageOf(error)}`);
+        setTimeout(reopen, CHECK_INTERVAL_MS).unref();
+      },
+    );
+  };
+  const lasting = { socket: watch(await open(link)) };
+  return lasting;
+}
 
-  /** Follows the interface: a new address when the detected one is gone, a new membership when the kernel dropped ours. */
-  function checkInterface(): void {
-    if (isClosed) return;
-    followAddress();
-    useInterface(unicast);
-    try {
-      multicast.addMembership(network.group, host);
-      events.onNotice(`Joined ${network.group} again on ${host}`);
-    } catch (error) {
-      const code = codeOf(error);
-      // EADDRINUSE: still a member, which is the rule.
-      if (code === "EADDRINUSE") return;
-      events.onTrouble("multicast_join_error", `Can't join ${network.group} on ${host}: ${messageOf(error)}`);
-      // A socket holds 20 memberships, dead ones included: a new socket begins afresh.
-      if (code === "ENOBUFS") multicast.close();
-    }
+async function openUnicast(link: Link): Promise<Socket> {
+  const { network } = link;
+  const socket = createSocket({ type: "udp4", reuseAddr: false, lookup: answerIp });
+  // On loopback alone a lab must stay private; everywhere else all addresses listen, so that a cable pull doesn't take
+  // the socket's own address (and with it the control channel over loopback) away.
+  const bindAddress = network.host?.startsWith("127.") === true ? network.host : "0.0.0.0";
+  try {
+    await bindSocket(socket, network.unicastPort, bindAddress);
+  } catch (error) {
+    throw explainBind(error, network, bindAddress);
   }
+  enlargeBuffer(socket);
+  socket.setMulticastTTL(1);
+  socket.setMulticastLoopback(true);
+  useInterface(link, socket);
+  return socket;
+}
 
-  /** A detected address stays as long as its interface has it; nothing better than it is no reason to change. */
-  function followAddress(): void {
-    if (network.host !== null) return;
-    const interfaces = networkInterfaces();
-    if (!hasNetwork(interfaces) || (isOwnAddress(host, interfaces) && !host.startsWith("127."))) return;
-    const detected = detectLocalAddress(interfaces);
-    if (detected === host) return;
-    events.onNotice(`Network changed: now using ${detected} instead of ${host}`);
-    host = detected;
+async function openMulticast({ network, events, host }: Link): Promise<Socket> {
+  const socket = createSocket({ type: "udp4", reuseAddr: true, lookup: answerIp });
+  // Bound to the group, unicast to this port can't get in; Windows and macOS can't do that.
+  const bindAddress = process.platform === "linux" ? network.group : "0.0.0.0";
+  await bindSocket(socket, network.groupPort, bindAddress);
+  enlargeBuffer(socket);
+  try {
+    socket.addMembership(network.group, host);
+  } catch (error) {
+    // Without multicast the node still works on --peers and on unicast; the checks go on trying.
+    events.onTrouble("multicast_join_error", `Can't join ${network.group} on ${host}: ${messageOf(error)}`);
   }
+  return socket;
+}
 
-  function useInterface(socket: Socket): void {
-    try {
-      socket.setMulticastInterface(host);
-    } catch (error) {
-      events.onTrouble("interface_error", `Can't send multicast from ${host}: ${messageOf(error)}`);
-    }
+interface Parcel {
+  readonly datagram: Uint8Array;
+  readonly ip: string;
+  readonly port: number;
+}
+
+function sendNow(link: Link, socket: Socket, { datagram, ip, port }: Parcel, onNoRoute: () => void): void {
+  const onSent = (error: Error | null): void => {
+    if (error === null || link.isClosed) return;
+    link.events.onTrouble("send_error", `Send error (continuing): ${messageOf(error)}`);
+    if (/ENETUNREACH|ENODEV|EADDRNOTAVAIL|EINVAL/.test(codeOf(error))) onNoRoute();
+  };
+  try {
+    socket.send(datagram, port, ip, onSent);
+  } catch (error) {
+    onSent(error as Error);
+  }
+}
+
+/** Follows the interface: a new address when the detected one is gone, a new membership when the kernel dropped ours. */
+function checkInterface(link: Link, unicast: Socket, multicast: Socket): void {
+  if (link.isClosed) return;
+  followAddress(link);
+  useInterface(link, unicast);
+  const { network, events, host } = link;
+  try {
+    multicast.addMembership(network.group, host);
+    events.onNotice(`Joined ${network.group} again on ${host}`);
+  } catch (error) {
+    const code = codeOf(error);
+    // EADDRINUSE: still a member, which is the rule.
+    if (code === "EADDRINUSE") return;
+    events.onTrouble("multicast_join_error", `Can't join ${network.group} on ${host}: ${messageOf(error)}`);
+    // A socket holds 20 memberships, dead ones included: a new socket has room again.
+    if (code === "ENOBUFS") multicast.close();
+  }
+}
+
+/** A detected address stays as long as its interface has it; nothing better than it is no reason to change. */
+function followAddress(link: Link): void {
+  if (link.network.host !== null) return;
+  const interfaces = networkInterfaces();
+  if (!hasNetwork(interfaces) || (isOwnAddress(link.host, interfaces) && !link.host.startsWith("127."))) return;
+  const detected = detectLocalAddress(interfaces);
+  if (detected === link.host) return;
+  link.events.onNotice(`Network changed: now using ${detected} instead of ${link.host}`);
+  link.host = detected;
+}
+
+function useInterface({ events, host }: Link, socket: Socket): void {
+  try {
+    socket.setMulticastInterface(host);
+  } catch (error) {
+    events.onTrouble("interface_error", `Can't send multicast from ${host}: ${messageOf(error)}`);
   }
 }
 

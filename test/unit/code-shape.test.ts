@@ -19,7 +19,6 @@ const knownLong: Readonly<Record<string, number>> = {
   "node/runtime/impairments.ts": 87,
   "node/runtime/ledger-store.ts": 78,
   "node/runtime/line-sink.ts": 99,
-  "node/runtime/udp-transport.ts": 148,
 };
 
 /** Something in a file that the rules forbid, and the line on which it begins. */
