@@ -86,7 +86,7 @@ function traceTrade(seed: string, trade: string, entries: readonly Entry[]): rea
   return nodes.map((node) => {
     const own = entries.filter((entry) => entry.node === node);
     const role = node === payer ? "payer" : node === payee ? "payee" : "witness";
-    // Whoever began it is the root; the payer's decision is what all others follow.
+    // The node that began it is the root; the payer's decision is what all others follow.
     const parent =
       node === root ? null : payer !== undefined && nodes.includes(payer) && node !== payer ? payer : (root ?? null);
     const span = {

@@ -24,7 +24,7 @@ export const NO_EVIDENCE: Evidence = {
   logs: new Map(),
 };
 
-/** @param options.failure why whoever used the lab failed */
+/** @param options.failure why the test or program that used the lab failed */
 export function judgeRun(run: CollectedRun, options: { readonly title: string; readonly failure?: string }): RunRecord {
   const checks = runChecks(run.journal);
   const [violation] = checks.flatMap(({ violations }) => violations);

@@ -32,7 +32,7 @@ export async function readReport(path: string): Promise<StoredReport> {
   throw new LabError(
     "usage",
     `${join(folder, "results.json")} can't be read: it is damaged, or of another version of lab`,
-    "remove that file to have the run judged anew",
+    "remove that file to have the run judged again",
   );
 }
 

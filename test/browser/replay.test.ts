@@ -164,7 +164,7 @@ describe("a replayed run", () => {
     await takePicture(page, "leader-killed");
   });
 
-  it("must tell who is held for dead, by whom", async () => {
+  it("must show which nodes declare which other FAILED", async () => {
     await seekTo(page, "Node 4 is coordinator", 300);
     const table = page.getByRole("table");
     await page.getByRole("tab", { name: "Inspect" }).click();

@@ -1,6 +1,6 @@
 /**
  * A finished run as diagrams need it: its story (lab/journal/story), the moments that a person would tell of, and what became of each
- * message, also where no line says so. All times are wall clocks; whoever writes them counts from `originMs`.
+ * message, also where no line says so. All times are wall clocks; what is written counts from `originMs`.
  */
 import type { NodeId } from "../../../node/wire/ids.ts";
 import type { Entry } from "../../journal/entry.ts";

@@ -74,7 +74,7 @@ function takeToken(): string | null {
 function receive(store: Store, message: StreamMessage): void {
   switch (message.type) {
     case "hello":
-      // The same server goes on after a break where it was; another one tells all anew.
+      // The same server goes on after a break where it was; another one sends everything again.
       if (store.server !== message.server) store.begin(message.facts, message.gaps);
       store.server = message.server;
       store.trouble = "";

@@ -63,7 +63,7 @@ export class Store {
   readonly hidden = new Set<MessageKind>(["probe"]);
   /** Height of the space-time diagram in time. */
   windowMs = 8_000;
-  /** Raised by whatever needs the pictures drawn anew, and by what needs them drawn from scratch. */
+  /** Raised when the pictures need to be drawn again, and when they need to be drawn from scratch. */
   version = 0;
   sheetVersion = 0;
   readonly #listeners = new Set<() => void>();

@@ -28,7 +28,7 @@ export interface SheetLook {
 }
 
 /** Left and right of the columns. */
-const MARGIN = 30;
+const MARGIN = 40;
 
 export function columnOf(geometry: Geometry, id: number): number {
   const n = geometry.ids.indexOf(id);

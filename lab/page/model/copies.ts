@@ -56,7 +56,7 @@ function copyTo(story: Story, trip: Trip, to: number): Copy {
   return { trip, kind, from, to, sentAtMs, receivedAtMs, droppedAtMs, receipt };
 }
 
-/** Whoever ran when it was sent. */
+/** The other nodes that ran when it was sent. */
 function listReceivers(story: Story, { from, sentAtMs }: Trip): readonly number[] {
   return [...story.lives.ofNode.keys()].filter((node) => node !== from && story.lifeAt(node, sentAtMs) !== null);
 }

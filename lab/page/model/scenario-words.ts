@@ -1,5 +1,5 @@
 /**
- * What a scenario's author says to whoever looks at the run: read from the file as `formatScenario` writes it, without a YAML parser,
+ * What a scenario's author explains about the run: read from the file as `formatScenario` writes it, without a YAML parser,
  * which would be as big as the rest of the page. What isn't found is left out.
  */
 

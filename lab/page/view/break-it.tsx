@@ -81,7 +81,7 @@ function NodeForm(shared: Shared) {
   const isDown = process !== null && process !== "running" && process !== "paused";
   return (
     <fieldset>
-      <legend>A node</legend>
+      <legend>Nodes</legend>
       <div class="row">
         <select
           aria-label="Which node"
@@ -129,7 +129,7 @@ function CutForm(shared: Shared) {
   const isPossible = rest.length > 0 && store.apart.size > 0;
   return (
     <fieldset>
-      <legend>Cut the network in two</legend>
+      <legend>Partition</legend>
       <p class="hint">Drag nodes out of the ring, or choose who goes to the other side.</p>
       <div class="chips">
         {ids.map((id) => (
@@ -161,7 +161,7 @@ function LineForm(shared: Shared) {
   const command: DashCommand = { verb: "netem", nodes, delayMs, loss: loss / 100 };
   return (
     <fieldset>
-      <legend>Slow and lossy lines</legend>
+      <legend>Delay and loss</legend>
       <div class="sliders">
         <label>
           what
@@ -255,7 +255,7 @@ function Faults(shared: Shared) {
   const faults = state.faults;
   return (
     <fieldset>
-      <legend>In force now</legend>
+      <legend>Active faults</legend>
       {faults.length === 0 && <p class="hint">The network is clean.</p>}
       <ul class="plain-list">
         {faults.map((fault) => (

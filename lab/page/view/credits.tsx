@@ -36,7 +36,7 @@ export function Credits({ store, loop, palette }: Shared) {
         <b>{issued}</b> issued = <b>{own}</b> held + <b>{inFlight}</b> on their way
       </p>
       <p class="hint">{light === "unknown" ? "Copies: start the lab with --journal detailed, or look live." : text}</p>
-      <h3>Sum of the ledger at every node</h3>
+      <h3>Ledger sum at each node</h3>
       <ul class="sums">
         {[...sums]
           .sort(([a], [b]) => a - b)

@@ -32,7 +32,7 @@ export function useLatest<T>(value: T): { readonly current: T } {
 
 const reduced = window.matchMedia("(prefers-reduced-motion: reduce)");
 
-/** Asked anew each time: people change it while the page is open. */
+/** Read each time: people change it while the page is open. */
 export function wantsStillness(): boolean {
   return reduced.matches;
 }

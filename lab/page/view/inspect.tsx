@@ -191,8 +191,8 @@ function Matrix(shared: Shared) {
   const ids = idsOf(state);
   if (ids.length > TABLE_MAX) return <MatrixCanvas {...shared} />;
   return (
-    <section aria-label="Who sees whom">
-      <h3>Who sees whom</h3>
+    <section aria-label="Membership views">
+      <h3>Membership views</h3>
       <table class="matrix">
         <thead>
           <tr>
@@ -225,7 +225,7 @@ function Matrix(shared: Shared) {
           })}
         </tbody>
       </table>
-      <p class="hint">● alive ? suspected ✕ failed – left. Rows look, columns are looked at.</p>
+      <p class="hint">● alive ? suspected ✕ failed – left. Row = observer, column = observed.</p>
     </section>
   );
 }

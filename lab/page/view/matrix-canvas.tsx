@@ -1,5 +1,5 @@
 /**
- * Who sees whom among many nodes: a point a pair. Suspicion and failure stand out, whatever the colour: alive is a small point,
+ * How each of many nodes sees the others: one point for each pair. Suspicion and failure stand out, whatever the colour: alive is a small point,
  * suspected a ring, failed a full square.
  */
 import { traceDot } from "../draw/glyphs.ts";
@@ -54,8 +54,8 @@ export function MatrixCanvas({ store, loop, palette }: Shared) {
       for (const { state } of node.members.values())
         if (state === "SUSPECTED" || state === "FAILED") counts[state] += 1;
   return (
-    <section aria-label="Who sees whom">
-      <h3>Who sees whom</h3>
+    <section aria-label="Membership views">
+      <h3>Membership views</h3>
       <Canvas
         loop={loop}
         paint={paint}
@@ -63,7 +63,7 @@ export function MatrixCanvas({ store, loop, palette }: Shared) {
         everyMs={250}
         label={`${counts.SUSPECTED} suspicions and ${counts.FAILED} failures are held`}
       />
-      <p class="hint">Point: alive. Ring: suspected. Square: failed. Rows look, columns are looked at.</p>
+      <p class="hint">Point: alive. Ring: suspected. Square: failed. Row = observer, column = observed.</p>
     </section>
   );
 }

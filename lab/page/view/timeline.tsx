@@ -9,7 +9,7 @@ import type { Shared } from "./app.tsx";
 import { Canvas, type Surface } from "./canvas.tsx";
 import { Icon } from "./icons.tsx";
 
-/** The strip of a growing run is drawn anew so often. */
+/** How often the strip of a growing run is redrawn, milliseconds. */
 const GROWTH_MS = 250;
 
 export function Timeline({ store, loop, palette }: Shared) {
