@@ -13,7 +13,7 @@ export function parseDuration(text: string, option: string): number {
   const ms =
     bare ?? (isWhole ? parts.reduce((sum, part) => sum + Number(part[1]) * (UNIT_MS[part[2] ?? ""] ?? 0), 0) : 0);
   if (ms > 0 && Number.isFinite(ms)) return ms;
-  throw new LabError("usage", `${option}: "${text}" is no span of time`, "write 8s, 500ms, 2m or 1h30m");
+  throw new LabError("usage", `${option}: "${text}" isn't a span of time`, "write 8s, 500ms, 2m or 1h30m");
 }
 
 /** "0.61 s", "12 s", "3 min 5 s", "2 h 7 min", "4 d 2 h": about two figures, for people. */

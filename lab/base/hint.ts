@@ -1,7 +1,7 @@
 /**
  * A hint: what to do next, as data. The command that it names is a list of words, so nobody has to find it in a sentence.
  *
- * Who throws an error doesn't know how `lab` was called, for which lab, or on which runtime. Only the printer does: it adds the
+ * The code that throws an error doesn't know how `lab` was called, for which lab, or on which runtime. The printer does: it adds the
  * `--name` and `--runtime` that the command needs, and says `npx lab` where the user did.
  */
 export interface Hint {

@@ -1,5 +1,5 @@
 /**
- * The time in which a lab lives: the machine's, or the simulator's. Whoever waits for nodes waits by the clock of their engine.
+ * The time in which a lab lives: the machine's, or the simulator's. Code that waits for nodes waits by the clock of their engine.
  */
 import type { LabError } from "./lab-error.ts";
 import { interrupted } from "./lab-error.ts";

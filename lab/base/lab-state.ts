@@ -1,5 +1,5 @@
 /**
- * What the lab itself keeps about one lab: small files that are replaced whole, a journal that grows, and a lock. On disk for labs that
+ * The lab's own records about one lab: small files that are replaced whole, a journal that grows, and a lock. On disk for labs that
  * outlive a command (state-dir.ts); in memory for those of a simulated world, where nothing may wait for a real disk: virtual time
  * would go on meanwhile, and the same seed would not give the same run.
  */
@@ -13,7 +13,7 @@ export interface LabState {
   removeFile(name: string): Promise<void>;
   /** Adds whole lines at the end. */
   append(name: string, text: string): Promise<void>;
-  /** What stands in the file from byte `offset` on, and how long it is; empty when there is none. */
+  /** The file's text from byte `offset` on, and the file's length; empty when there is none. */
   readFrom(name: string, offset: number): Promise<{ readonly bytes: Buffer; readonly size: number }>;
   /** Names of all files. */
   list(): Promise<readonly string[]>;

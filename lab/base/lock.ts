@@ -21,7 +21,7 @@ interface Holder {
   readonly pid: number;
   readonly start: string;
   readonly nonce: string;
-  /** What it is doing, as the user typed it. */
+  /** The command, as the user typed it. */
   readonly purpose: string;
 }
 
@@ -29,7 +29,7 @@ interface Holder {
 const STEAL_MS_MAX = 5_000;
 
 export interface LockOptions {
-  /** What this process wants to do, for whoever waits: "scale 7". */
+  /** The holder's purpose, shown to processes that wait: "scale 7". */
   readonly purpose: string;
   readonly timeoutMs?: number;
   /** Called once when the lock is busy. */
@@ -81,7 +81,7 @@ async function lockDir(dir: StateDir, options: LockOptions): Promise<AsyncDispos
   }
   return {
     async [Symbol.asyncDispose]() {
-      // `down` may have removed the folder, and somebody else begun anew.
+      // `down` may have removed the folder, and another process made a new one.
       if ((await readHolder(path))?.nonce === holder.nonce) await unlink(path).catch(() => {});
     },
   };

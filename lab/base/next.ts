@@ -53,7 +53,7 @@ export const NEXT = {
   waitForAgreement: () => hint("wait until all agree", "wait", "agree"),
   waitFor: (conditions: readonly string[]) => hint("wait for it", "wait", ...conditions),
 
-  // What nodes say.
+  // Questions to nodes.
   readStatus: (id: NodeId) => hint("see its state", "status", `${id}`),
   readAllStatus: () => hint("compare the versions of the nodes", "status"),
   readBalance: (id: NodeId) => hint("see its balance", "balance", `${id}`),

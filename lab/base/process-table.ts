@@ -1,7 +1,7 @@
 /**
  * Which processes run on this machine, without mistaking a new process for an old one.
  *
- * Idea: a process id alone says nothing after a while (ids are reused), so whoever writes one down writes the process's start
+ * Idea: a process id alone says nothing after a while (ids are reused), so a record of a process holds the process's start
  * time beside it and compares both. Linux reads /proc; elsewhere `ps` is asked. Used by the local engine, locks and helpers.
  */
 import { execFile } from "node:child_process";

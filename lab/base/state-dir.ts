@@ -2,7 +2,7 @@
  * The CLI's own files about one lab: `$XDG_STATE_HOME/energy-lab/<lab>/`, mode 0700.
  *
  * Idea: nothing here is needed to take a lab down. The engine's labels (docker) or its process table (local) are the record that
- * a lab exists; what is lost here is read back or begins anew. Files are replaced whole (write aside, rename), so a CLI that is
+ * a lab exists; a file that is lost is read back from the nodes or begins again. Files are replaced whole (write aside, rename), so a CLI that is
  * killed in the middle leaves the old content or the new one.
  */
 import { randomBytes } from "node:crypto";
@@ -64,7 +64,7 @@ export class StateDir implements LabState {
         await mkdir(this.path, { recursive: true, mode: 0o700 });
         return;
       } catch (error) {
-        // Whoever removes the folder at this instant makes mkdir contradict itself.
+        // mkdir fails with ENOENT when another process removes the folder at this instant.
         if ((error as NodeJS.ErrnoException).code === "ENOENT" && attempt < 5) continue;
         throw new LabError(
           "failed",
@@ -120,7 +120,7 @@ export class StateDir implements LabState {
   }
 
   /**
-   * Removes everything that is known about the lab here. The folder is renamed first: whoever waits for its lock then begins anew
+   * Removes everything that is known about the lab here. The folder is renamed first: a process that waits for its lock then makes a new one
    * in a new folder instead of in one that is being emptied.
    */
   async remove(): Promise<void> {

@@ -59,7 +59,7 @@ export function parseYaml<S extends z.ZodType>(text: string, file: YamlFile<S>):
   throw complainOfAll(file.path, found, locate);
 }
 
-/** The mistakes in the order of the file, the first ten of them: who writes one wants to mend them all at once. */
+/** The first ten mistakes in the order of the file, so that an author can correct them all at once. */
 function complainOfAll(
   path: string,
   found: readonly Explanation[],
@@ -193,7 +193,7 @@ function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): readonly st
   return [...new Set(shapes)];
 }
 
-/** What zod says of a schema's construction, as far as it is walked here. */
+/** The parts of a zod schema's definition that are walked here. */
 type Walkable =
   | { readonly def: { readonly type: "object"; readonly shape: Record<string, z.ZodType> } }
   | { readonly def: { readonly type: "record"; readonly valueType: z.ZodType } }

@@ -1,5 +1,5 @@
 /**
- * What a user says of a chaos run, as options of the planner: numbers and words checked, defaults filled in. Pure.
+ * The options of a chaos run, as the user gives them and as the planner takes them: checked, with defaults filled in. Pure.
  */
 import type { NodeId } from "../../node/wire/ids.ts";
 import { parseDuration } from "../base/duration.ts";
@@ -119,11 +119,11 @@ function parseNetwork(text: string): string {
 function parseRate(text: string, option: string, max: number, least = Number.MIN_VALUE): number {
   const rate = /^\d+(\.\d+)?(\/s)?$/.test(text) ? Number.parseFloat(text) : Number.NaN;
   if (rate >= least && rate <= max) return rate;
-  throw new LabError("usage", `${option}: "${text}" is no rate`, `write for example 0.5/s, at most ${max}/s`);
+  throw new LabError("usage", `${option}: "${text}" isn't a rate`, `write for example 0.5/s, at most ${max}/s`);
 }
 
 function parseCount(text: string, option: string, min: number, max: number): number {
   const count = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
   if (count >= min && count <= max) return count;
-  throw new LabError("usage", `${option}: "${text}" can't be`, `use ${min} to ${max}`);
+  throw new LabError("usage", `${option} can't be "${text}"`, `use ${min} to ${max}`);
 }

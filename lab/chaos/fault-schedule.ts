@@ -48,7 +48,7 @@ export interface Isolation extends Timed {
   readonly node: NodeId;
 }
 
-/** What the nodes send is delayed, lost, doubled. */
+/** Packets of the nodes are delayed, lost, duplicated. */
 export interface BadLink extends Timed {
   readonly kind: "netem";
   readonly nodes: readonly NodeId[];
@@ -79,7 +79,7 @@ export interface ChaosSchedule {
   readonly spanMs: number;
   /** Trades a second among random pairs, all the time; 0: none. */
   readonly tradesPerSecond: number;
-  /** What all links suffer all the time, in the words of a scenario's `netem` behind the nodes: `jitter 20ms loss 5%`. */
+  /** Impairment of all links all the time, in the words of a scenario's `netem` behind the nodes: `jitter 20ms loss 5%`. */
   readonly network?: string;
   /** Nodes that are down or paused at once, at most. */
   readonly maxDown: number;

@@ -56,9 +56,9 @@ const WEIGHTS: Readonly<Record<ChaosKind, number>> = {
 const GRAIN_MS = 10;
 /** Kinds that are tried at one instant before it stays quiet. */
 const TRIES = 6;
-/** What a restart may take. */
+/** Longest restart. */
 const RESTART_MS = 1_000;
-/** What a join may take; and a schedule adds no more nodes than this. */
+/** Longest join, and the most nodes that a schedule adds. */
 const JOIN_MS = 2_000;
 export const JOINS_MAX = 2;
 

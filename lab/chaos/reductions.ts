@@ -1,5 +1,5 @@
 /**
- * What a smaller chaos schedule is: fewer events, fewer nodes, less load, less time, and rounder numbers. Pure.
+ * Ways to make a chaos schedule smaller: fewer events, fewer nodes, less load, less time, rounder numbers. Pure.
  *
  * Every proposal keeps the laws of a schedule (fault-schedule.ts), and each is smaller by the measure that `simpler` goes by, so shrinking
  * ends: fewer nodes, a good network, less load, a shorter span, kills in place of stops, shorter faults, fewer victims, milder links, earlier and rounder instants.

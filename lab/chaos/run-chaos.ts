@@ -1,6 +1,6 @@
 /**
  * A chaos run from its options to its verdict: plan, write the schedule down as a scenario, play it, and make it smaller when it fails
- * in virtual time. The file comes before the first fault: whatever becomes of this process, the run can be repeated.
+ * in virtual time. The file comes before the first fault: so the run can be repeated even if this process is killed.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -72,7 +72,7 @@ export interface ShrunkRun {
 /** @throws LabError when there is nothing to judge: a lab that can't be brought up, a file that can't be written */
 export async function runChaos(options: ChaosRunOptions): Promise<ChaosOutcome> {
   const { chaos, runtime, signal, folder } = options;
-  // What can't be played isn't written down.
+  // A schedule that can't be played isn't written.
   readBug(options);
   const schedule = planChaos(chaos);
   const scenario = scenarioOf(schedule, options);
@@ -156,7 +156,7 @@ async function writeScenario(file: string, scenario: Scenario, comment: readonly
   }
 }
 
-/** What was interrupted ends as every schedule ends, whatever is down or cut at that moment. */
+/** An interrupted schedule ends as every schedule ends, whatever is down or cut at that moment. */
 function closeEarly({ info }: LabHandle, schedule: ChaosSchedule): readonly Step[] {
   const idsThat = (status: string) => info.nodes.filter((node) => node.status === status).map(({ id }) => id);
   const paused = idsThat("paused").join(",");
@@ -183,7 +183,7 @@ async function shrinkRun(schedule: ChaosSchedule, check: string, options: ChaosR
   });
   const scenario = scenarioOf(value, options);
   const file = join(folder, `${scenario.name}.min.yaml`);
-  const end = isMinimal ? "nothing simpler does" : "the time was over";
+  const end = isMinimal ? "no simpler schedule does" : "the time limit was reached";
   const again = replayWords(file, options);
   await writeScenario(file, scenario, [
     `Breaks ${check}; shrunk from ${schedule.events.length} faults in ${attempts} runs, ${end}.`,

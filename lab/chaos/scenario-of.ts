@@ -1,5 +1,5 @@
 /**
- * A chaos schedule as a scenario: concrete steps with concrete nodes at concrete times, so that whoever runs the file gives the same
+ * A chaos schedule as a scenario: concrete steps with concrete nodes at concrete times, so that every run of the file gives the same
  * commands. Its last steps bring everything back, and wait until the group has got over it; then the checkers judge. Pure.
  */
 import type { NodeId } from "../../node/wire/ids.ts";
@@ -130,7 +130,7 @@ function beginOf(event: ChaosEvent): Step {
   }
 }
 
-/** What doesn't end by itself; and what all links suffer, for the links of somebody new. */
+/** Events that don't end by themselves, and the impairment of all links, for the links of a new node. */
 function endStepOf(event: ChaosEvent, network: string | undefined): Step | null {
   switch (event.kind) {
     case "scale":

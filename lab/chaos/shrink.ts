@@ -56,7 +56,7 @@ class Search<T> {
         const parts = new Set(
           Array.from({ length: chunk }, (_, i) => from + i).filter((part) => part < count(this.best)),
         );
-        // What follows moves up into the place of what went.
+        // Later parts move up into the place of the removed ones.
         if (!(await this.#accept(without(this.best, parts)))) from += chunk;
       }
     }

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { type Caller, STANDARD_LAB } from "../base/hint.ts";
 import type { GlobalOptions } from "./commands/context.ts";
 
-/** What holds for a command that names neither a lab nor a runtime: the environment decides, or the prompt at which it is typed. */
+/** The lab and the runtime of a command that names neither: the environment decides, or the prompt at which it is typed. */
 export interface Standard {
   readonly prefix: string;
   readonly lab: string;
@@ -13,7 +13,7 @@ export interface Standard {
 }
 
 /**
- * What the user types in front of a verb.
+ * The words that the user types in front of a verb.
  * @param script `process.argv[1]`: the file or the link that was called
  */
 export function calledAs(script: string, environment: Readonly<Record<string, string | undefined>>): string {
@@ -24,7 +24,7 @@ export function calledAs(script: string, environment: Readonly<Record<string, st
   return basename(script) === "energy-lab" ? "energy-lab" : "lab";
 }
 
-/** What a command means that is typed at a terminal without options. */
+/** The lab and the runtime of a command without options at a terminal. */
 export function standardOf(environment: NodeJS.ProcessEnv): Standard {
   return {
     prefix: calledAs(process.argv[1] ?? "", environment),

@@ -27,7 +27,7 @@ interface Run {
 
 /** Runs one command line and ends the process. */
 export async function main(argv: readonly string[]): Promise<void> {
-  // `lab logs | head`: whoever read us has had enough.
+  // `lab logs | head`: the reader closed the pipe.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.failed);
   });

@@ -75,7 +75,7 @@ function describeOptions(program: Command, { printer, caller }: CommandContext):
   program
     .description("Run clusters of peers that trade energy credits, and break them.")
     .usage("[options] <command>")
-    .option("-n, --name <lab>", "which lab (or LAB_NAME)", process.env.LAB_NAME || STANDARD_LAB)
+    .option("-n, --name <lab>", "the lab (or LAB_NAME)", process.env.LAB_NAME || STANDARD_LAB)
     .addOption(
       new Option("--runtime <where>", "docker, local, auto, or sim for run, chaos and shell (or LAB_RUNTIME)").choices(
         RUNTIMES,

@@ -29,7 +29,9 @@ export function reportError(
   }
   // A bug of ours: its stack is the most useful thing that can be said.
   printer.say(`lab: ${failure instanceof Error ? failure.message : String(failure)}`);
-  printer.say(verbose ? describeStack(failure) : "  this is a bug in lab; the same with --verbose shows where");
+  printer.say(
+    verbose ? describeStack(failure) : "  this is a bug in lab; repeat the command with --verbose to see where",
+  );
   return EXIT.failed;
 }
 

@@ -57,8 +57,8 @@ export async function prepareScale(lab: LabHandle, count: number): Promise<{ pla
   if (spec === null) {
     throw new LabError(
       "unsupported",
-      `lab "${lab.name}" wasn't made by \`lab up\`: it can't be scaled`,
-      "scale it with what made it",
+      `lab "${lab.name}" can't be scaled: \`lab up\` didn't make it`,
+      "scale it with the tool that made it",
     );
   }
   return { plan: planScale(lab.ids, count, lab.info.voters, await idsEverUsed(lab)), spec };

@@ -19,7 +19,7 @@ export type ParsedCondition = { readonly text: string } & (
   | { readonly word: PlainWord }
   | {
       readonly word: NumberWord;
-      /** What this node says; null: what all running nodes say. */
+      /** The answer of this node; null: of all running nodes. */
       readonly node: NodeId | null;
       readonly comparison: Comparison;
       readonly value: number;
@@ -77,7 +77,7 @@ export function parseConditionText(text: string): ParsedCondition {
   if (!isNumberWord(word)) throw unknown(text, name);
   const naming = NUMBERS[word];
   if ((naming === "must" && node === null) || (naming === "never" && node !== null)) throw unknown(text, name);
-  if (!/^\d+$/.test(value)) throw new LabError("usage", `"${text}": ${value} is no whole number`, USAGE);
+  if (!/^\d+$/.test(value)) throw new LabError("usage", `"${text}": ${value} isn't a whole number`, USAGE);
   return { text, word, node, comparison, value: Number(value) };
 }
 
@@ -115,7 +115,7 @@ function pick<T extends string>(text: string, allowed: readonly T[], what: strin
   const near = suggest(text, allowed);
   throw new LabError(
     "usage",
-    `"${text}" is no ${what}`,
+    `"${text}" isn't a ${what}`,
     near === undefined ? `use ${allowed.join(", ")}` : `did you mean ${near}?`,
   );
 }
@@ -123,5 +123,5 @@ function pick<T extends string>(text: string, allowed: readonly T[], what: strin
 function unknown(text: string, word: string): LabError {
   const near = suggest(word, KNOWN);
   const hint = near !== undefined && near !== word ? `did you mean "${near}"?` : USAGE;
-  return new LabError("usage", `"${text}" can't be waited for`, hint);
+  return new LabError("usage", `"${text}" isn't a condition`, hint);
 }

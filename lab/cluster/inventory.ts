@@ -1,5 +1,5 @@
 /**
- * What there is on this machine over all runtimes: labs, leftovers, findings.
+ * The labs and leftovers on this machine, of all runtimes.
  */
 import { rm } from "node:fs/promises";
 import { LabError } from "../base/lab-error.ts";

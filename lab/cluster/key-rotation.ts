@@ -99,7 +99,7 @@ async function keysOf(lab: LabHandle): Promise<readonly Key[]> {
   throw new LabError(
     "unsupported",
     `lab "${lab.name}" has no key file: \`lab up\` didn't make it`,
-    "change its keys with what made it",
+    "change its keys with the tool that made it",
   );
 }
 

@@ -184,7 +184,7 @@ export class LabHandle implements AsyncDisposable {
     const cuts = (list?.faults ?? []).filter(
       ({ impairment, untilMs }) => (impairment.cut || impairment.loss >= 1) && (untilMs ?? nowMs) >= nowMs,
     );
-    // Who is down or asleep carries nothing from one side to the other.
+    // A node that is down or paused carries nothing from one side to the other.
     return findSides(
       this.running,
       cuts,

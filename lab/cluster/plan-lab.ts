@@ -61,8 +61,8 @@ export function planLab(request: LabRequest, runtime: RuntimeName, secrets: Secr
 }
 
 /**
- * An engine starts the last node long after the first one (fifty containers: 7 s on two cores). Who would not wait for those that
- * are still to come would be elected, and replaced by a higher id a moment later.
+ * An engine starts the last node long after the first one (fifty containers: 7 s on two cores). A node that didn't wait for the
+ * later ones would be elected, and replaced by a higher id a moment later.
  */
 function discoverySeconds(count: number): string {
   return (2 + 0.2 * count).toFixed(1);

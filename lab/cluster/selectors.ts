@@ -30,7 +30,7 @@ export interface ClusterView {
   readonly eligible: readonly NodeId[];
   /** Running and not paused. */
   readonly running: readonly NodeId[];
-  /** Whose majority elects; none: everybody counts alike. */
+  /** The nodes whose majority elects; empty: all count alike. */
   readonly voters: readonly NodeId[];
   /** Null: none, or not agreed. */
   readonly coordinator: NodeId | null;
@@ -148,11 +148,11 @@ function resolvePart(part: SelectorPart, view: ClusterView, chance: Chance): rea
     return found;
   }
   if (part.type === "random") {
-    if (view.eligible.length === 0) throw nobody(view, "none of its nodes fits", NEXT.listNodes());
+    if (view.eligible.length === 0) throw nobody(view, "no node fits", NEXT.listNodes());
     if (view.eligible.length < part.count)
       throw nobody(
         view,
-        `only ${view.eligible.length} of its nodes fit, random(${part.count}) wants more`,
+        `only ${view.eligible.length} nodes fit, and random(${part.count}) needs more`,
         NEXT.listNodes(),
       );
     if (part.count === 1) return [view.eligible[Math.floor(chance.draw() * view.eligible.length)] as NodeId];
@@ -184,7 +184,7 @@ function resolveWord(word: SelectorWord, view: ClusterView, chance: Chance): rea
     case "majority":
     case "minority": {
       const half = chance.drawHalves()[word];
-      if (half.length === 0) throw nobody(view, `none of its nodes makes a ${word}`, NEXT.listNodes());
+      if (half.length === 0) throw nobody(view, `no nodes make a ${word}`, NEXT.listNodes());
       return half;
     }
   }

@@ -37,9 +37,9 @@ export function parseAmount(text: string): number {
   const amount = Number(text);
   if (/^[+-]?\d+(\.\d+)?$/.test(text) && Number.isInteger(amount) && amount >= 1 && amount <= AMOUNT_MAX) return amount;
   const why = !/^[+-]?\d+(\.\d+)?$/.test(text)
-    ? "is no number"
+    ? "isn't a number"
     : !Number.isInteger(amount)
-      ? "is no whole number"
+      ? "isn't a whole number"
       : amount < 1
         ? "is less than 1"
         : "is too large";

@@ -69,7 +69,7 @@ export function parseDelayMs(text: string, option: string): number {
 export function parseChance(text: string, option: string): number {
   const hint = "write it as 10% or 0.1";
   const match = /^(\d+(?:\.\d+)?|\.\d+)(%?)$/.exec(text.trim());
-  if (match === null) throw outOfRange(option, text, "is no chance", hint);
+  if (match === null) throw outOfRange(option, text, "isn't a chance", hint);
   const fraction = Number(match[1]) / (match[2] === "%" ? 100 : 1);
   if (fraction <= 1) return fraction;
   throw outOfRange(option, text, match[2] === "%" ? "is more than 100%" : "is more than 1", hint);
@@ -81,7 +81,7 @@ export function parseRateBps(text: string, option: string): number {
   const match = /^(\d+(?:\.\d+)?)([a-z]*)$/i.exec(text.trim());
   const unit = match === null ? undefined : RATE_UNITS[(match[2] ?? "").toLowerCase()];
   if (match !== null && Number(match[1]) === 0 && (unit !== undefined || match[2] === "")) return 0;
-  if (match === null || unit === undefined) throw outOfRange(option, text, "is no rate", hint);
+  if (match === null || unit === undefined) throw outOfRange(option, text, "isn't a rate", hint);
   const rateBps = Math.round(Number(match[1]) * unit);
   if (rateBps < RATE_BPS_MIN) throw outOfRange(option, text, "is less than 1kbit", hint);
   if (rateBps > RATE_BPS_MAX) throw outOfRange(option, text, "is more than 10gbit", hint);
@@ -90,7 +90,7 @@ export function parseRateBps(text: string, option: string): number {
 
 function parseSpan(text: string, option: string, hint: string): number {
   const match = /^(\d+(?:\.\d+)?|\.\d+)([a-z]*)$/i.exec(text.trim());
-  if (match === null) throw outOfRange(option, text, "is no span of time", hint);
+  if (match === null) throw outOfRange(option, text, "isn't a span of time", hint);
   const value = Number(match[1]);
   const unit = SPAN_UNITS[(match[2] ?? "").toLowerCase()];
   if (unit !== undefined) return value * unit;

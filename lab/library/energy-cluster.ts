@@ -62,7 +62,7 @@ export class EnergyCluster {
     return this;
   }
 
-  /** What shall be different at single nodes, or isn't offered here: called for each before it starts. */
+  /** Called for each node before it starts, for settings of single nodes, or settings that aren't offered here. */
   withEach(configure: (node: EnergyNodeContainer, id: NodeId) => void): this {
     this.#configure = configure;
     return this;
@@ -144,7 +144,7 @@ export class StartedEnergyCluster implements AsyncDisposable {
     return await this.#until(judgeConvergence, "convergence", options);
   }
 
-  /** What all nodes wrote until now, in causal order. */
+  /** The journal of all nodes until now, in causal order. */
   async journal(): Promise<Journal> {
     const entries = (await Promise.all(this.nodes.map((node) => node.journal()))).flat();
     const { profile, voters, journal } = this.#facts;
@@ -189,7 +189,7 @@ export class StartedEnergyCluster implements AsyncDisposable {
       if (agreement.agreed) return agreement;
       if (REAL_CLOCK.nowMs() > deadlineMs) {
         const message = `no ${what} after ${withinMs / 1_000} s: ${agreement.reason}`;
-        throw new LabError("timeout", message, "see what they wrote: cluster.node(1).logLines()");
+        throw new LabError("timeout", message, "read what the nodes wrote: cluster.node(1).logLines()");
       }
       await sleep(REAL_CLOCK, ASK_EVERY_MS);
     }

@@ -80,7 +80,7 @@ export class EnergyNodeContainer extends GenericContainer {
     return this;
   }
 
-  /** Who knows it may command the node. Default: a random one that `control()` knows. */
+  /** Token that lets its holder command the node. Default: a random one that `control()` knows. */
   withControlToken(token: string): this {
     this.#token = token;
     return this;
@@ -105,7 +105,7 @@ export class EnergyNodeContainer extends GenericContainer {
     return new StartedEnergyNode(await super.start(), this.#id, this.#token);
   }
 
-  /** Files of root that the node, which is another user, can read; whoever is in the container can talk to the node anyway. */
+  /** Files of root that the node, which is another user, can read; a process in the container can talk to the node anyway. */
   #addSecrets(): void {
     const files = { token: this.#token, ...(this.#keys === null ? {} : { keys: this.#keys }) };
     this.withCopyContentToContainer(
@@ -134,10 +134,10 @@ export class StartedEnergyNode extends AbstractStartedContainer {
     this.#token = token;
   }
 
-  /** What it can be told and asked. */
+  /** Commands and questions to the node. */
   control(): NodeControl {
     const host = this.getHost() === "localhost" ? "127.0.0.1" : this.getHost();
-    // A restart publishes the port anew.
+    // A restart publishes another port.
     const address = `${host}:${this.getMappedPort(PORT_BASE + this.id, "udp")}`;
     if (this.#control?.address !== address) {
       void this.#control?.channel.close();
@@ -146,7 +146,7 @@ export class StartedEnergyNode extends AbstractStartedContainer {
     return this.#control.channel;
   }
 
-  /** What it wrote until now, over all its lives, in its own order. */
+  /** Its journal until now, over all its lives, in its own order. */
   async journal(): Promise<readonly Entry[]> {
     return (await this.logLines()).map(parseEntry).filter((entry) => entry !== null);
   }

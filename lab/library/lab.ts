@@ -72,14 +72,14 @@ export class Lab implements AsyncDisposable {
 
   /**
    * Starts a cluster and waits until its nodes agree on a coordinator. It is taken down by `await using`, or `down()`.
-   * @throws LabError; what was made by then is gone again
+   * @throws LabError; what was made by then is removed again
    */
   static async up(options: LabOptions = {}): Promise<Lab> {
     const { inner, seed, down } = await openLab(options);
     return new Lab(inner, { seed, down, signal: options.signal });
   }
 
-  /** A lab that somebody else made (`lab up`): it stays when this handle is closed. @throws LabError("notFound") */
+  /** A lab that exists already (`lab up`): it stays when this handle is closed. @throws LabError("notFound") */
   static async open(
     name: string,
     options: { readonly runtime?: Runtime; readonly signal?: AbortSignal } = {},
@@ -117,7 +117,7 @@ export class Lab implements AsyncDisposable {
     return (await this.#resolve(ref)).map((id) => this.node(id));
   }
 
-  /** Who leads now. @throws LabError("notFound") while nobody does: wait for `agree` first */
+  /** The coordinator. @throws LabError("notFound") while nobody does: wait for `agree` first */
   async leader(): Promise<LabNode> {
     const [leader] = await this.select("leader");
     if (leader === undefined) throw new LabError("notFound", "there is no coordinator", "wait for `agree` first");
@@ -219,7 +219,7 @@ export class Lab implements AsyncDisposable {
     return await runScenarioOn(this.#inner, file, { signal: this.#signal, ...options });
   }
 
-  /** What all nodes and the lab wrote until now, in causal order. */
+  /** The journal of all nodes and of the lab until now, in causal order. */
   async journal(): Promise<Journal> {
     return await collectJournal(this.#inner, { seed: this.#seed });
   }
@@ -253,7 +253,7 @@ export class Lab implements AsyncDisposable {
       const report = await this.check(...(options.checks ?? []));
       if (report.verdict === "valid") return report;
       const { facts, gaps } = report.journal;
-      // What isn't written down won't be later.
+      // A delivery that wasn't recorded won't be recorded later.
       const mayChange = report.verdict === "inconclusive" && facts.isDetailed && gaps.length === 0;
       if (!mayChange || clock.nowMs() >= deadlineMs) throw describeVerdict(report);
       await sleep(clock, JUDGE_EVERY_MS, this.#signal);
@@ -269,7 +269,7 @@ export class Lab implements AsyncDisposable {
     return (await writeReport(folder, record)).path;
   }
 
-  /** @internal What a report of the run until now takes; for those who decide later whether there shall be one. */
+  /** @internal Everything that a report of the run until now takes, for callers that decide later whether to write one. */
   async collect(): Promise<CollectedRun> {
     const collected = await collectEvidence(this.#inner, { seed: this.#seed });
     return { ...collected, startedAtMs: this.#startedAtMs, tookMs: Date.now() - this.#startedAtMs };

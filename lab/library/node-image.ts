@@ -1,6 +1,6 @@
 /**
  * The node's image on the engine that testcontainers uses: the one that `lab up` makes, under the same tag (a hash of what goes in), so
- * whoever comes second finds it. Made of what the package carries: Dockerfile, entry point, dist/node.js.
+ * a second process finds it. Made of what the package carries: Dockerfile, entry point, dist/node.js.
  */
 import { getContainerRuntimeClient } from "testcontainers";
 import { buildImage, planImage } from "../engine/docker/docker-image.ts";

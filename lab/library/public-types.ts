@@ -1,4 +1,4 @@
-/** What the library takes and gives: plain data, units in the names (Ms: milliseconds, Bps: bits a second). */
+/** The library's arguments and results: plain data, units in the names (Ms: milliseconds, Bps: bits a second). */
 import type { NodeId } from "../../node/wire/ids.ts";
 import type { CheckResult, Verdict, Violation } from "../check/verdict.ts";
 import type { JournalDetail } from "../journal/detail.ts";
@@ -33,7 +33,7 @@ export interface LabOptions {
   readonly withinMs?: number;
   /** Ends whatever is being waited for. */
   readonly signal?: AbortSignal;
-  /** What is going on while a lab comes up or is waited for, in words. */
+  /** Called with the progress in words, while a lab starts or is waited for. */
   readonly onProgress?: (line: string) => void;
 }
 
@@ -51,7 +51,7 @@ export interface NodeStatus {
   readonly role: "FOLLOWER" | "CANDIDATE" | "COORDINATOR" | null;
   /** `READY` when it takes part. */
   readonly phase: string | null;
-  /** Whom it follows. */
+  /** The node that it follows. */
   readonly coordinator: NodeId | null;
   readonly term: number | null;
   /** Whether a majority of the voters elected that coordinator. */
@@ -80,9 +80,9 @@ export interface Transfer {
   readonly amount: number;
 }
 
-/** What lies between nodes; fractions are 0 to 1. */
+/** Impairment of the network between nodes; fractions are 0 to 1. */
 export interface Netem {
-  /** Whose outgoing messages; done at each receiver. */
+  /** Nodes whose outgoing messages are impaired, at each receiver. */
   readonly node: NodeRef;
   /** Only what they send to these. */
   readonly to?: NodeRef;
@@ -116,7 +116,7 @@ export interface Fault extends AsyncDisposable {
   heal(): Promise<void>;
 }
 
-/** What the checkers say of a run, and what proves it. */
+/** The verdict of the checks over a run, and its proof. */
 export interface CheckReport {
   readonly verdict: Verdict;
   /** Every broken promise, each with the journal lines that prove it. */
@@ -129,7 +129,7 @@ type Compared = "==" | "!=" | "<" | "<=" | ">" | ">=";
 type PeerStateName = "ALIVE" | "SUSPECTED" | "FAILED" | "LEFT";
 
 /**
- * What can be waited for. Several are joined by ` && `; `balance:2=130` and the other forms of `lab wait` are understood too.
+ * A condition to wait for. Several are joined by ` && `; `balance:2=130` and the other forms of `lab wait` are understood too.
  * - `agree`: all running nodes follow the same coordinator (each side for itself in a partition); `converged`: and have equal ledgers
  *   and nothing under way; `ready`: all take part
  * - `leader == 4`, `nodes == 5` (that are ready), `balance(2) == 130`
@@ -145,7 +145,7 @@ export type Condition =
   | `state(${number}) == ${PeerStateName}`
   | (string & {});
 
-/** What became of a scenario that was played on a lab. */
+/** The result of a scenario that was played on a lab. */
 export interface ScenarioOutcome {
   /** `failed`: a step didn't do what was expected; the others are the checkers' word. */
   readonly verdict: Verdict | "failed" | "interrupted";
@@ -157,7 +157,7 @@ export interface ScenarioOutcome {
     /** As it stands there: `kill leader`. */
     readonly text: string;
     readonly state: "ok" | "failed" | "skipped" | "not reached" | "interrupted";
-    /** Whom it meant when it fired, and what was seen. */
+    /** The nodes that it meant when it fired, and the observation. */
     readonly resolved: string;
     readonly seen: string;
     /** In the time of the nodes. */

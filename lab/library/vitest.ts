@@ -4,7 +4,7 @@
  *   labTest("must elect the next one", async ({ lab, expect }) => { … });
  *   describe("in virtual time", () => { labTest.override({ labOptions: { nodes: 5, runtime: "sim" } }); … });
  *
- * Who makes labs otherwise calls `recordFailures(lab, context)` after it. The run is collected before the lab is taken down, since
+ * A test that makes labs in another way calls `recordFailures(lab, context)` afterwards. The run is collected before the lab is taken down, since
  * `await using` does that before anybody knows how the test ends; it is written only if the test fails. Its path is added to the
  * failure's message: annotations can't be made any more by then, and every reporter, JUnit's too, shows the message.
  */

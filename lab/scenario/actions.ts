@@ -1,7 +1,7 @@
 /**
- * What each verb of a scenario takes: fields, and for the common case the words that the command line takes (`sell: 1 2 30`).
+ * The fields of each verb of a scenario, and for the common case the words that the command line takes (`sell: 1 2 30`).
  *
- * Both forms come out as fields, so whoever runs, writes or draws a scenario sees one form only.
+ * Both forms come out as fields, so the code that runs, writes or draws a scenario sees one form only.
  */
 import * as z from "zod";
 import { Conditions, readConditionWords } from "./condition-schema.ts";
@@ -19,7 +19,7 @@ function reasonOf({ path, message }: z.core.$ZodIssue): string {
 }
 
 const Item = z.union([z.string(), z.number()]);
-/** What stands behind a verb in one line; nothing (null); or the same as a list: `[1, 2, 30]`, `[[1, 2], [3, 4, 5]]`. */
+/** The one-line form of a verb's fields; nothing (null); or the same as a list: `[1, 2, 30]`, `[[1, 2], [3, 4, 5]]`. */
 const Words = z
   .union([z.string(), z.number(), z.null(), z.array(z.union([Item, z.array(Item).min(1)])).min(1)])
   .meta({ id: "words" });
@@ -68,15 +68,15 @@ function readNodesWords(words: readonly string[]): object | null {
 }
 
 const Trade = z.strictObject({
-  node: Nodes.meta({ description: "the one node that is told to trade" }),
-  peer: Nodes.meta({ description: "the one node it trades with" }),
+  node: Nodes.meta({ description: "the node that proposes the trade" }),
+  peer: Nodes.meta({ description: "the node that it trades with" }),
   amount: Amount,
   expect: z
     .enum(["settled", "refused", "open"])
     .optional()
-    .meta({ description: "what must come of it (default: settled); open: no answer within the time" }),
-  code: z.string().optional().meta({ description: "of a refusal: INSUFFICIENT_CREDITS, NODE_FAILED, …" }),
-  within: Span.optional().meta({ description: "how long the answer may take (default: 15s)" }),
+    .meta({ description: "expected outcome (default: settled); open: no answer in time" }),
+  code: z.string().optional().meta({ description: "expected code of a refusal: INSUFFICIENT_CREDITS, NODE_FAILED, …" }),
+  within: Span.optional().meta({ description: "time limit for the answer (default: 15s)" }),
 });
 
 function readTradeWords(words: readonly string[]): object | null {
@@ -87,19 +87,21 @@ function readTradeWords(words: readonly string[]): object | null {
 const Load = z
   .strictObject({
     rate: z.number().positive().max(10_000).optional().meta({ description: "trades a second" }),
-    for: Span.optional().meta({ description: "without: in the background until `load: stop` or the end" }),
-    background: z.literal(true).optional().meta({ description: "with `for`: the next step begins at once" }),
+    for: Span.optional().meta({
+      description: "length of the load; without it, in the background until `load: stop` or the end",
+    }),
+    background: z.literal(true).optional().meta({ description: "with `for`: the next step begins immediately" }),
     pairs: z
       .array(z.tuple([Nodes, Nodes]))
       .min(1)
       .optional()
-      .meta({ description: "who is told to trade with whom, in turn (default: random pairs of running nodes)" }),
+      .meta({ description: "pairs of nodes that trade, in turn (default: random pairs of running nodes)" }),
     amount: z
       .union([Amount, z.tuple([Amount, Amount]).refine(([least, most]) => least <= most, "the least comes first")])
       .optional()
-      .meta({ description: "credits a trade, or the least and the most (default: 1)" }),
-    settled: Chance.optional().meta({ description: "the least share of trades that must settle" }),
-    stop: z.literal(true).optional().meta({ description: "ends all loads and waits for what is under way" }),
+      .meta({ description: "credits of a trade, or the least and the most (default: 1)" }),
+    settled: Chance.optional().meta({ description: "least share of trades that must settle" }),
+    stop: z.literal(true).optional().meta({ description: "end all loads, and wait for the open trades" }),
   })
   .superRefine((load, context) => {
     const isStop = load.stop === true;
@@ -117,31 +119,37 @@ function readLoadWords(words: readonly string[]): object | null {
 }
 
 const OnNodes = z.strictObject({ nodes: Nodes });
-const OnNodesFor = z.strictObject({ nodes: Nodes, for: Span.optional().meta({ description: "ends by itself then" }) });
+const OnNodesFor = z.strictObject({
+  nodes: Nodes,
+  for: Span.optional().meta({ description: "the fault ends by itself after this time" }),
+});
 const Kill = z.strictObject({ nodes: Nodes, signal: Signal.optional() });
-const Stop = z.strictObject({ nodes: Nodes, grace: Span.optional().meta({ description: "SIGKILL after this" }) });
+const Stop = z.strictObject({ nodes: Nodes, grace: Span.optional().meta({ description: "time until SIGKILL" }) });
 const Freeze = z.strictObject({
   nodes: Nodes,
-  for: Span.meta({ description: "how long its clock stands still; the step lasts as long" }),
+  for: Span.meta({ description: "how long the node's clock stands still; the step takes as long" }),
   vanish: z
     .literal(true)
     .optional()
-    .meta({ description: "what is sent to it meanwhile is lost instead of waiting in its sockets" }),
+    .meta({ description: "lose the datagrams sent to it meanwhile, instead of keeping them in its sockets" }),
 });
 
 const Partition = z
   .strictObject({
-    groups: z
-      .array(Nodes)
-      .min(1)
-      .optional()
-      .meta({ description: "one group: cut off from the rest; nodes in no group reach everyone" }),
-    oneWay: z.literal(true).optional().meta({ description: "cut only what the first group sends to the second" }),
-    shape: z.enum(["ring", "bridge"]).optional().meta({
-      description: "ring: each hears a majority, but no two the same; bridge: two halves, one node reaches both",
+    groups: z.array(Nodes).min(1).optional().meta({
+      description:
+        "groups to cut from each other; a single group is cut off from the rest, and nodes in no group reach all others",
     }),
-    bridge: Nodes.optional().meta({ description: "which node reaches both halves (default: random)" }),
-    for: Span.optional().meta({ description: "ends by itself then" }),
+    oneWay: z
+      .literal(true)
+      .optional()
+      .meta({ description: "cut only the direction from the first group to the second" }),
+    shape: z.enum(["ring", "bridge"]).optional().meta({
+      description:
+        "ring: each node hears a majority, and no two nodes hear the same one; bridge: two halves, and one node that reaches both",
+    }),
+    bridge: Nodes.optional().meta({ description: "node that reaches both halves (default: random)" }),
+    for: Span.optional().meta({ description: "the fault ends by itself after this time" }),
   })
   .superRefine((partition, context) => {
     const { groups, shape, oneWay, bridge } = partition;
@@ -169,21 +177,21 @@ function readPartitionWords(words: readonly string[]): object | null {
 
 const Netem = z
   .strictObject({
-    nodes: Nodes.meta({ description: "whose packets" }),
+    nodes: Nodes.meta({ description: "nodes whose packets are impaired" }),
     delay: Delay.optional(),
     jitter: Delay.optional(),
     loss: Chance.optional(),
     dup: Chance.optional(),
     reorder: Chance.optional(),
     rate: Rate.optional(),
-    from: Nodes.optional().meta({ description: "only what these send to `nodes`" }),
-    to: Nodes.optional().meta({ description: "only what `nodes` send to these" }),
-    both: z.literal(true).optional().meta({ description: "the other way too" }),
+    from: Nodes.optional().meta({ description: "impair only what these nodes send to `nodes`" }),
+    to: Nodes.optional().meta({ description: "impair only what `nodes` send to these nodes" }),
+    both: z.literal(true).optional().meta({ description: "impair the opposite direction too" }),
     egress: z
       .literal(true)
       .optional()
-      .meta({ description: "on the sender's own interface: a loss hits all receivers alike" }),
-    for: Span.optional().meta({ description: "ends by itself then" }),
+      .meta({ description: "impair the sender's own interface: all receivers lose the same packets" }),
+    for: Span.optional().meta({ description: "the fault ends by itself after this time" }),
   })
   .superRefine(({ delay, jitter, loss, dup, reorder, rate }, context) => {
     if ([delay, jitter, loss, dup, reorder, rate].some((value) => value !== undefined)) return;
@@ -262,5 +270,5 @@ export const ACTIONS = {
 
 type Actions = { readonly [V in keyof typeof ACTIONS]: z.output<(typeof ACTIONS)[V]> };
 export type ActionVerb = keyof Actions;
-/** What stands behind a verb, in the form with fields. */
+/** A verb's fields in their long form. */
 export type ActionFields<V extends ActionVerb> = Actions[V];

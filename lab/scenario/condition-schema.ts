@@ -15,17 +15,23 @@ const Answer = z.union([z.boolean(), z.enum(["yes", "no"])]).transform((value) =
 
 export const Conditions = z
   .strictObject({
-    agree: z.literal(true).optional().meta({ description: "all that can hear each other follow the same coordinator" }),
-    converged: z.literal(true).optional().meta({ description: "agree, equal ledgers, nothing held back or pending" }),
+    agree: z
+      .literal(true)
+      .optional()
+      .meta({ description: "nodes that can hear each other follow the same coordinator" }),
+    converged: z
+      .literal(true)
+      .optional()
+      .meta({ description: "the nodes agree, all ledgers are equal, and nothing is held back or pending" }),
     conserved: z
       .literal(true)
       .optional()
-      .meta({ description: "every node's books add up to the credits that were minted" }),
+      .meta({ description: "the balances in every node's ledger add up to all credits" }),
     ready: z.literal(true).optional().meta({ description: "every running node is READY" }),
     coordinator: z
       .union([Expected, byNode(NodeId)])
       .optional()
-      .meta({ description: "whom all follow; or by node: whom this node follows" }),
+      .meta({ description: "the node that all follow; or by node, the one that this node follows" }),
     leader: z
       .union([Expected, byNode(NodeId)])
       .optional()
@@ -33,27 +39,27 @@ export const Conditions = z
     elected: z
       .union([z.literal(true), byNode(Answer)])
       .optional()
-      .meta({ description: "the coordinator has a majority's votes; by node: what this node knows" }),
-    nodes: Expected.optional().meta({ description: "how many nodes are READY" }),
+      .meta({ description: "the coordinator has the votes of a majority; or by node, as this node knows" }),
+    nodes: Expected.optional().meta({ description: "number of READY nodes" }),
     state: z
       .record(
         z.string().regex(/^[1-9]\d{0,4}(@[1-9]\d{0,4}(,[1-9]\d{0,4})*)?$/, "must be a node's number, or 3@1,2"),
         PeerState,
       )
       .optional()
-      .meta({ description: "how all other running nodes see a node; 3@1,2: how 1 and 2 see it" }),
+      .meta({ description: "state of a node as all other running nodes see it; 3@1,2: as 1 and 2 see it" }),
     status: byNode(z.enum(RUN_STATUSES)).optional().meta({ description: "whether a node runs" }),
     balance: byNode(Expected).optional().meta({ description: "credits by node" }),
     holdback: z
       .union([Expected, byNode(Expected)])
       .optional()
-      .meta({ description: "messages held back, at every node" }),
+      .meta({ description: "number of messages held back, at every node" }),
     pending: z
       .union([Expected, byNode(Expected)])
       .optional()
-      .meta({ description: "trades under way, at every node" }),
+      .meta({ description: "number of open trades, at every node" }),
     that: z.array(ConditionText).min(1).optional().meta({ description: "conditions as `lab wait` takes them" }),
-    within: Span.optional().meta({ description: "how long it may take" }),
+    within: Span.optional().meta({ description: "time limit" }),
   })
   .superRefine((value, context) => {
     if (listConditions(value).length > 0) return;

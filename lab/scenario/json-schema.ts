@@ -1,6 +1,6 @@
 /**
  * The scenario language as JSON Schema, for editors: completion, and mistakes underlined while one types. Made from the same zod schema
- * that reads the files; shipped as compose/scenario.schema.json (`npm run schema` writes it anew).
+ * that reads the files; shipped as compose/scenario.schema.json (written by `npm run schema`).
  */
 import * as z from "zod";
 import { Scenario } from "./scenario-schema.ts";

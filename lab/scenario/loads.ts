@@ -2,7 +2,7 @@
  * Trades at a steady rate among nodes that run, in the background or for a while.
  *
  * Idea: an order is given when its time has come, whether or not those before were answered (an open loop), so that a slow cluster
- * isn't spared. What is refused or gets no answer is counted, not an error: whoever wants more says `settled: 90%`.
+ * isn't spared. What is refused or gets no answer is counted, not an error: a scenario that wants more says `settled: 90%`.
  */
 
 import type { NodeId } from "../../node/wire/ids.ts";

@@ -39,7 +39,7 @@ async function look(context: StepContext, fields: Conditions, timeoutMs: number)
   const beganMs = clock.nowMs();
   try {
     await waitUntil(lab, { timeoutMs, signal }, async (answers) => {
-      // Whoever is dead won't bring about what is waited for, and why it died says more than what it didn't do.
+      // A dead node ends the wait: the reason of its death says more than the condition that it didn't reach.
       await assertNobodyDied(context);
       return await lookAtAll(conditions, lab, answers);
     });

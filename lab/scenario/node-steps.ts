@@ -150,7 +150,7 @@ interface Words {
   /** Resolved already. */
   readonly chosen?: readonly Chosen[];
   readonly suffix?: string;
-  /** Who led is worth saying. */
+  /** True: the result names the roles of the nodes. */
   readonly withRoles?: boolean;
 }
 
@@ -181,5 +181,5 @@ function cannot(words: Words, unfit: readonly Chosen[]): LabError {
   const [first] = unfit;
   const why =
     first === undefined ? `"${words.selector}" means no node now` : `node ${first.id} is ${first.info.status}`;
-  return new LabError("failed", `${why}: nothing ${words.verb}`, "see what the steps before did");
+  return new LabError("failed", `${why}: nothing ${words.verb}`, "read the results of the earlier steps");
 }

@@ -9,7 +9,7 @@ import { type Composites, RUNTIMES, Scenario, type ScenarioRuntime, type Step, v
 
 const NAME_CHARS_MAX = 30;
 
-/** What a runtime can't do; everything else works everywhere. */
+/** Verbs that a runtime can't do; all others work everywhere. */
 const ONLY_ON: Readonly<Record<string, { readonly runtimes: readonly ScenarioRuntime[]; readonly why: string }>> = {
   unplug: { runtimes: ["docker"], why: "only containers have a network cable" },
   plug: { runtimes: ["docker"], why: "only containers have a network cable" },
@@ -71,7 +71,7 @@ function checkRuntimes({ value, locate }: Located<Scenario>, path: string): void
       throw complain(
         path,
         locate([...where, "runtimes"]),
-        `this step doesn't say what is done on ${elsewhere}`,
+        `this step doesn't say what to do on ${elsewhere}`,
         "write `otherwise:` with another step, or `otherwise: skip`",
       );
     }

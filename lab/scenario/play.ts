@@ -15,7 +15,7 @@ import type { StepResult } from "./result.ts";
 import { type Composites, type CompositeVerb, type Step, verbOf } from "./scenario-schema.ts";
 import { assertNobodyDied, type Outcome, type StepContext, spanMs } from "./step-context.ts";
 
-/** Told of every step: when it begins (without an end), and when it is over. */
+/** Called for every step: when it begins (without an end), and when it is over. */
 export type OnStep = (step: StepResult, state: "begin" | "end") => void;
 
 /** The run so far. */

@@ -1,5 +1,5 @@
 /**
- * What became of a scenario: every step with what was resolved and seen, the journal, what the checkers say, and the verdict.
+ * The result of a scenario: every step with the nodes that it meant and the observation, the journal, the checks, and the verdict.
  */
 
 import type { Hint } from "../base/hint.ts";
@@ -24,9 +24,9 @@ export interface StepResult {
   /** As it stands in the file: "kill leader". */
   readonly text: string;
   readonly state: StepState;
-  /** Whom and what it meant when it fired: "killed 5 (coordinator)"; empty: nothing to say. */
+  /** The nodes that it meant when it fired: "killed 5 (coordinator)"; empty: nothing to say. */
   readonly resolved: string;
-  /** What was seen: "agree after 1.8 s"; of a failure, what was seen instead. */
+  /** The observation: "agree after 1.8 s"; of a failure, the observation instead. */
   readonly seen: string;
   /** Why something else was done here, or nothing; empty: it was done as written. */
   readonly replaced: string;
@@ -35,11 +35,11 @@ export interface StepResult {
   readonly tookMs: number;
   readonly note: string;
   readonly explain: string;
-  /** What to do about a failure; empty otherwise. */
+  /** Hints about a failure; empty otherwise. */
   readonly hints: readonly Hint[];
 }
 
-/** What a load did until it ended. */
+/** The trades of a load until it ended. */
 export interface LoadSummary {
   /** Of the step that began it. */
   readonly path: string;
@@ -56,7 +56,7 @@ export interface ScenarioResult {
   readonly file: string | null;
   readonly runtime: ScenarioRuntime;
   readonly seed: number;
-  /** What all nodes did wrong on purpose; null: nothing. */
+  /** The bug that all nodes had on purpose; null: none. */
   readonly bug: string | null;
   /** Name of the lab. */
   readonly lab: string;
@@ -67,7 +67,7 @@ export interface ScenarioResult {
   readonly steps: readonly StepResult[];
   readonly loads: readonly LoadSummary[];
   readonly journal: Journal;
-  /** What only the living lab could tell. */
+  /** Evidence that only the lab that still stood could give. */
   readonly evidence: Evidence;
   readonly checks: readonly CheckResult[];
   /** Real time, milliseconds since 1970: when the run began. */

@@ -85,7 +85,7 @@ export function assertRunsOn(scenario: Scenario, runtime: ScenarioRuntime): void
   );
 }
 
-/** What all nodes do wrong on purpose. @throws LabError("usage") where there is no such bug, or nodes are real */
+/** The bug that all nodes have on purpose. @throws LabError("usage") where there is no such bug, or nodes are real */
 export function readBug({ bug, runtime }: Pick<RunOptions, "bug" | "runtime">): Sabotage | undefined {
   if (bug === undefined) return undefined;
   if (runtime === "sim") return sabotageOf(bug);
@@ -172,7 +172,7 @@ async function playAll(play: Play, scenario: Scenario, ending: AbortController):
     return null;
   } catch (error) {
     ending.abort();
-    // What was under way ends with an error of its own.
+    // A step that was interrupted ends with an error of its own.
     await loads.stop().catch(() => {});
     if (error instanceof LabError) return error;
     throw error;
@@ -204,7 +204,7 @@ interface Found {
 }
 
 /**
- * What came to its end is given the time that its promises may take, so that they can be judged.
+ * A run that came to its end gets the time that its promises may take, so that they can be judged.
  * @param patience null: it ended early, and is judged as it stands
  */
 async function judgeInTime(
@@ -218,7 +218,11 @@ async function judgeInTime(
     const isOpen = found.checks.some((check) => check.verdict === "inconclusive");
     const missingMs = isOpen ? missingQuietMs(found.journal) : null;
     if (patience === null || patience.aborted || missingMs === null || round === QUIET_ROUNDS_MAX) return found;
-    lab.progress({ step: "quiet", state: "start", detail: `${formatDuration(missingMs)}: promises may take so long` });
+    lab.progress({
+      step: "quiet",
+      state: "start",
+      detail: `${formatDuration(missingMs)}: promises have this much time`,
+    });
     await sleep(lab.clock, missingMs, patience).catch(() => {});
     lab.progress({ step: "quiet", state: "done" });
   }

@@ -22,17 +22,17 @@ import { Span } from "./values.ts";
 export const RUNTIMES = ["sim", "local", "docker"] as const;
 export type ScenarioRuntime = (typeof RUNTIMES)[number];
 
-/** What a step can say beside its verb. */
+/** The fields of a step beside its verb. */
 export interface StepNotes {
   /** Not before this time since the first step began. */
   readonly at?: string | undefined;
   /** One line, printed with the step. */
   readonly note?: string | undefined;
-  /** For guided experiments: what to see here, and why. */
+  /** For guided experiments: explanation of the step for readers. */
   readonly explain?: string | undefined;
   /** Where it is done (default: everywhere). */
   readonly runtimes?: readonly ScenarioRuntime[] | undefined;
-  /** What is done instead elsewhere; `skip`: nothing, and the output says so. */
+  /** The step for other runtimes; `skip`: none, and the output says so. */
   readonly otherwise?: "skip" | Step | undefined;
 }
 
@@ -71,10 +71,10 @@ const StepMap: z.ZodType<Step> = z
   .strictObject({
     ...optionalActions,
     get parallel() {
-      return Steps.optional().meta({ description: "all at the same time; over when the last one is" });
+      return Steps.optional().meta({ description: "play steps at the same time, until the last one ends" });
     },
     get sequence() {
-      return Steps.optional().meta({ description: "one after the other, as one step (of `parallel`)" });
+      return Steps.optional().meta({ description: "play steps one after the other, as one step (of `parallel`)" });
     },
     get repeat() {
       return z.strictObject({ times: z.int().min(1).max(10_000), steps: Steps }).optional();
@@ -82,19 +82,19 @@ const StepMap: z.ZodType<Step> = z
     get every() {
       return z.strictObject({ interval: Span, for: Span, steps: Steps }).optional();
     },
-    at: Span.optional().meta({ description: "not before this time since the first step began" }),
+    at: Span.optional().meta({ description: "earliest beginning, since the first step began" }),
     note: z.string().optional().meta({ description: "one line, printed with the step" }),
-    explain: z.string().optional().meta({ description: "what to see here, and why" }),
+    explain: z.string().optional().meta({ description: "explanation of the step for readers" }),
     runtimes: z
       .array(z.enum(RUNTIMES))
       .min(1)
       .optional()
-      .meta({ description: "where it is done (default: everywhere)" }),
+      .meta({ description: "runtimes on which the step is done (default: all)" }),
     get otherwise() {
       return z
         .union([z.literal("skip"), StepText, StepMap])
         .optional()
-        .meta({ description: "what is done instead elsewhere; skip: nothing, and the output says so" });
+        .meta({ description: "step for other runtimes; skip: none, and the output says so" });
     },
   })
   .superRefine((step, context) => {
@@ -134,7 +134,7 @@ const Steps: z.ZodType<readonly Step[]> = z.array(z.union([StepText, StepMap])).
 
 const line = (description: string) => z.string().optional().meta({ description });
 
-/** What a reader should do with it, beside running it. */
+/** Instructions for readers of the file. */
 const Experiment = z.strictObject({
   goal: line("what one knows afterwards"),
   predict: line("the question to answer before running it"),
@@ -149,8 +149,8 @@ export const Scenario = z
       .string()
       .regex(/^[a-z0-9](?:[a-z0-9-]{0,28}[a-z0-9])?$/, "must be 1 to 30 of a-z, 0-9 and -")
       .optional()
-      .meta({ description: "names the lab that it runs in (default: the file's name)" }),
-    number: z.int().min(0).max(999).optional().meta({ description: "its place in a course" }),
+      .meta({ description: "name of the scenario and of its lab (default: the file's name)" }),
+    number: z.int().min(0).max(999).optional().meta({ description: "place in a course" }),
     title: line("one line: what happens"),
     teaches: line("what one sees here, in a few sentences"),
     experiment: Experiment.optional(),
@@ -160,17 +160,17 @@ export const Scenario = z
       .min(0)
       .max(2 ** 31)
       .optional()
-      .meta({ description: "decides all that is drawn (default: 1)" }),
+      .meta({ description: "decides all random choices (default: 1)" }),
     runtimes: z
       .array(z.enum(RUNTIMES))
       .min(1)
       .optional()
-      .meta({ description: "where it can run (default: everywhere)" }),
+      .meta({ description: "runtimes on which it can run (default: all)" }),
     wire: z.boolean().optional().meta({ description: "journal every datagram (default: true)" }),
     checks: z
       .union([z.enum(["all", "none"]), z.array(z.string()).min(1)])
       .optional()
-      .meta({ description: "promises that are checked at the end (default: all)" }),
+      .meta({ description: "checks at the end (default: all)" }),
     steps: Steps,
   })
   .meta({ title: "A scenario of energy-lab" });

@@ -1,5 +1,5 @@
 /**
- * What a running step knows and may use: the lab, its clock, the scenario's own dice, and who ends it.
+ * The context of a running step: the lab, its clock, the scenario's random generator, and the signal that ends it.
  */
 
 import type { NodeId } from "../../node/wire/ids.ts";
@@ -13,11 +13,11 @@ import type { Draw } from "../sim/world/draw.ts";
 import type { Loads } from "./loads.ts";
 import type { ScenarioRuntime } from "./scenario-schema.ts";
 
-/** What a step has to say when it is done. */
+/** The result of a step that succeeded. */
 export interface Outcome {
-  /** Whom and what it meant: "killed 5 (coordinator)". */
+  /** The nodes that it meant: "killed 5 (coordinator)". */
   readonly resolved: string;
-  /** What was seen: "agree after 1.8 s"; empty: nothing. */
+  /** The observation: "agree after 1.8 s"; empty: none. */
   readonly seen: string;
 }
 

@@ -86,7 +86,7 @@ function assertSettled(summary: LoadSummary, least: string | undefined): void {
   throw new LabError("failed", message, [NEXT.readOrders(), NEXT.readAllLogs()]);
 }
 
-/** What is waited for goes on by itself; only the waiting ends. */
+/** An abort ends the waiting only; the work goes on by itself. */
 async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   const { promise, reject } = Promise.withResolvers<never>();

@@ -110,7 +110,7 @@ describe("lab dash on a lab that runs", () => {
 
     await home.lab("down", "shown");
     const { code, stderr } = await dash.done;
-    expect(stderr).toContain('lab "shown" was taken down');
+    expect(stderr).toContain('lab "shown" was removed');
     expect(code).toBe(0);
     await page.done;
     expect(page.messages.at(-1)).toMatchObject({ type: "end", why: "lab-gone" });

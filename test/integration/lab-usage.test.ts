@@ -18,10 +18,10 @@ describe("the command line", () => {
     [["ps", "-o", "yaml"], "lab: option "],
     [["kill", "1-"], 'lab: "1-" names no node\n'],
     [["kill", "1", "-s", "TREM"], 'lab: there is no signal "TREM"\n  did you mean TERM?\n'],
-    [["wait", "agre"], 'lab: "agre" can\'t be waited for\n  did you mean "agree"?\n'],
-    [["wait", "agree", "--timeout", "soon"], 'lab: --timeout: "soon" is no span of time\n'],
+    [["wait", "agre"], 'lab: "agre" isn\'t a condition\n  did you mean "agree"?\n'],
+    [["wait", "agree", "--timeout", "soon"], 'lab: --timeout: "soon" isn\'t a span of time\n'],
     [["up", "--profile", "quick"], 'lab: there is no profile "quick"\n'],
-    [["up", "--nodes", "many"], 'lab: --nodes: "many" is no number\n'],
+    [["up", "--nodes", "many"], 'lab: --nodes: "many" isn\'t a number\n'],
     [["up", "--name", "../evil"], 'lab: "../evil" can\'t be the name of a lab\n'],
   ])("must answer %j with exit code 2", async (args, start) => {
     const { code, stdout, stderr } = await home.lab(...args);

@@ -116,7 +116,7 @@ describe("a lab of the library", () => {
     await using lab = await up({ nodes: 2 });
     const wrong: readonly [() => Promise<unknown>, string, RegExp][] = [
       [() => Promise.resolve().then(() => lab.node(9)), "notFound", /has no node 9 \(it has 1, 2\)/],
-      [() => lab.until("leadr == 2"), "usage", /can't be waited for/],
+      [() => lab.until("leadr == 2"), "usage", /isn't a condition/],
       [() => lab.until(""), "usage", /no condition/],
       [() => lab.netem({ node: 1 }), "usage", /without anything/],
       [() => lab.partition([1], [1, 2]), "usage", /in two groups/],

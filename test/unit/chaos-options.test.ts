@@ -34,7 +34,7 @@ describe("options of a chaos run", () => {
   test.each<[ChaosFlags, RegExp]>([
     [{ kinds: "kill,pouse" }, /--kinds: there is no kind "pouse"/],
     [{ rate: "often" }, /--rate: "often"/],
-    [{ nodes: "1" }, /--nodes: "1"/],
+    [{ nodes: "1" }, /--nodes can't be "1"/],
     [{ network: "loss 5% for 3s" }, /--network: "loss 5% for 3s"/],
     [{ network: "lost 5%" }, /--network/],
     [{ network: "" }, /--network/],

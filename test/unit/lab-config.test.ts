@@ -61,10 +61,10 @@ describe("a mistake in lab.yaml must be shown with line, column and a cure", () 
     ["an unknown field of a node", "nodes:\n  1: { credit: 5 }\n", "lab.yaml:2:8: ", 'did you mean "credits"?'],
     ["an unknown profile", "nodes: 3\nprofile: fats\n", "lab.yaml:2:1: ", 'did you mean "fast"?'],
     ["too many nodes", "nodes: 9999\n", "lab.yaml:1:1: nodes", ""],
-    ["a node that is no number", "nodes:\n  one: {}\n", "lab.yaml:2:3: ", ""],
+    ["a node that isn't a number", "nodes:\n  one: {}\n", "lab.yaml:2:3: ", ""],
     ["negative credits", "nodes:\n  1: { credits: -5 }\n", "lab.yaml:2:8: ", ""],
     ["a variable that isn't DS_", "env: { HOME: /tmp }\n", "lab.yaml:1:8: ", ""],
-    ["a voter that is no number", "voters: [1, x]\n", "lab.yaml:1:13: ", ""],
+    ["a voter that isn't a number", "voters: [1, x]\n", "lab.yaml:1:13: ", ""],
     ["broken YAML", "nodes: [1\nname: x\n", "lab.yaml:2:", ""],
     ["a list instead of fields", "- 1\n", "lab.yaml:1:1: ", ""],
   ])("%s", (_what, text, where, hint) => {

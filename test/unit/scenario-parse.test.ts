@@ -121,7 +121,7 @@ describe("a mistake in a scenario must be shown with line, column and a cure", (
     [
       "a condition that isn't one",
       `${header}  - wait convergd\n`,
-      'x.yaml:3:5: wait: "convergd" can',
+      'x.yaml:3:5: wait: "convergd" isn\'t a condition',
       'did you mean "converged"?',
     ],
     ["a condition without anything", `${header}  - expect: { within: 5s }\n`, "x.yaml:3:5: nothing is asked for", ""],
@@ -154,7 +154,7 @@ describe("a mistake in a scenario must be shown with line, column and a cure", (
     [
       "a runtime left out",
       `${header}  - kill: 3\n    runtimes: [sim]\n`,
-      "x.yaml:4:5: this step doesn't say what is done on local, docker",
+      "x.yaml:4:5: this step doesn't say what to do on local, docker",
       "otherwise",
     ],
     ["a note after a step in words", `${header}  - kill 3\n    note: x\n`, "x.yaml:3:", "needs a colon"],

@@ -9,11 +9,11 @@ describe("seeds on the command line", () => {
   });
 
   it.each(["", "x", "-1", "1.5", "2147483648", "99999999999"])("must not be %j", (text) => {
-    expect(() => parseSeed(text, "--seed")).toThrow(/is no seed/);
+    expect(() => parseSeed(text, "--seed")).toThrow(/isn't a seed/);
   });
 
   it.each(["", "5-1", "1-", "-5", "1-2-3", "a-b"])("must not be the range %j", (text) => {
-    expect(() => parseSeedRange(text, "--seeds")).toThrow(/is no (range of seeds|seed)/);
+    expect(() => parseSeedRange(text, "--seeds")).toThrow(/isn't a (range of seeds|seed)/);
   });
 });
 

@@ -13,14 +13,14 @@ export function registerCareCommands(program: Command, context: CommandContext):
   program
     .command("doctor")
     .helpGroup("This machine:")
-    .description("what works here, what follows from what doesn't, and what to do")
+    .description("examine this machine: what works, what doesn't, what follows, and what to do")
     .action(() => doctor(context));
 
   program
     .command("gc")
     .helpGroup("This machine:")
-    .description("remove what killed commands left behind; running labs stay")
-    .option("--dry-run", "only list it")
+    .description("remove what interrupted commands left behind; running labs stay")
+    .option("--dry-run", "list it, and remove nothing")
     .action((flags: { dryRun?: boolean }) => gc(context, flags.dryRun === true));
 
   addNotes(
@@ -28,13 +28,13 @@ export function registerCareCommands(program: Command, context: CommandContext):
       .command("node")
       .helpGroup("This machine:")
       .description("run one node here, in the foreground, with the original's prompt")
-      .argument("<id>", "its number, which is also its priority")
-      .option("--nodes <ids>", "other nodes that are expected: 2,3")
-      .option("--host <ip>", "the local address to use")
-      .option("--peers <list>", "addresses of others, where multicast doesn't reach: 2:10.0.0.2,3:10.0.0.3")
+      .argument("<id>", "the node's number, which is also its priority in elections")
+      .option("--nodes <ids>", "the other nodes of the group: 2,3")
+      .option("--host <ip>", "local address to listen on")
+      .option("--peers <list>", "addresses of nodes that multicast doesn't reach: 2:10.0.0.2,3:10.0.0.3")
       .option("--profile <name>", "timing: default or fast")
       .option("--data-dir <path>", "keep ledger and incarnation here (default: memory only)")
-      .option("--debug", "log more")
+      .option("--debug", "write debug lines to the log")
       .option("--quiet", "log to a file instead of the screen")
       .option("--wire", "log every datagram")
       .action((id: string, flags: Readonly<Record<string, string | boolean>>) => runNode(context, id, flags)),
@@ -72,7 +72,7 @@ async function gc(context: CommandContext, dryRun: boolean): Promise<void> {
     items.map((item) => `${verb} ${item.kind} ${item.id} (lab "${item.lab}": ${item.why})`).join("\n"),
   );
   if (items.length === 0) printer.say("nothing was left behind");
-  if (unreachable !== null) printer.say(`Docker wasn't looked at: ${unreachable}`);
+  if (unreachable !== null) printer.say(`Docker couldn't be examined: ${unreachable}`);
 }
 
 /** The node is its own program: started by path, with this terminal. */

@@ -39,28 +39,26 @@ export function registerChaosCommands(program: Command, context: CommandContext)
     program
       .command("chaos")
       .helpGroup("Experiments:")
-      .description("random faults from a seed, under load; then check every promise")
-      .option("--seed <n>", "decides the schedule (default: drawn, and printed)")
-      .option("--for <span>", "how long (default: 60s)")
-      .option("--nodes <count>", "of the lab that is made (default: 5)")
-      .addOption(new Option("--profile <name>", "its timing (default: fast)").choices(["default", "fast"]))
+      .description("play random faults under load, then check every promise")
+      .option("--seed <n>", "decides the schedule (default: a random one, which is printed)")
+      .option("--for <span>", "length of the schedule (default: 60s)")
+      .option("--nodes <count>", "size of the lab that is made (default: 5)")
+      .addOption(new Option("--profile <name>", "timing of that lab (default: fast)").choices(["default", "fast"]))
       .option(
         "--kinds <list>",
         "kill, stop, restart, leave, pause, partition, isolate, netem, scale, election, unplug (default: all but unplug)",
       )
       .option("--rate <n/s>", "faults a second (default: 0.5/s)")
-      .option("--max-down <n>", "nodes down or paused at once (default: a minority)")
-      .option("--load <n/s>", "trades a second meanwhile (default: 20/s)")
-      .option("--network <what>", 'what all links suffer all the time: "delay 20ms jitter 20ms loss 5%"')
-      .addOption(
-        new Option("--on <lab>", "a lab that exists, instead of one of its own").conflicts(["nodes", "profile"]),
-      )
-      .option("--report <dir>", "put a report there, with the scenario files")
-      .option("--no-wire", "don't journal every datagram")
-      .option("--no-shrink", "leave a failing run of virtual time as it is")
-      .option("--shrink-for <span>", "how long making it smaller may take", "60s")
-      .option("--bug <name>", "in virtual time: nodes with this known bug; see what finds it")
-      .option("--dry-run", "print the scenario, do nothing")
+      .option("--max-down <n>", "most nodes that are down or paused at once (default: a minority)")
+      .option("--load <n/s>", "trades a second (default: 20/s)")
+      .option("--network <what>", 'impair all links from beginning to end: "delay 20ms jitter 20ms loss 5%"')
+      .addOption(new Option("--on <lab>", "use this lab, and leave it standing").conflicts(["nodes", "profile"]))
+      .option("--report <dir>", "write a report and the scenario files into this folder")
+      .option("--no-wire", "don't record every datagram in the journal")
+      .option("--no-shrink", "don't make a failing run in virtual time smaller")
+      .option("--shrink-for <span>", "time limit for making it smaller", "60s")
+      .option("--bug <name>", "in virtual time: give all nodes this known bug, to see which check finds it")
+      .option("--dry-run", "print the scenario, and play nothing")
       .action((flags: CommandFlags) => chaos(context, flags)),
     context.caller.prefix,
     NOTES,
@@ -139,7 +137,7 @@ async function tell(context: CommandContext, outcome: ChaosOutcome, written: Wri
   printer.say(`scenario: ${file}`);
   context.next(NEXT.playAgain(again));
   if (shrunk !== null) {
-    const end = shrunk.isMinimal ? "nothing simpler does" : "the time was over";
+    const end = shrunk.isMinimal ? "no simpler schedule does" : "the time limit was reached";
     printer.say(`${shrunk.check} breaks with ${describeSize(shrunk.schedule)} too (${shrunk.attempts} runs, ${end})`);
     printer.say(`scenario: ${shrunk.file}`);
     context.next(NEXT.playAgain(shrunk.again));

@@ -25,10 +25,10 @@ export function registerCheckCommands(program: Command, context: CommandContext)
     program
       .command("check")
       .helpGroup("Look:")
-      .argument("[folder]", "a stored run (default: the lab that runs)")
+      .argument("[folder]", "folder of a stored run (default: the running lab)")
       .description("check every promise over the journal of all nodes")
-      .option("--only <names>", "only these checks: conservation,agreement")
-      .option("--list", "what is checked")
+      .option("--only <names>", "run these checks only: conservation,agreement")
+      .option("--list", "list the checks")
       .action((folder: string | undefined, flags: CheckFlags) => check(context, folder, flags)),
     context.caller.prefix,
     NOTES,

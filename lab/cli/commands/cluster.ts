@@ -24,36 +24,36 @@ export function registerClusterCommands(program: Command, context: CommandContex
     .command("up")
     .helpGroup("Labs:")
     .description("start a lab and wait until its nodes agree on a coordinator")
-    .option("--nodes <count>", "how many nodes (default: 5, from compose/lab.yaml)")
+    .option("--nodes <count>", "number of nodes (default: 5, from compose/lab.yaml)")
     .option("--profile <name>", "timing: default or fast")
-    .option("-f, --file <path>", "describe the lab in a file (see compose/lab.yaml)")
+    .option("-f, --file <path>", "read the lab from a file like compose/lab.yaml")
     .addOption(
       new Option(
         "--journal <detail>",
-        "what nodes write down: events; detailed: deliveries too (checks); wire: messages too (pictures)",
+        "what nodes record: events; detailed adds deliveries (for checks); wire adds messages (for pictures)",
       ).choices(JOURNAL_DETAILS),
     )
     .option("--wait", "return when all nodes agree", true)
     .option("--no-wait", "return when the nodes are started")
-    .option("--timeout <time>", "how long to wait for agreement", "60s")
+    .option("--timeout <time>", "time limit for the agreement", "60s")
     .option("--dry-run", "show what up would do, and do nothing")
     .action((flags: UpFlags) => up(context, flags));
 
   program
     .command("down")
     .helpGroup("Labs:")
-    .description("remove a lab and everything of it")
-    .argument("[name]", "which lab (default: --name)")
+    .description("remove a lab with everything that belongs to it")
+    .argument("[name]", "the lab (default: --name)")
     .option("--all", "remove every lab")
     .action((name: string | undefined, flags: { all?: boolean }) => down(context, name, flags.all === true));
 
   program
     .command("scale")
     .helpGroup("Labs:")
-    .description("add nodes, or let the highest leave, until there are COUNT")
-    .argument("<count>", "how many nodes there shall be")
-    .option("--no-wait", "don't wait until all agree")
-    .option("--timeout <time>", "how long to wait for agreement", "60s")
+    .description("change the number of nodes: new ones join, or the highest ones leave")
+    .argument("<count>", "number of nodes that the lab then has")
+    .option("--no-wait", "return without waiting until all agree")
+    .option("--timeout <time>", "time limit for the agreement", "60s")
     .action((count: string, flags: { wait: boolean; timeout: string }) => scale(context, count, flags));
 
   program
@@ -96,7 +96,7 @@ async function up(context: CommandContext, flags: UpFlags): Promise<void> {
   if (!result.created && flags.journal !== undefined) await sayOtherDetail(context, lab, flags.journal);
 }
 
-/** What nodes write down is fixed when they are made. */
+/** Nodes record what they were made to record: `--journal` can't change it later. */
 async function sayOtherDetail(context: CommandContext, lab: LabHandle, wanted: JournalDetail): Promise<void> {
   const { nameDetail, readDetail } = await import("../../journal/detail.ts");
   const detail = nameDetail(readDetail((await lab.engine.readSpec(lab.name))?.env ?? {}));
@@ -127,7 +127,7 @@ async function readRequest(
   }
   const count = flags.nodes === undefined ? undefined : Number(flags.nodes);
   if (count !== undefined && !Number.isInteger(count)) {
-    throw new LabError("usage", `--nodes: "${flags.nodes}" is no number`, "write for example --nodes 5");
+    throw new LabError("usage", `--nodes: "${flags.nodes}" isn't a number`, "write for example --nodes 5");
   }
   const { checkLabName } = await import("../../base/state-dir.ts");
   const name = checkLabName(options.isNamed ? options.name : (file?.name ?? options.name));
@@ -241,7 +241,7 @@ async function scale(context: CommandContext, text: string, flags: { wait: boole
     import("../../cluster/plan-lab.ts"),
   ]);
   const count = Number(text);
-  if (!Number.isInteger(count)) throw new LabError("usage", `"${text}" is no number of nodes`, NEXT.scaleExample());
+  if (!Number.isInteger(count)) throw new LabError("usage", `"${text}" isn't a number of nodes`, NEXT.scaleExample());
   const timeoutMs = parseDuration(flags.timeout, "--timeout");
   context.finishOnInterrupt();
   await context.withLab(async (lab) => {
@@ -308,5 +308,5 @@ async function ls(context: CommandContext): Promise<void> {
     context.printer.say("there are no labs");
     context.next(NEXT.startFirstLab());
   }
-  if (unreachable !== null && context.options.verbose) context.printer.say(`Docker wasn't asked: ${unreachable}`);
+  if (unreachable !== null && context.options.verbose) context.printer.say(`Docker couldn't be asked: ${unreachable}`);
 }

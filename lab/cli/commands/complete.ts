@@ -1,5 +1,5 @@
 /**
- * What can come next on a command line: verbs, options and their values, nodes, labs, conditions. The command's own outline (commander)
+ * The words that can come next on a command line: verbs, options and their values, nodes, labs, conditions. The command's own outline (commander)
  * says what may stand where, so a new verb or option completes without a word here.
  *
  * Used by `lab shell` and, through the hidden `lab __complete`, by bash, zsh and fish.
@@ -18,7 +18,7 @@ export interface Completion {
   readonly candidates: readonly Candidate[];
   /** Names of files can stand here, too. */
   readonly files: boolean;
-  /** More is to be typed behind each of them at once: `leader=`. */
+  /** The user goes on typing right behind each of them: `leader=`. */
   readonly isOpen: boolean;
 }
 
@@ -125,7 +125,7 @@ async function completeArgument(
 
 async function completeValue(option: Option, last: string, place: Place, facts: CompletionFacts): Promise<Completion> {
   if (option.argChoices !== undefined) return matching(option.argChoices.map(plain), last);
-  // What stands in `<…>`.
+  // The name in `<…>`.
   const value = /[<[]([\w-]+)/.exec(option.flags)?.[1] ?? "";
   if (value === "lab") return matching((await facts.labs()).map(plain), last);
   switch (option.long) {

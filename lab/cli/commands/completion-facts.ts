@@ -1,5 +1,5 @@
 /**
- * What completion knows of labs: read from the state folder alone, so that a Tab costs no engine's answer. A lab whose folder is lost,
+ * The labs as completion knows them: read from the state folder alone, so that a Tab costs no engine's answer. A lab whose folder is lost,
  * or that another user made, isn't known here.
  */
 import { readdir, readFile } from "node:fs/promises";

@@ -29,7 +29,7 @@ export function registerCompletionCommands(program: Command, context: CommandCon
 
   program
     .command("__complete", { hidden: true })
-    .argument("[words...]", "everything behind `lab`, the last word as far as it is typed")
+    .argument("[words...]", "the words after `lab`, the last one perhaps incomplete")
     .action((words: string[]) => printCompletion(program, context, words));
 }
 
@@ -42,7 +42,7 @@ async function printCompletion(program: Command, context: CommandContext, words:
   if (text !== "") context.printer.item(null, text);
 }
 
-/** What is known of labs without asking an engine. */
+/** The labs that are known without asking an engine. */
 export async function openFacts() {
   const [{ readCompletionFacts }, { projectRoot }, { join }] = await Promise.all([
     import("./completion-facts.ts"),

@@ -1,5 +1,5 @@
 /**
- * What every command gets: the global options, a printer, a way to the lab that is meant, and the signal that Ctrl-C gives.
+ * The context of every command: the global options, a printer, the way to the lab, and the signal of Ctrl-C.
  *
  * A command is a function of its arguments and this context; it never touches process, streams or exit codes itself. Errors are
  * thrown (LabError) and printed in one place (cli.ts).
@@ -22,7 +22,7 @@ export interface GlobalOptions {
   readonly verbose: boolean;
 }
 
-/** What a command line printed that was run for somebody else (the page). */
+/** The output of a command line that the page asked for. */
 export interface CapturedRun {
   readonly exitCode: number;
   readonly stdout: string;

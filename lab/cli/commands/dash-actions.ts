@@ -67,7 +67,7 @@ export async function runDash(context: CommandContext, flags: DashFlags, runCapt
           : await openMetricsServer({ address: ports.metricsAddress, port: ports.metrics, metrics });
       announce(context, server, flags, { lab: lab.name, metrics: scraped?.url ?? null });
       const why = await live.ended;
-      if (why === "lab-gone") context.printer.say(`lab "${lab.name}" was taken down: nothing more to show`);
+      if (why === "lab-gone") context.printer.say(`lab "${lab.name}" was removed: there is nothing more to show`);
     } finally {
       stop.abort();
       await live.ended;
@@ -116,7 +116,7 @@ function serve(context: CommandContext, source: DashSource, port: number): Promi
     token: randomBytes(24).toString("base64url"),
     server: randomBytes(6).toString("hex"),
     source,
-    // Read anew each time: whoever works on the page sees it after a reload.
+    // Read again for each request, so that a change of the page is there after a reload.
     page: () => loadPage(path).catch(() => null),
     onError: (error) => context.printer.say(`lab dash: ${error instanceof Error ? error.message : String(error)}`),
   });
@@ -130,10 +130,10 @@ function announce(
 ): void {
   const { printer } = context;
   printer.data({ url: server.url, port: server.port, ...what }, server.url);
-  if (what.metrics !== null) printer.say(`metrics, for everybody who reaches it: ${what.metrics}`);
+  if (what.metrics !== null) printer.say(`metrics, without a token: ${what.metrics}`);
   const shown = what.lab === undefined ? `the run in ${what.run}` : `lab "${what.lab}"`;
-  printer.say(`${shown} is shown there until Ctrl-C; who has this address can do what you can do with it`);
-  if (flags.open === true) openBrowser(server.url, (why) => printer.say(`no browser was opened: ${why}`));
+  printer.say(`${shown} is shown there until Ctrl-C; the address lets anybody do with it what you can do`);
+  if (flags.open === true) openBrowser(server.url, (why) => printer.say(`the browser can't be opened: ${why}`));
 }
 
 /** Its own business from then on. */
@@ -149,10 +149,10 @@ function readPorts(flags: DashFlags): Ports {
   const read = (text: string, option: string): number => {
     const port = Number(text);
     if (/^\d+$/.test(text) && port <= 65_535) return port;
-    throw new LabError("usage", `${option}: "${text}" is no port`, "write 0 (any free one) to 65535");
+    throw new LabError("usage", `${option}: "${text}" isn't a port`, "write 0 (any free one) to 65535");
   };
   if (isIP(flags.metricsAddress) === 0) {
-    throw new LabError("usage", `--metrics-address: "${flags.metricsAddress}" is no address`, "write 127.0.0.1");
+    throw new LabError("usage", `--metrics-address: "${flags.metricsAddress}" isn't an address`, "write 127.0.0.1");
   }
   return {
     page: read(flags.port, "--port"),

@@ -21,8 +21,8 @@ export function registerDashCommands(program: Command, context: CommandContext, 
     program
       .command("watch")
       .helpGroup("Look:")
-      .description("show the whole cluster on one screen, drawn anew as it changes; q quits")
-      .option("--events <count>", "events from before to begin with", "50")
+      .description("show the whole cluster on one screen, live; q quits")
+      .option("--events <count>", "number of earlier events to begin with", "50")
       .action(async (flags: WatchFlags) => (await import("./watch-actions.ts")).runWatch(context, flags)),
     context.caller.prefix,
     WATCH_NOTES,
@@ -32,13 +32,13 @@ export function registerDashCommands(program: Command, context: CommandContext, 
     program
       .command("dash")
       .helpGroup("Look:")
-      .description("show the cluster in a browser, live; or replay a stored run")
-      .option("--port <number>", "the page's port on 127.0.0.1; 0: any that is free", "0")
-      .option("--open", "open it in the browser of this machine")
+      .description("show the cluster in a browser, live, or replay a stored run")
+      .option("--port <number>", "port of the page on 127.0.0.1; 0: any free one", "0")
+      .option("--open", "open the page in this machine's browser")
       .option("--run <folder>", "replay this run instead of showing a lab")
-      .option("--runs <folder>", "stored runs to choose from on the page", "out")
+      .option("--runs <folder>", "folder of stored runs that the page offers", "out")
       .option("--metrics-port <number>", "also serve /metrics without a token on a port of its own")
-      .option("--metrics-address <ip>", "where that port listens", "127.0.0.1")
+      .option("--metrics-address <ip>", "address of that port", "127.0.0.1")
       .action(async (flags: DashFlags) => (await import("./dash-actions.ts")).runDash(context, flags, runCaptured)),
     context.caller.prefix,
     DASH_NOTES,

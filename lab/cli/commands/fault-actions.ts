@@ -129,10 +129,10 @@ async function set(context: CommandContext, command: FaultCommand): Promise<void
     printSet(context, lab, outcome);
     const isDelayAdded = request.impairment.delayMs === 0 && (outcome.added[0]?.impairment.delayMs ?? 0) > 0;
     if (isDelayAdded) {
-      context.printer.say("tc netem reorders by letting packets overtake delayed ones: a small delay was added");
+      context.printer.say("a small delay was added: tc netem reorders by letting packets overtake delayed ones");
     }
     if (request.bridges.length > 0) {
-      context.printer.say(`${request.bridges.join(",")} in no group: still in contact with everyone`);
+      context.printer.say(`node ${request.bridges.join(",")} is in no group and still reaches all nodes`);
     }
     if (request.kind === "unplug") {
       context.printer.say("until it is plugged in again, lab controls the node by commands inside its container");
@@ -170,7 +170,7 @@ function printSet(context: CommandContext, lab: LabHandle, outcome: FaultOutcome
   );
   if (replaced.length > 0) {
     const old = groupById(replaced).map(([fault]) => `${fault.id} (${fault.cause})`);
-    context.printer.say(`replaces on these pairs: ${old.join(", ")}`);
+    context.printer.say(`replaced on these pairs: ${old.join(", ")}`);
   }
   const end = renderHint(NEXT.heal(id), context.caller);
   context.printer.say(
@@ -196,11 +196,11 @@ function printHealed(context: CommandContext, outcome: HealOutcome): void {
   ];
   const left = groupById(list.faults).map(([fault]) => fault.id);
   context.printer.data({ healed: ids, plugged, verified, reports, left }, lines.join("\n"));
-  if (lines.length === 0) context.printer.say("there was nothing to heal");
+  if (lines.length === 0) context.printer.say("there is no fault to heal");
   else if (left.length > 0) {
-    context.printer.say(`still there: ${left.join(", ")}`);
+    context.printer.say(`faults that stay: ${left.join(", ")}`);
     context.next(NEXT.listFaults());
-  } else if (verified) context.printer.say("verified: the network is clean");
+  } else if (verified) context.printer.say("verified: no fault is left");
 }
 
 function readFor(text: string | undefined): number | null {

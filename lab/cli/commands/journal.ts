@@ -35,13 +35,13 @@ export function registerJournalCommands(program: Command, context: CommandContex
     program
       .command("events")
       .helpGroup("Look:")
-      .description("the journal of all nodes and of what the lab did to them, causes before effects")
-      .option("--type <words>", "only these: election,member,trade,fault,… or messages: TRADE_CONFIRM,…")
-      .option("--node <nodes>", "only these nodes, and what was done to them")
-      .option("--since <time>", "only what is younger: 30s, 5m; of a stored run: its last 30s, 5m")
-      .option("-f, --follow", "go on until Ctrl-C; a line waits up to 0.2 s for those that belong before it")
-      .option("--no-heartbeats", "without heartbeats and probes")
-      .option("--run <folder>", "of a stored run instead of a lab")
+      .description("show the journal of all nodes and of what the lab did to them, causes before effects")
+      .option("--type <words>", "show these types only: election,member,trade,fault,… or messages: TRADE_CONFIRM,…")
+      .option("--node <nodes>", "show these nodes only, and what was done to them")
+      .option("--since <time>", "show the last 30s, 5m, … only")
+      .option("-f, --follow", "show new lines until Ctrl-C; each waits up to 0.2 s for lines that belong before it")
+      .option("--no-heartbeats", "leave out heartbeats and probes")
+      .option("--run <folder>", "read a stored run instead of a lab")
       .action((flags: EventFlags) => events(context, flags)),
     context.caller.prefix,
     EVENT_NOTES,
@@ -51,15 +51,15 @@ export function registerJournalCommands(program: Command, context: CommandContex
     program
       .command("export")
       .helpGroup("Look:")
-      .description("the journal as a picture or for another tool")
-      .addArgument(new Argument("<format>", "what to make").choices(FORMAT_NAMES))
-      .option("--from <time>", "leave out what was before: 10s after the journal's first line")
-      .option("--to <time>", "leave out what came after")
+      .description("export the journal as a picture, or for another tool")
+      .addArgument(new Argument("<format>", "format of the export").choices(FORMAT_NAMES))
+      .option("--from <time>", "begin this long after the journal's first line: 10s")
+      .option("--to <time>", "end this long after the journal's first line")
       .option("--nodes <nodes>", "only these nodes: 1,2 or 1-3")
-      .option("--heartbeats", "svg and mermaid: draw heartbeats and probes too")
-      .option("--no-heartbeats", "without heartbeats and probes (svg: not even counted)")
-      .option("--run <folder>", "of a stored run instead of a lab")
-      .option("-O, --out <file>", "write a file instead of stdout")
+      .option("--heartbeats", "in svg and mermaid: draw heartbeats and probes too")
+      .option("--no-heartbeats", "leave out heartbeats and probes (in svg: don't count them either)")
+      .option("--run <folder>", "read a stored run instead of a lab")
+      .option("-O, --out <file>", "write to a file instead of stdout")
       .action((format: string, flags: ExportFlags) => exportJournal(context, format, flags)),
     "",
     EXPORT_NOTES,
@@ -90,7 +90,7 @@ async function exportJournal(context: CommandContext, name: string, flags: Expor
     throw new LabError(
       "usage",
       `--to ${flags.to} isn't after --from ${flags.from}`,
-      "both count from the journal's first line",
+      "both are spans since the journal's first line",
     );
   const options = {
     ...(fromMs !== undefined && { fromMs }),

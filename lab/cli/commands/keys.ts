@@ -13,15 +13,8 @@ export function registerKeyCommands(program: Command, context: CommandContext): 
   program
     .command("keys")
     .helpGroup("Labs:")
-    .description("which cluster keys the nodes have; change them while they run, in three steps or at once")
-    .addArgument(
-      new Argument("[step]", "rotate takes the steps that are still to be taken").choices([
-        "rotate",
-        "add",
-        "use",
-        "remove",
-      ]),
-    )
+    .description("show the cluster keys of the nodes, or change them while the nodes run, in three steps or at once")
+    .addArgument(new Argument("[step]", "rotate takes all remaining steps").choices(["rotate", "add", "use", "remove"]))
     .action((step: "rotate" | KeyStep | undefined) => (step === undefined ? show(context) : rotate(context, step)));
 }
 

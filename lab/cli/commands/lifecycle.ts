@@ -18,20 +18,20 @@ export function registerLifecycleCommands(program: Command, context: CommandCont
   program
     .command("kill")
     .helpGroup("Break nodes:")
-    .description("kill nodes at once, and show who takes over")
+    .description("kill nodes, and show which node takes over")
     .argument("<nodes>", NODES)
-    .option("-s, --signal <name>", "another signal: TERM, INT, HUP, …", "KILL")
-    .option("--wait", "wait until the survivors agree (the default in text, not with -o json)")
-    .option("--no-wait", "return at once")
-    .option("--timeout <time>", "how long to wait for the survivors")
+    .option("-s, --signal <name>", "signal to send: TERM, INT, HUP, …", "KILL")
+    .option("--wait", "wait until the survivors agree (the default for text, not for -o json)")
+    .option("--no-wait", "return immediately")
+    .option("--timeout <time>", "time limit for the survivors")
     .action((selector: string, flags: KillFlags) => kill(context, selector, flags));
 
   program
     .command("stop")
     .helpGroup("Break nodes:")
-    .description("let nodes leave gracefully and end (SIGTERM, then SIGKILL)")
+    .description("let nodes leave gracefully and exit (SIGTERM, then SIGKILL)")
     .argument("<nodes>", NODES)
-    .option("--grace <time>", "how long before SIGKILL", "10s")
+    .option("--grace <time>", "time until SIGKILL", "10s")
     .action((selector: string, flags: { grace: string }) => stop(context, selector, flags));
 
   for (const verb of ["start", "restart"] as const) {
@@ -39,42 +39,45 @@ export function registerLifecycleCommands(program: Command, context: CommandCont
       .command(verb)
       .helpGroup("Break nodes:")
       .description(
-        verb === "start"
-          ? "start nodes that have exited, with the ledger that they had"
-          : "stop nodes and start them again",
+        verb === "start" ? "start exited nodes again, with their ledgers" : "stop nodes and start them again",
       )
       .argument("<nodes>", NODES)
       .option("--wait", "wait until all agree")
-      .option("--timeout <time>", "how long to wait", "60s")
+      .option("--timeout <time>", "time limit for the agreement", "60s")
       .action((selector: string, flags: { wait?: boolean; timeout: string }) => start(context, verb, selector, flags));
   }
 
+  registerStateCommands(program, context);
+}
+
+/** Commands that freeze nodes, change their disks or remove them. */
+function registerStateCommands(program: Command, context: CommandContext): void {
   program
     .command("wipe")
     .helpGroup("Break nodes:")
-    .description("replace the disks of nodes that have ended by empty ones: a lost disk")
+    .description("give exited nodes an empty disk, as if theirs was lost")
     .argument("<nodes>", NODES)
     .action((selector: string) => wipe(context, selector));
 
   program
     .command("pause")
     .helpGroup("Break nodes:")
-    .description("freeze nodes: they neither send nor receive, and don't know it")
+    .description("freeze nodes: they neither send nor receive, and don't notice it")
     .argument("<nodes>", NODES)
-    .option("--for <time>", "resume by itself after this time, even when lab itself is killed")
+    .option("--for <time>", "resume after this time, even if lab is killed")
     .action((selector: string, flags: { for?: string }) => pause(context, selector, flags));
 
   program
     .command("resume")
     .helpGroup("Break nodes:")
-    .description("let paused nodes go on")
+    .description("let paused nodes continue")
     .argument("<nodes>", NODES)
     .action((selector: string) => resume(context, selector));
 
   program
     .command("rm")
     .helpGroup("Break nodes:")
-    .description("remove nodes with their ledgers, running or not")
+    .description("remove nodes and their ledgers, running or not")
     .argument("<nodes>", NODES)
     .action((selector: string) => remove(context, selector));
 
@@ -286,7 +289,7 @@ async function changeNodes(
   after: (lab: LabHandle) => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
   const { printer } = context;
-  // What can't be a selector is said before anybody is asked.
+  // A mistyped selector is refused before any engine is asked.
   (await import("../../cluster/selectors.ts")).parseSelector(words.selector);
   await context.withLab(async (lab) => {
     const chosen = await lab.locked(`${words.verb} ${words.selector}`, async () => {
@@ -330,7 +333,7 @@ async function resumeAt(name: string, runtime: string, id: number, untilMs: numb
   }
 }
 
-/** What was changed while the node was frozen couldn't reach it. */
+/** Changes of the faults didn't reach the node while it was frozen. */
 async function catchUpWithFaults(name: string, runtime: string, id: number): Promise<void> {
   const [{ LabHandle }, { reapplyFaults }] = await Promise.all([
     import("../../cluster/lab-handle.ts"),

@@ -20,10 +20,10 @@ export function registerReportCommands(program: Command, context: CommandContext
     program
       .command("report")
       .helpGroup("Look:")
-      .description("put all about a running lab into a folder, or sum up a stored run")
-      .argument("[folder]", "a stored run, or a folder of them: the latest")
-      .option("--to <dir>", "where the running lab's report goes", "out")
-      .option("--title <words>", "what the run shall be called (default: the lab's name)")
+      .description("write everything about a running lab into a folder, or sum up a stored run")
+      .argument("[folder]", "folder of a stored run, or a folder of runs: the latest one")
+      .option("--to <dir>", "folder for the report of the running lab", "out")
+      .option("--title <words>", "title of the run (default: the lab's name)")
       .action(async (folder: string | undefined, flags: { to: string; title?: string }) =>
         folder === undefined ? await writeOne(context, flags) : await sumUp(context, folder),
       ),
@@ -40,7 +40,7 @@ async function sumUp(context: CommandContext, folder: string): Promise<void> {
   ]);
   const { path, results, isJudgedAnew } = await readReport(folder);
   context.printer.data({ path, ...results }, summarise(results));
-  if (isJudgedAnew) context.printer.say("judged just now: the folder holds the journal only");
+  if (isJudgedAnew) context.printer.say("the run was judged just now: the folder held only the journal");
   else {
     context.printer.say(`look at it: ${join(path, "report.html")}`);
     context.next(NEXT.openRun(path));

@@ -36,21 +36,18 @@ export function registerScenarioCommands(program: Command, context: CommandConte
     program
       .command("run")
       .helpGroup("Experiments:")
-      .description("play scenarios, in virtual time, on local processes or on Docker, and check every promise")
+      .description("play scenarios in virtual time, on local processes or on Docker, and check every promise")
       .argument("<files...>", "scenario files (YAML)")
-      .option("--seed <n>", "decides what is drawn (default: the file's, or 1)")
+      .option("--seed <n>", "decides all random choices (default: the file's seed, or 1)")
       .addOption(
-        new Option(
-          "--set <field=value>",
-          "another value for a field of the file: nodes=7, profile=fast, env.DS_PREEMPT=0",
-        )
+        new Option("--set <field=value>", "override a field of the file: nodes=7, profile=fast, env.DS_PREEMPT=0")
           .argParser((value: string, before: string[]) => [...before, value])
           .default([], "none"),
       )
-      .option("--report <dir>", "write verdict, journal, logs and a page about each run into this folder")
-      .addOption(new Option("--on <lab>", "play it on this lab, which exists, and leave that").conflicts("keep"))
-      .option("--keep", "leave the lab as it is at the end")
-      .option("--bug <name>", "in virtual time: nodes with this known bug; see what finds it")
+      .option("--report <dir>", "write the verdict, journal, logs and a page about each run into this folder")
+      .addOption(new Option("--on <lab>", "play on this lab, and leave it standing").conflicts("keep"))
+      .option("--keep", "leave the lab standing at the end")
+      .option("--bug <name>", "in virtual time: give all nodes this known bug, to see which check finds it")
       .action((files: string[], flags: RunFlags) => run(context, files, flags)),
     context.caller.prefix,
     NOTES,
@@ -59,7 +56,7 @@ export function registerScenarioCommands(program: Command, context: CommandConte
   program
     .command("validate")
     .helpGroup("Experiments:")
-    .description("read scenario files and lab.yaml files, and say what is wrong in them, with line and column")
+    .description("check scenario files and lab.yaml files for mistakes, with line and column")
     .argument("<files...>", "YAML files")
     .action((files: string[]) => validate(context, files));
 }
@@ -213,7 +210,7 @@ async function validate(context: CommandContext, files: readonly string[]): Prom
   const findings: { file: string; kind: "scenario" | "lab"; ok: boolean; message: string; hint: string }[] = [];
   for (const file of files) {
     const text = await readText(file);
-    // What has steps, or is nearly one, is meant as a scenario.
+    // A file with a field like `steps` is taken for a scenario.
     const fields = [...text.matchAll(/^(\w+)\s*:/gm)].map(([, field = ""]) => field);
     const kind = fields.some((field) => suggest(field, ["steps"]) !== undefined) ? "scenario" : "lab";
     try {
@@ -223,7 +220,7 @@ async function validate(context: CommandContext, files: readonly string[]): Prom
       findings.push({ file, kind, ok: true, message: "", hint: "" });
     } catch (error) {
       if (!(error instanceof LabError)) throw error;
-      // What only the whole lab shows has no line.
+      // A mistake of the lab as a whole has no line.
       const message = error.details.path === file ? error.message : `${file}: ${error.message}`;
       findings.push({ file, kind, ok: false, message, hint: renderHints(error.hints, context.caller) });
     }

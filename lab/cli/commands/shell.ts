@@ -68,7 +68,7 @@ export async function openSimShell(
     import("../../base/duration.ts"),
     import("../../base/lab-clock.ts"),
   ]);
-  // The session has a state folder of its own, and what was typed shall outlive it.
+  // The session has a state folder of its own, and the history of what was typed outlives it.
   const history = await shellHistory();
   await using session = await openSimSession(parseSeed(seedText, "--seed"));
   const { clock } = session.engine;
@@ -98,7 +98,7 @@ export async function openLabShell(
   let failure: number = EXIT.ok;
   if (process.stdin.isTTY)
     context.printer.say(
-      "lab's commands without the word lab; help lists them, Tab completes, events off hides the cluster's, quit ends",
+      "type lab's commands without the word lab; help lists them, Tab completes them, events off hides the cluster's events, quit ends",
     );
   const lines = readLines(context, {
     text: "lab> ",

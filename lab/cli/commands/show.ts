@@ -12,13 +12,13 @@ export function registerShowCommands(program: Command, context: CommandContext):
     .command("ps")
     .helpGroup("Look:")
     .description("list the nodes: role, state, term, balance, address")
-    .option("-w, --watch", "go on until Ctrl-C")
+    .option("-w, --watch", "show changes until Ctrl-C")
     .action((flags: { watch?: boolean }) => ps(context, flags.watch === true));
 
   program
     .command("status")
     .helpGroup("Look:")
-    .description("what nodes say of themselves; -o json: their full state")
+    .description("show the state of nodes; with -o json, all of it")
     .argument(
       "[nodes]",
       "which nodes: 3, 1,2, 1-3, leader, followers, random, random(2), majority, minority, all",
@@ -29,23 +29,23 @@ export function registerShowCommands(program: Command, context: CommandContext):
   program
     .command("nodes")
     .helpGroup("Look:")
-    .description("whom a node knows, and how it sees them")
-    .argument("[node]", "which node (default: the first that runs)")
+    .description("show which nodes a node knows, and in which state")
+    .argument("[node]", "which node (default: the first running one)")
     .action((selector: string | undefined) => nodes(context, selector));
 
   program
     .command("balance")
     .helpGroup("Look:")
-    .description("credits of each node")
+    .description("show the credits of each node")
     .argument("[nodes]", "which nodes", "all")
     .action((selector: string) => balance(context, selector));
 
   program
     .command("history")
     .helpGroup("Look:")
-    .description("trades in a node's ledger, oldest first")
-    .argument("[node]", "which node (default: the first that runs)")
-    .option("--tail <count>", "only the last COUNT")
+    .description("show the trades in a node's ledger, oldest first")
+    .argument("[node]", "which node (default: the first running one)")
+    .option("--tail <count>", "show the last COUNT trades only")
     .action((selector: string | undefined, flags: { tail?: string }) => history(context, selector, flags));
 }
 
@@ -166,7 +166,7 @@ async function history(context: CommandContext, selector: string | undefined, fl
   ]);
   const tail = flags.tail === undefined ? null : Number(flags.tail);
   if (tail !== null && !(Number.isInteger(tail) && tail > 0)) {
-    throw new LabError("usage", `--tail: "${flags.tail}" is no number of trades`, "write for example --tail 20");
+    throw new LabError("usage", `--tail: "${flags.tail}" isn't a number of trades`, "write for example --tail 20");
   }
   await context.withLab(async (lab) => {
     const id = await pickOne(lab, selector);

@@ -43,17 +43,17 @@ export function registerSimCommands(program: Command, context: CommandContext): 
       .helpGroup("This machine:")
       .description("play random faults in virtual time and check every promise")
       .addOption(new Option("--seed <n>", "play this schedule").conflicts("seeds"))
-      .option("--seeds <a-b>", "play all of these")
-      .option("--nodes <count>", "this many nodes (default: drawn, 2 to 12)")
-      .addOption(new Option("--profile <name>", "timing (default: drawn)").choices(["default", "fast"]))
-      .option("--without <rules>", "nodes that don't keep these rules of the protocol: see what breaks")
+      .option("--seeds <a-b>", "play these schedules")
+      .option("--nodes <count>", "number of nodes (default: random, 2 to 12)")
+      .addOption(new Option("--profile <name>", "timing (default: random)").choices(["default", "fast"]))
+      .option("--without <rules>", "let all nodes break these rules of the protocol, to see what fails")
       .option("--trace", "with --seed: print every message")
-      .addOption(new Option("--only <actions>", "with --seed: leave out all but these of the schedule's actions"))
-      .option("--shrink", "with --seed: make a schedule that fails smaller")
-      .option("--shrink-for <span>", "how long that may take", "60s")
-      .option("--bugs [names]", "hunt known bugs by the checks of journals; the --seeds, or from --seed on")
-      .option("--keep-going", "with --seeds or --bugs: go on after a failure")
-      .option("--workers <count>", "with --seeds or --bugs: threads (default: one a core)")
+      .addOption(new Option("--only <actions>", "with --seed: play these of the schedule's actions only"))
+      .option("--shrink", "with --seed: make a failing schedule smaller")
+      .option("--shrink-for <span>", "time limit for that", "60s")
+      .option("--bugs [names]", "hunt known bugs with the checks of journals, over --seeds, or from --seed on")
+      .option("--keep-going", "with --seeds or --bugs: continue after a failure")
+      .option("--workers <count>", "with --seeds or --bugs: number of threads (default: one for each core)")
       .action((flags: SimFlags) => sim(context, flags)),
     context.caller.prefix,
     NOTES,
@@ -73,8 +73,8 @@ async function sim(context: CommandContext, flags: SimFlags): Promise<void> {
     ...(flags.without === undefined ? {} : { without: parseRules(flags.without) }),
     ...(flags.only === undefined ? {} : { only: parseActions(flags.only) }),
   };
-  if (Number.isNaN(nodes)) throw new LabError("usage", `--nodes: "${flags.nodes}" can't be`, "use 2 to 200");
-  if (Number.isNaN(workers)) throw new LabError("usage", `--workers: "${flags.workers}" can't be`, "use 1 to 256");
+  if (Number.isNaN(nodes)) throw new LabError("usage", `--nodes can't be "${flags.nodes}"`, "use 2 to 200");
+  if (Number.isNaN(workers)) throw new LabError("usage", `--workers can't be "${flags.workers}"`, "use 1 to 256");
   if (flags.bugs !== undefined) {
     const { showBugs } = await import("./bugs.ts");
     const range = flags.seeds === undefined ? null : parseSeedRange(flags.seeds, "--seeds");
@@ -239,7 +239,7 @@ async function playMany(
     );
   }
   if (signal.aborted) {
-    printer.say("lab: interrupted; the rest wasn't played");
+    printer.say("lab: interrupted; the other schedules weren't played");
     context.setExitCode(EXIT.interrupted);
   }
 }

@@ -30,11 +30,11 @@ export function registerTalkCommands(
       .command(kind)
       .helpGroup("Talk:")
       .description(sentence)
-      .argument("<from>", "the node that is asked to trade: 1, leader, random")
+      .argument("<from>", "the node that proposes the trade: 1, leader, random")
       .argument("<peer>", "the other node")
       .argument("<amount>", "whole credits")
-      .option("--no-wait", "return when the node took it up, not when both ends have it on disk")
-      .option("--timeout <time>", "how long to wait", "15s")
+      .option("--no-wait", "return when the node accepted the trade, not when both nodes have it on disk")
+      .option("--timeout <time>", "time limit", "15s")
       .action((from: string, peer: string, amount: string, flags: TradeFlags) =>
         doTrade(context, kind, { from, peer, amount }, flags),
       );
@@ -44,32 +44,32 @@ export function registerTalkCommands(
     .command("election")
     .helpGroup("Talk:")
     .description("make a node start an election")
-    .argument("[node]", "which node (default: the first that runs)")
+    .argument("[node]", "which node (default: the first running one)")
     .action((selector: string | undefined) => election(context, selector));
 
   program
     .command("leave")
     .helpGroup("Talk:")
-    .description("let nodes say LEAVE and end, as `quit` does")
+    .description("let nodes announce that they leave, and exit, as `quit` does")
     .argument("<nodes>", "which nodes")
     .action((selector: string) => leave(context, selector));
 
   program
     .command("recover")
     .helpGroup("Talk:")
-    .description("a node that lost its disk: what it waits for and what may be lost")
+    .description("show what a node that lost its disk waits for, and what may be lost")
     .argument("<node>", "which node")
-    .option("--accept-loss", "go on without what absent nodes may hold; needs a majority of the voters")
-    .option("--timeout <time>", "how long to wait", "15s")
+    .option("--accept-loss", "continue without the records that absent nodes may hold; needs a majority of the voters")
+    .option("--timeout <time>", "time limit", "15s")
     .action((selector: string, flags: RecoverFlags) => recover(context, selector, flags));
 
   addNotes(
     program
       .command("shell")
       .helpGroup("Talk:")
-      .description("the original's prompt on a node; without a node: a prompt for lab's own commands")
+      .description("open the original's prompt on a node; without a node, a prompt for lab's own commands")
       .argument("[node]", "which node")
-      .option("--seed <n>", "with --runtime sim: what is drawn in the simulated world", "1")
+      .option("--seed <n>", "with --runtime sim: decides all random choices", "1")
       .action((selector: string | undefined, flags: { seed: string }) =>
         shell(context, program, selector, flags, runLine),
       ),

@@ -23,7 +23,7 @@ const CTRL_C = "\u0003";
 export async function runWatch(context: CommandContext, flags: WatchFlags): Promise<void> {
   const past = Number(flags.events);
   if (!Number.isInteger(past) || past < 0) {
-    throw new LabError("usage", `--events: "${flags.events}" is no number`, "write for example --events 20");
+    throw new LabError("usage", `--events: "${flags.events}" isn't a number`, "write for example --events 20");
   }
   context.finishOnInterrupt();
   await context.withLab(async (lab) => {
@@ -37,7 +37,7 @@ export async function runWatch(context: CommandContext, flags: WatchFlags): Prom
       else await printLines(context, feed, signal);
     } finally {
       stop.abort();
-      if ((await ended) === "lab-gone") context.printer.say(`lab "${lab.name}" was taken down`);
+      if ((await ended) === "lab-gone") context.printer.say(`lab "${lab.name}" was removed`);
     }
   });
 }
@@ -133,7 +133,7 @@ function describeEvent({ time, node, msg }: Entry): string {
   return `${formatTime(time)} ${node === 0 ? "lab" : node} ${plainText(msg)}`;
 }
 
-/** What a person would call a change: who leads, who is up, what is in force, whether the sums are equal. */
+/** The facts whose change is worth a line: leader, running nodes, faults, equal sums. */
 function summarise({ nodes, agreement, faults }: Snapshot): string {
   const { agreed, coordinator, term, reason } = agreement;
   const claim = agreed ? `all agree on ${coordinator} (term ${term})` : `no agreement: ${plainText(reason)}`;

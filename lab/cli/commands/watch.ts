@@ -7,25 +7,25 @@ export function registerWatchCommands(program: Command, context: CommandContext)
   program
     .command("logs")
     .helpGroup("Look:")
-    .description("what nodes wrote; -o json: their journal lines as they are")
+    .description("show what nodes wrote; with -o json, their journal lines unchanged")
     .argument("[nodes]", "which nodes", "all")
-    .option("-f, --follow", "go on until Ctrl-C")
-    .option("--tail <count>", "only the last COUNT lines of each node")
-    .option("--since <time>", "only what is younger: 30s, 5m")
+    .option("-f, --follow", "show new lines until Ctrl-C")
+    .option("--tail <count>", "show the last COUNT lines of each node only")
+    .option("--since <time>", "show the last 30s, 5m, … only")
     .action((selector: string, flags: LogFlags) => logs(context, selector, flags));
 
   program
     .command("wait")
     .helpGroup("Look:")
-    .description("wait for all of these conditions at once")
+    .description("wait until all conditions hold at once")
     .argument("<conditions...>", CONDITIONS)
-    .option("--timeout <time>", "give up after this time (exit code 124)", "60s")
+    .option("--timeout <time>", "time limit (exit code 124)", "60s")
     .action((conditions: string[], flags: { timeout: string }) => wait(context, conditions, flags));
 
   program
     .command("assert")
     .helpGroup("Look:")
-    .description("look once whether all of these conditions hold (exit code 1: no)")
+    .description("check once whether all conditions hold (exit code 1: no)")
     .argument("<conditions...>", CONDITIONS)
     .action((conditions: string[]) => assertNow(context, conditions));
 }
@@ -47,7 +47,7 @@ async function logs(context: CommandContext, selector: string, flags: LogFlags):
   ]);
   const tail = flags.tail === undefined ? null : Number(flags.tail);
   if (tail !== null && !(Number.isInteger(tail) && tail >= 0)) {
-    throw new LabError("usage", `--tail: "${flags.tail}" is no number of lines`, "write for example --tail 20");
+    throw new LabError("usage", `--tail: "${flags.tail}" isn't a number of lines`, "write for example --tail 20");
   }
   const ageMs = flags.since === undefined ? null : parseDuration(flags.since, "--since");
   context.finishOnInterrupt();

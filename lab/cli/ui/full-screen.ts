@@ -69,7 +69,7 @@ export class FullScreen implements Disposable {
   }
 
   readonly #onResize = (): void => {
-    // What a terminal keeps of the old lines after a change of its size is its own business.
+    // Terminals differ in which old lines they keep after a change of size.
     this.#drawn = [];
     this.#options.display.write("\u001b[2J");
     this.draw();

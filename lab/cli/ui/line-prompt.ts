@@ -18,7 +18,7 @@ export interface PromptOptions {
 }
 
 const HISTORY_MAX = 1_000;
-/** What waited while a command ran: more of it would only push the command's answer away. */
+/** Most lines kept while a command runs: more would push the command's answer off the screen. */
 const HELD_MAX = 30;
 
 export class LinePrompt {

@@ -1,5 +1,5 @@
 /**
- * Shows long work on stderr: one line that is drawn anew in a terminal, a line per finished step elsewhere, JSON lines with
+ * Shows long work on stderr: one line that is redrawn in a terminal, a line for each finished step elsewhere, JSON lines with
  * `-o json`. Work reports events (engine.ts, Progress) and knows nothing of the screen.
  */
 
@@ -38,7 +38,7 @@ function createPlainProgress(printer: Printer): Progress {
   return ({ step, state, detail = "", node }) => {
     if (node !== undefined) return;
     if (state === "info") {
-      // What is still missing changes many times a second: now and then is often enough to see that something happens.
+      // The missing part changes many times a second; a line now and then shows that the command is alive.
       const isOnce = ONCE.has(step) && !told.has(detail);
       if (!isOnce && performance.now() - toldAtMs < INFO_MS) return;
       told.add(detail);

@@ -1,5 +1,5 @@
 /**
- * What was typed at a prompt, kept in the state folder for the next time: one line each, oldest first, readable by its owner only.
+ * The lines typed at a prompt, kept in the state folder for the next time: one line each, oldest first, readable by its owner only.
  */
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";

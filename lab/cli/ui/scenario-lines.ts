@@ -58,8 +58,8 @@ export function renderSummary(
     valid: `every step did what was expected, ${checks.length === 0 ? "no promise was checked" : "and every promise was kept"}`,
     invalid: `a promise was broken: ${reason}`,
     failed: reason,
-    inconclusive: `the journal doesn't tell: ${reason}`,
-    interrupted: "interrupted: what was seen until then is above",
+    inconclusive: `the checks are inconclusive: ${reason}`,
+    interrupted: "interrupted: the results until then are above",
   };
   return [...table, ...proof, "", `${verdict}: ${words[verdict]} (${facts})`].join("\n");
 }
@@ -71,7 +71,7 @@ interface AgainFlags {
   readonly keep?: boolean;
 }
 
-/** What to do about a run that isn't valid. */
+/** Hints about a run that isn't valid. */
 export function hintsAfter(result: ScenarioResult, flags: AgainFlags): readonly Hint[] {
   const { file, runtime, seed, lab } = result;
   const again = [

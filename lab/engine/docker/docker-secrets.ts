@@ -104,7 +104,7 @@ export async function replaceKeys(
     throw new LabError(
       "unsupported",
       `lab "${lab}" has no key file: \`lab up\` didn't make it`,
-      "change its keys with what made it",
+      "change its keys with the tool that made it",
     );
   }
   await writeSecrets(docker, first.id, { ...secrets, keys });

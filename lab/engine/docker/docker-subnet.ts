@@ -48,7 +48,7 @@ export function overlaps(a: Range, b: Range): boolean {
 export function addressOf(subnet: string, id: NodeId): string {
   const range = parseRange(subnet);
   if (range === null)
-    throw new LabError("failed", `"${subnet}" is no IPv4 subnet`, [NEXT.removeLab(), NEXT.startLab()]);
+    throw new LabError("failed", `"${subnet}" isn't an IPv4 subnet`, [NEXT.removeLab(), NEXT.startLab()]);
   if (id > NODE_ID_MAX) {
     throw new LabError(
       "usage",

@@ -156,7 +156,7 @@ export class LocalEngine implements Engine {
     } catch (error) {
       throw new LabError(
         "usage",
-        `"${signal}" is no signal here: ${(error as Error).message}`,
+        `"${signal}" isn't a signal here: ${(error as Error).message}`,
         "write KILL, TERM, INT, HUP, STOP, …",
       );
     }

@@ -29,7 +29,7 @@ export interface WorldChoice {
 export function parseSeed(text: string, option: string): number {
   const seed = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
   if (seed <= SEED_MAX) return seed;
-  throw new LabError("usage", `${option}: "${text}" is no seed`, `write a whole number from 0 to ${SEED_MAX}`);
+  throw new LabError("usage", `${option}: "${text}" isn't a seed`, `write a whole number from 0 to ${SEED_MAX}`);
 }
 
 /** `7` or `1-10000`. @throws LabError("usage") that names `option` */
@@ -39,7 +39,7 @@ export function parseSeedRange(text: string, option: string): SeedRange {
     const range = { from: parseSeed(first, option), to: parseSeed(last, option) };
     if (range.from <= range.to) return range;
   }
-  throw new LabError("usage", `${option}: "${text}" is no range of seeds`, "write for example 1-1000");
+  throw new LabError("usage", `${option}: "${text}" isn't a range of seeds`, "write for example 1-1000");
 }
 
 /** `causalDelivery,nak`. @throws LabError("usage") that names the rules that there are */
@@ -53,7 +53,7 @@ export function parseRules(text: string): readonly Rule[] {
 /** `3,17,22`. @throws LabError("usage") */
 export function parseActions(text: string): readonly number[] {
   if (/^\d{1,3}(,\d{1,3})*$/.test(text)) return text.split(",").map(Number);
-  throw new LabError("usage", `--only: "${text}" is no list of actions`, "write their numbers: 3,17,22");
+  throw new LabError("usage", `--only: "${text}" isn't a list of actions`, "write their numbers: 3,17,22");
 }
 
 /** The choice as it overrides what is drawn. */
