@@ -12,12 +12,35 @@ import type { Violation } from "./verdict.ts";
 export const agreement: Checker = {
   name: "agreement",
   promise: "after a heal, a death or a start all follow one coordinator within a stated bound",
+  guards: "L3",
   needs: "events",
-  open: () => {
+  open: ({ report }) => {
     const claims = new LinesOfLives();
+    const gone = new WeakMap<Life, Map<number, Entry>>();
+    /** What the life last said of that peer, if it holds it for gone. */
+    const takeView = (life: Life, entry: Entry): void => {
+      const views = gone.get(life) ?? new Map<number, Entry>();
+      gone.set(life, views);
+      if (entry.state === "FAILED" || entry.state === "LEFT") views.set(entry.peer as number, entry);
+      else views.delete(entry.peer as number);
+    };
+    const takeClaim = (life: Life, entry: Entry): void => {
+      const { coordinator, term } = entry;
+      const before = claims.of(life).at(-1);
+      const isNews = before?.coordinator !== coordinator || before?.term !== term;
+      const view = typeof coordinator === "number" && isNews ? gone.get(life)?.get(coordinator) : undefined;
+      if (view !== undefined && life.isWhole)
+        report(`node ${life.node} accepts node ${coordinator} as coordinator, which it holds for ${view.state}`, [
+          view,
+          entry,
+        ]);
+      claims.add(life, entry);
+    };
     return {
       take({ entry, life }) {
-        if (life !== null && entry.kind === "election" && entry.coordinator !== undefined) claims.add(life, entry);
+        if (life === null) return;
+        if (entry.kind === "member" && entry.peer !== undefined) takeView(life, entry);
+        if (entry.kind === "election" && entry.coordinator !== undefined) takeClaim(life, entry);
       },
       finish: (ending) => {
         const { agreeMs } = ending.bounds;

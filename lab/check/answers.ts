@@ -10,6 +10,7 @@ import { type Checker, formatCount } from "./checker.ts";
 export const answers: Checker = {
   name: "answers",
   promise: "every reported trade is in the books, and what was refused for certain never happens",
+  guards: "S3",
   needs: "details",
   open: ({ story, report }) => {
     const executed = new Map<string, Delivery>();

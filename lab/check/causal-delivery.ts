@@ -9,6 +9,7 @@ import { type Checker, formatCount } from "./checker.ts";
 export const causalDelivery: Checker = {
   name: "causal-delivery",
   promise: "a debit is delivered after everything that its payer knew when it made it",
+  guards: "S4",
   needs: "details",
   open: ({ story, report }) => {
     /** By name: the payer's own delivery, or the first that was seen. */

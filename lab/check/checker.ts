@@ -11,10 +11,15 @@ import type { Ending } from "./ending.ts";
 import type { Replica } from "./replica.ts";
 import type { Violation } from "./verdict.ts";
 
+/** Of those that a journal can show. */
+export type PromiseId = "S1" | "S2" | "S3" | "S4" | "S5" | "S6" | "S10" | "L3" | "L4" | "L5";
+
 export interface Checker {
   readonly name: string;
   /** One line for `lab check --list` and reports: the promise. */
   readonly promise: string;
+  /** Which of the protocol's promises it judges (PROTOCOL.md, promises). */
+  readonly guards: PromiseId;
   /** `details`: it needs a line for every delivery. */
   readonly needs: "events" | "details";
   readonly open: (run: RunUnderCheck) => CheckFold;

@@ -8,6 +8,7 @@ import { type Checker, formatCount } from "./checker.ts";
 export const clocks: Checker = {
   name: "clocks",
   promise: "a vector clock moves with debits only, by one, and never back",
+  guards: "S4",
   needs: "details",
   open: ({ report }) => {
     let looked = 0;

@@ -11,6 +11,7 @@ import type { Replica } from "./replica.ts";
 export const conservation: Checker = {
   name: "conservation",
   promise: "credits are neither made nor lost, at every node and after each of its deliveries",
+  guards: "S1",
   needs: "details",
   open: ({ report }) => {
     /** The last line of each life that said something of its books. */

@@ -10,6 +10,7 @@ import type { Violation } from "./verdict.ts";
 export const detection: Checker = {
   name: "detection",
   promise: "a node that failed or left is noticed by all others within its bound",
+  guards: "L4",
   needs: "events",
   open: () => {
     /** By peer. */

@@ -20,6 +20,7 @@ interface Memory {
 export const durability: Checker = {
   name: "durability",
   promise: "a restarted node has lost nothing that it had acknowledged",
+  guards: "S5",
   needs: "details",
   open: (run) => {
     const memories = new WeakMap<Life, Memory>();

@@ -12,6 +12,7 @@ import { seconds } from "./presence.ts";
 export const exactlyOnce: Checker = {
   name: "exactly-once",
   promise: "a transfer is applied once at most, and in the end once at every connected node",
+  guards: "S2",
   needs: "details",
   open: (run) => {
     const outcome = new OutcomeFold();

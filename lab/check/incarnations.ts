@@ -9,6 +9,7 @@ import { type Checker, formatCount } from "./checker.ts";
 export const incarnations: Checker = {
   name: "incarnations",
   promise: "incarnations of a node grow, and no node goes back to an earlier one",
+  guards: "S10",
   needs: "events",
   open: ({ story, report }) => {
     const lastLine = new WeakMap<Life, Entry>();

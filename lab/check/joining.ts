@@ -19,6 +19,7 @@ interface Progress {
 export const joining: Checker = {
   name: "joining",
   promise: "a node that starts is READY within a stated bound",
+  guards: "L5",
   needs: "events",
   open: ({ facts }) => {
     const progress = new Map<Life, Progress>();

@@ -17,7 +17,7 @@ const VIOLATIONS_MAX = 20;
 const NO_DETAILS = "no line for each delivery: run it with DS_LOG_LEVEL=DEBUG";
 
 export interface Breach extends Violation {
-  readonly check: string;
+  readonly checker: Checker;
 }
 
 interface Seat {
@@ -79,7 +79,7 @@ export class Judging {
       if (violations.length >= VIOLATIONS_MAX) return;
       const violation = { what, proof: proof.filter((line) => line !== null && line !== undefined) };
       violations.push(violation);
-      this.#breach ??= { check: checker.name, ...violation };
+      this.#breach ??= { checker, ...violation };
     };
     seat.fold = checker.open({ facts, story: this.story, report });
     return seat;

@@ -7,6 +7,7 @@ import { type Checker, formatCount } from "./checker.ts";
 export const noFalseFailures: Checker = {
   name: "no-false-failures",
   promise: "no node that runs and can be reached is declared FAILED",
+  guards: "L4",
   needs: "events",
   open: () => ({
     take: () => {},

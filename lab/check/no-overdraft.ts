@@ -6,6 +6,7 @@ import { type Checker, formatCount } from "./checker.ts";
 export const noOverdraft: Checker = {
   name: "no-overdraft",
   promise: "no balance is ever below 0, at any node",
+  guards: "S1",
   needs: "events",
   open: ({ report }) => {
     let looked = 0;

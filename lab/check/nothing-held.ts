@@ -8,6 +8,7 @@ import { OutcomeFold } from "./outcome.ts";
 export const nothingHeld: Checker = {
   name: "nothing-held",
   promise: "no message is held back for ever",
+  guards: "S4",
   needs: "details",
   open: ({ report }) => {
     const outcome = new OutcomeFold();

@@ -10,6 +10,7 @@ import { type Checker, formatCount } from "./checker.ts";
 export const oneHistory: Checker = {
   name: "one-history",
   promise: "a number of an account is the same transfer at all nodes, and equal vectors are equal ledgers",
+  guards: "S2",
   needs: "events",
   open: ({ story, report }) => {
     const records = new Map<string, Delivery>();

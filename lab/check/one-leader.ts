@@ -9,6 +9,7 @@ import { type Checker, formatCount } from "./checker.ts";
 export const oneLeader: Checker = {
   name: "one-leader",
   promise: "at most one coordinator is elected in a term, and terms never go back at a node",
+  guards: "S6",
   needs: "events",
   open: ({ report }) => {
     const elected = new Map<number, Entry>();

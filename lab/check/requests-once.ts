@@ -5,6 +5,7 @@ import { type Checker, formatCount } from "./checker.ts";
 export const requestsOnce: Checker = {
   name: "requests-once",
   promise: "every order was obeyed once at most",
+  guards: "S2",
   needs: "details",
   open: ({ story, report }) => {
     const executed = new Map<string, Delivery>();

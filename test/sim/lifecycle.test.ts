@@ -116,6 +116,8 @@ describe("a restart", () => {
         sim.runFor(300);
       }
       sim.kill(2);
+      // The journal says that it is another disk, as `lab wipe` does: else the checkers rightly call the incarnation used twice.
+      sim.act({ action: "wipe", nodes: [2] }, "disk of 2 replaced by an older copy");
       sim.node(2).store.forgetBoots();
       sim.start(2);
       sim.runUntil(() => sim.converged(), 8_000, "its return");

@@ -59,6 +59,17 @@ describe("a life", () => {
     expect(endsOf(made)).toEqual(["died by engine", "runs"]);
   });
 
+  test("that was started and killed in one instant must be over, and one that was killed and started must run", () => {
+    const kill = { action: "kill", nodes: [1], signal: "SIGKILL" } as const;
+    const start = { action: "start", nodes: [1] } as const;
+    const down = () => two().at(500).lab(kill);
+    const killed = down().at(1_000).lab(start).at(1_000).lab(kill).at(1_000).boot(1, {}, { inc: 2 });
+    expect(endsOf(killed)).toEqual(["killed by lab", "killed by lab"]);
+    expect(told(killed).lives.absences.get(1)).toEqual([{ fromMs: 500, toMs: forEver }]);
+    const started = down().at(1_000).lab(kill).at(1_000).lab(start).at(1_000).boot(1, {}, { inc: 2 });
+    expect(endsOf(started)).toEqual(["killed by lab", "runs"]);
+  });
+
   test("that falls silent must go on", () => {
     expect(endsOf(two().at(90_000).lab({ action: "check" }))).toEqual(["runs"]);
   });

@@ -73,6 +73,8 @@ export class Lives {
   /** Nodes whose disk the lab replaced by an empty one, with when. */
   readonly wiped = new Map<NodeId, number[]>();
   readonly #facts: Pick<RunFacts, "runtime" | "isDetailed">;
+  /** What the lab last did to end a process of the node, unless it has started one since. */
+  readonly #lastEnds = new Map<NodeId, LifeEnd>();
   /** Of each node's last line. */
   readonly #numbers = new Map<NodeId, { readonly inc: number; readonly seq: number }>();
 
@@ -105,6 +107,9 @@ export class Lives {
   addAction(action: LabAction, entry: Entry): void {
     const { time: atMs } = entry;
     switch (action.action) {
+      case "start":
+        for (const id of action.nodes) this.#lastEnds.delete(id);
+        return;
       case "kill": {
         const effect = effectOfSignal(action.signal, this.#facts.runtime);
         if (effect !== "ends" && effect !== "leaves") return;
@@ -161,13 +166,15 @@ export class Lives {
     }
     if (before !== undefined && before.end === null)
       this.#close(before, { atMs: before.lastMs, cause: "unseen", by: "next life", entry: null });
+    // Started and ended in one instant, and the lab's lines come first: it is over already.
+    const lastEnd = this.#lastEnds.get(entry.node);
+    const end = lastEnd !== undefined && lastEnd.atMs >= fromMs ? lastEnd : null;
     const absence = this.absences.get(entry.node)?.at(-1);
-    if (absence !== undefined && absence.toMs === Number.POSITIVE_INFINITY)
-      absence.toMs = Math.max(absence.fromMs, fromMs);
+    if (end === null && absence?.toMs === Number.POSITIVE_INFINITY) absence.toMs = Math.max(absence.fromMs, fromMs);
     const life: GrowingLife = {
       ...{ node: entry.node, number: (before?.number ?? -1) + 1, firstInc: entry.inc, inc: entry.inc },
-      ...{ fromMs, toMs: Number.POSITIVE_INFINITY, lastMs: fromMs, lines },
-      ...{ boot: null, isWhole: true, retiredAtMs: null, end: null, turn: null },
+      ...{ fromMs, toMs: end === null ? Number.POSITIVE_INFINITY : end.atMs, lastMs: fromMs, lines },
+      ...{ boot: null, isWhole: true, retiredAtMs: null, end, turn: null },
     };
     this.all.push(life);
     append(this.ofNode, entry.node, life);
@@ -190,6 +197,7 @@ export class Lives {
   }
 
   #end(node: NodeId, end: LifeEnd): void {
+    this.#lastEnds.set(node, end);
     const life = this.current(node) as GrowingLife | undefined;
     if (life === undefined) this.#openAbsence(node, end.atMs);
     else if (life.end === null) this.#close(life, end);

@@ -57,8 +57,12 @@ export class Disks {
     }
   }
 
-  /** What a client is told of an executed trade is on the disk of the node that tells it. */
+  /** What a client is told of an executed trade is on the disk of the node that tells it; and what a disk still has is never refused (S3). */
   onReply(node: SimNode, result: CommandResult): void {
+    if (!result.ok && result.definite && result.tradeId !== undefined) {
+      const why = () => `node ${node.id} refuses ${result.tradeId} (${result.code}), which was executed`;
+      this.judge.require(this.books.executedAs(result.tradeId) === undefined, "S3", why);
+    }
     const data = result.ok ? (result.data as { trade_id?: string; state?: string }) : {};
     if (data.trade_id === undefined || (data.state !== "settled" && data.state !== "committed")) return;
     const key = this.books.executedAs(data.trade_id);

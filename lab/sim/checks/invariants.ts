@@ -1,50 +1,42 @@
 /**
- * The promises that must hold at every instant and at the end (node/PROTOCOL.md#promises), checked from outside while the cluster runs.
+ * The promises that must hold at every instant and that no journal shows (node/PROTOCOL.md#promises), checked from outside.
  *
- * The checkers keep their own books. They read a node's state after each step and every datagram as it leaves, and throw at the first
- * contradiction: the failing instant, not its echo. One file a family in lab/sim/checks; what needs time to come true is in liveness.ts.
+ * These checks read a node's state after each step and every datagram as it leaves, and throw at the first contradiction: the failing
+ * instant, not its echo. One file a family in lab/sim/checks; what a journal shows is judged by journal-watch.ts.
  */
-import type { CommandResult, Input } from "../../../node/core/kernel/types.ts";
+import type { CommandResult } from "../../../node/core/kernel/types.ts";
 import type { JournalEvent } from "../../../node/wire/journal.ts";
 import type { Message } from "../../../node/wire/message.ts";
 import type { SimNode } from "../world/sim-node.ts";
-import { Answers } from "./answers.ts";
 import { Books } from "./books.ts";
 import { Bounds } from "./bounds.ts";
 import { Datagrams } from "./datagrams.ts";
 import { Detection } from "./detection.ts";
 import { Disks } from "./disks.ts";
-import { Identity } from "./identity.ts";
+import { expectOneProcessAnId } from "./identity.ts";
 import { Judge, type Property } from "./judge.ts";
-import { Terms } from "./terms.ts";
 
 export class Invariants {
   readonly detection: Detection;
+  private readonly judge: Judge;
   private readonly datagrams: Datagrams;
   private readonly books: Books;
   private readonly disks: Disks;
-  private readonly answers: Answers;
-  private readonly terms: Terms;
   private readonly bounds: Bounds;
-  private readonly identity: Identity;
 
   /** `blind`: properties that may break unseen. */
   constructor(blind: readonly Property[] = []) {
     const judge = new Judge(blind);
+    this.judge = judge;
     this.books = new Books(judge);
     this.disks = new Disks(judge, this.books);
-    this.answers = new Answers(judge, this.books);
-    this.terms = new Terms(judge);
     this.bounds = new Bounds(judge);
-    this.identity = new Identity(judge);
     this.detection = new Detection(judge);
     this.datagrams = new Datagrams(judge);
   }
 
   onBoot(node: SimNode): void {
-    this.identity.onBoot(node);
     this.books.onBoot(node);
-    this.terms.onBoot(node);
   }
 
   onDown(node: SimNode): void {
@@ -54,7 +46,6 @@ export class Invariants {
   /** The node is down and its disk is about to be emptied. */
   onDiskLost(node: SimNode): void {
     this.books.onDiskLost(node);
-    this.answers.onDiskLost(node);
   }
 
   /** A person gives up what absent nodes may have of that node's log. */
@@ -62,13 +53,11 @@ export class Invariants {
     this.books.onLossAccepted(id);
   }
 
-  onStep(node: SimNode, input: Input): void {
+  onStep(node: SimNode): void {
     const { state } = node;
     if (state === null) return;
     this.books.onStep(node, state);
-    this.terms.onStep(node, state);
     this.bounds.onStep(node, state);
-    this.identity.onStep(node, input, state);
   }
 
   onSend(node: SimNode, message: Message, to: number | null): void {
@@ -84,19 +73,16 @@ export class Invariants {
   }
 
   onReply(node: SimNode, result: CommandResult): void {
-    this.answers.onReply(node, result);
     this.disks.onReply(node, result);
   }
 
   onJournal(node: SimNode, event: JournalEvent): void {
     this.detection.onJournal(node, event);
-    this.terms.onJournal(node, event);
   }
 
   /** When all is healed and quiet. `running`: every process that runs. */
   checkOutcomes(running: readonly SimNode[]): void {
-    this.answers.atEnd();
-    this.identity.atEnd(running);
+    expectOneProcessAnId(running, this.judge);
   }
 
   /** Trades executed anywhere and not forgotten by a crash. */

@@ -1,14 +1,14 @@
 /**
  * How a run of the simulator ends that broke a promise: what, when, and all that a person needs to look into it.
  */
-import type { CheckResult } from "../../check/verdict.ts";
+import type { Checker } from "../../check/checker.ts";
 import { InvariantError } from "./judge.ts";
 
 export interface SimFailureDetails {
   readonly seed: number;
   /** Virtual time. */
   readonly atMs: number;
-  /** `S1` to `S10`: that promise. A checker's name: it found it in the journal. `deadline`: something that had to happen didn't. `crash`: a node's own code threw. */
+  /** `S1`, …, `L5`: that promise. `deadline`: something that had to happen didn't. `crash`: a node's own code threw. */
   readonly property: string;
   /** One sentence. */
   readonly reason: string;
@@ -32,20 +32,19 @@ export class SimFailure extends Error {
   }
 }
 
-/** A checker of journals has found what no step had shown. */
+/** A checker of journals has found it. */
 export class JournalBreach extends Error {
-  readonly check: string;
+  readonly property: string;
 
-  constructor({ check, violations, detail }: CheckResult) {
-    super(`${check}: ${violations[0]?.what ?? detail}`);
-    this.check = check;
+  constructor({ name, guards }: Pick<Checker, "name" | "guards">, what: string) {
+    super(`${guards}: ${name}: ${what}`);
+    this.property = guards;
     this.name = "JournalBreach";
   }
 }
 
 /** The property that an exception stands for; without one the run itself has missed a deadline. */
 export function describeCause(cause: unknown): string {
-  if (cause instanceof InvariantError) return cause.property;
-  if (cause instanceof JournalBreach) return cause.check;
+  if (cause instanceof InvariantError || cause instanceof JournalBreach) return cause.property;
   return cause === undefined ? "deadline" : "crash";
 }

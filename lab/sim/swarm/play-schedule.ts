@@ -3,15 +3,12 @@
  * only the promises are checked; then everything is healed and the cluster must get well within stated bounds (liveness.ts). Idea:
  * TigerBeetle's VOPR.
  */
-import { runChecks } from "../../check/checkers.ts";
 import { expectRecovery, type Recovery } from "../checks/liveness.ts";
-import { JournalBreach } from "../checks/sim-failure.ts";
 import { Draw } from "../world/draw.ts";
 import { LINK_LAN, type LinkModel } from "../world/network.ts";
 import type { SimOrder } from "../world/observer.ts";
 import { SimCluster } from "../world/sim-cluster.ts";
 import type { SimOptions } from "../world/sim-options.ts";
-import { journalOf } from "../world/sim-run.ts";
 import { describeWorld, drawWorld } from "../world/sim-world.ts";
 import { injectFault, loseOneDisk, MUTED_WORLD } from "./swarm-faults.ts";
 
@@ -141,21 +138,12 @@ export function endFaults(sim: SimCluster): void {
   }
 }
 
-/** The same promises once more, from outside: what the nodes wrote must not show a breach. What ended too early for a bound is left open. */
-function judgeJournal(sim: SimCluster): void {
-  sim.act({ action: "check" }, "check");
-  const broken = runChecks(journalOf(sim)).find(({ verdict }) => verdict === "invalid");
-  if (broken === undefined) return;
-  const breach = new JournalBreach(broken);
-  sim.fail(breach.message, breach);
-}
-
 function runLivenessPhase(sim: SimCluster, draw: Draw): Omit<SwarmResult, "faults"> {
   endFaults(sim);
   if (draw.chance(0.5)) sim.runFor(draw.between(0, 3_000));
   sim.startAll();
   const recovery = expectRecovery(sim);
-  judgeJournal(sim);
+  sim.judgeJournal();
   return {
     fingerprint: sim.journal.fingerprint(),
     nodes: sim.ids.length,

@@ -49,7 +49,7 @@ export function observeCluster({ queue, invariants, journal, commands, onSend }:
   };
   return {
     onBoot: (node) => invariants.onBoot(node),
-    onStep: (node, input) => invariants.onStep(node, input),
+    onStep: (node) => invariants.onStep(node),
     onSealed: (_node, datagram) => invariants.onSealed(datagram),
     onAccepted: (node, datagram) => invariants.onAccepted(node, datagram),
     onSend: (node, message, sent) => {

@@ -15,6 +15,7 @@ import { openDatagram } from "../../../node/wire/envelope.ts";
 import type { Message } from "../../../node/wire/message.ts";
 import type { LabAction } from "../../journal/lab-entry.ts";
 import { Invariants } from "../checks/invariants.ts";
+import { JournalWatch } from "../checks/journal-watch.ts";
 import { InvariantError, type Property } from "../checks/judge.ts";
 import { describeCause, SimFailure } from "../checks/sim-failure.ts";
 import { Draw } from "./draw.ts";
@@ -27,6 +28,7 @@ import { type DiskFault, SimStore } from "./sim-disk.ts";
 import { SimJournal } from "./sim-journal.ts";
 import { type NodeObserver, SimNode } from "./sim-node.ts";
 import { configOf, linkOf, rulesOf, type SimOptions } from "./sim-options.ts";
+import { factsOf } from "./sim-run.ts";
 
 interface Pair {
   readonly from: number;
@@ -38,6 +40,7 @@ export class SimCluster {
   readonly network: Network;
   readonly invariants: Invariants;
   readonly journal: SimJournal;
+  private readonly watch: JournalWatch;
   readonly ids: readonly number[];
   readonly config: CoreConfig;
   readonly seed: number;
@@ -60,14 +63,18 @@ export class SimCluster {
     this.invariants = new Invariants(options.blind);
     this.ids =
       typeof options.nodes === "number" ? Array.from({ length: options.nodes }, (_, i) => i + 1) : options.nodes;
+    this.config = configOf(options, this.ids);
+    this.watch = new JournalWatch(factsOf(this), options.blind ?? []);
     this.journal = new SimJournal({
       wire: options.wire ?? false,
-      onLine: options.onLine ?? null,
+      onLine: (line) => {
+        this.watch.take(line);
+        options.onLine?.(line);
+      },
       fingerprint: options.control === undefined,
     });
     this.network = new Network(this.queue, new Draw(this.seed, "network"), linkOf(options));
     this.network.multicastWorks = options.multicast ?? true;
-    this.config = configOf(options, this.ids);
     this.observer = observeCluster({
       queue: this.queue,
       invariants: this.invariants,
@@ -315,6 +322,13 @@ export class SimCluster {
     this.guard(() => this.invariants.checkOutcomes(this.running()));
   }
 
+  /** What the whole journal shows: promises that take time are judged too, as far as the run went on for long enough. */
+  judgeJournal(): void {
+    this.act({ action: "check" }, "check");
+    const breach = this.watch.finish();
+    if (breach !== null) this.fail(breach.message, breach);
+  }
+
   /** Ends the run as a breach of `property` unless the condition holds. */
   expect(condition: boolean, property: Property, reason: string): void {
     if (!condition) this.fail(reason, new InvariantError(property, reason));
@@ -399,7 +413,10 @@ export class SimCluster {
   /** Anything thrown while the cluster runs (assertion, invariant) ends it with the seed in the message. */
   private guard<T>(run: () => T): T {
     try {
-      return run();
+      const result = run();
+      const { breach } = this.watch;
+      if (breach !== null) throw breach;
+      return result;
     } catch (error) {
       if (error instanceof SimFailure) throw error;
       return this.fail(error instanceof Error ? error.message : String(error), error);
