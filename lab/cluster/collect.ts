@@ -6,7 +6,7 @@ import type { NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../base/lab-error.ts";
 import type { LogLine } from "../engine/engine.ts";
 import { readDetail } from "../journal/detail.ts";
-import { type Entry, formatEntry, parseEntry } from "../journal/entry.ts";
+import { type Entry, formatEntry, isOfRun, parseEntry } from "../journal/entry.ts";
 import { assembleJournal, type Journal } from "../journal/journal.ts";
 import { readLabEntries } from "../journal/lab-journal.ts";
 import type { LabHandle } from "./lab-handle.ts";
@@ -30,7 +30,7 @@ export async function collectJournal(lab: LabHandle, options: CollectOptions = {
     readNodeEntries(lab, lab.ids, options),
     readKeptEntries(lab),
   ]);
-  const others = [...removed, ...present];
+  const others = [...removed, ...present].filter((entry) => isOfRun(entry, lab.info.run));
   const since = options.sinceMs ?? Number.NEGATIVE_INFINITY;
   const entries = [...own.filter((entry) => entry.time >= since), ...others];
   const { name, run, runtime, profile, voters } = lab.info;

@@ -85,7 +85,7 @@ export class DeathWatch {
         oom: node.oomKilled,
         ...(signal === null ? {} : { signal }),
       };
-      await noteAction(this.#state, clock, action, describeDeath(node));
+      await noteAction({ state: this.#state, clock, run: info.run }, action, describeDeath(node));
     }
   }
 }

@@ -89,7 +89,8 @@ async function createNodes(
   const { run, nodes: ids, voters, profile } = spec;
   await allDone([engine.prepare(progress, signal), engine.createLab(spec, progress, signal)]);
   throwIfAborted(signal);
-  await noteAction(state, engine.world.clock, { action: "up", nodes: ids, voters, profile }, `up ${run}`);
+  const notebook = { state, clock: engine.world.clock, run };
+  await noteAction(notebook, { action: "up", nodes: ids, voters, profile }, `up ${run}`);
   progress({ step: "nodes", state: "start", detail: `${wanted.length}` });
   const nodes = await engine.addNodes(spec, wanted, progress, signal);
   throwIfAborted(signal);

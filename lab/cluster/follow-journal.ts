@@ -5,7 +5,7 @@
 import type { NodeId } from "../../node/wire/ids.ts";
 import { REAL_CLOCK, sleep } from "../base/lab-clock.ts";
 import { LabError } from "../base/lab-error.ts";
-import { type Entry, parseEntry, processOf } from "../journal/entry.ts";
+import { type Entry, isOfRun, parseEntry, processOf } from "../journal/entry.ts";
 import { LabJournalTail } from "../journal/lab-journal.ts";
 import { TimeOrder } from "../journal/time-order.ts";
 import type { LabHandle } from "./lab-handle.ts";
@@ -34,8 +34,9 @@ export async function followJournal(lab: LabHandle, options: FollowOptions): Pro
   const seen = new Seen();
   const startedAtMs = lab.clock.wallMs();
   let arrivedAtMs = performance.now();
+  const { run } = lab.info;
   const take = (entry: Entry): void => {
-    if (!seen.isNew(entry)) return;
+    if (!isOfRun(entry, run) || !seen.isNew(entry)) return;
     arrivedAtMs = performance.now();
     order.add(entry);
   };

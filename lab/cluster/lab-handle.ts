@@ -230,7 +230,7 @@ export class LabHandle implements AsyncDisposable {
 
   /** Writes down what the lab does to its nodes, in words and as data. Never fails. */
   note(action: LabAction, msg: string): Promise<void> {
-    return noteAction(this.state, this.clock, action, msg);
+    return noteAction({ state: this.state, clock: this.clock, run: this.info.run }, action, msg);
   }
 
   /** Runs `change` while no other command changes this lab. */

@@ -62,3 +62,8 @@ export function formatEntry(entry: Entry): string {
 export function processOf(entry: Entry): string {
   return `${entry.node}.${entry.inc}`;
 }
+
+/** False: it was written in a former run of a lab with the same name. @param run null: the lab has no id for its run */
+export function isOfRun(entry: Entry, run: string | null): boolean {
+  return run === null || entry.run === undefined || entry.run === run;
+}

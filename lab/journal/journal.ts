@@ -3,7 +3,7 @@
  * Checkers and exporters are pure functions of this value.
  */
 import type { NodeId } from "../../node/wire/ids.ts";
-import { type Entry, processOf } from "./entry.ts";
+import { type Entry, isOfRun, processOf } from "./entry.ts";
 import { findForgetful, orderCausally } from "./order.ts";
 
 /** What was run; stored beside the lines. */
@@ -40,16 +40,39 @@ export interface Journal {
   readonly gaps: readonly Gap[];
 }
 
-/** @param entries in any order; doubles (the same line collected twice) are dropped */
+/** @param entries in any order; doubles (the same line collected twice) and lines of other runs are dropped */
 export function assembleJournal(facts: RunFacts, entries: readonly Entry[]): Journal {
   const unique = new Map<string, Entry>();
-  const forgetful = findForgetful(entries);
-  for (const entry of entries) {
+  const own = keepRun(entries, facts.run);
+  const forgetful = findForgetful(own);
+  for (const entry of own) {
     const key = `${processOf(entry)}/${entry.seq}${forgetful.has(entry.node) ? ` at ${entry.time}` : ""}`;
     if (!unique.has(key)) unique.set(key, entry);
   }
   const all = [...unique.values()];
   return { facts, entries: orderCausally(all), gaps: findGaps(all) };
+}
+
+/**
+ * Without what was kept of former labs of the same name: lines say which run they are of. What the lab itself wrote without that, as older
+ * versions did, is of this run from its last `up` on. The lab's lines are numbered by their place in its file, which begins with the former
+ * lab's: they are numbered again.
+ */
+function keepRun(entries: readonly Entry[], run: string | null): readonly Entry[] {
+  if (run === null) return entries;
+  const upMs = entries.reduce(
+    (last, { node, action, time }) => (node === 0 && action === "up" ? Math.max(last, time) : last),
+    Number.NEGATIVE_INFINITY,
+  );
+  const isOwn = (entry: Entry): boolean =>
+    isOfRun(entry, run) && (entry.run !== undefined || entry.node !== 0 || entry.time >= upMs);
+  const own = entries.filter(isOwn);
+  const before = entries.reduce(
+    (last, entry) => (entry.node === 0 && !isOwn(entry) ? Math.max(last, entry.seq) : last),
+    0,
+  );
+  if (before === 0) return own;
+  return own.map((entry) => (entry.node === 0 && entry.seq > before ? { ...entry, seq: entry.seq - before } : entry));
 }
 
 /** A killed process's last lines can't be missed here: nobody knows how many there were. */

@@ -9,18 +9,26 @@ import type { LabAction } from "./lab-entry.ts";
 
 const FILE = "journal.jsonl";
 
+/** Where lines go, and whose they are. */
+export interface LabNotebook {
+  readonly state: LabState;
+  readonly clock: LabClock;
+  /** The run's id: what is left of a former lab of this name isn't taken for this one's. Null: the lab has none. */
+  readonly run: string | null;
+}
+
 /** @param msg the sentence for people: "kill 5 SIGKILL" */
-export async function noteAction(state: LabState, clock: LabClock, action: LabAction, msg: string): Promise<void> {
-  const line = formatAction(clock, action, msg);
+export async function noteAction(notebook: LabNotebook, action: LabAction, msg: string): Promise<void> {
+  const line = formatAction(notebook, action, msg);
   // A full or read-only disk must not stop what the user asked for.
   try {
-    await state.append(FILE, `${line}\n`);
+    await notebook.state.append(FILE, `${line}\n`);
   } catch {
     // Nothing depends on it.
   }
 }
 
-/** What the lab did, oldest first; nothing where its folder is lost. */
+/** What the lab did, and former labs of its name whose lines are left, oldest first; nothing where its folder is lost. */
 export async function readLabEntries(state: LabState): Promise<readonly Entry[]> {
   const { bytes } = await state.readFrom(FILE, 0);
   return numberLines(bytes.toString("utf8"), 0);
@@ -60,7 +68,8 @@ function numberLines(text: string, before: number): readonly Entry[] {
     .filter((entry) => entry !== null);
 }
 
-function formatAction(clock: LabClock, action: LabAction, msg: string): string {
+function formatAction({ clock, run }: LabNotebook, action: LabAction, msg: string): string {
   const clocks = { time: clock.wallMs(), mono: Math.round(clock.nowMs()) };
-  return JSON.stringify({ level: "info", node: 0, inc: 0, ...clocks, kind: "fault", ...action, msg });
+  const line = { ...(run === null ? {} : { run }), level: "info", node: 0, inc: 0, ...clocks, kind: "fault" };
+  return JSON.stringify({ ...line, ...action, msg });
 }

@@ -231,6 +231,19 @@ describe("requests-once and answers", () => {
 });
 
 describe("one-leader", () => {
+  test("must not take what is left of a former lab of the same name for this one's", () => {
+    const up = { action: "up", nodes: [1, 2], voters: [1, 2], profile: "fast" } as const;
+    const made = new MadeJournal({ run: "second", isDetailed: false }).lab(up).follow(1, 1, 4, { run: "first" });
+    made.at(5_000).lab(up).follow(2, 2, 4, { run: "second" }).follow(1, 2, 4, { run: "second", inc: 2 });
+    expectValid("one-leader", made);
+    expect(made.journal.entries.map(({ node, time }) => [node, time])).toEqual([
+      [0, 5_000],
+      [2, 5_001],
+      [1, 5_002],
+    ]);
+    expectBreach("one-leader", new MadeJournal().follow(1, 1, 4).follow(2, 2, 4), /term 4 has two elected/);
+  });
+
   test("must see two elected in one term, two votes in one term, and a term that goes back", () => {
     expectBreach(
       "one-leader",
