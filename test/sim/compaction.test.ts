@@ -1,7 +1,7 @@
 /** Long lives in short memory: compaction, snapshots and joining (node/protocol/compaction.md; S9, L5). */
 import { describe, expect, it } from "vitest";
-import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
-import type { SimOptions } from "../../lab/sim/world/sim-options.ts";
+import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
+import type { SimOptions } from "../../lab/sim/cluster/sim-options.ts";
 import { underSeeds } from "../support/sim-seeds.ts";
 
 const FILE = "test/sim/compaction.test.ts";

@@ -4,8 +4,8 @@
  */
 import { createHash } from "node:crypto";
 import { expect, it } from "vitest";
+import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
 import { runSwarm } from "../../lab/sim/swarm/play-schedule.ts";
-import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
 import { JournalLine } from "../../node/wire/journal.ts";
 
 function run(seed: number): SimCluster {

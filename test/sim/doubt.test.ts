@@ -1,6 +1,6 @@
 /** Every buy ends as credited or as never happened once its payer is back, whatever crashed meanwhile (node/protocol/trading.md#buys-in-doubt). */
 import { expect, it } from "vitest";
-import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
+import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
 import { tradeOutcome } from "../../node/core/trading/outcomes.ts";
 import { underSeeds } from "../support/sim-seeds.ts";
 

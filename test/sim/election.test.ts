@@ -2,9 +2,9 @@
  * Elections: Bully as a preference, terms and votes as the promise (node/protocol/election.md). Times are virtual.
  */
 import { describe, expect, it } from "vitest";
+import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
+import type { SimOptions } from "../../lab/sim/cluster/sim-options.ts";
 import { percentile } from "../../lab/sim/swarm/percentile.ts";
-import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
-import type { SimOptions } from "../../lab/sim/world/sim-options.ts";
 import { seedsTo, underSeeds } from "../support/sim-seeds.ts";
 
 const FILE = "test/sim/election.test.ts";

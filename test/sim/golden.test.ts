@@ -10,9 +10,9 @@ import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
+import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
+import type { SimOptions } from "../../lab/sim/cluster/sim-options.ts";
 import type { SimJournalLine } from "../../lab/sim/world/sim-journal.ts";
-import type { SimOptions } from "../../lab/sim/world/sim-options.ts";
 import { describeLine, isTold } from "../../lab/sim/world/transcript.ts";
 
 const FOLDER = join(import.meta.dirname, "golden");

@@ -3,9 +3,9 @@
  * `npm run bench -- detection` has the distributions.
  */
 import { describe, expect, it } from "vitest";
+import { haveEqualVectors } from "../../lab/sim/cluster/inspect.ts";
+import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
 import { Draw } from "../../lab/sim/world/draw.ts";
-import { haveEqualVectors } from "../../lab/sim/world/inspect.ts";
-import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
 import { underSeeds } from "../support/sim-seeds.ts";
 
 const FILE = "test/sim/heal.test.ts";

@@ -4,8 +4,8 @@
  */
 import { expect, it } from "vitest";
 import { InvariantError } from "../../lab/sim/checks/judge.ts";
-import { expectRecovery } from "../../lab/sim/checks/liveness.ts";
-import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
+import { expectRecovery } from "../../lab/sim/cluster/liveness.ts";
+import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
 import { underSeeds } from "../support/sim-seeds.ts";
 
 it("a stranger's datagrams must change nothing, over restarts and lost disks too", () => {

@@ -2,9 +2,9 @@
 // in there is written by some node.
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import type { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
+import { journalOf } from "../../lab/sim/cluster/sim-run.ts";
 import { runSwarm } from "../../lab/sim/swarm/play-schedule.ts";
-import type { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
-import { journalOf } from "../../lab/sim/world/sim-run.ts";
 import { readTableRows } from "../support/doc-commands.ts";
 
 const SEEDS = Array.from({ length: 8 }, (_, index) => index + 1);

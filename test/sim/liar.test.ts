@@ -3,10 +3,10 @@
  * it falls silent they agree and are equal again.
  */
 import { expect, it } from "vitest";
+import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
 import { Draw } from "../../lab/sim/world/draw.ts";
 import { addressOf } from "../../lab/sim/world/network.ts";
 import { SIM_KEYS } from "../../lab/sim/world/seal.ts";
-import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
 import { encodeMessage } from "../../node/wire/codec.ts";
 import { DATAGRAM_BYTES_MAX, OVERHEAD_BYTES, sealDatagram } from "../../node/wire/envelope.ts";
 import type { Message } from "../../node/wire/message.ts";

@@ -1,7 +1,7 @@
 /** Coming, going and coming back: joins, leaves, restarts, incarnations (node/protocol/membership.md, joining.md). */
 import { describe, expect, it } from "vitest";
-import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
-import type { SimOptions } from "../../lab/sim/world/sim-options.ts";
+import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
+import type { SimOptions } from "../../lab/sim/cluster/sim-options.ts";
 import { underSeeds } from "../support/sim-seeds.ts";
 
 const FILE = "test/sim/lifecycle.test.ts";

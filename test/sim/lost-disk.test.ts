@@ -1,9 +1,9 @@
 /** Lost disks: the way back to the old balance, whom it waits for, and what a person can give up (node/protocol/recovery.md; S7). */
 import { describe, expect, it } from "vitest";
+import { hasEqualLedgers } from "../../lab/sim/cluster/inspect.ts";
+import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
+import type { SimOptions } from "../../lab/sim/cluster/sim-options.ts";
 import { Draw } from "../../lab/sim/world/draw.ts";
-import { hasEqualLedgers } from "../../lab/sim/world/inspect.ts";
-import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
-import type { SimOptions } from "../../lab/sim/world/sim-options.ts";
 import { restartText } from "../../node/core/membership/stale-incarnation.ts";
 import { statusText } from "../../node/core/query/query.ts";
 import { waitingText } from "../../node/core/recovery/awaited.ts";

@@ -1,9 +1,9 @@
 /** Trades under every fault that a network and a process have: nothing is lost, made or done twice (node/protocol/trading.md). */
 import { describe, expect, it } from "vitest";
+import type { SimCommand } from "../../lab/sim/cluster/observer.ts";
+import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
+import type { SimOptions } from "../../lab/sim/cluster/sim-options.ts";
 import { Draw } from "../../lab/sim/world/draw.ts";
-import type { SimCommand } from "../../lab/sim/world/observer.ts";
-import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
-import type { SimOptions } from "../../lab/sim/world/sim-options.ts";
 import { underSeeds } from "../support/sim-seeds.ts";
 
 const FILE = "test/sim/money.test.ts";

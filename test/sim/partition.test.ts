@@ -1,7 +1,7 @@
 /** Splits, freezes and their end: no vote is cast twice, nothing is rolled back, one cluster remains (node/protocol/membership.md#the-way-back). */
 import { describe, expect, it } from "vitest";
-import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
-import type { SimOptions } from "../../lab/sim/world/sim-options.ts";
+import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
+import type { SimOptions } from "../../lab/sim/cluster/sim-options.ts";
 import { underSeeds } from "../support/sim-seeds.ts";
 
 const FILE = "test/sim/partition.test.ts";

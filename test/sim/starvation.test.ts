@@ -1,7 +1,7 @@
 /** Machines with too little time for all their processes: each runs for moments only, and the group must get there all the same. */
 import { describe, expect, it } from "vitest";
+import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
 import { Draw } from "../../lab/sim/world/draw.ts";
-import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
 
 /** Every process runs for `runMs` and is stopped for `stoppedMs`, again and again, each span times 0.5 to 1.5. */
 function starve(sim: SimCluster, runMs: number, stoppedMs: number): void {

@@ -1,7 +1,7 @@
 // What several nodes do together at their start (node/protocol/joining.md): the simulator's virtual network, one obligation each.
 import { describe, expect, test } from "vitest";
+import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
 import { addressOf } from "../../lab/sim/world/network.ts";
-import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
 
 function countLines(sim: SimCluster, text: string): number {
   return sim.journal

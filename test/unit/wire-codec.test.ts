@@ -2,7 +2,7 @@
  * The hand-made encoder against zod's own, over everything that a busy group says.
  */
 import { describe, expect, it } from "vitest";
-import { SimCluster } from "../../lab/sim/world/sim-cluster.ts";
+import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
 import { decodeMessage, encodeMessage } from "../../node/wire/codec.ts";
 import { Message } from "../../node/wire/message.ts";
 

@@ -106,17 +106,23 @@ async function sim(context: CommandContext, flags: SimFlags): Promise<void> {
 }
 
 async function playOne(context: CommandContext, seed: number, choice: WorldChoice, trace: boolean): Promise<void> {
-  const [{ runSwarm }, { SimFailure }, { describeLine, isHeadline, isTold }, { optionsOf, replayWords }, { LabError }] =
-    await Promise.all([
-      import("../../sim/swarm/play-schedule.ts"),
-      import("../../sim/checks/sim-failure.ts"),
-      import("../../sim/world/transcript.ts"),
-      import("../../sim/swarm/choice.ts"),
-      import("../../base/lab-error.ts"),
-    ]);
+  const [
+    { runSwarm },
+    { SimFailure },
+    { createHeadlines, describeLine, isTold },
+    { optionsOf, replayWords },
+    { LabError },
+  ] = await Promise.all([
+    import("../../sim/swarm/play-schedule.ts"),
+    import("../../sim/checks/sim-failure.ts"),
+    import("../../sim/world/transcript.ts"),
+    import("../../sim/swarm/choice.ts"),
+    import("../../base/lab-error.ts"),
+  ]);
   const { printer } = context;
   const startedAtMs = performance.now();
   try {
+    const isHeadline = createHeadlines();
     const onLine = (line: SimJournalLine) => {
       if (trace) {
         if (printer.json || isTold(line)) printer.item(line, describeLine(line));

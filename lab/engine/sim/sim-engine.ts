@@ -18,10 +18,10 @@ import { NEXT } from "../../base/next.ts";
 import type { OpenControlTransport } from "../../control/udp-control.ts";
 import type { World } from "../../control/world.ts";
 import type { Sabotage } from "../../sim/bugs/sabotage.ts";
+import { SimCluster } from "../../sim/cluster/sim-cluster.ts";
 import { Draw } from "../../sim/world/draw.ts";
 import { EventQueue } from "../../sim/world/event-queue.ts";
 import { addressOf, slotOf } from "../../sim/world/network.ts";
-import { SimCluster } from "../../sim/world/sim-cluster.ts";
 import type { SimNode } from "../../sim/world/sim-node.ts";
 import type {
   Engine,

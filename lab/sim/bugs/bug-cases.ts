@@ -3,9 +3,9 @@
  * protocol's rules guard against, and three mistakes of a runtime.
  */
 import type { Rule } from "../../../node/core/kernel/rules.ts";
+import type { SimOrder } from "../cluster/observer.ts";
+import type { SimCluster } from "../cluster/sim-cluster.ts";
 import type { Draw } from "../world/draw.ts";
-import type { SimOrder } from "../world/observer.ts";
-import type { SimCluster } from "../world/sim-cluster.ts";
 import type { ShellBugs } from "../world/sim-node.ts";
 import { deliver, keepCopies } from "./late-copies.ts";
 

@@ -7,11 +7,11 @@ import type { CheckResult } from "../../check/verdict.ts";
 import type { Journal } from "../../journal/journal.ts";
 import { PROPERTIES } from "../checks/judge.ts";
 import { SimFailure } from "../checks/sim-failure.ts";
+import { SimCluster } from "../cluster/sim-cluster.ts";
+import { journalOf } from "../cluster/sim-run.ts";
+import { drawWorld } from "../cluster/sim-world.ts";
 import { endFaults, runSafetyPhase } from "../swarm/play-schedule.ts";
 import { Draw } from "../world/draw.ts";
-import { SimCluster } from "../world/sim-cluster.ts";
-import { journalOf } from "../world/sim-run.ts";
-import { drawWorld } from "../world/sim-world.ts";
 import { type Bug, INGREDIENTS } from "./bug-cases.ts";
 
 /** Virtual milliseconds from the last fault on: longer than any bound of a checker. */

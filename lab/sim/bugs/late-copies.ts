@@ -3,7 +3,7 @@
  */
 import type { Origin } from "../../../node/core/kernel/types.ts";
 import type { Message } from "../../../node/wire/message.ts";
-import type { SimCluster } from "../world/sim-cluster.ts";
+import type { SimCluster } from "../cluster/sim-cluster.ts";
 
 export interface KeptCopy {
   readonly from: Origin;

@@ -4,7 +4,7 @@
  */
 import { LabError } from "../../base/lab-error.ts";
 import { PROPERTIES } from "../checks/judge.ts";
-import type { SimOptions } from "../world/sim-options.ts";
+import type { SimOptions } from "../cluster/sim-options.ts";
 import { BUGS } from "./bug-cases.ts";
 
 export type Sabotage = Pick<SimOptions, "rules" | "shell" | "blind" | "disk" | "process">;

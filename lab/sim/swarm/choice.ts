@@ -4,7 +4,7 @@
 import { RULES, type Rule } from "../../../node/core/kernel/rules.ts";
 import { renderCommand } from "../../base/hint.ts";
 import { LabError } from "../../base/lab-error.ts";
-import type { SimOptions } from "../world/sim-options.ts";
+import type { SimOptions } from "../cluster/sim-options.ts";
 
 /** The largest seed: seeds stay exact in every number that is made of them. */
 export const SEED_MAX = 2_147_483_647;

@@ -3,13 +3,13 @@
  * only the promises are checked; then everything is healed and the cluster must get well within stated bounds (liveness.ts). Idea:
  * TigerBeetle's VOPR.
  */
-import { expectRecovery, type Recovery } from "../checks/liveness.ts";
+import { expectRecovery, type Recovery } from "../cluster/liveness.ts";
+import type { SimOrder } from "../cluster/observer.ts";
+import { SimCluster } from "../cluster/sim-cluster.ts";
+import type { SimOptions } from "../cluster/sim-options.ts";
+import { describeWorld, drawWorld } from "../cluster/sim-world.ts";
 import { Draw } from "../world/draw.ts";
 import { LINK_LAN, type LinkModel } from "../world/network.ts";
-import type { SimOrder } from "../world/observer.ts";
-import { SimCluster } from "../world/sim-cluster.ts";
-import type { SimOptions } from "../world/sim-options.ts";
-import { describeWorld, drawWorld } from "../world/sim-world.ts";
 import { injectFault, loseOneDisk, MUTED_WORLD } from "./swarm-faults.ts";
 
 /** A healed network still doubles and reorders: that is no fault. */

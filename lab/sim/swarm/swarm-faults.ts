@@ -3,9 +3,9 @@
  * stands in it more often where it takes two to get anywhere.
  */
 
+import type { SimOrder } from "../cluster/observer.ts";
+import type { SimCluster } from "../cluster/sim-cluster.ts";
 import type { Draw } from "../world/draw.ts";
-import type { SimOrder } from "../world/observer.ts";
-import type { SimCluster } from "../world/sim-cluster.ts";
 
 /** What an action of a schedule does to its world, as far as it isn't an order. */
 type SwarmWorld = Pick<

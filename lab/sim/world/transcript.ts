@@ -14,9 +14,17 @@ export function isTold(line: Pick<SimJournalLine, "kind">): boolean {
   return line.kind !== "recv";
 }
 
-/** What the short form of a run shows: faults, who began to lead, and what went wrong at a node. */
-export function isHeadline(line: SimJournalLine): boolean {
-  if (line.node === 0) return line.kind === "fault" || line.seq === 1;
-  if (line.kind === "election") return line.msg.startsWith("I am now the COORDINATOR");
-  return line.level === "error" || line.exit !== undefined || (line.kind === "state" && line.level === "warn");
+/** What the short form of a run shows: faults, each beginning of a leadership, and what went wrong at a node. To be asked of every line. */
+export function createHeadlines(): (line: SimJournalLine) => boolean {
+  const reigns = new Map<number, string | null>();
+  return (line) => {
+    if (line.node === 0) return line.kind === "fault" || line.seq === 1;
+    if (line.kind !== "election")
+      return line.level === "error" || line.exit !== undefined || (line.kind === "state" && line.level === "warn");
+    if (line.role === undefined) return false;
+    const before = reigns.get(line.node) ?? null;
+    const reign = line.role === "COORDINATOR" ? `${line.inc} ${line.term} ${line.elected}` : null;
+    reigns.set(line.node, reign);
+    return reign !== null && reign !== before;
+  };
 }

@@ -3,11 +3,11 @@
  * same modelled network.
  */
 
+import { haveEqualVectors } from "../../../lab/sim/cluster/inspect.ts";
+import { SimCluster } from "../../../lab/sim/cluster/sim-cluster.ts";
 import { Draw } from "../../../lab/sim/world/draw.ts";
 import { EventQueue } from "../../../lab/sim/world/event-queue.ts";
-import { haveEqualVectors } from "../../../lab/sim/world/inspect.ts";
 import { type LinkModel, Network } from "../../../lab/sim/world/network.ts";
-import { SimCluster } from "../../../lab/sim/world/sim-cluster.ts";
 import { OriginalNode } from "../original/node.ts";
 
 export type SystemName = "default" | "fast" | "original";

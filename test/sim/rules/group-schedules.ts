@@ -3,9 +3,9 @@
  */
 
 import { deliver, keepCopies } from "../../../lab/sim/bugs/late-copies.ts";
-import { expectRecovery } from "../../../lab/sim/checks/liveness.ts";
-import { SimCluster } from "../../../lab/sim/world/sim-cluster.ts";
-import type { SimOptions } from "../../../lab/sim/world/sim-options.ts";
+import { expectRecovery } from "../../../lab/sim/cluster/liveness.ts";
+import { SimCluster } from "../../../lab/sim/cluster/sim-cluster.ts";
+import type { SimOptions } from "../../../lab/sim/cluster/sim-options.ts";
 import type { Message } from "../../../node/wire/message.ts";
 import { settled } from "./settled.ts";
 

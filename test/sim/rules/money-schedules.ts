@@ -4,9 +4,9 @@
  */
 
 import { deliver, keepCopies } from "../../../lab/sim/bugs/late-copies.ts";
-import { expectRecovery } from "../../../lab/sim/checks/liveness.ts";
-import type { SimCluster } from "../../../lab/sim/world/sim-cluster.ts";
-import type { SimOptions } from "../../../lab/sim/world/sim-options.ts";
+import { expectRecovery } from "../../../lab/sim/cluster/liveness.ts";
+import type { SimCluster } from "../../../lab/sim/cluster/sim-cluster.ts";
+import type { SimOptions } from "../../../lab/sim/cluster/sim-options.ts";
 import { settled } from "./settled.ts";
 
 /** Node 1 has 100 credits and offers 80 to each of two others at once. */

@@ -5,7 +5,7 @@
  */
 
 import type { Property } from "../../../lab/sim/checks/judge.ts";
-import type { SimOptions } from "../../../lab/sim/world/sim-options.ts";
+import type { SimOptions } from "../../../lab/sim/cluster/sim-options.ts";
 import type { Rule } from "../../../node/core/kernel/rules.ts";
 import * as group from "./group-schedules.ts";
 import * as money from "./money-schedules.ts";

@@ -1,5 +1,5 @@
-import { SimCluster } from "../../../lab/sim/world/sim-cluster.ts";
-import type { SimOptions } from "../../../lab/sim/world/sim-options.ts";
+import { SimCluster } from "../../../lab/sim/cluster/sim-cluster.ts";
+import type { SimOptions } from "../../../lab/sim/cluster/sim-options.ts";
 
 /** A cluster that runs, agrees and has equal ledgers: where most stories begin. A broken rule may keep it from getting there. */
 export function settled(options: SimOptions): SimCluster {

@@ -8,11 +8,11 @@ import type { CoreConfig, Timing } from "../../../node/core/kernel/types.ts";
 import { KEEP_RECORDS } from "../../../node/core/replication/compaction.ts";
 import { DATAGRAM_BYTES_MAX, OVERHEAD_BYTES } from "../../../node/wire/envelope.ts";
 import type { Property } from "../checks/judge.ts";
-import type { EventQueue } from "./event-queue.ts";
-import { addressOf, LINK_LAN, type LinkModel } from "./network.ts";
-import type { DiskModel } from "./sim-disk.ts";
-import type { SimJournalLine } from "./sim-journal.ts";
-import type { ControlLink, ProcessModel, ShellBugs } from "./sim-node.ts";
+import type { EventQueue } from "../world/event-queue.ts";
+import { addressOf, LINK_LAN, type LinkModel } from "../world/network.ts";
+import type { DiskModel } from "../world/sim-disk.ts";
+import type { SimJournalLine } from "../world/sim-journal.ts";
+import type { ControlLink, ProcessModel, ShellBugs } from "../world/sim-node.ts";
 
 export interface SimOptions extends Partial<LinkModel> {
   /** How many, with ids 1 to this, or which ids. */

@@ -2,7 +2,7 @@
  * Words about a whole cluster (node/protocol/words.md): agree, converged; and one line about a node for people.
  */
 import { describePing } from "../../../node/core/query/query.ts";
-import type { SimNode } from "./sim-node.ts";
+import type { SimNode } from "../world/sim-node.ts";
 
 /** All follow one coordinator, which says so of itself and, with preemption, is the highest READY id. */
 export function isAgreed(nodes: readonly SimNode[], preempt: boolean): boolean {

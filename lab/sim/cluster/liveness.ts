@@ -3,8 +3,8 @@
  * hold at the end of a schedule, when everything is healed.
  */
 import type { NodeState } from "../../../node/core/state.ts";
-import { haveEqualVectors, isSettled } from "../world/inspect.ts";
-import type { SimCluster } from "../world/sim-cluster.ts";
+import { haveEqualVectors, isSettled } from "./inspect.ts";
+import type { SimCluster } from "./sim-cluster.ts";
 
 /** Virtual milliseconds from the heal on, with `fast` timing; the original's is four times slower and gets four times as long. */
 export interface LivenessBounds {

@@ -6,9 +6,9 @@ import { lineOfDrop, lineOfReceived, lineOfSent } from "../../../node/runtime/wi
 import type { JournalEvent } from "../../../node/wire/journal.ts";
 import type { Message } from "../../../node/wire/message.ts";
 import type { Invariants } from "../checks/invariants.ts";
-import type { EventQueue } from "./event-queue.ts";
-import type { SimJournal } from "./sim-journal.ts";
-import type { NodeObserver, SimNode } from "./sim-node.ts";
+import type { EventQueue } from "../world/event-queue.ts";
+import type { SimJournal } from "../world/sim-journal.ts";
+import type { NodeObserver, SimNode } from "../world/sim-node.ts";
 
 /** A command under way: `final` is its last word. */
 export interface SimCommand {

@@ -2,9 +2,9 @@
  * The world of a swarm's schedule, drawn from its seed: how many nodes, on what network, with what disks and clocks.
  */
 import { KEEP_RECORDS } from "../../../node/core/replication/compaction.ts";
-import { Draw } from "./draw.ts";
-import { LINK_LAN, type LinkModel } from "./network.ts";
-import { DISK_SSD } from "./sim-disk.ts";
+import { Draw } from "../world/draw.ts";
+import { LINK_LAN, type LinkModel } from "../world/network.ts";
+import { DISK_SSD } from "../world/sim-disk.ts";
 import type { SimOptions } from "./sim-options.ts";
 
 export function drawWorld(seed: number, draw: Draw): SimOptions {
