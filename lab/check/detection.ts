@@ -58,7 +58,7 @@ function findViews(
   down: Troubles["down"],
   atMs: number,
 ): readonly View[] {
-  const gone = [...down].filter(([, spans]) => spans.some((span) => span.fromMs <= fromMs && toMs <= span.toMs));
+  const gone = [...down].filter(([, spans]) => spans.some((span) => span.surelyFromMs <= fromMs && toMs <= span.toMs));
   return present.flatMap((life) =>
     gone.flatMap(([id]) => {
       const view = views.get(id)?.last(life, atMs) ?? null;

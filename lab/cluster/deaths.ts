@@ -80,7 +80,7 @@ export class DeathWatch {
       const action: LabAction = {
         action: "died",
         nodes: [node.id],
-        atMs: node.finishedAtMs ?? clock.wallMs(),
+        atMs: node.finishedAtMs,
         exitCode: node.exitCode,
         oom: node.oomKilled,
         ...(signal === null ? {} : { signal }),
@@ -103,7 +103,8 @@ export function findSurprises(
   return nodes.filter((node) => {
     if (node.status !== "exited") return false;
     const last = ours.findLast((action) => "nodes" in action && action.nodes.includes(node.id) && isTurn(action, info));
-    if (last?.action === "died") return node.finishedAtMs !== null && node.finishedAtMs > last.atMs;
+    if (last?.action === "died")
+      return node.finishedAtMs !== null && last.atMs !== null && node.finishedAtMs > last.atMs;
     return last === undefined || last.action === "up" || last.action === "start";
   });
 }

@@ -18,13 +18,13 @@ export type LabAction =
   | { readonly action: "stop" | "start" | "resume" | "remove" | "leave"; readonly nodes: readonly NodeId[] }
   /**
    * A process ended without the lab's doing (`docker kill`, `kill -9`, out of memory), as the engine says: written by the next command that
-   * inspects the engine, so `atMs`, the engine's wall clock, lies before the line's own time. One line a node: `nodes` has one member
+   * inspects the engine, so `atMs`, the engine's wall clock, lies before the line's own time; null: the engine doesn't know when. One line a node: `nodes` has one member
    * (`node` is 0 in each of the lab's lines).
    */
   | {
       readonly action: "died";
       readonly nodes: readonly NodeId[];
-      readonly atMs: number;
+      readonly atMs: number | null;
       /** Null: the engine doesn't know. */
       readonly exitCode: number | null;
       /** The kernel ended it because memory ran out. */

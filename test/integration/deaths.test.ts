@@ -37,13 +37,15 @@ describe("a node that dies behind the lab's back", () => {
     const pid = Number((await row(3))?.handle);
     process.kill(pid, "SIGKILL");
     expect((await home.lab("wait", "leader=2", "state:3=FAILED", "--timeout", "30s")).code).toBe(0);
-    const atMs = expect.any(Number);
-    const line = { action: "died", nodes: [3], atMs, exitCode: null, oom: false, node: 0 };
+    // Nothing tells when: a process that is killed leaves no record.
+    const line = { action: "died", nodes: [3], atMs: null, exitCode: null, oom: false, node: 0 };
     expect(await ofLab("died")).toMatchObject([line]);
     expect(await row(3)).toMatchObject({ status: "exited", exitCode: null, finishedAtMs: null, oomKilled: false });
     await Promise.all([home.lab("status"), home.lab("ps"), home.lab("faults"), home.lab("balance")]);
     expect(await ofLab("died")).toHaveLength(1);
     expect([0, 7]).toContain((await home.lab("check")).code);
+    // Its peers, which declared it FAILED, are not condemned for what the lab did not see.
+    expect(await home.lab("check", "--only", "no-false-failures")).toMatchObject({ code: 0 });
   });
 
   test("must be written down again when it dies again", async () => {

@@ -173,8 +173,12 @@ describe("a node of which the lab didn't see the end", () => {
     expect(detail).toMatch(/^node 2 fell silent, and nothing says whether its process ended or hangs/);
   });
 
-  test.each(timely)("must let %s be judged when the engine says that it had died", (name) => {
+  test.each(timely)("must let %s be judged when the engine says that it had died, and when, or not when", (name) => {
     expect(judge(name, ended(silent().lab(died)))).toMatchObject({ verdict: "valid", violations: [] });
+    const late = silent()
+      .at(30_000)
+      .lab({ ...died, atMs: null });
+    expect(judge(name, ended(late, 120_000))).toMatchObject({ verdict: "valid", violations: [] });
   });
 
   test("must not be condemned, nor its accusers, when its next life shows that the former one is over", () => {

@@ -48,13 +48,17 @@ describe("a life", () => {
       .lab({ action: "died", nodes: [1], atMs: 4_000, exitCode: 137, oom: true, signal: "SIGKILL" });
     const { lives } = told(made);
     expect(lives.current(1)?.end).toMatchObject({ atMs: 4_000, cause: "died", by: "engine", exitCode: 137, oom: true });
-    expect(lives.absences.get(1)).toEqual([{ fromMs: 4_000, toMs: forEver }]);
+    expect(lives.absences.get(1)).toEqual([{ fromMs: 4_000, surelyFromMs: 4_000, toMs: forEver }]);
+    const sometime = two()
+      .at(9_000)
+      .lab({ action: "died", nodes: [1], atMs: null, exitCode: null, oom: false });
+    expect(told(sometime).lives.current(1)?.end).toMatchObject({ atMs: 1, cause: "died", by: "engine" });
   });
 
   test("must end unseen when the next one begins, and have its cause when the engine tells it late", () => {
     const made = two().at(5_000).boot(1, {}, { inc: 2 });
     expect(endsOf(made)).toEqual(["unseen by next life", "runs"]);
-    expect(told(made).lives.absences.get(1)).toEqual([{ fromMs: 1, toMs: 5_000 }]);
+    expect(told(made).lives.absences.get(1)).toEqual([{ fromMs: 1, surelyFromMs: forEver, toMs: 5_000 }]);
     made.lab({ action: "died", nodes: [1], atMs: 4_000, exitCode: 1, oom: false });
     expect(endsOf(made)).toEqual(["died by engine", "runs"]);
   });
@@ -65,7 +69,7 @@ describe("a life", () => {
     const down = () => two().at(500).lab(kill);
     const killed = down().at(1_000).lab(start).at(1_000).lab(kill).at(1_000).boot(1, {}, { inc: 2 });
     expect(endsOf(killed)).toEqual(["killed by lab", "killed by lab"]);
-    expect(told(killed).lives.absences.get(1)).toEqual([{ fromMs: 500, toMs: forEver }]);
+    expect(told(killed).lives.absences.get(1)).toEqual([{ fromMs: 500, surelyFromMs: 500, toMs: forEver }]);
     const started = down().at(1_000).lab(kill).at(1_000).lab(start).at(1_000).boot(1, {}, { inc: 2 });
     expect(endsOf(started)).toEqual(["killed by lab", "runs"]);
   });

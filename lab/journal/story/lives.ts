@@ -59,6 +59,12 @@ export interface Life extends Span {
   readonly end: LifeEnd | null;
 }
 
+/** A stretch in which a node had no process that takes part. */
+export interface Absence extends Span {
+  /** From here on there surely was none: of some ends only the latest possible time is known. Infinity: never for sure. */
+  readonly surelyFromMs: number;
+}
+
 type GrowingLife = { -readonly [K in keyof Life]: Life[K] } & {
   /** Where its last incarnation began: those lines belong to the next life, if a boot line follows. */
   turn: { readonly fromMs: number; readonly lastMs: number; readonly inc: number; readonly lines: number } | null;
@@ -68,8 +74,7 @@ export class Lives {
   /** In the order in which they began. */
   readonly all: Life[] = [];
   readonly ofNode = new Map<NodeId, Life[]>();
-  /** Spans in which a node had no process that takes part. */
-  readonly absences = new Map<NodeId, Growing<Span>[]>();
+  readonly absences = new Map<NodeId, Growing<Absence>[]>();
   /** Nodes whose disk the lab replaced by an empty one, with when. */
   readonly wiped = new Map<NodeId, number[]>();
   readonly #facts: Pick<RunFacts, "runtime" | "isDetailed">;
@@ -165,7 +170,11 @@ export class Lives {
       if (before.end !== null) before.toMs = Math.max(before.end.atMs, before.lastMs);
     }
     if (before !== undefined && before.end === null)
-      this.#close(before, { atMs: before.lastMs, cause: "unseen", by: "next life", entry: null });
+      this.#close(
+        before,
+        { atMs: before.lastMs, cause: "unseen", by: "next life", entry: null },
+        Number.POSITIVE_INFINITY,
+      );
     // Started and ended in one instant, and the lab's lines come first: it is over already.
     const lastEnd = this.#lastEnds.get(entry.node);
     const end = lastEnd !== undefined && lastEnd.atMs >= fromMs ? lastEnd : null;
@@ -203,34 +212,37 @@ export class Lives {
     else if (life.end === null) this.#close(life, end);
   }
 
-  #close(life: GrowingLife, end: LifeEnd): void {
+  #close(life: GrowingLife, end: LifeEnd, surelyFromMs = end.atMs): void {
     life.end = end;
     life.toMs = Math.max(end.atMs, life.lastMs);
-    this.#openAbsence(life.node, end.atMs);
+    this.#openAbsence(life.node, end.atMs, surelyFromMs);
   }
 
   /** What the engine says comes late: the life that it is about may have a successor. */
   #takeDeath(node: NodeId, action: Extract<LabAction, { action: "died" }>, entry: Entry): void {
-    const { atMs, exitCode, oom, signal } = action;
-    const life = this.ofNode.get(node)?.findLast(({ fromMs }) => fromMs <= atMs) as GrowingLife | undefined;
+    const { exitCode, oom, signal } = action;
+    const knownMs = action.atMs ?? entry.time;
+    const life = this.ofNode.get(node)?.findLast(({ fromMs }) => fromMs <= knownMs) as GrowingLife | undefined;
     if (life === undefined) {
-      this.#openAbsence(node, atMs);
+      this.#openAbsence(node, knownMs);
       return;
     }
+    // At the earliest right after its last line.
+    const atMs = action.atMs ?? life.lastMs;
     const facts = {
       ...(exitCode === null ? {} : { exitCode }),
       ...(oom ? { oom } : {}),
       ...(signal === undefined ? {} : { signal }),
     };
-    if (life.end === null) this.#close(life, { atMs, cause: "died", by: "engine", entry, ...facts });
+    if (life.end === null) this.#close(life, { atMs, cause: "died", by: "engine", entry, ...facts }, knownMs);
     else if (life.end.cause === "unseen")
       life.end = { ...life.end, atMs, cause: "died", by: "engine", entry, ...facts };
     else life.end = { ...facts, ...life.end };
   }
 
-  #openAbsence(node: NodeId, fromMs: number): void {
+  #openAbsence(node: NodeId, fromMs: number, surelyFromMs = fromMs): void {
     const last = this.absences.get(node)?.at(-1);
     if (last !== undefined && last.toMs === Number.POSITIVE_INFINITY) return;
-    append(this.absences, node, { fromMs, toMs: Number.POSITIVE_INFINITY });
+    append(this.absences, node, { fromMs, surelyFromMs, toMs: Number.POSITIVE_INFINITY });
   }
 }

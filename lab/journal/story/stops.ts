@@ -57,7 +57,7 @@ export class Stops {
       }
     } else if (action.action === "stop" || action.action === "remove")
       for (const id of action.nodes) this.#resume(id, atMs);
-    else if (action.action === "died") for (const id of action.nodes) this.#resume(id, action.atMs);
+    else if (action.action === "died") for (const id of action.nodes) this.#resume(id, action.atMs ?? atMs);
   }
 
   #pause(node: NodeId, fromMs: number, untilMs: number | null, entry: Entry): void {

@@ -84,7 +84,7 @@ export class Story {
     this.lives.addAction(action, entry);
     this.stops.addAction(action, entry);
     this.faults.addAction(action, entry);
-    if (action.action === "died") this.changes.push(action.atMs);
+    if (action.action === "died") this.changes.push(action.atMs ?? entry.time);
     if ("nodes" in action)
       for (const id of action.nodes) {
         const life = this.lives.current(id);

@@ -4,13 +4,14 @@
  * Mild trouble is none: the promises hold up to 20 % of loss and 50 ms of jitter, so only what is worse excuses a node.
  */
 import type { Impairment } from "../../../node/wire/control.ts";
+import type { Absence } from "./lives.ts";
 import { append, mergeSpans, overlaps, type Span } from "./span.ts";
 import type { Stop } from "./stops.ts";
 import type { Story } from "./story.ts";
 
 export interface Troubles {
   /** Spans in which no process of the node takes part (`down`), or is stopped (`paused`). */
-  readonly down: ReadonlyMap<number, readonly Span[]>;
+  readonly down: ReadonlyMap<number, readonly Absence[]>;
   readonly paused: ReadonlyMap<number, readonly Span[]>;
   /** Spans in which the machine left a process too little time: short stops, one after the other. */
   readonly starved: ReadonlyMap<number, readonly Span[]>;
