@@ -7,8 +7,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { listScenarios } from "../../lab/dash/catalogue.ts";
 import type { ScenarioInfo } from "../../lab/dash/protocol.ts";
-import { openBrowser } from "../../lab/pictures/browser.ts";
-import { takePicture } from "../support/browser.ts";
+import { openBrowser, takePicture } from "../support/browser.ts";
 import { type LabHome, openLabHome, type RunningCli } from "../support/cli.ts";
 import { until } from "../support/eventually.ts";
 

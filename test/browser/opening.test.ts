@@ -8,8 +8,8 @@ import { expect, it } from "vitest";
 import { buildPage } from "../../build.mjs";
 import { readRun } from "../../lab/journal/stored-run.ts";
 import { renderReport } from "../../lab/page/render-report.ts";
-import { openBrowser } from "../../lab/pictures/browser.ts";
-import { OPENING, recordPage } from "../../lab/pictures/record-opening.ts";
+import { OPENING, recordPage } from "../documents/record-opening.ts";
+import { openBrowser } from "../support/browser.ts";
 
 const root = join(import.meta.dirname, "../..");
 

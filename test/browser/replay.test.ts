@@ -12,10 +12,9 @@ import { buildPage } from "../../build.mjs";
 import { runChecks } from "../../lab/check/checkers.ts";
 import type { Journal } from "../../lab/journal/journal.ts";
 import { renderReport } from "../../lab/page/render-report.ts";
-import { openBrowser } from "../../lab/pictures/browser.ts";
 import { parseScenario } from "../../lab/scenario/parse-scenario.ts";
 import { runScenario } from "../../lab/scenario/run-scenario.ts";
-import { takePicture } from "../support/browser.ts";
+import { openBrowser, takePicture } from "../support/browser.ts";
 import { makeJournal } from "../support/page-journal.ts";
 
 const SCENARIO = `

@@ -3,8 +3,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { BUG_LESSONS } from "../../lab/pictures/course.ts";
-import { makeExperiments } from "../../lab/pictures/experiments.ts";
+import { BUG_LESSONS } from "../documents/course.ts";
+import { makeExperiments } from "../documents/experiments.ts";
 import { findXmlComplaints } from "../support/export-rules.ts";
 
 const root = join(import.meta.dirname, "../..");

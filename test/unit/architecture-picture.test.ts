@@ -2,14 +2,14 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { ARCHITECTURE, drawArchitecture, reduceGraph } from "../architecture/picture.ts";
-import { LAB_ROOMS, NODE_ROOMS } from "../architecture/rooms.ts";
+import { ARCHITECTURE, drawArchitecture, reduceGraph } from "../documents/architecture.ts";
+import { LAB_ROOMS, NODE_ROOMS } from "../documents/rooms.ts";
 import { findXmlComplaints } from "../support/export-rules.ts";
 import { PROJECT_ROOT } from "../support/sources.ts";
 
 const svg = readFileSync(join(PROJECT_ROOT, ARCHITECTURE), "utf8");
 
-test("the architecture picture must be what the imports give (node test/architecture/make.ts)", () => {
+test("the architecture picture must be what the imports give (node test/documents/make.ts)", () => {
   expect(drawArchitecture() === svg, "not current: npm run pictures, and look at it").toBe(true);
 });
 

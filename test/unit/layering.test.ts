@@ -6,7 +6,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { LAB_ROOMS } from "../architecture/rooms.ts";
+import { LAB_ROOMS } from "../documents/rooms.ts";
 import { blankOut, listSources, PROJECT_ROOT, readImports } from "../support/sources.ts";
 
 const linesMax = 500;
@@ -150,12 +150,6 @@ const layers: readonly Layer[] = [
     name: "lab/control/control-client.ts",
     files: /^lab\/control\/control-client\.ts$/,
     mayImport: [wire, /^node:crypto$/, /^lab\/control\//, /^lab\/base\/(hint|lab-error|next)\.ts$/],
-  },
-  {
-    // Documents show what commands print.
-    name: "lab/pictures",
-    files: /^lab\/pictures\//,
-    mayNotImport: [/^(commander|dockerode)$/, core, runtime],
   },
   {
     name: "lab, everything else",

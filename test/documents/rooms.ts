@@ -28,7 +28,6 @@ export const LAB_ROOMS: readonly Room[] = [
   { name: "report", purpose: "a run as a folder" },
   { name: "library", purpose: "for programs and tests" },
   { name: "cli", purpose: "commands and their output" },
-  { name: "pictures", purpose: "pictures of the documents" },
 ];
 
 export const NODE_ROOMS: readonly Room[] = [

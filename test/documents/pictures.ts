@@ -4,9 +4,9 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseScenario } from "../scenario/parse-scenario.ts";
-import type { ScenarioResult } from "../scenario/result.ts";
-import { runScenario } from "../scenario/run-scenario.ts";
+import { parseScenario } from "../../lab/scenario/parse-scenario.ts";
+import type { ScenarioResult } from "../../lab/scenario/result.ts";
+import { runScenario } from "../../lab/scenario/run-scenario.ts";
 
 export interface Made {
   /** From the project's folder. */

@@ -3,9 +3,9 @@
  * files and the output agrees with the code. (`npm run pictures`; a test asserts that everything is current.)
  */
 
-import { renderStep, renderSummary } from "../cli/ui/scenario-lines.ts";
-import { exportSvg } from "../export/svg.ts";
-import type { ScenarioResult } from "../scenario/result.ts";
+import { renderStep, renderSummary } from "../../lab/cli/ui/scenario-lines.ts";
+import { exportSvg } from "../../lab/export/svg.ts";
+import type { ScenarioResult } from "../../lab/scenario/result.ts";
 import { BUG_LESSONS, type BugLesson, COURSE, type Lesson } from "./course.ts";
 import { FOLDER, type Made, playForPicture } from "./pictures.ts";
 

@@ -9,8 +9,8 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
-import type { Journal } from "../journal/journal.ts";
-import { renderReport } from "../page/render-report.ts";
+import type { Journal } from "../../lab/journal/journal.ts";
+import { renderReport } from "../../lab/page/render-report.ts";
 import { FOLDER, playForPicture } from "./pictures.ts";
 
 /** Colours as [red, green, blue]. */

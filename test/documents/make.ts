@@ -1,11 +1,11 @@
 /** `npm run pictures`: renews the pictures of the documents, and says which of them have changed. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { findChromium, openBrowser } from "./browser.ts";
+import { findChromium, openBrowser } from "../support/browser.ts";
+import { PROJECT_ROOT as root } from "../support/sources.ts";
+import { ARCHITECTURE, drawArchitecture } from "./architecture.ts";
 import { makeExperiments } from "./experiments.ts";
 import { OPENING, readTemplate, recordOpening } from "./record-opening.ts";
-
-const root = join(import.meta.dirname, "../..");
 
 async function keep(path: string, content: string | Uint8Array): Promise<void> {
   const file = join(root, path);
@@ -18,6 +18,7 @@ async function keep(path: string, content: string | Uint8Array): Promise<void> {
   process.stdout.write(`${isSame ? "as before" : before === null ? "new      " : "changed  "}  ${path}\n`);
 }
 
+await keep(ARCHITECTURE, drawArchitecture());
 for (const { path, text } of await makeExperiments(root)) await keep(path, text);
 if (findChromium() === null)
   process.stdout.write(`left alone  ${OPENING} (no Chromium; LAB_TEST_CHROMIUM names one)\n`);
