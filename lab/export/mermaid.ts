@@ -7,6 +7,7 @@ import type { Journal } from "../journal/journal.ts";
 import type { Span } from "../journal/story/span.ts";
 import type { Trip } from "../journal/story/trips.ts";
 import { type Chronicle, findLosses, readChronicle } from "./diagram/chronicle.ts";
+import { nameArrow } from "./diagram/diagram-labels.ts";
 import { formatSpan } from "./diagram/diagram-words.ts";
 import type { Moment } from "./diagram/moments.ts";
 import type { ExportOptions } from "./export-options.ts";
@@ -99,7 +100,7 @@ function tellTrip(
   if (!isInside(trip.sentAtMs) || !nodes.includes(trip.from)) return [];
   if (!heartbeats && (trip.kind === "heartbeat" || trip.kind === "probe")) return [];
   const at = rankOf(trip.entry);
-  const text = clean(nameOf(trip));
+  const text = clean(nameArrow(trip));
   const losses = findLosses(history, trip)
     .filter(({ node }) => nodes.includes(node) && node !== trip.from)
     .map(({ node, cause }) => ({ at, text: `N${trip.from}-xN${node}: ${text} (${clean(cause)})` }));
@@ -115,11 +116,6 @@ function tellTrip(
       ...losses,
     ];
   return [...received.map(({ node }) => ({ at, text: `N${trip.from}->>N${node}: ${text}${isTwice}` })), ...losses];
-}
-
-function nameOf({ type, entry }: Trip): string {
-  const amount = type.startsWith("TRADE_") ? /\bamount=(\d+)/.exec(entry.msg)?.[1] : undefined;
-  return amount === undefined ? type : `${type} ${amount}`;
 }
 
 /** What several nodes notice within this is one event to a reader. */

@@ -43,6 +43,7 @@ export function lineOfSent(message: Message, { packetSeq, index, bytes, to }: Se
     from: self.id,
     ...(to === null ? {} : { to }),
     ...clockOf(message),
+    ...("amount" in message.payload ? { amount: message.payload.amount } : {}),
     bytes,
   };
 }

@@ -52,10 +52,9 @@ function weigh(kind: MessageKind): number {
   return WEIGHTS.indexOf(kind);
 }
 
-/** Its type, and of trades the amount. */
-function nameArrow({ type, entry }: Trip): string {
-  const amount = type.startsWith("TRADE_") ? /\bamount=(\d+)/.exec(entry.msg)?.[1] : undefined;
-  return amount === undefined ? type : `${type} ${amount}`;
+/** Its type, and of trades the amount. Journals that were stored before the lines of sent messages had it show the type alone. */
+export function nameArrow({ type, entry }: Trip): string {
+  return entry.amount === undefined ? type : `${type} ${entry.amount}`;
 }
 
 /** Null: there is no room. */
