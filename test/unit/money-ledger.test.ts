@@ -14,8 +14,9 @@ import {
   ledgerHash,
   recordHash,
 } from "../../node/core/ledger/ledger.ts";
+import type { NodeState } from "../../node/core/state.ts";
 import type { Genesis, TradeRecord } from "../../node/wire/message.ts";
-import { createMoneyState, genesisOf } from "../support/money-cluster.ts";
+import { CoreNode, genesisOf } from "../support/core-node.ts";
 
 const IDS = [1, 2, 3, 4];
 
@@ -26,6 +27,11 @@ const trades = fc.array(fc.tuple(fc.nat(3), fc.integer({ min: 1, max: 3 }), fc.i
 
 function recovered(accounts: readonly Genesis[], records: readonly TradeRecord[]): Recovered {
   return { term: 0, votedFor: null, accounts, records, intents: [] };
+}
+
+/** Of node 1, which has not done anything yet. */
+function stateWith(held: Recovered): NodeState {
+  return new CoreNode(1, {}, {}, held).state;
 }
 
 /** A valid causal history; trades that can't be paid are left out. Each payer sees about half of what happened before. */
@@ -90,9 +96,9 @@ describe("the ledger", () => {
       fc.property(trades, fc.array(fc.nat(10), { maxLength: 25 }), (moves, picks) => {
         const records = makeHistory(moves);
         const accounts = IDS.map((id) => genesisOf(id));
-        const straight = createMoneyState(1, [], { recovered: recovered(accounts, records) });
+        const straight = stateWith(recovered(accounts, records));
         const order = shuffleCausally(records, picks);
-        const shuffled = createMoneyState(1, [], { recovered: recovered([...accounts].reverse(), order) });
+        const shuffled = stateWith(recovered([...accounts].reverse(), order));
         expect(ledgerHash(shuffled)).toBe(ledgerHash(straight));
         for (const id of IDS) expect(balanceOf(shuffled, id)).toBe(balanceOf(straight, id));
         const growing = createLedger(recovered(accounts, []));
@@ -117,10 +123,10 @@ describe("the ledger", () => {
       [0, 2, 1],
     ]);
     for (let count = 0; count <= records.length; count++) {
-      hashes.add(ledgerHash(createMoneyState(1, [], { recovered: recovered(accounts, records.slice(0, count)) })));
+      hashes.add(ledgerHash(stateWith(recovered(accounts, records.slice(0, count)))));
     }
     for (let count = 1; count < accounts.length; count++) {
-      hashes.add(ledgerHash(createMoneyState(1, [], { recovered: recovered(accounts.slice(0, count), []) })));
+      hashes.add(ledgerHash(stateWith(recovered(accounts.slice(0, count), []))));
     }
     expect(hashes.size).toBe(records.length + accounts.length);
   });
@@ -154,7 +160,7 @@ describe("the ledger", () => {
   });
 
   test("must adopt an account once and call another genesis of it a conflict", () => {
-    const state = createMoneyState(1, []);
+    const state = stateWith(recovered([], []));
     expect(adoptAccount(state, genesisOf(7))).toBe("adopted");
     expect(adoptAccount(state, genesisOf(7))).toBe("same");
     expect(adoptAccount(state, { ...genesisOf(7), nonce: "f".repeat(16) })).toBe("conflict");
