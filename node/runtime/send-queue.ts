@@ -35,7 +35,8 @@ interface Waiting {
 export function createSendQueue(options: SendQueueOptions): SendQueue {
   const { socket, schedule, perTurn = DATAGRAMS_PER_TURN, queuedMax = QUEUED_MAX } = options;
   let queue: Waiting[] = [];
-  let sentThisTurn = 0;
+  /** Since the last turn end that was awaited: at least what was sent in this turn. */
+  let sent = 0;
   let isTurnEndAwaited = false;
 
   const send = ({ datagram, address }: Waiting): void => {
@@ -45,9 +46,9 @@ export function createSendQueue(options: SendQueueOptions): SendQueue {
   const beginTurn = (): void => {
     isTurnEndAwaited = false;
     const due = queue.splice(0, perTurn);
-    sentThisTurn = due.length;
+    sent = due.length;
     due.forEach(send);
-    if (due.length > 0) awaitTurnEnd();
+    if (sent > 0) awaitTurnEnd();
   };
   const awaitTurnEnd = (): void => {
     if (isTurnEndAwaited) return;
@@ -55,8 +56,8 @@ export function createSendQueue(options: SendQueueOptions): SendQueue {
     schedule.atTurnEnd(beginTurn);
   };
   const push = (waiting: Waiting): void => {
-    if (queue.length === 0 && sentThisTurn < perTurn) {
-      sentThisTurn += 1;
+    if (queue.length === 0 && sent < perTurn) {
+      sent += 1;
       send(waiting);
     } else if (queue.length < queuedMax) {
       queue.push(waiting);
@@ -64,7 +65,8 @@ export function createSendQueue(options: SendQueueOptions): SendQueue {
       options.onFull();
       return;
     }
-    awaitTurnEnd();
+    // A node that sends little needs no turn's end for it.
+    if (sent > perTurn / 2) awaitTurnEnd();
   };
 
   return {

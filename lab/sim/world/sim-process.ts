@@ -108,9 +108,11 @@ export class SimProcess implements Clock, Schedule {
     let isCancelled = false;
     const lagMs = TIME_STEP_MS + draw.between(0, tickLagMs);
     const fire = (): void => {
-      if (!isCancelled) run();
+      if (isCancelled || this.status === "ended") return;
+      if (this.status === "frozen") this.overdue.push(fire);
+      else run();
     };
-    const event = queue.after(this.clock.spanOf(delayMs) + lagMs, () => this.serve(this.overdue, fire));
+    const event = queue.after(this.clock.spanOf(delayMs) + lagMs, fire);
     return () => {
       isCancelled = true;
       queue.cancel(event);
