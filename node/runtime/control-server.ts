@@ -17,7 +17,7 @@ import {
 } from "../wire/control.ts";
 import { type ControlSeal, openControlRequest, sealControlReply } from "../wire/control-frame.ts";
 import type { Authenticator } from "../wire/envelope.ts";
-import { createReplyCache } from "./reply-cache.ts";
+import { type CachedReply, createReplyCache, type ReplyCache } from "./reply-cache.ts";
 
 const SPENT_MAX = 10_000;
 
@@ -47,98 +47,123 @@ export interface ControlServer {
   reply(requestId: string, final: boolean, result: ControlResult): boolean;
 }
 
-export function createControlServer(options: ControlServerOptions): ControlServer {
-  const { authenticator } = options;
-  const cache = createReplyCache();
+interface Server extends ControlServerOptions {
+  readonly cache: ReplyCache;
   /** Bound requests that were executed, beyond what the cache keeps of their answers. */
-  const spent = new Set<string>();
+  readonly spent: Set<string>;
+}
 
-  const send = (reply: ControlReply, address: string): void => {
-    options.send(sealControlReply(reply, options.nextSeal(), authenticator), address);
-  };
-  const sendPage = (requestId: string, pages: readonly string[], page: number, address: string): void =>
-    send({ request_id: requestId, final: true, page, pages: pages.length, body: pages[page] ?? "" }, address);
-  const sendWorking = (requestId: string, address: string): void =>
-    send({ request_id: requestId, final: false, page: 0, pages: 1, body: "" }, address);
-  /** Refusals of the channel itself aren't kept: they say nothing about an execution. */
-  const refuse = (requestId: string, code: RefusalCode, message: string, address: string): void =>
-    sendPage(requestId, [JSON.stringify(refusal(code, message))], 0, address);
-
-  const spend = (requestId: string): void => {
-    spent.add(requestId);
-    const [oldest] = spent;
-    if (spent.size > SPENT_MAX && oldest !== undefined) spent.delete(oldest);
-  };
-
-  const finish = (requestId: string, result: ControlResult): boolean => {
-    const entry = cache.finish(requestId, result);
-    if (entry?.pages == null) return false;
-    sendPage(requestId, entry.pages, 0, entry.address);
-    return true;
-  };
-
-  const fetchPage = (request: Extract<ControlRequest, { op: "page" }>, address: string): void => {
-    const pages = cache.get(request.of)?.pages;
-    if (pages == null) refuse(request.request_id, "NO_SUCH_PAGE", "that reply isn't here any more: ask again", address);
-    else if (request.page >= pages.length)
-      refuse(request.request_id, "NO_SUCH_PAGE", `page: the reply has ${pages.length} pages`, address);
-    else sendPage(request.request_id, pages, request.page, address);
-  };
-
-  const execute = (request: NodeRequest, address: string): void => {
-    const requestId = request.request_id;
-    const isBound = BOUND_OPS.includes(request.op);
-    const isForOther = isBound && (request as { boot?: string }).boot !== options.bootId;
-    if (isForOther || (spent.has(requestId) && cache.get(requestId) === undefined)) {
-      options.count("control_stale");
-      const why = isForOther ? "was meant for an earlier process of this node" : "was executed long ago";
-      refuse(requestId, "STALE", `that ${request.op} ${why}`, address);
-      return;
-    }
-    const fingerprint = JSON.stringify(request);
-    const known = cache.get(requestId);
-    if (known !== undefined) {
-      if (known.fingerprint !== fingerprint) {
-        refuse(requestId, "BAD_REQUEST", "request_id: was used for another request", address);
-        return;
-      }
-      options.count("control_repeated");
-      known.address = address;
-      if (known.pages === null) sendWorking(requestId, address);
-      else sendPage(requestId, known.pages, 0, address);
-      return;
-    }
-    if (!cache.begin(requestId, fingerprint, address)) {
-      refuse(requestId, "BUSY", "too many requests are in progress", address);
-      return;
-    }
-    options.count("control_requests");
-    if (isBound) spend(requestId);
-    const result = options.execute(request);
-    // Under way: whoever repeats the request hears so. Most are done before; a word on each would be a fifth of a trade's datagrams.
-    if (result !== null) finish(requestId, result);
-  };
-
+export function createControlServer(options: ControlServerOptions): ControlServer {
+  const server: Server = { ...options, cache: createReplyCache(), spent: new Set() };
   return {
-    receive(datagram, address) {
-      const opened = openControlRequest(datagram, authenticator);
-      if (!opened.ok && opened.reason !== "bad_request") {
-        options.count(opened.reason === "bad_tag" ? "control_unauthorised" : "control_malformed");
-        return;
-      }
-      if (options.isOpen && !options.isLocal(address)) {
-        options.count("control_unauthorised");
-        return;
-      }
-      if (!opened.ok) refuse(opened.requestId, opened.code, opened.message, address);
-      else if (opened.request.op === "page") fetchPage(opened.request, address);
-      else execute(opened.request, address);
-    },
-    reply(requestId, final, result) {
-      if (final) return finish(requestId, result);
-      return cache.get(requestId)?.pages === null;
-    },
+    receive: (datagram, address) => receive(server, datagram, address),
+    reply: (requestId, final, result) =>
+      final ? finish(server, requestId, result) : server.cache.get(requestId)?.pages === null,
   };
+}
+
+function receive(server: Server, datagram: Uint8Array, address: string): void {
+  const opened = openControlRequest(datagram, server.authenticator);
+  if (!opened.ok && opened.reason !== "bad_request") {
+    server.count(opened.reason === "bad_tag" ? "control_unauthorised" : "control_malformed");
+    return;
+  }
+  if (server.isOpen && !server.isLocal(address)) {
+    server.count("control_unauthorised");
+    return;
+  }
+  if (!opened.ok) refuse(server, opened.requestId, opened.code, opened.message, address);
+  else if (opened.request.op === "page") fetchPage(server, opened.request, address);
+  else answer(server, opened.request, address);
+}
+
+function fetchPage(server: Server, request: Extract<ControlRequest, { op: "page" }>, address: string): void {
+  const { request_id: requestId, of, page } = request;
+  const pages = server.cache.get(of)?.pages;
+  if (pages == null) refuse(server, requestId, "NO_SUCH_PAGE", "that reply isn't here any more: ask again", address);
+  else if (page >= pages.length)
+    refuse(server, requestId, "NO_SUCH_PAGE", `page: the reply has ${pages.length} pages`, address);
+  else sendPage(server, requestId, pages, page, address);
+}
+
+/** Executes the request, or answers it from the cache, or refuses it. */
+function answer(server: Server, request: NodeRequest, address: string): void {
+  const requestId = request.request_id;
+  const stale = whyStale(server, request);
+  if (stale !== null) {
+    server.count("control_stale");
+    refuse(server, requestId, "STALE", `that ${request.op} ${stale}`, address);
+    return;
+  }
+  const fingerprint = JSON.stringify(request);
+  const known = server.cache.get(requestId);
+  if (known !== undefined) repeat(server, requestId, fingerprint, known, address);
+  else if (!server.cache.begin(requestId, fingerprint, address))
+    refuse(server, requestId, "BUSY", "too many requests are in progress", address);
+  else execute(server, request);
+}
+
+/** Null: the request isn't stale. */
+function whyStale({ cache, spent, bootId }: Server, request: NodeRequest): string | null {
+  const requestId = request.request_id;
+  const isForOther = isBound(request) && (request as { boot?: string }).boot !== bootId;
+  if (isForOther) return "was meant for an earlier process of this node";
+  return spent.has(requestId) && cache.get(requestId) === undefined ? "was executed long ago" : null;
+}
+
+/** The operation must not reach a later process of the node. */
+function isBound(request: NodeRequest): boolean {
+  return BOUND_OPS.includes(request.op);
+}
+
+/** The id is known: the same request gets its answer again. */
+function repeat(server: Server, requestId: string, fingerprint: string, known: CachedReply, address: string): void {
+  if (known.fingerprint !== fingerprint) {
+    refuse(server, requestId, "BAD_REQUEST", "request_id: was used for another request", address);
+    return;
+  }
+  server.count("control_repeated");
+  known.address = address;
+  if (known.pages === null) sendWorking(server, requestId, address);
+  else sendPage(server, requestId, known.pages, 0, address);
+}
+
+function execute(server: Server, request: NodeRequest): void {
+  server.count("control_requests");
+  if (isBound(request)) spend(server.spent, request.request_id);
+  const result = server.execute(request);
+  // No word that work goes on: only a repeated request gets one. Most are done before, and it would be a fifth of a trade's datagrams.
+  if (result !== null) finish(server, request.request_id, result);
+}
+
+function spend(spent: Set<string>, requestId: string): void {
+  spent.add(requestId);
+  const [oldest] = spent;
+  if (spent.size > SPENT_MAX && oldest !== undefined) spent.delete(oldest);
+}
+
+function finish(server: Server, requestId: string, result: ControlResult): boolean {
+  const entry = server.cache.finish(requestId, result);
+  if (entry?.pages == null) return false;
+  sendPage(server, requestId, entry.pages, 0, entry.address);
+  return true;
+}
+
+/** Refusals of the channel itself aren't kept: they say nothing about an execution. */
+function refuse(server: Server, requestId: string, code: RefusalCode, message: string, address: string): void {
+  sendPage(server, requestId, [JSON.stringify(refusal(code, message))], 0, address);
+}
+
+function sendPage(server: Server, requestId: string, pages: readonly string[], page: number, address: string): void {
+  send(server, { request_id: requestId, final: true, page, pages: pages.length, body: pages[page] ?? "" }, address);
+}
+
+function sendWorking(server: Server, requestId: string, address: string): void {
+  send(server, { request_id: requestId, final: false, page: 0, pages: 1, body: "" }, address);
+}
+
+function send(server: Server, reply: ControlReply, address: string): void {
+  server.send(sealControlReply(reply, server.nextSeal(), server.authenticator), address);
 }
 
 export function refusal(code: RefusalCode, message: string, definite = true): ControlResult {

@@ -40,92 +40,108 @@ const RATE_QUEUE_MS = 2_000;
 /** How long an undelayed packet is held back to be overtaken. */
 const OVERTAKEN_MS = 15;
 
-export function createImpairments(options: ImpairmentsOptions): Impairments {
-  const { wallNowMs, nowMs, schedule } = options;
-  const random = createRandom(options.seed);
-  let rules: readonly ImpairmentRule[] = [];
-  let generation = 0;
-  let held = 0;
+interface Injector {
+  readonly options: ImpairmentsOptions;
+  readonly random: RandomState;
+  rules: readonly ImpairmentRule[];
+  generation: number;
+  /** Packets that wait for their delay to end. */
+  held: number;
   /** When the link of (rule, source) is free again, for rates. */
-  const freeAtMs = new Map<string, number>();
+  readonly freeAtMs: Map<string, number>;
+}
 
-  const isInForce = (rule: ImpairmentRule): boolean => rule.untilMs === null || rule.untilMs > wallNowMs();
-
-  const lose = (datagram: Uint8Array, reason: string): void => {
-    options.count(reason);
-    const header = options.onLost === undefined ? null : peekHeader(datagram);
-    if (header !== null) options.onLost?.(header, reason);
-  };
-
-  const deliverAfter = (delayMs: number, datagram: Uint8Array, address: string): void => {
-    if (delayMs <= 0) {
-      options.deliver(datagram, address);
-      return;
-    }
-    if (held >= HELD_MAX) {
-      lose(datagram, "impaired_overflow");
-      return;
-    }
-    held += 1;
-    options.count("impaired_delayed");
-    schedule(() => {
-      held -= 1;
-      options.deliver(datagram, address);
-    }, delayMs);
-  };
-
-  /** How long the packet waits for its turn at the rule's rate; null: the queue is full. */
-  const waitForRate = (rule: ImpairmentRule, source: number, bytes: number): number | null => {
-    if (rule.impairment.rateBps === 0) return 0;
-    const name = `${rule.id}/${source}`;
-    const now = nowMs();
-    const startAtMs = Math.max(now, freeAtMs.get(name) ?? 0);
-    if (startAtMs - now > RATE_QUEUE_MS) return null;
-    const doneAtMs = startAtMs + (bytes * 8_000) / rule.impairment.rateBps;
-    freeAtMs.set(name, doneAtMs);
-    return doneAtMs - now;
-  };
-
+export function createImpairments(options: ImpairmentsOptions): Impairments {
+  const random = createRandom(options.seed);
+  const injector: Injector = { options, random, rules: [], generation: 0, held: 0, freeAtMs: new Map() };
   return {
     get generation() {
-      return generation;
+      return injector.generation;
     },
     list() {
-      rules = rules.filter(isInForce);
-      return rules;
+      injector.rules = rulesInForce(injector, injector.rules);
+      return injector.rules;
     },
-    replace(nextGeneration, nextRules) {
-      if (nextGeneration < generation) return false;
-      generation = nextGeneration;
-      rules = nextRules.filter(isInForce);
-      freeAtMs.clear();
+    replace(generation, rules) {
+      if (generation < injector.generation) return false;
+      injector.generation = generation;
+      injector.rules = rulesInForce(injector, rules);
+      injector.freeAtMs.clear();
       return true;
     },
-    receive(datagram, address) {
-      const source = rules.length === 0 ? null : (peekHeader(datagram)?.sender ?? null);
-      if (source === null) {
-        options.deliver(datagram, address);
-        return;
-      }
-      let delayMs = 0;
-      let copies = 1;
-      for (const rule of rules) {
-        if ((rule.source !== null && rule.source !== source) || !isInForce(rule)) continue;
-        const fate = decideFate(rule.impairment, random);
-        const waitMs = fate.lost === null ? waitForRate(rule, source, datagram.length) : 0;
-        const lost = waitMs === null ? "impaired_rate_dropped" : fate.lost;
-        if (lost !== null) {
-          lose(datagram, lost);
-          return;
-        }
-        delayMs += fate.delayMs + (waitMs ?? 0);
-        copies += fate.extraCopies;
-        if (fate.extraCopies > 0) options.count("impaired_duplicated");
-        if (fate.isReordered) options.count("impaired_reordered");
-      }
-      for (let copy = 0; copy < copies; copy++) deliverAfter(delayMs, datagram, address);
-    },
+    receive: (datagram, address) => receive(injector, datagram, address),
   };
+}
+
+function rulesInForce({ options }: Injector, rules: readonly ImpairmentRule[]): readonly ImpairmentRule[] {
+  return rules.filter((rule) => isInForce(options, rule));
+}
+
+function isInForce(options: ImpairmentsOptions, rule: ImpairmentRule): boolean {
+  return rule.untilMs === null || rule.untilMs > options.wallNowMs();
+}
+
+function receive(injector: Injector, datagram: Uint8Array, address: string): void {
+  const { options, rules, random } = injector;
+  const source = rules.length === 0 ? null : (peekHeader(datagram)?.sender ?? null);
+  if (source === null) {
+    options.deliver(datagram, address);
+    return;
+  }
+  let delayMs = 0;
+  let copies = 1;
+  for (const rule of rules) {
+    if ((rule.source !== null && rule.source !== source) || !isInForce(options, rule)) continue;
+    const fate = decideFate(rule.impairment, random);
+    const waitMs = fate.lost === null ? waitForRate(injector, rule, source, datagram.length) : 0;
+    const lost = waitMs === null ? "impaired_rate_dropped" : fate.lost;
+    if (lost !== null) {
+      lose(options, datagram, lost);
+      return;
+    }
+    delayMs += fate.delayMs + (waitMs ?? 0);
+    copies += fate.extraCopies;
+    if (fate.extraCopies > 0) options.count("impaired_duplicated");
+    if (fate.isReordered) options.count("impaired_reordered");
+  }
+  for (let copy = 0; copy < copies; copy++) deliverAfter(injector, delayMs, datagram, address);
+}
+
+/** How long the packet waits for its turn at the rule's rate; null: the queue is full. */
+function waitForRate(injector: Injector, rule: ImpairmentRule, source: number, bytes: number): number | null {
+  if (rule.impairment.rateBps === 0) return 0;
+  const { options, freeAtMs } = injector;
+  const name = `${rule.id}/${source}`;
+  const now = options.nowMs();
+  const startAtMs = Math.max(now, freeAtMs.get(name) ?? 0);
+  if (startAtMs - now > RATE_QUEUE_MS) return null;
+  const doneAtMs = startAtMs + (bytes * 8_000) / rule.impairment.rateBps;
+  freeAtMs.set(name, doneAtMs);
+  return doneAtMs - now;
+}
+
+function deliverAfter(injector: Injector, delayMs: number, datagram: Uint8Array, address: string): void {
+  const { options } = injector;
+  if (delayMs <= 0) {
+    options.deliver(datagram, address);
+    return;
+  }
+  if (injector.held >= HELD_MAX) {
+    lose(options, datagram, "impaired_overflow");
+    return;
+  }
+  injector.held += 1;
+  options.count("impaired_delayed");
+  options.schedule(() => {
+    injector.held -= 1;
+    options.deliver(datagram, address);
+  }, delayMs);
+}
+
+function lose(options: ImpairmentsOptions, datagram: Uint8Array, reason: string): void {
+  options.count(reason);
+  const header = options.onLost === undefined ? null : peekHeader(datagram);
+  if (header !== null) options.onLost?.(header, reason);
 }
 
 interface Fate {

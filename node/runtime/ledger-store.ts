@@ -38,6 +38,15 @@ interface Write {
   readonly done: WriteDone;
 }
 
+interface GroupWriter {
+  /** Null before `begin`. */
+  open: { readonly database: DatabaseSync; readonly write: RowWriter; readonly archive: Archive } | null;
+  queue: Write[];
+  isFlushAwaited: boolean;
+  /** The first error; every write after it fails with it. */
+  brokenBy: string | null;
+}
+
 /**
  * Opens and checks; writes nothing to a ledger that exists before `begin`.
  * Throws OperatorError: folder in use, not writable, of another node, of another version, or damaged.
@@ -49,64 +58,30 @@ export function openLedgerStore(options: LedgerStoreOptions): Store {
   const path = join(directory, LEDGER_FILE);
   const sound = checkOrCreate(path, id, lock);
   const incarnation = sound.lastIncarnation + 1;
-
-  let open: { readonly database: DatabaseSync; readonly write: RowWriter; readonly archive: Archive } | null = null;
-  let queue: Write[] = [];
-  let isFlushAwaited = false;
-  let brokenBy: string | null = null;
-
-  const awaitFlush = (): void => {
-    if (isFlushAwaited) return;
-    isFlushAwaited = true;
-    setImmediate(() => {
-      isFlushAwaited = false;
-      flush();
-    });
-  };
-  const flush = (): void => {
-    const batch = takeBatch(queue);
-    if (batch.length === 0) return;
-    if (brokenBy === null) {
-      try {
-        if (open === null) throw new Error("the store was not begun");
-        commit(open.database, batch, open.write);
-      } catch (error) {
-        brokenBy = messageOf(error);
-      }
-    }
-    if (brokenBy !== null) {
-      const lost = [...batch, ...queue];
-      queue = [];
-      for (const { done } of lost) done(brokenBy);
-      return;
-    }
-    if (queue.length > 0) awaitFlush();
-    for (const { done } of batch) done(null);
-  };
-
+  const writer: GroupWriter = { open: null, queue: [], isFlushAwaited: false, brokenBy: null };
   return {
     incarnation,
     recovered: sound.recovered,
     get archive() {
-      return open?.archive ?? null;
+      return writer.open?.archive ?? null;
     },
     begin() {
       try {
         const database = openDatabase(path);
         writeBoot(database, incarnation, options.bootId);
-        open = { database, write: createRowWriter(database, id), archive: openArchive(database, id) };
+        writer.open = { database, write: createRowWriter(database, id), archive: openArchive(database, id) };
       } catch (error) {
         throw explainTrouble(path, error);
       }
     },
     persist(_writeId, rows, done) {
-      queue.push({ rows, done });
-      awaitFlush();
+      writer.queue.push({ rows, done });
+      awaitFlush(writer);
     },
     close() {
       try {
-        while (queue.length > 0) flush();
-        open?.database.close();
+        while (writer.queue.length > 0) flush(writer);
+        writer.open?.database.close();
       } finally {
         lock.release();
       }
@@ -133,6 +108,46 @@ function openDatabase(path: string): DatabaseSync {
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 0");
   database.exec(`PRAGMA journal_size_limit = ${LOG_BYTES_KEPT}; PRAGMA cell_size_check = ON`);
   return database;
+}
+
+function awaitFlush(writer: GroupWriter): void {
+  if (writer.isFlushAwaited) return;
+  writer.isFlushAwaited = true;
+  setImmediate(() => {
+    writer.isFlushAwaited = false;
+    flush(writer);
+  });
+}
+
+/** One transaction, and the answers to its writes. */
+function flush(writer: GroupWriter): void {
+  const batch = takeBatch(writer.queue);
+  if (batch.length === 0) return;
+  writer.brokenBy ??= tryCommit(writer, batch);
+  if (writer.brokenBy !== null) {
+    failAll(writer, batch, writer.brokenBy);
+    return;
+  }
+  if (writer.queue.length > 0) awaitFlush(writer);
+  for (const { done } of batch) done(null);
+}
+
+/** The batch and all that waits behind it. */
+function failAll(writer: GroupWriter, batch: readonly Write[], reason: string): void {
+  const lost = [...batch, ...writer.queue];
+  writer.queue = [];
+  for (const { done } of lost) done(reason);
+}
+
+/** Null, or what went wrong. */
+function tryCommit({ open }: GroupWriter, batch: readonly Write[]): string | null {
+  try {
+    if (open === null) throw new Error("the store was not begun");
+    commit(open.database, batch, open.write);
+    return null;
+  } catch (error) {
+    return messageOf(error);
+  }
 }
 
 /** As many writes as make up one transaction; a write is never split. */
