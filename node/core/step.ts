@@ -7,6 +7,8 @@
 
 import type { Message, MessageOf, MessageType } from "../wire/message.ts";
 import { createCausal } from "./causal/causal-state.ts";
+import { onNakTimer } from "./causal/gaps.ts";
+import { onPullTimer } from "./causal/pull.ts";
 import { onCoordinator } from "./election/claims.ts";
 import {
   askHigher,
@@ -26,14 +28,7 @@ import { count, journal, reply } from "./kernel/outbox.ts";
 import { createRandom } from "./kernel/random.ts";
 import type { Recovered } from "./kernel/rows.ts";
 import { RULES, type Rules } from "./kernel/rules.ts";
-import {
-  type ActingTimers,
-  createTimers,
-  fireTimer,
-  nextTimeoutMs,
-  type TimerHandlers,
-  takeDue,
-} from "./kernel/timers.ts";
+import { createTimers, fireTimer, nextTimeoutMs, type TimerHandlers, takeDue } from "./kernel/timers.ts";
 import type { CoreConfig, Effect, Input, Origin, Self } from "./kernel/types.ts";
 import { createLedger } from "./ledger/ledger.ts";
 import { isUnanswerable } from "./ledger/recall.ts";
@@ -63,7 +58,7 @@ import {
 } from "./lifecycle/join.ts";
 import { onLeave, onLeaveTimer, onStop } from "./lifecycle/leave.ts";
 import { settleAccountConflict } from "./lifecycle/own-account.ts";
-import { messageHandlers, moneyTimers, onMoneyStored, onMoneyStoreFailed } from "./lifecycle/storage.ts";
+import { onMoneyStored, onMoneyStoreFailed, onSyncCheck } from "./lifecycle/storage.ts";
 import {
   callOneFailed,
   createDetector,
@@ -79,19 +74,25 @@ import { askAgain, onFenceResponse, reviewRecovery } from "./recovery/lost-disk.
 import { takeFenced } from "./recovery/own-fence.ts";
 import { onRecoverCommand, onRecoveryPatienceOver } from "./recovery/recover-command.ts";
 import { createRecovery } from "./recovery/recovery-state.ts";
+import { onTradeConfirm } from "./replication/delivery.ts";
+import { onAck, onNak } from "./replication/repair.ts";
+import { onStateChunk, onStateRequest } from "./replication/state-transfer.ts";
 import type { NodeState } from "./state.ts";
 import { createTrading, onTradeCommand } from "./trading/commands.ts";
+import { onConfirmTimer } from "./trading/confirmations.ts";
+import { onTradeRequest } from "./trading/counterparty.ts";
+import { onOfferTimer, onRequestTimer, onTradeResponse } from "./trading/initiator.ts";
 
 /** A tick that comes this late shows a busy process: its own timeouts can't be trusted. */
 const LAG_MS = 100;
 
-const timerHandlers: TimerHandlers<keyof ActingTimers> = {
-  ...moneyTimers,
+const timerHandlers: TimerHandlers = {
   announce: announceCoordinator,
   beat: onBeat,
   "beat-early": sendHeartbeat,
   "call-next": callOneFailed,
   candidacy: onCandidacyTimer,
+  confirm: onConfirmTimer,
   contest: onContestTimeout,
   "election-retry": onElectionRetry,
   "join-announce": announceJoin,
@@ -100,23 +101,34 @@ const timerHandlers: TimerHandlers<keyof ActingTimers> = {
   "join-discovery": endDiscovery,
   "join-sync": onSyncTooLong,
   leave: onLeaveTimer,
+  nak: onNakTimer,
+  offer: onOfferTimer,
   "ok-resend": askHigher,
   preempt: onPreemptionDue,
   probe: onProbeTimeout,
   "probe-now": probe,
   "probe-round": onProbeRound,
+  pull: onPullTimer,
   quorum: checkQuorum,
   "recovery-ask": askAgain,
   "recovery-patience": onRecoveryPatienceOver,
+  request: onRequestTimer,
   rival: onRivalTimeout,
   suspicion: onSuspicionTimeout,
+  sync: onSyncCheck,
   "vote-resend": askForVotes,
 };
 
 type Handlers = { readonly [T in MessageType]: (state: NodeState, message: MessageOf<T>, from: Origin) => void };
 
 const handlers: Handlers = {
-  ...messageHandlers,
+  TRADE_REQUEST: onTradeRequest,
+  TRADE_RESPONSE: onTradeResponse,
+  TRADE_CONFIRM: onTradeConfirm,
+  ACK: onAck,
+  NAK: onNak,
+  STATE_REQUEST: onStateRequest,
+  STATE_CHUNK: onStateChunk,
   HEARTBEAT: onHeartbeat,
   JOIN: onJoin,
   JOIN_RESPONSE: onJoinResponse,

@@ -81,8 +81,8 @@ export interface RateLimits {
 type TimerKeys = ActingTimers & RateLimits;
 export type TimerKind = keyof TimerKeys;
 
-/** The handlers of some kinds of timers. */
-export type TimerHandlers<K extends keyof ActingTimers> = {
+/** The handlers of some kinds of timers; default: of all. */
+export type TimerHandlers<K extends keyof ActingTimers = keyof ActingTimers> = {
   readonly [T in K]: (state: NodeState, key: ActingTimers[T]) => void;
 };
 
@@ -153,11 +153,7 @@ export function takeDue(timers: TimerTable, nowMs: number): TimerEntry | null {
 }
 
 /** Runs the handler of a timer that was due; a rate limit has none. */
-export function fireTimer(
-  handlers: Partial<TimerHandlers<keyof ActingTimers>>,
-  state: NodeState,
-  due: TimerEntry,
-): void {
+export function fireTimer(handlers: Partial<TimerHandlers>, state: NodeState, due: TimerEntry): void {
   // `setTimer` has checked the key against the kind.
   (handlers as Partial<Record<TimerKind, (state: NodeState, key: unknown) => void>>)[due.kind]?.(state, due.key);
 }

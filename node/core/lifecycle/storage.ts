@@ -1,53 +1,16 @@
 /**
- * What follows a completed or failed write of the ledger, and the handlers of messages and timers about money.
+ * What follows a completed or failed write of the ledger.
  */
 
 import type { NodeId } from "../../wire/ids.ts";
-import type { MessageOf, MessageType, TradeRecord } from "../../wire/message.ts";
-import { onNakTimer } from "../causal/gaps.ts";
-import { onPullTimer, onSyncTimer, takeSynchronised } from "../causal/pull.ts";
+import type { TradeRecord } from "../../wire/message.ts";
+import { onSyncTimer, takeSynchronised } from "../causal/pull.ts";
 import { count, journal } from "../kernel/outbox.ts";
-import type { TimerHandlers } from "../kernel/timers.ts";
-import type { Origin } from "../kernel/types.ts";
 import { markDurable } from "../ledger/ledger.ts";
-import { onTradeConfirm } from "../replication/delivery.ts";
-import { onAck, onNak } from "../replication/repair.ts";
-import { onStateChunk, onStateRequest } from "../replication/state-transfer.ts";
 import type { NodeState } from "../state.ts";
 import { failCredited, failPending } from "../trading/commands.ts";
-import { onConfirmTimer, rearmConfirm } from "../trading/confirmations.ts";
-import { onTradeRequest } from "../trading/counterparty.ts";
-import { onOfferTimer, onRequestTimer, onTradeResponse } from "../trading/initiator.ts";
+import { rearmConfirm } from "../trading/confirmations.ts";
 import { onSynchronised } from "./join.ts";
-
-type Handler<T extends MessageType> = (state: NodeState, message: MessageOf<T>, from: Origin) => void;
-type MoneyMessage =
-  | "TRADE_REQUEST"
-  | "TRADE_RESPONSE"
-  | "TRADE_CONFIRM"
-  | "ACK"
-  | "NAK"
-  | "STATE_REQUEST"
-  | "STATE_CHUNK";
-
-export const messageHandlers: { readonly [T in MoneyMessage]: Handler<T> } = {
-  TRADE_REQUEST: onTradeRequest,
-  TRADE_RESPONSE: onTradeResponse,
-  TRADE_CONFIRM: onTradeConfirm,
-  ACK: onAck,
-  NAK: onNak,
-  STATE_REQUEST: onStateRequest,
-  STATE_CHUNK: onStateChunk,
-};
-
-export const moneyTimers: TimerHandlers<"nak" | "pull" | "sync" | "request" | "offer" | "confirm"> = {
-  nak: onNakTimer,
-  pull: onPullTimer,
-  sync: onSyncCheck,
-  request: onRequestTimer,
-  offer: onOfferTimer,
-  confirm: onConfirmTimer,
-};
 
 /** A write is on disk: the durable vector moves on, own debits in it are out and await their payees. */
 export function onMoneyStored(state: NodeState, writeId: number): void {
@@ -73,7 +36,7 @@ export function onMoneyStoreFailed(state: NodeState, writeId: number, reason: st
   failCredited(state, state.ledger.writes.get(writeId)?.records ?? [], reason);
 }
 
-function onSyncCheck(state: NodeState): void {
+export function onSyncCheck(state: NodeState): void {
   if (takeSynchronised(state)) onSynchronised(state);
   else onSyncTimer(state);
 }
