@@ -4,7 +4,8 @@
  */
 import { useState } from "preact/hooks";
 import { sendCommand } from "../../dash/client.ts";
-import type { DashCommand, ScenarioInfo } from "../../dash/protocol.ts";
+import type { DashCommand, ScenarioInfo, ScenarioProgress } from "../../dash/protocol.ts";
+import type { Store } from "../app/page-store.ts";
 import { formatClock } from "../model/format-time.ts";
 import { readScenarioWords } from "../model/scenario-words.ts";
 import type { Shared } from "./app.tsx";
@@ -15,8 +16,7 @@ export function Experiments(shared: Shared) {
   const [file, setFile] = useState<string | null>(null);
   const { catalogue, progress, about } = store;
   if (about !== null && about.steps.length > 0) return <TakenSteps {...shared} />;
-  const playing =
-    progress !== null && (progress.state === "waiting" || progress.state === "running") ? progress.file : null;
+  const playing = isPlaying(progress) ? progress.file : null;
   const chosen = catalogue?.scenarios.find((scenario) => scenario.file === (playing ?? file ?? progress?.file));
   if (chosen !== undefined && (file !== null || playing !== null))
     return <Guide {...shared} scenario={chosen} back={() => setFile(null)} />;
@@ -38,18 +38,13 @@ export function Experiments(shared: Shared) {
   );
 }
 
-function Guide({
-  store,
-  server,
-  scenario,
-  back,
-}: Shared & { readonly scenario: ScenarioInfo; readonly back: () => void }) {
-  const progress = store.progress?.file === scenario.file ? store.progress : null;
-  const isOn = progress !== null && (progress.state === "waiting" || progress.state === "running");
-  const send = (command: DashCommand, line: string): void => {
-    if (server !== null) void store.run(() => sendCommand(server, command), line);
-  };
-  const line = `lab run compose/scenarios/${scenario.file}`;
+type Playing = ScenarioProgress & { readonly state: "waiting" | "running" };
+type GuideProperties = Shared & { readonly scenario: ScenarioInfo };
+
+function Guide({ back, ...properties }: GuideProperties & { readonly back: () => void }) {
+  const { store, scenario } = properties;
+  const progress = progressOf(store, scenario);
+  const isOn = isPlaying(progress);
   const fits = scenario.nodes === null || scenario.nodes === store.state.nodes.size;
   return (
     <>
@@ -65,69 +60,92 @@ function Guide({
           It is written for {scenario.nodes} nodes; this lab has {store.state.nodes.size}.
         </p>
       )}
-      <CommandRow store={store} line={line} />
-      <div class="row">
-        {isOn ? (
-          <>
-            <button
-              type="button"
-              class="primary"
-              disabled={progress.state !== "waiting" || server === null}
-              onClick={() => send({ verb: "next" }, progress.text)}
-            >
-              Do the next step
-            </button>
-            <button type="button" onClick={() => send({ verb: "end-scenario" }, "end the experiment")}>
-              End it
-            </button>
-          </>
-        ) : (
-          <>
-            <button
-              type="button"
-              class="primary"
-              disabled={server === null}
-              onClick={() => send({ verb: "scenario", file: scenario.file, pace: "step" }, line)}
-            >
-              Step by step
-            </button>
-            <button
-              type="button"
-              disabled={server === null}
-              onClick={() => send({ verb: "scenario", file: scenario.file, pace: "whole" }, line)}
-            >
-              As a whole
-            </button>
-          </>
-        )}
-      </div>
+      <CommandRow store={store} line={commandLineOf(scenario)} />
+      <GuideButtons {...properties} />
       {progress !== null && !isOn && (
         <p class={`outcome ${progress.state === "passed" ? "done" : "failed"}`} role="status">
           {progress.state}
           {progress.detail !== "" && `: ${progress.detail}`}
         </p>
       )}
-      <ol class="steps">
-        {scenario.steps.map((step, n) => {
-          const isCurrent = isOn && n === progress.step;
-          const isDone = progress !== null && (n < progress.step || progress.state === "passed");
-          const hasFailed = progress?.state === "failed" && n === progress.step;
-          return (
-            <li
-              // A scenario may say the same step twice.
-              key={`${n} ${step.text}`}
-              class={isCurrent ? "current" : hasFailed ? "failed" : isDone ? "done" : ""}
-              aria-current={isCurrent ? "step" : undefined}
-            >
-              {step.text}
-              {step.note !== "" && <small>{step.note}</small>}
-              {step.explain !== "" && (isCurrent || isDone) && <p>{step.explain}</p>}
-            </li>
-          );
-        })}
-      </ol>
+      <GuideSteps scenario={scenario} progress={progress} />
     </>
   );
+}
+
+/** One row for both states: the button that was pressed keeps the focus when its meaning changes. */
+function GuideButtons({ store, server, scenario }: GuideProperties) {
+  const progress = progressOf(store, scenario);
+  const send = (command: DashCommand, line: string): void => {
+    if (server !== null) void store.run(() => sendCommand(server, command), line);
+  };
+  const start = (pace: "step" | "whole"): void =>
+    send({ verb: "scenario", file: scenario.file, pace }, commandLineOf(scenario));
+  return (
+    <div class="row">
+      {isPlaying(progress) ? (
+        <>
+          <button
+            type="button"
+            class="primary"
+            disabled={progress.state !== "waiting" || server === null}
+            onClick={() => send({ verb: "next" }, progress.text)}
+          >
+            Do the next step
+          </button>
+          <button type="button" onClick={() => send({ verb: "end-scenario" }, "end the experiment")}>
+            End it
+          </button>
+        </>
+      ) : (
+        <>
+          <button type="button" class="primary" disabled={server === null} onClick={() => start("step")}>
+            Step by step
+          </button>
+          <button type="button" disabled={server === null} onClick={() => start("whole")}>
+            As a whole
+          </button>
+        </>
+      )}
+    </div>
+  );
+}
+
+function GuideSteps({ scenario, progress }: { scenario: ScenarioInfo; progress: ScenarioProgress | null }) {
+  return (
+    <ol class="steps">
+      {scenario.steps.map((step, n) => {
+        const isCurrent = isPlaying(progress) && n === progress.step;
+        const isDone = progress !== null && (n < progress.step || progress.state === "passed");
+        const hasFailed = progress?.state === "failed" && n === progress.step;
+        return (
+          <li
+            // A scenario may say the same step twice.
+            key={`${n} ${step.text}`}
+            class={isCurrent ? "current" : hasFailed ? "failed" : isDone ? "done" : ""}
+            aria-current={isCurrent ? "step" : undefined}
+          >
+            {step.text}
+            {step.note !== "" && <small>{step.note}</small>}
+            {step.explain !== "" && (isCurrent || isDone) && <p>{step.explain}</p>}
+          </li>
+        );
+      })}
+    </ol>
+  );
+}
+
+/** Null unless the scenario is the one that was played last. */
+function progressOf(store: Store, scenario: ScenarioInfo): ScenarioProgress | null {
+  return store.progress?.file === scenario.file ? store.progress : null;
+}
+
+function isPlaying(progress: ScenarioProgress | null): progress is Playing {
+  return progress !== null && (progress.state === "waiting" || progress.state === "running");
+}
+
+function commandLineOf(scenario: ScenarioInfo): string {
+  return `lab run compose/scenarios/${scenario.file}`;
 }
 
 function TakenSteps({ store }: Shared) {

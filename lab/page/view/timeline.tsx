@@ -2,8 +2,11 @@
  * Transport and time line: the whole run on a strip that is scrubbed like a slider.
  */
 import { useMemo, useRef } from "preact/hooks";
-import { drawTimeline, TIMELINE_PAD, timelineMs, timelineX } from "../draw/draw-timeline.ts";
+import type { Store } from "../app/page-store.ts";
+import { drawTimeline, TIMELINE_PAD, type TimelineFrame, timelineMs, timelineX } from "../draw/draw-timeline.ts";
+import type { Palette } from "../draw/palette.ts";
 import { formatClock, formatSpeed } from "../model/format-time.ts";
+import type { History } from "../model/history.ts";
 import { SPEEDS } from "../model/playback.ts";
 import type { Shared } from "./app.tsx";
 import { Canvas, type Surface } from "./canvas.tsx";
@@ -12,11 +15,117 @@ import { Icon } from "./icons.tsx";
 /** How often the strip of a growing run is redrawn, milliseconds. */
 const GROWTH_MS = 250;
 
-export function Timeline({ store, loop, palette }: Shared) {
-  const strip = useMemo(() => document.createElement("canvas"), []);
-  const drawn = useRef({ key: "", atMs: 0, endMs: 0 });
-  const scrubbing = useRef(false);
+/** What the strip's picture was drawn from. */
+interface Drawn {
+  readonly key: string;
+  /** The frame in which it was drawn. */
+  readonly atMs: number;
+  /** The moment of the run up to which it reaches. */
+  readonly endMs: number;
+}
+
+type TimelineView = Pick<TimelineFrame, "width" | "beginMs" | "endMs">;
+
+export function Timeline(shared: Shared) {
+  return (
+    <footer>
+      <Transport {...shared} />
+      <Scrubber {...shared} />
+    </footer>
+  );
+}
+
+function Transport({ store }: Shared) {
+  const { playback, bounds } = store;
+  const isPlaying = playback.mode !== "paused";
+  return (
+    <div class="transport">
+      <button
+        type="button"
+        title="To the beginning (Home)"
+        aria-label="To the beginning"
+        onClick={() => store.seek(bounds.beginMs)}
+      >
+        <Icon name="begin" />
+      </button>
+      <button
+        type="button"
+        class="primary"
+        title={isPlaying ? "Pause (space)" : "Play (space)"}
+        aria-label={isPlaying ? "Pause" : "Play"}
+        onClick={() => store.togglePlay()}
+      >
+        <Icon name={isPlaying ? "pause" : "play"} />
+      </button>
+      <label>
+        <span class="unseen">Speed</span>
+        <select
+          value={String(playback.speed)}
+          title="Speed (, .)"
+          disabled={playback.mode === "live"}
+          onChange={(event) => {
+            playback.setSpeed(Number(event.currentTarget.value));
+            store.changed();
+          }}
+        >
+          {SPEEDS.map((speed) => (
+            <option key={speed} value={String(speed)}>
+              {formatSpeed(speed)}
+            </option>
+          ))}
+        </select>
+      </label>
+      <output class="clock">{formatClock(store.atMs - bounds.beginMs)}</output>
+      <span class="of">of {formatClock(Math.max(bounds.endMs, store.atMs) - bounds.beginMs)}</span>
+    </div>
+  );
+}
+
+/** The strip as a slider: pressed and dragged it seeks, under a resting pointer it names the marks. */
+function Scrubber({ store, loop, palette }: Shared) {
   const { playback, history, bounds } = store;
+  const { paint, drawn } = useTimelinePaint(store, palette);
+  const scrubbing = useRef(false);
+  const offsetMs = store.atMs - bounds.beginMs;
+  const viewOf = (width: number): TimelineView => ({ width, beginMs: bounds.beginMs, endMs: drawn.current.endMs });
+  const seek = (x: number, width: number): void => store.seek(timelineMs(viewOf(width), x));
+  return (
+    <div
+      class="timeline"
+      role="slider"
+      tabIndex={0}
+      aria-label="Time"
+      aria-valuemin={0}
+      aria-valuemax={Math.round((bounds.endMs - bounds.beginMs) / 100) / 10}
+      aria-valuenow={Math.round(offsetMs / 100) / 10}
+      aria-valuetext={`${formatClock(offsetMs)} of ${formatClock(bounds.endMs - bounds.beginMs)}, ${history.marks.all.length} marks`}
+    >
+      <Canvas
+        loop={loop}
+        paint={paint}
+        label="Time line: who led, faults, nodes that were down"
+        onPointerDown={(x, _y, event) => {
+          scrubbing.current = true;
+          const canvas = event.currentTarget as HTMLElement;
+          canvas.setPointerCapture(event.pointerId);
+          playback.pause();
+          seek(x, canvas.clientWidth);
+        }}
+        onPointerMove={(x, y, event) => {
+          const canvas = event.currentTarget as HTMLElement;
+          if (event.buttons === 0) scrubbing.current = false;
+          if (scrubbing.current) seek(x, canvas.clientWidth);
+          else canvas.title = y < 20 ? nameMarks(history, viewOf(canvas.clientWidth), x) : "";
+        }}
+      />
+    </div>
+  );
+}
+
+/** The run is drawn on a canvas of its own, since it changes seldom; each frame copies it and adds the playhead. */
+function useTimelinePaint(store: Store, palette: Palette) {
+  const strip = useMemo(() => document.createElement("canvas"), []);
+  const drawn = useRef<Drawn>({ key: "", atMs: 0, endMs: 0 });
   const paint = useMemo(
     () => (surface: Surface) => {
       const { ctx, width, height, scale, frameMs } = surface;
@@ -25,119 +134,46 @@ export function Timeline({ store, loop, palette }: Shared) {
       const key = [width, height, scale, store.sheetVersion, store.checks.length].join();
       const hasGrown = endMs !== old.endMs && frameMs - old.atMs > GROWTH_MS;
       if (key !== old.key || hasGrown) {
-        strip.width = Math.round(width * scale);
-        strip.height = Math.round(height * scale);
-        const stripCtx = strip.getContext("2d") as CanvasRenderingContext2D;
-        stripCtx.setTransform(scale, 0, 0, scale, 0, 0);
-        drawTimeline({
-          ctx: stripCtx,
-          palette,
-          history: store.history,
-          width,
-          height,
-          beginMs: store.bounds.beginMs,
-          endMs,
-        });
+        drawStrip(strip, surface, { palette, history: store.history, beginMs: store.bounds.beginMs, endMs });
         drawn.current = { key, atMs: frameMs, endMs };
       }
-      const view = { width, beginMs: store.bounds.beginMs, endMs: drawn.current.endMs };
       ctx.clearRect(0, 0, width, height);
       ctx.drawImage(strip, 0, 0, width, height);
-      const x = Math.min(timelineX(view, store.atMs), width - TIMELINE_PAD);
-      ctx.fillStyle = palette.accent;
-      ctx.fillRect(x - 1, 2, 2, height - 14);
-      ctx.beginPath();
-      ctx.moveTo(x - 6, 0);
-      ctx.lineTo(x + 6, 0);
-      ctx.lineTo(x, 8);
-      ctx.fill();
+      const view = { width, beginMs: store.bounds.beginMs, endMs: drawn.current.endMs };
+      drawPlayhead(surface, palette, Math.min(timelineX(view, store.atMs), width - TIMELINE_PAD));
       return false;
     },
     [store, store.history, palette, strip],
   );
-  const seek = (x: number, width: number): void =>
-    store.seek(timelineMs({ width, beginMs: bounds.beginMs, endMs: drawn.current.endMs }, x));
-  const offsetMs = store.atMs - bounds.beginMs;
-  const isPlaying = playback.mode !== "paused";
-  return (
-    <footer>
-      <div class="transport">
-        <button
-          type="button"
-          title="To the beginning (Home)"
-          aria-label="To the beginning"
-          onClick={() => store.seek(bounds.beginMs)}
-        >
-          <Icon name="begin" />
-        </button>
-        <button
-          type="button"
-          class="primary"
-          title={isPlaying ? "Pause (space)" : "Play (space)"}
-          aria-label={isPlaying ? "Pause" : "Play"}
-          onClick={() => store.togglePlay()}
-        >
-          <Icon name={isPlaying ? "pause" : "play"} />
-        </button>
-        <label>
-          <span class="unseen">Speed</span>
-          <select
-            value={String(playback.speed)}
-            title="Speed (, .)"
-            disabled={playback.mode === "live"}
-            onChange={(event) => {
-              playback.setSpeed(Number(event.currentTarget.value));
-              store.changed();
-            }}
-          >
-            {SPEEDS.map((speed) => (
-              <option key={speed} value={String(speed)}>
-                {formatSpeed(speed)}
-              </option>
-            ))}
-          </select>
-        </label>
-        <output class="clock">{formatClock(offsetMs)}</output>
-        <span class="of">of {formatClock(Math.max(bounds.endMs, store.atMs) - bounds.beginMs)}</span>
-      </div>
-      <div
-        class="timeline"
-        role="slider"
-        tabIndex={0}
-        aria-label="Time"
-        aria-valuemin={0}
-        aria-valuemax={Math.round((bounds.endMs - bounds.beginMs) / 100) / 10}
-        aria-valuenow={Math.round(offsetMs / 100) / 10}
-        aria-valuetext={`${formatClock(offsetMs)} of ${formatClock(bounds.endMs - bounds.beginMs)}, ${history.marks.all.length} marks`}
-      >
-        <Canvas
-          loop={loop}
-          paint={paint}
-          label="Time line: who led, faults, nodes that were down"
-          onPointerDown={(x, _y, event) => {
-            scrubbing.current = true;
-            const canvas = event.currentTarget as HTMLElement;
-            canvas.setPointerCapture(event.pointerId);
-            playback.pause();
-            seek(x, canvas.clientWidth);
-          }}
-          onPointerMove={(x, y, event) => {
-            const canvas = event.currentTarget as HTMLElement;
-            if (event.buttons === 0) scrubbing.current = false;
-            if (scrubbing.current) seek(x, canvas.clientWidth);
-            else canvas.title = y < 20 ? nameMark(x, canvas.clientWidth) : "";
-          }}
-        />
-      </div>
-    </footer>
-  );
+  return { paint, drawn };
+}
 
-  function nameMark(x: number, width: number): string {
-    const view = { width, beginMs: bounds.beginMs, endMs: drawn.current.endMs };
-    const near = history.marks.all.filter((mark) => Math.abs(timelineX(view, mark.atMs) - x) < 6);
-    return near
-      .slice(0, 6)
-      .map((mark) => `${formatClock(mark.atMs - bounds.beginMs)}  ${mark.text}`)
-      .join("\n");
-  }
+function drawStrip(
+  strip: HTMLCanvasElement,
+  { width, height, scale }: Surface,
+  run: Omit<TimelineFrame, "ctx" | "width" | "height">,
+): void {
+  strip.width = Math.round(width * scale);
+  strip.height = Math.round(height * scale);
+  const ctx = strip.getContext("2d") as CanvasRenderingContext2D;
+  ctx.setTransform(scale, 0, 0, scale, 0, 0);
+  drawTimeline({ ...run, ctx, width, height });
+}
+
+function drawPlayhead({ ctx, height }: Surface, palette: Palette, x: number): void {
+  ctx.fillStyle = palette.accent;
+  ctx.fillRect(x - 1, 2, 2, height - 14);
+  ctx.beginPath();
+  ctx.moveTo(x - 6, 0);
+  ctx.lineTo(x + 6, 0);
+  ctx.lineTo(x, 8);
+  ctx.fill();
+}
+
+function nameMarks(history: History, view: TimelineView, x: number): string {
+  const near = history.marks.all.filter((mark) => Math.abs(timelineX(view, mark.atMs) - x) < 6);
+  return near
+    .slice(0, 6)
+    .map((mark) => `${formatClock(mark.atMs - view.beginMs)}  ${mark.text}`)
+    .join("\n");
 }
