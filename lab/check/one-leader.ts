@@ -1,5 +1,5 @@
 /**
- * At most one coordinator is elected in a term, whoever says so; a voter votes for one candidate a term; the highest term that a process has
+ * At most one coordinator is elected in a term, whichever node says so; a voter votes for one candidate a term; the highest term that a process has
  * seen never goes back.
  */
 import type { Entry } from "../journal/entry.ts";

@@ -65,7 +65,7 @@ export function compileInstallScript(application: Application, stateJson: string
   return `set -u
 umask 022
 [ -d ${FAULTS_DIR} ] || mkdir -p ${FAULTS_DIR}
-# Whoever had the lock may have taken the file away with the rest: then it is no lock any more.
+# The former holder of the lock may have removed the file with the rest: then it is no lock any more.
 until
   exec 9>${FAULTS_DIR}/lock
   flock -w 10 9 || { echo "another change of this node's faults doesn't end" >&2; exit ${SCRIPT_EXIT.busy}; }

@@ -83,7 +83,7 @@ export function findForgetful(entries: readonly Entry[]): ReadonlySet<number> {
   return forgetful;
 }
 
-/** Each node's lines in its own order: by incarnation, then by number; where these begin anew, by wall clock, and as they were written. */
+/** Each node's lines in its own order: by incarnation, then by number; where these start again, by wall clock, and as they were written. */
 function queuePerNode(entries: readonly Entry[]): Entry[][] {
   const queues = new Map<number, Entry[]>();
   for (const entry of entries) {

@@ -37,7 +37,7 @@ interface Asked {
 /** Runs the sub-command; resolves to the exit code. Throws OperatorError. */
 export async function runControl(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
   const { words, node, json, timeoutMs } = parseOptions(argv);
-  if (words.length === 0) throw new ConfigError("control: what shall the node do?", CONTROL_USAGE);
+  if (words.length === 0) throw new ConfigError("control: no operation is given", CONTROL_USAGE);
   const asked = parseAsked(words, json);
   const settings = readSettings(node === null ? environment : { ...environment, DS_NODE_ID: node });
   const result = await exchange(asked.request, locate(settings), loadToken(settings), timeoutMs);

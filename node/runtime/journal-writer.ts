@@ -47,7 +47,7 @@ export function createJournal(options: JournalOptions): Journal {
   const write = (event: JournalEvent): void => {
     if (LEVELS[event.level] < threshold) return;
     writeLine(event);
-    // The sink takes lines again: whoever reads them shall know of the gap.
+    // The sink takes lines again: their reader must know of the gap.
     const lost = sink.dropped - told;
     if (lost === 0 || !sink.isTaking) return;
     told = sink.dropped;

@@ -58,7 +58,7 @@ async function runNode(config: NodeConfig, isQuiet: boolean): Promise<void> {
     },
   };
   const node = await startNode(options).catch((error: unknown) => {
-    // For whoever reads the journal only, as the lab does.
+    // For readers of the journal alone, such as the lab.
     if (error instanceof OperatorError && !isInteractive)
       journal.note("error", `Not started: ${error.message}; ${error.hint}`);
     journal.flush();

@@ -1,5 +1,5 @@
 /**
- * What SQLite's result codes mean for whoever runs a node: damage, or trouble of the machine, and what to do about it.
+ * What SQLite's result codes mean for the operator of a node: damage, or trouble of the machine, and what to do about it.
  * Codes: https://www.sqlite.org/rescode.html
  */
 import { messageOf, OperatorError } from "./errors.ts";
@@ -14,7 +14,7 @@ const TROUBLE: ReadonlySet<number> = new Set([3, BUSY, 6, 7, READ_ONLY, 9, INPUT
 
 const DAMAGED_HINT = "nothing was changed; move the folder away (keep it) or put a copy back, then start again";
 
-/** The content is wrong, whoever reads it. */
+/** The content is wrong for every reader. */
 export function damaged(path: string, detail: string): OperatorError {
   return new OperatorError(`the ledger ${path} is damaged: ${detail}`, DAMAGED_HINT);
 }

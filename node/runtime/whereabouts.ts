@@ -25,7 +25,7 @@ export function saveExit(directory: string, exitCode: number): void {
     const record = { pid: process.pid, exitCode, atMs: Date.now() };
     writeFileSync(join(directory, EXIT_FILE), `${JSON.stringify(record)}\n`);
   } catch {
-    // Whoever looks for it learns less.
+    // A command that looks for it learns less.
   }
 }
 

@@ -276,7 +276,7 @@ describe("standings", () => {
     node.clear();
     for (let known = 1; known < 200; known++) node.answerJoin(3, { refused: "STALE_INC", known_inc: known });
     node.answerJoin(3, { refused: "STALE_INC", known_inc: INCARNATION_MAX });
-    const told = /Node 3 takes this process .* Start Node 1 again: it takes an incarnation above 1/;
+    const told = /Node 3 ignores this process: .* Start Node 1 again: it takes an incarnation above 1/;
     expect(node.lines().filter((line) => told.test(line))).toHaveLength(1);
     const rows = node.effects.flatMap((effect) => (effect.type === "persist" ? effect.rows : []));
     expect(rows).toEqual([{ table: "incarnation", atLeast: 1 }]);

@@ -110,7 +110,7 @@ export const INGREDIENTS = {
     sim.runFor(30_000);
     return () => {};
   },
-  /** A refused request arrives once more when its payer has been started anew. */
+  /** A refused request arrives once more after its payer has restarted. */
   lateAfterRestart: (sim: SimCluster, draw: Draw) => {
     const copies = keepCopies(sim, "TRADE_REQUEST");
     return () => {

@@ -222,7 +222,7 @@ export class Books {
     return known;
   }
 
-  /** S7. What the fence gives up is like what a lost disk alone had, for whoever still finds it. */
+  /** S7. What the fence gives up is like what a lost disk alone had, for nodes that still find it. */
   private onFence({ seller_id: origin, seq }: TradeRecord): void {
     const voters = this.nodes.get(origin)?.options.config.voters ?? [];
     const promised = voters.filter((id) => id === origin || this.nodes.get(id)?.store.hasPromised(origin) === true);

@@ -1,5 +1,5 @@
 /**
- * S9: the hold-back queue and every other table of a node stay within their bounds, whoever is dead and however long.
+ * S9: the hold-back queue and every other table of a node stay within their bounds, whichever nodes are dead, and for however long.
  */
 import { HELD_MAX, HELD_PER_ORIGIN_MAX } from "../../../node/core/causal/holdback.ts";
 import type { NodeState } from "../../../node/core/state.ts";

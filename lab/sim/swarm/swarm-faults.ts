@@ -96,7 +96,7 @@ export function injectFault(
 
 /**
  * One disk a schedule at most: two nodes that lost theirs wait for each other until a person decides. And one whose account a majority
- * of the voters has beside it: else it is minted anew, since nobody can tell the node from a new one. Returns how many were lost.
+ * of the voters has beside it: else it is minted again, since nobody can tell the node from a new one. Returns how many were lost.
  */
 export function loseOneDisk(sim: SimCluster, slot: number): number {
   const { voters } = sim.config;

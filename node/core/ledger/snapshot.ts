@@ -2,7 +2,7 @@
  * Snapshots: the older debits of each account in one row, which any two nodes can merge.
  *
  * A row says what an account paid to whom in its debits 1 to k. It is a function of (account, k) alone, so of two rows of one account
- * the longer one replaces the other, whoever made it, and balances are what the rows and the records behind them add up to. A
+ * the longer one replaces the other, whichever node made it, and balances are what the rows and the records behind them add up to. A
  * table of balances could not be merged: two halves of a partition compact different debits. The rows of a node are a causally
  * closed cut (a prefix of its log), and so is what two of them merge to: no balance in them is negative.
  * Sources: Shapiro et al. 2011 (state-based replicated types: per-writer entries, merge by the longer one); node/protocol/compaction.md.

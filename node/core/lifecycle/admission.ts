@@ -49,7 +49,7 @@ export function onJoin(state: NodeState, message: MessageOf<"JOIN">, from: Origi
     journal(state, {
       kind: "drop",
       level: "error",
-      msg: `Node ${from.sender} comes with another account than the one known here`,
+      msg: `Node ${from.sender} announces an account that differs from the one known here`,
       from: from.sender,
     });
     refuseJoin(state, from, nonce, { refused: "ACCOUNT_CONFLICT" });

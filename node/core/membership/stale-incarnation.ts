@@ -56,7 +56,7 @@ function askForRestart(state: NodeState, known: number, by: NodeId): void {
   const isNews = known > join.mistakenFor;
   if (isNews) join.mistakenFor = known;
   const writeId = isNews ? persist(state, [{ table: "incarnation", atLeast: known }]) : undefined;
-  const msg = `Node ${by} takes this process (incarnation ${self.incarnation}) for a former one (it knows ${known}) and hears nothing of it. ${restartText(state)}`;
+  const msg = `Node ${by} ignores this process: it knows incarnation ${known}, and this is ${self.incarnation}. ${restartText(state)}`;
   journal(state, { kind: "state", level: "error", msg, from: by }, writeId);
 }
 

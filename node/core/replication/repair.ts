@@ -142,6 +142,6 @@ function askForProof(state: NodeState, seq: number, own: number, from: NodeId): 
   unicast(state, from, "NAK", { ranges: [{ origin: state.self.id, from: own + 1, to: own + 1 }] });
   if (!takeTurn(state, "doubted-by", from, DOUBT_GAP_MS)) return;
   setTimer(state.timers, "own-log-doubt", "", state.nowMs + state.config.timing.ownLogDoubtMs);
-  const msg = `Node ${from} says that it has own debit ${seq} of this node, whose log ends at ${own}: asked for the record, no debits meanwhile`;
+  const msg = `Node ${from} has debit ${seq} of this node, whose own log ends at ${own}: asking for the record, no new debits until it is here`;
   journal(state, { kind: "drop", level: "warn", msg, from, record_seq: seq });
 }

@@ -24,7 +24,7 @@ export function abortDoubts(state: NodeState, payer: NodeId): void {
     const trade = state.trading.pending.get(tradeId);
     if (trade === undefined || member.incarnation <= trade.peerIncarnation) continue;
     persist(state, [intentRowOf(trade, true)]);
-    const message = `Trade ${tradeId} never happened: Node ${payer} was started anew before it had executed it`;
+    const message = `Trade ${tradeId} never happened: Node ${payer} restarted before it had executed it`;
     closeRefused(state, trade, "expired", { ok: false, code: "STALE", definite: true, message, tradeId });
   }
 }
