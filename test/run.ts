@@ -36,8 +36,8 @@ interface Suite {
 }
 
 /**
- * Files that need the machine or the engine to themselves: they flood a node, measure how fast it is, or run `gc`, which looks at all
- * labs that there are.
+ * Files that need the machine or the engine to themselves: they flood a node, measure how fast it is, or look at
+ * all containers and labs that there are.
  */
 const alone = new Set([
   "test/integration/attack-member.test.ts",
@@ -47,6 +47,7 @@ const alone = new Set([
   "test/docker/cluster-killed-cli.test.ts",
   "test/docker/engine-cleanup.test.ts",
   "test/docker/engine-doctor.test.ts",
+  "test/docker/library.test.ts",
 ]);
 const isAlone = (file: string): boolean => alone.has(file);
 const isShared = (file: string): boolean => !alone.has(file);

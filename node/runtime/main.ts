@@ -40,8 +40,6 @@ async function runNode(config: NodeConfig, isQuiet: boolean): Promise<void> {
     isPlain: isInteractive || isQuiet,
   });
   dieOfBugs(journal);
-  const { dataDir } = config;
-  if (dataDir !== null) process.on("exit", (code) => saveExit(dataDir, code));
   const unknown = unknownSettings(process.env);
   if (unknown.length > 0) journal.note("warn", `Nothing reads ${unknown.join(", ")}: misspelt?`);
 
@@ -64,6 +62,9 @@ async function runNode(config: NodeConfig, isQuiet: boolean): Promise<void> {
     journal.flush();
     throw error;
   });
+  // Only from here on: a folder that was refused, or that another process holds, stays as it is.
+  const { dataDir } = config;
+  if (dataDir !== null) process.on("exit", (code) => saveExit(dataDir, code));
   process.on("SIGTERM", node.leave);
   process.on("SIGINT", node.leave);
   process.on("SIGHUP", node.reloadKeys);

@@ -73,7 +73,7 @@ describe.skipIf(hasNetem)("a fault that only the shim can do", () => {
   it("must be replaced as a whole by the next netem of the same pair", async () => {
     await lab.ok("netem", "1", "--delay", "200ms", "--to", "2");
     const { stderr } = await lab.run("netem", "1", "--dup", "10%", "--to", "2");
-    expect(stderr).toMatch(/replaces on these pairs: f\d+ \(netem 1 --delay 200ms --to 2\)/);
+    expect(stderr).toMatch(/replaced on these pairs: f\d+ \(netem 1 --delay 200ms --to 2\)/);
     expect((await stateOf(2)).impairments).toMatchObject([{ impairment: { delayMs: 0, duplicate: 0.1 } }]);
   });
 
