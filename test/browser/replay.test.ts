@@ -167,7 +167,7 @@ describe("a replayed run", () => {
     await seekTo(page, "Node 4 is coordinator", 300);
     const table = page.getByRole("table");
     await page.getByRole("tab", { name: "Inspect" }).click();
-    expect(await table.locator("td.FAILED").count()).toBe(4);
+    await expect.poll(() => table.locator("td.FAILED").count()).toBe(4);
   });
 
   it("must show both sides of a cut, each with its coordinator", async () => {
