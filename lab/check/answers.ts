@@ -1,5 +1,5 @@
 /**
- * What a client was told is true: a trade that was reported as done is in the books, and what was refused for certain never happens. The
+ * Answers to clients are true: a trade that was reported as done is in the books, and what was refused for certain never happens. The
  * nodes' replies and the lab's own orders are both held against the deliveries.
  */
 import type { Entry } from "../journal/entry.ts";

@@ -1,5 +1,5 @@
 /**
- * What a checker is: a fold over the lines of a journal, fed one at a time while a run goes on or from a finished one (judging.ts). It reports
+ * A checker is a fold over the lines of a journal, fed one at a time while a run goes on or from a finished one (judging.ts). It reports
  * a breach with the line that proves it, and what can only be judged at the end when there is one.
  */
 import type { Entry } from "../journal/entry.ts";

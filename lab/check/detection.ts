@@ -51,7 +51,7 @@ interface View {
   readonly view: Entry;
 }
 
-/** What each of those present thinks, at that time, of each that was down all the while; nothing, if it never knew it. */
+/** The opinion of each node that is present, at that time, of each that was down all the while; nothing, if it never knew it. */
 function findViews(
   views: ReadonlyMap<number, LinesOfLives>,
   { fromMs, toMs, present }: Calm,

@@ -1,5 +1,5 @@
 /**
- * What a node acknowledged survives its process: what it had told of its books, its votes, and every debit of its own that any node has, is
+ * A node's acknowledgements survive its process: the books that it reported, its votes, and every debit of its own that any node has are
  * there again at its next start. Unless the lab took its disk away, or it has none.
  */
 import type { Entry } from "../journal/entry.ts";
@@ -8,7 +8,7 @@ import type { Life } from "../journal/story/lives.ts";
 import type { Story } from "../journal/story/story.ts";
 import { type Checker, formatCount, type Line, type RunUnderCheck } from "./checker.ts";
 
-/** What a process had acknowledged. */
+/** The acknowledgements of one process. */
 interface Memory {
   /** Its vector, and the line by which each number got there. */
   readonly clock: Map<number, number>;

@@ -1,5 +1,5 @@
 /**
- * What the end of a run comes to, for checkers of what takes time: troubles, bounds, and nodes of which nothing says whether they ran. Worked
+ * The end of a run, for checkers of promises that take time: troubles, bounds, and nodes that may or may not have run. Worked
  * out once, when the first checker asks.
  */
 import type { RunFacts } from "../journal/journal.ts";

@@ -1,4 +1,4 @@
-/** What came too early is held back for its causes, and not for ever: in the end it is delivered, if it is anywhere. */
+/** A record that came too early is held back for its causes, and not for ever: in the end it is delivered, if it is anywhere. */
 import type { Entry } from "../journal/entry.ts";
 import type { Life } from "../journal/story/lives.ts";
 import { append } from "../journal/story/span.ts";

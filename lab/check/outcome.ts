@@ -1,5 +1,5 @@
 /**
- * What the replicas came to: their vectors at the end of the run and a bound before it. What was anywhere by then has had time to be everywhere.
+ * The outcome at the replicas: their vectors at the end of the run and a bound before it. What was anywhere by then has had time to be everywhere.
  * A fold that the checkers of the end have each one of.
  */
 import type { Entry } from "../journal/entry.ts";

@@ -1,5 +1,5 @@
 /**
- * What a checker says of a run; a violation comes with the lines that prove it.
+ * A checker's result for a run; a violation comes with the lines that prove it.
  */
 import type { Entry } from "../journal/entry.ts";
 

@@ -6,7 +6,7 @@ import { NEXT } from "../base/next.ts";
 import type { Printer } from "./ui/printer.ts";
 import { sayHints } from "./ui/say-hints.ts";
 
-/** What happened, and a line for each thing to do about it. With -o json the same as one JSON value on stderr. */
+/** Prints the error, and a line for each thing to do about it. With -o json the same as one JSON value on stderr. */
 export function reportError(
   error: unknown,
   printer: Printer,

@@ -1,7 +1,7 @@
 /**
  * A lab that exists: its engine, its nodes, its control channel and its own files in one handle.
  *
- * What commands, scenarios and tests call. The handle holds no truth: `info` is what the engine said last (`refresh` asks again),
+ * Commands, scenarios and tests call it. The handle holds no truth: `info` is what the engine said last (`refresh` asks again),
  * and the coordinator is the node that the others name at the moment of asking.
  */
 import type { PingData } from "../../node/wire/control.ts";

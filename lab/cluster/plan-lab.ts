@@ -83,7 +83,7 @@ export interface ScalePlan {
 }
 
 /**
- * What has to be added or removed so that `count` nodes remain. The highest leave first; new nodes take ids above all that were
+ * Plans which nodes to add or remove so that `count` nodes remain. The highest leave first; new nodes take ids above all that were
  * ever used: a node that came back under the number of a removed one would be taken for that node with its disk lost.
  * @param everUsed ids that the cluster knows, removed ones included
  */

@@ -1,5 +1,5 @@
 /**
- * What nodes live in, as far as the lab has to do with it: their time, the way to them, and chance. The real one, or the simulator's,
+ * The world of the nodes as far as the lab needs it: their time, the way to them, and chance. The real one, or the simulator's,
  * in which all three come from a seed.
  */
 import { randomBytes } from "node:crypto";

@@ -1,5 +1,5 @@
 /**
- * Who may ask what: the rules by which a request is let in, as a pure function of its head.
+ * The rules by which a request is let in, as a pure function of its head.
  *
  * Idea: a web page on another site can make this machine's browser send requests here, and by DNS rebinding even read answers. So a
  * request must name this server as its host, a request that does or reads anything is a POST from this server's own page, in a content

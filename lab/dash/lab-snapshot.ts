@@ -1,5 +1,5 @@
 /**
- * What engine and nodes say of a lab at one moment, in one value: what `lab watch`, the page and /metrics show.
+ * The state of a lab at one moment, by its engine and its nodes, in one value: what `lab watch`, the page and /metrics show.
  *
  * Idea: each node is asked for its full state at the same time, with a short deadline; who doesn't answer is shown as silent instead of
  * holding up the others. Nothing is remembered from one look to the next.

@@ -1,5 +1,5 @@
 /**
- * What a lab looks like to Prometheus: one snapshot as families of metrics. Pure.
+ * A lab's metrics for Prometheus: one snapshot as families of metrics. Pure.
  *
  * Names follow Prometheus' conventions: `energy_lab_` in front, the unit behind, `_total` for what only grows. What only grows begins
  * from zero when a node restarts, as counters of a process do. Everything that nodes count and that has no name of its own here is in

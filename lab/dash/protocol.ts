@@ -1,5 +1,5 @@
 /**
- * What travels between `lab dash` and its page: types only, so that server, page and tests share them and a browser loads nothing.
+ * The messages between `lab dash` and its page: types only, so that server, page and tests share them and a browser loads nothing.
  *
  * Idea: three requests, each a POST with the token in a header, so that no cookie or address carries it and no other site's page can
  * send one by accident (lab/dash/gate.ts):

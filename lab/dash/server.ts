@@ -1,7 +1,7 @@
 /**
  * The HTTP server of `lab dash`: on loopback only, each request judged by the gate, bodies bounded, readers' streams ended with it.
  *
- * What it serves is handed in (DashSource), so a live lab, a stored run and a test are the same to it.
+ * The caller hands in the content (DashSource), so a live lab, a stored run and a test are the same to it.
  */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";

@@ -1,5 +1,5 @@
 /**
- * What the lab asks of the thing that runs nodes. Adapters: docker/ (containers), local/ (processes on loopback), sim/ (nodes in virtual
+ * The interface to the thing that runs nodes. Adapters: docker/ (containers), local/ (processes on loopback), sim/ (nodes in virtual
  * time inside this process).
  *
  * Engines own *where* nodes run; they know nothing of the protocol. They keep no state of their own: a lab is found again by

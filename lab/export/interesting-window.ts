@@ -13,7 +13,7 @@ const WEIGHTS: Readonly<Record<string, number>> = {
   start: 1,
 };
 const FAULT_WEIGHT = 3;
-/** What led to the first of it. */
+/** How much to show before the first of it. */
 const LEAD_MS = 200;
 
 /**

@@ -90,7 +90,7 @@ interface Place {
   readonly rankOf: (entry: Trip["entry"]) => number;
 }
 
-/** What goes to all is a note, so that a group of twenty stays readable; a copy that is lost is an arrow with a cross. */
+/** A message to all is a note, so that a group of twenty stays readable; a copy that is lost is an arrow with a cross. */
 function tellTrip(
   history: Chronicle,
   trip: Trip,
@@ -118,9 +118,9 @@ function tellTrip(
   return [...received.map(({ node }) => ({ at, text: `N${trip.from}->>N${node}: ${text}${isTwice}` })), ...losses];
 }
 
-/** What several nodes notice within this is one event to a reader. */
+/** Notices of several nodes within this span are one event to a reader. */
 const TOGETHER_MS = 300;
-/** What is said again within so many lines is counted where it was said first. */
+/** A line that is repeated within so many lines is counted where it was said first. */
 const REPEATED_WITHIN = 6;
 
 /** Messages that are sent three times to be sure, and repetitions of what wasn't acknowledged. */

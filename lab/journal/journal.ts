@@ -6,7 +6,7 @@ import type { NodeId } from "../../node/wire/ids.ts";
 import { type Entry, isOfRun, processOf } from "./entry.ts";
 import { findForgetful, orderCausally } from "./order.ts";
 
-/** What was run; stored beside the lines. */
+/** Facts about the run; stored beside the lines. */
 export interface RunFacts {
   readonly lab: string;
   readonly run: string | null;

@@ -1,5 +1,5 @@
 /**
- * What the lab itself did, as lines of the journal with node 0 and kind `fault`: `action` says what, the other fields whom and how.
+ * The lab's own actions, as lines of the journal with node 0 and kind `fault`: `action` says what, the other fields whom and how.
  * Everything that bends a run is here, so that checkers know what was allowed to fail and pictures can show it.
  */
 import type { Impairment } from "../../node/wire/control.ts";

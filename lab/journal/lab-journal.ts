@@ -28,7 +28,7 @@ export async function noteAction(notebook: LabNotebook, action: LabAction, msg: 
   }
 }
 
-/** What the lab did, and former labs of its name whose lines are left, oldest first; nothing where its folder is lost. */
+/** The lab's own lines, and former labs of its name whose lines are left, oldest first; nothing where its folder is lost. */
 export async function readLabEntries(state: LabState): Promise<readonly Entry[]> {
   const { bytes } = await state.readFrom(FILE, 0);
   return numberLines(bytes.toString("utf8"), 0);

@@ -5,7 +5,7 @@ import type { Entry } from "./entry.ts";
 
 /** Each datagram and each delivery, and the answers to requests. */
 const BUSY: ReadonlySet<Entry["kind"]> = new Set(["send", "recv", "deliver", "hold", "duplicate", "reply"]);
-/** What a scenario or a load says of itself at every step. */
+/** Progress lines of a scenario or a load. */
 const BUSY_ACTIONS: ReadonlySet<unknown> = new Set(["order"]);
 
 export function isNotable(entry: Entry): boolean {

@@ -37,7 +37,7 @@ interface Cursor {
   readonly at: number;
 }
 
-/** What this line is an effect of, by name; null: nothing that another node wrote. */
+/** The cause of this line, by name; null: nothing that another node wrote. */
 export function causeOf(entry: Entry): string | null {
   if (entry.kind === "recv" && entry.id !== undefined) return `message ${entry.id}`;
   if (entry.kind === "deliver" && entry.from !== entry.node && entry.record_seq !== undefined)
@@ -45,7 +45,7 @@ export function causeOf(entry: Entry): string | null {
   return null;
 }
 
-/** What others may write because of this line. */
+/** The effects that others may write because of this line. */
 export function effectOf(entry: Entry): string | null {
   if (entry.kind === "send" && entry.id !== undefined) return `message ${entry.id}`;
   if (

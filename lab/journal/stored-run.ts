@@ -92,7 +92,7 @@ export async function readRun(path: string): Promise<Journal> {
   return { ...journal, gaps: [...journal.gaps, lost] };
 }
 
-/** What was run, of the run in exactly this folder. @throws LabError("usage") */
+/** The facts about the run in exactly this folder. @throws LabError("usage") */
 export async function readFacts(folder: string): Promise<RunFacts> {
   const path = join(folder, "run.json");
   return parseFacts(await readFile(path, "utf8").catch(() => ""), path);

@@ -1,5 +1,5 @@
 /**
- * What must never be in a report: the control token and the cluster's keys. Reports are sent around, and CI keeps them for everybody.
+ * Keeps secrets out of reports: the control token and the cluster's keys. Reports are sent around, and CI keeps them for everybody.
  *
  * Two nets. The values that are known are replaced wherever they came from, before anything is rendered (a page packs its journal: then
  * it is too late) and again in every file just before it is written; and what stands behind a secret's name is replaced, known or not.

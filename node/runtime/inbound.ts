@@ -10,7 +10,7 @@ import { createImpairments, type Impairments } from "./impairments.ts";
 import { type Accepted, createIntake, type Drop } from "./intake.ts";
 import type { Clock, Schedule } from "./ports.ts";
 
-/** What becomes of arriving datagrams, for journals and checkers. */
+/** The fate of arriving datagrams, for journals and checkers. */
 export interface InboundEvents {
   /** The datagram passed the checks of its envelope; its messages follow. */
   readonly onAccepted?: (datagram: Uint8Array) => void;

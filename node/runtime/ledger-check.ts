@@ -1,5 +1,5 @@
 /**
- * What must hold before a node writes to a ledger, found out by reading alone: a refused ledger stays as it is, every byte of it,
+ * Checks a ledger before a node writes to it, by reading alone: a refused ledger stays as it is, every byte of it,
  * for a person who wants to save what can be saved.
  *
  * SQLite itself would write: opening makes files, and closing moves the log into the file. So a ledger without a log is opened as

@@ -64,7 +64,7 @@ export function writeBoot(database: DatabaseSync, incarnation: number, bootId: s
   database.prepare(insertStatement("boots")).run(...values, rowSum(values));
 }
 
-/** What a boot needs of the file: all of it but the compacted records. Throws when a row's sum is wrong or a value can't be read. */
+/** Reads the part of the file that a boot needs: all of it but the compacted records. Throws when a row's sum is wrong or a value can't be read. */
 export function readLedger(database: DatabaseSync): { owner: NodeId; lastIncarnation: number; recovered: Recovered } {
   const [vote] = readTable(database, "vote", "one");
   const [meta] = readTable(database, "meta", "node");

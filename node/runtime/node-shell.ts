@@ -26,7 +26,7 @@ import type { Clock, DatagramPort, Schedule, StorePort } from "./ports.ts";
 import { createSendQueue } from "./send-queue.ts";
 import type { Sent } from "./wire-lines.ts";
 
-/** What the host learns, each in the instant in which it happens. */
+/** Events for the host, each at the instant at which it happens. */
 export interface ShellEvents extends InboundEvents {
   readonly onJournal: (event: JournalEvent) => void;
   readonly onSent: (message: Message, sent: Sent) => void;

@@ -118,7 +118,7 @@ function run(parts: Parts): RunningNode {
   return { execute: shell.execute, leave: shell.leave, reloadKeys: () => reloadKeys(config, journal, keyring) };
 }
 
-/** What the node tells its journal. */
+/** The node's lines for its journal. */
 function journalEvents({ config, journal, trouble, state, store }: Parts) {
   const isWired = config.journal === "wire";
   let incarnation = store.incarnation;
@@ -149,7 +149,7 @@ function journalEvents({ config, journal, trouble, state, store }: Parts) {
   };
 }
 
-/** What others learn of this process: answers, the ready file, its end. */
+/** The node's signs to the outside: answers, the ready file, its end. */
 function processEvents({ config, journal, socket, onReply, onExit }: Parts) {
   return {
     onReply(requestId: string, final: boolean, result: CommandResult, isAnswered: boolean): void {

@@ -1,5 +1,5 @@
 /**
- * What each request of the control channel (and each word of the prompt) does. Queries are answered from the core's state at once;
+ * Carries out the requests of the control channel and the words of the prompt. Queries are answered from the core's state at once;
  * commands go into the core, whose reply comes back as an effect.
  *
  * Pure: the simulator's nodes have the same.
@@ -23,7 +23,7 @@ import { HELP_TEXT } from "./command-line.ts";
 import type { NodeRequest } from "./control-server.ts";
 import { messageOf } from "./errors.ts";
 
-/** What the host of a node knows: a process, or the simulator. */
+/** Facts that the host of a node knows; the host is a process or the simulator. */
 export interface HostFacts {
   readonly auth: "open" | "keyed";
   readonly keys: readonly number[];
@@ -33,7 +33,7 @@ export interface HostFacts {
   readonly hostCounters: ReadonlyMap<string, number>;
 }
 
-/** What the shell knows and the core doesn't. */
+/** Facts that the shell knows and the core doesn't. */
 export interface ShellFacts extends HostFacts {
   readonly uptimeMs: number;
   readonly counters: ReadonlyMap<string, number>;

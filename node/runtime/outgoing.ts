@@ -1,7 +1,7 @@
 /**
  * Messages of the core on their way out: stamped with the wall clock, encoded, bundled, numbered, sealed, handed to the socket.
  *
- * What one turn of the event loop has for the same receiver (or for the group) leaves in one datagram, as far as it fits: a busy node
+ * All messages of one turn of the event loop for the same receiver (or for the group) leave in one datagram, as far as they fit: a busy node
  * pays for system calls, tags and wake-ups of its peers by the datagram. An idle node loses nothing, because its turn ends at once.
  * Idea: memberlist's compound messages. A multicast that is also fanned out by unicast is sealed once: receivers recognise the second
  * copy by its packet number and drop it.

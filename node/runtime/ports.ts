@@ -1,5 +1,5 @@
 /**
- * What the shell of a node needs from the world around it: a clock, timers, a disk and a socket.
+ * The ports through which a node's shell uses the world: a clock, timers, a disk and a socket.
  *
  * A real process gets those of its machine (process-ports.ts, ledger-store.ts, udp-transport.ts); a simulated node gets virtual ones.
  * Everything that uses only these ports behaves the same in both.

@@ -86,7 +86,7 @@ export async function openUdpTransport(network: NetworkConfig, events: Transport
 
 type Via = "unicast" | "multicast";
 
-/** What both sockets have in common. */
+/** The common part of both sockets. */
 interface Link {
   readonly network: NetworkConfig;
   readonly events: TransportEvents;

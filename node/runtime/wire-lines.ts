@@ -23,7 +23,7 @@ export interface Sent {
   readonly to: NodeId | null;
 }
 
-/** Who sends: its incarnation may be replaced while it joins. */
+/** The sender; its incarnation may be replaced while it joins. */
 export interface Sender {
   readonly id: NodeId;
   readonly incarnation: number;

@@ -170,7 +170,7 @@ function planContainer(
 }
 
 /**
- * What the engine keeps of a node's journal. Eight nodes with twenty trades a second write 1.5 MB a minute each in detail: hours must be
+ * The part of a node's journal that the engine keeps. Eight nodes with twenty trades a second write 1.5 MB a minute each in detail: hours must be
  * there whole, or nothing can be judged.
  */
 function logSize(environment: Readonly<Record<string, string>>): Readonly<Record<string, string>> {

@@ -27,7 +27,7 @@ export interface ImagePlan {
 }
 
 /**
- * What the image is made of now, bundle included (made first where its sources changed). With LAB_NODE_IMAGE the user names a
+ * The image's present content, bundle included (made first where its sources changed). With LAB_NODE_IMAGE the user names a
  * ready one instead, on machines that can't build.
  */
 export async function planImage(progress: Progress, environment: Environment = process.env): Promise<ImagePlan> {

@@ -1,5 +1,5 @@
 /**
- * What belongs to no living lab: parts of a lab whose `up` died half-way, throw-away containers of a probe that died, images that
+ * Finds things that belong to no living lab: parts of a lab whose `up` died half-way, throw-away containers of a probe that died, images that
  * later sources replaced.
  *
  * "Died" is judged by the maker's label (host and process id). Where that can't be told, another host made it, a minute must have

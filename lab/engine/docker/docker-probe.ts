@@ -1,5 +1,5 @@
 /**
- * What the engine's kernel can do to packets, found by doing it: a throw-away container without a network tries each tool on its
+ * Finds out what the engine's kernel can do to packets, by doing it: a throw-away container without a network tries each tool on its
  * own loopback. Module lists lie in both directions (built in, or there but not loadable from a container).
  *
  * A kernel doesn't change while it runs, so the answer is kept on disk under the engine's id and the kernel's version; a fault

@@ -1,5 +1,5 @@
 /**
- * What local labs left behind: processes that no record names, and folders that were never finished.
+ * Finds the leftovers of local labs: processes that no record names, and folders that were never finished.
  */
 import { readdir, rm } from "node:fs/promises";
 import { isLocked } from "../../base/lock.ts";

@@ -26,7 +26,7 @@ export interface Chronicle {
   readonly moments: readonly Moment[];
 }
 
-/** What the lab broke: links, cables, and processes that were paused. */
+/** The faults that the lab made: links, cables, and processes that were paused. */
 export interface FaultSpan extends Span {
   readonly kind: Fault["kind"] | "pause";
   /** The sentence that set it: `partition 1,2 3-5`. */
@@ -80,7 +80,7 @@ function listFaults({ faults, stops }: Story, endMs: number): readonly FaultSpan
 const OPEN_MS = 1_000;
 
 /**
- * Who didn't get the message. A node that lived when it was sent, and neither received nor dropped it, didn't get it, unless the
+ * Finds the nodes that didn't get the message. A node that lived when it was sent, and neither received nor dropped it, didn't get it, unless the
  * journal ends too soon to know.
  */
 export function findLosses({ story, endMs }: Chronicle, trip: Trip): readonly LostCopy[] {

@@ -1,4 +1,4 @@
-/** What hovering over a part of the diagram tells: the same words in the file and on the page. */
+/** Tooltips for the parts of the diagram: the same words in the file and on the page. */
 import type { Entry } from "../../journal/entry.ts";
 import type { Hold } from "../../journal/story/holds.ts";
 import type { Moment } from "./moments.ts";

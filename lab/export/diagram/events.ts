@@ -1,4 +1,4 @@
-/** What of a history needs a place in the diagram, in the order in which it happened, and which events an arrow joins. */
+/** The events of a history that need a place in the diagram, in the order in which it happened, and which events an arrow joins. */
 import type { NodeId } from "../../../node/wire/ids.ts";
 import type { Trip } from "../../journal/story/trips.ts";
 import { type Chronicle, type FaultSpan, findLosses } from "./chronicle.ts";

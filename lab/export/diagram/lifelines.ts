@@ -1,4 +1,4 @@
-/** What lasts, along a node's column: lives, pauses, reigns, waiting records. Each begins and ends where its event stands. */
+/** Spans along a node's column: lives, pauses, reigns, waiting records. Each begins and ends where its event stands. */
 import type { NodeId } from "../../../node/wire/ids.ts";
 import type { Chronicle } from "./chronicle.ts";
 import type { Plan } from "./events.ts";

@@ -112,7 +112,7 @@ export interface SpaceTimeLayout {
 export const GUTTER_PX = 108;
 const TOP_PX = 96;
 const RIGHT_PX = 150;
-/** What an event takes on the average where several nodes are at work. */
+/** The average height of an event where several nodes are at work. */
 const ROW_PX = 3.5;
 
 export function layOutSpaceTime(history: Chronicle, options: LayoutOptions = {}): SpaceTimeLayout {
@@ -182,7 +182,7 @@ function isCollapsed({ kind }: Trip): boolean {
   return kind === "heartbeat" || kind === "probe";
 }
 
-/** What was lost ends beside its receiver, and a little lower than it began: as if it had been on its way. */
+/** A lost message ends beside its receiver, and a little lower than it began: as if it had been on its way. */
 const LOST_BEFORE_PX = 24;
 const LOST_DROP_PX = 13;
 

@@ -1,4 +1,4 @@
-/** What the lab broke in the network, from when to when: cut and impaired links, pulled cables. */
+/** Network faults that the lab made, as spans: cut and impaired links, pulled cables. */
 import type { Impairment } from "../../../node/wire/control.ts";
 import type { NodeId } from "../../../node/wire/ids.ts";
 import type { Entry } from "../entry.ts";

@@ -1,4 +1,4 @@
-/** Who stood and who led, as the nodes themselves say: one span for each claim of one process. */
+/** Candidacies and reigns, as the nodes themselves report them: one span for each claim of one process. */
 import type { NodeId } from "../../../node/wire/ids.ts";
 import type { Entry } from "../entry.ts";
 import type { Life } from "./lives.ts";

@@ -1,5 +1,5 @@
 /**
- * What a signal does to a node's process. The one table: `lab kill`, the checkers and the pictures read it.
+ * The effect of each signal on a node's process. The one table: `lab kill`, the checkers and the pictures read it.
  *
  * The node handles TERM and INT (it leaves the cluster, then exits) and HUP (it reads its keys again); see node/runtime/main.ts. Node.js
  * itself handles USR1 (it opens the inspector) and ignores PIPE. All others have the kernel's default, with one exception: a
@@ -25,7 +25,7 @@ const EFFECTS: Readonly<Record<string, SignalEffect>> = {
   SIGCHLD: "none",
 };
 
-/** What a terminal sends to stop a process: stops it where nothing handles it. */
+/** The signals that a terminal sends to stop a process; they stop it where nothing handles them. */
 const TERMINAL_STOPS = new Set(["SIGTSTP", "SIGTTIN", "SIGTTOU"]);
 
 /** @param signal `SIGKILL`, `KILL`; a name that isn't in the table has the kernel's default; absent: as `lab kill` without one */

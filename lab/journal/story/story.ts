@@ -1,5 +1,5 @@
 /**
- * What a run was, read from its journal a line at a time: which processes lived and how they ended, who led, what the lab broke and for how
+ * The story of a run, read from its journal a line at a time: which processes lived and how they ended, who led, what the lab broke and for how
  * long, what became of each message, what waited for its causes. Checkers, exports, pictures, the live page and the stored page read this
  * one fold, so that they can't disagree. It works on a journal that still grows and on a finished one, in a browser too.
  *
@@ -25,7 +25,7 @@ import { Reigns } from "./reigns.ts";
 import { Stops } from "./stops.ts";
 import { Trips } from "./trips.ts";
 
-/** What the story needs to know of the run beside its lines. */
+/** Facts that the story needs beside the lines. */
 export type StoryFacts = Pick<RunFacts, "runtime" | "isDetailed">;
 
 export class Story {

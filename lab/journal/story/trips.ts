@@ -1,5 +1,5 @@
 /**
- * What became of each message: sent by one node, received by some, thrown away or never seen by others, received twice. Lines of `send`,
+ * The fate of each message: sent by one node, received by some, thrown away or never seen by others, received twice. Lines of `send`,
  * `recv`, `drop` and `duplicate` are put together by the message's name (node/runtime/wire-lines.ts).
  */
 import type { NodeId } from "../../../node/wire/ids.ts";

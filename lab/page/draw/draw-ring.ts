@@ -159,7 +159,7 @@ function drawNode(frame: RingFrame, node: NodeState, x: number, y: number): void
   if (radius > CAPTION_RADIUS) drawCaption(frame, node, process, x, y, radius);
 }
 
-/** Who watches this node, and how long each has heard nothing of it. */
+/** The nodes that watch this node, and how long each has heard nothing from it. */
 function drawSilence(frame: RingFrame, node: NodeState, x: number, y: number, radius: number): void {
   const { ctx, palette, state, layout } = frame;
   const watchers = [...state.nodes.values()].filter((other) => other.id !== node.id && isUp(other));

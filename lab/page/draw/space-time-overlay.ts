@@ -1,5 +1,5 @@
 /**
- * What lies on top of the space-time diagram's sheet: the line of now, and for a selected event its causal past and future.
+ * The layer on top of the space-time diagram's sheet: the line of now, and for a selected event its causal past and future.
  */
 import { type Cone, relate } from "../model/causality.ts";
 import { type Copy, forEachCopy } from "../model/copies.ts";

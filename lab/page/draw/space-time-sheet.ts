@@ -40,7 +40,7 @@ export function columnOf(geometry: Geometry, id: number): number {
 /** Rows below the lower edge: a sign at the edge is drawn whole, and seen whole when it has moved up. */
 const BELOW_PX = 14;
 
-/** What lasts lies under what happened, on a layer of its own. */
+/** Spans lie under events, on a layer of their own. */
 class Layer {
   readonly canvas = document.createElement("canvas");
   readonly ctx = this.canvas.getContext("2d") as CanvasRenderingContext2D;
@@ -383,7 +383,7 @@ function drawArrow(
   ctx.globalAlpha = 1;
 }
 
-/** What a node did by itself. */
+/** Local events of a node. */
 function drawSign(
   ctx: CanvasRenderingContext2D,
   palette: Palette,

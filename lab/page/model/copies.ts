@@ -28,7 +28,7 @@ export function forEachCopy(story: Story, fromMs: number, toMs: number, visit: (
   }
 }
 
-/** What this line, a datagram's drop, threw away: every message in it, `2-1.7`, `2-1.7/1`, … */
+/** The messages that this line, a datagram's drop, threw away: `2-1.7`, `2-1.7/1`, … */
 export function copiesDroppedBy(story: Story, entry: Entry): readonly Copy[] {
   const dropped: Copy[] = [];
   if (entry.kind !== "drop" || entry.id === undefined) return dropped;

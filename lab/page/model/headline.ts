@@ -10,7 +10,7 @@ export interface Headline {
   readonly state: "agreed" | "provisional" | "disputed" | "none";
 }
 
-/** Who leads, in one line. */
+/** The leadership in one line. */
 export function describeLeadership(state: ClusterState): Headline {
   const running = [...state.nodes.values()].filter((node) => node.process === "running");
   const leaders = running.filter((node) => node.role === "COORDINATOR").sort((a, b) => a.id - b.id);

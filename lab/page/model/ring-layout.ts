@@ -43,7 +43,7 @@ export function findCutPairs(state: ClusterState): ReadonlySet<string> {
   return pairs;
 }
 
-/** Who can reach whom, at least by way of others and in one direction. Each group by id, groups by their lowest id. */
+/** Groups of nodes that can reach each other, at least by way of others and in one direction. Each group by id, groups by their lowest id. */
 export function findGroups(ids: readonly number[], cut: ReadonlySet<string>): readonly (readonly number[])[] {
   const left = new Set(ids);
   const groups: number[][] = [];

@@ -4,7 +4,7 @@
 import type { CheckResult, Verdict } from "../../check/verdict.ts";
 import type { Gap, RunFacts } from "../../journal/journal.ts";
 
-/** What the run was, in the words of the person or test that ran it. */
+/** The run's description, in the words of the person or test that ran it. */
 export interface RunAbout {
   /** "kill the leader", "chaos, seed 42". */
   readonly title: string;

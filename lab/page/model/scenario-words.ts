@@ -1,5 +1,5 @@
 /**
- * What a scenario's author explains about the run: read from the file as `formatScenario` writes it, without a YAML parser,
+ * The explanations by a scenario's author: read from the file as `formatScenario` writes it, without a YAML parser,
  * which would be as big as the rest of the page. What isn't found is left out.
  */
 

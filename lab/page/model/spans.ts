@@ -1,4 +1,4 @@
-/** What lasts, as bands and bars show it: who led, who was down or paused, which faults were in force, what was held back. */
+/** Spans for bands and bars: who led, who was down or paused, which faults were in force, what was held back. */
 import type { EndCause } from "../../journal/story/lives.ts";
 import type { Span } from "../../journal/story/span.ts";
 import type { Story } from "../../journal/story/story.ts";
@@ -15,7 +15,7 @@ export interface Bar extends Span {
   readonly isProvisional: boolean;
 }
 
-/** What touches the stretch of time. */
+/** The spans that touch the stretch of time. */
 export function barsWithin(story: Story, fromMs: number, toMs: number): readonly Bar[] {
   const bars: Bar[] = [];
   const add = (kind: BarKind, node: number, label: string, span: Span, isProvisional = false): void => {

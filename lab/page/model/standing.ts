@@ -1,5 +1,5 @@
 /**
- * What the story of the run says of processes and links at an instant, put into the picture of the cluster. A process that is over plays no
+ * The state of processes and links at an instant, by the story of the run, put into the picture of the cluster. A process that is over plays no
  * part any more, whatever its last lines say.
  */
 import type { Story } from "../../journal/story/story.ts";

@@ -49,7 +49,7 @@ function Do({ store, server, command, name, isDanger = false, isDisabled = false
   );
 }
 
-/** What came of the last command. */
+/** The result of the last command. */
 function Outcome({ store }: Shared) {
   const { order } = store;
   if (order === null)

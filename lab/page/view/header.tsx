@@ -1,5 +1,5 @@
 /**
- * What one needs to know at once: which run, live or replayed, who leads, whether every credit is there, and the verdict.
+ * The header shows the essentials: which run, live or replayed, who leads, whether every credit is there, and the verdict.
  */
 
 import { worstOf } from "../../check/verdict.ts";

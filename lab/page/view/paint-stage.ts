@@ -15,7 +15,7 @@ const SILENCE_FULL_MS = { fast: 1_000, default: 4_000 } as const;
 /** How fast nodes glide to a new place: the way that is left halves in this time. */
 const HALF_WAY_MS = 70;
 
-/** What lasts from one frame to the next. */
+/** State that is kept from one frame to the next. */
 export interface StageMotion {
   /** Where the nodes are drawn now. */
   readonly spots: Map<number, { x: number; y: number }>;

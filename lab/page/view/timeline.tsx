@@ -15,7 +15,7 @@ import { Icon } from "./icons.tsx";
 /** How often the strip of a growing run is redrawn, milliseconds. */
 const GROWTH_MS = 250;
 
-/** What the strip's picture was drawn from. */
+/** The inputs of the strip's picture. */
 interface Drawn {
   readonly key: string;
   /** The frame in which it was drawn. */

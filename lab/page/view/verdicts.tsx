@@ -1,5 +1,5 @@
 /**
- * What the checkers say of the run: the violation first, with the lines that prove it, each a step to its place in the pictures.
+ * The checkers' verdicts on the run: the violation first, with the lines that prove it, each a step to its place in the pictures.
  */
 import { type Verdict, worstOf } from "../../check/verdict.ts";
 import type { Entry } from "../../journal/entry.ts";

@@ -1,5 +1,5 @@
 /**
- * What no journal shows of the money: what is on whose disk. Money, order and causes are judged by the journal (journal-watch.ts); these books
+ * Checks of the money that no journal can make: what is on whose disk. Money, order and causes are judged by the journal (journal-watch.ts); these books
  * hold which debit is known where, on which disk it still is, and what was lost with a disk.
  *
  * S4: numbers have no gap, in memory either. S5: no node has what its payer could still forget. S7: a log is fenced only with a majority's promises and above everything that a disk has.

@@ -1,5 +1,5 @@
 /**
- * What must come true once the last fault is over, and how soon (L1 to L5 in node/PROTOCOL.md#promises). Safety holds at every step; these
+ * The promises that must come true once the last fault is over, and how soon (L1 to L5 in node/PROTOCOL.md#promises). Safety holds at every step; these
  * hold at the end of a schedule, when everything is healed.
  */
 import type { NodeState } from "../../../node/core/state.ts";

@@ -1,5 +1,5 @@
 /**
- * What happens at the nodes, on its way into the journal, past the checkers, to the commands that wait for it.
+ * Carries the nodes' events on their way into the journal, past the checkers, to the commands that wait for it.
  */
 import type { CommandResult } from "../../../node/core/kernel/types.ts";
 import { lineOfDrop, lineOfReceived, lineOfSent } from "../../../node/runtime/wire-lines.ts";

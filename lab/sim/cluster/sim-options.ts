@@ -1,5 +1,5 @@
 /**
- * What a simulated cluster is made of, and the node configuration that the lab would derive from it.
+ * The options of a simulated cluster, and the node configuration that the lab would derive from it.
  */
 
 import { RULES, type Rules } from "../../../node/core/kernel/rules.ts";

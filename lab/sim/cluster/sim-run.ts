@@ -1,5 +1,5 @@
 /**
- * What a simulated cluster wrote, as the journal of a run: checkers read it like that of real nodes.
+ * The lines of a simulated cluster as the journal of a run: checkers read it like that of real nodes.
  */
 import type { Entry } from "../../journal/entry.ts";
 import { assembleJournal, type Journal, type RunFacts } from "../../journal/journal.ts";

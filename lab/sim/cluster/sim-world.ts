@@ -29,7 +29,7 @@ export function drawWorld(seed: number, draw: Draw): SimOptions {
   };
 }
 
-/** What may be wrong with all links at once. */
+/** Impairments of all links at once. */
 function drawTrouble(draw: Draw): Partial<LinkModel> {
   return {
     loss: draw.pick([0, 0.02, 0.1, 0.3]),

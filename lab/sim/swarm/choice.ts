@@ -1,5 +1,5 @@
 /**
- * What a user says of schedules: which seeds, and what is fixed instead of drawn; and the command that plays one again.
+ * A user's choice of schedules: which seeds, and what is fixed instead of drawn; and the command that plays one again.
  */
 import { RULES, type Rule } from "../../../node/core/kernel/rules.ts";
 import { renderCommand } from "../../base/hint.ts";

@@ -1,5 +1,5 @@
 /**
- * What can go wrong in a schedule of the swarm: one thing at a time, drawn from this list. What makes things better is in it too, and
+ * The faults of a swarm's schedule: one at a time, drawn from this list. Repairs are in it too, and
  * stands in it more often where it takes two to get anywhere.
  */
 

@@ -8,7 +8,7 @@ import { SimFailure } from "../checks/sim-failure.ts";
 import { optionsOf, type WorldChoice } from "../swarm/choice.ts";
 import { runSwarm, type SwarmResult } from "../swarm/play-schedule.ts";
 
-/** What a schedule came to. `failure` null: every promise held. */
+/** The result of a schedule. `failure` null: every promise held. */
 export type Played =
   | { readonly seed: number; readonly failure: null; readonly result: SwarmResult }
   | {

@@ -55,7 +55,7 @@ export const LINK_LAN: LinkModel = {
 /** Earlier datagrams that strangers have at hand. */
 const RECORDINGS = 64;
 
-/** What a link remembers. */
+/** State of a link. */
 interface LinkState {
   isBad: boolean;
   freeAtMs: number;

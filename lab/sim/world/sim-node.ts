@@ -67,7 +67,7 @@ export interface ShellBugs {
   readonly timersDie?: boolean;
 }
 
-/** What a simulation may ask of its processes beyond what the real ones do. */
+/** Behaviour that a simulation may ask of its processes and real ones don't have. */
 export interface ProcessModel {
   /** An exception in the core ends the process, as in reality, and not the run. */
   readonly diesOfExceptions: boolean;
@@ -101,7 +101,7 @@ export interface SimNodeOptions {
 /** Of the bug `timersDie`: for each timer that is set. */
 const TIMER_DEATH = 0.002;
 
-/** What exists as long as a process does. */
+/** Everything that lives as long as one process. */
 interface Life {
   readonly process: SimProcess;
   readonly state: NodeState;

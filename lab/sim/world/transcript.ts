@@ -9,12 +9,12 @@ export function describeLine(line: Pick<SimJournalLine, "time" | "node" | "inc" 
   return `${line.time.toFixed(1).padStart(9)} ms  ${who.padEnd(8)}  ${line.msg}`;
 }
 
-/** What the long form of a run shows: a message once, when it is sent, and when it is lost. */
+/** The long form of a run shows a message once, when it is sent, and when it is lost. */
 export function isTold(line: Pick<SimJournalLine, "kind">): boolean {
   return line.kind !== "recv";
 }
 
-/** What the short form of a run shows: faults, each beginning of a leadership, and what went wrong at a node. To be asked of every line. */
+/** The short form of a run shows faults, each beginning of a leadership, and what went wrong at a node. Call it for every line. */
 export function createHeadlines(): (line: SimJournalLine) => boolean {
   const reigns = new Map<number, string | null>();
   return (line) => {

@@ -1,5 +1,5 @@
 /**
- * What follows a completed or failed write of the ledger.
+ * Reactions to a completed or failed write of the ledger.
  */
 
 import type { NodeId } from "../../wire/ids.ts";
