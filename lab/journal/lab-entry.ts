@@ -34,6 +34,8 @@ export type LabAction =
     }
   /** Their disks were replaced by empty ones. */
   | { readonly action: "wipe"; readonly nodes: readonly NodeId[] }
+  /** An older copy of their disks was put back. */
+  | { readonly action: "restore"; readonly nodes: readonly NodeId[] }
   /** `untilMs`: wall clock of its planned end; null: until somebody resumes it. */
   | { readonly action: "pause"; readonly nodes: readonly NodeId[]; readonly untilMs: number | null }
   | {
@@ -86,6 +88,7 @@ const LISTS = {
   leave: ["nodes"],
   died: ["nodes"],
   wipe: ["nodes"],
+  restore: ["nodes"],
   pause: ["nodes"],
   impair: ["pairs"],
   unplug: ["nodes"],

@@ -489,3 +489,19 @@ describe("losses that are accepted in any partition, at any moment,", () => {
     });
   });
 });
+
+describe("a node whose disk was restored from a backup", () => {
+  it("must have its whole log again when those that know it are there", () => {
+    underSeeds(FILE, 10, (seed) => {
+      const sim = settled({ nodes: 3, seed });
+      const image = sim.saveDisk(2);
+      pay(sim, 2, 1, 60);
+      sim.runUntil(() => sim.converged(), 5_000, "the payment everywhere");
+      sim.restoreDisk(2, image);
+      sim.start(2);
+      sim.runUntil(() => sim.converged(), 8_000, "its return");
+      expect(balance(sim, 2)).toBe(40);
+      sim.judgeJournal();
+    });
+  });
+});

@@ -165,6 +165,25 @@ describe("the disk", () => {
     expect([...survivors].sort()).toEqual([1, 2, 3, 4]);
   });
 
+  it("must hold after a restore what it held when it was saved, and forget what came since", () => {
+    const queue = new EventQueue();
+    const store = new SimStore(queue, new Draw(1, "disk"), {});
+    const write = (term: number) => {
+      store.write([{ table: "vote", term, votedFor: 1, abstains: false }], () => {});
+      while (queue.runNext(queue.nowMs + 100));
+    };
+    write(1);
+    store.nextIncarnation();
+    const image = store.save();
+    write(2);
+    store.nextIncarnation();
+    expect([store.term, store.incarnation]).toEqual([2, 2]);
+    store.restore(image);
+    expect([store.term, store.incarnation]).toEqual([1, 1]);
+    write(3);
+    expect(image.term).toBe(1);
+  });
+
   it("must tell of a failure and keep nothing of the failed write", () => {
     const queue = new EventQueue();
     const store = new SimStore(queue, new Draw(1, "disk"), {});

@@ -37,7 +37,7 @@ export function findMoments(entries: readonly Entry[], story: Story): readonly M
   const moments: Moment[] = [];
   for (const entry of entries) {
     const { node, inc, time: atMs } = entry;
-    for (const wiped of wipedBy(entry)) moments.push({ node: wiped, atMs, kind: "trouble", text: "disk lost", entry });
+    moments.push(...diskMoments(entry, atMs));
     if (node === 0) continue;
     const life = `${node}.${inc}`;
     if (inc > 0 && !begun.has(life)) {
@@ -58,9 +58,11 @@ function describeEnd(cause: EndCause): Told {
   return { kind: "left", text: "left" };
 }
 
-function wipedBy(entry: Entry): readonly NodeId[] {
+function diskMoments(entry: Entry, atMs: number): Moment[] {
   const action = readLabAction(entry);
-  return action?.action === "wipe" ? action.nodes : [];
+  if (action?.action !== "wipe" && action?.action !== "restore") return [];
+  const text = action.action === "wipe" ? "disk lost" : "backup restored";
+  return action.nodes.map((node) => ({ node, atMs, kind: "trouble", text, entry }));
 }
 
 type Told = Pick<Moment, "kind" | "text">;

@@ -75,7 +75,7 @@ export class Lives {
   readonly all: Life[] = [];
   readonly ofNode = new Map<NodeId, Life[]>();
   readonly absences = new Map<NodeId, Growing<Absence>[]>();
-  /** Nodes whose disk the lab replaced by an empty one, with when. */
+  /** Nodes whose disk the lab replaced by an empty one or an older copy, with when. */
   readonly wiped = new Map<NodeId, number[]>();
   readonly #facts: Pick<RunFacts, "runtime" | "isDetailed">;
   /** What the lab last did to end a process of the node, unless it has started one since. */
@@ -136,6 +136,7 @@ export class Lives {
         for (const id of action.nodes) this.#takeDeath(id, action, entry);
         return;
       case "wipe":
+      case "restore":
         for (const id of action.nodes) append(this.wiped, id, atMs);
         return;
       default:

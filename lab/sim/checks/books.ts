@@ -8,6 +8,7 @@
 import { isFence } from "../../../node/core/ledger/ledger.ts";
 import type { NodeState } from "../../../node/core/state.ts";
 import type { TradeRecord } from "../../../node/wire/message.ts";
+import type { DiskImage } from "../world/sim-disk.ts";
 import type { SimNode } from "../world/sim-node.ts";
 import type { Judge } from "./judge.ts";
 
@@ -65,13 +66,13 @@ export class Books {
     }
   }
 
-  /** Called before the disk of a node that is down is emptied. Durability is one disk: what nobody else has is lost with it. */
-  onDiskLost(node: SimNode): void {
+  /** Called before a disk is emptied, or an older copy put back. Durability is one disk: what nobody else has is lost with it. */
+  onDiskLost(node: SimNode, image: DiskImage | null): void {
     this.lostDisks.add(node.id);
     const others = [...this.nodes.values()].filter((other) => other !== node);
     for (const [key, record] of this.known) {
       const [origin, seq] = parseKey(key);
-      if (origin !== node.id) continue;
+      if (origin !== node.id || seq <= (image?.counts.get(origin) ?? 0)) continue;
       if (others.some((other) => hasRecord(other, origin, seq))) {
         this.vouched.add(key);
       } else {
@@ -80,7 +81,7 @@ export class Books {
       }
     }
     const nonce = node.store.genesisOf(node.id)?.nonce;
-    if (nonce === undefined) return;
+    if (nonce === undefined || image?.accounts.get(node.id)?.nonce === nonce) return;
     if (others.some((other) => hasAccount(other, node.id))) this.vouched.add(`${node.id}:${nonce}`);
     else this.issues.delete(node.id);
   }

@@ -7,6 +7,7 @@
 import type { CommandResult } from "../../../node/core/kernel/types.ts";
 import type { JournalEvent } from "../../../node/wire/journal.ts";
 import type { Message } from "../../../node/wire/message.ts";
+import type { DiskImage } from "../world/sim-disk.ts";
 import type { SimNode } from "../world/sim-node.ts";
 import { Books } from "./books.ts";
 import { Bounds } from "./bounds.ts";
@@ -43,9 +44,9 @@ export class Invariants {
     this.books.onDown(node);
   }
 
-  /** The node is down and its disk is about to be emptied. */
-  onDiskLost(node: SimNode): void {
-    this.books.onDiskLost(node);
+  /** The node is down, and its disk is about to be emptied, or replaced by the backup `image`. */
+  onDiskLost(node: SimNode, image: DiskImage | null): void {
+    this.books.onDiskLost(node, image);
   }
 
   /** A person gives up what absent nodes may have of that node's log. */

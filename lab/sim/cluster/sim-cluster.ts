@@ -22,7 +22,7 @@ import { Draw } from "../world/draw.ts";
 import { EventQueue } from "../world/event-queue.ts";
 import { LINK_LAN, type LinkModel, Network } from "../world/network.ts";
 import { SIM_KEYS } from "../world/seal.ts";
-import { type DiskFault, SimStore } from "../world/sim-disk.ts";
+import { type DiskFault, type DiskImage, SimStore } from "../world/sim-disk.ts";
 import { SimJournal } from "../world/sim-journal.ts";
 import { type NodeObserver, SimNode } from "../world/sim-node.ts";
 import { describeState, isAgreed, isConverged } from "./inspect.ts";
@@ -196,8 +196,23 @@ export class SimCluster {
   wipe(slot: number): void {
     this.act({ action: "wipe", nodes: [slot] }, `disk of ${slot} lost`);
     const node = this.node(slot);
-    this.invariants.onDiskLost(node);
+    this.invariants.onDiskLost(node, null);
     node.store.wipe();
+  }
+
+  /** A backup of the disk as it is now. The process may run. */
+  saveDisk(slot: number): DiskImage {
+    this.note(`disk of ${slot} saved`);
+    return this.node(slot).store.save();
+  }
+
+  /** A backup is put back, the process dies first: what the disk got since the backup is lost. */
+  restoreDisk(slot: number, image: DiskImage): void {
+    this.kill(slot);
+    this.act({ action: "restore", nodes: [slot] }, `disk of ${slot} restored from a backup`);
+    const node = this.node(slot);
+    this.invariants.onDiskLost(node, image);
+    node.store.restore(image);
   }
 
   /** Every write fails from now on. */

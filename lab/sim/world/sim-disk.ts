@@ -38,22 +38,45 @@ interface PendingWrite {
   readonly done: (failure: string | null) => void;
 }
 
+/** What a disk holds, as plain data: a copy of it is a backup. */
+export interface DiskImage {
+  incarnation: number;
+  term: number;
+  votedFor: number | null;
+  abstains: boolean;
+  readonly accounts: Map<number, Genesis>;
+  readonly records: TradeRecord[];
+  /** Number of the last record of each account. */
+  readonly counts: Map<number, number>;
+  readonly intents: Map<string, BuyIntent>;
+  readonly intended: Set<string>;
+  readonly fences: Map<number, number>;
+  readonly rows: Map<number, SnapshotRow>;
+  ownSince: number;
+}
+
+function createDisk(): DiskImage {
+  return {
+    incarnation: 0,
+    term: 0,
+    votedFor: null,
+    abstains: false,
+    accounts: new Map(),
+    records: [],
+    counts: new Map(),
+    intents: new Map(),
+    intended: new Set(),
+    fences: new Map(),
+    rows: new Map(),
+    ownSince: 0,
+  };
+}
+
 export class SimStore {
   model: DiskModel;
   /** Every write fails from now on; null: healthy. */
   fault: DiskFault | null = null;
-  incarnation = 0;
-  term = 0;
-  votedFor: number | null = null;
-  private abstains = false;
-  private readonly accounts = new Map<number, Genesis>();
-  private readonly records: TradeRecord[] = [];
-  private readonly counts = new Map<number, number>();
-  private readonly intents = new Map<string, BuyIntent>();
-  private readonly intended = new Set<string>();
-  private readonly fences = new Map<number, number>();
-  private readonly rows = new Map<number, SnapshotRow>();
-  private ownSince = 0;
+  private disk = createDisk();
   private queued: PendingWrite[] = [];
   private committing: PendingWrite[] = [];
   private commit: ScheduledEvent | null = null;
@@ -95,50 +118,67 @@ export class SimStore {
 
   /** An incarnation that no earlier boot used, durable before the first datagram. */
   nextIncarnation(): number {
-    this.incarnation += 1;
-    return this.incarnation;
+    this.disk.incarnation += 1;
+    return this.disk.incarnation;
   }
 
-  /** An older backup was put back: the boots since then are forgotten. */
-  forgetBoots(): void {
-    this.incarnation = 0;
+  /** A copy of what is on the disk now, also while the process runs. */
+  save(): DiskImage {
+    return structuredClone(this.disk);
+  }
+
+  /** The disk holds what it held when it was saved. The process must be down. */
+  restore(image: DiskImage): void {
+    this.crash();
+    this.fault = null;
+    this.disk = structuredClone(image);
   }
 
   /** Another disk, an empty one, which has no fault of the former. The process must be down. */
   wipe(): void {
-    this.crash();
-    this.fault = null;
-    this.incarnation = 0;
-    this.term = 0;
-    this.votedFor = null;
-    this.abstains = false;
-    for (const table of [this.accounts, this.counts, this.intents, this.intended, this.fences, this.rows])
-      table.clear();
-    this.ownSince = 0;
-    this.records.length = 0;
+    this.restore(createDisk());
+  }
+
+  get term(): number {
+    return this.disk.term;
+  }
+
+  get votedFor(): number | null {
+    return this.disk.votedFor;
+  }
+
+  get incarnation(): number {
+    return this.disk.incarnation;
   }
 
   /** Whether anything was ever stored: an empty disk boots without `recovered`. */
   get isEmpty(): boolean {
-    return this.term === 0 && this.accounts.size === 0 && this.records.length === 0 && this.intents.size === 0;
+    return (
+      this.disk.term === 0 &&
+      this.disk.accounts.size === 0 &&
+      this.disk.records.length === 0 &&
+      this.disk.intents.size === 0
+    );
   }
 
   recover(): Recovered {
     return structuredClone({
-      term: this.term,
-      votedFor: this.votedFor,
-      abstains: this.abstains,
-      accounts: [...this.accounts.values()],
-      ...(this.rows.size === 0 ? {} : { compacted: { rows: [...this.rows.values()], ownSince: this.ownSince } }),
-      records: this.records.filter(({ seller_id, seq }) => seq > (this.rows.get(seller_id)?.seq ?? 0)),
-      intents: [...this.intents.values()],
-      fences: [...this.fences].map(([account, at]) => ({ account, at })),
+      term: this.disk.term,
+      votedFor: this.disk.votedFor,
+      abstains: this.disk.abstains,
+      accounts: [...this.disk.accounts.values()],
+      ...(this.disk.rows.size === 0
+        ? {}
+        : { compacted: { rows: [...this.disk.rows.values()], ownSince: this.disk.ownSince } }),
+      records: this.disk.records.filter(({ seller_id, seq }) => seq > (this.disk.rows.get(seller_id)?.seq ?? 0)),
+      intents: [...this.disk.intents.values()],
+      fences: [...this.disk.fences].map(([account, at]) => ({ account, at })),
     });
   }
 
   /** What node `self` finds in its records, as the runtime's archive does. */
   archiveOf(self: number): Archive {
-    const { records } = this;
+    const { records } = this.disk;
     const isOwn = ({ seller_id, buyer_id }: TradeRecord) => seller_id === self || buyer_id === self;
     return {
       recall(key) {
@@ -157,22 +197,22 @@ export class SimStore {
 
   /** Number of the last durable record of `origin`. */
   durableSeq(origin: number): number {
-    return this.counts.get(origin) ?? 0;
+    return this.disk.counts.get(origin) ?? 0;
   }
 
   /** The durable genesis of an account. */
   genesisOf(id: number): Genesis | undefined {
-    return this.accounts.get(id);
+    return this.disk.accounts.get(id);
   }
 
   /** A buy that was written down, whether it is decided by now or not. */
   hasIntended(tradeId: string): boolean {
-    return this.intended.has(tradeId);
+    return this.disk.intended.has(tradeId);
   }
 
   /** A promise to deliver nothing behind some number of that account. */
   hasPromised(account: number): boolean {
-    return this.fences.has(account);
+    return this.disk.fences.has(account);
   }
 
   private startCommit(): void {
@@ -207,48 +247,48 @@ export class SimStore {
     switch (row.table) {
       case "record": {
         const { seller_id: origin, seq } = row.record;
-        const isKnown = this.records.some((known) => known.seller_id === origin && known.seq === seq);
+        const isKnown = this.disk.records.some((known) => known.seller_id === origin && known.seq === seq);
         if (isKnown && !this.model.isStrict) return;
         if (isKnown) throw new Error(`store: record ${origin}/${seq} is written twice`);
         if (seq <= this.durableSeq(origin)) {
           // A snapshot covers it: it is kept for its trade and request.
-          this.records.push(structuredClone(row.record));
+          this.disk.records.push(structuredClone(row.record));
           return;
         }
         if (seq !== this.durableSeq(origin) + 1 && this.model.isStrict)
           throw new Error(`store: record ${origin}/${seq} leaves a gap after ${this.durableSeq(origin)}`);
-        this.counts.set(origin, seq);
-        this.records.push(structuredClone(row.record));
+        this.disk.counts.set(origin, seq);
+        this.disk.records.push(structuredClone(row.record));
         return;
       }
       case "snapshot":
         for (const taken of row.rows) {
-          this.rows.set(taken.id, structuredClone(taken));
-          this.counts.set(taken.id, Math.max(taken.seq, this.durableSeq(taken.id)));
+          this.disk.rows.set(taken.id, structuredClone(taken));
+          this.disk.counts.set(taken.id, Math.max(taken.seq, this.durableSeq(taken.id)));
         }
-        this.ownSince = row.ownSince;
+        this.disk.ownSince = row.ownSince;
         return;
       case "account":
-        this.accounts.set(row.account.id, { ...row.account });
+        this.disk.accounts.set(row.account.id, { ...row.account });
         return;
       case "vote":
-        if (row.term < this.term && this.model.isStrict)
-          throw new Error(`store: term goes back from ${this.term} to ${row.term}`);
-        this.term = row.term;
-        this.votedFor = row.votedFor;
-        this.abstains = row.abstains;
+        if (row.term < this.disk.term && this.model.isStrict)
+          throw new Error(`store: term goes back from ${this.disk.term} to ${row.term}`);
+        this.disk.term = row.term;
+        this.disk.votedFor = row.votedFor;
+        this.disk.abstains = row.abstains;
         return;
       case "incarnation":
-        this.incarnation = Math.max(this.incarnation, row.atLeast);
+        this.disk.incarnation = Math.max(this.disk.incarnation, row.atLeast);
         return;
       case "fence":
-        if (row.at === null) this.fences.delete(row.account);
-        else this.fences.set(row.account, row.at);
+        if (row.at === null) this.disk.fences.delete(row.account);
+        else this.disk.fences.set(row.account, row.at);
         return;
       case "intent":
-        if (row.done) this.intents.delete(row.intent.tradeId);
-        else this.intents.set(row.intent.tradeId, { ...row.intent });
-        this.intended.add(row.intent.tradeId);
+        if (row.done) this.disk.intents.delete(row.intent.tradeId);
+        else this.disk.intents.set(row.intent.tradeId, { ...row.intent });
+        this.disk.intended.add(row.intent.tradeId);
         return;
     }
   }
