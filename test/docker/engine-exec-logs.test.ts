@@ -141,6 +141,7 @@ describe("events", () => {
       seen.push(`${event.node}:${event.what}`);
       if (event.what === "start") abort.abort();
     }
-    expect(seen).toEqual(["4:pause", "4:unpause", "4:die", "4:start"]);
+    // On a busy machine the engine freezes in vain, undoes it and is asked again: it records each try.
+    expect(seen.join(" ")).toMatch(/^(4:pause 4:unpause )+4:die 4:start$/);
   });
 });
