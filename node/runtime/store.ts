@@ -3,6 +3,7 @@
  * which forgets everything with its process.
  */
 import type { Recovered } from "../core/kernel/rows.ts";
+import { clockIncarnation } from "./clock-incarnation.ts";
 import type { StorePort } from "./ports.ts";
 
 export interface Store extends StorePort {
@@ -14,12 +15,9 @@ export interface Store extends StorePort {
   begin(): void;
 }
 
-const EPOCH_MS = Date.UTC(2020, 0, 1);
-
-/** Without a disk the wall clock is what makes the next incarnation greater: seconds since 2020 fit 32 bits until 2156. */
 export function openMemoryStore(wallNowMs = Date.now()): Store {
   return {
-    incarnation: Math.max(1, Math.floor((wallNowMs - EPOCH_MS) / 1000)),
+    incarnation: clockIncarnation(wallNowMs),
     recovered: null,
     begin: () => {},
     archive: null,

@@ -11,6 +11,8 @@ export type NodeId = number;
 
 /** Boot counter of a node, raised and made durable before its first datagram. 32 bits in the envelope. */
 export const INCARNATION_MAX = 0xffff_ffff;
+/** Up to here incarnations may jump: a node without a disk takes its from the clock (seconds since 2020, so until 2054). */
+export const INCARNATION_CLOCK_MAX = 2 ** 30;
 export const Incarnation = z.int().min(0).max(INCARNATION_MAX);
 
 /** Election term. Bounded far below 2^53 so that `term + 1` is always exact. */

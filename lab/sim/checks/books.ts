@@ -225,7 +225,7 @@ export class Books {
 
   /** S7. What the fence gives up is like what a lost disk alone had, for nodes that still find it. */
   private onFence({ seller_id: origin, seq }: TradeRecord): void {
-    const voters = this.nodes.get(origin)?.options.config.voters ?? [];
+    const voters = this.nodes.get(origin)?.config.voters ?? [];
     const promised = voters.filter((id) => id === origin || this.nodes.get(id)?.store.hasPromised(origin) === true);
     this.judge.require(
       voters.length === 0 || promised.length > voters.length / 2,

@@ -35,7 +35,7 @@ export class Disks {
         return;
       case "TRADE_REQUEST":
         // A request that waited for the end of its turn may leave when the trade is decided already.
-        if (payload.trade_type === "buy" && node.options.config.durable)
+        if (payload.trade_type === "buy" && node.config.durable)
           this.require(node.store.hasIntended(payload.trade_id), node, `asks for trade ${payload.trade_id}`);
         return;
       case "TRADE_RESPONSE":
@@ -93,7 +93,7 @@ export class Disks {
 
   /** Who abstains (it lost its disk) stands without a vote of its own. */
   private ownVote(node: SimNode): number | null {
-    return node.options.config.voters.includes(node.id) && node.store.votedFor !== null ? node.id : null;
+    return node.config.voters.includes(node.id) && node.store.votedFor !== null ? node.id : null;
   }
 
   /** A vote that is told to anybody is on disk; a later term on disk means that the vote is merely late. */

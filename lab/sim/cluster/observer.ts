@@ -68,7 +68,7 @@ export function observeCluster({ queue, invariants, journal, commands, onSend }:
       invariants.onReply(node, result);
       const text = result.ok ? result.text : `${result.code}: ${result.message}`;
       // Nodes that tell details say so themselves.
-      if (!node.options.config.isDetailed)
+      if (!node.config.isDetailed)
         write(node, { kind: "reply", level: "info", msg: `${requestId}: ${text}`, id: requestId });
       for (const command of commands) {
         if (command.requestId !== requestId || command.node !== node.slot) continue;

@@ -156,6 +156,8 @@ export class SimCluster {
     const node = this.node(slot);
     node.kill();
     this.invariants.onDown(node);
+    // Its memory was its disk.
+    if (!node.config.durable) this.wipe(slot);
   }
 
   restart(slot: number): void {
@@ -189,7 +191,7 @@ export class SimCluster {
   /** The disk is replaced by an empty one, the process dies with it. */
   loseDisk(slot: number): void {
     this.kill(slot);
-    this.wipe(slot);
+    if (this.node(slot).config.durable) this.wipe(slot);
   }
 
   /** The process is down already. */

@@ -8,6 +8,7 @@ import type { Rules } from "../../../node/core/kernel/rules.ts";
 import type { CommandResult, CoreConfig, Effect, Input } from "../../../node/core/kernel/types.ts";
 import type { NodeState } from "../../../node/core/state.ts";
 import { create } from "../../../node/core/step.ts";
+import { clockIncarnation } from "../../../node/runtime/clock-incarnation.ts";
 import type { Machine } from "../../../node/runtime/driver.ts";
 import { createMemoryShelf } from "../../../node/runtime/fault-desk.ts";
 import type { Accepted, Drop } from "../../../node/runtime/intake.ts";
@@ -101,6 +102,9 @@ export interface SimNodeOptions {
 /** Of the bug `timersDie`: for each timer that is set. */
 const TIMER_DEATH = 0.002;
 
+/** When a world without a calendar of its own begins: 2026-01-01, UTC. */
+const WORLD_BEGINS_MS = 1_767_225_600_000;
+
 /** Everything that lives as long as one process. */
 interface Life {
   readonly process: SimProcess;
@@ -115,6 +119,10 @@ export class SimNode {
   downAtMs: number | null = null;
   readyAtMs: number | null = null;
   incarnation = 0;
+  /** The settings of its next process. */
+  config: CoreConfig;
+  /** What somebody has set its machine's clock forward by, in milliseconds. */
+  clockErrorMs = 0;
   /** The process is killed when it has done this many more things: written, sent, answered. Null: it isn't. */
   fuse: number | null = null;
   private life: Life | null = null;
@@ -125,6 +133,7 @@ export class SimNode {
 
   constructor(options: SimNodeOptions) {
     this.options = options;
+    this.config = options.config;
   }
 
   get slot(): number {
@@ -149,14 +158,15 @@ export class SimNode {
   }
 
   boot(): void {
-    const { draw, store, config, rules, observer } = this.options;
+    const { draw, store, rules, observer } = this.options;
+    const { config } = this;
     this.exit = null;
     this.readyAtMs = null;
     this.fuse = null;
     this.isDeaf = false;
     if (this.options.shell.amnesia === true && this.incarnation > 0) store.wipe();
     const recovered = store.isEmpty || !config.durable ? undefined : store.recover();
-    this.incarnation = store.nextIncarnation();
+    this.incarnation = config.durable ? store.nextIncarnation() : clockIncarnation(this.wallMs());
     const bootId = draw.hex64();
     const process = this.createProcess();
     const self = { id: this.id, incarnation: this.incarnation, bootId, address: addressOf(this.slot) };
@@ -208,6 +218,12 @@ export class SimNode {
   /** A control request, from a client at `address`. Nobody hears it in a process that is down. */
   receiveControl(datagram: Uint8Array, address: string): void {
     this.life?.process.receive(() => this.receiver(datagram, address));
+  }
+
+  /** What its machine's clock shows, in milliseconds since 1970. */
+  private wallMs(): number {
+    const { control, queue } = this.options;
+    return (control?.wallMs() ?? WORLD_BEGINS_MS + Math.round(queue.nowMs)) + this.clockErrorMs;
   }
 
   private createProcess(): SimProcess {
@@ -270,7 +286,7 @@ export class SimNode {
   }
 
   private get archive() {
-    return this.options.config.durable ? this.store.archiveOf(this.id) : null;
+    return this.config.durable ? this.store.archiveOf(this.id) : null;
   }
 
   private storePort(process: SimProcess): StorePort {

@@ -5,7 +5,7 @@
  * elections for ever. Honest numbers grow by one at a time; a node that was away catches up in a few steps, a liar needs months of them.
  */
 
-import { INCARNATION_MAX } from "../../wire/ids.ts";
+import { INCARNATION_CLOCK_MAX, INCARNATION_MAX } from "../../wire/ids.ts";
 import { count, journal } from "../kernel/outbox.ts";
 import { takeTurn } from "../kernel/timers.ts";
 import type { NodeState } from "../state.ts";
@@ -14,7 +14,7 @@ import type { NodeState } from "../state.ts";
 export const TERM_STEP_FREE = 256;
 /** The most by which a term grows in one heartbeat: 2^48 is four years of steps away at 500 ms. */
 export const TERM_STEP_MAX = 1_048_576;
-/** Boots, or refutations, of a peer that others may have seen and this node not. */
+/** Refutations of a peer that others may have seen and this node not; boots too, where no clock explains a larger jump. */
 export const HEARSAY_STEP_MAX = 65_536;
 const REPORT_GAP_MS = 5_000;
 
@@ -44,9 +44,12 @@ export function isBelievableStanding(
   return false;
 }
 
-/** The last incarnation is never taken on anybody's word: nothing could follow it. */
+/**
+ * A node without a disk counts its boots by the clock, so any number that a clock can show is honest, however little is known of it.
+ * The last incarnation is never taken on anybody's word: nothing could follow it.
+ */
 export function isBelievableIncarnation(known: number, told: number): boolean {
-  return told <= known + HEARSAY_STEP_MAX && told < INCARNATION_MAX;
+  return told <= Math.max(INCARNATION_CLOCK_MAX, known + HEARSAY_STEP_MAX) && told < INCARNATION_MAX;
 }
 
 function noteAbsurd(state: NodeState, counter: string, what: string): void {
