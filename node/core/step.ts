@@ -34,6 +34,7 @@ import { createLedger } from "./ledger/ledger.ts";
 import { isUnanswerable } from "./ledger/recall.ts";
 import { tellBoot } from "./ledger/testimony.ts";
 import { answerWaiting, onJoin, reviewAdmissions } from "./lifecycle/admission.ts";
+import { endWaiting } from "./lifecycle/awaited-answers.ts";
 import {
   createBeat,
   onBeat,
@@ -99,6 +100,7 @@ const timerHandlers: TimerHandlers = {
   "join-answer": answerWaiting,
   "join-conflict": settleAccountConflict,
   "join-discovery": endDiscovery,
+  "join-overdue": endWaiting,
   "join-sync": onSyncTooLong,
   leave: onLeaveTimer,
   nak: onNakTimer,

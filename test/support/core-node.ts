@@ -72,12 +72,14 @@ export class CoreNode {
     return node;
   }
 
-  /** READY: with peers, as soon as all of them were heard, and following the highest of them in term 1; else leading alone. */
+  /** READY: with peers, when all of them were heard and the first of them has answered, and following the highest of them in term 1; else leading alone. */
   static ready(id: number, config: Partial<CoreConfig> = {}, peers: readonly number[] = []): CoreNode {
     const node = CoreNode.started(id, { expected: peers, ...config });
     const claim = { coordinator_id: Math.max(...peers), term: 1, elected: true };
     for (const peer of [...peers].sort((a, b) => b - a)) node.beat(peer, claim);
-    if (peers.length === 0) node.run(node.state.config.timing.discoveryMs + 5);
+    const [first] = peers;
+    if (first === undefined) node.run(node.state.config.timing.discoveryMs + 5);
+    else node.letIn(first, claim);
     return node;
   }
 
@@ -127,6 +129,13 @@ export class CoreNode {
       proto: { min: 1, max: 1 },
       ...change,
     });
+  }
+
+  /** `by` answers JOIN, and has nothing that this node lacks. */
+  letIn(by: number, change: Partial<Payload<"JOIN_RESPONSE">> = {}): void {
+    this.answerJoin(by, change);
+    this.receive(by, "STATE_CHUNK", { index: 0, more: false, last: true, members: [], accounts: [], records: [] });
+    this.run(0, false);
   }
 
   beat(from: number | Origin, change: Partial<Payload<"HEARTBEAT">> = {}): Effect[] {

@@ -252,6 +252,7 @@ describe("a snapshot", () => {
   test("with debits of the node itself that it never made must stop it", () => {
     const old = compacted(LONG, 4);
     const young = newcomer(2, old);
+    young.letIn(1);
     transfer(old, young);
     expect(young.state.phase).toBe("CONFLICT");
     expect(young.state.ledger.clock.get(1)).toBe(0);

@@ -31,7 +31,7 @@ function nodeOf(id: number, ids: readonly number[] = IDS, initial = 100, stored:
   node.feed({ type: "start" });
   const claim = { coordinator_id: Math.max(...peers), term: 1, elected: true };
   for (const peer of [...peers].sort((a, b) => b - a)) node.beat(peer, claim);
-  node.answerJoin(Math.max(...peers), { ...claim, account: { ...genesisOf(id), initial } });
+  node.letIn(Math.max(...peers), { ...claim, account: { ...genesisOf(id), initial } });
   node.store();
   expect([node.state.phase, node.state.join.confirmed]).toEqual(["READY", true]);
   return node.clear();

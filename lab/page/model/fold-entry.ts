@@ -23,7 +23,6 @@ export function foldEntry(state: ClusterState, entry: Entry, atMs: number): void
   switch (entry.kind) {
     case "recv":
       if (entry.from !== undefined) node.heardAt.set(entry.from, atMs);
-      if (entry.type === "JOIN_RESPONSE" && node.phase === "JOINING") node.phase = "SYNCING";
       break;
     case "member":
       foldMember(node, entry, atMs);

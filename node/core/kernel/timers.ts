@@ -53,6 +53,7 @@ export interface ActingTimers {
   readonly "join-answer": NodeId;
   readonly "join-conflict": Single;
   readonly "join-discovery": Single;
+  readonly "join-overdue": Single;
   readonly "join-sync": Single;
   readonly leave: Single;
 }

@@ -32,6 +32,10 @@ export interface JoinState {
   rivalAddress: string | null;
   /** A process with our id that gave way to us. */
   beatenAddress: string | null;
+  /** A later process of this node is known to others: this disk is an older copy, or another one. */
+  isOutgrown: boolean;
+  /** The time in which others may answer is over. */
+  isOverdue: boolean;
   staleWrite: { readonly writeId: number; readonly incarnation: number } | null;
   /** A member takes this READY process for a former one: the highest incarnation that it knows; 0: none does. */
   mistakenFor: number;

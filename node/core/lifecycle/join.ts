@@ -1,9 +1,10 @@
 /**
  * Joining: discovery, the own account, state transfer, READY. Level-triggered: `reviewJoin` does whatever has become possible.
  *
- * No node waits for ever: discovery ends when all expected nodes have been heard, a coordinator is known, or its window closes. Then a node whose
- * account is on disk is READY even if nobody answered. Money is never minted on a guess: a fresh account needs a majority of the
- * voters that don't know one, or, without voters, stays unconfirmed until another node has taken note of it.
+ * No node waits for ever: discovery ends when all expected nodes have been heard, a coordinator is known, or its window closes. Who is alone
+ * is READY then, if its account is on disk; who hears somebody waits for the answers to its JOIN (awaited-answers.ts). Money is never
+ * minted on a guess: a fresh account needs a majority of the voters that don't know one, or, without voters, stays unconfirmed until
+ * another node has taken note of it.
  */
 import { MEMBERS_MAX, type NodeId } from "../../wire/ids.ts";
 import type { MessageOf } from "../../wire/message.ts";
@@ -24,6 +25,7 @@ import { hurryHeartbeat } from "../membership/rumours.ts";
 import { onStaleIncarnation } from "../membership/stale-incarnation.ts";
 import { onFences } from "../recovery/fence.ts";
 import type { NodeState } from "../state.ts";
+import { awaitsAnswers, beginWaiting } from "./awaited-answers.ts";
 import { onDuplicateRefusal } from "./identity.ts";
 import type { JoinState } from "./join-state.ts";
 import { compareAccounts, hasAskedEverybody, mayMint, mint } from "./own-account.ts";
@@ -54,6 +56,8 @@ export function createJoin(config: CoreConfig, self: Self, recovered: Recovered 
     fullBy: null,
     rivalAddress: null,
     beatenAddress: null,
+    isOutgrown: false,
+    isOverdue: false,
     staleWrite: null,
     mistakenFor: 0,
     announcedReady: false,
@@ -65,6 +69,7 @@ export function startJoin(state: NodeState): void {
   join.startedAtMs = state.nowMs;
   join.nonce = drawHex64(state.random);
   setTimer(state.timers, "join-discovery", "", state.nowMs + state.config.timing.discoveryMs);
+  beginWaiting(state);
   journal(state, { kind: "state", level: "info", msg: "JOIN announced (reliable)" });
   announceJoin(state);
 }
@@ -105,7 +110,7 @@ export function reviewJoin(state: NodeState): void {
       if (!join.discovering) giveUp(state, join.fullBy);
       return;
     }
-    if (mayMint(state)) mint(state);
+    if (mayMint(state) && !awaitsAnswers(state)) mint(state);
     return;
   }
   if (!durableClock(state).has(state.self.id)) return;
@@ -114,7 +119,7 @@ export function reviewJoin(state: NodeState): void {
     join.mintWriteId = null;
     multicastJoin(state);
   }
-  if (join.lostDisk && !hasAskedEverybody(state)) return;
+  if ((join.lostDisk && !hasAskedEverybody(state)) || awaitsAnswers(state)) return;
   if (state.phase === "JOINING" ? !join.discovering && !join.lostDisk : join.synchronised) becomeReady(state);
 }
 
@@ -154,10 +159,10 @@ export function onJoinResponse(state: NodeState, message: MessageOf<"JOIN_RESPON
   join.answers.set(from.sender, { accountKnown: payload.account !== null, account: payload.account });
   compareAccounts(state, payload.account);
   if (payload.seen_term !== undefined) noteSeenTerm(state, from.sender, payload.seen_term);
-  if (state.phase !== "JOINING" && !(state.phase === "SYNCING" && join.lostDisk)) return;
+  if (state.phase !== "JOINING" && !(state.phase === "SYNCING" && (join.lostDisk || join.isOutgrown))) return;
   const title = payload.coordinator_id === from.sender ? "coordinator " : "";
   const msg = `Received JOIN_RESPONSE from ${title}Node ${from.sender}`;
-  journal(state, { kind: "state", level: "info", msg, from: from.sender });
+  journal(state, { kind: "state", level: "info", msg, from: from.sender, phase: "SYNCING" });
   becomeSyncing(state, from.sender, payload.clock_state);
 }
 
@@ -279,7 +284,11 @@ export function onJoinStored(state: NodeState, writeId: number): void {
   if (join.staleWrite?.writeId !== writeId) return;
   state.self = { ...state.self, incarnation: join.staleWrite.incarnation };
   join.staleWrite = null;
+  join.isOutgrown = true;
+  // What was answered to the former incarnation was told to a process that knew less.
+  join.answers.clear();
   join.nonce = drawHex64(state.random);
   join.attempts = 0;
+  beginWaiting(state);
   announceJoin(state);
 }
