@@ -237,6 +237,15 @@ describe("joining and incarnations", () => {
     );
   });
 
+  test("must ask for a strict majority of the voters: half of an even set is none", () => {
+    const started = (voters: number[]): MadeJournal => {
+      const made = new MadeJournal({ voters, nodes: [1, 2, 3, 4] }).boot(1, THREE).line(1, { phase: "READY" });
+      return ended(made.boot(2, {}).line(2, { kind: "state" }));
+    };
+    expect(judge("joining", started([1, 2, 3, 4])).verdict).toBe("valid");
+    expectBreach("joining", started([1, 2, 3]), /node 2 isn't READY/);
+  });
+
   test("must see an incarnation used twice, and a peer's earlier one believed again", () => {
     expectBreach("incarnations", group().boot(1, THREE), /node 1 starts as incarnation 1 after 1/);
     const relapse = group().member(1, 2, "ALIVE", { peer_inc: 2 }).member(1, 2, "ALIVE", { peer_inc: 1 });

@@ -1,6 +1,7 @@
 // The checkers of what must never happen, each on journals that show it and on others that only look like it.
 import { describe, expect, test } from "vitest";
 import { CHECKERS, findUnknownCheckers, runChecks } from "../../lab/check/checkers.ts";
+import { type Verdict, worstOf } from "../../lab/check/verdict.ts";
 import { judge, MadeJournal } from "../support/made-journal.ts";
 
 const THREE = { 1: 0, 2: 0, 3: 0 };
@@ -17,6 +18,19 @@ function expectValid(name: string, made: MadeJournal): void {
   expect(violations.map(({ what }) => what)).toEqual([]);
   expect(`${verdict}: ${detail}`).toMatch(/^valid/);
 }
+
+test("a run's verdict must be the worst of its checks, in any order", () => {
+  const of = (...verdicts: Verdict[]): Verdict =>
+    worstOf(verdicts.map((verdict) => ({ check: "any", verdict, violations: [], detail: "" })));
+  expect([of(), of("valid"), of("valid", "valid")]).toEqual(["valid", "valid", "valid"]);
+  expect([of("inconclusive"), of("valid", "inconclusive"), of("inconclusive", "valid")]).toEqual(
+    Array(3).fill("inconclusive"),
+  );
+  for (const others of [["valid", "inconclusive"], ["inconclusive", "valid"], ["valid"], []] as Verdict[][]) {
+    expect(of("invalid", ...others)).toBe("invalid");
+    expect(of(...others, "invalid")).toBe("invalid");
+  }
+});
 
 describe("conservation", () => {
   test("must see a debit that takes more than it gives", () => {

@@ -46,6 +46,32 @@ function doneRows(node: CoreNode): unknown[] {
   );
 }
 
+test("a request that nobody answers must be repeated more and more slowly", () => {
+  const node = CoreNode.ready(1, {}, [2]);
+  node.answerJoin(2, { account: genesisOf(1) });
+  node.join(2, { account: genesisOf(2) });
+  node.store();
+  const { offerTimeoutMs, retransmitMinMs, retransmitCapMs } = node.state.config.timing;
+  node.feed({
+    type: "command",
+    command: { op: "sell", requestId: "r", peer: 2, amount: 30, inc: null, until: "settled" },
+  });
+  node.store();
+  const atMs: number[] = [];
+  for (let ms = 0; ms < offerTimeoutMs; ms += 5) {
+    if (node.sent("TRADE_REQUEST").length > 0) atMs.push(ms);
+    node.clear().run(5);
+  }
+  const gaps = atMs.slice(1).map((ms, i) => ms - (atMs[i] ?? 0));
+  expect(gaps.length).toBeGreaterThan(2);
+  for (const [i, gap] of gaps.entries()) {
+    expect(gap).toBeGreaterThanOrEqual(retransmitMinMs);
+    expect(gap).toBeLessThanOrEqual(retransmitCapMs + 5);
+    const former = gaps[i - 1] ?? 0;
+    if (former + 5 < retransmitCapMs) expect(gap).toBeGreaterThan(former);
+  }
+});
+
 describe("a buy in doubt", () => {
   test("must end as never happened when its payer was started anew and its log up to then has no such trade", () => {
     const node = inDoubt();

@@ -89,6 +89,21 @@ describe("reading back", () => {
     expect(differences(leaf({ rateBps: 64_000, reorder: 0.3 }), NETEM)).toEqual([]);
   });
 
+  test("the kernel's rounding must not count as a difference, and more than it must", () => {
+    const delayed = (seconds: number): string => DELAY.replace('"delay":0.1,', `"delay":${seconds},`);
+    // tc keeps ticks of 64 ns and prints floats.
+    expect(differences(leaf({ delayMs: 100 }), delayed(0.099999952))).toEqual([]);
+    expect(differences(leaf({ delayMs: 100 }), delayed(0.1009))).toEqual([]);
+    expect(differences(leaf({ delayMs: 100 }), delayed(0.0991))).toEqual([]);
+    expect(differences(leaf({ delayMs: 100 }), delayed(0.102))).toHaveLength(1);
+    expect(differences(leaf({ delayMs: 100 }), delayed(0.098))).toHaveLength(1);
+    expect(differences(leaf({ rateBps: 64_000, reorder: 0.3 }), NETEM.replace("0.3,", "0.29999998,"))).toEqual([]);
+    expect(differences(leaf({ rateBps: 64_000 }), NETEM.replace('"reorder":0.3,', '"reorder":0.00005,'))).toEqual([]);
+    expect(differences(leaf({ rateBps: 64_000 }), NETEM.replace('"reorder":0.3,', '"reorder":0.0003,'))).toHaveLength(
+      1,
+    );
+  });
+
   test("a rate without netem must be the class's", () => {
     expect(differences(leaf({ rateBps: 64_000 }), HTB, noNetem)).toEqual([]);
     expect(differences(leaf({ rateBps: 128_000 }), HTB, noNetem)).toEqual(["tc has rate 64K for 10.203.7.11"]);

@@ -15,6 +15,12 @@ describe("SHA-256 (FIPS 180-4)", () => {
       const bytes = new Uint8Array(length).fill(length);
       expect(sha256Hex(bytes)).toBe(reference(bytes));
     }
+    for (const length of [1_000, 1_023, 1_024, 1_025, 1_200, 4_095, 4_097, 66_000]) {
+      const bytes = Uint8Array.from({ length }, (_, i) => (i * 31 + length) & 255);
+      expect(sha256Hex(bytes), `${length} bytes`).toBe(reference(bytes));
+      const text = "ä€z".repeat(length);
+      expect(sha256Hex(text), `${length} times three letters`).toBe(reference(text));
+    }
     fc.assert(fc.property(fc.uint8Array({ maxLength: 500 }), (bytes) => sha256Hex(bytes) === reference(bytes)));
     fc.assert(
       fc.property(fc.string({ unit: "grapheme" }), (text) => sha256Hex64(text) === reference(text).slice(0, 16)),

@@ -92,6 +92,8 @@ describe("intake", () => {
     const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
     const cases: [Uint8Array, string][] = [
       [new Uint8Array(1201), "oversize"],
+      // The largest that is allowed is looked at.
+      [new Uint8Array(1200), "magic"],
       [new Uint8Array(10), "truncated"],
       [altered(0), "magic"],
       [altered(2), "version"],
