@@ -36,7 +36,7 @@ export class Judging {
   readonly #seats: readonly Seat[];
   readonly #folds: readonly CheckFold[];
   #breach: Breach | null = null;
-  #lines = 0;
+  #isEmpty = true;
 
   constructor(facts: RunFacts, checkers: readonly Checker[]) {
     this.#facts = facts;
@@ -52,10 +52,10 @@ export class Judging {
   }
 
   take(entry: Entry): void {
-    this.#lines += 1;
+    this.#isEmpty = false;
     const life = this.story.add(entry);
     const delivery = life === null ? null : readDelivery(entry);
-    const replica = life === null ? null : this.#replicas.before(life, entry);
+    const replica = life === null ? null : this.#replicas.before(life);
     const line: Line = { entry, life, delivery, replica };
     this.#accusations.take(line);
     for (const fold of this.#folds) fold.take(line);
@@ -88,7 +88,7 @@ export class Judging {
   /** Null: no line is missing, as far as one can know. */
   #describeGaps(gaps: readonly Gap[]): string | null {
     const { lives } = this.story;
-    if (this.#lines === 0) return "the journal is empty";
+    if (this.#isEmpty) return "the journal is empty";
     if (gaps.some(({ node }) => node === 0))
       return "the journal's file is damaged: lines of it are gone or can't be read";
     const silent = this.#facts.nodes.find((id) => !lives.ofNode.has(id));

@@ -11,21 +11,18 @@ export interface Replica {
   /** Number of the last debit of each known account. */
   readonly clock: Map<number, number>;
   readonly balances: Map<number, number>;
-  /** What all known accounts began with. */
-  issued: number;
 }
 
 export class Replicas {
   readonly #ofLife = new WeakMap<Life, Replica>();
 
   /** The life's replica before this line of it; a life without its first lines is no replica to compare anything with: null. */
-  before(life: Life, entry: Entry): Replica | null {
+  before(life: Life): Replica | null {
+    // What was written before the boot line doesn't move the books.
     if (!life.isWhole || life.boot === null) return null;
     const known = this.#ofLife.get(life);
     if (known !== undefined) return known;
-    // What was written before the boot line doesn't move the books.
-    if (entry.books !== "boot") return null;
-    const replica: Replica = { clock: new Map(), balances: new Map(), issued: 0 };
+    const replica: Replica = { clock: new Map(), balances: new Map() };
     this.#ofLife.set(life, replica);
     return replica;
   }
@@ -42,15 +39,12 @@ function takeBooks(replica: Replica, entry: Entry): void {
   replica.balances.clear();
   for (const [id, seq] of readVector(entry.vc)) replica.clock.set(id, seq);
   for (const [id, balance] of readVector(entry.balances)) replica.balances.set(id, balance);
-  if (typeof entry.issued === "number") replica.issued = entry.issued;
 }
 
 function takeAccount(replica: Replica, entry: Entry, id: number): void {
-  const initial = typeof entry.initial === "number" ? entry.initial : 0;
   if (replica.clock.has(id)) return;
   replica.clock.set(id, 0);
-  replica.balances.set(id, initial);
-  replica.issued += initial;
+  replica.balances.set(id, typeof entry.initial === "number" ? entry.initial : 0);
 }
 
 function takeDelivery({ clock, balances }: Replica, { entry, origin, payee, seq, amount }: Delivery): void {

@@ -70,6 +70,29 @@ describe("agreement", () => {
   });
 });
 
+describe("a bound", () => {
+  const killed = (): MadeJournal =>
+    group()
+      .at(20_000)
+      .lab({ action: "kill", nodes: [3], signal: "SIGKILL" });
+
+  test("must be over to the millisecond before what it promises is judged", () => {
+    const [, seconds = ""] = /bound (\S+) s/.exec(judge("agreement", ended(killed())).detail) ?? [];
+    const boundMs = Number(seconds) * 1_000;
+    expect(boundMs).toBeGreaterThan(1_000);
+    expect(judge("agreement", ended(killed(), 20_000 + boundMs - 1)).verdict).toBe("inconclusive");
+    expect(judge("agreement", ended(killed(), 20_000 + boundMs)).verdict).toBe("invalid");
+  });
+
+  test("must say what is still open when the run ended sooner, and nothing when all is there already", () => {
+    expect(judge("joining", ended(group(), 3_000))).toMatchObject({ verdict: "valid" });
+    expect(judge("joining", ended(group().boot(4, {}), 3_000))).toMatchObject({
+      verdict: "inconclusive",
+      detail: expect.stringMatching(/^not yet, and the run ended/),
+    });
+  });
+});
+
 describe("detection", () => {
   const killed = () =>
     group()
