@@ -10,6 +10,8 @@ import type { LabState } from "../base/lab-state.ts";
 import { NEXT } from "../base/next.ts";
 import { ownMark } from "../base/process-table.ts";
 import type { Engine, LabInfo, LabSpec, NodeInfo, Progress } from "../engine/engine.ts";
+import { EMPTY_FAULT_LIST } from "../faults/fault.ts";
+import { FAULTS_FILE } from "../faults/fault-store.ts";
 import { noteAction } from "../journal/lab-journal.ts";
 import { start } from "./change.ts";
 import { LabHandle } from "./lab-handle.ts";
@@ -60,6 +62,7 @@ export async function createLab(
   const { run, nodes: ids, profile } = plan.spec;
   const record = { runtime: engine.name, run, nodes: ids, profile, ...describeMinted(plan.nodes) };
   await state.writeJson("lab.json", { ...record, upBy: await ownMark() });
+  await state.writeJson(FAULTS_FILE, { ...EMPTY_FAULT_LIST, run });
   let lab: LabHandle | undefined;
   try {
     const nodes = await createNodes(engine, state, plan, options);

@@ -16,6 +16,7 @@ import { drawFraction } from "../control/world.ts";
 import type { Engine, LabInfo, NodeInfo, Progress } from "../engine/engine.ts";
 import { describeExit, isUp } from "../engine/node-status.ts";
 import { FaultList } from "../faults/fault.ts";
+import { FAULTS_FILE } from "../faults/fault-store.ts";
 import type { LabAction } from "../journal/lab-entry.ts";
 import { noteAction } from "../journal/lab-journal.ts";
 import { DeathWatch } from "./deaths.ts";
@@ -180,7 +181,7 @@ export class LabHandle implements AsyncDisposable {
   /** The sides of the partition that the lab's faults make; one side when the network is whole. */
   async sides(): Promise<readonly (readonly NodeId[])[]> {
     const nowMs = this.clock.wallMs();
-    const list = await this.state.readJson("faults.json", FaultList.parse);
+    const list = await this.state.readJson(FAULTS_FILE, FaultList.parse);
     const cuts = (list?.faults ?? []).filter(
       ({ impairment, untilMs }) => (impairment.cut || impairment.loss >= 1) && (untilMs ?? nowMs) >= nowMs,
     );

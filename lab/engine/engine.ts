@@ -231,6 +231,8 @@ export interface Engine extends AsyncDisposable {
 
 /** The folder in a container that keeps its faults: in the writable layer, so that they outlive a restart. */
 export const FAULTS_DIR = "/run/lab/faults";
+/** The generation of the list that the container had last, kept when its faults are gone. */
+export const FAULTS_VERSION = "/run/lab/faults.version";
 
 export interface KernelFaults {
   /** nftables ruleset can be loaded. */

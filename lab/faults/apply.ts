@@ -6,7 +6,6 @@
  * `pending`, and the command that starts or resumes it calls `reapplyFaults` (service.ts).
  */
 
-import { type ImpairmentRule, StateData } from "../../node/wire/control.ts";
 import { splitRules } from "../../node/wire/control-frame.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../base/lab-error.ts";
@@ -17,8 +16,10 @@ import { isUp } from "../engine/node-status.ts";
 import { type CompiledNode, compileNode, isSame, stateAt } from "./compile.ts";
 import { SCRIPT_EXIT } from "./compile-library.ts";
 import { type Application, compileInstallScript, compileTimerScript, needsTimer } from "./compile-script.ts";
-import type { FaultList, FaultReport } from "./fault.ts";
+import { type FaultList, type FaultReport, NO_VERSIONS, type NodeVersions } from "./fault.ts";
+import { writeFaults } from "./fault-store.ts";
 import type { FaultableLab } from "./faultable-lab.ts";
+import { hasTools, readShim } from "./node-copy.ts";
 import { findDifferences, parseReadBack, type ReadBack } from "./verify.ts";
 
 export interface ApplyOptions {
@@ -28,6 +29,9 @@ export interface ApplyOptions {
   readonly force?: readonly NodeId[];
 }
 
+const FOREIGN = "foreignList";
+/** Generations that a node may have: more than these few commands in a row have never died on their way. */
+const KNOWN_MAX = 7;
 /** An argument of exec may have 128 KiB. */
 const ARGUMENT_CHARS_MAX = 100_000;
 /** A node that is just starting takes a while to listen: a container on a machine with ten runnable processes a core took 14 s. */
@@ -35,59 +39,128 @@ const SHIM_MS_MAX = 30_000;
 /** Nodes worked on at the same time: more only make the engine's queue longer. */
 const NODES_AT_ONCE = 12;
 
-/**
- * Reports of the nodes concerned, in order of their ids. The caller holds the lab's lock and has saved the list.
- * @throws LabError when a node that runs couldn't be brought to its state; all others are nevertheless
- */
+/** What became of a list: the list itself with what its nodes have now, and a report or a failure of each node concerned. */
+export interface Applied {
+  readonly list: FaultList;
+  readonly reports: readonly FaultReport[];
+  readonly failures: ReadonlyMap<NodeId, LabError>;
+}
+
+/** A node's refusal: it has a list that this one doesn't come from. */
+export function isForeign(error: LabError): boolean {
+  return error.details.reason === FOREIGN;
+}
+
+interface NodeWork {
+  readonly node: NodeInfo;
+  readonly before: CompiledNode;
+  readonly compiled: CompiledNode;
+  /** A shim without rules before and after needn't be told, unless what it has of earlier isn't known. */
+  readonly tellShim: boolean;
+}
+
+/** Saves the list, brings it about, and saves what came of it. The caller holds the lab's lock. */
 export async function applyFaults(
   lab: FaultableLab,
   list: FaultList,
   kernel: KernelFaults,
   options: ApplyOptions,
-): Promise<readonly FaultReport[]> {
-  const nowMs = lab.clock.wallMs();
-  const compile = (source: FaultList, node: NodeInfo): CompiledNode =>
-    compileNode(source, node, lab.info.nodes, kernel, nowMs);
-  const work = lab.info.nodes
-    .map((node) => {
-      return { node, before: compile(options.previous, node), compiled: compile(list, node) };
-    })
-    .filter(({ node, before, compiled }) => options.force?.includes(node.id) === true || !isSame(before, compiled))
-    .sort((a, b) => a.node.id - b.node.id);
-  const outcomes = await mapLimited(work, NODES_AT_ONCE, async ({ node, before, compiled }) => {
+): Promise<Applied> {
+  const work = planWork(lab, list, kernel, options);
+  const touched = work.filter(({ node }) => isUp(node));
+  // Written down before it is sent: a command that dies in between must not take its own list for somebody else's.
+  const addOwn = (versions: readonly number[] | null) =>
+    versions === null ? null : [...versions.slice(-KNOWN_MAX), list.generation];
+  await writeFaults(lab, withVersions(list, touched, addOwn));
+  const failures = new Map<NodeId, LabError>();
+  const reports = await mapLimited(work, NODES_AT_ONCE, async ({ node, before, compiled, tellShim }) => {
     if (!isUp(node)) return pendingReport(node, before, compiled);
-    // A shim without rules before and after needn't be told, unless what it has of earlier isn't known.
-    const isKnown = options.force?.includes(node.id) !== true;
-    const tellShim = !isKnown || before.rules.length + compiled.rules.length > 0;
-    const application = { compiled, kernel, generation: list.generation, nowMs: lab.clock.wallMs() };
+    const known = list.nodes[node.id] ?? NO_VERSIONS;
     try {
-      return await applyToNode(lab, application, tellShim, list);
+      return await applyToNode(lab, { compiled, kernel, list, known, tellShim });
     } catch (error) {
-      return asLabError(error, node.id);
+      failures.set(node.id, asLabError(error, node.id));
+      return null;
     }
   });
-  const failures = outcomes.filter((outcome) => outcome instanceof LabError);
-  const reports = outcomes.flatMap((outcome) => (outcome instanceof LabError ? [] : [outcome]));
-  const [first] = failures;
-  if (first === undefined) return reports;
-  throw new LabError(first.exit, summarise(first, failures.length, reports), first.hints, {
+  const done = touched.filter(({ node }) => !failures.has(node.id));
+  // A node that refused has neither; one that failed may have either.
+  const doubtful = touched.filter(
+    ({ node }) => failures.get(node.id)?.details.reason !== FOREIGN && done.every((one) => one.node !== node),
+  );
+  const settled = withVersions(
+    withVersions(list, done, () => [list.generation]),
+    doubtful,
+    addOwn,
+  );
+  await writeFaults(lab, settled);
+  return { list: settled, reports: reports.filter((report) => report !== null), failures };
+}
+
+/** @throws LabError for the first node that failed, naming those that didn't */
+export function assertApplied({ reports, failures }: Applied): void {
+  const [first] = failures.values();
+  if (first === undefined) return;
+  throw new LabError(first.exit, summarise(first, failures.size, reports), first.hints, {
     cause: first,
     details: { ...first.details, reports },
   });
 }
 
-async function applyToNode(
+function planWork(
   lab: FaultableLab,
-  application: Application,
-  tellShim: boolean,
   list: FaultList,
-): Promise<FaultReport> {
-  const { compiled, kernel } = application;
-  const hasKernel = kernel.nft || kernel.htb || kernel.netem;
+  kernel: KernelFaults,
+  { previous, force = [] }: ApplyOptions,
+): readonly NodeWork[] {
+  const nowMs = lab.clock.wallMs();
+  const compile = (source: FaultList, node: NodeInfo): CompiledNode =>
+    compileNode(source, node, lab.info.nodes, kernel, nowMs);
+  return lab.info.nodes
+    .map((node) => {
+      const [before, compiled] = [compile(previous, node), compile(list, node)];
+      const isForced = force.includes(node.id);
+      return {
+        node,
+        before,
+        compiled,
+        isForced,
+        tellShim: isForced || before.rules.length + compiled.rules.length > 0,
+      };
+    })
+    .filter(({ before, compiled, isForced }) => isForced || !isSame(before, compiled))
+    .sort((a, b) => a.node.id - b.node.id);
+}
+
+/** The list with other versions noted for these nodes: of their kernels, and of the shims that were told. */
+function withVersions(
+  list: FaultList,
+  work: readonly NodeWork[],
+  next: (versions: readonly number[] | null) => number[] | null,
+): FaultList {
+  const changed = work.map(({ node, tellShim }) => {
+    const { kernel, shim } = list.nodes[node.id] ?? NO_VERSIONS;
+    return [node.id, { kernel: next(kernel), shim: tellShim ? next(shim) : shim }] as const;
+  });
+  return { ...list, nodes: { ...list.nodes, ...Object.fromEntries(changed) } };
+}
+
+interface NodeTask {
+  readonly compiled: CompiledNode;
+  readonly kernel: KernelFaults;
+  readonly list: FaultList;
+  readonly known: NodeVersions;
+  readonly tellShim: boolean;
+}
+
+async function applyToNode(lab: FaultableLab, task: NodeTask): Promise<FaultReport> {
+  const { compiled, kernel, list, known, tellShim } = task;
+  const { generation } = list;
+  const application = { compiled, kernel, generation, known: known.kernel, nowMs: lab.clock.wallMs() };
   // Both to their ends, so that no work goes on after an error was reported.
   const [inKernel, inShim] = await Promise.allSettled([
-    hasKernel ? applyToKernel(lab, application, list) : Promise.resolve(null),
-    tellShim ? applyToShim(lab, compiled.node, application.generation, compiled.rules) : Promise.resolve(null),
+    hasTools(kernel) ? applyToKernel(lab, application, list) : Promise.resolve(null),
+    tellShim ? applyToShim(lab, compiled, generation, known.shim) : Promise.resolve(null),
   ]);
   if (inKernel.status === "rejected") throw inKernel.reason;
   if (inShim.status === "rejected") throw inShim.reason;
@@ -106,7 +179,7 @@ async function applyToKernel(lab: FaultableLab, application: Application, list: 
   if (needsTimer(compiled)) {
     await lab.engine.rootExec(lab.name, id, compileTimerScript(application), { detach: true });
   }
-  const copy = JSON.stringify({ ...list, faults: compiled.faults });
+  const copy = JSON.stringify({ ...list, faults: compiled.faults, nodes: {} });
   const script = compileInstallScript(application, copy);
   const result =
     script.length < ARGUMENT_CHARS_MAX
@@ -140,16 +213,23 @@ async function applyToKernel(lab: FaultableLab, application: Application, list: 
 
 async function applyToShim(
   lab: FaultableLab,
-  id: NodeId,
+  { node: id, rules }: CompiledNode,
   generation: number,
-  rules: readonly ImpairmentRule[],
+  known: readonly number[] | null,
 ): Promise<void> {
   const groups = splitRules(rules);
-  const answers = await Promise.all(
-    groups.map((group, part) =>
-      lab.call(id, { op: "impair", generation, rules: group, part, parts: groups.length }, { timeoutMs: SHIM_MS_MAX }),
-    ),
-  );
+  // A shim takes no list blindly, or a recording could be played back: what it has is named to it.
+  const follows = known ?? [(await readShim(lab, id)).impair_generation];
+  const send = (part: number) =>
+    lab.call(
+      id,
+      { op: "impair", generation, follows: [...follows], rules: groups[part] ?? [], part, parts: groups.length },
+      { timeoutMs: SHIM_MS_MAX },
+    );
+  const answers = await Promise.all(groups.map((_, part) => send(part))).catch((error: unknown) => {
+    const isStale = error instanceof LabError && error.details.code === "STALE";
+    throw isStale ? foreignList(id) : error;
+  });
   const applied = answers.map(({ data }) => data as { applied?: boolean; rules?: number; generation?: number });
   const isThere = applied.some(
     (data) => data.applied === true && data.rules === rules.length && data.generation === generation,
@@ -163,21 +243,17 @@ async function applyToShim(
   );
 }
 
-/** The generation that a node's shim has; 0 when it doesn't say. */
-export async function readShimGeneration(lab: FaultableLab, id: NodeId): Promise<number> {
-  try {
-    const { data } = await lab.call(id, { op: "state" }, { timeoutMs: 1_000 });
-    return StateData.pick({ impair_generation: true }).parse(data).impair_generation;
-  } catch {
-    return 0;
-  }
+function foreignList(id: NodeId): LabError {
+  return new LabError("failed", `node ${id} has faults that somebody else set`, NEXT.listFaults(), {
+    details: { node: id, reason: FOREIGN },
+  });
 }
 
 function pendingReport(node: NodeInfo, before: CompiledNode, compiled: CompiledNode): FaultReport {
   const when = node.status === "paused" ? "when it is resumed" : "when it starts";
   // Nothing changes for it; what it has of earlier is put right then too.
   if (isSame(before, compiled)) {
-    return { node: node.id, backends: compiled.backends, verified: true, pending: false, detail: node.status };
+    return { node: node.id, backends: compiled.backends, verified: false, pending: false, detail: node.status };
   }
   return {
     node: node.id,
@@ -203,8 +279,9 @@ function describeApplied(compiled: CompiledNode, readBack: ReadBack | null): str
 }
 
 function scriptFailure(id: NodeId, exitCode: number, stderr: string): LabError {
+  if (exitCode === SCRIPT_EXIT.foreignList) return foreignList(id);
   const details = { node: id, exitCode };
-  const line = lastLine(stderr);
+  const line = complaintOf(stderr);
   if (exitCode === SCRIPT_EXIT.foreignRoot) {
     return new LabError(
       "failed",
@@ -251,6 +328,11 @@ async function mapLimited<T, R>(items: readonly T[], limit: number, work: (item:
 
 function lastLine(text: string): string {
   return text.trim().split("\n").at(-1) || "no message";
+}
+
+/** nft says what is wrong first, and points at the place below. */
+function complaintOf(stderr: string): string {
+  return /^.*\berror\b.*$/im.exec(stderr)?.[0].trim() ?? lastLine(stderr);
 }
 
 function count(number: number, what: string): string {

@@ -16,7 +16,7 @@ export const ROOT_HANDLE = "e1ab";
 const REDIRECT_PREFERENCE = 60_001;
 
 /** Exit codes of the script, beyond what its commands say on stderr. */
-export const SCRIPT_EXIT = { nft: 65, tree: 66, foreignRoot: 67, busy: 75 } as const;
+export const SCRIPT_EXIT = { nft: 65, tree: 66, foreignRoot: 67, busy: 75, foreignList: 76 } as const;
 
 export const SCRIPT_LIBRARY = `
 ifb=${IFB_DEVICE} root=${ROOT_HANDLE} pref=${REDIRECT_PREFERENCE} table=${TABLE}

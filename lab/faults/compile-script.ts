@@ -9,7 +9,7 @@
  * The parts that don't depend on the list are in compile-library.ts.
  */
 import type { Impairment } from "../../node/wire/control.ts";
-import { FAULTS_DIR, type KernelFaults } from "../engine/engine.ts";
+import { FAULTS_DIR, FAULTS_VERSION, type KernelFaults } from "../engine/engine.ts";
 import { type CompiledNode, type KernelState, type Leaf, minorOf, perMillion } from "./compile.ts";
 import { SCRIPT_EXIT, SCRIPT_LIBRARY, TABLE } from "./compile-library.ts";
 
@@ -25,6 +25,8 @@ export interface Application {
   readonly kernel: KernelFaults;
   /** Raised with every change of the list. */
   readonly generation: number;
+  /** Generations that the container may have, beside none and this one; null: any. A container that has another one refuses. */
+  readonly known: readonly number[] | null;
   /** The lab's clock when it sends this: a host whose clock differs shifts the instants by the difference. */
   readonly nowMs: number;
 }
@@ -71,7 +73,7 @@ until
   flock -w 10 9 || { echo "another change of this node's faults doesn't end" >&2; exit ${SCRIPT_EXIT.busy}; }
   [ ${FAULTS_DIR}/lock -ef /proc/self/fd/9 ]
 do :; done
-: >${FAULTS_DIR}/stamp
+${compileVersionCheck(application)}: >${FAULTS_DIR}/stamp
 ${keeps ? `printf '%s\\n' ${quote(stateJson)} >${FAULTS_DIR}/state.json` : ""}
 printf %s ${quote(compileApplyScript(application))} >${FAULTS_DIR}/apply.new
 chmod 755 ${FAULTS_DIR}/apply.new
@@ -79,6 +81,18 @@ mv ${FAULTS_DIR}/apply.new ${FAULTS_DIR}/apply
 set -- ${keeps ? "now" : "clear"}
 . ${FAULTS_DIR}/apply
 `;
+}
+
+/** In the exec that applies, under its lock: of two people who change the faults at one time, the second is told. */
+function compileVersionCheck({ generation, known }: Application): string {
+  const check =
+    known === null
+      ? ""
+      : `has=none
+[ ! -e ${FAULTS_VERSION} ] || read -r has <${FAULTS_VERSION}
+case " none ${[generation, ...known].join(" ")} " in *" $has "*) ;; *) echo "$has" >&2; exit ${SCRIPT_EXIT.foreignList} ;; esac
+`;
+  return `${check}echo ${generation} >${FAULTS_VERSION}\n`;
 }
 
 /**

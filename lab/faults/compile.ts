@@ -120,9 +120,11 @@ export function minorOf(ip: string): number {
   return high * 256 + low;
 }
 
-/** Chances for `numgen`, in millionths. */
+const MILLION = 1_000_000;
+
+/** Chances for `numgen`, in millionths; at least one, since a condition that is never true is refused. */
 export function perMillion(chance: number): number {
-  return Math.round(chance * 1_000_000);
+  return Math.max(1, Math.round(chance * MILLION));
 }
 
 /** With the delay that netem needs in order to reorder. */
@@ -169,7 +171,9 @@ function splitFault(fault: Fault, ip: string | null, kernel: KernelFaults): Spli
       Object.assign(rest, NO_IMPAIRMENT, { cut });
     } else {
       if (rest.loss > 0 && kernel.nft) {
-        parts.push({ untilMs, what: { type: "loss", ip, chance: rest.loss } });
+        // nft refuses a condition that is always true: to lose everything is to drop.
+        const isTotal = perMillion(rest.loss) === MILLION;
+        parts.push({ untilMs, what: isTotal ? { type: "cut", ip } : { type: "loss", ip, chance: rest.loss } });
         backends.add("nft");
         rest.loss = 0;
       }

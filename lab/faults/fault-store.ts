@@ -1,48 +1,51 @@
 /**
- * Where a lab's fault list lies: `faults.json` in the lab's own folder, and, in each container, a copy of what concerns it.
+ * Where a lab's fault list lies: `faults.json` in the lab's own folder, and, in each node, a copy of what concerns it.
  *
- * Access to the engine is ownership of the lab: when the folder is lost, or another user took the lab over, the list is put together again
- * from the containers. Changing it takes the lab's lock.
+ * Access to the engine is ownership of the lab: when the file is lost, or is about a former lab of that name, or another user took the
+ * lab over, the list is put together again from the nodes. Changing it takes the lab's lock.
  */
-
-import { LabError } from "../base/lab-error.ts";
-import { FAULTS_DIR } from "../engine/engine.ts";
-import { readShimGeneration } from "./apply.ts";
-import { EMPTY_FAULT_LIST, FaultList } from "./fault.ts";
+import type { NodeId } from "../../node/wire/ids.ts";
+import type { KernelFaults } from "../engine/engine.ts";
+import { EMPTY_FAULT_LIST, FaultList, NO_VERSIONS } from "./fault.ts";
 import type { FaultableLab } from "./faultable-lab.ts";
-import { dropExpired, mergeLists } from "./list.ts";
+import { adoptCopies, dropExpired, type NodeCopy } from "./list.ts";
+import { hasTools, readCopy } from "./node-copy.ts";
 
-const FILE = "faults.json";
+export const FAULTS_FILE = "faults.json";
 
 /** The list as it holds now. */
 export async function readFaults(lab: FaultableLab, nowMs: number): Promise<FaultList> {
-  const stored = await lab.state.readJson(FILE, FaultList.parse);
-  return dropExpired(stored ?? (await recoverFaults(lab)), nowMs);
+  const stored = await lab.state.readJson(FAULTS_FILE, FaultList.parse);
+  if (stored !== null && stored.run === lab.info.run) return dropExpired(stored, nowMs);
+  await lab.refresh();
+  const kernel = await lab.engine.kernelFaults(lab.progress);
+  return dropExpired(await adoptForeign(lab, { ...EMPTY_FAULT_LIST, run: lab.info.run }, kernel), nowMs);
 }
 
 export async function writeFaults(lab: FaultableLab, list: FaultList): Promise<void> {
-  await lab.state.writeJson(FILE, list);
+  await lab.state.writeJson(FAULTS_FILE, { ...list, run: lab.info.run });
 }
 
-async function recoverFaults(lab: FaultableLab): Promise<FaultList> {
-  // A folder with other files in it wasn't lost: this lab just never had a fault.
-  const entries = await lab.state.list();
-  if (entries.some((name) => !/^(lock|steal)/.test(name))) return EMPTY_FAULT_LIST;
-  const [copies, generations] = await Promise.all([
-    lab.info.runtime === "docker" ? Promise.all(lab.running.map((id) => readCopy(lab, id))) : Promise.resolve([]),
-    Promise.all(lab.running.map((id) => readShimGeneration(lab, id))),
+/** The list with what nodes have that somebody else set; the same list: nobody did. */
+export async function adoptForeign(
+  lab: FaultableLab,
+  list: FaultList,
+  kernel: KernelFaults,
+  ids: readonly NodeId[] = lab.running,
+): Promise<FaultList> {
+  const copies = await Promise.all(ids.map((id) => readCopy(lab, id, kernel)));
+  const foreign = copies.filter((copy) => copy !== null).filter((copy) => isForeign(list, copy, kernel));
+  if (foreign.length === 0) return list;
+  // A shim isn't told of what the kernel does: it has this list or an earlier one.
+  const nodes = foreign.map(({ node, generation }) => [
+    node,
+    { kernel: [generation], shim: hasTools(kernel) ? null : [generation] },
   ]);
-  const list = mergeLists(copies);
-  return { ...list, generation: Math.max(list.generation, ...generations) };
+  return { ...adoptCopies(list, foreign), nodes: { ...list.nodes, ...Object.fromEntries(nodes) } };
 }
 
-async function readCopy(lab: FaultableLab, id: number): Promise<FaultList> {
-  try {
-    const { exitCode, stdout } = await lab.engine.rootExec(lab.name, id, `cat ${FAULTS_DIR}/state.json 2>/dev/null`);
-    return exitCode === 0 ? FaultList.parse(JSON.parse(stdout)) : EMPTY_FAULT_LIST;
-  } catch (error) {
-    // A node that can't be asked has no say; an engine that can't be reached has.
-    if (error instanceof LabError && error.exit === "engineUnreachable") throw error;
-    return EMPTY_FAULT_LIST;
-  }
+function isForeign(list: FaultList, { node, generation }: NodeCopy, kernel: KernelFaults): boolean {
+  const { kernel: inKernel, shim } = list.nodes[node] ?? NO_VERSIONS;
+  const known = hasTools(kernel) ? inKernel : shim;
+  return generation !== 0 && known !== null && !known.includes(generation);
 }

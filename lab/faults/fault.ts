@@ -30,11 +30,28 @@ export const Fault = z.object({
 });
 export type Fault = z.infer<typeof Fault>;
 
+/**
+ * The generations of the list that a node may have, in its kernel and in its shim: the last one that got there, and those that were on
+ * their way when a command died. A node that has another one was changed by somebody whose list is not this one. Null: whatever it has
+ * is over, since it couldn't be reached when everything was healed.
+ */
+export const NodeVersions = z.object({ kernel: z.array(z.int()).nullable(), shim: z.array(z.int()).nullable() });
+export type NodeVersions = z.infer<typeof NodeVersions>;
+
 /** The list of one lab, with the number that every change raises. */
-export const FaultList = z.object({ generation: z.int().min(0), nextId: z.int().min(1), faults: z.array(Fault) });
+export const FaultList = z.object({
+  /** The incarnation of the lab that it is about; null: one that `lab up` didn't make. */
+  run: z.string().nullable().default(null),
+  generation: z.int().min(0),
+  nextId: z.int().min(1),
+  faults: z.array(Fault),
+  /** By the node's number; absent: nothing of this list has got there. */
+  nodes: z.record(z.string(), NodeVersions).default({}),
+});
 export type FaultList = z.infer<typeof FaultList>;
 
-export const EMPTY_FAULT_LIST: FaultList = { generation: 0, nextId: 1, faults: [] };
+export const EMPTY_FAULT_LIST: FaultList = { run: null, generation: 0, nextId: 1, faults: [], nodes: {} };
+export const NO_VERSIONS: NodeVersions = { kernel: [], shim: [] };
 
 /** No impairment at all: what every field is when it isn't given. */
 export const NO_IMPAIRMENT: Impairment = Impairment.parse({});
@@ -45,7 +62,7 @@ export type FaultBackend = "nft" | "netem" | "htb" | "shim" | "engine";
 export interface FaultReport {
   readonly node: NodeId;
   readonly backends: readonly FaultBackend[];
-  /** Read back from where it was put. */
+  /** Read back from where it was put; false for a node that can't be asked. */
   readonly verified: boolean;
   /** Not applied now, but will be without further commands: the node is down or paused. */
   readonly pending: boolean;

@@ -36,6 +36,7 @@ export function addFault(list: FaultList, fault: NewFault): Change {
   const isReplaced = (old: Fault): boolean => isExclusive(old) && old.kind === fault.kind && keys.has(keyOf(old));
   return {
     list: {
+      ...list,
       generation: list.generation + 1,
       nextId: list.nextId + 1,
       faults: [...list.faults.filter((old) => !isReplaced(old)), ...added],
@@ -96,8 +97,15 @@ export function fitToNodes(list: FaultList, nodes: readonly NodeId[]): FaultList
       joined.push(...new Map(pairs.map((fault) => [keyOf(fault), fault])).values());
     }
   }
-  if (joined.length === 0 && kept.length === list.faults.length) return list;
-  return { ...list, generation: list.generation + 1, faults: [...kept, ...joined] };
+  const isFitting = Object.keys(list.nodes).every((node) => present.has(Number(node)));
+  if (joined.length === 0 && kept.length === list.faults.length && isFitting) return list;
+  const known = Object.entries(list.nodes).filter(([node]) => present.has(Number(node)));
+  return {
+    ...list,
+    generation: list.generation + 1,
+    faults: [...kept, ...joined],
+    nodes: Object.fromEntries(known),
+  };
 }
 
 /** The faults of each command, in order of their ids. */
@@ -111,15 +119,38 @@ export function groupById(faults: readonly Fault[]): readonly (readonly [Fault, 
   return [...groups.values()].sort(([a], [b]) => Number(a.id.slice(1)) - Number(b.id.slice(1)));
 }
 
-/** One list out of several copies of parts of it (each node keeps what concerns it). */
-export function mergeLists(lists: readonly FaultList[]): FaultList {
-  const faults = new Map<string, Fault>();
-  const generation = Math.max(0, ...lists.map((list) => list.generation));
-  // The newest copy of each pair's fault; a copy in a node that was down is older than the others.
-  for (const list of [...lists].sort((a, b) => a.generation - b.generation)) {
-    for (const fault of list.faults) faults.set(`${fault.id} ${keyOf(fault)}`, fault);
+/** What a node itself has of the faults on its receiving side. */
+export interface NodeCopy {
+  readonly node: NodeId;
+  readonly generation: number;
+  readonly nextId: number;
+  readonly faults: readonly Fault[];
+}
+
+/**
+ * The list with what these nodes have instead of what it believed of them. A fault of another list gets a number of its own where
+ * this one has given that number to something else.
+ */
+export function adoptCopies(list: FaultList, copies: readonly NodeCopy[]): FaultList {
+  const nodes = new Set(copies.map((copy) => copy.node));
+  const faults = list.faults.filter((fault) => fault.kind === "unplug" || !nodes.has(fault.to));
+  let nextId = Math.max(list.nextId, ...copies.map((copy) => copy.nextId));
+  const names = new Map<string, string>();
+  for (const fault of copies.flatMap((copy) => copy.faults)) {
+    const name = `${fault.id} ${fault.cause}`;
+    const isOurs = list.faults.some((own) => own.id === fault.id && own.cause === fault.cause);
+    const isTaken =
+      !isOurs && [...list.faults, ...faults].some((own) => own.id === fault.id && own.cause !== fault.cause);
+    if (!names.has(name)) names.set(name, isTaken ? `f${nextId++}` : fault.id);
+    faults.push({ ...fault, id: names.get(name) ?? fault.id });
   }
-  return { generation, nextId: Math.max(1, ...lists.map((list) => list.nextId)), faults: [...faults.values()] };
+  const generation = Math.max(list.generation, ...copies.map((copy) => copy.generation));
+  return { ...list, generation, nextId, faults };
+}
+
+/** A number that nobody else makes: of two people who change a list at one time, the nodes take the first. */
+export function stamp(list: FaultList, nowMs: number): FaultList {
+  return { ...list, generation: Math.max(list.generation, Math.floor(nowMs)) };
 }
 
 function isExclusive(fault: Fault): boolean {

@@ -25,7 +25,7 @@ export function spanFlag(flag: string, ms: number | null | undefined): readonly 
 
 function chanceFlag(flag: string, chance: number | undefined): readonly string[] {
   if (chance === undefined || chance <= 0) return [];
-  return [flag, `${Number((chance * 100).toFixed(3))}%`];
+  return [flag, `${Number((chance * 100).toFixed(4))}%`];
 }
 
 function formatRate(rateBps: number): string {

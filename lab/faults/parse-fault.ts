@@ -57,21 +57,25 @@ export function assertImpairs(impairment: Impairment, hints: Hints): void {
   throw new LabError("usage", "netem without anything to impair", hints);
 }
 
-/** `--delay`, `--jitter`: 0 to 60 s, in milliseconds. Throws LabError("usage"). */
+/** `--delay`, `--jitter`: 0 to 60 s, in milliseconds, in whole microseconds. Throws LabError("usage"). */
 export function parseDelayMs(text: string, option: string): number {
   const hint = "write it as 100ms or 1.5s";
   const spanMs = parseSpan(text, option, hint);
   if (spanMs > DELAY_MS_MAX) throw outOfRange(option, text, "is more than 60s", hint);
-  return spanMs;
+  const wholeMs = Math.round(spanMs * 1_000) / 1_000;
+  if (spanMs > 0 && wholeMs === 0) throw outOfRange(option, text, "is less than 1us", hint);
+  return wholeMs;
 }
 
-/** `--loss`, `--dup`, `--reorder`: a fraction from 0 to 1. Throws LabError("usage"). */
+/** `--loss`, `--dup`, `--reorder`: a fraction from 0 to 1, in whole millionths, which is what a kernel can do. Throws LabError("usage"). */
 export function parseChance(text: string, option: string): number {
   const hint = "write it as 10% or 0.1";
   const match = /^(\d+(?:\.\d+)?|\.\d+)(%?)$/.exec(text.trim());
   if (match === null) throw outOfRange(option, text, "isn't a chance", hint);
   const fraction = Number(match[1]) / (match[2] === "%" ? 100 : 1);
-  if (fraction <= 1) return fraction;
+  const whole = Math.round(fraction * 1_000_000) / 1_000_000;
+  if (fraction > 0 && whole === 0) throw outOfRange(option, text, "is less than 0.0001%", hint);
+  if (fraction <= 1) return whole;
   throw outOfRange(option, text, match[2] === "%" ? "is more than 100%" : "is more than 1", hint);
 }
 

@@ -11,12 +11,13 @@ import type { NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
 import type { KernelFaults } from "../engine/engine.ts";
-import { applyFaults } from "./apply.ts";
+import { applyFaults, assertApplied } from "./apply.ts";
 import { whyNoEgress, withReorderDelay } from "./compile.ts";
+import { adopt, keepUnhealed, takeBack } from "./failed.ts";
 import type { Fault, FaultList, FaultReport } from "./fault.ts";
-import { readFaults, writeFaults } from "./fault-store.ts";
+import { adoptForeign, readFaults, writeFaults } from "./fault-store.ts";
 import type { FaultableLab } from "./faultable-lab.ts";
-import { addFault, dropExpired, fitToNodes, type HealTarget, healFaults } from "./list.ts";
+import { addFault, dropExpired, fitToNodes, type HealTarget, healFaults, stamp } from "./list.ts";
 import type { FaultRequest } from "./request.ts";
 
 export interface FaultOutcome {
@@ -39,12 +40,13 @@ export interface HealOutcome {
 }
 
 /**
+ * A fault that can't be brought about on all of its nodes is taken back from all.
  * @throws LabError naming the node on which it couldn't be applied or verified; LabError("unsupported") where the runtime lacks the means
  */
 export function setFault(lab: FaultableLab, request: FaultRequest): Promise<FaultOutcome> {
   if (request.kind === "unplug") return unplug(lab, request);
   return lab.locked(request.cause, async () => {
-    const [kernel, stored] = await Promise.all([
+    const [kernel, before] = await Promise.all([
       lab.engine.kernelFaults(lab.progress),
       readFaults(lab, lab.clock.wallMs()),
     ]);
@@ -53,15 +55,17 @@ export function setFault(lab: FaultableLab, request: FaultRequest): Promise<Faul
       throw new LabError("unsupported", whyNot, "leave --egress off: it is then done at each receiver");
     }
     const nowMs = lab.clock.wallMs();
-    const before = dropExpired(stored, nowMs);
     const { cause, kind, pairs, egress } = request;
     const impairment = kernel.netem ? withReorderDelay(request.impairment) : request.impairment;
     const untilMs = request.forMs === null ? null : nowMs + request.forMs;
     const change = addFault(fitToNodes(before, lab.ids), { cause, kind, pairs, impairment, egress, untilMs });
-    await writeFaults(lab, change.list);
-    const reports = await applyFaults(lab, change.list, kernel, { previous: before });
+    // Also receivers that have the same effect of another fault: what is said to hold is read back.
+    const force = change.added.map((fault) => fault.to);
+    const applied = await applyFaults(lab, stamp(change.list, nowMs), kernel, { previous: before, force });
+    if (applied.failures.size > 0) throw await takeBack(lab, applied, before, kernel);
     await lab.note({ action: "impair", fault: change.id, pairs, impairment, untilMs }, cause);
-    return { id: change.id, added: change.added, replaced: change.replaced, list: change.list, reports, kernel };
+    const { list, reports } = applied;
+    return { id: change.id, added: change.added, replaced: change.replaced, list, reports, kernel };
   });
 }
 
@@ -76,22 +80,26 @@ export function heal(lab: FaultableLab, target: HealTarget): Promise<HealOutcome
     const { list: healedList, healed } = healFaults(before, target);
     const all = "all" in target;
     if (healed.length === 0 && "id" in target) throw noSuchFault(target.id, before);
-    // A new generation even when the list was empty: a node may know of more.
-    const list = all ? { ...healedList, generation: before.generation + 1 } : healedList;
-    await writeFaults(lab, list);
     const unplugged = lab.info.nodes.filter((node) => node.unplugged).map((node) => node.id);
     const healedIds = healed.flatMap((fault) => (fault.kind === "unplug" ? [fault.to] : []));
     const named = "nodes" in target ? target.nodes : "cables" in target ? target.cables : [];
     const plugged = unplugged.filter((id) => all || healedIds.includes(id) || named.includes(id));
     await Promise.all(plugged.map((id) => lab.engine.plug(lab.name, id)));
     if (plugged.length > 0) await lab.refresh();
-    const force = all ? lab.ids : plugged;
-    const reports = await applyFaults(lab, list, kernel, { previous: before, force });
+    const list = stamp(all ? overruling(healedList, lab.ids) : healedList, lab.clock.wallMs());
+    const applied = await applyFaults(lab, list, kernel, { previous: before, force: all ? lab.ids : plugged });
+    if (applied.failures.size > 0) throw await keepUnhealed(lab, applied, healed, kernel);
     if (healed.length + plugged.length > 0) {
       await lab.note({ action: "heal", healed: [...new Set(healed.map((fault) => fault.id))], plugged }, cause);
     }
-    return { healed, plugged, list, reports };
+    return { healed, plugged, list: applied.list, reports: applied.reports };
   });
+}
+
+/** Whatever the nodes have, this list takes its place. A new generation even when it was empty: a node may know of more. */
+function overruling(list: FaultList, ids: readonly NodeId[]): FaultList {
+  const nodes = Object.fromEntries(ids.map((id) => [id, { kernel: null, shim: null }]));
+  return { ...list, generation: list.generation + 1, nodes };
 }
 
 /** Pulls the network cables of nodes: they hear nobody, and their control channel goes by exec. */
@@ -109,8 +117,17 @@ async function unplug(lab: FaultableLab, request: FaultRequest): Promise<FaultOu
     const { cause, kind, pairs, impairment, egress } = request;
     const change = addFault(before, { cause, kind, pairs, impairment, egress, untilMs: null });
     await writeFaults(lab, change.list);
-    await Promise.all(ids.filter((id) => !lab.node(id).unplugged).map((id) => lab.engine.unplug(lab.name, id)));
+    const pulled = await Promise.allSettled(
+      ids.filter((id) => !lab.node(id).unplugged).map((id) => lab.engine.unplug(lab.name, id)),
+    );
     await lab.refresh();
+    const isPulled = (fault: Fault) => fault.id !== change.id || lab.node(fault.to).unplugged;
+    const list = { ...change.list, faults: change.list.faults.filter(isPulled) };
+    const failed = pulled.find((result) => result.status === "rejected");
+    if (failed !== undefined) {
+      await writeFaults(lab, list);
+      throw failed.reason;
+    }
     await lab.note({ action: "unplug", fault: change.id, nodes: ids }, cause);
     const reports = ids.map((node): FaultReport => {
       const verified = lab.node(node).unplugged;
@@ -127,19 +144,37 @@ async function unplug(lab: FaultableLab, request: FaultRequest): Promise<FaultOu
  * @param ids nodes to bring to their state in any case
  */
 export async function reapplyFaults(lab: FaultableLab, ids: readonly NodeId[]): Promise<readonly FaultReport[]> {
-  const before = await readFaults(lab, lab.clock.wallMs());
   await lab.refresh();
+  const before = await readFaults(lab, lab.clock.wallMs());
   const list = fitToNodes(before, lab.ids);
   // A node that was down while everything was healed still has its old faults: the number of its last change tells.
   if (before.generation === 0) return [];
-  if (list !== before) await writeFaults(lab, list);
   const kernel = await lab.engine.kernelFaults(lab.progress);
-  return applyFaults(lab, list, kernel, { previous: before, force: ids });
+  const applied = await applyFaults(lab, list, kernel, { previous: before, force: ids });
+  // What a node was told by somebody else while it was out of our sight holds.
+  const { list: adopted, found } = await adopt(lab, applied.list, kernel, applied);
+  if (found === "") {
+    assertApplied(applied);
+    return applied.reports;
+  }
+  const again = await applyFaults(lab, adopted, kernel, { previous: applied.list, force: ids });
+  assertApplied(again);
+  return again.reports;
 }
 
-/** The faults that hold now. */
-export function listFaults(lab: FaultableLab): Promise<FaultList> {
-  return readFaults(lab, lab.clock.wallMs());
+/** The faults that hold now, with those that somebody else set. */
+export async function listFaults(lab: FaultableLab): Promise<FaultList> {
+  const [kernel, list] = await Promise.all([
+    lab.engine.kernelFaults(lab.progress),
+    readFaults(lab, lab.clock.wallMs()),
+  ]);
+  if ((await adoptForeign(lab, list, kernel)) === list) return list;
+  return await lab.locked("faults", async () => {
+    const nowMs = lab.clock.wallMs();
+    const adopted = await adoptForeign(lab, await readFaults(lab, nowMs), kernel);
+    await writeFaults(lab, adopted);
+    return dropExpired(adopted, nowMs);
+  });
 }
 
 function describeHeal(target: HealTarget): string {

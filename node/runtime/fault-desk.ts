@@ -83,11 +83,10 @@ export function createFaultDesk(options: FaultDeskOptions): FaultDesk {
       noteFaults("Faults back in force");
     },
     onImpair(request) {
-      if (request.generation < impairments.generation)
-        return refusal(
-          "STALE",
-          `generation: ${request.generation} is older than ${impairments.generation}, which is in force`,
-        );
+      const { generation: current } = impairments;
+      const isNext = request.follows?.includes(current) ?? request.generation > current;
+      if (!isNext && current !== 0 && current !== request.generation)
+        return refusal("STALE", `generation: ${request.generation} doesn't follow ${current}, which is in force`);
       if (request.part >= request.parts) return refusal("BAD_REQUEST", `part: must be below ${request.parts}`);
       if (request.parts === 1) return apply(request.generation, request.rules);
       if (

@@ -27,8 +27,8 @@ export interface ImpairmentsOptions {
 export interface Impairments {
   /** A peer's datagram as it came from the socket: handed on now, later, twice or never. */
   receive(datagram: Uint8Array, address: string): void;
-  /** False: an older generation than the one in force, ignored. */
-  replace(generation: number, rules: readonly ImpairmentRule[]): boolean;
+  /** Puts a list in force, whatever was before. */
+  replace(generation: number, rules: readonly ImpairmentRule[]): void;
   readonly generation: number;
   /** Rules in force now, without those that have ended. */
   list(): readonly ImpairmentRule[];
@@ -63,11 +63,9 @@ export function createImpairments(options: ImpairmentsOptions): Impairments {
       return injector.rules;
     },
     replace(generation, rules) {
-      if (generation < injector.generation) return false;
       injector.generation = generation;
       injector.rules = rulesInForce(injector, rules);
       injector.freeAtMs.clear();
-      return true;
     },
     receive: (datagram, address) => receive(injector, datagram, address),
   };

@@ -77,6 +77,8 @@ export const ControlRequest = z.discriminatedUnion("op", [
     op: z.literal("impair"),
     request_id: RequestId,
     generation: z.int().min(0),
+    /** Generations that the node may have, beside none and this one; absent: any older one. A node that has another refuses: STALE. */
+    follows: z.array(z.int().min(0)).max(8).optional(),
     rules: z.array(ImpairmentRule).max(256),
     part: z.int().min(0).default(0),
     parts: z.int().min(1).max(256).default(1),

@@ -49,6 +49,11 @@ export class CliLab implements AsyncDisposable {
     return lab;
   }
 
+  /** The same lab for somebody whose own files are in `home`. */
+  seenFrom(home: string): CliLab {
+    return new CliLab(this.name, home, this.#runtime);
+  }
+
   /** One command, whatever comes of it. */
   run(...args: string[]): Promise<Run> {
     return new Promise((resolve) => {

@@ -21,7 +21,7 @@ import {
   describeNetem,
   needsTimer,
 } from "../../lab/faults/compile-script.ts";
-import { Fault, type FaultList, NO_IMPAIRMENT } from "../../lab/faults/fault.ts";
+import { EMPTY_FAULT_LIST, Fault, type FaultList, NO_IMPAIRMENT } from "../../lab/faults/fault.ts";
 import { Impairment } from "../../node/wire/control.ts";
 
 const full: KernelFaults = { nft: true, netem: true, htb: true, ifb: true };
@@ -47,7 +47,7 @@ function fault(from: number, impairment: Partial<Impairment>, more: Partial<Faul
 }
 
 function listOf(...faults: Fault[]): FaultList {
-  return { generation: 7, nextId, faults };
+  return { ...EMPTY_FAULT_LIST, generation: 7, nextId, faults };
 }
 
 function compile(list: FaultList, kernel = full) {
@@ -55,7 +55,7 @@ function compile(list: FaultList, kernel = full) {
 }
 
 function application(list: FaultList, kernel = full): Application {
-  return { compiled: compile(list, kernel), kernel, generation: list.generation, nowMs };
+  return { compiled: compile(list, kernel), kernel, generation: list.generation, known: [6], nowMs };
 }
 
 describe("what a receiver compiles to", () => {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { expandIsolate, expandNetem, expandPartition, type NetemTarget, type Pair } from "../../lab/faults/expand.ts";
 import { EMPTY_FAULT_LIST, Fault, type FaultList, NO_IMPAIRMENT } from "../../lab/faults/fault.ts";
-import { addFault, dropExpired, fitToNodes, healFaults, mergeLists, type NewFault } from "../../lab/faults/list.ts";
+import { addFault, adoptCopies, dropExpired, fitToNodes, healFaults, type NewFault } from "../../lab/faults/list.ts";
 
 const five = [1, 2, 3, 4, 5];
 const cut = { ...NO_IMPAIRMENT, cut: true };
@@ -173,11 +173,22 @@ describe("the fault list", () => {
       impairment: cut,
       pairs: expandIsolate([2], five),
     });
-    const copies = five.map((node) => ({ ...list, faults: list.faults.filter((fault) => fault.to === node) }));
-    const merged = mergeLists([...copies, EMPTY_FAULT_LIST]);
-    expect(merged.generation).toBe(list.generation);
-    expect(merged.nextId).toBe(list.nextId);
-    expect(show(merged.faults)).toEqual(show(list.faults));
+    const copies = five.map((node) => ({ ...list, node, faults: list.faults.filter((fault) => fault.to === node) }));
+    const found = adoptCopies(EMPTY_FAULT_LIST, copies);
+    expect(found).toMatchObject({ generation: list.generation, nextId: list.nextId });
+    expect(show(found.faults).sort()).toEqual(show(list.faults).sort());
+  });
+
+  test("what somebody else set on a node must take the place of what was believed of it, under a number of its own", () => {
+    const base = add(EMPTY_FAULT_LIST, { pairs: [{ from: 1, to: 2, openEnd: null }], cause: "ours" });
+    const theirs = add(EMPTY_FAULT_LIST, { pairs: [{ from: 3, to: 2, openEnd: null }], cause: "theirs" });
+    const ours = add(base, { pairs: [{ from: 1, to: 4, openEnd: null }] });
+    const found = adoptCopies(ours, [{ node: 2, generation: 9, nextId: 2, faults: theirs.faults }]);
+    expect(found).toMatchObject({ generation: 9, nextId: 4 });
+    expect(found.faults.map(({ id, cause, to }) => [id, cause, to])).toEqual([
+      ["f2", "test", 4],
+      ["f3", "theirs", 2],
+    ]);
   });
 
   test("any sequence of changes must keep one netem a pair, valid faults and rising generations", () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { createFaultDesk, createMemoryShelf } from "../../node/runtime/fault-desk.ts";
 import { createImpairments, type Impairments } from "../../node/runtime/impairments.ts";
 import { Impairment, type ImpairmentRule } from "../../node/wire/control.ts";
 import { HEADER_BYTES, sealDatagram } from "../../node/wire/envelope.ts";
@@ -119,14 +120,6 @@ describe("the receive-side fault shim", () => {
     expect(bench.shim.list()).toEqual([]);
   });
 
-  test("must ignore an older list", () => {
-    const bench = new Bench();
-    expect(bench.shim.replace(5, [rule(2, { cut: true })])).toBe(true);
-    expect(bench.shim.replace(4, [])).toBe(false);
-    expect(bench.shim.replace(5, [])).toBe(true);
-    expect(bench.shim.generation).toBe(5);
-  });
-
   test("must draw the same fates from the same seed", () => {
     const run = (): number[] => {
       const bench = new Bench();
@@ -135,5 +128,25 @@ describe("the receive-side fault shim", () => {
       return bench.arrived.map((arrival) => arrival.number);
     };
     expect(run()).toEqual(run());
+  });
+});
+
+describe("the fault desk", () => {
+  const desk = () => createFaultDesk({ impairments: new Bench().shim, shelf: createMemoryShelf(), note: () => {} });
+  const impair = (generation: number, follows?: number[]) =>
+    ({ op: "impair" as const, request_id: "r", generation, follows, rules: [], part: 0, parts: 1 });
+
+  test.each([
+    ["the first list", [], impair(5, []), true],
+    ["the same list again", [impair(5)], impair(5, []), true],
+    ["a list that follows the one in force", [impair(5)], impair(9, [3, 5]), true],
+    ["a newer list of somebody who doesn't know the one in force", [impair(5)], impair(9, [3]), false],
+    ["a recording of an older list", [impair(5), impair(9, [5])], impair(5, [3]), false],
+    ["a newer list of a client that names none", [impair(5)], impair(6), true],
+    ["an older list of such a client", [impair(5)], impair(4), false],
+  ])("must judge %s by the list that it follows", (_what, before, request, taken) => {
+    const one = desk();
+    for (const earlier of before) expect(one.onImpair(earlier)).toMatchObject({ ok: true });
+    expect(one.onImpair(request)).toMatchObject(taken ? { ok: true } : { ok: false, code: "STALE" });
   });
 });
