@@ -27,17 +27,19 @@ interface Run {
 
 /** Runs one command line and ends the process. */
 export async function main(argv: readonly string[]): Promise<void> {
-  // `lab logs | head`: the reader closed the pipe.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.failed);
-  });
-  process.stderr.on("error", () => {});
   const interrupt = new AbortController();
   const run: Run = { exitCode: EXIT.ok, mayFinish: false, foreground: null };
-  let onInterrupt: () => void = () => {};
-  const interrupted = new Promise<void>((resolve) => {
-    onInterrupt = resolve;
+  let endNow: (exitCode: number) => void = () => {};
+  const ended = new Promise<number>((resolve) => {
+    endNow = resolve;
   });
+  const endEarly = (exitCode: number): void => {
+    interrupt.abort();
+    if (!run.mayFinish) endNow(exitCode);
+  };
+  // `lab run … | head`, or a terminal that was closed: nobody reads on. As with Ctrl-C, what this command made goes with it.
+  process.stdout.on("error", () => endEarly(EXIT.ok));
+  process.stderr.on("error", () => {});
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
       if (signal === "SIGINT" && run.foreground?.signal.aborted === false) {
@@ -46,11 +48,10 @@ export async function main(argv: readonly string[]): Promise<void> {
       }
       // The second time the user means it: what is left then, `lab down` removes.
       if (interrupt.signal.aborted) process.exit(EXIT.interrupted);
-      interrupt.abort();
-      if (!run.mayFinish) onInterrupt();
+      endEarly(EXIT.interrupted);
     });
   }
-  const outcome = await Promise.race([runLine(argv, run, interrupt.signal), interrupted.then(() => EXIT.interrupted)]);
+  const outcome = await Promise.race([runLine(argv, run, interrupt.signal), ended]);
   // A pipe that is read slowly still has some of the answer before it.
   await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
   process.exit(outcome);

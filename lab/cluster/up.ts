@@ -74,6 +74,14 @@ export async function bringUp(request: LabRequest, options: UpOptions): Promise<
   }
 }
 
+/** The lab outlives this process: nobody takes it for the remains of a killed command. */
+export async function disown(state: LabState): Promise<void> {
+  const record = await state.readJson("lab.json", (json) => json as { upBy?: ProcessMark });
+  if (record === null) return;
+  const { upBy: _gone, ...kept } = record;
+  await state.writeJson("lab.json", kept);
+}
+
 function openFor(options: UpOptions): Promise<Engine> {
   return chooseEngine(options.runtime, { signal: options.signal, onFallback: noteFallback(options) });
 }

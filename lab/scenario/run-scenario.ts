@@ -18,7 +18,7 @@ import { toEnv, toNodes } from "../cluster/lab-fields.ts";
 import { LabHandle } from "../cluster/lab-handle.ts";
 import type { LabRequest } from "../cluster/plan-lab.ts";
 import type { Evidence } from "../cluster/run-record.ts";
-import { bringUp } from "../cluster/up.ts";
+import { bringUp, disown } from "../cluster/up.ts";
 import type { Engine, Progress } from "../engine/engine.ts";
 import { openSimSession } from "../engine/sim/sim-session.ts";
 import { heal } from "../faults/service.ts";
@@ -120,7 +120,8 @@ async function runOn(scenario: Scenario, seed: number, options: RunOptions): Pro
     return { ...summary, bug, verdict, reason, ...ran, ...found };
   } finally {
     ending.abort();
-    if (isOwn && options.keep !== true) await clear(lab.name, options);
+    if (isOwn && options.keep === true) await disown(lab.state);
+    else if (isOwn) await clear(lab.name, options);
     await lab[Symbol.asyncDispose]();
   }
 }
@@ -152,7 +153,16 @@ async function openLab(scenario: Scenario, options: RunOptions, signal: AbortSig
   if (on !== undefined) return await LabHandle.open(on, { runtime, progress, signal });
   const request = labOf(scenario, nameOf(scenario, options));
   const onNotice = (detail: string) => progress({ step: "up", state: "info", detail });
-  const wanted = { runtime, wait: true, mustBeNew: true, timeoutMs: UP_MS_MAX, progress, signal, onNotice };
+  const wanted = {
+    runtime,
+    wait: true,
+    mustBeNew: true,
+    isOwned: true,
+    timeoutMs: UP_MS_MAX,
+    progress,
+    signal,
+    onNotice,
+  };
   try {
     return (await bringUp(request, wanted)).lab;
   } catch (error) {

@@ -133,8 +133,15 @@ describe("the receive-side fault shim", () => {
 
 describe("the fault desk", () => {
   const desk = () => createFaultDesk({ impairments: new Bench().shim, shelf: createMemoryShelf(), note: () => {} });
-  const impair = (generation: number, follows?: number[]) =>
-    ({ op: "impair" as const, request_id: "r", generation, follows, rules: [], part: 0, parts: 1 });
+  const impair = (generation: number, follows?: number[]) => ({
+    op: "impair" as const,
+    request_id: "r",
+    generation,
+    follows,
+    rules: [],
+    part: 0,
+    parts: 1,
+  });
 
   test.each([
     ["the first list", [], impair(5, []), true],
