@@ -15,15 +15,17 @@ import { reapplyFaults } from "../faults/service.ts";
 import { keepEntries } from "./collect.ts";
 import { cancelHelpers, startResumer } from "./helpers.ts";
 import type { LabHandle } from "./lab-handle.ts";
-import { openEngine, type RuntimeChoice } from "./open-engine.ts";
+import { isWithoutDocker, openEngine, type RuntimeChoice } from "./open-engine.ts";
 import { planScale, type ScalePlan } from "./plan-lab.ts";
 
 /** Long enough to flush the store, say LEAVE and let the payees acknowledge (node/protocol/joining.md#leaving). */
 const LEAVE_MS_MAX = 6_000;
 
 /**
- * Removes a lab from every runtime that has something of it, whatever state it is in; safe to repeat.
+ * Removes a lab from every runtime that has something of it, whatever state it is in; safe to repeat. The lab's files belong to the
+ * runtime that made it: who removes it from another one leaves them alone.
  * @returns what was removed; empty: there was nothing
+ * @throws LabError("notFound") when only another runtime than `choice` has it
  */
 export async function takeDown(
   name: string,
@@ -33,7 +35,8 @@ export async function takeDown(
 ): Promise<readonly Leftover[]> {
   const state = choice === "sim" ? (await openEngine("sim")).world.openState(name) : new StateDir(name);
   const madeIn = await state.readJson("lab.json", (json) => (json as { runtime?: RuntimeName }).runtime ?? null);
-  if (choice !== "sim") await cancelHelpers(name);
+  const isElsewhere = choice !== "auto" && madeIn !== null && madeIn !== choice;
+  if (choice !== "sim" && !isElsewhere) await cancelHelpers(name);
   const removed: Leftover[] = [];
   const runtimes: readonly RuntimeName[] = choice === "auto" ? ["local", "docker"] : [choice];
   for (const runtime of runtimes) {
@@ -41,11 +44,20 @@ export async function takeDown(
       await using engine = await openEngine(runtime);
       removed.push(...(await engine.destroyLab(name, progress)));
     } catch (error) {
-      // An engine that doesn't answer has nothing to remove, unless this lab was made there.
-      const excusable = choice === "auto" && runtime === "docker" && madeIn !== "docker";
-      if (!excusable || !(error instanceof LabError) || error.exit !== "engineUnreachable") throw error;
+      if (choice !== "auto" || !(error instanceof LabError) || error.exit !== "engineUnreachable") throw error;
+      // Docker may have the lab, unless it was found in the other runtime, or there is no Docker.
+      const isFound = removed.length > 0 && madeIn !== "docker";
+      if (!isFound && !(await isWithoutDocker(error))) throw error;
     }
     if (choice === "auto" && runtime === "local" && removed.length > 0 && madeIn === "local") break;
+  }
+  if (isElsewhere) {
+    if (removed.length > 0) return removed;
+    throw new LabError(
+      "notFound",
+      `lab "${name}" was made in ${madeIn === "docker" ? "Docker" : "the local runtime"}, not where --runtime ${choice} looks`,
+      NEXT.removeLab(name, madeIn),
+    );
   }
   if (options.keepFolder !== true) await state.remove();
   return removed;

@@ -8,7 +8,7 @@ import { NEXT } from "../base/next.ts";
 import type { Finding, Progress, RuntimeName } from "../engine/engine.ts";
 import { projectRoot } from "../engine/node-bundle.ts";
 import { findGarbage } from "./inventory.ts";
-import { openEngine, type RuntimeChoice } from "./open-engine.ts";
+import { isWithoutDocker, openEngine, type RuntimeChoice } from "./open-engine.ts";
 
 export async function examine(choice: RuntimeChoice, progress: Progress): Promise<readonly Finding[]> {
   const findings: Finding[] = [checkNode(), checkBundle()];
@@ -60,6 +60,7 @@ async function examineRuntime(runtime: RuntimeName, choice: RuntimeChoice): Prom
           ? "`lab up` uses local processes; kernel faults (nftables, netem) and cable pulls need Docker"
           : "it can't be used",
         cure: error.hints,
+        isUnreachable: error.exit === "engineUnreachable" && !(await isWithoutDocker(error)),
       },
     ];
   }

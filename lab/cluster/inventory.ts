@@ -8,12 +8,12 @@ import { findProcess, type ProcessMark, sendSignal } from "../base/process-table
 import { listDoomedDirs, listStateDirs, StateDir } from "../base/state-dir.ts";
 import type { Engine, LabInfo, Leftover, RuntimeName } from "../engine/engine.ts";
 import { type Helper, listHelpers } from "./helpers.ts";
-import { openEngine, type RuntimeChoice } from "./open-engine.ts";
+import { isWithoutDocker, openEngine, type RuntimeChoice } from "./open-engine.ts";
 
 export interface Inventory {
   readonly labs: readonly LabInfo[];
-  /** Why Docker couldn't be asked; null: it was, or wasn't to be. */
-  readonly unreachable: string | null;
+  /** Why Docker couldn't be asked; null: it was, or wasn't to be, or there is none. */
+  readonly unreachable: LabError | null;
 }
 
 export async function listAll(choice: RuntimeChoice): Promise<Inventory> {
@@ -35,9 +35,9 @@ export interface Garbage extends Leftover {
 /** Leftovers of both engines, labs whose `up` was killed, folders without a lab, helpers whose lab is gone. */
 export async function findGarbage(
   choice: RuntimeChoice,
-): Promise<{ garbage: readonly Garbage[]; unreachable: string | null }> {
+): Promise<{ garbage: readonly Garbage[]; unreachable: LabError | null }> {
   const garbage: Garbage[] = [];
-  let unreachable: string | null = null;
+  let unreachable: LabError | null = null;
   const labs = new Map<string, LabInfo>();
   for (const runtime of runtimesOf(choice)) {
     const found = await ask(runtime, choice, async (engine) => ({
@@ -70,13 +70,13 @@ async function ask<T>(
   runtime: RuntimeName,
   choice: RuntimeChoice,
   question: (engine: Engine) => Promise<T>,
-): Promise<{ value: T | null; error: string | null }> {
+): Promise<{ value: T | null; error: LabError | null }> {
   try {
     await using engine = await openEngine(runtime);
     return { value: await question(engine), error: null };
   } catch (error) {
     if (choice !== "auto" || runtime !== "docker" || !(error instanceof LabError)) throw error;
-    return { value: null, error: error.message };
+    return { value: null, error: (await isWithoutDocker(error)) ? null : error };
   }
 }
 
@@ -108,7 +108,7 @@ function abandonedLab(lab: LabInfo): Garbage {
 /** Folders of labs that no engine has. While Docker can't be asked, labs made there may still exist. */
 async function staleFolders(
   labs: ReadonlyMap<string, LabInfo>,
-  unreachable: string | null,
+  unreachable: LabError | null,
 ): Promise<readonly Garbage[]> {
   const stale: Garbage[] = [];
   for (const name of await listStateDirs()) {

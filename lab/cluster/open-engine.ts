@@ -5,7 +5,7 @@
  */
 import { LabError, noSuchLab } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
-import { StateDir } from "../base/state-dir.ts";
+import { listStateDirs, StateDir } from "../base/state-dir.ts";
 import type { Engine, LabInfo, RuntimeName } from "../engine/engine.ts";
 
 /** The runtime that the user asked for; `auto` falls back from docker to local. */
@@ -84,7 +84,7 @@ export async function findLab(name: string, choice: RuntimeChoice): Promise<{ en
   if (first !== undefined) return first;
   if (unreachable instanceof LabError) {
     throw new LabError(
-      "notFound",
+      (await isWithoutDocker(unreachable)) ? "notFound" : "engineUnreachable",
       `there is no local lab named "${name}", and Docker can't be asked: ${unreachable.message}`,
       [NEXT.listLabs(), NEXT.startLab(name), NEXT.runDoctor()],
       { cause: unreachable },
@@ -93,10 +93,20 @@ export async function findLab(name: string, choice: RuntimeChoice): Promise<{ en
   throw noSuchLab(name);
 }
 
+/** Docker isn't set up on this machine, and no lab was made in one: then there is none that it could be asked about. */
+export async function isWithoutDocker(error: LabError): Promise<boolean> {
+  if (error.details.absent !== true) return false;
+  const records = await Promise.all((await listStateDirs()).map(runtimeOf));
+  return !records.includes("docker");
+}
+
+/** The runtime that the last lab of this name was made in, by the CLI's own record. */
+async function runtimeOf(name: string): Promise<unknown> {
+  return await new StateDir(name).readJson("lab.json", (json) => (json as { runtime?: unknown }).runtime);
+}
+
 /** The CLI's own record says that the last lab of this name was made in Docker: then it is asked too. */
 async function mayBeElsewhere(name: string, runtime: RuntimeName): Promise<boolean> {
   if (runtime !== "local") return false;
-  return (
-    (await new StateDir(name).readJson("lab.json", (json) => (json as { runtime?: unknown }).runtime)) === "docker"
-  );
+  return (await runtimeOf(name)) === "docker";
 }

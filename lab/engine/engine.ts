@@ -120,6 +120,8 @@ export interface Finding {
   readonly consequence: string;
   /** The cure; empty when ok. */
   readonly cure: Hints;
+  /** An engine that is set up, and can't be used. */
+  readonly isUnreachable?: boolean;
 }
 
 /**

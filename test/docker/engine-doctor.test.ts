@@ -133,7 +133,7 @@ describe("check", () => {
 
   it("must not blame the engine for a file of ours that is missing", () => {
     const missing = Object.assign(new Error("ENOENT: no such file"), { code: "ENOENT", syscall: "open", path: "/x" });
-    expect(explain(missing, SOCKET, "build the node image")).toMatchObject({ exit: "failed" });
+    expect(explain(missing, { host: SOCKET }, "build the node image")).toMatchObject({ exit: "failed" });
   });
 
   it("must say in one line when the base image can't be had", async () => {

@@ -82,9 +82,11 @@ describe("the command line", () => {
     const free = await alone.lab("up", "--nodes", "1", "--profile", "fast", "--no-wait");
     expect(free.code).toBe(0);
     expect(free.stderr.match(/^using local processes instead of Docker: .*$/gm)).toHaveLength(1);
-    expect(await alone.json("ls")).toMatchObject([{ name: "lab", runtime: "local" }]);
+    const listed = await alone.lab("ls", "-o", "json");
+    expect(listed.code).toBe(4);
+    expect(JSON.parse(listed.stdout)).toMatchObject([{ name: "lab", runtime: "local" }]);
     expect(await alone.lab("ps", "--name", "other")).toMatchObject({
-      code: 3,
+      code: 4,
       stderr: expect.stringContaining("Docker can't be asked"),
     });
     expect((await alone.lab("down")).code).toBe(0);

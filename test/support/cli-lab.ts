@@ -114,7 +114,9 @@ export class CliLab implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.ok("down");
+    // The test may have taken it down itself.
+    const { code, stderr } = await this.run("down");
+    if (code !== 0 && code !== 3) throw new Error(`lab down ended with ${code}:\n${stderr}`);
     if (this.#runtime === "local") return;
     const label = `label=energy-lab.lab=${this.name}`;
     const left = await Promise.all([

@@ -1,6 +1,7 @@
 /** `doctor`, `gc`, `node`: this machine's side of things. */
 import type { Command } from "commander";
 import { renderHint, renderHints, toHints } from "../../base/hint.ts";
+import { EXIT } from "../../base/lab-error.ts";
 import type { Finding } from "../../engine/engine.ts";
 import { addNotes, type Note } from "../ui/notes.ts";
 import type { CommandContext } from "./context.ts";
@@ -56,7 +57,9 @@ async function doctor(context: CommandContext): Promise<void> {
     ].join("\n");
   const value = findings.map((finding) => ({ ...finding, cure: renderHints(finding.cure, context.caller) }));
   context.printer.data(value, context.printer.wrapped(findings.map(line).join("\n")));
-  if (findings.some((finding) => finding.level === "fail")) context.setExitCode(1);
+  const isSilent = findings.some((finding) => finding.isUnreachable === true);
+  if (isSilent || findings.some((finding) => finding.level === "fail"))
+    context.setExitCode(isSilent ? EXIT.engineUnreachable : EXIT.failed);
 }
 
 async function gc(context: CommandContext, dryRun: boolean): Promise<void> {
@@ -71,8 +74,11 @@ async function gc(context: CommandContext, dryRun: boolean): Promise<void> {
     items,
     items.map((item) => `${verb} ${item.kind} ${item.id} (lab "${item.lab}": ${item.why})`).join("\n"),
   );
-  if (items.length === 0) printer.say("nothing was left behind");
-  if (unreachable !== null) printer.say(`Docker couldn't be examined: ${unreachable}`);
+  if (unreachable !== null) {
+    printer.say(`Docker couldn't be examined: ${unreachable.message}`);
+    context.next(unreachable.hints);
+    context.setExitCode(EXIT[unreachable.exit]);
+  } else if (items.length === 0) printer.say("nothing was left behind");
 }
 
 /** The node is its own program: started by path, with this terminal. */

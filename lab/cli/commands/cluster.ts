@@ -8,6 +8,7 @@ import type { LabRequest } from "../../cluster/plan-lab.ts";
 import type { LabSpec } from "../../engine/engine.ts";
 import { describeAsEnv, JOURNAL_DETAILS, type JournalDetail } from "../../journal/detail.ts";
 import type { CommandContext } from "./context.ts";
+import { down, sayUnasked } from "./down.ts";
 
 interface UpFlags {
   nodes?: string;
@@ -182,46 +183,6 @@ async function printUp(context: CommandContext, { lab, agreed }: UpResult, tookM
   printer.say(`next: ${commands.join("    ")}`);
 }
 
-async function down(context: CommandContext, name: string | undefined, all: boolean): Promise<void> {
-  const { printer, options } = context;
-  const [{ takeDown }, { lockLab }, { StateDir }] = await Promise.all([
-    import("../../cluster/change.ts"),
-    import("../../base/lock.ts"),
-    import("../../base/state-dir.ts"),
-  ]);
-  context.finishOnInterrupt();
-  const names = all ? await allNames(context) : [name ?? options.name];
-  const results: { name: string; removed: readonly unknown[] }[] = [];
-  for (const lab of names) {
-    await using _lock = await lockLab(new StateDir(lab), {
-      purpose: "down",
-      onWait: (holder) => printer.say(`waiting for process ${holder.pid} (${holder.purpose})`),
-    });
-    context.progress({ step: "remove", state: "start", detail: lab });
-    const removed = await takeDown(lab, options.runtime, context.progress);
-    context.progress({ step: "remove", state: "done", detail: lab });
-    results.push({ name: lab, removed });
-  }
-  printer.clear();
-  const lines = results.map((result) =>
-    result.removed.length === 0
-      ? `nothing to remove: there is no lab named "${result.name}"`
-      : `removed lab "${result.name}"`,
-  );
-  printer.data(all ? results : results[0], lines.length === 0 ? "no labs" : lines.join("\n"));
-}
-
-/** Labs of all runtimes, and those that only left a folder. */
-async function allNames(context: CommandContext): Promise<readonly string[]> {
-  const [{ listAll }, { listStateDirs }] = await Promise.all([
-    import("../../cluster/inventory.ts"),
-    import("../../base/state-dir.ts"),
-  ]);
-  const { labs } = await listAll(context.options.runtime);
-  const folders = context.options.runtime === "auto" ? await listStateDirs() : [];
-  return [...new Set([...labs.map((lab) => lab.name), ...folders])].sort();
-}
-
 async function scale(context: CommandContext, text: string, flags: { wait: boolean; timeout: string }): Promise<void> {
   const [
     change,
@@ -304,9 +265,10 @@ async function ls(context: CommandContext): Promise<void> {
   ];
   const json = labs.map(({ token: _token, ...lab }) => lab);
   context.printer.data(json, rows.length === 0 ? "" : renderTable(columns, rows));
-  if (rows.length === 0) {
+  if (unreachable !== null) {
+    sayUnasked(context, unreachable);
+  } else if (rows.length === 0) {
     context.printer.say("there are no labs");
     context.next(NEXT.startFirstLab());
   }
-  if (unreachable !== null && context.options.verbose) context.printer.say(`Docker couldn't be asked: ${unreachable}`);
 }

@@ -168,7 +168,14 @@ async function stop(context: CommandContext, selector: string, flags: { grace: s
   const graceMs = parseDuration(flags.grace, "--grace");
   await changeNodes(
     context,
-    { selector, verb: "stop", past: "stopped", eligible: isAlive, hint: NEXT.startNodes },
+    {
+      selector,
+      verb: "stop",
+      past: "stopped",
+      eligible: isAlive,
+      already: (node) => (isAlive(node) ? null : "has exited already"),
+      hint: NEXT.startNodes,
+    },
     (lab, ids) => change.stop(lab, ids, graceMs),
   );
 }
@@ -179,7 +186,7 @@ async function start(
   selector: string,
   flags: { wait?: boolean; timeout: string },
 ): Promise<void> {
-  const [change, { isAlive }, { parseDuration }, { waitForAgreement }] = await Promise.all([
+  const [change, { isAlive, isUp }, { parseDuration }, { waitForAgreement }] = await Promise.all([
     import("../../cluster/change.ts"),
     import("../../engine/node-status.ts"),
     import("../../base/duration.ts"),
@@ -187,9 +194,10 @@ async function start(
   ]);
   const timeoutMs = parseDuration(flags.timeout, "--timeout");
   const eligible = (node: NodeInfo) => verb === "restart" || !isAlive(node);
+  const already = (node: NodeInfo) => (verb === "start" && isUp(node) ? "runs already" : null);
   await changeNodes(
     context,
-    { selector, verb, past: `${verb}ed`, eligible, hint: null },
+    { selector, verb, past: `${verb}ed`, eligible, already, hint: null },
     async (lab, ids) => {
       if (verb === "restart") await change.stop(lab, ids, 10_000);
       await change.start(lab, ids);
@@ -236,6 +244,7 @@ async function pause(context: CommandContext, selector: string, flags: { for?: s
       verb: "pause",
       past: "paused",
       eligible: isUp,
+      already: (node) => (node.status === "paused" && forMs === null ? "is paused already" : null),
       hint: forMs === null ? NEXT.resumeNodes : null,
       suffix: forMs === null ? "" : ` for ${formatDuration(forMs)}`,
     },
@@ -247,7 +256,14 @@ async function resume(context: CommandContext, selector: string): Promise<void> 
   const change = await import("../../cluster/change.ts");
   await changeNodes(
     context,
-    { selector, verb: "resume", past: "resumed", eligible: (node) => node.status === "paused", hint: null },
+    {
+      selector,
+      verb: "resume",
+      past: "resumed",
+      eligible: (node) => node.status === "paused",
+      already: (node) => (node.status === "running" ? "isn't paused" : null),
+      hint: null,
+    },
     change.resume,
   );
 }
@@ -276,6 +292,8 @@ interface ChangeWords {
   readonly verb: string;
   readonly past: string;
   readonly eligible: (node: NodeInfo) => boolean;
+  /** How a node is that was named though the command would change nothing: "runs already". Null: it is told what is wrong. */
+  readonly already?: (node: NodeInfo) => string | null;
   /** What can be done next with these nodes; null: nothing. */
   readonly hint: ((ids: readonly number[]) => Hint) | null;
   readonly suffix?: string;
@@ -292,18 +310,23 @@ async function changeNodes(
   // A mistyped selector is refused before any engine is asked.
   (await import("../../cluster/selectors.ts")).parseSelector(words.selector);
   await context.withLab(async (lab) => {
-    const chosen = await lab.locked(`${words.verb} ${words.selector}`, async () => {
+    const { already = () => null } = words;
+    const { chosen, others } = await lab.locked(`${words.verb} ${words.selector}`, async () => {
       const nodes = await lab.resolve(words.selector, words.eligible);
-      if (nodes.length > 0)
+      const left = nodes.filter((node) => already(node.info) !== null);
+      const rest = nodes.filter((node) => !left.includes(node));
+      if (rest.length > 0)
         await change(
           lab,
-          nodes.map((node) => node.id),
+          rest.map((node) => node.id),
         );
-      return nodes;
+      return { chosen: rest, others: left };
     });
     const ids = chosen.map((node) => node.id);
     const who = chosen.map((node) => (node.role === null ? String(node.id) : `${node.id} (${node.role})`)).join(", ");
-    const text = ids.length === 0 ? `nothing to ${words.verb}` : `${words.past} ${who}${words.suffix ?? ""}`;
+    const done = ids.length === 0 ? [] : [`${words.past} ${who}${words.suffix ?? ""}`];
+    const kept = others.map((node) => `${node.id} ${already(node.info)}`);
+    const text = [...done, ...kept].join("; ") || `nothing to ${words.verb}`;
     printer.data({ [words.past]: ids }, text);
     if (words.hint !== null && ids.length > 0) context.next(words.hint(ids));
     if (ids.length > 0) await after(lab);

@@ -27,6 +27,8 @@ export interface Endpoint {
   readonly host: string;
   /** Context that it came from; null: DOCKER_HOST or none. */
   readonly context: string | null;
+  /** Nobody configured it: it is looked for where one usually is. */
+  readonly isAssumed: boolean;
   /** On this machine, and we not in a container of it: what it publishes on 127.0.0.1 is reachable. */
   readonly local: boolean;
   readonly open: () => Duplex;
@@ -71,7 +73,7 @@ async function findEndpoint(environment: Environment): Promise<Endpoint> {
   }
   const context = environment.DOCKER_CONTEXT || (await currentContext(configFolder));
   if (context && context !== "default") return readContext(configFolder, context);
-  return parseHost(defaultSocket(environment), null, null);
+  return { ...parseHost(defaultSocket(environment), null, null), isAssumed: true };
 }
 
 class EngineAgent extends Agent {
@@ -95,13 +97,13 @@ function parseHost(text: string, context: string | null, tls: TlsFiles | null): 
   const withScheme = text.startsWith("/") ? `unix://${text}` : text.includes("://") ? text : `tcp://${text}`;
   const [, scheme = "", rest = ""] = /^([a-z]+):\/\/(.*)$/.exec(withScheme) ?? [];
   if ((scheme === "unix" || scheme === "npipe") && rest) {
-    return { host: rest, context, local: !IN_CONTAINER, open: () => connect({ path: rest }) };
+    return { host: rest, context, isAssumed: false, local: !IN_CONTAINER, open: () => connect({ path: rest }) };
   }
   const url = URL.canParse(withScheme) ? new URL(withScheme) : null;
   if (!url?.hostname) throw badHost(text);
   if (scheme === "ssh") {
     const target = { host: url.hostname, port: url.port, user: decodeURIComponent(url.username) };
-    return { host: withScheme, context, local: false, open: () => openSshStream(target) };
+    return { host: withScheme, context, isAssumed: false, local: false, open: () => openSshStream(target) };
   }
   if (scheme !== "tcp" && scheme !== "http" && scheme !== "https") throw badHost(text);
   const host = url.hostname.replace(/^\[|\]$/g, "");
@@ -109,7 +111,7 @@ function parseHost(text: string, context: string | null, tls: TlsFiles | null): 
   const secure = tls !== null || scheme === "https";
   const port = Number(url.port || (secure ? 2376 : 2375));
   const open = secure ? () => connectTls({ host, port, ...tls }) : () => connect({ host, port });
-  return { host: withScheme, context, local: onLoopback && !IN_CONTAINER, open };
+  return { host: withScheme, context, isAssumed: false, local: onLoopback && !IN_CONTAINER, open };
 }
 
 function badHost(text: string): LabError {

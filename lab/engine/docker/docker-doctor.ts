@@ -34,7 +34,7 @@ export async function checkEngine(
         { cause: error },
       );
     }
-    throw unreachable(error, endpoint.host) ?? error;
+    throw unreachable(error, endpoint) ?? error;
   });
   const [major = 0, minor = 0] = version.ApiVersion.split(".").map(Number);
   if (major < API_OLDEST[0] || (major === API_OLDEST[0] && minor < API_OLDEST[1])) {
@@ -69,7 +69,7 @@ export async function examine(connection: Connection, plan: () => Promise<ImageP
     try {
       return await work();
     } catch (error) {
-      const why = explain(error, endpoint.host, `check the ${check}`);
+      const why = explain(error, endpoint, `check the ${check}`);
       return [{ check, level: "fail" as const, found: why.message, consequence, cure: why.hints }];
     }
   };

@@ -44,6 +44,7 @@ import {
   wipeNode,
 } from "./docker-nodes.ts";
 import { kernelFaultsOf } from "./docker-probe.ts";
+import { watchPulse, whileAnswering } from "./docker-pulse.ts";
 import { replaceKeys } from "./docker-secrets.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -228,18 +229,26 @@ export class DockerEngine implements Engine {
   /** The one door through which errors leave: raw ones become the operator's. */
   async #do<T>(doing: string, work: () => Promise<T>): Promise<T> {
     try {
-      return await work();
+      return await whileAnswering(this.#connection, work);
     } catch (error) {
-      throw explain(error, this.#connection.endpoint.host, doing);
+      throw explain(error, this.#connection.endpoint, doing);
     }
   }
 
   async *#explained<T>(doing: string, source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+    const done = new AbortController();
+    let lost: unknown = null;
+    // An engine that is lost has its connections closed, which ends the stream.
+    watchPulse(this.#connection, done.signal).catch((error: unknown) => {
+      lost = error;
+    });
     try {
       yield* source;
     } catch (error) {
       // Who aborts a stream has seen enough; the broken connection is no error.
-      if (!signal.aborted) throw explain(error, this.#connection.endpoint.host, doing);
+      if (!signal.aborted) throw explain(lost ?? error, this.#connection.endpoint, doing);
+    } finally {
+      done.abort();
     }
   }
 }

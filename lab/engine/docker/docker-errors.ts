@@ -63,15 +63,24 @@ export async function allow<T>(statuses: readonly number[], call: Promise<T>): P
 
 export const LOCAL_INSTEAD = "or repeat the command with --runtime local";
 
+export interface EngineAddress {
+  readonly host: string;
+  /** Nobody configured an engine: it is looked for where one usually is. */
+  readonly isAssumed?: boolean;
+}
+
 /** Why the engine could not be reached, or null when the error is not about reaching it. */
-export function unreachable(error: unknown, endpoint: string): LabError | null {
+export function unreachable(error: unknown, { host: endpoint, isAssumed = false }: EngineAddress): LabError | null {
   const { code, syscall } = (error ?? {}) as EngineFailure;
   const sentence = sentenceOf(error);
   // A file of ours that can't be read has the same codes as a socket.
   if ((code === "ENOENT" || code === "EACCES" || code === "EPERM") && syscall !== "connect") {
     return syscall === "spawn ssh" ? noSsh(endpoint, error) : null;
   }
-  const make = (message: string, hints: Hints) => new LabError("engineUnreachable", message, hints, { cause: error });
+  // Then this machine has none, and never had a lab in one.
+  const details = { absent: isAssumed && code === "ENOENT" };
+  const make = (message: string, hints: Hints) =>
+    new LabError("engineUnreachable", message, hints, { cause: error, details });
   switch (code) {
     case "ENOENT":
     case "ECONNREFUSED":
@@ -167,7 +176,7 @@ const CURES: readonly [RegExp, (sentence: string) => LabError][] = [
 ];
 
 /** Every error that leaves the adapter passes here. `doing` completes "can't …". */
-export function explain(error: unknown, endpoint: string, doing: string): LabError {
+export function explain(error: unknown, endpoint: EngineAddress, doing: string): LabError {
   if (error instanceof LabError) return error;
   const lost = unreachable(error, endpoint);
   if (lost) return lost;
