@@ -14,17 +14,31 @@ export interface LabState {
   /** Adds whole lines at the end. */
   append(name: string, text: string): Promise<void>;
   /** The file's text from byte `offset` on, and the file's length; empty when there is none. */
-  readFrom(name: string, offset: number): Promise<{ readonly bytes: Buffer; readonly size: number }>;
+  readFrom(name: string, offset: number): Promise<{ readonly bytes: Uint8Array; readonly size: number }>;
   /** Names of all files. */
   list(): Promise<readonly string[]>;
   /** Removes everything that is known about the lab here. */
   remove(): Promise<void>;
-  /** Where the state belongs to this process alone, the lock needs no file: resolves when everybody before has disposed of it. */
-  readonly lock?: () => Promise<Disposable>;
+  /** Waits for the lab's lock; dispose to release. @throws LabError("failed") when another process keeps it for too long */
+  lock(options: LockOptions): Promise<AsyncDisposable>;
+  /** Other processes may change the lab too. */
+  readonly isShared: boolean;
+}
+
+export interface LockOptions {
+  /** The holder's purpose, shown to processes that wait: "scale 7". */
+  readonly purpose: string;
+  readonly timeoutMs?: number;
+  /** Called once when the lock is busy. */
+  readonly onWait?: (holder: { pid: number; purpose: string }) => void;
+  readonly signal?: AbortSignal;
 }
 
 export class MemoryState implements LabState {
   readonly lab: string;
+  readonly isShared = false;
+  /** Told of what is appended, as it is. */
+  onAppend: ((name: string, text: string) => void) | null = null;
   readonly #files = new Map<string, string>();
   #lastLock: Promise<void> = Promise.resolve();
 
@@ -52,12 +66,13 @@ export class MemoryState implements LabState {
   }
 
   append(name: string, text: string): Promise<void> {
+    this.onAppend?.(name, text);
     this.#files.set(name, (this.#files.get(name) ?? "") + text);
     return Promise.resolve();
   }
 
-  readFrom(name: string, offset: number): Promise<{ bytes: Buffer; size: number }> {
-    const all = Buffer.from(this.#files.get(name) ?? "");
+  readFrom(name: string, offset: number): Promise<{ bytes: Uint8Array; size: number }> {
+    const all = new TextEncoder().encode(this.#files.get(name) ?? "");
     return Promise.resolve({ bytes: all.subarray(offset), size: all.length });
   }
 
@@ -70,11 +85,12 @@ export class MemoryState implements LabState {
     return Promise.resolve();
   }
 
-  readonly lock = async (): Promise<Disposable> => {
+  /** Needs no file: resolves when everybody before has disposed of it. */
+  async lock(): Promise<AsyncDisposable> {
     const before = this.#lastLock;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#lastLock = promise;
     await before;
-    return { [Symbol.dispose]: resolve };
-  };
+    return { [Symbol.asyncDispose]: () => Promise.resolve(resolve()) };
+  }
 }

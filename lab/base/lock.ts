@@ -13,9 +13,9 @@ import { existsSync } from "node:fs";
 import { link, readFile, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LabError } from "./lab-error.ts";
-import type { LabState } from "./lab-state.ts";
+import type { LockOptions } from "./lab-state.ts";
 import { findProcess, ownMark } from "./process-table.ts";
-import { StateDir } from "./state-dir.ts";
+import type { StateDir } from "./state-dir.ts";
 
 interface Holder {
   readonly pid: number;
@@ -28,25 +28,8 @@ interface Holder {
 /** How long a take-over may last before it counts as abandoned: it takes a few system calls. */
 const STEAL_MS_MAX = 5_000;
 
-export interface LockOptions {
-  /** The holder's purpose, shown to processes that wait: "scale 7". */
-  readonly purpose: string;
-  readonly timeoutMs?: number;
-  /** Called once when the lock is busy. */
-  readonly onWait?: (holder: { pid: number; purpose: string }) => void;
-  readonly signal?: AbortSignal;
-}
-
-/** Waits for the lab's lock. Dispose to release. Throws LabError("failed") when another process keeps it for too long. */
-export async function lockLab(state: LabState, options: LockOptions): Promise<AsyncDisposable> {
-  if (state.lock !== undefined) {
-    const lock = await state.lock();
-    return { [Symbol.asyncDispose]: () => Promise.resolve(lock[Symbol.dispose]()) };
-  }
-  return await lockDir(state instanceof StateDir ? state : new StateDir(state.lab), options);
-}
-
-async function lockDir(dir: StateDir, options: LockOptions): Promise<AsyncDisposable> {
+/** Waits for the lock of the lab whose folder this is. @throws LabError("failed") when another process keeps it for too long */
+export async function lockDir(dir: StateDir, options: LockOptions): Promise<AsyncDisposable> {
   await dir.ensure();
   const path = dir.file("lock");
   const holder: Holder = { ...(await ownMark()), nonce: randomBytes(8).toString("hex"), purpose: options.purpose };

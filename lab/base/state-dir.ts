@@ -10,7 +10,8 @@ import { appendFile, mkdir, open, readdir, readFile, rename, rm, writeFile } fro
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { LabError } from "./lab-error.ts";
-import type { LabState } from "./lab-state.ts";
+import type { LabState, LockOptions } from "./lab-state.ts";
+import { lockDir } from "./lock.ts";
 
 /** Names that are safe as a folder, a container's name and a label alike. */
 const NAME = /^[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?$/;
@@ -48,6 +49,7 @@ export async function listStateDirs(root = stateRoot()): Promise<readonly string
 export class StateDir implements LabState {
   readonly lab: string;
   readonly path: string;
+  readonly isShared = true;
 
   constructor(lab: string, root = stateRoot()) {
     this.lab = checkLabName(lab);
@@ -113,6 +115,10 @@ export class StateDir implements LabState {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return { bytes: Buffer.alloc(0), size: 0 };
       throw error;
     }
+  }
+
+  lock(options: LockOptions): Promise<AsyncDisposable> {
+    return lockDir(this, options);
   }
 
   async list(): Promise<readonly string[]> {

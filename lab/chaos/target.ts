@@ -4,8 +4,8 @@
 import type { NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
-import { LabHandle } from "../cluster/lab-handle.ts";
 import { chooseEngine, type RuntimeChoice } from "../cluster/open-engine.ts";
+import { openHandle } from "../cluster/open-handle.ts";
 import type { ScenarioRuntime } from "../scenario/scenario-schema.ts";
 
 export interface ChaosTarget {
@@ -32,7 +32,7 @@ export async function findTarget({ runtime, on, signal, onFallback }: TargetOpti
 }
 
 async function describeExisting(name: string, runtime: RuntimeChoice, signal: AbortSignal): Promise<ChaosTarget> {
-  await using lab = await LabHandle.open(name, { runtime, signal });
+  await using lab = await openHandle(name, { runtime, signal });
   const { profile } = lab.info;
   // The schedule counts on all of them: it knows whom it took down itself.
   const missing = lab.ids.filter((id) => !lab.running.includes(id));

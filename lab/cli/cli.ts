@@ -146,9 +146,9 @@ function createContext(program: Command, { printer, run, signal, standard }: Con
     progress,
     signal,
     async withLab(action) {
-      const { LabHandle } = await import("../cluster/lab-handle.ts");
+      const { openHandle } = await import("../cluster/open-handle.ts");
       const { name, runtime } = readOptions(program);
-      await using lab = await LabHandle.open(name, { runtime, progress, signal });
+      await using lab = await openHandle(name, { runtime, progress, signal });
       return await action(lab);
     },
     onReason: (step) => (detail) => progress({ step, state: "info", detail }),

@@ -1,5 +1,5 @@
 /**
- * Changes of a lab that exists: take down, scale, kill, stop, start, wipe, pause, leave, remove. Each is one use case that commands,
+ * Changes of a lab that exists: scale, kill, stop, start, wipe, pause, leave, remove. Each is one use case that commands,
  * scenarios and tests call; the caller holds the lab's lock (`lab.locked`).
  */
 
@@ -8,60 +8,15 @@ import type { NodeId } from "../../node/wire/ids.ts";
 import { sleep } from "../base/lab-clock.ts";
 import { LabError } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
-import { StateDir } from "../base/state-dir.ts";
-import type { LabSpec, Leftover, Progress, RuntimeName } from "../engine/engine.ts";
+import type { LabSpec } from "../engine/engine.ts";
 import { isAlive, isUp } from "../engine/node-status.ts";
 import { reapplyFaults } from "../faults/service.ts";
 import { keepEntries } from "./collect.ts";
-import { cancelHelpers, startResumer } from "./helpers.ts";
 import type { LabHandle } from "./lab-handle.ts";
-import { isWithoutDocker, openEngine, type RuntimeChoice } from "./open-engine.ts";
 import { planScale, type ScalePlan } from "./plan-lab.ts";
 
 /** Long enough to flush the store, say LEAVE and let the payees acknowledge (node/protocol/joining.md#leaving). */
 const LEAVE_MS_MAX = 6_000;
-
-/**
- * Removes a lab from every runtime that has something of it, whatever state it is in; safe to repeat. The lab's files belong to the
- * runtime that made it: who removes it from another one leaves them alone.
- * @returns what was removed; empty: there was nothing
- * @throws LabError("notFound") when only another runtime than `choice` has it
- */
-export async function takeDown(
-  name: string,
-  choice: RuntimeChoice,
-  progress: Progress,
-  options: { readonly keepFolder?: boolean } = {},
-): Promise<readonly Leftover[]> {
-  const state = choice === "sim" ? (await openEngine("sim")).world.openState(name) : new StateDir(name);
-  const madeIn = await state.readJson("lab.json", (json) => (json as { runtime?: RuntimeName }).runtime ?? null);
-  const isElsewhere = choice !== "auto" && madeIn !== null && madeIn !== choice;
-  if (choice !== "sim" && !isElsewhere) await cancelHelpers(name);
-  const removed: Leftover[] = [];
-  const runtimes: readonly RuntimeName[] = choice === "auto" ? ["local", "docker"] : [choice];
-  for (const runtime of runtimes) {
-    try {
-      await using engine = await openEngine(runtime);
-      removed.push(...(await engine.destroyLab(name, progress)));
-    } catch (error) {
-      if (choice !== "auto" || !(error instanceof LabError) || error.exit !== "engineUnreachable") throw error;
-      // Docker may have the lab, unless it was found in the other runtime, or there is no Docker.
-      const isFound = removed.length > 0 && madeIn !== "docker";
-      if (!isFound && !(await isWithoutDocker(error))) throw error;
-    }
-    if (choice === "auto" && runtime === "local" && removed.length > 0 && madeIn === "local") break;
-  }
-  if (isElsewhere) {
-    if (removed.length > 0) return removed;
-    throw new LabError(
-      "notFound",
-      `lab "${name}" was made in ${madeIn === "docker" ? "Docker" : "the local runtime"}, not where --runtime ${choice} looks`,
-      NEXT.removeLab(name, madeIn),
-    );
-  }
-  if (options.keepFolder !== true) await state.remove();
-  return removed;
-}
 
 /** The plan of `scale`. @throws LabError when the lab's own specification is lost */
 export async function prepareScale(lab: LabHandle, count: number): Promise<{ plan: ScalePlan; spec: LabSpec }> {
@@ -174,21 +129,13 @@ export async function pause(lab: LabHandle, ids: readonly NodeId[], untilMs: num
   // A timer of an earlier pause must not end this one.
   await cancelTimers(lab, ids);
   // The process that ends the pause is there before it begins.
-  if (untilMs !== null) await Promise.all(ids.map((id) => endPauseAt(lab, id, untilMs)));
+  if (untilMs !== null) await Promise.all(ids.map((id) => lab.engine.resumeAt(lab.name, id, untilMs)));
   await lab.note({ action: "pause", nodes: ids, untilMs }, `pause ${ids.join(",")}`);
   await Promise.all(ids.map((id) => lab.engine.pause(lab.name, id)));
 }
 
-/** An engine with timers of its own has no helper processes to look for. */
 async function cancelTimers(lab: LabHandle, ids: readonly NodeId[]): Promise<void> {
-  const { engine } = lab;
-  if (engine.resumeAt === undefined) await Promise.all(ids.map((id) => cancelHelpers(lab.name, id)));
-  else for (const id of ids) engine.resumeAt(lab.name, id, null);
-}
-
-async function endPauseAt(lab: LabHandle, id: NodeId, untilMs: number): Promise<void> {
-  if (lab.engine.resumeAt !== undefined) lab.engine.resumeAt(lab.name, id, untilMs);
-  else await startResumer(lab.name, lab.engine.name, id, untilMs);
+  await Promise.all(ids.map((id) => lab.engine.resumeAt(lab.name, id, null)));
 }
 
 export async function resume(lab: LabHandle, ids: readonly NodeId[]): Promise<void> {

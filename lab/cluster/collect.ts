@@ -61,7 +61,7 @@ export async function keepEntries(lab: LabHandle, id: NodeId): Promise<void> {
 }
 
 async function readKeptEntries(lab: LabHandle): Promise<readonly Entry[]> {
-  const lines = (await lab.state.readFrom(REMOVED, 0)).bytes.toString("utf8").split("\n");
+  const lines = new TextDecoder().decode((await lab.state.readFrom(REMOVED, 0)).bytes).split("\n");
   return lines.map(parseEntry).filter((entry) => entry !== null);
 }
 

@@ -10,7 +10,6 @@
  */
 import { LabError } from "../base/lab-error.ts";
 import type { LabState } from "../base/lab-state.ts";
-import { lockLab } from "../base/lock.ts";
 import type { Engine, LabInfo, NodeInfo } from "../engine/engine.ts";
 import { describeExit, signalOf } from "../engine/node-status.ts";
 import type { Entry } from "../journal/entry.ts";
@@ -53,7 +52,7 @@ export class DeathWatch {
     if (ended.length === 0) return;
     try {
       if (findSurprises(await readLabEntries(this.#state), info, ended).length > 0) {
-        if (hasLock || this.#state.lock !== undefined) await this.#note(info, ended);
+        if (hasLock || !this.#state.isShared) await this.#note(info, ended);
         else await this.#noteUnderLock(info.name);
       }
       for (const node of ended) this.#known.add(nameEnd(node));
@@ -67,7 +66,7 @@ export class DeathWatch {
   }
 
   async #noteUnderLock(lab: string): Promise<void> {
-    await using _lock = await lockLab(this.#state, { purpose: "note deaths", timeoutMs: 0 });
+    await using _lock = await this.#state.lock({ purpose: "note deaths", timeoutMs: 0 });
     // A command that had the lock until now may have started the node again.
     const info = await this.#engine.lab(lab);
     if (info !== null) await this.#note(info, info.nodes);

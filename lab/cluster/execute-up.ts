@@ -5,10 +5,10 @@
  * name. So a CLI that is killed at any instant leaves only what `lab down` finds. Whatever doesn't depend on each other runs at the
  * same time: image and network, all nodes, and the first questions to nodes that are still starting.
  */
+import { toBase64, toHex } from "../base/bytes.ts";
 import { interrupted, LabError } from "../base/lab-error.ts";
 import type { LabState } from "../base/lab-state.ts";
 import { NEXT } from "../base/next.ts";
-import { ownMark } from "../base/process-table.ts";
 import type { Engine, LabInfo, LabSpec, NodeInfo, Progress } from "../engine/engine.ts";
 import { EMPTY_FAULT_LIST } from "../faults/fault.ts";
 import { FAULTS_FILE } from "../faults/fault-store.ts";
@@ -16,7 +16,7 @@ import { noteAction } from "../journal/lab-journal.ts";
 import { start } from "./change.ts";
 import { LabHandle } from "./lab-handle.ts";
 import { describeMinted } from "./minted.ts";
-import type { LabPlan } from "./plan-lab.ts";
+import { type LabPlan, type LabRequest, planLab } from "./plan-lab.ts";
 import type { UpPlan, UpStep } from "./plan-up.ts";
 import { type Agreed, waitForAgreement } from "./wait-for.ts";
 
@@ -40,6 +40,13 @@ export interface UpResult {
 
 const TAKEN_BACK = "what was made is removed again";
 
+/** A new lab in this engine, with a random token, key and run id of its own. */
+export function planFor({ name, world }: Pick<Engine, "name" | "world">, request: LabRequest): LabPlan {
+  const { clock, entropy } = world;
+  const run = `${request.name}-${clock.wallMs().toString(36)}`;
+  return planLab(request, name, { run, token: toHex(entropy(32)), keys: `1:${toBase64(entropy(32))}` });
+}
+
 /** Starts the nodes of a lab that is there and have exited. */
 export async function completeLab(lab: LabHandle, { steps }: UpPlan, options: ExecuteOptions): Promise<UpResult> {
   options.onNotice(`lab "${lab.name}" exists already`);
@@ -61,7 +68,7 @@ export async function createLab(
   const { progress, signal } = options;
   const { run, nodes: ids, profile } = plan.spec;
   const record = { runtime: engine.name, run, nodes: ids, profile, ...describeMinted(plan.nodes) };
-  await state.writeJson("lab.json", { ...record, upBy: await ownMark() });
+  await state.writeJson("lab.json", { ...record, upBy: await engine.world.ownProcess() });
   await state.writeJson(FAULTS_FILE, { ...EMPTY_FAULT_LIST, run });
   let lab: LabHandle | undefined;
   try {

@@ -7,7 +7,7 @@ import { isLocked } from "../base/lock.ts";
 import { findProcess, type ProcessMark, sendSignal } from "../base/process-table.ts";
 import { listDoomedDirs, listStateDirs, StateDir } from "../base/state-dir.ts";
 import type { Engine, LabInfo, Leftover, RuntimeName } from "../engine/engine.ts";
-import { type Helper, listHelpers } from "./helpers.ts";
+import { type Helper, listHelpers } from "../engine/helpers.ts";
 import { isWithoutDocker, openEngine, type RuntimeChoice } from "./open-engine.ts";
 
 export interface Inventory {

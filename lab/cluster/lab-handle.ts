@@ -9,7 +9,6 @@ import type { NodeId } from "../../node/wire/ids.ts";
 import type { LabClock } from "../base/lab-clock.ts";
 import { LabError, noSuchLab, noSuchNode } from "../base/lab-error.ts";
 import type { LabState } from "../base/lab-state.ts";
-import { lockLab } from "../base/lock.ts";
 import { NEXT } from "../base/next.ts";
 import { type CallOptions, type ControlBody, ControlClient, type ControlTarget } from "../control/control-client.ts";
 import { drawFraction } from "../control/world.ts";
@@ -21,7 +20,6 @@ import type { LabAction } from "../journal/lab-entry.ts";
 import { noteAction } from "../journal/lab-journal.ts";
 import { DeathWatch } from "./deaths.ts";
 import { type Agreement, type Answers, findCoordinator, judgeAgreement, judgeConvergence } from "./judge-agreement.ts";
-import { findLab, type RuntimeChoice } from "./open-engine.ts";
 import { needsCoordinator, parseSelector, resolveGroups } from "./selectors.ts";
 import { findSides } from "./sides.ts";
 
@@ -34,7 +32,6 @@ export interface Chosen {
 }
 
 export interface LabOptions {
-  readonly runtime?: RuntimeChoice;
   readonly progress?: Progress;
   readonly signal?: AbortSignal;
 }
@@ -63,12 +60,9 @@ export class LabHandle implements AsyncDisposable {
     this.#control = new ControlClient(info.token, engine.world);
   }
 
-  /** Finds the lab in the local runtime or in Docker. @throws LabError("notFound") */
-  static async open(name: string, options: LabOptions = {}): Promise<LabHandle> {
-    const { engine, info } = await findLab(name, options.runtime ?? "auto");
-    const lab = new LabHandle(engine, info, options);
-    await lab.#deaths.look(info, false);
-    return lab;
+  /** Writes down the ends of nodes that the lab did not bring about. */
+  noteDeaths(): Promise<void> {
+    return this.#deaths.look(this.#info, this.#locks > 0);
   }
 
   get name(): string {
@@ -99,7 +93,7 @@ export class LabHandle implements AsyncDisposable {
     const info = await this.engine.lab(this.name);
     if (info === null) throw noSuchLab(this.name);
     this.#info = info;
-    await this.#deaths.look(info, this.#locks > 0);
+    await this.noteDeaths();
     return info;
   }
 
@@ -236,7 +230,7 @@ export class LabHandle implements AsyncDisposable {
 
   /** Runs `change` while no other command changes this lab. */
   async locked<T>(purpose: string, change: () => Promise<T>): Promise<T> {
-    await using _lock = await lockLab(this.state, {
+    await using _lock = await this.state.lock({
       purpose,
       ...(this.#signal === undefined ? {} : { signal: this.#signal }),
       onWait: (holder) =>

@@ -6,8 +6,8 @@ import { LabError } from "../base/lab-error.ts";
 import type { Entry } from "../journal/entry.ts";
 import { isNotable } from "../journal/notable.ts";
 import { followJournal } from "./follow-journal.ts";
-import { LabHandle } from "./lab-handle.ts";
 import type { RuntimeChoice } from "./open-engine.ts";
+import { openHandle } from "./open-handle.ts";
 
 export interface PromptEventsOptions {
   readonly name: string;
@@ -34,7 +34,7 @@ export async function followEvents(options: PromptEventsOptions): Promise<void> 
 
 /** @param isFirst false: the lab was brought up meanwhile, and all that it says is new */
 async function followOnce({ name, runtime, signal, onEvent }: PromptEventsOptions, isFirst: boolean): Promise<void> {
-  await using lab = await LabHandle.open(name, { runtime });
+  await using lab = await openHandle(name, { runtime });
   const gone = new AbortController();
   const either = AbortSignal.any([signal, gone.signal]);
   const following = followJournal(lab, {

@@ -4,16 +4,15 @@
  */
 import { LabError } from "../base/lab-error.ts";
 import type { LabState } from "../base/lab-state.ts";
-import { lockLab } from "../base/lock.ts";
 import { findProcess, type ProcessMark } from "../base/process-table.ts";
-import { REAL_WORLD, type World } from "../control/world.ts";
+import { REAL_WORLD } from "../control/real-world.ts";
 import type { Engine } from "../engine/engine.ts";
-import { takeDown } from "./change.ts";
-import { completeLab, createLab, type ExecuteOptions, type UpResult } from "./execute-up.ts";
+import { completeLab, createLab, type ExecuteOptions, planFor, type UpResult } from "./execute-up.ts";
 import { findExisting } from "./find-existing.ts";
 import { chooseEngine, type RuntimeChoice } from "./open-engine.ts";
-import { type LabPlan, type LabRequest, planLab, type Secrets } from "./plan-lab.ts";
+import type { LabRequest } from "./plan-lab.ts";
 import { planUp, type UpPlan, type UpWishes } from "./plan-up.ts";
+import { takeDown } from "./take-down.ts";
 import { assertVariables } from "./variables.ts";
 
 export interface UpOptions extends ExecuteOptions, UpWishes {
@@ -22,18 +21,9 @@ export interface UpOptions extends ExecuteOptions, UpWishes {
   readonly engine?: Engine;
 }
 
-/** Random token, key and run id of a new lab. */
-function makeSecrets(name: string, { clock, entropy }: World): Secrets {
-  return {
-    run: `${name}-${clock.wallMs().toString(36)}`,
-    token: entropy(32).toString("hex"),
-    keys: `1:${entropy(32).toString("base64")}`,
-  };
-}
-
 /** A lab that can't be is refused before anything is asked or looked at. @throws LabError("usage") */
 export function assertPossible(request: LabRequest): void {
-  assertVariables(planLab(request, "docker", makeSecrets(request.name, REAL_WORLD)));
+  assertVariables(planFor({ name: "docker", world: REAL_WORLD }, request));
 }
 
 /** The plan of `up`; nothing is made. @throws LabError as `up` does */
@@ -54,7 +44,7 @@ export async function bringUp(request: LabRequest, options: UpOptions): Promise<
   let engine = options.engine ?? (await openFor(options));
   try {
     const state = engine.world.openState(request.name);
-    await using _lock = await lockLab(state, { purpose: "up", signal: options.signal });
+    await using _lock = await state.lock({ purpose: "up", signal: options.signal });
     await clearHalfMade(state, options);
     const existing = await findExisting(engine, request.name, options);
     const plan = planUp(planFor(engine, request), existing?.info ?? null, options);
@@ -84,10 +74,6 @@ export async function disown(state: LabState): Promise<void> {
 
 function openFor(options: UpOptions): Promise<Engine> {
   return chooseEngine(options.runtime, { signal: options.signal, onFallback: noteFallback(options) });
-}
-
-function planFor(engine: Engine, request: LabRequest): LabPlan {
-  return planLab(request, engine.name, makeSecrets(request.name, engine.world));
 }
 
 /** Docker answers, but can't have the image's base. */

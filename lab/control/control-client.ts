@@ -5,7 +5,6 @@
  * What is sent when, and what a reply means, is decided in node/wire/control-call.ts; frame and key: node/wire/control-frame.ts;
  * node/protocol/control.md.
  */
-import * as crypto from "node:crypto";
 import {
   type ControlReply,
   type ControlRequest,
@@ -14,19 +13,15 @@ import {
   type RefusalCode,
 } from "../../node/wire/control.ts";
 import { type CallOutcome, ControlCall, type ReplyPace } from "../../node/wire/control-call.ts";
-import {
-  controlAuthenticator,
-  joinPages,
-  openControlReply,
-  sealControlRequest,
-} from "../../node/wire/control-frame.ts";
+import { joinPages, openControlReply, sealControlRequest } from "../../node/wire/control-frame.ts";
 import type { Authenticator } from "../../node/wire/envelope.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
+import { toHex } from "../base/bytes.ts";
 import type { Hints } from "../base/hint.ts";
 import { interrupted, LabError } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
 import type { ControlTransport } from "./udp-control.ts";
-import { newRequestId, REAL_WORLD, type World } from "./world.ts";
+import { newRequestId, type World } from "./world.ts";
 
 type WithoutId<T> = T extends unknown ? Omit<T, "request_id"> : never;
 /** A request before it gets its id. */
@@ -70,12 +65,12 @@ export class ControlClient implements AsyncDisposable {
 
   /**
    * @param token null: the public one, which nodes obey from their own host only
-   * @param world the nodes'; default: the real one
+   * @param world the nodes'
    */
-  constructor(token: string | null, world: World = REAL_WORLD) {
+  constructor(token: string | null, world: World) {
     this.#world = world;
-    this.#bootId = world.entropy(8).toString("hex");
-    this.#authenticator = controlAuthenticator(token, crypto);
+    this.#bootId = toHex(world.entropy(8));
+    this.#authenticator = world.controlKey(token);
   }
 
   /**

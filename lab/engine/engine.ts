@@ -179,8 +179,8 @@ export interface Engine extends AsyncDisposable {
   pause(lab: string, id: NodeId): Promise<void>;
   /** @throws LabError("failed") for a node that doesn't run */
   resume(lab: string, id: NodeId): Promise<void>;
-  /** Resumes by itself at `untilMs` (wall clock of the nodes), null: no more; absent: a process of the lab's does it (helpers.ts). */
-  resumeAt?(lab: string, id: NodeId, untilMs: number | null): void;
+  /** The node goes on by itself at `untilMs` (its wall clock), whatever becomes of this process; null: no more. */
+  resumeAt(lab: string, id: NodeId, untilMs: number | null): Promise<void>;
   /**
    * The node finds an empty disk at its next start.
    * @throws LabError("failed") while it runs; LabError("unsupported") where it can't be emptied

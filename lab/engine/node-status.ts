@@ -1,5 +1,4 @@
 /** A node's status, read: whether it can do something, and how its process ended, in words. */
-import { constants } from "node:os";
 import type { NodeInfo } from "./engine.ts";
 
 /** Its process runs and isn't paused. */
@@ -11,6 +10,12 @@ export function isUp(node: NodeInfo): boolean {
 export function isAlive(node: NodeInfo): boolean {
   return isUp(node) || node.status === "paused";
 }
+
+/** By number, as Linux and macOS agree. */
+const SIGNALS: Readonly<Record<number, NodeJS.Signals>> = {
+  ...{ 1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 8: "SIGFPE" },
+  ...{ 9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM" },
+};
 
 type End = Pick<NodeInfo, "exitCode" | "oomKilled">;
 
@@ -26,6 +31,5 @@ export function describeExit(node: End): string | null {
 export function signalOf({ exitCode }: End): NodeJS.Signals | null {
   // As shells and engines report it: 128 and the signal's number.
   const number = (exitCode ?? 0) - 128;
-  const found = Object.entries(constants.signals).find(([, value]) => value === number);
-  return found === undefined ? null : (found[0] as NodeJS.Signals);
+  return SIGNALS[number] ?? null;
 }

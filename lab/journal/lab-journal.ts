@@ -31,7 +31,7 @@ export async function noteAction(notebook: LabNotebook, action: LabAction, msg: 
 /** The lab's own lines, and former labs of its name whose lines are left, oldest first; nothing where its folder is lost. */
 export async function readLabEntries(state: LabState): Promise<readonly Entry[]> {
   const { bytes } = await state.readFrom(FILE, 0);
-  return numberLines(bytes.toString("utf8"), 0);
+  return numberLines(new TextDecoder().decode(bytes), 0);
 }
 
 /** The same as it grows: each `read` gives what was appended since the last one. */
@@ -52,7 +52,7 @@ export class LabJournalTail {
       ({ bytes, size } = await this.#state.readFrom(FILE, 0));
     }
     const end = bytes.lastIndexOf(0x0a) + 1;
-    const text = bytes.toString("utf8", 0, end);
+    const text = new TextDecoder().decode(bytes.subarray(0, end));
     const entries = numberLines(text, this.#count);
     this.#offset += end;
     this.#count += text.split("\n").filter((line) => line !== "").length;

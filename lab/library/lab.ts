@@ -17,8 +17,9 @@ import { prepareScale, scale } from "../cluster/change.ts";
 import { collectJournal } from "../cluster/collect.ts";
 import { collectEvidence } from "../cluster/evidence.ts";
 import { lookAtAll, parseCondition } from "../cluster/lab-conditions.ts";
-import { LabHandle } from "../cluster/lab-handle.ts";
+import type { LabHandle } from "../cluster/lab-handle.ts";
 import { reportNodes } from "../cluster/node-rows.ts";
+import { openHandle } from "../cluster/open-handle.ts";
 import { waitUntil } from "../cluster/wait-for.ts";
 import { NO_IMPAIRMENT } from "../faults/fault.ts";
 import { assertImpairs } from "../faults/parse-fault.ts";
@@ -85,7 +86,7 @@ export class Lab implements AsyncDisposable {
     options: { readonly runtime?: Runtime; readonly signal?: AbortSignal } = {},
   ): Promise<Lab> {
     const { runtime = "auto", signal } = options;
-    const inner = await LabHandle.open(name, { runtime, ...(signal === undefined ? {} : { signal }) });
+    const inner = await openHandle(name, { runtime, ...(signal === undefined ? {} : { signal }) });
     return new Lab(inner, { seed: null, down: () => inner[Symbol.asyncDispose](), signal });
   }
 

@@ -5,7 +5,8 @@
 import { HistoryData, type PingData, StateData, TradeData } from "../../node/wire/control.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
 import { type ControlBody, ControlClient, type ControlTarget } from "../control/control-client.ts";
-import { newRequestId, REAL_WORLD } from "../control/world.ts";
+import { REAL_WORLD } from "../control/real-world.ts";
+import { newRequestId } from "../control/world.ts";
 import type { TradeResult, Transfer } from "./public-types.ts";
 
 const TRADE_MS = 15_000;
@@ -18,7 +19,7 @@ export class NodeControl implements AsyncDisposable {
 
   /** @internal */
   constructor(token: string, target: ControlTarget) {
-    this.#client = new ControlClient(token);
+    this.#client = new ControlClient(token, REAL_WORLD);
     this.#target = target;
   }
 

@@ -12,12 +12,13 @@ import { LabError, noSuchLab } from "../base/lab-error.ts";
 import { runChecks } from "../check/checkers.ts";
 import { missingQuietMs } from "../check/quiet.ts";
 import { type CheckResult, worstOf } from "../check/verdict.ts";
-import { takeDown } from "../cluster/change.ts";
 import { collectEvidence } from "../cluster/evidence.ts";
 import { toEnv, toNodes } from "../cluster/lab-fields.ts";
 import { LabHandle } from "../cluster/lab-handle.ts";
+import { openHandle } from "../cluster/open-handle.ts";
 import type { LabRequest } from "../cluster/plan-lab.ts";
 import type { Evidence } from "../cluster/run-record.ts";
+import { takeDown } from "../cluster/take-down.ts";
 import { bringUp, disown } from "../cluster/up.ts";
 import type { Engine, Progress } from "../engine/engine.ts";
 import { openSimSession } from "../engine/sim/sim-session.ts";
@@ -150,7 +151,7 @@ async function openLab(scenario: Scenario, options: RunOptions, signal: AbortSig
     if (info === null) throw noSuchLab(on);
     return new LabHandle(options.engine, info, { progress, signal });
   }
-  if (on !== undefined) return await LabHandle.open(on, { runtime, progress, signal });
+  if (on !== undefined) return await openHandle(on, { runtime, progress, signal });
   const request = labOf(scenario, nameOf(scenario, options));
   const onNotice = (detail: string) => progress({ step: "up", state: "info", detail });
   const wanted = {

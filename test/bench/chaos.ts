@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import { findByEnvironment } from "../../lab/base/process-table.ts";
-import { LabHandle } from "../../lab/cluster/lab-handle.ts";
+import { openHandle } from "../../lab/cluster/open-handle.ts";
 import { StateData } from "../../node/wire/control.ts";
 import type { Report } from "./report.ts";
 import { summarise } from "./stats.ts";
@@ -108,7 +108,7 @@ async function look(runtime: "docker" | "local", signal: AbortSignal): Promise<r
   while (!signal.aborted) {
     await pause(LOOK_EVERY_MS, undefined, { signal }).catch(() => {});
     try {
-      await using lab = await LabHandle.open(NAME, { runtime });
+      await using lab = await openHandle(NAME, { runtime });
       for (const id of lab.running) {
         const { data } = await lab.call(id, { op: "state" }, { timeoutMs: 2_000 });
         const { rss_bytes, holdback, pending } = StateData.parse(data);

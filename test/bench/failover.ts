@@ -6,7 +6,8 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { judgeAgreement } from "../../lab/cluster/judge-agreement.ts";
-import { LabHandle } from "../../lab/cluster/lab-handle.ts";
+import type { LabHandle } from "../../lab/cluster/lab-handle.ts";
+import { openHandle } from "../../lab/cluster/open-handle.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
 import { lab as cli } from "./command.ts";
 import type { Report } from "./report.ts";
@@ -32,7 +33,7 @@ export async function benchFailover(
     const samples: number[] = [];
     const back: number[] = [];
     for (let i = 0; i < options.kills; i++) {
-      await using lab = await LabHandle.open(name, { runtime: options.runtime });
+      await using lab = await openHandle(name, { runtime: options.runtime });
       const leader = await lab.coordinator();
       if (leader === null) throw new Error("no coordinator before the kill");
       samples.push(await timeFailover(lab, leader));

@@ -4,7 +4,7 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type Docker from "dockerode";
-import { LabHandle } from "../../lab/cluster/lab-handle.ts";
+import { openHandle } from "../../lab/cluster/open-handle.ts";
 import { connectDocker } from "../../lab/engine/docker/docker-connect.ts";
 import { StateData } from "../../node/wire/control.ts";
 import { lab as cli } from "./command.ts";
@@ -29,7 +29,7 @@ export async function benchFootprint(report: Report): Promise<void> {
   using connection = await connectDocker();
   await cli("up", "--name", NAME, "--nodes", "5", "--profile", "default", "--runtime", "docker");
   try {
-    await using lab = await LabHandle.open(NAME, { runtime: "docker" });
+    await using lab = await openHandle(NAME, { runtime: "docker" });
     const before = await cpuSeconds(connection.docker);
     await pause(IDLE_MS);
     const after = await cpuSeconds(connection.docker);

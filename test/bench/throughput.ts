@@ -14,7 +14,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { LabHandle } from "../../lab/cluster/lab-handle.ts";
+import type { LabHandle } from "../../lab/cluster/lab-handle.ts";
+import { openHandle } from "../../lab/cluster/open-handle.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
 import { lab as cli } from "./command.ts";
 import type { Report } from "./report.ts";
@@ -45,7 +46,7 @@ async function benchSize(report: Report, options: ThroughputOptions, size: numbe
   await writeFile(file, `name: ${name}\nnodes: ${size}\nprofile: fast\ncredits: ${CREDITS}\n${env}`);
   try {
     await cli("up", "-f", file, "--runtime", options.runtime);
-    await using lab = await LabHandle.open(name, { runtime: options.runtime });
+    await using lab = await openHandle(name, { runtime: options.runtime });
     const incarnations = new Map<NodeId, number>();
     for (const [id, ping] of await lab.ping()) if (ping !== null) incarnations.set(id, ping.inc);
     const load = new Load(lab, incarnations);

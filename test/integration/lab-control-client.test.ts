@@ -3,6 +3,7 @@ import * as crypto from "node:crypto";
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ControlClient } from "../../lab/control/control-client.ts";
+import { REAL_WORLD } from "../../lab/control/real-world.ts";
 import type { ControlRequest, ControlResult } from "../../node/wire/control.ts";
 import { controlAuthenticator, cutPages, openControlRequest, sealControlReply } from "../../node/wire/control-frame.ts";
 
@@ -24,7 +25,7 @@ interface ReplyOptions {
 beforeEach(async () => {
   seen = [];
   onRequest = () => {};
-  client = new ControlClient(token);
+  client = new ControlClient(token, REAL_WORLD);
   socket = createSocket("udp4");
   let packetSeq = 0;
   socket.on("message", (datagram, from: RemoteInfo) => {
@@ -147,7 +148,7 @@ test("replies under another key, or to another request, must be ignored", async 
     if (seen.length === 2) reply({ ok: true, data: request.op });
   };
   expect(await client.request(target(), { op: "ping" })).toEqual({ ok: true, data: "ping" });
-  await using stranger = new ControlClient("another-token");
+  await using stranger = new ControlClient("another-token", REAL_WORLD);
   await expect(stranger.request(target(), { op: "ping" }, { timeoutMs: 100 })).rejects.toMatchObject({
     exit: "timeout",
   });

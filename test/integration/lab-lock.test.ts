@@ -4,7 +4,6 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { lockLab } from "../../lab/base/lock.ts";
 import { StateDir } from "../../lab/base/state-dir.ts";
 
 let root: string;
@@ -21,10 +20,9 @@ afterEach(async () => {
 function contend(isKilled: boolean): Promise<number | null> {
   const script = `
     import { appendFileSync } from "node:fs";
-    import { lockLab } from ${JSON.stringify(join(import.meta.dirname, "../../lab/base/lock.ts"))};
     import { StateDir } from ${JSON.stringify(join(import.meta.dirname, "../../lab/base/state-dir.ts"))};
     const state = new StateDir("lab", ${JSON.stringify(root)});
-    const lock = await lockLab(state, { purpose: "test " + process.pid });
+    const lock = await state.lock({ purpose: "test " + process.pid });
     const trace = (word) => appendFileSync(state.file("trace"), word + "\\n");
     trace("in");
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -45,9 +43,9 @@ test("many processes, some killed while they hold it, must hold the lock one aft
 });
 
 test("whoever waits for too long must be told who holds the lock and why", async () => {
-  await using _held = await lockLab(state, { purpose: "scale 7" });
+  await using _held = await state.lock({ purpose: "scale 7" });
   const waits: unknown[] = [];
-  const second = lockLab(state, { purpose: "down", timeoutMs: 50, onWait: (holder) => waits.push(holder.purpose) });
+  const second = state.lock({ purpose: "down", timeoutMs: 50, onWait: (holder) => waits.push(holder.purpose) });
   await expect(second).rejects.toMatchObject({
     exit: "failed",
     message: expect.stringContaining(`process ${process.pid}: scale 7`),
@@ -61,13 +59,13 @@ test("a lock whose holder's number went to another process must be taken over", 
     state.file("lock"),
     JSON.stringify({ pid: process.pid, start: "long ago", nonce: "0".repeat(16), purpose: "up" }),
   );
-  await using lock = await lockLab(state, { purpose: "down", timeoutMs: 2_000 });
+  await using lock = await state.lock({ purpose: "down", timeoutMs: 2_000 });
   expect(lock).toBeDefined();
 });
 
 test("the folder may be removed under the lock: its next holder must begin anew", async () => {
-  const first = await lockLab(state, { purpose: "down" });
-  const second = lockLab(state, { purpose: "up", timeoutMs: 5_000 });
+  const first = await state.lock({ purpose: "down" });
+  const second = state.lock({ purpose: "up", timeoutMs: 5_000 });
   await state.remove();
   await using _next = await second;
   await first[Symbol.asyncDispose]();

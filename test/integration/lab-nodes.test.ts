@@ -1,7 +1,8 @@
 // Single nodes of a lab under the command: paused, leaving, scaled, and asked twice.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ControlClient } from "../../lab/control/control-client.ts";
-import { newRequestId, REAL_WORLD } from "../../lab/control/world.ts";
+import { REAL_WORLD } from "../../lab/control/real-world.ts";
+import { newRequestId } from "../../lab/control/world.ts";
 import type { LabInfo } from "../../lab/engine/engine.ts";
 import { LocalEngine } from "../../lab/engine/local/local-engine.ts";
 import { PingData } from "../../node/wire/control.ts";
@@ -61,7 +62,7 @@ describe("nodes of a lab", () => {
   test("a repeated request must be executed once, also when the node was killed in between", async () => {
     const info = await look();
     const target = { node: 1, address: info.nodes[0]?.control ?? null };
-    await using client = new ControlClient(info.token);
+    await using client = new ControlClient(info.token, REAL_WORLD);
     const before = PingData.parse((await client.call(target, { op: "ping" })).data);
     const requestId = newRequestId(REAL_WORLD);
     const order = { op: "sell", peer: 2, amount: 11, inc: before.inc, until: "settled" } as const;
@@ -82,7 +83,7 @@ describe("nodes of a lab", () => {
 
   test("a request with a wrong token must get no answer", async () => {
     const info = await look();
-    await using client = new ControlClient("0".repeat(64));
+    await using client = new ControlClient("0".repeat(64), REAL_WORLD);
     const target = { node: 1, address: info.nodes[0]?.control ?? null };
     await expect(client.request(target, { op: "ping" }, { timeoutMs: 300 })).rejects.toMatchObject({ exit: "timeout" });
     expect(await client.ping(target, { timeoutMs: 100 })).toBe(null);

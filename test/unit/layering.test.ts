@@ -28,7 +28,7 @@ const builtin = /^node:/;
 
 /** The lab's pure modules: what they say depends on what they are given only. */
 const pureLab =
-  /^lab\/base\/(duration|hint|lab-error|next|suggest|yaml-file)\.ts$|^lab\/cluster\/(condition-text|judge-agreement|lab-fields|plan-lab|selectors|sides)\.ts$|^lab\/scenario\/(actions|condition-schema|describe-step|format-scenario|parse-scenario|scenario-schema|values)\.ts$|^lab\/(check|export)\/|^lab\/journal\/(detail|entry|filter|journal|lab-entry|message-kinds|order|time-order)\.ts$|^lab\/journal\/story\/|^lab\/faults\/(compile[\w-]*|expand|fault|list|netem-flags|parse-fault|shapes|verify)\.ts$/;
+  /^lab\/base\/(bytes|duration|hint|lab-error|next|suggest|yaml-file)\.ts$|^lab\/cluster\/(condition-text|judge-agreement|lab-fields|plan-lab|selectors|sides)\.ts$|^lab\/scenario\/(actions|condition-schema|describe-step|format-scenario|parse-scenario|scenario-schema|values)\.ts$|^lab\/(check|export)\/|^lab\/journal\/(detail|entry|filter|journal|lab-entry|message-kinds|order|time-order)\.ts$|^lab\/journal\/story\/|^lab\/faults\/(compile[\w-]*|expand|fault|list|netem-flags|parse-fault|shapes|verify)\.ts$/;
 
 /** The runtime's pure modules, which the simulator's nodes share. */
 const pureRuntime =
@@ -149,7 +149,7 @@ const layers: readonly Layer[] = [
   {
     name: "lab/control/control-client.ts",
     files: /^lab\/control\/control-client\.ts$/,
-    mayImport: [wire, /^node:crypto$/, /^lab\/control\//, /^lab\/base\/(hint|lab-error|next)\.ts$/],
+    mayImport: [wire, /^lab\/control\//, /^lab\/base\/(bytes|hint|lab-error|next)\.ts$/],
   },
   {
     name: "lab, everything else",
@@ -245,10 +245,7 @@ describe("the check itself", () => {
     ["lab/sim/cluster/sim-cluster.ts", 'import { step } from "../../../node/core/peer.ts";'],
     ["lab/engine/docker/docker-engine.ts", 'import Docker from "dockerode";\nimport { join } from "node:path";'],
     ["lab/cli/commands/up.ts", 'import { Command } from "commander";\nawait import("../../cluster/lab-handle.ts");'],
-    [
-      "lab/control/control-client.ts",
-      'import { createHmac } from "node:crypto";\nimport "../../node/wire/control.ts";',
-    ],
+    ["lab/control/control-client.ts", 'import "../../node/wire/control.ts";'],
     ["lab/engine/sim/sim-engine.ts", 'import { readSettings } from "../../../node/runtime/settings.ts";'],
     ["lab/page/view/app.tsx", 'import { render } from "preact";\nimport "../../dash/client.ts";\ndocument.title = "";'],
   ];
@@ -291,6 +288,8 @@ describe("the check itself", () => {
     ["lab/cli/commands/ps.ts", 'import Docker from "dockerode";', "dockerode"],
     ["lab/cli/cli.ts", 'import "../../node/core/peer.ts";', "node/core/peer.ts"],
     ["lab/control/control-client.ts", 'import "../engine/engine.ts";', "lab/engine/engine.ts"],
+    // The simulator's nodes are asked by it too, in a browser.
+    ["lab/control/control-client.ts", 'import { createHmac } from "node:crypto";', "node:crypto"],
     ["lab/cluster/lab-handle.ts", 'import { Command } from "commander";', "commander"],
     ["lab/cluster/lab-handle.ts", 'import "../scenario/run-scenario.ts";', "lab/scenario lies above lab/cluster"],
     ["lab/page/view/app.tsx", 'import "../../cluster/lab-handle.ts";', "lab/cluster/lab-handle.ts"],

@@ -30,16 +30,15 @@ export async function down(context: CommandContext, name: string | undefined, al
 
 /** @throws LabError("notFound") when there is nothing of it anywhere */
 async function downOne(context: CommandContext, lab: string): Promise<readonly Leftover[]> {
-  const [{ takeDown }, { lockLab }, { StateDir }] = await Promise.all([
-    import("../../cluster/change.ts"),
-    import("../../base/lock.ts"),
+  const [{ takeDown }, { StateDir }] = await Promise.all([
+    import("../../cluster/take-down.ts"),
     import("../../base/state-dir.ts"),
   ]);
   const { printer, options, progress, signal } = context;
   const state = new StateDir(lab);
   const had = (await state.list()).length > 0;
   try {
-    await using _lock = await lockLab(state, {
+    await using _lock = await state.lock({
       purpose: "down",
       signal,
       onWait: (holder) => printer.say(`waiting for process ${holder.pid} (${holder.purpose})`),

@@ -358,10 +358,10 @@ async function resumeAt(name: string, runtime: string, id: number, untilMs: numb
 
 /** Changes of the faults didn't reach the node while it was frozen. */
 async function catchUpWithFaults(name: string, runtime: string, id: number): Promise<void> {
-  const [{ LabHandle }, { reapplyFaults }] = await Promise.all([
-    import("../../cluster/lab-handle.ts"),
+  const [{ openHandle }, { reapplyFaults }] = await Promise.all([
+    import("../../cluster/open-handle.ts"),
     import("../../faults/service.ts"),
   ]);
-  await using lab = await LabHandle.open(name, { runtime: runtime === "docker" ? "docker" : "local" });
+  await using lab = await openHandle(name, { runtime: runtime === "docker" ? "docker" : "local" });
   await lab.locked(`resume ${id}`, () => reapplyFaults(lab, [id]));
 }

@@ -5,7 +5,7 @@
 
 import type Docker from "dockerode";
 import type { NodeId } from "../../../node/wire/ids.ts";
-import { REAL_WORLD } from "../../control/world.ts";
+import { REAL_WORLD } from "../../control/real-world.ts";
 import type {
   Engine,
   ExecResult,
@@ -20,6 +20,7 @@ import type {
   NodeSpec,
   Progress,
 } from "../engine.ts";
+import { cancelHelpers, startResumer } from "../helpers.ts";
 import { type Connection, connectDocker } from "./docker-connect.ts";
 import { createLabNetwork, createNodes } from "./docker-create.ts";
 import { destroy, removeThings } from "./docker-destroy.ts";
@@ -148,6 +149,10 @@ export class DockerEngine implements Engine {
 
   resume(lab: string, id: NodeId): Promise<void> {
     return this.#do(`resume node ${id}`, () => resumeNode(this.#docker, lab, id));
+  }
+
+  resumeAt(lab: string, id: NodeId, untilMs: number | null): Promise<void> {
+    return untilMs === null ? cancelHelpers(lab, id) : startResumer(lab, this.name, id, untilMs);
   }
 
   wipe(lab: string, id: NodeId): Promise<void> {

@@ -12,7 +12,7 @@ import type { Hint } from "../../base/hint.ts";
 import { LabError, nodeStillRuns, noSuchLab, noSuchNode } from "../../base/lab-error.ts";
 import { NEXT } from "../../base/next.ts";
 import { sendSignal, waitForEnd } from "../../base/process-table.ts";
-import { REAL_WORLD } from "../../control/world.ts";
+import { REAL_WORLD } from "../../control/real-world.ts";
 import type {
   Engine,
   ExecResult,
@@ -28,6 +28,7 @@ import type {
   NodeStatus,
   Progress,
 } from "../engine.ts";
+import { cancelHelpers, startResumer } from "../helpers.ts";
 import { ensureNodeBundle } from "../node-bundle.ts";
 import { diagnose } from "./local-doctor.ts";
 import { findLeftovers, removeLeftovers } from "./local-leftovers.ts";
@@ -169,6 +170,10 @@ export class LocalEngine implements Engine {
 
   async resume(lab: string, id: NodeId): Promise<void> {
     await freeze(await this.#processOf(lab, id), false);
+  }
+
+  resumeAt(lab: string, id: NodeId, untilMs: number | null): Promise<void> {
+    return untilMs === null ? cancelHelpers(lab, id) : startResumer(lab, this.name, id, untilMs);
   }
 
   async wipe(lab: string, id: NodeId): Promise<void> {

@@ -4,11 +4,15 @@
  * Idea: everybody who waits has a timer here. As long as there is one, events of the simulated world are played, up to the first that
  * concerns the lab (its timer, or a datagram to it). Then the lab's own code goes on, in real time, and the world stands still until it
  * waits again. So what a session does depends on its commands and its seed, not on the machine.
+ *
+ * Somebody may hold the world back (`playTo`): then time passes up to that instant and no further, whoever waits. Events come in the
+ * same order, so a run that was watched slowly is the run that nobody watched.
  */
 import type { LabClock } from "../../base/lab-clock.ts";
 import { LabError } from "../../base/lab-error.ts";
 import { NEXT } from "../../base/next.ts";
-import type { EventQueue } from "../../sim/world/event-queue.ts";
+import { nextTurn } from "../../base/next-turn.ts";
+import { type EventQueue, TIME_STEP_MS } from "../../sim/world/event-queue.ts";
 
 /** The first instant of every simulated world: 2026-01-01T00:00:00Z. */
 export const EPOCH_MS = 1_767_225_600_000;
@@ -22,6 +26,9 @@ export class VirtualClock implements LabClock {
   readonly #waiting = new Set<() => void>();
   #isTurning = false;
   #concernsLab = false;
+  /** No later event is played; infinite: nobody holds the world back. */
+  #horizonMs = Number.POSITIVE_INFINITY;
+  #onHorizon: (() => void) | null = null;
 
   constructor(queue: EventQueue, seed: number) {
     this.#queue = queue;
@@ -67,6 +74,24 @@ export class VirtualClock implements LabClock {
     this.#queue.after(delayMs, run);
   }
 
+  /**
+   * From now on the world is held back: it plays all up to and with `atMs`, then stands still. Resolves there, when the lab has
+   * nothing to do at that instant either, or when time has come to an end (`failure`).
+   */
+  playTo(atMs: number): Promise<void> {
+    this.#horizonMs = Math.floor(atMs / TIME_STEP_MS) * TIME_STEP_MS;
+    this.#onHorizon?.();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onHorizon = resolve;
+    this.#turnSoon();
+    return promise;
+  }
+
+  /** Instant of the next event, the lab's own timers included; null: there is none. */
+  get nextAtMs(): number | null {
+    return this.#queue.nextAtMs();
+  }
+
   /** Something for the lab has arrived: its code comes before further events. */
   interrupt(): void {
     this.#concernsLab = true;
@@ -76,20 +101,29 @@ export class VirtualClock implements LabClock {
   #turnSoon(): void {
     if (this.#isTurning) return;
     this.#isTurning = true;
-    setImmediate(() => setImmediate(() => this.#turn()));
+    nextTurn(() => nextTurn(() => this.#turn()));
   }
 
   #turn(): void {
     this.#isTurning = false;
     this.#concernsLab = false;
     try {
-      for (let i = 0; i < EVENTS_PER_TURN && this.#waiting.size > 0 && !this.#concernsLab; i++) {
+      for (let i = 0; i < EVENTS_PER_TURN && this.#isWanted() && !this.#concernsLab; i++) {
         if (this.failure !== null) for (const fire of [...this.#waiting]) fire();
-        else this.#queue.runNext(Number.POSITIVE_INFINITY);
+        if (this.failure !== null || !this.#queue.runNext(this.#horizonMs)) this.#arrive();
       }
     } catch (error) {
       this.fail(error);
     }
-    if (this.#waiting.size > 0) this.#turnSoon();
+    if (this.#isWanted()) this.#turnSoon();
+  }
+
+  #isWanted(): boolean {
+    return this.#onHorizon !== null || (this.#horizonMs === Number.POSITIVE_INFINITY && this.#waiting.size > 0);
+  }
+
+  #arrive(): void {
+    this.#onHorizon?.();
+    this.#onHorizon = null;
   }
 }

@@ -4,11 +4,9 @@
  * The nodes are the simulator's (lab/sim): the production core, codec, intake, control server and fault injector between modelled
  * network, disks and clocks. Every promise is checked at every step; when one breaks, time stops and every command says so.
  */
-import * as crypto from "node:crypto";
 import { coreConfigOf } from "../../../node/runtime/core-config.ts";
 import { OperatorError } from "../../../node/runtime/errors.ts";
 import { journalLevelOf, readSettings } from "../../../node/runtime/settings.ts";
-import { controlAuthenticator } from "../../../node/wire/control-frame.ts";
 import type { NodeId } from "../../../node/wire/ids.ts";
 import type { Hint } from "../../base/hint.ts";
 import { sleep } from "../../base/lab-clock.ts";
@@ -22,6 +20,7 @@ import { SimCluster } from "../../sim/cluster/sim-cluster.ts";
 import { Draw } from "../../sim/world/draw.ts";
 import { EventQueue } from "../../sim/world/event-queue.ts";
 import { addressOf, slotOf } from "../../sim/world/network.ts";
+import { simControlKey } from "../../sim/world/seal.ts";
 import type { SimNode } from "../../sim/world/sim-node.ts";
 import type {
   Engine,
@@ -73,7 +72,9 @@ export class SimEngine implements Engine {
     this.world = {
       clock: this.clock,
       openControl: this.#openControl,
-      entropy: (bytes) => Buffer.from(Array.from({ length: bytes }, () => draw.integer(0, 255))),
+      controlKey: simControlKey,
+      ownProcess: () => Promise.resolve(null),
+      entropy: (bytes) => Uint8Array.from({ length: bytes }, () => draw.integer(0, 255)),
       openState: (lab) => {
         const state = this.#states.get(lab) ?? new MemoryState(lab);
         this.#states.set(lab, state);
@@ -150,7 +151,7 @@ export class SimEngine implements Engine {
       seed: this.#seed + this.#labs.size,
       queue: this.#queue,
       control: {
-        authenticator: controlAuthenticator(spec.token, crypto),
+        authenticator: simControlKey(spec.token),
         profile: spec.profile,
         wallMs: () => this.clock.wallMs(),
         send: (datagram, address) =>
@@ -241,11 +242,11 @@ export class SimEngine implements Engine {
     return Promise.resolve();
   }
 
-  resumeAt(lab: string, id: NodeId, untilMs: number | null): void {
+  resumeAt(lab: string, id: NodeId, untilMs: number | null): Promise<void> {
     const { cluster, node } = this.#nodeOf(lab, id);
     if (untilMs === null) {
       this.#resumptions.delete(node);
-      return;
+      return Promise.resolve();
     }
     this.#resumptions.set(node, untilMs);
     this.clock.schedule(untilMs - this.clock.wallMs(), () => {
@@ -254,6 +255,7 @@ export class SimEngine implements Engine {
       this.#resumptions.delete(node);
       cluster.resume(id);
     });
+    return Promise.resolve();
   }
 
   wipe(lab: string, id: NodeId): Promise<void> {

@@ -4,7 +4,8 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { judgeAgreement } from "../../../lab/cluster/judge-agreement.ts";
-import { LabHandle } from "../../../lab/cluster/lab-handle.ts";
+import type { LabHandle } from "../../../lab/cluster/lab-handle.ts";
+import { openHandle } from "../../../lab/cluster/open-handle.ts";
 import type { NodeId } from "../../../node/wire/ids.ts";
 import { JournalLine } from "../../../node/wire/journal.ts";
 import { lab as cli } from "../command.ts";
@@ -36,7 +37,7 @@ export async function benchRealDetection(report: Report, options: RealOptions): 
   const figures: Figures = { suspected: [], failed: [], agreed: [], joined: [], healed: [] };
   try {
     for (let round = 0; round < rounds; round++) {
-      await using lab = await LabHandle.open(name, { runtime });
+      await using lab = await openHandle(name, { runtime });
       await crashAndReturn(lab, figures);
       await cutAndHeal(lab, name, figures);
     }

@@ -11,8 +11,8 @@ import { LabError } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
 import { findByEnvironment, sendSignal } from "../base/process-table.ts";
 import { stateRoot } from "../base/state-dir.ts";
-import type { RuntimeName } from "../engine/engine.ts";
-import { projectRoot } from "../engine/node-bundle.ts";
+import type { RuntimeName } from "./engine.ts";
+import { projectRoot } from "./node-bundle.ts";
 
 const VARIABLE = "ENERGY_LAB_HELPER";
 /** The hidden verb: `lab resume-at <lab> <runtime> <id> <unix milliseconds>`. */
