@@ -253,6 +253,7 @@ function onUnanswerable(state: NodeState, input: Input): void {
 function onStart(state: NodeState): void {
   // Nothing is known yet: what happens from now on is measured from now on.
   state.election.calmSinceMs = state.nowMs;
+  state.election.lastElectedMs = state.nowMs;
   state.beat.lastAtMs = state.nowMs;
   addExpectedMembers(state);
   tellBoot(state);

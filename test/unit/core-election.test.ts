@@ -357,14 +357,14 @@ describe("preemption", () => {
 
   test("must wait twice as long for each leadership lost within a minute, 60 s at most; a single one is a partition's", () => {
     const node = higher();
-    const { leadershipsLostAtMs } = node.state.election;
+    const { defeatsAtMs } = node.state.election;
     node.state.nowMs = node.nowMs;
     expect(calmNeededMs(node.state)).toBe(T.heartbeatMs);
-    leadershipsLostAtMs.push(node.nowMs);
+    defeatsAtMs.push(node.nowMs);
     expect(calmNeededMs(node.state)).toBe(T.heartbeatMs);
-    leadershipsLostAtMs.push(node.nowMs);
+    defeatsAtMs.push(node.nowMs);
     expect(calmNeededMs(node.state)).toBe(4 * T.heartbeatMs);
-    for (let n = 0; n < 6; n++) leadershipsLostAtMs.push(node.nowMs);
+    for (let n = 0; n < 6; n++) defeatsAtMs.push(node.nowMs);
     expect(calmNeededMs(node.state)).toBe(60_000);
     node.state.nowMs = node.nowMs + 60_001;
     expect(calmNeededMs(node.state)).toBe(T.heartbeatMs);

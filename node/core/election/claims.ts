@@ -81,7 +81,8 @@ function refreshClaim(state: NodeState, claim: Claim, isOwnWord: boolean): void 
   election.elected = claim.elected;
   election.coordinatorIncarnation =
     state.members.get(claim.coordinator_id ?? 0)?.incarnation ?? election.coordinatorIncarnation;
-  if (isOwnWord && election.candidacy !== null) endCandidacy(state);
+  // A provisional one is no reason to give up: it may be that this node stands because that one can't win.
+  if (isOwnWord && claim.elected && election.candidacy !== null) endCandidacy(state);
   tell(state, "info", `Accepted Node ${election.coordinator} as coordinator${suffix(election)}`);
   // A provisional coordinator looks for voters that follow it: let it see that at once.
   if (!claim.elected && isVoter(state, state.self.id)) hurryHeartbeat(state);

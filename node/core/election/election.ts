@@ -15,8 +15,11 @@ import { hurryHeartbeat } from "../membership/rumours.ts";
 import type { NodeState } from "../state.ts";
 import { weighClaim } from "./claims.ts";
 import { reviewPreemption } from "./preemption.ts";
-import { becomeLeaderless, claimOf, endCandidacy, liveVoters, majority, tell } from "./roles.ts";
+import { becomeLeaderless, claimOf, endCandidacy, isVoter, liveVoters, majority, tell } from "./roles.ts";
 import { beginVote, loseRound, onVote, onVoteRequest, PATIENCE_MAX, retryDelayMs } from "./votes.ts";
+
+/** Waits of the longest kind without an elected coordinator, although a majority of voters is live, until the ids' order counts no more. */
+const OVERDUE_WAITS = 2;
 
 /** May this node stand, vote and lead? From JOINING on, not while it leaves or after a fault. */
 function mayStand(state: NodeState): boolean {
@@ -27,6 +30,7 @@ function mayStand(state: NodeState): boolean {
 export function reviewElection(state: NodeState): void {
   checkCoordinator(state);
   const { election } = state;
+  if (election.elected) election.lastElectedMs = state.nowMs;
   if (!mayStand(state)) {
     if (election.candidacy !== null) endCandidacy(state);
     return;
@@ -45,8 +49,9 @@ export function reviewElection(state: NodeState): void {
   } else if (election.coordinator === null) {
     if (state.nowMs >= election.quietUntilMs) startElection(state, "rank");
     else armRetry(state, election.quietUntilMs);
-  } else if (isImprovable(state) && !hasTimer(state.timers, "election-retry", "")) {
-    armRetry(state, state.nowMs + retryDelayMs(state));
+  } else if (!hasTimer(state.timers, "election-retry", "") && isImprovable(state)) {
+    const overdueAtMs = election.coordinator === state.self.id ? 0 : overdueSinceMs(state);
+    armRetry(state, Math.max(overdueAtMs, state.nowMs + retryDelayMs(state)));
   }
 }
 
@@ -70,11 +75,28 @@ function checkCoordinator(state: NodeState): void {
   else if (election.coordinatorIncarnation === 0) election.coordinatorIncarnation = member.incarnation;
 }
 
-/** We lead provisionally, and enough voters are there to be elected. */
+/**
+ * The coordinator is provisional, and enough voters are there to elect one: it stands again. If it fails for long, its links are to blame,
+ * and the voters that follow it stand themselves.
+ */
 function isImprovable(state: NodeState): boolean {
   const { election, config, self } = state;
-  if (election.coordinator !== self.id || election.elected || config.voters.length === 0) return false;
+  if (election.coordinator === null || election.elected || config.voters.length === 0) return false;
+  if (election.coordinator !== self.id && !(isVoter(state, self.id) && state.rules.patience)) return false;
+  return seesMajority(state);
+}
+
+function seesMajority(state: NodeState): boolean {
   return liveVoters(state).length >= majority(state);
+}
+
+/** The instant from which on a voter that stands lets nobody go first: by then, who should lead has had its rounds. */
+function overdueSinceMs({ election, config }: NodeState): number {
+  return election.lastElectedMs + OVERDUE_WAITS * config.timing.electionTimeoutMs;
+}
+
+function isOverdue(state: NodeState): boolean {
+  return isVoter(state, state.self.id) && seesMajority(state) && state.nowMs >= overdueSinceMs(state);
 }
 
 function armRetry(state: NodeState, atMs: number): void {
@@ -82,11 +104,14 @@ function armRetry(state: NodeState, atMs: number): void {
 }
 
 export function onElectionRetry(state: NodeState): void {
-  if (mayStand(state) && state.election.candidacy === null && isImprovable(state)) startElection(state, "rank");
+  if (!mayStand(state) || state.election.candidacy !== null || !isImprovable(state)) return;
+  if (state.election.coordinator === state.self.id || isOverdue(state)) startElection(state, "rank");
 }
 
 function startElection(state: NodeState, from: "rank" | "deference"): void {
   const { election } = state;
+  const preempts = election.wanted === "preempt";
+  if (isOverdue(state)) election.patience = PATIENCE_MAX;
   if (election.coordinator === null && election.sinceMs === 0)
     tell(state, "info", "No coordinator known, starting election");
   election.wanted = null;
@@ -95,6 +120,7 @@ function startElection(state: NodeState, from: "rank" | "deference"): void {
   cancelTimer(state.timers, "election-retry", "");
   election.candidacy = {
     stage: "rank",
+    preempts,
     term: election.term,
     startedAtMs: state.nowMs,
     votes: [],
@@ -225,6 +251,7 @@ export function pauseElection(state: NodeState, untilMs: number, frozenMs: numbe
   const { suspicionMinMs, heartbeatTimeoutMs } = state.config.timing;
   // A short stall adds nothing to the calm; after a long one the group may be another.
   const isCalm = frozenMs < suspicionMinMs;
+  election.lastElectedMs = Math.min(state.nowMs, election.lastElectedMs + frozenMs);
   election.calmSinceMs = isCalm ? Math.min(state.nowMs, election.calmSinceMs + frozenMs) : state.nowMs;
   if (frozenMs < heartbeatTimeoutMs) {
     for (const kind of ["candidacy", "ok-resend", "vote-resend"] as const) delayTimer(state.timers, kind, "", frozenMs);

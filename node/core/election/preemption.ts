@@ -2,7 +2,7 @@
  * Preemption: a higher id takes over from a lower coordinator once it is READY and the group has been calm (Bully's preference).
  *
  * Idea: leaderships lost within a minute double the calm that is required, from the second one on, so a node that comes and goes
- * does not take the group with it. `DS_PREEMPT=0` keeps the incumbent.
+ * does not take the group with it. Preemptions that found no majority count alike: a node that can't win must not burn terms. `DS_PREEMPT=0` keeps the incumbent.
  */
 
 import { hasTimer, setTimer } from "../kernel/timers.ts";
@@ -25,7 +25,7 @@ export function reviewPreemption(state: NodeState): void {
 
 /** The calm that this node owes the group before it takes over, in milliseconds. */
 export function calmNeededMs(state: NodeState): number {
-  const lost = state.election.leadershipsLostAtMs.filter((atMs) => state.nowMs - atMs <= MEMORY_MS).length;
+  const lost = state.election.defeatsAtMs.filter((atMs) => state.nowMs - atMs <= MEMORY_MS).length;
   let spanMs = CALM_BEATS * beatIntervalMs(state);
   if (lost > LOSSES_FORGIVEN) for (let n = 0; n < lost; n++) spanMs *= 2;
   return Math.min(spanMs, CALM_MAX_MS);

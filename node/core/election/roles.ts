@@ -30,9 +30,12 @@ export interface ElectionState {
   /** Membership unchanged since (preemption waits for calm). */
   calmSinceMs: number;
   readyAtMs: number | null;
-  readonly leadershipsLostAtMs: number[];
+  /** Leaderships lost, and preemptions that found no majority. */
+  readonly defeatsAtMs: number[];
   /** When the present coordinator was accepted (or lost). */
   sinceMs: number;
+  /** When this node last followed an elected coordinator, or was one. */
+  lastElectedMs: number;
   /** Incarnation of the coordinator when its claim was accepted: a restarted process doesn't lead any more. */
   coordinatorIncarnation: number;
   /** The term that this node won; 0: none. */
@@ -54,6 +57,8 @@ export interface Candidacy {
   stage: "rank" | "deference" | "waiting" | "storing" | "voting";
   term: number;
   readonly startedAtMs: number;
+  /** Against an elected coordinator with a lower id. */
+  readonly preempts: boolean;
   readonly votes: NodeId[];
   readonly answers: NodeId[];
   /** The write of the own ballot; null: none under way. */
@@ -155,10 +160,15 @@ export function endCandidacy(state: NodeState): void {
   cancelTimer(state.timers, "ok-resend", "");
 }
 
+/** Preemption waits longer after several of them (preemption.ts). */
+export function noteDefeat(state: NodeState): void {
+  const { defeatsAtMs } = state.election;
+  defeatsAtMs.push(state.nowMs);
+  if (defeatsAtMs.length > 8) defeatsAtMs.shift();
+}
+
 function noteLeadershipLost(state: NodeState, to: NodeId): void {
-  const { leadershipsLostAtMs } = state.election;
-  leadershipsLostAtMs.push(state.nowMs);
-  if (leadershipsLostAtMs.length > 8) leadershipsLostAtMs.shift();
+  noteDefeat(state);
   cancelTimer(state.timers, "quorum", "");
   for (let n = 2; n <= ANNOUNCEMENTS; n++) cancelTimer(state.timers, "announce", n);
   tell(state, "info", `Stepping down in favour of Node ${to}`);
@@ -200,8 +210,9 @@ export function createElection(config: CoreConfig, self: Self, recovered: Recove
     failures: 0,
     calmSinceMs: 0,
     readyAtMs: null,
-    leadershipsLostAtMs: [],
+    defeatsAtMs: [],
     sinceMs: 0,
+    lastElectedMs: 0,
     coordinatorIncarnation: 0,
     wonTerm: 0,
     support: [],

@@ -15,7 +15,17 @@ import { tellVote } from "../ledger/testimony.ts";
 import { TERM_STEP_FREE } from "../membership/plausible.ts";
 import type { NodeState } from "../state.ts";
 import { adoptTerm, compareClaims, weighClaim } from "./claims.ts";
-import { becomeCoordinator, claimOf, endCandidacy, isVoter, liveVoters, majority, tell, voteRow } from "./roles.ts";
+import {
+  becomeCoordinator,
+  claimOf,
+  endCandidacy,
+  isVoter,
+  liveVoters,
+  majority,
+  noteDefeat,
+  tell,
+  voteRow,
+} from "./roles.ts";
 
 /** From this patience on a candidate goes on without the higher ids, and they vote for it (asymmetric cuts would livelock Bully). */
 export const PATIENCE_MAX = 2;
@@ -95,6 +105,7 @@ export function loseRound(state: NodeState): void {
   const named = election.candidacy?.named ?? null;
   tell(state, "info", `No majority in term ${election.candidacy?.term ?? election.term}`);
   election.failures += 1;
+  if (election.candidacy?.preempts === true) noteDefeat(state);
   election.patience = 0;
   election.quietUntilMs = state.nowMs + retryDelayMs(state);
   if (named !== null) {
