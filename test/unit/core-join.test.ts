@@ -240,6 +240,28 @@ describe("two processes with one id", () => {
     expect(node.state.members.get(2)).toMatchObject({ address: "10.0.0.99:6000", incarnation: 2 });
   });
 
+  test.each([0, 40])("the known one must have its time to answer, round trips of %i ms included", (srttMs) => {
+    const node = CoreNode.ready(1, { voters: FIVE }, [2]);
+    const member = node.state.members.get(2);
+    if (member !== undefined) member.srttMs = srttMs;
+    const answerMs = Math.max(T.probeTimeoutMinMs, 4 * srttMs);
+    const { seq } = newcomer(node);
+    // Asked three times, each as long after the one before as an answer may take.
+    for (let asked = 1; asked <= 3; asked++) {
+      const pings = node
+        .sent("PING")
+        .filter((sent) => sent.address === "10.0.0.2:6000" && sent.payload.ping_seq === seq);
+      expect(pings).toHaveLength(asked);
+      node.run(answerMs - 1);
+      expect(node.sent("JOIN_RESPONSE")).toEqual([]);
+      if (asked < 3) node.run(1);
+    }
+    node.receive(2, "PONG", { ping_seq: seq, target: 2, ok: true, rumours: [] });
+    expect(node.sent("JOIN_RESPONSE").map((sent) => sent.payload.refused)).toEqual(["DUPLICATE_ID"]);
+    node.run(10 * answerMs);
+    expect(node.state.members.get(2)?.address).toBe("10.0.0.2:6000");
+  });
+
   test("a restart at the same address must be believed at once", () => {
     const node = CoreNode.ready(1, { voters: FIVE }, [2]);
     node.clear().join(originOf(2, { bootId: "e".repeat(16), incarnation: 2 }));

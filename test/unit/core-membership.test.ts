@@ -1,8 +1,8 @@
 // Membership: standing, refutation, the ways back, address book (node/protocol/membership.md).
 import { describe, expect, test } from "vitest";
 import { TIMING_FAST } from "../../node/core/kernel/timing.ts";
+import { mergeMemberRow } from "../../node/core/membership/gossip.ts";
 import { aliveIds, memberRows, noteDurable } from "../../node/core/membership/members.ts";
-import { mergeMemberRow } from "../../node/core/membership/peer-states.ts";
 import { compareStanding, takeRumours } from "../../node/core/membership/rumours.ts";
 import { tradeRefusal } from "../../node/core/trading/commands.ts";
 import type { Rumour } from "../../node/wire/message.ts";
@@ -209,15 +209,42 @@ describe("the member table", () => {
 
   test("must take addresses and states from another node's rows, newer standing only", () => {
     const node = CoreNode.ready(1, {}, [2]);
-    mergeMemberRow(node.state, { id: 3, inc: 4, rinc: 1, state: "ALIVE", addr: "10.0.0.3:6000" });
-    mergeMemberRow(node.state, { id: 3, inc: 3, rinc: 9, state: "LEFT", addr: null });
-    mergeMemberRow(node.state, { id: 4, inc: 1, rinc: 0, state: "LEFT", addr: "10.0.0.4:6000" });
+    mergeMemberRow(node.state, { id: 3, inc: 4, rinc: 1, state: "ALIVE", addr: "10.0.0.3:6000" }, 2);
+    mergeMemberRow(node.state, { id: 3, inc: 3, rinc: 9, state: "LEFT", addr: null }, 2);
+    mergeMemberRow(node.state, { id: 4, inc: 1, rinc: 0, state: "LEFT", addr: "10.0.0.4:6000" }, 2);
     expect(memberRows(node.state)).toEqual([
       { id: 1, inc: 1, rinc: 0, state: "ALIVE", addr: "10.0.0.1:6000" },
       { id: 2, inc: 1, rinc: 0, state: "ALIVE", addr: "10.0.0.2:6000" },
       { id: 3, inc: 4, rinc: 1, state: "ALIVE", addr: "10.0.0.3:6000" },
       { id: 4, inc: 1, rinc: 0, state: "LEFT", addr: "10.0.0.4:6000" },
     ]);
+  });
+
+  test.each([
+    ["FAILED", 1, 1],
+    ["FAILED", 2, 0],
+    ["LEFT", 1, 1],
+    ["LEFT", 2, 0],
+    ["ALIVE", 2, 0],
+  ] as const)(
+    "must not let a row %s (%i.%i) take down, replace or move a peer that was just heard",
+    (state, inc, rinc) => {
+      const node = CoreNode.ready(1, {}, [2, 3, 4]);
+      node.beat(2);
+      const members = [{ id: 2, inc, rinc, state, addr: "10.9.9.9:6000" }];
+      node.clear().receive(3, "STATE_CHUNK", { index: 0, more: false, last: true, members, accounts: [], records: [] });
+      expect(node.state.members.get(2)).toMatchObject({ state: "ALIVE", incarnation: 1, address: "10.0.0.2:6000" });
+      node.run(1);
+      if (state !== "ALIVE") expect(node.sent("PING").some((ping) => ping.to === 2)).toBe(true);
+    },
+  );
+
+  test("must believe a row about a peer that was silent for as long as a suspicion takes", () => {
+    const node = CoreNode.ready(1, {}, [2, 3, 4]);
+    node.nowMs += 2.5 * TIMING_FAST.heartbeatMs + 1;
+    const members = [{ id: 2, inc: 1, rinc: 1, state: "FAILED" as const, addr: null }];
+    node.receive(3, "STATE_CHUNK", { index: 0, more: false, last: true, members, accounts: [], records: [] });
+    expect(node.peer(2)).toBe("FAILED");
   });
 
   test("must remember the highest durable number that a peer told", () => {

@@ -17,12 +17,12 @@ import { sendJoinTo } from "../membership/introduction.ts";
 import { createMember, isLive, type Member, rumourOf } from "../membership/members.ts";
 import { becomeAlive, becomeReborn, ensureMember } from "../membership/peer-states.ts";
 import { isBelievableIncarnation } from "../membership/plausible.ts";
-import { noteLife, tellFailed } from "../membership/probe.ts";
+import { noteLife, probeTimeoutMs, tellFailed } from "../membership/probe.ts";
 import { spread } from "../membership/rumours.ts";
 import type { NodeState } from "../state.ts";
 import { answerJoin, refuseJoin } from "./join-answer.ts";
 
-/** Probe timeouts of silence after which the known process counts as gone. */
+/** Waits for an answer to a probe after which the known process counts as gone. */
 const CONTEST_TRIES = 3;
 const REPORT_GAP_MS = 5_000;
 
@@ -130,18 +130,18 @@ function beginContest(state: NodeState, member: Member, newcomer: Origin, nonce:
 
 export function onContestTimeout(state: NodeState, id: NodeId): void {
   const contest = state.join.contests.get(id);
-  if (contest === undefined) return;
+  const member = state.members.get(id);
+  if (contest === undefined || member === undefined) return;
   if (contest.tries < CONTEST_TRIES) {
     contest.tries += 1;
     contest.pingSeq ||= ++state.detector.pingSeq;
     unicastTo(state, id, contest.known.address, "PING", { ping_seq: contest.pingSeq, rumours: [] });
-    setTimer(state.timers, "contest", id, state.nowMs + state.config.timing.probeTimeoutMinMs);
+    setTimer(state.timers, "contest", id, state.nowMs + probeTimeoutMs(state, member));
     return;
   }
   // Silence: a restart at another address.
   state.join.contests.delete(id);
-  const member = state.members.get(id);
-  if (member === undefined || member.bootId !== contest.known.bootId) return;
+  if (member.bootId !== contest.known.bootId) return;
   member.bootId = null;
   const { newcomer, nonce } = contest;
   if (newcomer.incarnation > member.incarnation) {

@@ -5,7 +5,7 @@
  * an accusation (we probe it ourselves), so that one node behind a bad link can't make everybody drop a healthy peer.
  */
 import type { NodeId } from "../../wire/ids.ts";
-import type { Rumour } from "../../wire/message.ts";
+import type { MemberRow, Rumour } from "../../wire/message.ts";
 import type { NodeState } from "../state.ts";
 import { isLive, type Member, rumourOf } from "./members.ts";
 import { becomeAlive, becomeFailed, becomeLeft, becomeReborn, ensureMember, refuteIfAccused } from "./peer-states.ts";
@@ -50,6 +50,38 @@ function onRumour(state: NodeState, rumour: Rumour): void {
     case "UNKNOWN":
       return;
   }
+}
+
+/**
+ * Takes over one row of another node's table (state transfer). About a live peer it is a rumour like any other. About any other peer it may be
+ * all that this node ever hears.
+ */
+export function mergeMemberRow(state: NodeState, row: MemberRow, from: NodeId): void {
+  // Another node's suspicion is no evidence of ours: probes will tell.
+  const told: Rumour = { of: row.id, state: row.state, inc: row.inc, rinc: row.rinc, by: from };
+  const news: Rumour = row.state === "SUSPECTED" && row.id !== state.self.id ? { ...told, state: "ALIVE" } : told;
+  if (row.id === state.self.id) {
+    refuteIfAccused(state, news);
+    return;
+  }
+  const member = ensureMember(state, row.id);
+  if (member === null || !isBelievableStanding(state, member, row)) return;
+  member.address ??= row.addr;
+  const isReplaced = row.inc > member.incarnation;
+  if (isLive(member)) onRumour(state, news);
+  else believeRow(state, member, news);
+  // Only a later process that is believed in has moved.
+  if (isReplaced && member.incarnation === row.inc) member.address = row.addr ?? member.address;
+}
+
+function believeRow(state: NodeState, member: Member, news: Rumour): void {
+  const standing = { state: member.state, inc: member.incarnation, rinc: member.rinc };
+  if (news.state === "UNKNOWN" || compareStanding(news, standing) <= 0) return;
+  if (news.inc > member.incarnation) becomeReborn(state, member, news.inc, null);
+  member.rinc = news.rinc;
+  if (news.state === "LEFT") becomeLeft(state, member);
+  else if (news.state === "FAILED" && member.state !== "FAILED") becomeFailed(state, member, true);
+  else if (news.state === "ALIVE" && member.address !== null) becomeAlive(state, member);
 }
 
 function believeAlive(state: NodeState, member: Member, rumour: Rumour): void {

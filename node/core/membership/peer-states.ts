@@ -6,13 +6,13 @@
  */
 
 import { MEMBERS_MAX, type NodeId, RINC_MAX } from "../../wire/ids.ts";
-import type { MemberRow, PeerState, Rumour } from "../../wire/message.ts";
+import type { PeerState, Rumour } from "../../wire/message.ts";
 import { count, journal } from "../kernel/outbox.ts";
 import { cancelTimer, setTimer } from "../kernel/timers.ts";
 import type { NodeState } from "../state.ts";
 import { createMember, isLive, type Member, ownStanding, rumourOf } from "./members.ts";
 import { isBelievableStanding } from "./plausible.ts";
-import { compareStanding, spread, spreadAtOnce } from "./rumours.ts";
+import { spread, spreadAtOnce } from "./rumours.ts";
 
 /** node/protocol/membership.md#a-peers-states. A transition that is missing here is a bug of this node. */
 const TRANSITIONS: Readonly<Record<PeerState, readonly PeerState[]>> = {
@@ -118,27 +118,6 @@ export function becomeReborn(state: NodeState, member: Member, incarnation: numb
     state.election.calmSinceMs = state.nowMs;
     tell(state, member, "info", `Node ${member.id} restarted (incarnation ${incarnation})`);
   }
-}
-
-/** Merges one row of another node's table (state transfer). */
-export function mergeMemberRow(state: NodeState, row: MemberRow): void {
-  if (row.id === state.self.id) {
-    refuteIfAccused(state, { of: row.id, state: row.state, inc: row.inc, rinc: row.rinc });
-    return;
-  }
-  const member = ensureMember(state, row.id);
-  if (member === null || !isBelievableStanding(state, member, row)) return;
-  if (member.address === null || row.inc > member.incarnation) member.address = row.addr ?? member.address;
-  const standing = { state: member.state, inc: member.incarnation, rinc: member.rinc };
-  if (compareStanding({ state: row.state, inc: row.inc, rinc: row.rinc }, standing) <= 0) return;
-  // Another node's suspicion is no evidence of ours: probes will tell.
-  const heardDirectly = member.lastHeardAtMs !== null && isLive(member) && row.inc === member.incarnation;
-  if (row.state === "UNKNOWN" || (heardDirectly && row.rinc === member.rinc)) return;
-  if (row.inc > member.incarnation) becomeReborn(state, member, row.inc, null);
-  member.rinc = row.rinc;
-  if (row.state === "LEFT") becomeLeft(state, member);
-  else if (row.state === "FAILED" && member.state !== "FAILED") becomeFailed(state, member, true);
-  else if (row.state !== "FAILED" && member.address !== null) becomeAlive(state, member);
 }
 
 /** Somebody believes that this node is gone: raise `rinc`, which makes a newer standing, and send it at once. */

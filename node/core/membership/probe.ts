@@ -139,7 +139,8 @@ export function closeProbe(state: NodeState, seq: number): void {
   cancelTimer(state.timers, "probe", seq);
 }
 
-function probeTimeoutMs(state: NodeState, member: Member): number {
+/** How long an answer may take, by the round trips that were measured and by how slow this node is itself. */
+export function probeTimeoutMs(state: NodeState, member: Member): number {
   const { probeTimeoutMinMs, heartbeatTimeoutMs } = state.config.timing;
   const spanMs = Math.max(probeTimeoutMinMs, 4 * (member.srttMs ?? 0)) * (1 + state.detector.health);
   return Math.min(spanMs, heartbeatTimeoutMs / ANSWER_SHARE);

@@ -13,8 +13,8 @@ import type { Origin } from "../kernel/types.ts";
 import { entry } from "../kernel/vector-clock.ts";
 import { accountIds, accountOf, adoptAccount } from "../ledger/ledger.ts";
 import type { Account } from "../ledger/ledger-state.ts";
+import { mergeMemberRow } from "../membership/gossip.ts";
 import { memberRows } from "../membership/members.ts";
-import { mergeMemberRow } from "../membership/peer-states.ts";
 import type { NodeState } from "../state.ts";
 import { type Chunk, ChunkPacker } from "./chunk-packer.ts";
 import { drainHeld, receiveRecords } from "./delivery.ts";
@@ -31,7 +31,7 @@ export function onStateRequest(state: NodeState, message: MessageOf<"STATE_REQUE
 
 export function onStateChunk(state: NodeState, message: MessageOf<"STATE_CHUNK">, from: Origin): void {
   const { members, accounts, records, snapshot, last, more } = message.payload;
-  for (const row of members) mergeMemberRow(state, row);
+  for (const row of members) mergeMemberRow(state, row, from.sender);
   for (const genesis of accounts) {
     // Whether this node has an account, and which, is for the join to find out.
     if (genesis.id === state.self.id && accountOf(state, genesis.id) === undefined) continue;
