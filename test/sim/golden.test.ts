@@ -11,30 +11,14 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
-import type { SimOptions } from "../../lab/sim/cluster/sim-options.ts";
 import type { SimJournalLine } from "../../lab/sim/world/sim-journal.ts";
 import { describeLine, isTold } from "../../lab/sim/world/transcript.ts";
+import { STORIES_OF_LIFE, type Story, settle } from "./golden-stories.ts";
 
 const FOLDER = join(import.meta.dirname, "golden");
 const BACKGROUND: ReadonlySet<string> = new Set(["HEARTBEAT", "PING", "PONG", "PING_REQ"]);
 
-interface Story {
-  readonly file: string;
-  /** The point of the transcript, for its reader. */
-  readonly tells: string;
-  readonly options: Partial<SimOptions>;
-  /** From which moment on it is told; before that the stage is set. */
-  readonly play: (sim: SimCluster, begin: () => void) => void;
-}
-
-/** A cluster that agrees, and whose joins are over. */
-function settle(sim: SimCluster): void {
-  sim.startAll();
-  sim.runUntil(() => sim.converged(), 5_000, "agreement");
-  sim.runFor(1_000);
-}
-
-const STORIES: readonly Story[] = [
+const TEXTBOOK: readonly Story[] = [
   {
     file: "first-election.txt",
     tells:
@@ -134,7 +118,7 @@ const STORIES: readonly Story[] = [
   },
 ];
 
-test.each(STORIES)("$file must be played word for word", ({ file, tells, options, play }) => {
+test.each([...TEXTBOOK, ...STORIES_OF_LIFE])("$file must be played word for word", ({ file, tells, options, play }) => {
   const lines: SimJournalLine[] = [];
   const journal = createHash("sha256");
   let hasBegun = false;
