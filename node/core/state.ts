@@ -15,6 +15,7 @@ import type { CoreConfig, Effect, Self } from "./kernel/types.ts";
 import type { LedgerState } from "./ledger/ledger-state.ts";
 import type { BeatState } from "./lifecycle/heartbeat.ts";
 import type { JoinState } from "./lifecycle/join-state.ts";
+import type { AddressState } from "./membership/address-proof.ts";
 import type { DetectorState } from "./membership/failure-detector.ts";
 import type { Member } from "./membership/members.ts";
 import type { RumourQueue } from "./membership/rumours.ts";
@@ -41,6 +42,7 @@ export interface NodeState {
   nextMsgId: number;
   readonly members: Map<NodeId, Member>;
   readonly counters: Map<string, number>;
+  readonly addresses: AddressState;
   readonly rumours: RumourQueue;
   readonly detector: DetectorState;
   readonly election: ElectionState;

@@ -33,6 +33,7 @@ import type { CoreConfig, Effect, Input, Origin, Self } from "./kernel/types.ts"
 import { createLedger } from "./ledger/ledger.ts";
 import { isUnanswerable } from "./ledger/recall.ts";
 import { tellBoot } from "./ledger/testimony.ts";
+import { onChallengeTimeout, onFar, reviewAddresses } from "./lifecycle/addresses.ts";
 import { answerWaiting, onJoin, reviewAdmissions } from "./lifecycle/admission.ts";
 import { endWaiting } from "./lifecycle/awaited-answers.ts";
 import {
@@ -43,7 +44,7 @@ import {
   sendHeartbeat,
   startHeartbeat,
 } from "./lifecycle/heartbeat.ts";
-import { addExpectedMembers, admit, onContestPong, onContestTimeout, onRivalTimeout } from "./lifecycle/identity.ts";
+import { addExpectedMembers, admit } from "./lifecycle/identity.ts";
 import {
   announceJoin,
   becomeReady,
@@ -59,7 +60,9 @@ import {
 } from "./lifecycle/join.ts";
 import { onLeave, onLeaveTimer, onStop } from "./lifecycle/leave.ts";
 import { settleAccountConflict } from "./lifecycle/own-account.ts";
+import { onRivalTimeout } from "./lifecycle/rivals.ts";
 import { onMoneyStored, onMoneyStoreFailed, onSyncCheck } from "./lifecycle/storage.ts";
+import { createAddresses } from "./membership/address-proof.ts";
 import {
   callOneFailed,
   createDetector,
@@ -94,7 +97,7 @@ const timerHandlers: TimerHandlers = {
   "call-next": callOneFailed,
   candidacy: onCandidacyTimer,
   confirm: onConfirmTimer,
-  contest: onContestTimeout,
+  challenge: onChallengeTimeout,
   "election-retry": onElectionRetry,
   "join-announce": announceJoin,
   "join-answer": answerWaiting,
@@ -142,10 +145,7 @@ const handlers: Handlers = {
   COORDINATOR: onCoordinator,
   PING: onPing,
   PING_REQ: onPingReq,
-  PONG: (state, message, from) => {
-    onContestPong(state, message, from);
-    onPong(state, message, from);
-  },
+  PONG: onPong,
 };
 
 /**
@@ -174,6 +174,7 @@ export function create(
     nextMsgId: 1,
     members: new Map(),
     counters: new Map(),
+    addresses: createAddresses(),
     rumours: createRumours(),
     detector: createDetector(),
     election: createElection(config, self, recovered),
@@ -198,6 +199,7 @@ export function step(state: NodeState, input: Input, nowMs: number): readonly Ef
   reviewRecovery(state);
   reviewElection(state);
   reviewAdmissions(state);
+  reviewAddresses(state);
   const effects = state.outbox;
   state.outbox = [];
   return effects;
@@ -220,6 +222,9 @@ function take(state: NodeState, input: Input): void {
       if (input.command.op === "election") onElectionCommand(state, input.command);
       else if (input.command.op === "recover") onRecoverCommand(state, input.command);
       else onTradeCommand(state, input.command);
+      return;
+    case "far":
+      onFar(state, input.from);
       return;
     case "tick":
       onTick(state);

@@ -4,6 +4,8 @@
  *
  * Pure: simulated nodes have the same.
  */
+import type { Origin } from "../core/kernel/types.ts";
+import { isAwaited } from "../core/membership/address-proof.ts";
 import type { NodeState } from "../core/state.ts";
 import type { Authenticator, Header } from "../wire/envelope.ts";
 import { createImpairments, type Impairments } from "./impairments.ts";
@@ -12,7 +14,7 @@ import type { Clock, Schedule } from "./ports.ts";
 
 /** The fate of arriving datagrams, for journals and checkers. */
 export interface InboundEvents {
-  /** The datagram passed the checks of its envelope; its messages follow. */
+  /** The core has had the datagram's messages, and has admitted their sender. */
   readonly onAccepted?: (datagram: Uint8Array) => void;
   /** One message, just before the core sees it. */
   readonly onReceived: (accepted: Accepted) => void;
@@ -32,6 +34,8 @@ export interface InboundOptions {
   readonly events: InboundEvents;
   /** False: the node has ended and takes no more. */
   readonly onMessage: (accepted: Accepted) => boolean;
+  /** A datagram of that process was dropped because its packet number is far from those that were seen. */
+  readonly onFar: (from: Origin) => void;
 }
 
 export function createInbound(options: InboundOptions): Impairments {
@@ -41,7 +45,9 @@ export function createInbound(options: InboundOptions): Impairments {
     keyring: options.keyring,
     self,
     datagramBytesMax: options.datagramBytesMax,
-    knownIncarnation: (sender) => members.get(sender)?.incarnation ?? 0,
+    peerOf: (sender) => members.get(sender),
+    isAwaited: (from, nonce) => isAwaited(state, from, nonce),
+    onFar: options.onFar,
     onDrop: (drop) => {
       count(`drop_${drop.reason}`);
       events.onDropped(drop);
@@ -51,10 +57,11 @@ export function createInbound(options: InboundOptions): Impairments {
   return createImpairments({
     deliver(datagram, from) {
       const messages = intake.accept(datagram, from);
-      if (messages.length === 0) return;
+      const [first] = messages;
+      if (first === undefined) return;
       count("datagrams_received");
-      events.onAccepted?.(datagram);
       for (const accepted of messages) if (!options.onMessage(accepted)) return;
+      if (intake.settle(first)) events.onAccepted?.(datagram);
     },
     count,
     ...(events.onLost !== undefined && { onLost: events.onLost }),

@@ -93,16 +93,16 @@ export function createKeyring(initial: readonly ClusterKey[]): Keyring {
       keys = next;
       derived.clear();
     },
-    tag(header, bytes) {
+    tag(header, bytes, pseudo) {
       const found = lookUp(header);
       if (found === null) return null;
       if (!found.cached) remember(found.name, found.key);
-      return sign(found.key, bytes);
+      return sign(found.key, bytes, pseudo);
     },
-    verify(header, bytes, tag) {
+    verify(header, bytes, pseudo, tag) {
       const found = lookUp(header);
       if (found === null) return "unknown_key";
-      if (!timingSafeEqual(sign(found.key, bytes), tag)) return "bad_tag";
+      if (!timingSafeEqual(sign(found.key, bytes, pseudo), tag)) return "bad_tag";
       if (!found.cached) remember(found.name, found.key);
       return "ok";
     },
@@ -115,6 +115,6 @@ function derive(key: ClusterKey, header: Header): KeyObject {
   return createSecretKey(Buffer.from(hkdfSync("sha256", key.secret, "", info, 32)));
 }
 
-function sign(key: KeyObject, bytes: Uint8Array): Buffer {
-  return createHmac("sha256", key).update(bytes).digest().subarray(0, TAG_BYTES);
+function sign(key: KeyObject, bytes: Uint8Array, pseudo: Uint8Array): Buffer {
+  return createHmac("sha256", key).update(bytes).update(pseudo).digest().subarray(0, TAG_BYTES);
 }

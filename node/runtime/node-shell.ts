@@ -8,7 +8,7 @@
  * Control requests arrive on the same socket and take another way (control-server.ts, operations.ts).
  */
 import { freezeThresholdMs } from "../core/kernel/timing.ts";
-import type { CommandResult, Input } from "../core/kernel/types.ts";
+import type { CommandResult, Input, Origin } from "../core/kernel/types.ts";
 import type { NodeState } from "../core/state.ts";
 import { type Authenticator, isControlDatagram } from "../wire/envelope.ts";
 import type { JournalEvent, JournalLevel } from "../wire/journal.ts";
@@ -90,7 +90,7 @@ export function createShell(options: ShellOptions): Shell {
   const outbound = createOutbound(options, count);
   const driver = createDriver({ ...options, perform, freezeMs: freezeThresholdMs(state.config.timing) });
   const ending = createEnding(options, driver, outbound.flush, note);
-  const inbound = createInbound({ ...options, seed: options.faultSeed, count, onMessage });
+  const inbound = createInbound({ ...options, seed: options.faultSeed, count, onMessage, onFar });
   const desk = createFaultDesk({ impairments: inbound, shelf: options.shelf, note });
   const execute = createExecute(options, { counters, inbound, desk, driver, leave: ending.leave });
   const control = createControl(options, { count, outbound, execute });
@@ -118,13 +118,17 @@ export function createShell(options: ShellOptions): Shell {
     return true;
   }
 
+  function onFar(from: Origin): void {
+    if (!ending.isOver()) driver.feed({ type: "far", from });
+  }
+
   function perform(effect: OuterEffect): void {
     switch (effect.type) {
       case "multicast":
         outbound.multicast(effect.message, effect.fanOut);
         break;
       case "unicast":
-        outbound.unicast(effect.message, effect.to, effect.address);
+        outbound.unicast(effect.message, { id: effect.to, bootId: effect.bootId }, effect.address);
         break;
       case "journal":
         events.onJournal(effect.event);

@@ -11,8 +11,7 @@
 import type { Self } from "../core/kernel/types.ts";
 import { encodeMessage, joinBodies, joinedBytes } from "../wire/codec.ts";
 import type { ControlSeal } from "../wire/control-frame.ts";
-import { type Authenticator, OVERHEAD_BYTES, sealDatagram } from "../wire/envelope.ts";
-import type { NodeId } from "../wire/ids.ts";
+import { type Authenticator, OVERHEAD_BYTES, type Recipient, sealDatagram } from "../wire/envelope.ts";
 import type { Message } from "../wire/message.ts";
 import type { Clock, Schedule, SendPort } from "./ports.ts";
 import type { Sent } from "./wire-lines.ts";
@@ -38,7 +37,7 @@ export interface OutgoingOptions {
 
 export interface Outgoing {
   multicast(message: Message, fanOut: readonly string[]): void;
-  unicast(message: Message, to: NodeId, address: string): void;
+  unicast(message: Message, to: Recipient, address: string): void;
   /** Hands over what waits for the end of this turn, now. */
   flush(): void;
   /** Header of the next control reply: packet numbers are one sequence for all that this boot sends. */
@@ -47,7 +46,8 @@ export interface Outgoing {
 
 /** Where a bundle goes. */
 interface Route {
-  readonly to: NodeId | null;
+  /** Null: the group. */
+  readonly to: Recipient | null;
   readonly send: (datagram: Uint8Array) => void;
 }
 
@@ -71,9 +71,9 @@ export function createOutgoing(options: OutgoingOptions): Outgoing {
   };
   const sendOff = ({ to, send, messages, bodies }: Bundle): void => {
     const header = { ...nextSeal(), control: false, keyId: keyring.primaryKeyId };
-    const datagram = sealDatagram(header, joinBodies(bodies), keyring);
+    const datagram = sealDatagram(header, joinBodies(bodies), keyring, to);
     for (const [index, message] of messages.entries())
-      options.onSent(message, { packetSeq, index, bytes: datagram.length, to });
+      options.onSent(message, { packetSeq, index, bytes: datagram.length, to: to?.id ?? null });
     send(datagram);
   };
   const bundles = createBundles(bodyBytesMax, options.schedule, sendOff);
@@ -95,7 +95,7 @@ export function createOutgoing(options: OutgoingOptions): Outgoing {
       add(message, `group ${fanOut.join(" ")}`, { to: null, send });
     },
     unicast(message, to, address) {
-      add(message, address, { to, send: (datagram) => socket.sendTo(datagram, address) });
+      add(message, `${address} ${to.id} ${to.bootId}`, { to, send: (datagram) => socket.sendTo(datagram, address) });
     },
   };
 }

@@ -1,66 +1,72 @@
 /**
- * Has this packet number been seen? One sliding window of 65,536 numbers for each boot of each sender (RFC 6479's bitmap ring).
+ * Has this packet number been seen? One sliding window of 65,536 numbers for the process of each peer that was admitted last (RFC 6479's
+ * bitmap ring).
  *
- * Idea: `isFresh` looks, `mark` moves. The caller marks only after the tag verified, or a forged packet with a huge number would
- * push honest ones out (RFC 9147, 4.5.1). As wide as a burst: 4,000 datagrams that were delayed by a pause must still pass.
+ * Idea: `judge` looks, `mark` moves. The caller marks only what was authentic and whose sender was admitted: neither a forged packet nor a
+ * made-up process may move a window (RFC 9147, 4.5.1). One number moves it by at most its own width, so no single datagram, not
+ * even a member's, can put a peer's honest numbers behind it. Numbers farther away are neither believed nor forgotten: the peer is asked, and
+ * the answer, fresh by the question's nonce, shows where its numbers are (`restart`). A peer may have sent any number of
+ * datagrams to others while it was cut off from here.
  */
+import type { NodeId } from "../wire/ids.ts";
+
+/** As wide as a burst: 4,000 datagrams that were delayed by a pause must still pass. */
 export const WINDOW_PACKETS = 65_536;
-const WINDOWS_MAX = 512;
 const WORD_BITS = 32;
 const WORDS = WINDOW_PACKETS / WORD_BITS;
 
 interface Window {
+  readonly bootId: string;
   highest: number;
   readonly bits: Uint32Array;
 }
 
+/** `far`: too old or too new to tell. */
+export type Freshness = "fresh" | "seen" | "far";
+
 export interface ReplayWindows {
-  /** False: seen already, or too old to tell. */
-  isFresh(sender: number, bootId: string, packetSeq: number): boolean;
-  mark(sender: number, bootId: string, packetSeq: number): void;
-  readonly count: number;
+  judge(sender: NodeId, bootId: string, packetSeq: number): Freshness;
+  /** A number that is fresh was taken. Another boot of the sender takes the window of the last one. */
+  mark(sender: NodeId, bootId: string, packetSeq: number): void;
+  /** `packetSeq` is proven to be new: it and everything before count as seen. */
+  restart(sender: NodeId, bootId: string, packetSeq: number): void;
 }
 
-export function createReplayWindows(windowsMax = WINDOWS_MAX): ReplayWindows {
-  /** Least recently used first: the boot that has been silent for longest makes room. */
-  const windows = new Map<string, Window>();
+export function createReplayWindows(): ReplayWindows {
+  const windows = new Map<NodeId, Window>();
+  const windowOf = (sender: NodeId, bootId: string): Window | undefined => {
+    const window = windows.get(sender);
+    return window?.bootId === bootId ? window : undefined;
+  };
 
   return {
-    get count() {
-      return windows.size;
-    },
-    isFresh(sender, bootId, packetSeq) {
-      const window = windows.get(nameOf(sender, bootId));
-      if (window === undefined) return packetSeq > 0;
-      if (packetSeq > window.highest) return true;
-      if (packetSeq <= window.highest - WINDOW_PACKETS || packetSeq <= 0) return false;
-      return !isSet(window.bits, packetSeq);
+    judge(sender, bootId, packetSeq) {
+      if (packetSeq <= 0) return "seen";
+      const window = windowOf(sender, bootId);
+      if (window === undefined) return "fresh";
+      const distance = packetSeq - window.highest;
+      if (Math.abs(distance) >= WINDOW_PACKETS) return "far";
+      return distance > 0 || !isSet(window.bits, packetSeq) ? "fresh" : "seen";
     },
     mark(sender, bootId, packetSeq) {
-      const name = nameOf(sender, bootId);
-      const window = windows.get(name) ?? { highest: 0, bits: new Uint32Array(WORDS) };
-      windows.delete(name);
-      windows.set(name, window);
-      if (windows.size > windowsMax) {
-        const oldest = windows.keys().next().value;
-        if (oldest !== undefined) windows.delete(oldest);
+      let window = windowOf(sender, bootId);
+      if (window === undefined) {
+        window = { bootId, highest: packetSeq, bits: new Uint32Array(WORDS) };
+        windows.set(sender, window);
       }
       advance(window, packetSeq);
       setBit(window.bits, packetSeq);
+    },
+    restart(sender, bootId, packetSeq) {
+      windows.set(sender, { bootId, highest: packetSeq, bits: new Uint32Array(WORDS).fill(0xffff_ffff) });
     },
   };
 }
 
 /** Clears the bits of the numbers between the old and the new highest: their ring positions held numbers a window ago. */
 function advance(window: Window, packetSeq: number): void {
-  if (packetSeq <= window.highest) return;
-  if (packetSeq - window.highest >= WINDOW_PACKETS) window.bits.fill(0);
-  else for (let seq = window.highest + 1; seq <= packetSeq; seq++) clearBit(window.bits, seq);
-  window.highest = packetSeq;
-}
-
-function nameOf(sender: number, bootId: string): string {
-  return `${sender}/${bootId}`;
+  for (let seq = window.highest + 1; seq <= packetSeq; seq++) clearBit(window.bits, seq);
+  window.highest = Math.max(window.highest, packetSeq);
 }
 
 function isSet(bits: Uint32Array, seq: number): boolean {

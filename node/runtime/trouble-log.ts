@@ -1,6 +1,7 @@
 /**
  * The journal's lines about everything that goes wrong without being a bug of this node; a rate limit keeps them few.
  */
+import type { DropReason } from "../wire/envelope.ts";
 import type { JournalLevel } from "../wire/journal.ts";
 import type { Message } from "../wire/message.ts";
 import type { Drop } from "./intake.ts";
@@ -14,6 +15,8 @@ export interface TroubleLog {
   onOversize(message: Message, bytes: number): void;
 }
 
+const ORDINARY: ReadonlySet<DropReason> = new Set(["replay", "out_of_window", "misaddressed"]);
+
 export function createTroubleLog(journal: Journal, clock: Clock): TroubleLog {
   const limit = createRateLimit();
   return {
@@ -22,8 +25,8 @@ export function createTroubleLog(journal: Journal, clock: Clock): TroubleLog {
       if (reason === "own") return;
       const heldBack = limit.admit(`drop ${reason}`, clock.nowMs());
       if (heldBack === null) return;
-      // Doubles are what fan-out beside multicast makes, and what `duplicate` is for.
-      const level: JournalLevel = reason === "replay" ? "debug" : "warn";
+      // Doubles are what fan-out beside multicast makes, and after a restart peers go on for a moment to write to the last process.
+      const level: JournalLevel = ORDINARY.has(reason) ? "debug" : "warn";
       const why = detail === "" ? reason : `${reason}, ${detail}`;
       journal.write({
         kind: "drop",

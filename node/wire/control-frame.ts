@@ -69,7 +69,7 @@ export function controlAuthenticator<Key>(token: string | null, crypto: ControlC
   const mac = (bytes: Uint8Array): Uint8Array => crypto.createHmac("sha256", key).update(bytes).digest();
   return {
     tag: (_header, bytes) => mac(bytes).subarray(0, TAG_BYTES),
-    verify: (_header, bytes, tag) => {
+    verify: (_header, bytes, _pseudo, tag) => {
       const right = mac(bytes);
       let difference = 0;
       for (let i = 0; i < TAG_BYTES; i++) difference |= (right[i] ?? 0) ^ (tag[i] ?? 0);
@@ -169,7 +169,7 @@ function openControl(
   datagram: Uint8Array,
   authenticator: Authenticator,
 ): { ok: true; header: Header; json: unknown } | { ok: false; reason: DropReason } {
-  const opened = openDatagram(datagram, authenticator);
+  const opened = openDatagram(datagram, authenticator, null);
   if (!opened.ok) return { ok: false, reason: opened.reason };
   const json = parseJson(opened.body);
   return json === undefined ? { ok: false, reason: "not_json" } : { ok: true, header: opened.header, json };

@@ -150,6 +150,7 @@ export const MemberData = z.object({
   inc: z.int(),
   rinc: z.int(),
   address: z.string().nullable(),
+  address_proven: z.boolean(),
   phase: Phase.nullable(),
   silent_ms: z.number().nullable(),
   srtt_ms: z.number().nullable(),

@@ -156,8 +156,15 @@ const payloads = {
   /** `clock`: everything that the leaver has delivered, and it takes nothing more. Absent: too long for a datagram. */
   LEAVE: z.object({ msg_id: MsgId, clock: ClockField.optional() }),
   ELECTION: z.object({ kind: z.enum(["alive", "vote"]), term: Term, patience: Patience }),
-  /** `round_term`: the term that was asked for; in a refusal the highest one that the voter has seen. */
-  OK: z.object({ kind: z.enum(["alive", "vote"]), granted: z.boolean(), round_term: Term, ...Claim.shape }),
+  /** `candidate` and `round_term` name what was asked; `seen_term` is the highest term that the voter has seen. */
+  OK: z.object({
+    kind: z.enum(["alive", "vote"]),
+    granted: z.boolean(),
+    candidate: NodeId,
+    round_term: Term,
+    seen_term: Term,
+    ...Claim.shape,
+  }),
   COORDINATOR: z.object({ msg_id: MsgId, ...Claim.shape }),
   TRADE_REQUEST: z.object({
     target_id: NodeId,
@@ -223,13 +230,27 @@ const payloads = {
       })
       .optional(),
   }),
-  PING: z.object({ ping_seq: z.int().min(0), rumours: z.array(Rumour).max(8) }),
-  PING_REQ: z.object({ ping_seq: z.int().min(0), target: NodeId, target_addr: Address }),
-  PONG: z.object({ ping_seq: z.int().min(0), target: NodeId, ok: z.boolean(), rumours: z.array(Rumour).max(8) }),
+  /** PONG has the nonce of the PING or PING_REQ that it answers. */
+  PING: z.object({ nonce: Hex64, rumours: z.array(Rumour).max(8) }),
+  PING_REQ: z.object({ nonce: Hex64, target: NodeId, target_addr: Address }),
+  PONG: z.object({ nonce: Hex64, target: NodeId, ok: z.boolean(), rumours: z.array(Rumour).max(8) }),
 } as const;
 
 export type MessageType = keyof typeof payloads;
 export const MESSAGE_TYPES = Object.keys(payloads) as readonly MessageType[];
+/** Types that go to everybody. All others are for one process, or their bytes would be as good elsewhere, and again after a restart. */
+export const GROUP_TYPES: ReadonlySet<MessageType> = new Set<MessageType>([
+  "HEARTBEAT",
+  "JOIN",
+  "LEAVE",
+  "COORDINATOR",
+  "TRADE_CONFIRM",
+]);
+/**
+ * Types that may go to a node whose process isn't known: its answer makes it known. A copy of them does nothing but cause another answer, which
+ * goes to the process that asked and has its nonce.
+ */
+export const INTRODUCTION_TYPES: ReadonlySet<MessageType> = new Set<MessageType>(["JOIN", "PING"]);
 export type Payload<T extends MessageType> = z.infer<(typeof payloads)[T]>;
 
 function frame<T extends MessageType>(type: T) {

@@ -44,9 +44,9 @@ type Maker = (source: ByteSource, sender: number, state: NodeState) => unknown;
 
 const proto = (source: ByteSource) =>
   source.pick([
-    { min: 1, max: 1 },
+    { min: 2, max: 2 },
     { min: 1, max: 9 },
-    { min: 2, max: 3 },
+    { min: 1, max: 1 },
   ]);
 const small = (source: ByteSource) => source.below(8);
 const seq = (source: ByteSource) => source.pick([small(source), small(source), source.byte(), SEQ_MAX - 1, SEQ_MAX]);
@@ -147,10 +147,12 @@ const makers: Readonly<Record<MessageType, Maker>> = {
     term: term(source),
     patience: small(source),
   }),
-  OK: (source) => ({
+  OK: (source, _sender, state) => ({
     kind: source.pick(["alive", "vote"] as const),
     granted: source.bool(),
+    candidate: source.bool() ? state.self.id : idFrom(source),
     round_term: term(source),
+    seen_term: term(source),
     ...claim(source),
   }),
   COORDINATOR: (source) => ({ msg_id: "m", ...claim(source) }),
@@ -193,10 +195,10 @@ const makers: Readonly<Record<MessageType, Maker>> = {
     accounts: source.list(3, () => genesisFrom(source)),
     records: source.list(3, () => recordFrom(source, state)),
   }),
-  PING: (source) => ({ ping_seq: small(source), rumours: source.list(4, () => rumourFrom(source)) }),
-  PING_REQ: (source) => ({ ping_seq: small(source), target: idFrom(source), target_addr: address(source) }),
-  PONG: (source) => ({
-    ping_seq: small(source),
+  PING: (source) => ({ nonce: source.hex64(), rumours: source.list(4, () => rumourFrom(source)) }),
+  PING_REQ: (source) => ({ nonce: source.hex64(), target: idFrom(source), target_addr: address(source) }),
+  PONG: (source, sender, state) => ({
+    nonce: source.bool() ? awaitedFrom(sender, state) : source.hex64(),
     target: idFrom(source),
     ok: source.bool(),
     rumours: source.list(4, () => rumourFrom(source)),
@@ -216,6 +218,12 @@ const makers: Readonly<Record<MessageType, Maker>> = {
     absent: clockFrom(source, state),
   }),
 };
+
+/** The nonce of a question that is open, often enough one to the sender. */
+function awaitedFrom(sender: number, state: NodeState): string {
+  const asked = [...state.detector.probes].find(([, { target }]) => target === sender)?.[0];
+  return asked ?? state.addresses.challenges.get(sender)?.nonce ?? "0".repeat(16);
+}
 
 function pendingWith(sender: number, state: NodeState): string {
   for (const trade of state.trading.pending.values()) if (trade.peer === sender) return trade.tradeId;

@@ -20,6 +20,7 @@ beforeAll(async () => {
   await lab.agree(nodes, 3);
   member = await Attacker.open(9, KEYS);
   for (const id of [1, 2, 3]) {
+    await member.meet(lab.port(id), id);
     member.beat(lab.port(id));
     member.chunk(lab.port(id), { accounts: [member.ownGenesis()] });
   }

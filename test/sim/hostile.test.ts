@@ -31,7 +31,7 @@ it("a datagram that no node sealed, or one for the second time, must be noticed 
   const datagram = new Uint8Array(40);
   const accept = () => sim.invariants.onAccepted(one as NonNullable<typeof one>, datagram);
   expect(accept).toThrow(InvariantError);
-  sim.invariants.onSealed(datagram);
+  sim.invariants.onSealed(datagram, null);
   accept();
   expect(accept).toThrow(/S8: node 1 takes in a datagram twice/);
 });

@@ -9,7 +9,7 @@ import { addressOf } from "../../lab/sim/world/network.ts";
 import { SIM_KEYS } from "../../lab/sim/world/seal.ts";
 import { encodeMessage } from "../../node/wire/codec.ts";
 import { DATAGRAM_BYTES_MAX, OVERHEAD_BYTES, sealDatagram } from "../../node/wire/envelope.ts";
-import type { Message } from "../../node/wire/message.ts";
+import { GROUP_TYPES, type Message } from "../../node/wire/message.ts";
 import { ByteSource } from "../fuzz/byte-source.ts";
 import { messageFrom } from "../fuzz/messages.ts";
 import { underSeeds } from "../support/sim-seeds.ts";
@@ -53,7 +53,8 @@ it("every promise must hold among the others, whatever a member says", { timeout
       const body = encodeMessage(message);
       if (!isWithinItsMeans(message) || body.length > DATAGRAM_BYTES_MAX - OVERHEAD_BYTES) continue;
       const header = { control: false, keyId: 0, sender: LIAR, incarnation: 1, bootId, packetSeq: n };
-      const datagram = sealDatagram(header, body, SIM_KEYS);
+      const to = GROUP_TYPES.has(message.message_type) ? null : state.self;
+      const datagram = sealDatagram(header, body, SIM_KEYS, to);
       sim.network.send(LIAR, datagram, { multicast: false, addresses: [addressOf(target)] });
       lies += 1;
       if (n % 20 === 0) sim.sell(target, draw.pick(HONEST.filter((id) => id !== target)), 1);

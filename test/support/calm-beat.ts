@@ -14,6 +14,6 @@ export const CALM_BEAT: Payload<"HEARTBEAT"> = {
   ledger_hash: "0000000000000000",
   boot_seq: 0,
   voters_hash: "0000000000000000",
-  proto: { min: 1, max: 1 },
+  proto: { min: 2, max: 2 },
   rumours: [],
 };

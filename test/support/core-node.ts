@@ -6,9 +6,11 @@
 import type { Recovered } from "../../node/core/kernel/rows.ts";
 import { TIMING_FAST } from "../../node/core/kernel/timing.ts";
 import type { CoreConfig, Effect, Input, Origin, Self } from "../../node/core/kernel/types.ts";
+import { createMember } from "../../node/core/membership/members.ts";
 import type { NodeState } from "../../node/core/state.ts";
 import { create, nextDeadlineMs, step } from "../../node/core/step.ts";
 import { DATAGRAM_BYTES_MAX, OVERHEAD_BYTES } from "../../node/wire/envelope.ts";
+import { MEMBERS_MAX } from "../../node/wire/ids.ts";
 import type { Genesis, Message, MessageType, Payload } from "../../node/wire/message.ts";
 import { CALM_BEAT } from "./calm-beat.ts";
 
@@ -44,6 +46,9 @@ export class CoreNode {
   readonly effects: Effect[] = [];
   /** Persist effects that have not been completed. */
   readonly writes: number[] = [];
+
+  /** Peers are where they speak from, as if they had been asked. False: they must answer for it. */
+  provesAddresses = true;
 
   constructor(id: number, config: Partial<CoreConfig> = {}, self: Partial<Self> = {}, recovered?: Recovered) {
     const complete: CoreConfig = {
@@ -92,6 +97,7 @@ export class CoreNode {
 
   receive<T extends MessageType>(from: number | Origin, type: T, payload: Payload<T>): Effect[] {
     const origin = typeof from === "number" ? originOf(from) : from;
+    if (this.provesAddresses) this.prove(origin);
     const message = {
       message_type: type,
       sender_id: origin.sender,
@@ -103,12 +109,21 @@ export class CoreNode {
     return this.feed({ type: "message", message, from: origin });
   }
 
+  private prove({ sender, address }: Origin): void {
+    const { members, self } = this.state;
+    const isNew = !members.has(sender);
+    if (sender === self.id || (isNew && members.size >= MEMBERS_MAX - 1)) return;
+    const member = members.get(sender) ?? createMember(sender, this.nowMs);
+    if (!member.isProven) Object.assign(member, { address, isProven: true });
+    members.set(sender, member);
+  }
+
   join(from: number | Origin, change: Partial<Payload<"JOIN">> = {}): Effect[] {
     return this.receive(from, "JOIN", {
       msg_id: "m",
       boot_id: "0000000000000001",
       nonce: "00000000000000aa",
-      proto: { min: 1, max: 1 },
+      proto: { min: 2, max: 2 },
       account: null,
       have_hash: "0000000000000000",
       ...change,
@@ -126,7 +141,7 @@ export class CoreNode {
       clock_state: new Map(),
       account: null,
       phase: "READY",
-      proto: { min: 1, max: 1 },
+      proto: { min: 2, max: 2 },
       ...change,
     });
   }

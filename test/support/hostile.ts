@@ -7,10 +7,18 @@ import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { createLedger } from "../../node/core/ledger/ledger.ts";
 import { createKeyring, type Keyring, parseKeys } from "../../node/runtime/keyring.ts";
-import { decodeMessage, encodeMessage } from "../../node/wire/codec.ts";
-import { type Header, openDatagram, sealDatagram } from "../../node/wire/envelope.ts";
-import type { Genesis, Message, MessageType, Payload, TradeRecord } from "../../node/wire/message.ts";
+import { decodeBody, encodeMessage } from "../../node/wire/codec.ts";
+import { type Header, openDatagram, type Recipient, sealDatagram } from "../../node/wire/envelope.ts";
+import {
+  type Genesis,
+  GROUP_TYPES,
+  type Message,
+  type MessageType,
+  type Payload,
+  type TradeRecord,
+} from "../../node/wire/message.ts";
 import { CALM_BEAT } from "./calm-beat.ts";
+import { until } from "./eventually.ts";
 
 const HOST = "127.0.0.1";
 
@@ -24,6 +32,8 @@ export class Attacker implements AsyncDisposable {
   readonly keyring: Keyring;
   readonly bootId = randomBytes(8).toString("hex");
   readonly received: Message[] = [];
+  /** Whoever has written to it, by port: what is for one process must name it. */
+  readonly met = new Map<number, Recipient & { readonly incarnation: number }>();
   readonly #socket: Socket;
   #packetSeq = 0;
 
@@ -70,9 +80,18 @@ export class Attacker implements AsyncDisposable {
     } as unknown as Message;
   }
 
-  seal(message: Message | string, header: Partial<Header> = {}): Uint8Array {
+  seal(message: Message | string, header: Partial<Header> = {}, to: Recipient | null = null): Uint8Array {
     const body = typeof message === "string" ? new TextEncoder().encode(message) : encodeMessage(message);
-    return sealDatagram(this.header(header), body, this.keyring);
+    return sealDatagram(this.header(header), body, this.keyring, to);
+  }
+
+  /** Gets to know the process of node `id` that listens there. */
+  async meet(port: number, id: number): Promise<void> {
+    const ping = this.message("PING", { nonce: randomBytes(8).toString("hex"), rumours: [] });
+    await until(`node ${id} answers a PING`, () => {
+      this.raw(port, this.seal(ping, {}, { id, bootId: null }));
+      return this.met.has(port);
+    });
   }
 
   raw(port: number, datagram: Uint8Array): void {
@@ -80,7 +99,12 @@ export class Attacker implements AsyncDisposable {
   }
 
   send<T extends MessageType>(port: number, type: T, payload: Payload<T>): void {
-    this.raw(port, this.seal(this.message(type, payload)));
+    this.raw(port, this.seal(this.message(type, payload), {}, this.recipient(port, type)));
+  }
+
+  /** Whom a message must be sealed for to be taken there. */
+  recipient(port: number, type: MessageType): Recipient | null {
+    return GROUP_TYPES.has(type) ? null : (this.met.get(port) ?? null);
   }
 
   /** A heartbeat of an unsuspicious member, but for `change`. */
@@ -123,12 +147,16 @@ export class Attacker implements AsyncDisposable {
 
   /** A live process to the others: it answers their probes. */
   #onDatagram(datagram: Uint8Array, port: number): void {
-    const opened = openDatagram(datagram, this.keyring);
-    const decoded = opened.ok ? decodeMessage(opened.body) : null;
-    if (decoded?.ok !== true) return;
-    this.received.push(decoded.message);
-    if (decoded.message.message_type === "PING")
-      this.send(port, "PONG", { ping_seq: decoded.message.payload.ping_seq, target: this.id, ok: true, rumours: [] });
+    const opened = openDatagram(datagram, this.keyring, { id: this.id, bootId: this.bootId });
+    if (!opened.ok) return;
+    const { sender, bootId, incarnation } = opened.header;
+    this.met.set(port, { id: sender, bootId, incarnation });
+    for (const decoded of decodeBody(opened.body)) {
+      if (!decoded.ok) continue;
+      this.received.push(decoded.message);
+      if (decoded.message.message_type === "PING")
+        this.send(port, "PONG", { nonce: decoded.message.payload.nonce, target: this.id, ok: true, rumours: [] });
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

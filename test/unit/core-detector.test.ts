@@ -5,6 +5,8 @@ import { suspicionSpanMs } from "../../node/core/membership/suspicion.ts";
 import { CoreNode } from "../support/core-node.ts";
 
 const T = TIMING_FAST;
+const FIRST = "0000000000000077";
+const SECOND = "0000000000000078";
 
 /** Answers every PING of the node for the peers that are up, for `spanMs`. */
 function runAnswering(node: CoreNode, spanMs: number, up: readonly number[]): void {
@@ -13,8 +15,8 @@ function runAnswering(node: CoreNode, spanMs: number, up: readonly number[]): vo
     node.run(5);
     for (const effect of node.effects.slice(before)) {
       if (effect.type !== "unicast" || effect.message.message_type !== "PING" || !up.includes(effect.to)) continue;
-      const { ping_seq } = effect.message.payload;
-      node.receive(effect.to, "PONG", { ping_seq, target: effect.to, ok: true, rumours: [] });
+      const { nonce } = effect.message.payload;
+      node.receive(effect.to, "PONG", { nonce, target: effect.to, ok: true, rumours: [] });
     }
   }
 }
@@ -61,7 +63,7 @@ describe("a silent peer", () => {
     const node = CoreNode.ready(1, {}, [2, 3]);
     runAnswering(node, 300, [2]);
     expect(node.peer(3)).toBe("SUSPECTED");
-    node.receive(3, "PING", { ping_seq: 9, rumours: [] });
+    node.receive(3, "PING", { nonce: FIRST, rumours: [] });
     expect(node.peer(3)).toBe("ALIVE");
     expect(node.lines()).toContain("Node 3 recovered (suspicion cleared)");
   });
@@ -75,9 +77,9 @@ describe("a silent peer", () => {
         if (effect.type !== "unicast") continue;
         const { message, to } = effect;
         if (message.message_type === "PING" && to === 2)
-          node.receive(2, "PONG", { ping_seq: message.payload.ping_seq, target: 2, ok: true, rumours: [] });
+          node.receive(2, "PONG", { nonce: message.payload.nonce, target: 2, ok: true, rumours: [] });
         if (message.message_type === "PING_REQ")
-          node.receive(2, "PONG", { ping_seq: message.payload.ping_seq, target: 3, ok: true, rumours: [] });
+          node.receive(2, "PONG", { nonce: message.payload.nonce, target: 3, ok: true, rumours: [] });
       }
     }
     expect(node.lines().filter((line) => line.includes("SUSPECTED"))).toEqual([]);
@@ -98,13 +100,13 @@ describe("a rumour of suspicion", () => {
 describe("a helper", () => {
   test("must relay the answer, and say so when there is none", () => {
     const node = CoreNode.ready(1, {}, [2, 3]).clear();
-    node.receive(2, "PING_REQ", { ping_seq: 77, target: 3, target_addr: "10.0.0.3:6000" });
+    node.receive(2, "PING_REQ", { nonce: FIRST, target: 3, target_addr: "10.0.0.3:6000" });
     const ping = node.sent("PING").find((sent) => sent.to === 3);
-    node.receive(3, "PONG", { ping_seq: ping?.payload.ping_seq, target: 3, ok: true, rumours: [] });
-    expect(node.sent("PONG").at(-1)).toMatchObject({ to: 2, payload: { ping_seq: 77, target: 3, ok: true } });
-    node.clear().receive(2, "PING_REQ", { ping_seq: 78, target: 3, target_addr: "10.0.0.3:6000" });
+    node.receive(3, "PONG", { nonce: ping?.payload.nonce, target: 3, ok: true, rumours: [] });
+    expect(node.sent("PONG").at(-1)).toMatchObject({ to: 2, payload: { nonce: FIRST, target: 3, ok: true } });
+    node.clear().receive(2, "PING_REQ", { nonce: SECOND, target: 3, target_addr: "10.0.0.3:6000" });
     node.run(T.probeTimeoutMinMs);
-    expect(node.sent("PONG").find((sent) => sent.payload.ping_seq === 78)?.payload.ok).toBe(false);
+    expect(node.sent("PONG").find((sent) => sent.payload.nonce === SECOND)?.payload.ok).toBe(false);
   });
 });
 

@@ -27,8 +27,10 @@ function fail(node: CoreNode, ...ids: number[]): void {
   node.feed({ type: "tick" });
 }
 
-function vote(node: CoreNode, from: number, term: number, granted = true, round_term = term): void {
-  node.receive(from, "OK", { kind: "vote", granted, round_term, coordinator_id: null, term: 0, elected: false });
+function vote(node: CoreNode, from: number, term: number, granted = true, seen_term = term): void {
+  const asked = { candidate: node.state.self.id, round_term: term };
+  const claim = { coordinator_id: null, term: 0, elected: false };
+  node.receive(from, "OK", { kind: "vote", granted, ...asked, seen_term, ...claim });
 }
 
 /** Rows by transaction. */
@@ -239,7 +241,9 @@ describe("a candidate", () => {
     node.receive(4, "OK", {
       kind: "alive",
       granted: true,
+      candidate: 3,
       round_term: 1,
+      seen_term: 1,
       coordinator_id: null,
       term: 1,
       elected: false,
@@ -247,7 +251,7 @@ describe("a candidate", () => {
     expect(node.state.election.candidacy?.stage).toBe("waiting");
     // Node 4 says that it is alive and never leads.
     for (let n = 0; n < 30 && node.state.election.candidacy?.stage !== "voting"; n++) {
-      for (const id of [1, 2, 4]) node.receive(id, "PING", { ping_seq: 0, rumours: [] });
+      for (const id of [1, 2, 4]) node.receive(id, "PING", { nonce: "0".repeat(16), rumours: [] });
       node.run(100);
     }
     expect(node.lines()).toContain("No OK received (timeout), declaring self as coordinator");
@@ -268,9 +272,11 @@ describe("a candidate", () => {
     const node = follower(4);
     fail(node, 5);
     node.store();
-    node.receive(1, "OK", { kind: "vote", granted: false, round_term: 2, coordinator_id: 3, term: 2, elected: true });
+    const asked = { candidate: 4, round_term: 2, seen_term: 2 };
+    const claim = { coordinator_id: 3, term: 2, elected: true };
+    node.receive(1, "OK", { kind: "vote", granted: false, ...asked, ...claim });
     for (let n = 0; n < 8; n++) {
-      for (const id of [1, 2, 3]) node.receive(id, "PING", { ping_seq: 0, rumours: [] });
+      for (const id of [1, 2, 3]) node.receive(id, "PING", { nonce: "0".repeat(16), rumours: [] });
       node.run(50);
     }
     expect(node.state.election).toMatchObject({ role: "FOLLOWER", coordinator: 3, elected: true });

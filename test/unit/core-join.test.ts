@@ -1,6 +1,7 @@
 // Joining: discovery, the own account, incarnations, duplicate ids, leaving (node/protocol/joining.md).
 import { describe, expect, test } from "vitest";
 import { TIMING_FAST } from "../../node/core/kernel/timing.ts";
+import type { Origin } from "../../node/core/kernel/types.ts";
 import { CoreNode, genesisOf, originOf } from "../support/core-node.ts";
 import { PayerLog } from "../support/records.ts";
 
@@ -212,17 +213,24 @@ describe("an incarnation that is too low", () => {
 describe("two processes with one id", () => {
   const second = originOf(2, { bootId: "e".repeat(16), address: "10.0.0.99:6000" });
 
-  function newcomer(node: CoreNode): { seq: number } {
+  /** Both are asked, each at its own address; tells the nonces. */
+  function newcomer(node: CoreNode): { known: string; second: string } {
     node.clear().join(second);
-    const ping = node.sent("PING").find((sent) => sent.address === "10.0.0.2:6000");
+    const nonceAt = (address: string): string =>
+      node.sent("PING").find((sent) => sent.address === address)?.payload.nonce;
     expect(node.sent("JOIN_RESPONSE")).toEqual([]);
-    return { seq: ping?.payload.ping_seq };
+    return { known: nonceAt("10.0.0.2:6000"), second: nonceAt(second.address) };
   }
+
+  const pong = (node: CoreNode, from: Origin, nonce: string) =>
+    node.receive(from, "PONG", { nonce, target: from.sender, ok: true, rumours: [] });
 
   test("the newcomer must be refused with both addresses when the known one answers", () => {
     const node = CoreNode.ready(1, { voters: FIVE }, [2]);
-    const { seq } = newcomer(node);
-    node.receive(2, "PONG", { ping_seq: seq, target: 2, ok: true, rumours: [] });
+    const asked = newcomer(node);
+    pong(node, originOf(2), asked.known);
+    expect(node.sent("JOIN_RESPONSE")).toEqual([]);
+    pong(node, second, asked.second);
     expect(node.sent("JOIN_RESPONSE")[0]).toMatchObject({
       address: "10.0.0.99:6000",
       payload: { refused: "DUPLICATE_ID", known_addr: "10.0.0.2:6000", your_addr: "10.0.0.99:6000" },
@@ -232,7 +240,8 @@ describe("two processes with one id", () => {
 
   test("silence for three probe timeouts must mean a restart", () => {
     const node = CoreNode.ready(1, { voters: FIVE }, [2]);
-    newcomer(node);
+    const asked = newcomer(node);
+    pong(node, second, asked.second);
     node.run(3 * T.probeTimeoutMinMs + 1);
     expect(node.sent("JOIN_RESPONSE").at(-1)?.payload).toMatchObject({ refused: "STALE_INC", known_inc: 1 });
     node.clear().join({ ...second, incarnation: 2 });
@@ -245,21 +254,31 @@ describe("two processes with one id", () => {
     const member = node.state.members.get(2);
     if (member !== undefined) member.srttMs = srttMs;
     const answerMs = Math.max(T.probeTimeoutMinMs, 4 * srttMs);
-    const { seq } = newcomer(node);
+    const asked = newcomer(node);
+    pong(node, second, asked.second);
     // Asked three times, each as long after the one before as an answer may take.
-    for (let asked = 1; asked <= 3; asked++) {
+    for (let n = 1; n <= 3; n++) {
       const pings = node
         .sent("PING")
-        .filter((sent) => sent.address === "10.0.0.2:6000" && sent.payload.ping_seq === seq);
-      expect(pings).toHaveLength(asked);
+        .filter((sent) => sent.address === "10.0.0.2:6000" && sent.payload.nonce === asked.known);
+      expect(pings).toHaveLength(n);
       node.run(answerMs - 1);
       expect(node.sent("JOIN_RESPONSE")).toEqual([]);
-      if (asked < 3) node.run(1);
+      if (n < 3) node.run(1);
     }
-    node.receive(2, "PONG", { ping_seq: seq, target: 2, ok: true, rumours: [] });
+    pong(node, originOf(2), asked.known);
     expect(node.sent("JOIN_RESPONSE").map((sent) => sent.payload.refused)).toEqual(["DUPLICATE_ID"]);
     node.run(10 * answerMs);
     expect(node.state.members.get(2)?.address).toBe("10.0.0.2:6000");
+  });
+
+  test("copied bytes must not make anybody take the known one for gone", () => {
+    const node = CoreNode.ready(1, { voters: FIVE }, [2]);
+    node.clear().join({ ...second, incarnation: 2 });
+    node.run(4 * T.probeTimeoutMinMs);
+    expect(node.state.members.get(2)).toMatchObject({ address: "10.0.0.2:6000", incarnation: 1 });
+    expect(node.sent("JOIN_RESPONSE")).toEqual([]);
+    expect(node.sent("PING").filter((sent) => sent.address === second.address).length).toBeLessThanOrEqual(3);
   });
 
   test("a restart at the same address must be believed at once", () => {
@@ -271,6 +290,8 @@ describe("two processes with one id", () => {
   test("who runs must refuse the newcomer itself", () => {
     const node = CoreNode.ready(2, { voters: FIVE }, [1]);
     node.clear().join(second);
+    expect(node.sent("JOIN_RESPONSE")).toEqual([]);
+    pong(node, second, node.sent("PING")[0]?.payload.nonce);
     expect(node.sent("JOIN_RESPONSE")[0]).toMatchObject({
       to: 2,
       address: "10.0.0.99:6000",
@@ -298,11 +319,30 @@ describe("two processes with one id", () => {
   test("of two newcomers the one with the lower boot id must stay, and the other end", () => {
     const low = fresh(2, {}, { bootId: "1".repeat(16), address: "10.0.0.2:6000" });
     const high = fresh(2, {}, { bootId: "2".repeat(16), address: "10.0.0.99:6000" });
-    low.join(originOf(2, { bootId: "2".repeat(16), address: "10.0.0.99:6000" }));
-    high.join(originOf(2, { bootId: "1".repeat(16), address: "10.0.0.2:6000" }));
+    const atHigh = originOf(2, { bootId: "2".repeat(16), address: "10.0.0.99:6000" });
+    const atLow = originOf(2, { bootId: "1".repeat(16), address: "10.0.0.2:6000" });
+    low.join(atHigh);
+    high.join(atLow);
+    pong(low, atHigh, low.sent("PING").at(-1)?.payload.nonce);
+    pong(high, atLow, high.sent("PING").at(-1)?.payload.nonce);
     expect(low.exit()).toBeNull();
     expect(low.sent("JOIN_RESPONSE").at(-1)?.payload.refused).toBe("DUPLICATE_ID");
     expect(high.exit()?.code).toBe(1);
+  });
+
+  test("bytes of its own former lives must stop nobody, however they are sent", () => {
+    const former = originOf(2, { bootId: "f".repeat(16), incarnation: 9, address: "10.0.0.99:6000" });
+    for (const node of [fresh(2), CoreNode.ready(2, { voters: FIVE }, [1])]) {
+      const { phase } = node.state;
+      node.clear().join(former);
+      node.beat(former);
+      node.receive(former, "LEAVE", { msg_id: "m" });
+      pong(node, former, "0".repeat(16));
+      expect(node.exit()).toBeNull();
+      expect(node.state.phase).toBe(phase);
+      expect(node.sent("JOIN_RESPONSE")).toEqual([]);
+      expect(node.sent().filter((sent) => sent.address === former.address).length).toBe(1);
+    }
   });
 
   test("a refusal at second hand must be checked with the other process, whose silence doesn't help", () => {
@@ -330,9 +370,9 @@ describe("who answers a JOIN", () => {
 
   test("must refuse another protocol", () => {
     const node = CoreNode.ready(1, { voters: FIVE }, [2]);
-    node.clear().join(3, { proto: { min: 2, max: 4 } });
+    node.clear().join(3, { proto: { min: 3, max: 4 } });
     expect(node.sent("JOIN_RESPONSE")[0]?.payload.refused).toBe("PROTOCOL");
-    expect(node.lines()).toContain("Refused Node 3: it speaks protocol 2 to 4, this node 1 to 1");
+    expect(node.lines()).toContain("Refused Node 3: it speaks protocol 3 to 4, this node 2 to 2");
   });
 });
 

@@ -49,7 +49,7 @@ describe("terms", () => {
     expect(node.lines().filter((line) => line.startsWith("Not believed"))).toHaveLength(1);
     for (let i = 0; i < 100; i++) {
       node.receive(3, "ELECTION", { kind: "vote", term: TERM_MAX, patience: 5 });
-      node.receive(1, "OK", { ...vote, granted: false, round_term: TERM_MAX });
+      node.receive(1, "OK", { ...vote, granted: false, seen_term: TERM_MAX });
       node.receive(1, "COORDINATOR", { msg_id: "m", coordinator_id: 1, term: TERM_MAX, elected: true });
     }
     node.store();
@@ -60,7 +60,7 @@ describe("terms", () => {
     expect(node.state.election.term).toBe(1 + 2 * TERM_STEP_MAX);
   });
 
-  const vote = { kind: "vote" as const, coordinator_id: null, term: 0, elected: false };
+  const vote = { kind: "vote" as const, candidate: 2, round_term: 2, coordinator_id: null, term: 0, elected: false };
 
   test("must be believed at once within what elections missed can explain", () => {
     const node = member();
@@ -198,7 +198,7 @@ describe("tables", () => {
       node.beat(3, { coordinator_id: 3, term: 1, elected: true, rumours: [rumour(by)] });
     expect(node.state.rumours.items.length).toBeLessThan(10);
     for (let i = 0; i < 5_000; i++)
-      node.receive(3, "PING_REQ", { ping_seq: i, target: 77, target_addr: "192.0.2.1:53" });
+      node.receive(3, "PING_REQ", { nonce: i.toString(16).padStart(16, "0"), target: 77, target_addr: "192.0.2.1:53" });
     expect(node.sent("PING").filter((sent) => sent.address === "192.0.2.1:53").length).toBeLessThanOrEqual(64);
     expect(node.state.counters.get("ping_reqs_refused")).toBe(5_000 - 64);
   });

@@ -172,7 +172,7 @@ describe("an accused node", () => {
   test("must tell its refutation to whoever still asks with what it refuted, also when its rumours are used up", () => {
     const node = CoreNode.ready(1, {}, [2, 3]);
     const ask = (rumours: Rumour[]) => {
-      node.clear().receive(2, "PING", { ping_seq: 1, rumours });
+      node.clear().receive(2, "PING", { nonce: "0".repeat(16), rumours });
       return node.sent("PONG")[0]?.payload.rumours;
     };
     const accusation: Rumour = { of: 1, state: "FAILED", inc: 1, rinc: 0, by: 2 };

@@ -71,7 +71,7 @@ describe("at 200 nodes, in the worst case,", () => {
     node.state.phase = "JOINING";
     const peer = originOf(65_235, { incarnation: 0xffff_fff1, bootId: "a".repeat(16), address: ADDRESS });
     node.join(peer, { account: genesisOf(65_235) });
-    node.receive(peer, "PING", { ping_seq: 1, rumours: [] });
+    node.receive(peer, "PING", { nonce: "f".repeat(16), rumours: [] });
     node.receive(peer, "ELECTION", { kind: "alive", term: 1, patience: 0 });
     node.receive(peer, "ELECTION", { kind: "vote", term: 1, patience: 0 });
     node.run(2_000);

@@ -10,6 +10,7 @@ import { encodeMessage, joinBodies } from "../../node/wire/codec.ts";
 import { DATAGRAM_BYTES_MAX, sealDatagram } from "../../node/wire/envelope.ts";
 import type { Message } from "../../node/wire/message.ts";
 
+const ONE = { id: 1, bootId: "00000000000000aa" };
 const SELF = { id: 2, incarnation: 5, bootId: "00000000000000bb", address: null };
 
 function ack(seq: number, sender = SELF.id): Message {
@@ -21,6 +22,20 @@ function ack(seq: number, sender = SELF.id): Message {
     payload: { origin: 1, seq },
     timestamp: 0,
   };
+}
+
+/** For everybody, unlike ACK. */
+function debit(seq: number): Message {
+  const record = { trade_id: `2-1-5.${seq}`, buyer_id: 1, seller_id: 2, amount: 1, seq, prev_hash: "0".repeat(16) };
+  return {
+    ...ack(seq),
+    message_type: "TRADE_CONFIRM",
+    payload: { success: true, ...record, deps: new Map([[2, seq]]) },
+  } as Message;
+}
+
+function seqOf({ payload }: Message): number {
+  return "seq" in payload ? payload.seq : -1;
 }
 
 function setUp() {
@@ -45,26 +60,26 @@ function setUp() {
   const drops: Drop[] = [];
   const intake = createIntake({
     keyring,
-    self: { id: 1, bootId: "00000000000000aa" },
+    self: ONE,
     datagramBytesMax: DATAGRAM_BYTES_MAX,
-    knownIncarnation: () => 0,
+    peerOf: () => undefined,
+    isAwaited: () => false,
+    onFar: () => {},
     onDrop: (drop) => drops.push(drop),
     nowMs: () => 0,
   });
   const seqsIn = (datagram: Uint8Array | undefined): number[] =>
-    intake
-      .accept(datagram ?? new Uint8Array(), "10.0.0.2:6002")
-      .map(({ message }) => (message.message_type === "ACK" ? message.payload.seq : -1));
+    intake.accept(datagram ?? new Uint8Array(), "10.0.0.2:6002").map(({ message }) => seqOf(message));
   return { outgoing, group, unicasts, sent, oversize, intake, drops, keyring, seqsIn };
 }
 
 describe("what leaves together", () => {
   test("must be one datagram for each receiver and one for the group, in order, at the end of the turn", async () => {
     const { outgoing, group, unicasts, sent, seqsIn } = setUp();
-    outgoing.unicast(ack(1), 1, "10.0.0.1:6001");
-    outgoing.multicast(ack(2), []);
-    outgoing.unicast(ack(3), 1, "10.0.0.1:6001");
-    outgoing.unicast(ack(4), 3, "10.0.0.3:6003");
+    outgoing.unicast(ack(1), ONE, "10.0.0.1:6001");
+    outgoing.multicast(debit(2), []);
+    outgoing.unicast(ack(3), ONE, "10.0.0.1:6001");
+    outgoing.unicast(ack(4), { id: 3, bootId: "0000000000000033" }, "10.0.0.3:6003");
     expect(group.length + unicasts.length).toBe(0);
     await turnEnd();
     expect(unicasts.map(({ address }) => address)).toEqual(["10.0.0.1:6001", "10.0.0.3:6003"]);
@@ -80,7 +95,7 @@ describe("what leaves together", () => {
 
   test("must be sealed once when a multicast is fanned out by unicast", () => {
     const { outgoing, group, unicasts, sent } = setUp();
-    outgoing.multicast(ack(1), ["10.0.0.1:6001", "10.0.0.3:6003"]);
+    outgoing.multicast(debit(1), ["10.0.0.1:6001", "10.0.0.3:6003"]);
     outgoing.flush();
     expect(unicasts).toEqual(["10.0.0.1:6001", "10.0.0.3:6003"].map((address) => ({ datagram: group[0], address })));
     expect(sent).toHaveLength(1);
@@ -89,7 +104,7 @@ describe("what leaves together", () => {
   test("must fit the datagram, however much there is, and leave nothing out", () => {
     const { outgoing, unicasts, oversize, seqsIn } = setUp();
     const seqs = Array.from({ length: 50 }, (_, i) => i + 1);
-    for (const seq of seqs) outgoing.unicast(ack(seq), 1, "10.0.0.1:6001");
+    for (const seq of seqs) outgoing.unicast(ack(seq), ONE, "10.0.0.1:6001");
     outgoing.flush();
     expect(unicasts.length).toBeGreaterThan(1);
     expect(unicasts.length).toBeLessThan(12);
@@ -107,6 +122,7 @@ describe("what leaves together", () => {
       { ...header, keyId: keyring.primaryKeyId },
       joinBodies([...bodies, nested, new TextEncoder().encode('{"message_type":"NEWS"}')]),
       keyring,
+      ONE,
     );
     expect(intake.accept(datagram, "10.0.0.2:6002").map(({ index }) => index)).toEqual([0, 2]);
     expect(drops.map(({ reason }) => reason)).toEqual(["sender_mismatch", "schema", "unknown_type"]);

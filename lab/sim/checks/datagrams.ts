@@ -1,30 +1,38 @@
 /**
- * S8: a process takes in what a node of the cluster sealed, each datagram once; forged, damaged and recorded ones change nothing.
+ * S8: a process takes in what a node of the cluster sealed for it or for the group, each datagram once; forged, damaged and recorded ones change nothing.
  *
  * The simulated network hands on the very object that was sealed, so whatever else gets in was made by somebody else.
  */
 import type { SimNode } from "../world/sim-node.ts";
 import type { Judge } from "./judge.ts";
 
+interface Sealed {
+  /** Slot of its receiver; null: the group. */
+  readonly to: number | null;
+  /** The processes (boot ids) that took it in. */
+  readonly takenBy: Set<string>;
+}
+
 export class Datagrams {
-  /** By datagram: the processes (boot ids) that took it in. */
-  private readonly takenBy = new WeakMap<Uint8Array, Set<string>>();
+  private readonly sealed = new WeakMap<Uint8Array, Sealed>();
   private readonly judge: Judge;
 
   constructor(judge: Judge) {
     this.judge = judge;
   }
 
-  onSealed(datagram: Uint8Array): void {
+  onSealed(datagram: Uint8Array, to: number | null): void {
     // A multicast that is also sent by unicast leaves several times.
-    if (!this.takenBy.has(datagram)) this.takenBy.set(datagram, new Set());
+    if (!this.sealed.has(datagram)) this.sealed.set(datagram, { to, takenBy: new Set() });
   }
 
   onAccepted(node: SimNode, datagram: Uint8Array): void {
-    const takers = this.takenBy.get(datagram);
+    const { to = null, takenBy } = this.sealed.get(datagram) ?? {};
     const boot = node.state?.self.bootId ?? "";
-    this.judge.require(takers !== undefined, "S8", () => `node ${node.id} takes in a datagram that no node sealed`);
-    this.judge.require(takers?.has(boot) !== true, "S8", () => `node ${node.id} takes in a datagram twice`);
-    takers?.add(boot);
+    this.judge.require(takenBy !== undefined, "S8", () => `node ${node.id} takes in a datagram that no node sealed`);
+    this.judge.require(takenBy?.has(boot) !== true, "S8", () => `node ${node.id} takes in a datagram twice`);
+    const isMeant = to === null || to === node.slot;
+    this.judge.require(isMeant, "S8", () => `node ${node.id} takes in a datagram that was sent to ${to}`);
+    takenBy?.add(boot);
   }
 }

@@ -65,8 +65,8 @@ export class Invariants {
     this.disks.onSend(node, message, to);
   }
 
-  onSealed(datagram: Uint8Array): void {
-    this.datagrams.onSealed(datagram);
+  onSealed(datagram: Uint8Array, to: number | null): void {
+    this.datagrams.onSealed(datagram, to);
   }
 
   onAccepted(node: SimNode, datagram: Uint8Array): void {

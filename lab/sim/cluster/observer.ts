@@ -50,7 +50,7 @@ export function observeCluster({ queue, invariants, journal, commands, onSend }:
   return {
     onBoot: (node) => invariants.onBoot(node),
     onStep: (node) => invariants.onStep(node),
-    onSealed: (_node, datagram) => invariants.onSealed(datagram),
+    onSealed: (_node, datagram, to) => invariants.onSealed(datagram, to),
     onAccepted: (node, datagram) => invariants.onAccepted(node, datagram),
     onSend: (node, message, sent) => {
       const { to, bytes } = sent;

@@ -11,7 +11,7 @@ import type { CoreConfig, Origin } from "../../../node/core/kernel/types.ts";
 import { nameMessage } from "../../../node/runtime/wire-lines.ts";
 import { decodeBody } from "../../../node/wire/codec.ts";
 import type { Impairment } from "../../../node/wire/control.ts";
-import { openDatagram } from "../../../node/wire/envelope.ts";
+import { peekBody, peekHeader } from "../../../node/wire/envelope.ts";
 import type { Message } from "../../../node/wire/message.ts";
 import type { LabAction } from "../../journal/lab-entry.ts";
 import { Invariants } from "../checks/invariants.ts";
@@ -21,7 +21,6 @@ import { describeCause, SimFailure } from "../checks/sim-failure.ts";
 import { Draw } from "../world/draw.ts";
 import { EventQueue } from "../world/event-queue.ts";
 import { LINK_LAN, type LinkModel, Network } from "../world/network.ts";
-import { SIM_KEYS } from "../world/seal.ts";
 import { type DiskFault, type DiskImage, SimStore } from "../world/sim-disk.ts";
 import { SimJournal } from "../world/sim-journal.ts";
 import { type NodeObserver, SimNode } from "../world/sim-node.ts";
@@ -415,13 +414,13 @@ export class SimCluster {
 
   /** A datagram that didn't arrive, in the transcript of its sender. */
   private noteLoss(from: number, to: number, datagram: Uint8Array): void {
-    const opened = openDatagram(datagram, SIM_KEYS);
+    const header = peekHeader(datagram);
     const node = this.nodes.get(from);
-    if (node === undefined || !opened.ok) return;
-    for (const [index, decoded] of decodeBody(opened.body).entries()) {
+    if (node === undefined || header === null) return;
+    for (const [index, decoded] of decodeBody(peekBody(datagram)).entries()) {
       if (!decoded.ok) continue;
       const type = decoded.message.message_type;
-      const id = nameMessage(opened.header, index);
+      const id = nameMessage(header, index);
       const event = { kind: "drop", level: "info", msg: `x> node ${to}  ${type} is lost`, type, id, from, to } as const;
       this.journal.write(from, node.incarnation, this.nowMs, node.localNowMs(), event);
     }

@@ -16,7 +16,7 @@ import { createMachine } from "../../../node/runtime/machine.ts";
 import { createShell, type Shell, type ShellEvents } from "../../../node/runtime/node-shell.ts";
 import type { DatagramPort, Receive, StorePort } from "../../../node/runtime/ports.ts";
 import { lineOfLost, type Sent } from "../../../node/runtime/wire-lines.ts";
-import { type Authenticator, DATAGRAM_BYTES_MAX } from "../../../node/wire/envelope.ts";
+import { type Authenticator, DATAGRAM_BYTES_MAX, type DropReason } from "../../../node/wire/envelope.ts";
 import type { JournalEvent } from "../../../node/wire/journal.ts";
 import type { Message } from "../../../node/wire/message.ts";
 import type { Draw } from "./draw.ts";
@@ -31,10 +31,10 @@ export interface NodeObserver {
   onBoot(node: SimNode): void;
   /** The core has decided; nothing of it has been carried out yet. */
   onStep(node: SimNode, input: Input): void;
-  /** May be called several times for one datagram. */
-  onSealed(node: SimNode, datagram: Uint8Array): void;
+  /** May be called several times for one datagram. `to`: the slot that it is sent to; null: the group, and then slots of its members. */
+  onSealed(node: SimNode, datagram: Uint8Array, to: number | null): void;
   onSend(node: SimNode, message: Message, sent: Sent): void;
-  /** Past the envelope's checks, before the core sees it. */
+  /** Past the envelope's checks, and its sender was admitted. */
   onAccepted(node: SimNode, datagram: Uint8Array): void;
   /** One of a datagram's messages, just before the core sees it. */
   onReceive(node: SimNode, accepted: Accepted): void;
@@ -104,6 +104,14 @@ const TIMER_DEATH = 0.002;
 
 /** When a world without a calendar of its own begins: 2026-01-01, UTC. */
 const WORLD_BEGINS_MS = 1_767_225_600_000;
+/** What happens to authentic datagrams where nodes restart and the network doubles. */
+const ORDINARY_DROPS: ReadonlySet<DropReason> = new Set([
+  "own",
+  "replay",
+  "out_of_window",
+  "misaddressed",
+  "stale_incarnation",
+]);
 
 /** Everything that lives as long as one process. */
 interface Life {
@@ -307,7 +315,7 @@ export class SimNode {
         control?.send(datagram, to);
         return;
       }
-      observer.onSealed(this, datagram);
+      observer.onSealed(this, datagram, to === null ? null : slotOf(to));
       network.send(this.slot, datagram, { multicast: to === null, addresses: to === null ? [] : [to] });
       if (to !== null && shell.receiveLoopDies === true && network.isClosed([to])) this.isDeaf = true;
     };
@@ -360,9 +368,11 @@ export class SimNode {
 
   /** What nodes send is authentic and well-formed: unless strangers send too, any other reason is a mistake of the model or of the codec. */
   private onDrop(drop: Drop): void {
-    const { reason, detail, address } = drop;
+    const { reason, detail, address, audience } = drop;
     this.options.observer.onDrop(this, drop);
-    if (reason === "own" || reason === "replay" || reason === "stale_incarnation") return;
+    if (ORDINARY_DROPS.has(reason)) return;
+    // For the last process of this node, and its hint says nothing.
+    if (reason === "bad_tag" && audience === "process" && this.incarnation > 1) return;
     if (this.options.network.isHostile) return;
     throw new Error(`node ${this.id} drops a datagram from ${address}: ${reason} ${detail}`);
   }

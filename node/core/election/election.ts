@@ -201,7 +201,9 @@ export function onElection(state: NodeState, message: MessageOf<"ELECTION">, fro
   if (from.sender > state.self.id) return;
   const { election } = state;
   tell(state, "info", `Sending OK to Node ${from.sender} (we have higher priority)`);
-  unicast(state, from.sender, "OK", { kind: "alive", granted: true, round_term: election.term, ...claimOf(state) });
+  const asked = { candidate: from.sender, round_term: message.payload.term };
+  const answer = { kind: "alive", granted: true, ...asked, seen_term: election.term, ...claimOf(state) } as const;
+  unicast(state, from.sender, "OK", answer);
   if (election.coordinator === state.self.id && election.elected)
     unicast(state, from.sender, "COORDINATOR", { msg_id: nextMsgId(state), ...claimOf(state) });
   else wantToLead(state);
@@ -215,7 +217,8 @@ function wantToLead(state: NodeState): void {
 }
 
 export function onOk(state: NodeState, message: MessageOf<"OK">, from: Origin): void {
-  const { kind, coordinator_id, term, elected } = message.payload;
+  const { kind, candidate, coordinator_id, term, elected } = message.payload;
+  if (candidate !== state.self.id) return;
   if (kind === "vote") {
     onVote(state, message, from);
     return;

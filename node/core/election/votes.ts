@@ -79,12 +79,12 @@ export function askForVotes(state: NodeState): void {
 }
 
 export function onVote(state: NodeState, message: MessageOf<"OK">, from: Origin): void {
-  const { granted, round_term, coordinator_id, term, elected } = message.payload;
+  const { granted, round_term, seen_term, coordinator_id, term, elected } = message.payload;
   const { election } = state;
   const { candidacy } = election;
-  if (!granted) adoptTerm(state, round_term);
+  if (!granted) adoptTerm(state, seen_term);
   if (candidacy === null || candidacy !== election.candidacy || candidacy.stage !== "voting") return;
-  if (!isVoter(state, from.sender) || (granted && round_term !== candidacy.term)) return;
+  if (!isVoter(state, from.sender) || round_term !== candidacy.term) return;
   if (!candidacy.answers.includes(from.sender)) candidacy.answers.push(from.sender);
   if (granted && !candidacy.votes.includes(from.sender)) candidacy.votes.push(from.sender);
   if (elected && coordinator_id !== null && coordinator_id !== state.self.id)
@@ -155,7 +155,7 @@ export function onVoteRequest(state: NodeState, message: MessageOf<"ELECTION">, 
   if (term > election.term + TERM_STEP_FREE) {
     adoptTerm(state, term);
     if (term > election.term) {
-      answer(state, from.sender, false, election.term);
+      answer(state, from.sender, false, term);
       return false;
     }
   }
@@ -166,7 +166,7 @@ export function onVoteRequest(state: NodeState, message: MessageOf<"ELECTION">, 
   const isFree = term > election.term || (term === election.term && isUnused);
   if (!isFree || isHigher || !mayVote(state)) {
     adoptTerm(state, term);
-    answer(state, from.sender, false, election.term);
+    answer(state, from.sender, false, term);
     return isHigher;
   }
   endCandidacy(state);
@@ -221,5 +221,6 @@ export function noteSeenTerm(state: NodeState, from: NodeId, seenTerm: number): 
 }
 
 function answer(state: NodeState, to: NodeId, granted: boolean, roundTerm: number): void {
-  unicast(state, to, "OK", { kind: "vote", granted, round_term: roundTerm, ...claimOf(state) });
+  const asked = { candidate: to, round_term: roundTerm };
+  unicast(state, to, "OK", { kind: "vote", granted, ...asked, seen_term: state.election.term, ...claimOf(state) });
 }

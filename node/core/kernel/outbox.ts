@@ -8,7 +8,7 @@ import type { JournalEvent } from "../../wire/journal.ts";
 import type { Message, MessageType, Payload } from "../../wire/message.ts";
 import type { NodeState } from "../state.ts";
 import type { Row } from "./rows.ts";
-import type { CommandResult } from "./types.ts";
+import type { CommandResult, Origin } from "./types.ts";
 
 interface SendOptions {
   /** The causal vector, for messages that take part in the causal order. */
@@ -17,7 +17,30 @@ interface SendOptions {
   readonly afterWrite?: number | undefined;
 }
 
-/** Sends to one peer. A peer without a known address is skipped and counted: repair and retries reach it later. */
+/** Of what waits for one peer's proof. */
+const HELD_MAX = 16;
+
+/** A message that waits until its receiver's address is proven and its process known (membership/address-proof.ts). */
+export interface Held {
+  readonly message: Message;
+  readonly afterWrite?: number;
+}
+
+/** Where a process is; `bootId` null: whichever process of the node is there. */
+export interface Place {
+  readonly id: NodeId;
+  readonly bootId: string | null;
+  readonly address: string;
+}
+
+export function placeOf({ sender, bootId, address }: Origin): Place {
+  return { id: sender, bootId, address };
+}
+
+/**
+ * Sends to one peer, once it is proven where that is. A peer without a known address is skipped and counted: repair and retries reach it
+ * later.
+ */
 export function unicast<T extends MessageType>(
   state: NodeState,
   to: NodeId,
@@ -25,30 +48,38 @@ export function unicast<T extends MessageType>(
   payload: Payload<T>,
   options: SendOptions = {},
 ): void {
-  const address = state.members.get(to)?.address ?? null;
-  if (address === null) {
+  const member = state.members.get(to);
+  if (member === undefined || member.address === null) {
     count(state, "unsent_no_address");
     return;
   }
-  unicastTo(state, to, address, type, payload, options);
+  const { address, bootId } = member;
+  const effect = { message: frame(state, type, payload, options.clock), ...deferred(state, options.afterWrite) };
+  if (member.isProven && bootId !== null) {
+    state.outbox.push({ type: "unicast", to, bootId, address, ...effect });
+    return;
+  }
+  const held = seekProof(state, to);
+  if (held.length < HELD_MAX) held.push(effect);
+  else count(state, "unsent_unproven");
 }
 
-/** Sends to a peer at an address that the member table need not know. */
-export function unicastTo<T extends MessageType>(
+/** From now on the peer is asked where it is. What waits for that, in order. */
+export function seekProof(state: NodeState, id: NodeId): Held[] {
+  const { held } = state.addresses;
+  const waiting = held.get(id) ?? [];
+  held.set(id, waiting);
+  return waiting;
+}
+
+/** Sends to an address of which nothing need be proven: what two processes need to get to know each other, short and seldom. */
+export function unicastTo<T extends "JOIN" | "JOIN_RESPONSE" | "PING" | "PONG">(
   state: NodeState,
-  to: NodeId,
-  address: string,
+  { id, bootId, address }: Place,
   type: T,
   payload: Payload<T>,
-  options: SendOptions = {},
 ): void {
-  state.outbox.push({
-    type: "unicast",
-    to,
-    address,
-    message: frame(state, type, payload, options.clock),
-    ...deferred(state, options.afterWrite),
-  });
+  state.outbox.push({ type: "unicast", to: id, bootId, address, message: frame(state, type, payload, undefined) });
 }
 
 /** Sends to the group (and, without multicast, to `fanOut`: the addresses of all peers that should hear it). */
@@ -116,13 +147,14 @@ export function nextMsgId(state: NodeState): string {
   return `${state.self.id}-${state.self.incarnation}.${state.nextMsgId++}`;
 }
 
-/** Addresses of every peer that has not left, by id. */
+/** Proven addresses of every peer that has not left, by id. The others are asked. */
 export function fanOutAddresses(state: NodeState): string[] {
   const addresses: string[] = [];
   for (const id of [...state.members.keys()].sort((a, b) => a - b)) {
     const member = state.members.get(id);
-    if (member !== undefined && member.address !== null && member.state !== "LEFT" && id !== state.self.id)
-      addresses.push(member.address);
+    if (member === undefined || member.address === null || member.state === "LEFT" || id === state.self.id) continue;
+    if (member.isProven) addresses.push(member.address);
+    else seekProof(state, id);
   }
   return addresses;
 }

@@ -3,6 +3,8 @@
  *
  * Integers only, so every JavaScript engine draws the same numbers.
  */
+import { sha256Hex64 } from "../../wire/sha256.ts";
+
 export interface RandomState {
   a: number;
   b: number;
@@ -35,6 +37,11 @@ export function drawBelow(random: RandomState, bound: number): number {
 /** 16 hex digits. */
 export function drawHex64(random: RandomState): string {
   return drawUint32(random).toString(16).padStart(8, "0") + drawUint32(random).toString(16).padStart(8, "0");
+}
+
+/** A number that nobody can tell before it was sent, not even from others: 16 hex digits. */
+export function drawNonce(random: RandomState): string {
+  return sha256Hex64(drawHex64(random) + drawHex64(random));
 }
 
 /** A shuffled copy (Fisher-Yates). */

@@ -10,7 +10,7 @@ import { popHeap, pushHeap } from "./heap.ts";
 
 /** There is one timer of this kind. */
 type Single = "";
-type PingSeq = number;
+type Nonce = string;
 type TradeId = string;
 /** `host:port`. */
 type Address = string;
@@ -20,7 +20,7 @@ export interface ActingTimers {
   readonly "probe-round": Single;
   readonly "probe-now": NodeId;
   readonly "call-next": Single;
-  readonly probe: PingSeq;
+  readonly probe: Nonce;
   readonly suspicion: NodeId;
 
   /** The second and third announcement of a coordinator, by number. */
@@ -47,7 +47,7 @@ export interface ActingTimers {
 
   readonly beat: Single;
   readonly "beat-early": Single;
-  readonly contest: NodeId;
+  readonly challenge: NodeId;
   readonly rival: Single;
   readonly "join-announce": Single;
   readonly "join-answer": NodeId;
@@ -63,18 +63,22 @@ export interface RateLimits {
   /** By the counter of what was not believed. */
   readonly absurd: string;
   readonly "asked-rival": Address;
+  readonly challenged: NodeId;
   readonly corrected: NodeId;
   readonly "doubted-by": NodeId;
   readonly equivocation: NodeId;
   readonly greeted: NodeId;
   readonly introduced: NodeId;
   readonly "leave-answered": NodeId;
+  readonly "lost-sight": NodeId;
   readonly "members-asked": Single;
   readonly misled: Single;
   readonly mistaken: Single;
   /** No own debit is made while it runs. */
   readonly "own-log-doubt": Single;
+  readonly refused: Address;
   readonly reported: Address;
+  readonly strayed: NodeId;
   readonly "term-step": Single;
   readonly told: NodeId;
 }

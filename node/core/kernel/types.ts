@@ -109,6 +109,8 @@ export type Input =
   | { readonly type: "start" }
   | ({ readonly type: "message"; readonly message: Message; readonly from: Origin } & Recalling)
   | ({ readonly type: "command"; readonly command: Command } & Recalling)
+  /** An authentic datagram's packet number is too far from those that were seen of its sender: it was dropped. */
+  | { readonly type: "far"; readonly from: Origin }
   | { readonly type: "tick" }
   | { readonly type: "stored"; readonly writeId: number }
   | { readonly type: "storeFailed"; readonly writeId: number; readonly reason: string }
@@ -124,7 +126,14 @@ interface Deferred {
 
 export type Effect =
   | ({ readonly type: "multicast"; readonly message: Message; readonly fanOut: readonly string[] } & Deferred)
-  | ({ readonly type: "unicast"; readonly to: NodeId; readonly address: string; readonly message: Message } & Deferred)
+  | ({
+      readonly type: "unicast";
+      readonly to: NodeId;
+      /** Of the process that it is for; null: any, for introductions alone. */
+      readonly bootId: string | null;
+      readonly address: string;
+      readonly message: Message;
+    } & Deferred)
   | { readonly type: "persist"; readonly writeId: number; readonly rows: readonly Row[] }
   | ({
       readonly type: "reply";

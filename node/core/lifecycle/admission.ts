@@ -12,7 +12,7 @@ import { journal } from "../kernel/outbox.ts";
 import { hasTimer, setTimer, takeTurn } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
 import { accountOf, adoptAccount } from "../ledger/ledger.ts";
-import { PROTO, sendJoinTo } from "../membership/introduction.ts";
+import { PROTO, sendJoin } from "../membership/introduction.ts";
 import { unsuspectedIds } from "../membership/members.ts";
 import { drainHeld } from "../replication/delivery.ts";
 import type { NodeState } from "../state.ts";
@@ -58,10 +58,10 @@ export function onJoin(state: NodeState, message: MessageOf<"JOIN">, from: Origi
   const { self, election } = state;
   const isNeeded = isVoter(state, self.id) || election.coordinator === self.id;
   if (isNeeded || (election.coordinator === null && state.members.size < SMALL_GROUP)) {
-    answerJoin(state, from, nonce);
+    answerJoin(state, member, nonce);
     return;
   }
-  state.join.waiting.set(from.sender, { nonce, address: from.address });
+  state.join.waiting.set(from.sender, nonce);
   const rank = unsuspectedIds(state).filter((id) => id < self.id && id !== from.sender).length + 1;
   if (!hasTimer(state.timers, "join-answer", from.sender))
     setTimer(state.timers, "join-answer", from.sender, state.nowMs + rank * RANK_DELAY_MS);
@@ -70,7 +70,7 @@ export function onJoin(state: NodeState, message: MessageOf<"JOIN">, from: Origi
 /** A node that joins at the same time must hear of this one without waiting for its next announcement. */
 function greet(state: NodeState, from: Origin): void {
   if (state.phase !== "JOINING" || !takeTurn(state, "greeted", from.sender, GREETING_GAP_MS)) return;
-  sendJoinTo(state, from.sender, from.address);
+  sendJoin(state, from.sender);
 }
 
 /** Level-triggered: a new coordinator answers all joiners that still wait. */
@@ -80,16 +80,10 @@ export function reviewAdmissions(state: NodeState): void {
 }
 
 export function answerWaiting(state: NodeState, id: NodeId): void {
-  const waiting = state.join.waiting.get(id);
+  const nonce = state.join.waiting.get(id);
   const member = state.members.get(id);
   state.join.waiting.delete(id);
   // Its heartbeats show whether another node has answered it.
-  if (waiting === undefined || member?.phase !== "JOINING" || state.phase === "LEAVING") return;
-  const joiner = {
-    sender: id,
-    incarnation: member.incarnation,
-    bootId: member.bootId ?? "",
-    address: waiting.address,
-  };
-  answerJoin(state, joiner, waiting.nonce);
+  if (nonce === undefined || member?.phase !== "JOINING" || state.phase === "LEAVING") return;
+  answerJoin(state, member, nonce);
 }

@@ -11,7 +11,7 @@ import type { MessageOf, Payload } from "../../wire/message.ts";
 import { sha256Hex64 } from "../../wire/sha256.ts";
 import { noteClaim } from "../election/claims.ts";
 import { claimOf } from "../election/roles.ts";
-import { count, journal, multicast, unicast } from "../kernel/outbox.ts";
+import { count, journal, multicast, seekProof, unicast } from "../kernel/outbox.ts";
 import { drawBelow } from "../kernel/random.ts";
 import { hasTimer, setTimer, takeTurn } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
@@ -89,7 +89,9 @@ function fanOutOf(state: NodeState, withUnheard: boolean): string[] {
   const chosen: Member[] = [];
   for (const member of state.members.values()) {
     const isDue = isLive(member) || (member.state === "UNKNOWN" && withUnheard);
-    if (member.address !== null && isDue) chosen.push(member);
+    if (member.address === null || !isDue) continue;
+    if (member.isProven) chosen.push(member);
+    else seekProof(state, member.id);
   }
   return chosen.sort((a, b) => a.id - b.id).map((member) => member.address as string);
 }

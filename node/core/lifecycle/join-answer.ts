@@ -8,50 +8,57 @@ import { type Clock, encodeClock } from "../../wire/clock.ts";
 import type { NodeId } from "../../wire/ids.ts";
 import type { Payload } from "../../wire/message.ts";
 import { claimOf, isVoter } from "../election/roles.ts";
-import { nextMsgId, unicastTo } from "../kernel/outbox.ts";
+import { nextMsgId, placeOf, unicast, unicastTo } from "../kernel/outbox.ts";
+import { takeTurn } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
 import { accountOf, durableClock } from "../ledger/ledger.ts";
 import { PROTO } from "../membership/introduction.ts";
-import { knownIds } from "../membership/members.ts";
+import { knownIds, type Member } from "../membership/members.ts";
 import { fencesOf } from "../recovery/fence.ts";
 import type { NodeState } from "../state.ts";
 
 /** The frame around a payload, with the longest ids and the time stamp that the shell adds. */
 export const FRAME_BYTES = 160;
+/** A joiner that is refused repeats its JOIN not much sooner. */
+const REFUSAL_GAP_MS = 20;
 
 /** Answers a joiner, which then no longer waits here. */
-export function answerJoin(state: NodeState, joiner: Origin, nonce: string): void {
-  state.join.waiting.delete(joiner.sender);
-  const payload: Payload<"JOIN_RESPONSE"> = { ...emptyResponse(state, joiner, nonce) };
+export function answerJoin(state: NodeState, joiner: Member, nonce: string): void {
+  state.join.waiting.delete(joiner.id);
+  const payload: Payload<"JOIN_RESPONSE"> = { ...emptyResponse(state, joiner.id, nonce), ...fencesOf(state) };
+  if (joiner.address !== null) payload.your_addr = joiner.address;
   if (isVoter(state, state.self.id)) payload.seen_term = state.election.term;
   const fenceChars = payload.fences === undefined ? 0 : encodeClock(payload.fences).length;
   const room = state.config.bodyBytesMax - FRAME_BYTES - JSON.stringify(payload).length - fenceChars;
   const rows = fitRows(durableClock(state), knownIds(state), room);
-  unicastTo(state, joiner.sender, joiner.address, "JOIN_RESPONSE", { ...payload, ...rows });
+  unicast(state, joiner.id, "JOIN_RESPONSE", { ...payload, ...rows });
 }
 
+/**
+ * At once and to where the JOIN came from, since the process that is refused is nobody's peer. The answer is about as long as the question, so
+ * that a copied JOIN aims nothing large at anybody.
+ */
 export function refuseJoin(
   state: NodeState,
   joiner: Origin,
   nonce: string,
   refusal: Pick<Payload<"JOIN_RESPONSE">, "refused" | "known_inc" | "known_addr">,
 ): void {
-  const payload = { ...emptyResponse(state, joiner, nonce), ...refusal };
-  unicastTo(state, joiner.sender, joiner.address, "JOIN_RESPONSE", payload);
+  if (!takeTurn(state, "refused", joiner.address, REFUSAL_GAP_MS)) return;
+  const payload = { ...emptyResponse(state, joiner.sender, nonce), your_addr: joiner.address, ...refusal };
+  unicastTo(state, placeOf(joiner), "JOIN_RESPONSE", payload);
 }
 
-function emptyResponse(state: NodeState, joiner: Origin, nonce: string): Payload<"JOIN_RESPONSE"> {
+function emptyResponse(state: NodeState, joiner: NodeId, nonce: string): Payload<"JOIN_RESPONSE"> {
   return {
     msg_id: nextMsgId(state),
     nonce,
     ...claimOf(state),
     known_nodes: new Map(),
     clock_state: new Map(),
-    account: accountOf(state, joiner.sender)?.genesis ?? null,
+    account: accountOf(state, joiner)?.genesis ?? null,
     phase: state.phase,
     proto: PROTO,
-    ...fencesOf(state),
-    your_addr: joiner.address,
   };
 }
 

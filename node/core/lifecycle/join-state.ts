@@ -1,7 +1,7 @@
 /** The slice of the state about joining, this node's own and that of others. */
 import type { NodeId } from "../../wire/ids.ts";
 import type { Genesis } from "../../wire/message.ts";
-import type { Origin } from "../kernel/types.ts";
+import type { OwnRival } from "./rivals.ts";
 
 export interface JoinState {
   nonce: string;
@@ -22,12 +22,12 @@ export interface JoinState {
   confirmed: boolean;
   /** Others know the account and the own store was empty. */
   lostDisk: boolean;
-  /** Joiners that have not been answered: nonce and address. */
-  readonly waiting: Map<NodeId, { readonly nonce: string; readonly address: string }>;
-  /** Ids claimed by two processes, until the older one answered or kept silent. */
-  readonly contests: Map<NodeId, IdContest>;
+  /** Nonces of joiners that have not been answered. */
+  readonly waiting: Map<NodeId, string>;
   /** The peer that said that its group has no room; null: none did. */
   fullBy: NodeId | null;
+  /** A process that spoke under our id and was asked whether it is there. */
+  rival: OwnRival | null;
   /** Another process with our id, as a third node told us. */
   rivalAddress: string | null;
   /** A process with our id that gave way to us. */
@@ -40,13 +40,4 @@ export interface JoinState {
   /** A member takes this READY process for a former one: the highest incarnation that it knows; 0: none does. */
   mistakenFor: number;
   announcedReady: boolean;
-}
-
-/** The newcomer waits while the known process is asked at its last address. */
-export interface IdContest {
-  readonly known: { readonly bootId: string; readonly address: string };
-  readonly newcomer: Origin;
-  readonly nonce: string | null;
-  pingSeq: number;
-  tries: number;
 }

@@ -26,9 +26,9 @@ import { onStaleIncarnation } from "../membership/stale-incarnation.ts";
 import { onFences } from "../recovery/fence.ts";
 import type { NodeState } from "../state.ts";
 import { awaitsAnswers, beginWaiting } from "./awaited-answers.ts";
-import { onDuplicateRefusal } from "./identity.ts";
 import type { JoinState } from "./join-state.ts";
 import { compareAccounts, hasAskedEverybody, mayMint, mint } from "./own-account.ts";
+import { onDuplicateRefusal } from "./rivals.ts";
 
 /** The first announcements are close together (a single loss costs 20 ms), later ones back off. */
 const EARLY_GAPS_MS = [20, 60] as const;
@@ -52,8 +52,8 @@ export function createJoin(config: CoreConfig, self: Self, recovered: Recovered 
     // It was stopped before it had recovered.
     lostDisk: recovered?.fences?.some(({ account }) => account === self.id) ?? false,
     waiting: new Map(),
-    contests: new Map(),
     fullBy: null,
+    rival: null,
     rivalAddress: null,
     beatenAddress: null,
     isOutgrown: false,

@@ -13,7 +13,7 @@ import { hasTimer, setTimer, takeTurn } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
 import { entry } from "../kernel/vector-clock.ts";
 import { accountOf, adoptAccount, durableClock, ledgerHash, mintAccount } from "../ledger/ledger.ts";
-import { sendJoinTo } from "../membership/introduction.ts";
+import { sendJoin } from "../membership/introduction.ts";
 import { isLive } from "../membership/members.ts";
 import type { NodeState } from "../state.ts";
 
@@ -63,8 +63,7 @@ export function seekConfirmation(state: NodeState, from: Origin, hash: string): 
   const isOpen = isMinted ? durableClock(state).has(state.self.id) : !join.answers.has(from.sender);
   if (join.confirmed || !isOpen) return;
   if (isMinted && hash === ledgerHash(state)) join.confirmed = true;
-  else if (takeTurn(state, "greeted", from.sender, state.config.timing.probeIntervalMs))
-    sendJoinTo(state, from.sender, from.address);
+  else if (takeTurn(state, "greeted", from.sender, state.config.timing.probeIntervalMs)) sendJoin(state, from.sender);
 }
 
 /** Two accounts under our id: the nonce that more members know wins, ties go to the smaller one. */

@@ -16,9 +16,8 @@ import { beatIntervalMs, OVERDUE_BEATS, sizeFactor } from "./rumours.ts";
 import { restartSuspicions, type Suspicion } from "./suspicion.ts";
 
 export interface DetectorState {
-  pingSeq: number;
   roundRobin: NodeId[];
-  readonly probes: Map<number, Probe>;
+  readonly probes: Map<string, Probe>;
   readonly suspicions: Map<NodeId, Suspicion>;
   /** Lifeguard's local health, 0 (healthy) to 8: multiplies timeouts. */
   health: number;
@@ -35,7 +34,6 @@ const EXTRA_TARGETS = 3;
 
 export function createDetector(): DetectorState {
   return {
-    pingSeq: 0,
     roundRobin: [],
     probes: new Map(),
     suspicions: new Map(),

@@ -7,6 +7,7 @@
 import type { NodeId } from "../../wire/ids.ts";
 import type { MemberRow, Rumour } from "../../wire/message.ts";
 import type { NodeState } from "../state.ts";
+import { guessAddress } from "./address-proof.ts";
 import { isLive, type Member, rumourOf } from "./members.ts";
 import { becomeAlive, becomeFailed, becomeLeft, becomeReborn, ensureMember, refuteIfAccused } from "./peer-states.ts";
 import { isBelievableStanding } from "./plausible.ts";
@@ -66,12 +67,12 @@ export function mergeMemberRow(state: NodeState, row: MemberRow, from: NodeId): 
   }
   const member = ensureMember(state, row.id);
   if (member === null || !isBelievableStanding(state, member, row)) return;
-  member.address ??= row.addr;
+  if (member.address === null && row.addr !== null) guessAddress(state, member, row.addr);
   const isReplaced = row.inc > member.incarnation;
   if (isLive(member)) onRumour(state, news);
   else believeRow(state, member, news);
   // Only a later process that is believed in has moved.
-  if (isReplaced && member.incarnation === row.inc) member.address = row.addr ?? member.address;
+  if (isReplaced && member.incarnation === row.inc && row.addr !== null) guessAddress(state, member, row.addr);
 }
 
 function believeRow(state: NodeState, member: Member, news: Rumour): void {

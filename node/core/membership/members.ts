@@ -10,7 +10,12 @@ import type { NodeState } from "../state.ts";
 /** One peer, as this node sees it. */
 export interface Member {
   readonly id: NodeId;
+  /** Where it is believed to be; null: nobody has said. */
   address: string | null;
+  /** It answered there, or `--peers` names it (address-proof.ts). */
+  isProven: boolean;
+  /** Another proven address of the same process. */
+  alias: string | null;
   incarnation: number;
   rinc: number;
   bootId: string | null;
@@ -72,10 +77,12 @@ export function memberRows(state: NodeState): MemberRow[] {
   return rows.sort((a, b) => a.id - b.id);
 }
 
-export function createMember(id: NodeId, nowMs: number, address: string | null = null): Member {
+export function createMember(id: NodeId, nowMs: number): Member {
   return {
     id,
-    address,
+    address: null,
+    isProven: false,
+    alias: null,
     incarnation: 0,
     rinc: 0,
     bootId: null,

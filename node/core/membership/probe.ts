@@ -7,11 +7,12 @@
 
 import type { NodeId } from "../../wire/ids.ts";
 import type { MessageOf } from "../../wire/message.ts";
-import { count, unicast, unicastTo } from "../kernel/outbox.ts";
-import { shuffled } from "../kernel/random.ts";
+import { count, placeOf, unicast, unicastTo } from "../kernel/outbox.ts";
+import { drawNonce, shuffled } from "../kernel/random.ts";
 import { cancelTimer, setTimer, takeTurn } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
 import type { NodeState } from "../state.ts";
+import { proveAddress } from "./address-proof.ts";
 import { onRumours } from "./gossip.ts";
 import { isLive, type Member, ownStanding, rumourOf, unsuspectedIds } from "./members.ts";
 import { becomeAlive, isOutlived } from "./peer-states.ts";
@@ -36,10 +37,12 @@ const RELAYED_PROBES_MAX = 64;
 
 export interface Probe {
   readonly target: NodeId;
+  /** Where the PING went. */
+  readonly address: string;
   readonly sentAtMs: number;
   /** Asked on behalf of this node (PING_REQ); null: for ourselves. */
   readonly forNode: NodeId | null;
-  readonly forSeq: number;
+  readonly forNonce: string;
   /** `late`: given up, kept to measure the round trip of an answer that comes after all. */
   stage: "direct" | "indirect" | "late";
   helpers: number;
@@ -57,8 +60,10 @@ export function noteLife(state: NodeState, member: Member): void {
 /** Tells a peer that we hold it FAILED, so that it refutes and everybody takes it back: when it speaks, and now and then. */
 export function tellFailed(state: NodeState, member: Member): void {
   if (!takeTurn(state, "told", member.id, state.config.timing.probeIntervalMs)) return;
-  const { detector } = state;
-  unicast(state, member.id, "PING", { ping_seq: ++detector.pingSeq, rumours: [rumourOf(state, member)] });
+  const { id, bootId, address } = member;
+  if (address === null) return;
+  const payload = { nonce: drawNonce(state.random), rumours: [rumourOf(state, member)] };
+  unicastTo(state, { id, bootId, address }, "PING", payload);
 }
 
 export function probe(state: NodeState, target: NodeId): void {
@@ -66,77 +71,83 @@ export function probe(state: NodeState, target: NodeId): void {
   if (member === undefined || !isLive(member) || member.address === null) return;
   for (const open of state.detector.probes.values())
     if (open.target === target && open.forNode === null && open.stage !== "late") return;
-  const seq = openProbe(state, target, null, 0);
-  sendPing(state, member, seq, member.address);
-  setTimer(state.timers, "probe", seq, state.nowMs + probeTimeoutMs(state, member));
+  const nonce = openProbe(state, { target, address: member.address, forNode: null, forNonce: "" });
+  sendPing(state, member, nonce);
+  setTimer(state.timers, "probe", nonce, state.nowMs + probeTimeoutMs(state, member));
 }
 
-function openProbe(state: NodeState, target: NodeId, forNode: NodeId | null, forSeq: number): number {
-  const seq = ++state.detector.pingSeq;
-  const stage = "direct";
-  state.detector.probes.set(seq, { target, sentAtMs: state.nowMs, forNode, forSeq, stage, helpers: 0, nacks: 0 });
-  return seq;
+function openProbe(state: NodeState, asked: Pick<Probe, "target" | "address" | "forNode" | "forNonce">): string {
+  const nonce = drawNonce(state.random);
+  state.detector.probes.set(nonce, { ...asked, sentAtMs: state.nowMs, stage: "direct", helpers: 0, nacks: 0 });
+  return nonce;
 }
 
 /** A suspect hears of it first (Lifeguard's buddy system), so that it can refute. */
-function sendPing(state: NodeState, member: Member | undefined, seq: number, address: string): void {
-  const target = (state.detector.probes.get(seq) as Probe).target;
+function sendPing(state: NodeState, member: Member | undefined, nonce: string): void {
+  const { target, address } = state.detector.probes.get(nonce) as Probe;
   const rumours = takeRumours(state, RUMOURS_MAX - 1, target);
   const isAccused = member !== undefined && (member.state === "SUSPECTED" || state.detector.accusers.has(member.id));
   if (isAccused && !rumours.some((rumour) => rumour.of === target))
     rumours.unshift({ ...rumourOf(state, member), state: "SUSPECTED" });
-  unicastTo(state, target, address, "PING", { ping_seq: seq, rumours });
+  unicastTo(state, { id: target, bootId: member?.bootId ?? null, address }, "PING", { nonce, rumours });
 }
 
-export function onProbeTimeout(state: NodeState, seq: number): void {
+export function onProbeTimeout(state: NodeState, nonce: string): void {
   const { probes } = state.detector;
-  const open = probes.get(seq);
+  const open = probes.get(nonce);
   if (open === undefined) return;
   const member = state.members.get(open.target);
   if (open.stage === "late" || member === undefined || !isLive(member)) {
-    probes.delete(seq);
+    probes.delete(nonce);
     return;
   }
   if (open.forNode !== null) {
-    unicast(state, open.forNode, "PONG", { ping_seq: open.forSeq, target: open.target, ok: false, rumours: [] });
-    keepForLateAnswer(state, seq, open);
+    relay(state, open, open.forNode, false);
+    keepForLateAnswer(state, nonce, open);
   } else if (member.lastHeardAtMs !== null && member.lastHeardAtMs > open.sentAtMs) {
     // Any valid datagram counts as life.
-    keepForLateAnswer(state, seq, open);
+    keepForLateAnswer(state, nonce, open);
     askWhetherKnown(state, member);
   } else if (open.stage === "direct") {
-    becomeIndirect(state, seq, open, member);
+    becomeIndirect(state, nonce, open, member);
   } else {
     // Helpers that did not even say that they can't reach it hint at a fault on this node's side.
     if (open.helpers > 0 && open.nacks < open.helpers) worsenHealth(state);
-    keepForLateAnswer(state, seq, open);
+    keepForLateAnswer(state, nonce, open);
     suspect(state, member);
   }
 }
 
-function becomeIndirect(state: NodeState, seq: number, open: Probe, member: Member): void {
+function becomeIndirect(state: NodeState, nonce: string, open: Probe, member: Member): void {
   open.stage = "indirect";
   if (member.address !== null) {
-    sendPing(state, member, seq, member.address);
+    sendPing(state, member, nonce);
     const helpers = shuffled(
       state.random,
       unsuspectedIds(state).filter((id) => id !== member.id),
     ).slice(0, state.rules.indirectProbes ? HELPERS : 0);
     open.helpers = helpers.length;
-    const request = { ping_seq: seq, target: member.id, target_addr: member.address };
+    const request = { nonce, target: member.id, target_addr: member.address };
     for (const helper of helpers) unicast(state, helper, "PING_REQ", request);
   }
-  setTimer(state.timers, "probe", seq, state.nowMs + probeTimeoutMs(state, member));
+  setTimer(state.timers, "probe", nonce, state.nowMs + probeTimeoutMs(state, member));
 }
 
-function keepForLateAnswer(state: NodeState, seq: number, open: Probe): void {
+/** What came of a probe for another node. */
+function relay(state: NodeState, { forNonce, target }: Probe, id: NodeId, ok: boolean): void {
+  const { bootId = null, address = null } = state.members.get(id) ?? {};
+  if (bootId === null || address === null) return;
+  unicastTo(state, { id, bootId, address }, "PONG", { nonce: forNonce, target, ok, rumours: [] });
+}
+
+function keepForLateAnswer(state: NodeState, nonce: string, open: Probe): void {
   open.stage = "late";
-  setTimer(state.timers, "probe", seq, state.nowMs + LATE_ANSWER_MS);
+  setTimer(state.timers, "probe", nonce, state.nowMs + LATE_ANSWER_MS);
 }
 
-export function closeProbe(state: NodeState, seq: number): void {
-  state.detector.probes.delete(seq);
-  cancelTimer(state.timers, "probe", seq);
+export function closeProbe(state: NodeState, nonce: string): void {
+  state.detector.probes.delete(nonce);
+  cancelTimer(state.timers, "probe", nonce);
 }
 
 /** How long an answer may take, by the round trips that were measured and by how slow this node is itself. */
@@ -153,20 +164,20 @@ export function worsenHealth(state: NodeState): void {
 }
 
 export function onPing(state: NodeState, message: MessageOf<"PING">, from: Origin): void {
-  const { ping_seq, rumours } = message.payload;
+  const { nonce, rumours } = message.payload;
   onRumours(state, rumours);
   const told = takeRumours(state, RUMOURS_MAX - 1, from.sender);
   // A refutation is told a few times only, all of which may be lost: who has not heard of it is told again for as long as it asks.
   if (rumours.some((rumour) => isOutlived(state, rumour)) && !told.some(({ of }) => of === state.self.id))
     told.unshift(ownStanding(state));
-  const answer = { ping_seq, target: state.self.id, ok: true, rumours: told };
-  unicastTo(state, from.sender, from.address, "PONG", answer);
+  // To where the question came from: it is asked whether this node is reached from there.
+  unicastTo(state, placeOf(from), "PONG", { nonce, target: state.self.id, ok: true, rumours: told });
 }
 
 export function onPingReq(state: NodeState, message: MessageOf<"PING_REQ">, from: Origin): void {
-  const { ping_seq, target, target_addr } = message.payload;
+  const { nonce, target, target_addr } = message.payload;
   if (target === state.self.id) {
-    unicastTo(state, from.sender, from.address, "PONG", { ping_seq, target, ok: true, rumours: [] });
+    unicastTo(state, placeOf(from), "PONG", { nonce, target, ok: true, rumours: [] });
     return;
   }
   const member = state.members.get(target);
@@ -177,36 +188,39 @@ export function onPingReq(state: NodeState, message: MessageOf<"PING_REQ">, from
     count(state, "ping_reqs_refused");
     return;
   }
-  const seq = openProbe(state, target, from.sender, ping_seq);
-  sendPing(state, member, seq, member?.address ?? target_addr);
+  const address = member?.address ?? target_addr;
+  const own = openProbe(state, { target, address, forNode: from.sender, forNonce: nonce });
+  sendPing(state, member, own);
   // Earlier than the asker gives up, so that it hears that we tried (memberlist: 80 % of the timeout, here 70 %).
-  setTimer(state.timers, "probe", seq, state.nowMs + (state.config.timing.probeTimeoutMinMs * 7) / 10);
+  setTimer(state.timers, "probe", own, state.nowMs + (state.config.timing.probeTimeoutMinMs * 7) / 10);
 }
 
 export function onPong(state: NodeState, message: MessageOf<"PONG">, from: Origin): void {
-  const { ping_seq, target, ok, rumours } = message.payload;
+  const { nonce, target, ok, rumours } = message.payload;
   onRumours(state, rumours);
-  const open = state.detector.probes.get(ping_seq);
+  const open = state.detector.probes.get(nonce);
   if (open === undefined || open.target !== target) return;
   const member = state.members.get(target);
   if (target !== from.sender) {
     if (!ok) open.nacks += 1;
     else if (member !== undefined && isLive(member)) {
       noteLife(state, member);
-      if (open.stage !== "late") closeProbe(state, ping_seq);
+      if (open.stage !== "late") closeProbe(state, nonce);
       if (open.forNode === null) askWhetherKnown(state, member);
     }
     return;
   }
-  closeProbe(state, ping_seq);
+  closeProbe(state, nonce);
   if (member !== undefined) {
+    // Wherever the answer came from.
+    noteLife(state, member);
+    if (open.address === member.address) proveAddress(state, member, open.address);
     member.unanswered = 0;
     const rttMs = state.nowMs - open.sentAtMs;
     member.srttMs = member.srttMs === null ? rttMs : (7 * member.srttMs + rttMs) / 8;
   }
   if (open.forNode !== null) {
-    const relayed = { ping_seq: open.forSeq, target, ok: true, rumours: [] };
-    if (open.stage === "direct") unicast(state, open.forNode, "PONG", relayed);
+    if (open.stage === "direct") relay(state, open, open.forNode, true);
   } else if (open.stage === "direct") {
     state.detector.health = Math.max(0, state.detector.health - 1);
   }

@@ -11,7 +11,7 @@ import { journal, persist } from "../kernel/outbox.ts";
 import { isRestoring } from "../kernel/phase.ts";
 import { takeTurn } from "../kernel/timers.ts";
 import type { NodeState } from "../state.ts";
-import { sendJoinTo } from "./introduction.ts";
+import { sendJoin } from "./introduction.ts";
 import type { Member } from "./members.ts";
 import { isBelievableIncarnation } from "./plausible.ts";
 
@@ -22,11 +22,10 @@ const GAP_MS = 5_000;
 
 /** Called when a member lives and doesn't answer a probe: the reason may be that it takes this process for a former one. */
 export function askWhetherKnown(state: NodeState, member: Member): void {
-  const { id, address } = member;
+  const { id } = member;
   member.unanswered += 1;
   if (member.unanswered < UNANSWERED_MIN) return;
-  if (state.phase !== "READY" || address === null || !takeTurn(state, "introduced", id, GAP_MS)) return;
-  sendJoinTo(state, id, address);
+  if (state.phase === "READY" && takeTurn(state, "introduced", id, GAP_MS)) sendJoin(state, id);
 }
 
 /** `by` refused JOIN because it knows a process of this node with incarnation `known`. */

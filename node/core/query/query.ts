@@ -149,6 +149,7 @@ function describeMember(state: NodeState, member: Member): MemberRowData {
     inc: member.incarnation,
     rinc: member.rinc,
     address: member.address,
+    address_proven: member.isProven,
     phase: member.phase,
     silent_ms: member.lastHeardAtMs === null ? null : Math.max(0, state.nowMs - member.lastHeardAtMs),
     srtt_ms: member.srttMs,

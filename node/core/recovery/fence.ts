@@ -12,7 +12,7 @@ import type { Clock } from "../../wire/clock.ts";
 import type { NodeId } from "../../wire/ids.ts";
 import type { MessageOf, TradeRecord } from "../../wire/message.ts";
 import { removeHeld } from "../causal/holdback.ts";
-import { count, journal, persist, unicast, unicastTo } from "../kernel/outbox.ts";
+import { count, journal, persist, unicast } from "../kernel/outbox.ts";
 import { becomeConflict } from "../kernel/phase.ts";
 import type { Row } from "../kernel/rows.ts";
 import { cancelTimer } from "../kernel/timers.ts";
@@ -210,7 +210,7 @@ export function onFenceRequest(state: NodeState, message: MessageOf<"FENCE_REQUE
   const absent = absentIds(state, account);
   const answer = { at, accept_loss: acceptLoss, have, next, promised, phase, absent };
   if (!promised) {
-    unicastTo(state, account, from.address, "FENCE_RESPONSE", answer);
+    unicast(state, account, "FENCE_RESPONSE", answer);
     return;
   }
   // A late fence of a life whose disk was lost as well must not release debits that the promise holds back (isFencedOff).
@@ -218,7 +218,7 @@ export function onFenceRequest(state: NodeState, message: MessageOf<"FENCE_REQUE
     if (isFence(held)) removeHeld(state, account, held.seq);
   state.recovery.promises.set(account, at);
   const afterWrite = persist(state, [{ table: "fence", account, at }]);
-  unicastTo(state, account, from.address, "FENCE_RESPONSE", answer, { afterWrite });
+  unicast(state, account, "FENCE_RESPONSE", answer, { afterWrite });
 }
 
 function highestHeld(state: NodeState, origin: NodeId): number {

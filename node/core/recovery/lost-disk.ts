@@ -16,7 +16,7 @@ import { hasTimer, setTimer } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
 import { entry } from "../kernel/vector-clock.ts";
 import { parseTradeId } from "../ledger/trade-id.ts";
-import { sendJoinTo } from "../membership/introduction.ts";
+import { sendJoin } from "../membership/introduction.ts";
 import { aliveIds } from "../membership/members.ts";
 import { outgrow } from "../membership/stale-incarnation.ts";
 import type { NodeState } from "../state.ts";
@@ -85,8 +85,7 @@ function questionTo(state: NodeState, id: NodeId, stage: "ask" | "promise"): str
 
 /** A member that remembers a later process of this node, or its LEAVE, accepts only a JOIN, and answers with the incarnation to exceed. */
 function introduce(state: NodeState, id: NodeId): void {
-  const address = state.members.get(id)?.address ?? null;
-  if (address !== null) sendJoinTo(state, id, address);
+  sendJoin(state, id);
 }
 
 export function onFenceResponse(state: NodeState, message: MessageOf<"FENCE_RESPONSE">, from: Origin): void {

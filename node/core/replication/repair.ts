@@ -11,7 +11,7 @@ import type { NodeId } from "../../wire/ids.ts";
 import type { MessageOf } from "../../wire/message.ts";
 import { confirmPayload } from "../causal/broadcast.ts";
 import { askWhoNames, NAK_RANGE_MAX, noteGap } from "../causal/gaps.ts";
-import { count, journal, multicast, unicast, unicastTo } from "../kernel/outbox.ts";
+import { count, journal, multicast, unicast } from "../kernel/outbox.ts";
 import { isRestoring } from "../kernel/phase.ts";
 import { setTimer, takeTurn } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
@@ -96,7 +96,7 @@ export function onNak(state: NodeState, message: MessageOf<"NAK">, from: Origin)
       count(state, route === "multicast" ? "repairs_multicast" : "repairs_unicast");
       const options = { clock: record.deps };
       if (route === "multicast") multicast(state, "TRADE_CONFIRM", confirmPayload(record), options);
-      else unicastTo(state, from.sender, from.address, "TRADE_CONFIRM", confirmPayload(record), options);
+      else unicast(state, from.sender, "TRADE_CONFIRM", confirmPayload(record), options);
     }
   }
 }

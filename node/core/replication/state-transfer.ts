@@ -8,7 +8,7 @@ import type { Clock } from "../../wire/clock.ts";
 import type { NodeId } from "../../wire/ids.ts";
 import type { Genesis, MessageOf, SnapshotPart, TradeRecord } from "../../wire/message.ts";
 import { continuePull, endPull, notePullProgress } from "../causal/pull.ts";
-import { count, journal, unicastTo } from "../kernel/outbox.ts";
+import { count, journal, unicast } from "../kernel/outbox.ts";
 import type { Origin } from "../kernel/types.ts";
 import { entry } from "../kernel/vector-clock.ts";
 import { accountIds, accountOf, adoptAccount } from "../ledger/ledger.ts";
@@ -26,7 +26,7 @@ export function onStateRequest(state: NodeState, message: MessageOf<"STATE_REQUE
   const chunks = planChunks(state, have, want, snapshot);
   if (chunks.some((chunk) => chunk.snapshot !== undefined)) state.causal.servedAtMs = state.nowMs;
   count(state, "state_chunks_sent", chunks.length);
-  for (const chunk of chunks) unicastTo(state, from.sender, from.address, "STATE_CHUNK", chunk);
+  for (const chunk of chunks) unicast(state, from.sender, "STATE_CHUNK", chunk);
 }
 
 export function onStateChunk(state: NodeState, message: MessageOf<"STATE_CHUNK">, from: Origin): void {

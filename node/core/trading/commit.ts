@@ -4,7 +4,7 @@
 
 import type { TradeRecord } from "../../wire/message.ts";
 import { announce, append, fieldsOf } from "../causal/broadcast.ts";
-import { journal, reply, unicastTo } from "../kernel/outbox.ts";
+import { journal, reply, unicast } from "../kernel/outbox.ts";
 import type { Origin } from "../kernel/types.ts";
 import { balanceOf } from "../ledger/ledger.ts";
 import { detailsOf } from "../ledger/testimony.ts";
@@ -32,7 +32,7 @@ export function commit(state: NodeState, trade: PendingTrade, requestId: string 
 }
 
 export function respond(state: NodeState, to: Origin, tradeId: string, accepted: boolean, reason?: string): void {
-  unicastTo(state, to.sender, to.address, "TRADE_RESPONSE", {
+  unicast(state, to.sender, "TRADE_RESPONSE", {
     trade_id: tradeId,
     accepted,
     ...(reason === undefined ? {} : { reason }),

@@ -9,7 +9,7 @@ import type { NodeId } from "../../wire/ids.ts";
 import type { MessageOf } from "../../wire/message.ts";
 import { confirmPayload } from "../causal/broadcast.ts";
 import { startPull } from "../causal/pull.ts";
-import { count, unicastTo } from "../kernel/outbox.ts";
+import { count, unicast } from "../kernel/outbox.ts";
 import type { Origin } from "../kernel/types.ts";
 import { entry } from "../kernel/vector-clock.ts";
 import { accountOf, balanceOf } from "../ledger/ledger.ts";
@@ -90,7 +90,7 @@ function onBuyRequest(state: NodeState, payload: MessageOf<"TRADE_REQUEST">["pay
   if (record === null) return;
   addPending(state.trading, trade);
   const options = { afterWrite: trade.writeId ?? undefined };
-  unicastTo(state, sender, from.address, "TRADE_RESPONSE", { trade_id: tradeId, accepted: true }, options);
+  unicast(state, sender, "TRADE_RESPONSE", { trade_id: tradeId, accepted: true }, options);
 }
 
 /** A buy that was decided before gets the same answer again. */
@@ -100,7 +100,7 @@ function answerDecided(state: NodeState, tradeId: string, from: Origin): boolean
     // Not on disk yet: its confirmation leaves when it is.
     if (record.seller_id !== state.self.id || entry(state.ledger.durable, state.self.id) < record.seq) return true;
     respond(state, from, tradeId, true);
-    unicastTo(state, from.sender, from.address, "TRADE_CONFIRM", confirmPayload(record), { clock: record.deps });
+    unicast(state, from.sender, "TRADE_CONFIRM", confirmPayload(record), { clock: record.deps });
     return true;
   }
   const reason = refusedReason(state, from.sender, tradeId);
