@@ -33,7 +33,7 @@ import type { CoreConfig, Effect, Input, Origin, Self } from "./kernel/types.ts"
 import { createLedger } from "./ledger/ledger.ts";
 import { isUnanswerable } from "./ledger/recall.ts";
 import { tellBoot } from "./ledger/testimony.ts";
-import { onChallengeTimeout, onFar, reviewAddresses } from "./lifecycle/addresses.ts";
+import { onChallengeTimeout, onDouble, onFar, reviewAddresses } from "./lifecycle/addresses.ts";
 import { answerWaiting, onJoin, reviewAdmissions } from "./lifecycle/admission.ts";
 import { endWaiting } from "./lifecycle/awaited-answers.ts";
 import {
@@ -223,8 +223,9 @@ function take(state: NodeState, input: Input): void {
       else if (input.command.op === "recover") onRecoverCommand(state, input.command);
       else onTradeCommand(state, input.command);
       return;
-    case "far":
-      onFar(state, input.from);
+    case "dropped":
+      if (input.reason === "far") onFar(state, input.from);
+      else onDouble(state, input.from);
       return;
     case "tick":
       onTick(state);

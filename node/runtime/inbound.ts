@@ -4,12 +4,11 @@
  *
  * Pure: simulated nodes have the same.
  */
-import type { Origin } from "../core/kernel/types.ts";
 import { isAwaited } from "../core/membership/address-proof.ts";
 import type { NodeState } from "../core/state.ts";
 import type { Authenticator, Header } from "../wire/envelope.ts";
 import { createImpairments, type Impairments } from "./impairments.ts";
-import { type Accepted, createIntake, type Drop } from "./intake.ts";
+import { type Accepted, createIntake, type Drop, type IntakeOptions } from "./intake.ts";
 import type { Clock, Schedule } from "./ports.ts";
 
 /** The fate of arriving datagrams, for journals and checkers. */
@@ -34,8 +33,7 @@ export interface InboundOptions {
   readonly events: InboundEvents;
   /** False: the node has ended and takes no more. */
   readonly onMessage: (accepted: Accepted) => boolean;
-  /** A datagram of that process was dropped because its packet number is far from those that were seen. */
-  readonly onFar: (from: Origin) => void;
+  readonly onDropped: IntakeOptions["onDropped"];
 }
 
 export function createInbound(options: InboundOptions): Impairments {
@@ -47,7 +45,7 @@ export function createInbound(options: InboundOptions): Impairments {
     datagramBytesMax: options.datagramBytesMax,
     peerOf: (sender) => members.get(sender),
     isAwaited: (from, nonce) => isAwaited(state, from, nonce),
-    onFar: options.onFar,
+    onDropped: options.onDropped,
     onDrop: (drop) => {
       count(`drop_${drop.reason}`);
       events.onDropped(drop);

@@ -41,8 +41,8 @@ export interface IntakeOptions {
   readonly peerOf: (sender: NodeId) => KnownPeer | undefined;
   /** Whether a PONG with this nonce answers a question that this node has asked that process. */
   readonly isAwaited: (from: Origin, nonce: string) => boolean;
-  /** An authentic datagram's packet number can't be judged: its sender should be asked where it is. */
-  readonly onFar: (from: Origin) => void;
+  /** For the core (kernel/types.ts): an authentic datagram comes from elsewhere for the second time, or its number can't be judged. */
+  readonly onDropped: (from: Origin, reason: "seen" | "far") => void;
   readonly onDrop: (drop: Drop) => void;
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;
@@ -119,8 +119,9 @@ export function createIntake(options: IntakeOptions): Intake {
       if (isAnswer) windows.restart(sender, bootId, packetSeq);
       else if (freshness !== "fresh") {
         // A peer's doubles are normal, a stranger's are recordings.
-        if (!isAtHome(header)) gate.failed(address);
-        if (!isOld) options.onFar(from);
+        const isStray = !isAtHome(header);
+        if (isStray) gate.failed(address);
+        if (isStray || freshness === "far") options.onDropped(from, freshness);
         return drop(isOld ? "replay" : "out_of_window", `packet ${packetSeq}`, { header, index: 0 });
       }
       const known = peerOf(sender)?.incarnation ?? 0;

@@ -90,7 +90,7 @@ export function createShell(options: ShellOptions): Shell {
   const outbound = createOutbound(options, count);
   const driver = createDriver({ ...options, perform, freezeMs: freezeThresholdMs(state.config.timing) });
   const ending = createEnding(options, driver, outbound.flush, note);
-  const inbound = createInbound({ ...options, seed: options.faultSeed, count, onMessage, onFar });
+  const inbound = createInbound({ ...options, seed: options.faultSeed, count, onMessage, onDropped });
   const desk = createFaultDesk({ impairments: inbound, shelf: options.shelf, note });
   const execute = createExecute(options, { counters, inbound, desk, driver, leave: ending.leave });
   const control = createControl(options, { count, outbound, execute });
@@ -118,8 +118,8 @@ export function createShell(options: ShellOptions): Shell {
     return true;
   }
 
-  function onFar(from: Origin): void {
-    if (!ending.isOver()) driver.feed({ type: "far", from });
+  function onDropped(from: Origin, reason: "seen" | "far"): void {
+    if (!ending.isOver()) driver.feed({ type: "dropped", from, reason });
   }
 
   function perform(effect: OuterEffect): void {

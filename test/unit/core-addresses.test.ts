@@ -188,7 +188,7 @@ describe("without multicast", () => {
 describe("a peer whose packet numbers are out of sight", () => {
   test("must be asked where it is, by a question whose answer is awaited, and not too often", () => {
     const node = ready();
-    for (let n = 0; n < 50; n++) node.feed({ type: "far", from: originOf(2) });
+    for (let n = 0; n < 50; n++) node.feed({ type: "dropped", reason: "far", from: originOf(2) });
     expect(to(node, HOME).map(({ type }) => type)).toEqual(["PING"]);
     answer(node, HOME);
     expect(memberOf(node)).toMatchObject({ address: HOME, isProven: true });
@@ -196,8 +196,8 @@ describe("a peer whose packet numbers are out of sight", () => {
 
   test("must be the process that is known: nobody else is asked", () => {
     const node = ready();
-    node.feed({ type: "far", from: originOf(2, { bootId: "f".repeat(16) }) });
-    node.feed({ type: "far", from: originOf(7) });
+    node.feed({ type: "dropped", reason: "far", from: originOf(2, { bootId: "f".repeat(16) }) });
+    node.feed({ type: "dropped", reason: "far", from: originOf(7) });
     expect(node.sent("PING")).toEqual([]);
   });
 });

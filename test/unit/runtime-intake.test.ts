@@ -63,7 +63,9 @@ function setUp(keyring: Keyring = createKeyring(OPEN_KEYS), nowMs: () => number 
     datagramBytesMax: 1200,
     peerOf: (sender) => peers.get(sender),
     isAwaited: (from, nonce) => from.sender === 2 && nonce === AWAITED,
-    onFar: ({ sender }) => far.push(sender),
+    onDropped: ({ sender }, reason) => {
+      if (reason === "far") far.push(sender);
+    },
     onDrop: (drop) => drops.push(drop),
     nowMs,
   });

@@ -64,7 +64,7 @@ function setUp() {
     datagramBytesMax: DATAGRAM_BYTES_MAX,
     peerOf: () => undefined,
     isAwaited: () => false,
-    onFar: () => {},
+    onDropped: () => {},
     onDrop: (drop) => drops.push(drop),
     nowMs: () => 0,
   });

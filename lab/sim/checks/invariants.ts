@@ -38,6 +38,7 @@ export class Invariants {
 
   onBoot(node: SimNode): void {
     this.books.onBoot(node);
+    this.datagrams.onBoot(node);
   }
 
   onDown(node: SimNode): void {

@@ -8,6 +8,7 @@
 import { type Distribution, drawJitter } from "./distribution.ts";
 import type { Draw } from "./draw.ts";
 import type { EventQueue } from "./event-queue.ts";
+import { Stranger } from "./stranger.ts";
 
 /** How one link treats datagrams. Chances are fractions 0 to 1. */
 export interface LinkModel {
@@ -25,7 +26,7 @@ export interface LinkModel {
   readonly burstLeave: number;
   readonly burstLoss: number;
   readonly duplicate: number;
-  /** Chance, for each datagram, that a stranger sends one along: a damaged copy, a part, or a recording of an earlier one. */
+  /** Chance, for each datagram, that the stranger makes a move (stranger.ts). */
   readonly hostile: number;
   /** Chance that a datagram takes up to `reorderMs` longer than its neighbours. */
   readonly reorder: number;
@@ -52,9 +53,6 @@ export const LINK_LAN: LinkModel = {
   queueMs: 200,
 };
 
-/** Earlier datagrams that strangers have at hand. */
-const RECORDINGS = 64;
-
 /** State of a link. */
 interface LinkState {
   isBad: boolean;
@@ -68,10 +66,7 @@ export class Network {
   /** Datagrams handed to receivers, and lost ones. */
   delivered = 0;
   lost = 0;
-  /** Strangers' datagrams, so far. */
-  forged = 0;
-  isHostile = false;
-  private readonly recordings: Uint8Array[] = [];
+  readonly stranger: Stranger;
   /** Told of every send call's work: datagrams that leave `from` (a multicast is one), of `bytes` each, for so many receivers. */
   onSent: ((from: number, bytes: number, datagrams: number, receivers: number) => void) | null = null;
   /** Told of every datagram that doesn't arrive. */
@@ -91,6 +86,11 @@ export class Network {
     this.queue = queue;
     this.draw = draw;
     this.base = { ...LINK_LAN, ...model };
+    this.stranger = new Stranger(queue, draw, {
+      slots: () => [...this.receivers.keys()].sort((a, b) => a - b),
+      addressOf,
+      arrive: (datagram, to, fromAddress) => this.handOver(datagram, to, fromAddress),
+    });
   }
 
   attach(slot: number, receiver: Receiver): void {
@@ -120,8 +120,10 @@ export class Network {
     for (const address of to.addresses) {
       const slot = slotOf(address);
       if (slot !== null) slots.add(slot);
+      else this.stranger.received.push(datagram);
     }
     slots.delete(from);
+    this.stranger.onHeard?.({ datagram, from, to: [...slots] });
     this.onSent?.(from, datagram.length, (to.multicast ? 1 : 0) + to.addresses.length, slots.size);
     for (const slot of [...slots].sort((a, b) => a - b)) this.carry(from, slot, datagram);
   }
@@ -152,7 +154,7 @@ export class Network {
 
   private carry(from: number, to: number, datagram: Uint8Array): void {
     const model = this.modelOf(from, to);
-    if (this.draw.chance(model.hostile)) this.attack(from, to, datagram);
+    if (this.draw.chance(model.hostile)) this.stranger.act(datagram);
     const state = this.stateOf(from, to);
     const copies = this.draw.chance(model.duplicate) ? 2 : 1;
     for (let i = 0; i < copies; i++) {
@@ -165,23 +167,6 @@ export class Network {
       const jitterMs = drawJitter(this.draw, model.distribution, model.jitterMs);
       this.queue.after(waitMs + model.delayMs + jitterMs + extraMs, () => this.arrive(from, to, datagram));
     }
-  }
-
-  private attack(from: number, to: number, datagram: Uint8Array): void {
-    this.isHostile = true;
-    this.recordings[this.draw.integer(0, RECORDINGS - 1)] = datagram;
-    const kind = this.draw.integer(0, 3);
-    let copy: Uint8Array | undefined = this.recordings[this.draw.integer(0, RECORDINGS - 1)];
-    if (kind === 0) copy = datagram.slice(0, this.draw.integer(0, datagram.length - 1));
-    if (kind === 1) {
-      copy = datagram.slice();
-      const at = this.draw.integer(0, copy.length - 1);
-      copy[at] = (copy[at] as number) ^ (1 << this.draw.integer(0, 7));
-    }
-    if (copy === undefined) return;
-    const sent = copy;
-    this.forged += 1;
-    this.queue.after(this.draw.between(0, 5), () => this.arrive(from, to, sent));
   }
 
   /** How long the datagram takes to get onto a slow link; null: its queue is full. */
@@ -207,13 +192,16 @@ export class Network {
   }
 
   private arrive(from: number, to: number, datagram: Uint8Array): void {
+    if (this.isCut(from, to) || !this.handOver(datagram, to, addressOf(from))) this.lose(from, to, datagram);
+  }
+
+  /** False: nobody listens there. */
+  private handOver(datagram: Uint8Array, to: number, fromAddress: string): boolean {
     const receiver = this.receivers.get(to);
-    if (receiver === undefined || this.isCut(from, to)) {
-      this.lose(from, to, datagram);
-      return;
-    }
+    if (receiver === undefined) return false;
     this.delivered += 1;
-    receiver(datagram, addressOf(from));
+    receiver(datagram, fromAddress);
+    return true;
   }
 
   private stateOf(from: number, to: number): LinkState {

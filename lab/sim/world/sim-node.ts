@@ -16,7 +16,12 @@ import { createMachine } from "../../../node/runtime/machine.ts";
 import { createShell, type Shell, type ShellEvents } from "../../../node/runtime/node-shell.ts";
 import type { DatagramPort, Receive, StorePort } from "../../../node/runtime/ports.ts";
 import { lineOfLost, type Sent } from "../../../node/runtime/wire-lines.ts";
-import { type Authenticator, DATAGRAM_BYTES_MAX, type DropReason } from "../../../node/wire/envelope.ts";
+import {
+  type Authenticator,
+  DATAGRAM_BYTES_MAX,
+  type DropReason,
+  isControlDatagram,
+} from "../../../node/wire/envelope.ts";
 import type { JournalEvent } from "../../../node/wire/journal.ts";
 import type { Message } from "../../../node/wire/message.ts";
 import type { Draw } from "./draw.ts";
@@ -311,7 +316,7 @@ export class SimNode {
     const { network, observer, control, shell } = this.options;
     const send = (datagram: Uint8Array, to: string | null): void => {
       if (!this.isAlive()) return;
-      if (to !== null && slotOf(to) === null) {
+      if (to !== null && isControlDatagram(datagram)) {
         control?.send(datagram, to);
         return;
       }
@@ -373,7 +378,7 @@ export class SimNode {
     if (ORDINARY_DROPS.has(reason)) return;
     // For the last process of this node, and its hint says nothing.
     if (reason === "bad_tag" && audience === "process" && this.incarnation > 1) return;
-    if (this.options.network.isHostile) return;
+    if (this.options.network.stranger.sent > 0) return;
     throw new Error(`node ${this.id} drops a datagram from ${address}: ${reason} ${detail}`);
   }
 

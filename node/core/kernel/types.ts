@@ -109,8 +109,11 @@ export type Input =
   | { readonly type: "start" }
   | ({ readonly type: "message"; readonly message: Message; readonly from: Origin } & Recalling)
   | ({ readonly type: "command"; readonly command: Command } & Recalling)
-  /** An authentic datagram's packet number is too far from those that were seen of its sender: it was dropped. */
-  | { readonly type: "far"; readonly from: Origin }
+  /**
+   * An authentic datagram was dropped: its packet number was seen before, and it came from elsewhere; or the number is too far from
+   * those that were seen.
+   */
+  | { readonly type: "dropped"; readonly from: Origin; readonly reason: "seen" | "far" }
   | { readonly type: "tick" }
   | { readonly type: "stored"; readonly writeId: number }
   | { readonly type: "storeFailed"; readonly writeId: number; readonly reason: string }

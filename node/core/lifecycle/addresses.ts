@@ -49,12 +49,18 @@ export function reviewAddresses(state: NodeState): void {
 export function noteSource(state: NodeState, member: Member, from: Origin): boolean {
   const { address } = from;
   if (member.address === address || member.alias === address) return true;
-  if (member.isProven) {
+  if (member.isProven || state.addresses.challenges.has(member.id)) {
     if (!hasTimer(state.timers, "strayed", member.id)) askBoth(state, member, from, null);
     return false;
   }
   guessAddress(state, member, address);
   return true;
+}
+
+/** What came from there was known already: somebody passes on copies, and one of the two is faster than the peer. */
+export function onDouble(state: NodeState, from: Origin): void {
+  const member = state.members.get(from.sender);
+  if (member?.bootId === from.bootId && !member.isProven) noteSource(state, member, from);
 }
 
 /** `rival` claims to be `member`: both are asked. */
@@ -113,7 +119,11 @@ export function noteAnswer(state: NodeState, nonce: string, from: Origin): void 
   if (nonce === challenge.nonce && (challenge.bootId ?? from.bootId) === from.bootId) challenge.hasAnswered = true;
   else if (rival !== null && nonce === rival.nonce && rival.origin.bootId === from.bootId) rival.hasAnswered = true;
   else return;
-  if (challenge.hasAnswered && (rival?.hasAnswered ?? true)) conclude(state, from.sender, challenge);
+  // Nothing proven is given up for the first answer.
+  const isFirst = rival?.origin.bootId === challenge.bootId && state.members.get(from.sender)?.isProven === false;
+  const hasRivalAnswered = rival?.hasAnswered ?? true;
+  if (isFirst ? challenge.hasAnswered || hasRivalAnswered : challenge.hasAnswered && hasRivalAnswered)
+    conclude(state, from.sender, challenge);
 }
 
 /** Both have answered, or had their time. */

@@ -171,7 +171,11 @@ export function onPing(state: NodeState, message: MessageOf<"PING">, from: Origi
   if (rumours.some((rumour) => isOutlived(state, rumour)) && !told.some(({ of }) => of === state.self.id))
     told.unshift(ownStanding(state));
   // To where the question came from: it is asked whether this node is reached from there.
-  unicastTo(state, placeOf(from), "PONG", { nonce, target: state.self.id, ok: true, rumours: told });
+  const answer = { nonce, target: state.self.id, ok: true, rumours: told };
+  unicastTo(state, placeOf(from), "PONG", answer);
+  // A faster copy of the question must not take the answer away.
+  const address = state.members.get(from.sender)?.address ?? from.address;
+  if (address !== from.address) unicastTo(state, { ...placeOf(from), address }, "PONG", answer);
 }
 
 export function onPingReq(state: NodeState, message: MessageOf<"PING_REQ">, from: Origin): void {
