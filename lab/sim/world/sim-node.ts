@@ -132,6 +132,8 @@ export class SimNode {
   downAtMs: number | null = null;
   readyAtMs: number | null = null;
   incarnation = 0;
+  /** Processes so far. */
+  private boots = 0;
   /** The settings of its next process. */
   config: CoreConfig;
   /** What somebody has set its machine's clock forward by, in milliseconds. */
@@ -174,6 +176,7 @@ export class SimNode {
     const { draw, store, rules, observer } = this.options;
     const { config } = this;
     this.exit = null;
+    this.boots += 1;
     this.readyAtMs = null;
     this.fuse = null;
     this.isDeaf = false;
@@ -350,7 +353,9 @@ export class SimNode {
       onSent: (message, sent) => {
         if (this.life !== null) observer.onSend(this, message, sent);
       },
-      onAccepted: (datagram) => observer.onAccepted(this, datagram),
+      onAccepted: (datagram) => {
+        if (this.life !== null) observer.onAccepted(this, datagram);
+      },
       onReceived: (accepted) => observer.onReceive(this, accepted),
       onDropped: (drop) => this.onDrop(drop),
       onLost: (header, reason) => observer.onWire(this, lineOfLost(header, reason, this.id)),
@@ -377,7 +382,7 @@ export class SimNode {
     this.options.observer.onDrop(this, drop);
     if (ORDINARY_DROPS.has(reason)) return;
     // For the last process of this node, and its hint says nothing.
-    if (reason === "bad_tag" && audience === "process" && this.incarnation > 1) return;
+    if (reason === "bad_tag" && audience === "process" && this.boots > 1) return;
     if (this.options.network.stranger.sent > 0) return;
     throw new Error(`node ${this.id} drops a datagram from ${address}: ${reason} ${detail}`);
   }

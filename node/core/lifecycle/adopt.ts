@@ -1,4 +1,5 @@
 /** A process becomes the one that a peer's entry stands for. Where it is, is another question (addresses.ts). */
+import { cancelTimer } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
 import { type Member, rumourOf } from "../membership/members.ts";
 import { becomeAlive, becomeReborn } from "../membership/peer-states.ts";
@@ -10,6 +11,8 @@ export function adopt(state: NodeState, member: Member, from: Origin): void {
   const wasGone = member.state === "FAILED" || member.state === "LEFT";
   if (from.incarnation > member.incarnation) becomeReborn(state, member, from.incarnation, from.bootId);
   member.bootId = from.bootId;
+  // The silence there was its predecessor's.
+  cancelTimer(state.timers, "challenged", member.id);
   hear(state, member);
   if (wasGone) becomeAlive(state, member);
   if (wasGone) spread(state, rumourOf(state, member));
