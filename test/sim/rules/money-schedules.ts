@@ -7,6 +7,7 @@ import { deliver, keepCopies } from "../../../lab/sim/bugs/late-copies.ts";
 import { expectRecovery } from "../../../lab/sim/cluster/liveness.ts";
 import type { SimCluster } from "../../../lab/sim/cluster/sim-cluster.ts";
 import type { SimOptions } from "../../../lab/sim/cluster/sim-options.ts";
+import { loseMessages } from "../../support/lose-messages.ts";
 import { settled } from "./settled.ts";
 
 /** Node 1 has 100 credits and offers 80 to each of two others at once. */
@@ -62,7 +63,8 @@ export function requestTwice(options: SimOptions): void {
 export function requestAcrossRestart(options: SimOptions): void {
   const sim = settled(options);
   const copies = keepCopies(sim, "TRADE_REQUEST");
-  sim.cutOneWay(1, 2);
+  // Both hear each other, or the new process wouldn't know where to send its refusal.
+  const deliverAgain = loseMessages(sim, ({ message_type }, from) => message_type === "TRADE_REQUEST" && from === 1);
   const bought = sim.buy(1, 2, 10);
   sim.runFor(50);
   restartAndWait(sim, 2);
@@ -73,7 +75,7 @@ export function requestAcrossRestart(options: SimOptions): void {
   sim.runUntil(() => bought.final !== null, 1_000, "the refusal");
   deliver(sim, 2, copies[before]);
   sim.runFor(200);
-  sim.heal();
+  deliverAgain();
   expectRecovery(sim);
 }
 

@@ -175,7 +175,13 @@ export const RULE_CASES: readonly RuleCase[] = [
     play: group.lossyHealth,
     tries: 3,
   },
-  { rule: "indirectProbes", breaks: "one broken link kills a healthy node", check: "L4", play: group.brokenPair },
+  {
+    rule: "indirectProbes",
+    breaks: "one broken link kills a healthy node",
+    check: "L4",
+    play: group.brokenPair,
+    tries: 5,
+  },
   {
     rule: "evidenceOfLife",
     breaks: "a node that hears nobody makes others drop healthy ones",
