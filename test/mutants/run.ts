@@ -112,7 +112,9 @@ async function measureBaseline(): Promise<number> {
   if (file === undefined) throw new Error(`no test reaches ${first.file}`);
   const broken = { ...first, file, start: 0, end: 0, replacement: 'throw new Error("mutant");\n' };
   const known = await player.play({ mutant: broken, stages: [[file]] }, Number.POSITIVE_INFINITY);
+  const after = await player.play({ mutant: null, stages: [[file]] }, Number.POSITIVE_INFINITY);
   player.end();
+  if (after?.noticedBy != null) throw new Error(`${file} still fails when the change is gone`);
   if (known?.noticedBy === null) throw new Error(`${file} passes although it can't be loaded`);
   if (outcome?.noticedBy != null) throw new Error(`fails without any mutant: ${outcome.noticedBy}`);
   return tookMs;

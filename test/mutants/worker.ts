@@ -82,9 +82,13 @@ async function runStage(files: readonly string[]): Promise<string | null> {
   const wanted = new Set(files.map((file) => join(PROJECT_ROOT, file)));
   const chosen = specifications.filter(({ moduleId }) => wanted.has(moduleId));
   if (chosen.length === 0) return null;
+  // Vitest keeps the results of former runs, and stops at once when one of them has failed.
+  vitest.state.filesMap.clear();
+  vitest.state.idMap.clear();
+  vitest.state.errorsSet.clear();
   const { testModules, unhandledErrors } = await vitest.runTestSpecifications(chosen);
   for (const module of testModules) {
-    if (module.state() !== "failed") continue;
+    if (module.state() !== "failed" || !wanted.has(module.moduleId)) continue;
     for (const test of module.children.allTests("failed")) return `${module.relativeModuleId}: ${test.fullName}`;
     return module.relativeModuleId;
   }
