@@ -191,6 +191,20 @@ describe("the fault list", () => {
     ]);
   });
 
+  test("one fault of somebody else's must get one number, on however many nodes it is", () => {
+    const ours = add(EMPTY_FAULT_LIST, { pairs: [{ from: 1, to: 4, openEnd: null }] });
+    const pairs = [2, 3].map((to) => ({ from: 1, to, openEnd: null }));
+    const theirs = add(EMPTY_FAULT_LIST, { pairs, cause: "theirs" });
+    const copies = [2, 3].map((node) => ({ ...theirs, node, faults: theirs.faults.filter(({ to }) => to === node) }));
+    const found = adoptCopies(ours, copies);
+    expect(found.faults.map(({ id, to }) => [id, to])).toEqual([
+      ["f1", 4],
+      ["f2", 2],
+      ["f2", 3],
+    ]);
+    expect(found.nextId).toBe(3);
+  });
+
   test("any sequence of changes must keep one netem a pair, valid faults and rising generations", () => {
     const pair = fc.record({ from: fc.integer({ min: 1, max: 4 }), to: fc.integer({ min: 1, max: 4 }) });
     const change = fc.oneof(
