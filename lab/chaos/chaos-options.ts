@@ -1,7 +1,9 @@
 /**
  * The options of a chaos run, as the user gives them and as the planner takes them: checked, with defaults filled in. Pure.
  */
+
 import type { NodeId } from "../../node/wire/ids.ts";
+import { PROFILE_NAMES, type ProfileName } from "../../node/wire/profile.ts";
 import { parseDuration } from "../base/duration.ts";
 import { renderCommand } from "../base/hint.ts";
 import { LabError } from "../base/lab-error.ts";
@@ -16,7 +18,7 @@ export interface ChaosFlags {
   readonly seed?: string;
   readonly for?: string;
   readonly nodes?: string;
-  readonly profile?: "default" | "fast";
+  readonly profile?: ProfileName;
   readonly kinds?: string;
   readonly rate?: string;
   readonly maxDown?: string;
@@ -42,7 +44,7 @@ const TRADES_PER_SECOND = 20;
  */
 export function parseChaosFlags(flags: ChaosFlags, drawn: number, existing: ExistingLab | null = null): ChaosOptions {
   const count = existing?.ids.length ?? parseCount(flags.nodes ?? "5", "--nodes", 2, NODES_MAX);
-  const profile = flags.profile ?? (existing?.profile === "default" ? "default" : "fast");
+  const profile = flags.profile ?? PROFILE_NAMES.find((name) => name === existing?.profile) ?? "fast";
   const kinds = readKinds(flags);
   const spanMs = flags.for === undefined ? SPAN_MS : parseDuration(flags.for, "--for");
   return {

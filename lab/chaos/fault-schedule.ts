@@ -5,7 +5,9 @@
  * Its laws hold for every schedule that is planned or shrunk, and `findBreach` says which one doesn't: faults lie inside the span, no
  * node suffers two process faults at once, never are more than `maxDown` nodes down or paused, and one cut ends before the next.
  */
+
 import type { NodeId } from "../../node/wire/ids.ts";
+import type { ProfileName } from "../../node/wire/profile.ts";
 
 export const CHAOS_KINDS = [
   "kill",
@@ -75,7 +77,7 @@ export interface ChaosSchedule {
   readonly seed: number;
   /** Nodes at the beginning; their ids are 1 to this. */
   readonly nodes: number;
-  readonly profile: "default" | "fast";
+  readonly profile: ProfileName;
   readonly spanMs: number;
   /** Trades a second among random pairs, all the time; 0: none. */
   readonly tradesPerSecond: number;

@@ -5,7 +5,9 @@
  * schedule's laws (fault-schedule.ts); what can't be placed at that instant gives way to another kind. Faults at unlucky moments are what
  * breaks protocols, so most are short, some overlap, and a third of those on processes hit more than one node where that is allowed.
  */
+
 import type { NodeId } from "../../node/wire/ids.ts";
+import type { ProfileName } from "../../node/wire/profile.ts";
 import { Draw } from "../sim/world/draw.ts";
 import {
   CHAOS_KINDS,
@@ -23,7 +25,7 @@ import {
 export interface ChaosOptions {
   readonly seed: number;
   readonly nodes: number;
-  readonly profile: "default" | "fast";
+  readonly profile: ProfileName;
   readonly spanMs: number;
   /** Events a second, on average. */
   readonly rate: number;
@@ -99,16 +101,18 @@ function fits({ events, spanMs, maxDown }: ChaosSchedule, event: ChaosEvent): bo
   return !isProcessFault(event) || countDown(events, event.atMs) + event.nodes.length <= maxDown;
 }
 
+/** `default` takes about four times as long as `fast` to notice anything, `original` forty times. */
+const SPAN_FACTORS: Readonly<Record<ProfileName, number>> = { fast: 1, default: 2.5, original: 10 };
+
 /** Mostly short; long enough now and then for detection, election and a second fault to fall inside. */
-function drawSpan(draw: Draw, profile: "default" | "fast"): number {
+function drawSpan(draw: Draw, profile: ProfileName): number {
   const [fromMs, toMs] = draw.pick([
     [200, 1_000],
     [1_000, 4_000],
     [1_000, 4_000],
     [4_000, 10_000],
   ] as const);
-  // `default` takes about four times as long to notice anything.
-  return roundTime(draw.between(fromMs, toMs) * (profile === "fast" ? 1 : 2.5));
+  return roundTime(draw.between(fromMs, toMs) * SPAN_FACTORS[profile]);
 }
 
 /** Null: nothing of that kind can happen here. */

@@ -12,9 +12,9 @@ import { JOINS_MAX } from "./plan-chaos.ts";
 const CREDITS = 200;
 const AMOUNTS: [number, number] = [1, 20];
 /** Until all follow one coordinator and have equal ledgers again, after everything is healed. */
-const RECOVERY_S = { fast: 60, default: 120 } as const;
+const RECOVERY_S = { fast: 60, default: 120, original: 240 } as const;
 /** Longer than any promise about time may take (lab/check/bounds.ts): else nothing can be said of the end. Groups above ten take longer. */
-const CALM_MS = { fast: 14_000, default: 31_000 } as const;
+const CALM_MS = { fast: 14_000, default: 31_000, original: 81_000 } as const;
 
 export interface ChaosScenarioOptions {
   /** Names the lab and, with `.yaml`, the file. */

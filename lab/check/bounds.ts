@@ -28,6 +28,7 @@ interface Timing {
 const TIMINGS: Readonly<Record<string, Timing>> = {
   default: { heartbeatMs: 2_000, heartbeatTimeoutMs: 10_000, electionTimeoutMs: 5_000, probeIntervalMs: 500 },
   fast: { heartbeatMs: 500, heartbeatTimeoutMs: 2_000, electionTimeoutMs: 1_000, probeIntervalMs: 100 },
+  original: { heartbeatMs: 2_000, heartbeatTimeoutMs: 10_000, electionTimeoutMs: 5_000, probeIntervalMs: 5_000 },
 };
 
 export function boundsOf(facts: RunFacts, story: Story): Bounds {

@@ -25,10 +25,13 @@ interface Run {
   foreground: AbortController | null;
 }
 
+const ONE_SIGNAL_MS = 500;
+
 /** Runs one command line and ends the process. */
 export async function main(argv: readonly string[]): Promise<void> {
   const interrupt = new AbortController();
   const run: Run = { exitCode: EXIT.ok, mayFinish: false, foreground: null };
+  let sinceMs = Number.POSITIVE_INFINITY;
   let endNow: (exitCode: number) => void = () => {};
   const ended = new Promise<number>((resolve) => {
     endNow = resolve;
@@ -46,9 +49,12 @@ export async function main(argv: readonly string[]): Promise<void> {
         run.foreground.abort();
         return;
       }
-      // The second time the user means it: what is left then, `lab down` removes.
-      if (interrupt.signal.aborted) process.exit(EXIT.interrupted);
-      endEarly(EXIT.interrupted);
+      const nowMs = performance.now();
+      // The second time the user means it: what is left then, `lab down` removes. What comes at once is the first signal again, by way
+      // of npx or of the terminal.
+      if (nowMs - sinceMs >= ONE_SIGNAL_MS) process.exit(EXIT.interrupted);
+      sinceMs = Math.min(sinceMs, nowMs);
+      if (!interrupt.signal.aborted) endEarly(EXIT.interrupted);
     });
   }
   const outcome = await Promise.race([runLine(argv, run, interrupt.signal), ended]);

@@ -49,10 +49,12 @@ export async function killNodes(
   return { chosen, before, atMs };
 }
 
+const PATIENCE_MS: Readonly<Record<string, number>> = { fast: 15_000, default: 30_000, original: 90_000 };
+
 /** Long enough for detection and election at the lab's timing, with room for a busy machine. */
 export function patienceMs(lab: LabHandle, flag: string | undefined): Promise<number> {
   if (flag !== undefined) return Promise.resolve(parseDuration(flag, "--timeout"));
-  return Promise.resolve(lab.info.profile === "fast" ? 15_000 : 30_000);
+  return Promise.resolve(PATIENCE_MS[lab.info.profile] ?? 30_000);
 }
 
 export function waitForSurvivors(lab: LabHandle, survivors: readonly NodeId[], options: WaitOptions): Promise<Agreed> {

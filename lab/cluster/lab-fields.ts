@@ -1,8 +1,10 @@
 /**
  * The fields that describe a lab in a file, shared by lab.yaml and scenarios, and what they mean in the lab's own terms.
  */
+
 import * as z from "zod";
 import { AMOUNT_MAX, NodeId } from "../../node/wire/ids.ts";
+import { PROFILE_NAMES } from "../../node/wire/profile.ts";
 import type { NodeSpec } from "../engine/engine.ts";
 import { NODES_MAX } from "./plan-lab.ts";
 
@@ -21,7 +23,7 @@ export const LAB_FIELDS = {
     .union([z.int().min(1).max(NODES_MAX), z.record(z.string().regex(/^\d+$/, "must be a node's number"), NodeEntry)])
     .optional()
     .meta({ description: "how many, or each by number: 1: { credits: 500 }, 2: {}" }),
-  profile: z.enum(["default", "fast"]).optional().meta({ description: "timing" }),
+  profile: z.enum(PROFILE_NAMES).optional().meta({ description: "timing" }),
   credits: Credits.optional().meta({ description: "of a new account (default: 100)" }),
   voters: z.array(NodeId).max(NODES_MAX).optional().meta({ description: "whose majority elects" }),
   preempt: z

@@ -8,9 +8,11 @@
  *
  * Anchors and merge keys (`<<: *base`) work; top-level keys that begin with `x-` are free for anchors.
  */
+
 import { readFile } from "node:fs/promises";
 import * as z from "zod";
 import type { NodeId } from "../../node/wire/ids.ts";
+import type { ProfileName } from "../../node/wire/profile.ts";
 import { LabError } from "../base/lab-error.ts";
 import { parseYaml } from "../base/yaml-file.ts";
 import type { NodeSpec } from "../engine/engine.ts";
@@ -26,7 +28,7 @@ const LabFile = z.strictObject({
 export interface LabConfig {
   readonly name?: string;
   readonly nodes?: number | readonly NodeSpec[];
-  readonly profile?: "default" | "fast";
+  readonly profile?: ProfileName;
   readonly runtime?: "docker" | "local" | "auto";
   readonly voters?: readonly NodeId[];
   readonly env: Readonly<Record<string, string>>;

@@ -4,9 +4,11 @@
  * A network of its own, a key of its own, and nodes that know of each other by multicast. `start` resolves when they agree. What Ryuk,
  * testcontainers' reaper, does for every container it does for these.
  */
+
 import { randomBytes } from "node:crypto";
 import { Network, type StartedNetwork } from "testcontainers";
 import type { NodeId } from "../../node/wire/ids.ts";
+import type { ProfileName } from "../../node/wire/profile.ts";
 import { REAL_CLOCK, sleep } from "../base/lab-clock.ts";
 import { LabError } from "../base/lab-error.ts";
 import { type Agreement, judgeAgreement, judgeConvergence } from "../cluster/judge-agreement.ts";
@@ -23,7 +25,7 @@ const ASK_EVERY_MS = 50;
 export class EnergyCluster {
   readonly #image: string | undefined;
   #ids: readonly NodeId[] = [1, 2, 3];
-  #profile: "default" | "fast" = "fast";
+  #profile: ProfileName = "fast";
   #journal: JournalDetail = "wire";
   #environment: Readonly<Record<string, string>> = {};
   #withinMs = AGREE_MS;
@@ -40,7 +42,7 @@ export class EnergyCluster {
     return this;
   }
 
-  withProfile(profile: "default" | "fast"): this {
+  withProfile(profile: ProfileName): this {
     this.#profile = profile;
     return this;
   }

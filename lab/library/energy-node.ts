@@ -6,6 +6,7 @@
  * strategies can't see UDP ports. Nodes must not be given network aliases: testcontainers then connects a second network, and multicast
  * leaves by the wrong one.
  */
+
 import { randomBytes } from "node:crypto";
 import {
   AbstractStartedContainer,
@@ -16,6 +17,7 @@ import {
   Wait,
 } from "testcontainers";
 import type { NodeId } from "../../node/wire/ids.ts";
+import type { ProfileName } from "../../node/wire/profile.ts";
 import { LabError } from "../base/lab-error.ts";
 import { readFrames } from "../engine/docker/docker-stream.ts";
 import type { JournalDetail } from "../journal/detail.ts";
@@ -47,7 +49,7 @@ export class EnergyNodeContainer extends GenericContainer {
   }
 
   /** Timing. Default: `fast`. */
-  withProfile(profile: "default" | "fast"): this {
+  withProfile(profile: ProfileName): this {
     return this.withEnvironment({ DS_PROFILE: profile });
   }
 

@@ -1,5 +1,7 @@
 /** The library's arguments and results: plain data, units in the names (Ms: milliseconds, Bps: bits a second). */
+
 import type { NodeId } from "../../node/wire/ids.ts";
+import type { ProfileName } from "../../node/wire/profile.ts";
 import type { CheckResult, Verdict, Violation } from "../check/verdict.ts";
 import type { JournalDetail } from "../journal/detail.ts";
 import type { Journal } from "../journal/journal.ts";
@@ -12,8 +14,8 @@ export interface LabOptions {
   readonly nodes?: number | Readonly<Record<NodeId, NodeOptions>>;
   /** 1 to 40 of a-z, 0-9, - and _. Default: a name that no other lab has, so that test files can run side by side. */
   readonly name?: string;
-  /** Timing. `fast` (the default here) detects and elects below a second; `default` keeps the original's values. */
-  readonly profile?: "default" | "fast";
+  /** Timing. `fast` (the default here) detects and elects below a second, `default` below two, `original` in 10 to 20, as it did. */
+  readonly profile?: ProfileName;
   /** Default: LAB_RUNTIME, else `auto`. */
   readonly runtime?: Runtime;
   /** Of a new account. Default: 100. */

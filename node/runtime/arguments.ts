@@ -2,11 +2,15 @@
  * The command line: `node main.ts 1 --nodes 2,3 …`, the original's words plus a few. An argument is only another way to set a
  * `DS_*` variable (and wins over it), so there is one place that checks values: config.ts.
  */
-import { ConfigError } from "./errors.ts";
+import { parseArgs } from "node:util";
+import { ConfigError, messageOf } from "./errors.ts";
+import type { SettingLabels } from "./settings.ts";
 
 export interface Arguments {
   /** `DS_*` variables that the command line sets. */
   readonly settings: Readonly<Record<string, string>>;
+  /** What was typed for each of them, for errors. */
+  readonly labels: SettingLabels;
   readonly quiet: boolean;
   readonly help: boolean;
 }
@@ -16,9 +20,9 @@ export const USAGE = `Usage: node main.js <id> [options]
 
   <id>                   number of this node, 1 to 65535: also its priority (or DS_NODE_ID)
   --nodes 2,3            ids of the other nodes that are expected
-  --host IP              address of the interface to use
-  --peers 2:IP,3:IP      addresses of other nodes (id:IP or id:IP:port): works without multicast
-  --profile NAME         timing: default or fast
+  --host ADDRESS         address or name of the interface to use
+  --peers 2:A,3:B        addresses or names of other nodes (id:address or id:address:port): works without multicast
+  --profile NAME         timing: default, fast or original
   --data-dir DIR         keep the ledger there (without it: in memory only)
   --debug                log more
   --quiet                log to logs/node-<id>.log instead of the screen
@@ -26,42 +30,52 @@ export const USAGE = `Usage: node main.js <id> [options]
 
   control help           what a running node can be asked`;
 
-const VALUES: Readonly<Record<string, string>> = {
-  "--nodes": "DS_NODES",
-  "--host": "DS_HOST",
-  "--peers": "DS_PEERS",
-  "--profile": "DS_PROFILE",
-  "--data-dir": "DS_DATA_DIR",
-};
+const VALUES = {
+  nodes: "DS_NODES",
+  host: "DS_HOST",
+  peers: "DS_PEERS",
+  profile: "DS_PROFILE",
+  "data-dir": "DS_DATA_DIR",
+} as const;
+
+const text = { type: "string" } as const;
+const flag = { type: "boolean" } as const;
+const OPTIONS = {
+  ...{ nodes: text, host: text, peers: text, profile: text, "data-dir": text },
+  ...{ debug: flag, wire: flag, quiet: flag, help: { ...flag, short: "h" } },
+} as const;
 
 /** Throws ConfigError for what it doesn't know. */
 export function parseArguments(argv: readonly string[]): Arguments {
+  const { values, positionals } = parse(argv);
+  const [id, unexpected] = positionals;
+  if (unexpected !== undefined) throw refuse(`unexpected argument "${unexpected}"`);
   const settings: Record<string, string> = {};
-  let quiet = false;
-  let help = false;
-  for (let i = 0; i < argv.length; i++) {
-    const [name = "", inline] = splitInline(argv[i] ?? "");
-    const variable = VALUES[name];
-    if (variable !== undefined) {
-      const value = inline ?? argv[++i];
-      if (value === undefined) throw new ConfigError(`${name} needs a value`, firstLines(USAGE));
-      settings[variable] = value;
-    } else if (name === "--debug") settings.DS_LOG_LEVEL = "DEBUG";
-    else if (name === "--wire") settings.DS_JOURNAL = "wire";
-    else if (name === "--quiet") quiet = true;
-    else if (name === "--help" || name === "-h") help = true;
-    else if (name.startsWith("-")) throw new ConfigError(`unknown option ${name}`, firstLines(USAGE));
-    else if (settings.DS_NODE_ID === undefined) settings.DS_NODE_ID = name;
-    else throw new ConfigError(`unexpected argument "${name}"`, firstLines(USAGE));
+  const labels: Record<string, string> = {};
+  for (const [option, variable] of Object.entries(VALUES)) {
+    const value = values[option as keyof typeof VALUES];
+    if (value === undefined) continue;
+    settings[variable] = value;
+    labels[variable] = `--${option}`;
   }
-  return { settings, quiet, help };
+  if (id !== undefined) {
+    settings.DS_NODE_ID = id;
+    labels.DS_NODE_ID = "the number of this node";
+  }
+  if (values.debug === true) settings.DS_LOG_LEVEL = "DEBUG";
+  if (values.wire === true) settings.DS_JOURNAL = "wire";
+  return { settings, labels, quiet: values.quiet === true, help: values.help === true };
 }
 
-function splitInline(argument: string): [string, string | undefined] {
-  const at = argument.startsWith("--") ? argument.indexOf("=") : -1;
-  return at < 0 ? [argument, undefined] : [argument.slice(0, at), argument.slice(at + 1)];
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
+  } catch (error) {
+    // Node's own words; what follows is about arguments that begin with a hyphen, and there are none here.
+    throw refuse(messageOf(error).split(/\. |\n/, 1)[0] ?? "");
+  }
 }
 
-function firstLines(usage: string): string {
-  return `${usage.split("\n", 1)[0]} (--help says more)`;
+function refuse(message: string): ConfigError {
+  return new ConfigError(message, `${USAGE.split("\n", 1)[0]} (--help says more)`);
 }

@@ -8,6 +8,8 @@ import { AMOUNT_MAX } from "../wire/ids.ts";
 export type Parsed =
   | { readonly kind: "nothing" }
   | { readonly kind: "quit" }
+  /** A crash: no word to anybody. */
+  | { readonly kind: "kill" }
   /** What to send, without its request id. */
   | { readonly kind: "request"; readonly request: { readonly op: string } & Record<string, unknown> }
   /** What to say instead; nothing was changed. */
@@ -27,12 +29,17 @@ Available Commands:
   quit       - Shutdown node gracefully
 `;
 
+/** Words for the prompt of the process itself, where `kill` needs no lab. */
+export const HELP_AT_PROMPT = `${HELP_TEXT}  kill       - Crash this node: others have to notice by themselves (also Ctrl-\\)
+`;
+
 const PLAIN = new Set(["help", "status", "balance", "nodes", "history", "election"]);
 
 export function parseCommandLine(line: string): Parsed {
   const [word = "", ...rest] = line.trim().toLowerCase().split(/\s+/);
   if (word === "") return { kind: "nothing" };
   if (word === "quit" || word === "exit" || word === "q") return { kind: "quit" };
+  if (word === "kill") return { kind: "kill" };
   if (PLAIN.has(word)) return { kind: "request", request: { op: word } };
   if (word === "sell" || word === "buy") return parseTrade(word, rest);
   if (word === "recover") return parseRecover(rest);

@@ -1,19 +1,21 @@
 /**
  * From `DS_*` variables and arguments to one checked configuration.
  */
+
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { CoreConfig } from "../core/kernel/types.ts";
 import type { NodeId } from "../wire/ids.ts";
 import type { JournalLevel } from "../wire/journal.ts";
+import type { ProfileName } from "../wire/profile.ts";
 import { coreConfigOf } from "./core-config.ts";
 import { ConfigError, messageOf } from "./errors.ts";
 import { type ClusterKey, OPEN_KEYS, parseKeys } from "./keyring.ts";
-import { journalLevelOf, readSettings, type Settings } from "./settings.ts";
+import { journalLevelOf, readSettings, type SettingLabels, type Settings } from "./settings.ts";
 
 export interface NodeConfig {
   readonly id: NodeId;
-  readonly profile: "default" | "fast";
+  readonly profile: ProfileName;
   readonly core: CoreConfig;
   readonly network: NetworkConfig;
   /** First: the one that seals. */
@@ -29,8 +31,10 @@ export interface NodeConfig {
   readonly run: string | null;
   readonly journal: "events" | "wire";
   readonly logLevel: JournalLevel;
-  /** Null: when stdin is a terminal. */
+  /** Null: when somebody speaks on stdin. */
   readonly prompt: boolean | null;
+  /** What a person may not expect of these settings. */
+  readonly remarks: readonly string[];
 }
 
 export interface NetworkConfig {
@@ -44,9 +48,12 @@ export interface NetworkConfig {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Throws ConfigError. Reads the key and token files when variables name them. */
-export function loadConfig(environment: Environment): NodeConfig {
-  const settings = readSettings(environment);
+/**
+ * Names of hosts must have become addresses by now (resolve-names.ts). Throws ConfigError. Reads the key and token files when
+ * variables name them.
+ */
+export function loadConfig(environment: Environment, labels: SettingLabels = {}): NodeConfig {
+  const settings = readSettings(environment, labels);
   const id = settings.DS_NODE_ID;
   if (id === undefined)
     throw new ConfigError("this node has no number", "give one from 1 to 65535: node main.js 1 (or DS_NODE_ID=1)");
@@ -54,7 +61,7 @@ export function loadConfig(environment: Environment): NodeConfig {
   if (portBase + id > 65_535)
     throw new ConfigError(
       `node ${id} would need port ${portBase + id}`,
-      "DS_UNICAST_PORT_BASE plus the node's number must be at most 65535",
+      `use a smaller number, or DS_UNICAST_PORT_BASE below ${portBase} (it is added to the number)`,
     );
   const datagramBytesMax = settings.DS_MAX_DATAGRAM ?? 1200;
   const dataDir = settings.DS_DATA_DIR === undefined ? null : resolve(settings.DS_DATA_DIR);
@@ -80,7 +87,18 @@ export function loadConfig(environment: Environment): NodeConfig {
     journal: settings.DS_JOURNAL ?? "events",
     logLevel: journalLevelOf(settings),
     prompt: settings.DS_PROMPT ?? null,
+    remarks: remarksOn(settings),
   };
+}
+
+function remarksOn({ DS_PROFILE: profile, ...settings }: Settings): readonly string[] {
+  const given = (["DS_HEARTBEAT_TIMEOUT", "DS_ELECTION_TIMEOUT"] as const).filter(
+    (name) => settings[name] !== undefined,
+  );
+  if (given.length === 0 || profile === "original") return [];
+  return [
+    `${given.join(" and ")} only limit the waits here: probes find a crash sooner. To wait that long, use the profile original`,
+  ];
 }
 
 /** The token alone, for the control client. */

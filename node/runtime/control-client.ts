@@ -13,7 +13,8 @@ import type { Authenticator } from "../wire/envelope.ts";
 import { parseCommandLine } from "./command-line.ts";
 import { loadToken } from "./config.ts";
 import { ConfigError, messageOf, OperatorError } from "./errors.ts";
-import { readSettings, type Settings } from "./settings.ts";
+import { resolveNames } from "./resolve-names.ts";
+import { readSettings, type SettingLabels, type Settings } from "./settings.ts";
 import { readWhereabouts } from "./whereabouts.ts";
 
 export const CONTROL_USAGE = `Usage: node main.js control <operation> [--node N] [--json] [--timeout SECONDS]
@@ -39,7 +40,9 @@ export async function runControl(argv: readonly string[], environment: NodeJS.Pr
   const { words, node, json, timeoutMs } = parseOptions(argv);
   if (words.length === 0) throw new ConfigError("control: no operation is given", CONTROL_USAGE);
   const asked = parseAsked(words, json);
-  const settings = readSettings(node === null ? environment : { ...environment, DS_NODE_ID: node });
+  const labels: SettingLabels = node === null ? {} : { DS_NODE_ID: "--node" };
+  const own = await resolveNames({ ...environment, ...(node === null ? {} : { DS_NODE_ID: node }) });
+  const settings = readSettings(own, labels);
   const result = await exchange(asked.request, locate(settings), loadToken(settings), timeoutMs);
   print(result, asked.output);
   return result.ok || asked.output === "result" ? 0 : 1;

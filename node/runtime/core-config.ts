@@ -36,7 +36,7 @@ export function coreConfigOf(
 }
 
 function timingOf(settings: Settings): Timing {
-  const preset = TIMING_PROFILES[settings.DS_PROFILE ?? "default"];
+  const preset = presetOf(settings);
   const heartbeatMs = millisOr(settings.DS_HEARTBEAT_INTERVAL, preset.heartbeatMs);
   const heartbeatTimeoutMs = millisOr(settings.DS_HEARTBEAT_TIMEOUT, preset.heartbeatTimeoutMs);
   const electionTimeoutMs = millisOr(settings.DS_ELECTION_TIMEOUT, preset.electionTimeoutMs);
@@ -57,6 +57,20 @@ function timingOf(settings: Settings): Timing {
     nakBackoffMs: settings.DS_NAK_BACKOFF_MS ?? preset.nakBackoffMs,
     retransmitCapMs,
     retransmitMaxMs: Math.min(preset.retransmitMaxMs, retransmitCapMs),
+  };
+}
+
+/** In the profile `original` all of detection is made of the heartbeat's time-out, and an election of its own, so they follow. */
+function presetOf({ DS_PROFILE: profile = "default", ...settings }: Settings): Timing {
+  const preset = TIMING_PROFILES[profile];
+  if (profile !== "original") return preset;
+  const pace = millisOr(settings.DS_HEARTBEAT_TIMEOUT, preset.heartbeatTimeoutMs) / preset.heartbeatTimeoutMs;
+  return {
+    ...preset,
+    probeIntervalMs: Math.round(preset.probeIntervalMs * pace),
+    probeTimeoutMinMs: Math.round(preset.probeTimeoutMinMs * pace),
+    suspicionMinMs: Math.round(preset.suspicionMinMs * pace),
+    okWaitMinMs: millisOr(settings.DS_ELECTION_TIMEOUT, preset.okWaitMinMs),
   };
 }
 

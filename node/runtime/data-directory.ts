@@ -7,6 +7,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { codeOf, messageOf, OperatorError } from "./errors.ts";
+import { platformOf } from "./platform.ts";
 
 /** Throws OperatorError when it can't be made, or is something else than a folder. */
 export function makeDataDirectory(directory: string): void {
@@ -32,8 +33,9 @@ function syncNewDirectories(last: string, first: string): void {
   }
 }
 
-/** Makes the directory's entries durable. Throws a system error. */
+/** Makes the directory's entries durable, where the system has a way to. Throws a system error. */
 export function syncDirectory(path: string): void {
+  if (!platformOf(process.platform).syncsFolders) return;
   const descriptor = openSync(path, "r");
   try {
     fsyncSync(descriptor);

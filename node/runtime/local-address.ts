@@ -1,21 +1,92 @@
 /**
- * Which address of this machine peers can reach (the original's `get_local_ip`): a real interface before one that virtualisation
- * made, any other before loopback. Nothing is sent to find out.
+ * Which address of this machine the group can reach. The routing table knows the way (the original's `get_local_ip` asks it too), but
+ * a VPN may own it, and on Windows the route to a group may lead into a virtual switch: such interfaces come last.
  */
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { networkInterfaces } from "node:os";
 
-type Interfaces = ReturnType<typeof networkInterfaces>;
+export type Interfaces = ReturnType<typeof networkInterfaces>;
 
-const VIRTUAL = /^(docker|br-|veth|virbr|vmnet|vboxnet|cni|flannel|tailscale|wg|tun|tap|utun|zt)/;
+/** Addresses that the routing table would send from; null: it knows no way. */
+export interface Routes {
+  readonly toGroup: string | null;
+  readonly toOutside: string | null;
+}
 
-export function detectLocalAddress(interfaces: Interfaces = networkInterfaces()): string {
-  const candidates = listAddresses(interfaces).filter((candidate) => !candidate.internal);
-  const isUsable = (address: string): boolean => !address.startsWith("169.254.");
-  const best =
-    candidates.find(({ name, address }) => !VIRTUAL.test(name) && isUsable(address)) ??
-    candidates.find(({ address }) => isUsable(address)) ??
-    candidates[0];
-  return best?.address ?? "127.0.0.1";
+export interface LocalAddress {
+  readonly address: string;
+  /** Name of its interface. */
+  readonly name: string;
+  readonly why: string;
+  /** Where the group may be as well: the user has to choose if it is. */
+  readonly others: readonly { readonly address: string; readonly name: string }[];
+}
+
+/** Interfaces between two ends: tunnels, modems. No group of a network is behind them. */
+const POINT_TO_POINT =
+  /^(tun|tap|utun|ppp|wg|wwan|nord|tailscale|proton|mullvad|ipsec|gre|sit|vti|cscotun|zt|ham)|vpn|wireguard|tap-windows|tailscale|zerotier|nordlynx/i;
+/** Interfaces to virtual machines and containers of this machine, or to a phone or a screen beside it. */
+const HOST_ONLY =
+  /^(docker|br-|veth|virbr|vmnet|vboxnet|cni|flannel|cali|podman|lxcbr|lxdbr|incusbr|nerdctl|kube|bridge\d|awdl|llw|anpi|ap\d)|vethernet|virtualbox|vmware|hyper-v|wsl|bluetooth|loopback/i;
+/** Hardware addresses of the adapters that VirtualBox and VMware give the host. */
+const HOST_ONLY_MAC = /^(0a:00:27|00:50:56:c0)/i;
+
+interface Candidate {
+  readonly name: string;
+  readonly address: string;
+  readonly isInternal: boolean;
+  readonly kind: "network" | "host-only" | "point-to-point";
+}
+
+/** The best address for the group, by the interfaces that are there and the routing table. Pure. */
+export function chooseAddress(interfaces: Interfaces, routes: Routes): LocalAddress {
+  const all = listAddresses(interfaces).filter((candidate) => !candidate.isInternal);
+  const usable = all.filter(({ address }) => !address.startsWith("169.254."));
+  const networks = usable.filter(({ kind }) => kind === "network");
+  const toGroup = usable.find(({ address }) => address === routes.toGroup);
+  const toOutside = usable.find(({ address }) => address === routes.toOutside);
+  const choices: readonly [Candidate | undefined, string][] = [
+    [toGroup?.kind === "network" ? toGroup : undefined, "the routing table's way to the group"],
+    // A bridge that owns the way to the outside is this machine's network, whatever its name says.
+    [toOutside?.kind === "point-to-point" ? undefined : toOutside, "the routing table's way to the outside"],
+    [networks[0], toOutside === undefined ? "no route leads to the group" : `the route leads into ${toOutside.name}`],
+    [toGroup ?? toOutside ?? usable[0] ?? all[0], "no interface to a local network is up"],
+  ];
+  for (const [choice, why] of choices) {
+    if (choice === undefined) continue;
+    const others = networks.filter(({ address }) => address !== choice.address);
+    return { address: choice.address, name: choice.name, why, others };
+  }
+  return { address: "127.0.0.1", name: "loopback", why: "no network is up", others: [] };
+}
+
+/** The sentence for the journal. */
+export function describeChoice({ address, name, why, others }: LocalAddress): string {
+  const text = `Auto-detected local IP: ${address} (${name}: ${why})`;
+  if (others.length === 0) return text;
+  const list = others.map((other) => `${other.address} (${other.name})`).join(", ");
+  return `${text}; if the group is elsewhere, choose with --host: ${list}`;
+}
+
+export async function detectLocalAddress(group: string): Promise<LocalAddress> {
+  // TEST-NET-1 (RFC 5737) stands for the outside: the default route is the way there. Nothing is sent.
+  const [toGroup, toOutside] = await Promise.all([askRoute(group), askRoute("192.0.2.1")]);
+  return chooseAddress(networkInterfaces(), { toGroup, toOutside });
+}
+
+/** "Connecting" a UDP socket sends nothing, but makes the system look the route up and choose its own address. */
+async function askRoute(target: string): Promise<string | null> {
+  const socket = createSocket("udp4");
+  try {
+    socket.connect(9, target);
+    await once(socket, "connect");
+    return socket.address().address;
+  } catch {
+    return null;
+  } finally {
+    socket.close();
+  }
 }
 
 /** True for loopback and for every address that an interface of this machine has now. */
@@ -25,13 +96,26 @@ export function isOwnAddress(address: string, interfaces: Interfaces = networkIn
 
 /** False in a container whose cable is pulled: nothing but loopback. */
 export function hasNetwork(interfaces: Interfaces = networkInterfaces()): boolean {
-  return listAddresses(interfaces).some((own) => !own.internal);
+  return listAddresses(interfaces).some((own) => !own.isInternal);
 }
 
-function listAddresses(interfaces: Interfaces): { name: string; address: string; internal: boolean }[] {
+/** The first IPv4 address of the interface with this name; null: there is none. */
+export function addressOfInterface(name: string, interfaces: Interfaces = networkInterfaces()): string | null {
+  return listAddresses(interfaces).find((own) => own.name === name)?.address ?? null;
+}
+
+function listAddresses(interfaces: Interfaces): Candidate[] {
   return Object.entries(interfaces).flatMap(([name, rows]) =>
     (rows ?? [])
       .filter((row) => row.family === "IPv4")
-      .map((row) => ({ name, address: row.address, internal: row.internal })),
+      .map(({ address, internal, netmask, mac }) => ({
+        ...{ name, address, isInternal: internal },
+        kind:
+          POINT_TO_POINT.test(name) || netmask === "255.255.255.255"
+            ? "point-to-point"
+            : HOST_ONLY.test(name) || HOST_ONLY_MAC.test(mac)
+              ? "host-only"
+              : "network",
+      })),
   );
 }

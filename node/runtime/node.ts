@@ -22,7 +22,7 @@ import type { Journal } from "./journal-writer.ts";
 import { createKeyring, type Keyring } from "./keyring.ts";
 import { LEDGER_FILE } from "./ledger-schema.ts";
 import { openLedgerStore } from "./ledger-store.ts";
-import { isOwnAddress } from "./local-address.ts";
+import { describeChoice, isOwnAddress } from "./local-address.ts";
 import { createMachine } from "./machine.ts";
 import { createShell } from "./node-shell.ts";
 import { type Operations, toControlResult } from "./operations.ts";
@@ -37,6 +37,7 @@ import { lineOfDrop, lineOfLost, lineOfReceived, lineOfSent, type Sent } from ".
 export interface NodeOptions {
   readonly config: NodeConfig;
   readonly journal: Journal;
+  readonly onReady: () => void;
   /** Answers to requests that didn't come over the control channel. */
   readonly onReply: (requestId: string, final: boolean, result: ControlResult) => void;
   /** Everything is closed and flushed; the process should end now. */
@@ -62,7 +63,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       counters.set(kind, (counters.get(kind) ?? 0) + 1);
       trouble.onTrouble(kind, message);
     },
-    onNotice: (message) => journal.note("debug", message),
+    onNotice: (message, level) => journal.note(level, message),
   });
   try {
     const store = openStore(config, bootId);
@@ -150,12 +151,13 @@ function journalEvents({ config, journal, trouble, state, store }: Parts) {
 }
 
 /** The node's signs to the outside: answers, the ready file, its end. */
-function processEvents({ config, journal, socket, onReply, onExit }: Parts) {
+function processEvents({ config, journal, socket, ...outside }: Parts) {
   return {
     onReply(requestId: string, final: boolean, result: CommandResult, isAnswered: boolean): void {
-      if (!isAnswered) onReply(requestId, final, toControlResult(result));
+      if (!isAnswered) outside.onReply(requestId, final, toControlResult(result));
     },
     onReady(): void {
+      outside.onReady();
       if (config.readyFile === null) return;
       try {
         writeReadyFile(config.readyFile, config.id);
@@ -167,7 +169,7 @@ function processEvents({ config, journal, socket, onReply, onExit }: Parts) {
       removeReadyFile(config.readyFile);
       void socket.close().then(() => {
         journal.flush();
-        onExit(code, reason);
+        outside.onExit(code, reason);
       });
     },
   };
@@ -193,7 +195,8 @@ function noteStart({ config, journal, socket }: Parts, keyring: Keyring): void {
       journal.note("warn", `\`control --data-dir\` won't find this node: ${messageOf(error)}`);
     }
   }
-  if (config.network.host === null) journal.note("info", `Auto-detected local IP: ${socket.host}`);
+  if (socket.chosen !== null) journal.note("info", describeChoice(socket.chosen));
+  for (const remark of config.remarks) journal.note("info", remark);
   if (config.dataDir === null) journal.note("info", "No data directory: credits and history are in memory only");
   if (keyring.auth === "open")
     journal.note("warn", "auth: open (public development key; DS_KEYS makes the cluster private)");

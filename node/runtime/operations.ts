@@ -7,7 +7,7 @@
 
 import type { Command, CommandResult } from "../core/kernel/types.ts";
 import type { Archive } from "../core/ledger/recall.ts";
-import { historyData, historyPage, historyText, newestOfOwn } from "../core/query/history.ts";
+import { HISTORY_LINES, historyData, historyPage, historyText, newestOfOwn } from "../core/query/history.ts";
 import {
   balanceText,
   describeMembers,
@@ -52,8 +52,8 @@ export interface OperationsOptions {
   readonly facts: () => ShellFacts;
 }
 
-/** Trades that `history` prints at the prompt. */
-const NEWEST = 20;
+/** One more than is shown tells whether there are more. */
+const NEWEST = HISTORY_LINES + 1;
 
 /** The result, or null when the core will reply. */
 export type Operations = (request: NodeRequest) => ControlResult | null;

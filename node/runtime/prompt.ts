@@ -1,11 +1,12 @@
 /**
- * The original's prompt: `Node 1> ` and ten words. Loaded only when somebody sits in front of it.
+ * The original's prompt: `Node 1> ` and its words. Loaded only when somebody speaks.
  *
- * Log lines and answers arrive while a person types: each is written over the typed line, which is then drawn again.
+ * Log lines and answers arrive while a person types: each is written over the typed line, which is then drawn again. Lines from a pipe
+ * are done one after the other, and trades wait until the node is READY, so that a script works at any speed.
  */
 import { createInterface, type Interface } from "node:readline";
 import type { ControlResult } from "../wire/control.ts";
-import { parseCommandLine } from "./command-line.ts";
+import { HELP_AT_PROMPT, parseCommandLine } from "./command-line.ts";
 import type { NodeRequest } from "./control-server.ts";
 import type { LineSink } from "./line-sink.ts";
 
@@ -14,13 +15,17 @@ export interface PromptOptions {
   readonly screen: Screen;
   /** The result, or null when it will come through `answer`. */
   readonly execute: (request: NodeRequest) => ControlResult | null;
-  /** `quit`, end of input or Ctrl-C. */
-  readonly onQuit: () => void;
+  readonly isReady: () => boolean;
+  readonly onQuit: (why: "asked" | "interrupted") => void;
+  /** The process has to end as a crash does. */
+  readonly onKill: () => void;
 }
 
 export interface Prompt {
   /** Prints the final answer to a request of this prompt; false: it isn't one. */
   answer(requestId: string, final: boolean, result: ControlResult): boolean;
+  /** The node has become READY. */
+  onReady(): void;
   close(): void;
 }
 
@@ -30,6 +35,9 @@ export interface Screen extends LineSink {
   /** Whether one of the latest lines said this: a log line and an answer may be the same sentence. */
   hasShown(text: string): boolean;
 }
+
+/** A pasted block of commands has all its log lines before the first answer. */
+const LATEST_MAX = 1_000;
 
 export function createScreen(): Screen {
   let line: Interface | null = null;
@@ -43,7 +51,7 @@ export function createScreen(): Screen {
     hasShown: (text) => latest.some((shown) => shown.includes(text)),
     write(text) {
       latest.push(text);
-      if (latest.length > 10) latest.shift();
+      if (latest.length > LATEST_MAX) latest.shift();
       if (line?.terminal !== true) process.stdout.write(text);
       else {
         process.stdout.write(`\r\x1b[J${text}`);
@@ -58,69 +66,143 @@ export function createScreen(): Screen {
 }
 
 const RULE = "=".repeat(50);
+const CTRL_BACKSLASH = "\x1c";
 
 export function openPrompt(options: PromptOptions): Prompt {
   const { screen, node } = options;
-  const line = createInterface({ input: process.stdin, output: process.stdout, prompt: `Node ${node}> ` });
-  const mine = new Map<string, { readonly isCommand: boolean }>();
-  let count = 0;
-  let isQuitting = false;
+  const { stdin: input, stdout: output } = process;
+  const isTerminal = input.isTTY === true;
+  const line = createInterface({ input, output, terminal: isTerminal, prompt: isTerminal ? `Node ${node}> ` : "" });
+  const executor = createExecutor(options);
+  const waiting: string[] = [];
+  let hasEnded = false;
+  let hasQuit = false;
 
-  process.stdout.write(`\n${RULE}\n  ENERGY TRADING NODE ${node}\n  Type 'help' for commands\n${RULE}\n\n`);
+  output.write(`\n${RULE}\n  ENERGY TRADING NODE ${node}\n  Type 'help' for commands\n${RULE}\n\n`);
   screen.attach(line);
   line.prompt();
   line.on("line", (typed) => {
-    onLine(typed);
+    if (isTerminal) doLine(typed);
+    else {
+      waiting.push(typed);
+      doWaiting();
+    }
     line.prompt();
   });
-  line.on("SIGINT", options.onQuit);
+  line.on("SIGINT", () => options.onQuit("interrupted"));
+  if (isTerminal) serveTerminal(line, options);
   line.on("close", () => {
     screen.attach(null);
-    quitOnce();
+    hasEnded = true;
+    doWaiting();
   });
 
-  /** The end of input follows `quit` closely; a second request to quit would mean "at once". */
-  function quitOnce(): void {
-    if (isQuitting) return;
-    isQuitting = true;
-    options.onQuit();
+  function doWaiting(): void {
+    while (waiting.length > 0 && !hasQuit && !executor.isBusy()) {
+      const typed = waiting[0] as string;
+      const parsed = parseCommandLine(typed);
+      const isTrade = parsed.kind === "request" && ["sell", "buy", "election"].includes(parsed.request.op);
+      if (isTrade && !options.isReady()) return;
+      waiting.shift();
+      if (parsed.kind !== "nothing") screen.write(`Node ${node}> ${typed.trim()}\n`);
+      doLine(typed);
+    }
+    if (hasEnded && waiting.length === 0 && !executor.isBusy()) quit();
   }
 
-  function onLine(typed: string): void {
+  /** The end of input follows `quit` closely. */
+  function quit(): void {
+    if (hasQuit) return;
+    hasQuit = true;
+    options.onQuit("asked");
+  }
+
+  function doLine(typed: string): void {
     const parsed = parseCommandLine(typed);
     if (parsed.kind === "refused") screen.write(`${parsed.text}\n`);
+    if (parsed.kind === "kill") crash(options);
     if (parsed.kind === "quit") {
       screen.write("Shutting down...\n");
-      quitOnce();
+      quit();
     }
-    if (parsed.kind !== "request") return;
-    if (parsed.request.op === "election") screen.write("Starting election...\n");
-    count += 1;
-    const requestId = `prompt-${process.pid}-${Date.now().toString(36)}-${count}`;
-    const request = complete(parsed.request, requestId);
-    mine.set(requestId, { isCommand: request.op === "sell" || request.op === "buy" });
-    const result = options.execute(request);
-    if (result !== null) answer(requestId, true, result);
+    if (parsed.kind === "request") executor.execute(parsed.request);
   }
+
+  return {
+    answer(requestId, final, result) {
+      const isMine = executor.answer(requestId, final, result);
+      if (isMine) doWaiting();
+      return isMine;
+    },
+    onReady: doWaiting,
+    close() {
+      screen.attach(null);
+      line.removeAllListeners("close");
+      line.close();
+    },
+  };
+}
+
+/** Keys that a terminal in raw mode leaves to the program, and a terminal that goes away. */
+function serveTerminal(line: Interface, options: PromptOptions): void {
+  const { stdin } = process;
+  stdin.on("keypress", (text: string | undefined) => {
+    if (text === CTRL_BACKSLASH) crash(options);
+  });
+  // Its window was closed: reading and raw mode fail from now on. Readline passes the error on.
+  line.on("error", () => options.onQuit("asked"));
+  line.on("SIGTSTP", () => {
+    // The whole job stops, or the shell that waits for npx would never notice.
+    process.once("SIGCONT", () => {
+      stdin.setRawMode(true);
+      line.prompt(true);
+    });
+    stdin.setRawMode(false);
+    process.kill(0, "SIGTSTP");
+  });
+}
+
+/** The terminal has to be as it was: a process that is killed can't give it back. */
+function crash({ node, onKill }: PromptOptions): void {
+  if (process.stdin.isTTY === true) process.stdin.setRawMode(false);
+  process.stdout.write(`\nNode ${node} crashes: the others notice its silence.\n`, onKill);
+}
+
+interface Executor {
+  execute(request: { readonly op: string } & Record<string, unknown>): void;
+  answer(requestId: string, final: boolean, result: ControlResult): boolean;
+  /** An answer is still to come. */
+  isBusy(): boolean;
+}
+
+function createExecutor({ screen, execute }: PromptOptions): Executor {
+  const mine = new Map<string, { readonly op: string }>();
+  let count = 0;
 
   function answer(requestId: string, final: boolean, result: ControlResult): boolean {
     const request = mine.get(requestId);
     if (request === undefined) return false;
     if (!final) return true;
     mine.delete(requestId);
-    const text = result.ok ? (result.text ?? "") : result.message;
-    const isTold = request.isCommand && result.ok && screen.hasShown(text);
+    const text = request.op === "help" ? HELP_AT_PROMPT : result.ok ? (result.text ?? "") : result.message;
+    const isTrade = request.op === "sell" || request.op === "buy";
+    const isTold = isTrade && result.ok && screen.hasShown(text);
     if (text !== "" && !isTold) screen.write(`${text}\n`);
     return true;
   }
 
   return {
-    answer,
-    close() {
-      screen.attach(null);
-      line.removeAllListeners("close");
-      line.close();
+    execute(request) {
+      if (request.op === "election") screen.write("Starting election...\n");
+      count += 1;
+      const requestId = `prompt-${process.pid}-${Date.now().toString(36)}-${count}`;
+      const whole = complete(request, requestId);
+      mine.set(requestId, { op: request.op });
+      const result = execute(whole);
+      if (result !== null) answer(requestId, true, result);
     },
+    answer,
+    isBusy: () => mine.size > 0,
   };
 }
 

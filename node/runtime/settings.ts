@@ -4,9 +4,11 @@
  * One table, so that an error can always name the variable, its value and what is allowed. Spans are in seconds, as the original
  * has them, unless the name says `_MS`. An empty value is an absent one.
  */
+
 import * as z from "zod";
 import { AMOUNT_MAX } from "../wire/ids.ts";
 import type { JournalLevel } from "../wire/journal.ts";
+import { PROFILE_NAMES } from "../wire/profile.ts";
 import { ConfigError } from "./errors.ts";
 
 interface Setting<T> {
@@ -87,7 +89,7 @@ const SETTINGS = {
   DS_INITIAL_CREDITS: integer(0, AMOUNT_MAX),
 
   DS_NODE_ID: { schema: ID, allowed: "a whole number from 1 to 65535" } as Setting<number>,
-  DS_HOST: text("an IPv4 address of this machine", IPV4),
+  DS_HOST: text("an IPv4 address of this machine, its name, or the name of an interface", IPV4),
   DS_LOG_LEVEL: {
     schema: z
       .string()
@@ -95,7 +97,7 @@ const SETTINGS = {
       .pipe(z.enum(["DEBUG", "INFO", "WARNING", "WARN", "ERROR"])),
     allowed: "DEBUG, INFO, WARNING or ERROR",
   } as Setting<"DEBUG" | "INFO" | "WARNING" | "WARN" | "ERROR">,
-  DS_PROFILE: oneOf("default", "fast"),
+  DS_PROFILE: oneOf(...PROFILE_NAMES),
   /** Checked, without effect: what must arrive is repeated until it is acknowledged, however often that takes. */
   DS_MESSAGE_RETRY_COUNT: integer(0, 1000),
   /** Longest wait between two retransmissions; they begin at four round trips. */
@@ -112,7 +114,7 @@ const SETTINGS = {
   DS_NAK_BACKOFF_MS: integer(0, 1000),
   DS_VOTERS: list(ID, "ids separated by commas, for example 1,2,3"),
   DS_NODES: list(ID, "ids separated by commas, for example 2,3"),
-  DS_PEERS: list(Peer, "id:IP or id:IP:port, separated by commas, for example 2:10.0.0.2,3:10.0.0.3"),
+  DS_PEERS: list(Peer, "id:address or id:address:port, separated by commas, for example 2:10.0.0.2,3:laptop.local"),
   DS_PREEMPT: flag,
   /** Records of the recent past that stay in memory; older ones are compacted. */
   DS_KEEP_RECORDS: integer(1, 1_000_000),
@@ -136,14 +138,21 @@ export type Settings = { [K in keyof typeof SETTINGS]?: z.infer<(typeof SETTINGS
 /** For documentation and suggestions. */
 export const SETTING_NAMES: readonly string[] = Object.keys(SETTINGS);
 
+/** What the user typed in the place of a variable: `--host`. Errors name that. */
+export type SettingLabels = Readonly<Record<string, string>>;
+
 /** Reads the variables that are there; throws ConfigError at the first that isn't allowed. */
-export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
+export function readSettings(
+  environment: Readonly<Record<string, string | undefined>>,
+  labels: SettingLabels = {},
+): Settings {
   const settings: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries(SETTINGS)) {
     const value = environment[name]?.trim();
     if (value === undefined || value === "") continue;
     const parsed = (setting as Setting<unknown>).schema.safeParse(value);
-    if (!parsed.success) throw new ConfigError(`${name} is "${show(name, value)}"`, `allowed: ${setting.allowed}`);
+    if (!parsed.success)
+      throw new ConfigError(`${labels[name] ?? name} is "${show(name, value)}"`, `allowed: ${setting.allowed}`);
     settings[name] = parsed.data;
   }
   return settings as Settings;

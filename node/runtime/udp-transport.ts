@@ -9,9 +9,13 @@
  */
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { networkInterfaces } from "node:os";
+import { isControlDatagram } from "../wire/envelope.ts";
+import type { JournalLevel } from "../wire/journal.ts";
 import type { NetworkConfig } from "./config.ts";
 import { codeOf, messageOf, OperatorError } from "./errors.ts";
-import { detectLocalAddress, hasNetwork, isOwnAddress } from "./local-address.ts";
+import { detectLocalAddress, hasNetwork, isOwnAddress, type LocalAddress } from "./local-address.ts";
+import { createMulticastWatch, type MulticastWatch } from "./multicast-watch.ts";
+import { platformOf } from "./platform.ts";
 import type { DatagramPort } from "./ports.ts";
 
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
@@ -22,7 +26,7 @@ export interface TransportEvents {
   /** Something failed; the transport goes on. `kind` is a counter's name. */
   readonly onTrouble: (kind: string, message: string) => void;
   /** Something worth a line happened. */
-  readonly onNotice: (message: string) => void;
+  readonly onNotice: (message: string, level: JournalLevel) => void;
 }
 
 export interface UdpTransport extends DatagramPort {
@@ -30,6 +34,8 @@ export interface UdpTransport extends DatagramPort {
   listen(receive: (datagram: Uint8Array, address: string, via: "unicast" | "multicast") => void): void;
   /** Address of the interface in use. */
   readonly host: string;
+  /** How the address was found at the start; null: it was given. */
+  readonly chosen: LocalAddress | null;
   /** Bytes of the unicast socket's receive buffer that the kernel granted. */
   readonly receiveBufferBytes: number;
   /** Closes both sockets. */
@@ -41,11 +47,13 @@ export async function openUdpTransport(network: NetworkConfig, events: Transport
   // Without any network the address may still come (a container whose cable is pulled); with one it is a mistake.
   if (network.host !== null && !isOwnAddress(network.host) && hasNetwork())
     throw new OperatorError(`${network.host} isn't an address of this machine`, HOST_HINT);
+  const chosen = network.host === null ? await detectLocalAddress(network.group) : null;
   const link: Link = {
     network,
     events,
-    host: network.host ?? detectLocalAddress(),
+    host: chosen?.address ?? network.host ?? "127.0.0.1",
     isClosed: false,
+    watch: createMulticastWatch(performance.now(), () => `${network.group}:${network.groupPort} from ${link.host}`),
     receive: () => {},
   };
   const unicast = await openLasting(link, "unicast", openUnicast);
@@ -54,8 +62,9 @@ export async function openUdpTransport(network: NetworkConfig, events: Transport
   if (receiveBufferBytes < RECEIVE_BUFFER_BYTES)
     events.onNotice(
       `Receive buffer: ${Math.round(receiveBufferBytes / 1024)} KiB of ${RECEIVE_BUFFER_BYTES / 1024} KiB granted`,
+      "debug",
     );
-  const check = (): void => checkInterface(link, unicast.socket, multicast.socket);
+  const check = (): void => void checkInterface(link, unicast.socket, multicast.socket);
   const checkTimer = setInterval(check, CHECK_INTERVAL_MS);
   checkTimer.unref();
   const send = (datagram: Uint8Array, ip: string, port: number): void => {
@@ -67,11 +76,15 @@ export async function openUdpTransport(network: NetworkConfig, events: Transport
     get host() {
       return link.host;
     },
+    chosen,
     receiveBufferBytes,
     listen(receive) {
       link.receive = receive;
     },
-    sendGroup: (datagram) => send(datagram, network.group, network.groupPort),
+    sendGroup(datagram) {
+      link.watch.onSent();
+      send(datagram, network.group, network.groupPort);
+    },
     sendTo(datagram, address) {
       const colon = address.lastIndexOf(":");
       send(datagram, address.slice(0, colon), Number(address.slice(colon + 1)));
@@ -93,6 +106,7 @@ interface Link {
   /** Changes when the detected address does. */
   host: string;
   isClosed: boolean;
+  readonly watch: MulticastWatch;
   receive: (datagram: Uint8Array, address: string, via: Via) => void;
 }
 
@@ -105,7 +119,9 @@ async function openLasting(link: Link, via: Via, open: (link: Link) => Promise<S
   const { events } = link;
   const watch = (socket: Socket): Socket => {
     socket.on("message", (datagram: Buffer, from: RemoteInfo) => {
-      if (!link.isClosed) link.receive(datagram, `${from.address}:${from.port}`, via);
+      if (link.isClosed) return;
+      noteWhoSpeaks(link, datagram, from);
+      link.receive(datagram, `${from.address}:${from.port}`, via);
     });
     socket.on("error", (error) => events.onTrouble("socket_error", `Socket error (continuing): ${messageOf(error)}`));
     socket.on("close", () => {
@@ -131,6 +147,12 @@ async function openLasting(link: Link, via: Via, open: (link: Link) => Promise<S
   return lasting;
 }
 
+function noteWhoSpeaks({ network, watch }: Link, datagram: Uint8Array, from: RemoteInfo): void {
+  if (isControlDatagram(datagram)) return;
+  const isSelf = from.port === network.unicastPort && isOwnAddress(from.address);
+  watch.onHeard(isSelf ? "self" : "other");
+}
+
 async function openUnicast(link: Link): Promise<Socket> {
   const { network } = link;
   const socket = createSocket({ type: "udp4", reuseAddr: false, lookup: answerIp });
@@ -152,7 +174,7 @@ async function openUnicast(link: Link): Promise<Socket> {
 async function openMulticast({ network, events, host }: Link): Promise<Socket> {
   const socket = createSocket({ type: "udp4", reuseAddr: true, lookup: answerIp });
   // Bound to the group, unicast to this port can't get in; Windows and macOS can't do that.
-  const bindAddress = process.platform === "linux" ? network.group : "0.0.0.0";
+  const bindAddress = platformOf(process.platform).bindsToGroup ? network.group : "0.0.0.0";
   await bindSocket(socket, network.groupPort, bindAddress);
   enlargeBuffer(socket);
   try {
@@ -184,14 +206,17 @@ function sendNow(link: Link, socket: Socket, { datagram, ip, port }: Parcel, onN
 }
 
 /** Follows the interface: a new address when the detected one is gone, a new membership when the kernel dropped ours. */
-function checkInterface(link: Link, unicast: Socket, multicast: Socket): void {
+async function checkInterface(link: Link, unicast: Socket, multicast: Socket): Promise<void> {
   if (link.isClosed) return;
-  followAddress(link);
+  await followAddress(link);
+  // It may have been closed meanwhile.
+  if (link.isClosed) return;
+  sayHowMulticastDoes(link);
   useInterface(link, unicast);
   const { network, events, host } = link;
   try {
     multicast.addMembership(network.group, host);
-    events.onNotice(`Joined ${network.group} again on ${host}`);
+    events.onNotice(`Joined ${network.group} again on ${host}`, "debug");
   } catch (error) {
     const code = codeOf(error);
     // EADDRINUSE: still a member, which is the rule.
@@ -203,14 +228,20 @@ function checkInterface(link: Link, unicast: Socket, multicast: Socket): void {
 }
 
 /** A detected address stays as long as its interface has it; nothing better than it is no reason to change. */
-function followAddress(link: Link): void {
+async function followAddress(link: Link): Promise<void> {
   if (link.network.host !== null) return;
   const interfaces = networkInterfaces();
   if (!hasNetwork(interfaces) || (isOwnAddress(link.host, interfaces) && !link.host.startsWith("127."))) return;
-  const detected = detectLocalAddress(interfaces);
-  if (detected === link.host) return;
-  link.events.onNotice(`Network changed: now using ${detected} instead of ${link.host}`);
-  link.host = detected;
+  const { address, name, why } = await detectLocalAddress(link.network.group);
+  if (address === link.host) return;
+  link.events.onNotice(`Network changed: now using ${address} (${name}: ${why}) instead of ${link.host}`, "info");
+  link.host = address;
+}
+
+function sayHowMulticastDoes({ watch, events }: Link): void {
+  const report = watch.report(performance.now());
+  if (report?.kind === "blocked") events.onTrouble("multicast_blocked", report.text);
+  else if (report !== null) events.onNotice(report.text, "info");
 }
 
 function useInterface({ events, host }: Link, socket: Socket): void {

@@ -32,7 +32,7 @@ const pureLab =
 
 /** The runtime's pure modules, which the simulator's nodes share. */
 const pureRuntime =
-  /^node\/runtime\/(clock-incarnation|command-line|control-server|core-config|driver|errors|fault-desk|impairments|inbound|intake|machine|node-shell|operations|outgoing|ports|rate-limit|replay-window|reply-cache|send-queue|settings|source-gate|wire-lines)\.ts$/;
+  /^node\/runtime\/(clock-incarnation|command-line|control-server|core-config|driver|errors|fault-desk|impairments|inbound|intake|machine|node-shell|operations|multicast-watch|outgoing|platform|ports|rate-limit|replay-window|reply-cache|send-queue|settings|source-gate|wire-lines)\.ts$/;
 
 /** Modules that the dashboard's page and its server share. */
 const browserDash = /^lab\/dash\/(client|page-command|protocol)\.ts$/;

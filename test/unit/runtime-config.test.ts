@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { parseArguments } from "../../node/runtime/arguments.ts";
 import { loadConfig } from "../../node/runtime/config.ts";
 import { ConfigError } from "../../node/runtime/errors.ts";
+import { resolveNames } from "../../node/runtime/resolve-names.ts";
 
 const key = Buffer.alloc(32, 7).toString("base64");
 
@@ -41,6 +42,18 @@ describe("configuration", () => {
     expect(quick.core.timing).toMatchObject({ suspicionMinMs: 1000, discoveryMs: 500 });
   });
 
+  test("must make all of detection and election follow the original's two time-outs in its profile, and say so elsewhere", () => {
+    const variables = { DS_NODE_ID: "1", DS_HEARTBEAT_TIMEOUT: "30", DS_ELECTION_TIMEOUT: "20" };
+    const original = loadConfig({ ...variables, DS_PROFILE: "original" });
+    expect(original.core.timing).toMatchObject({
+      ...{ heartbeatMs: 2_000, heartbeatTimeoutMs: 30_000, electionTimeoutMs: 20_000 },
+      ...{ probeIntervalMs: 15_000, probeTimeoutMinMs: 7_500, suspicionMinMs: 30_000, okWaitMinMs: 20_000 },
+    });
+    expect(original.remarks).toEqual([]);
+    expect(loadConfig(variables).remarks).toEqual([expect.stringContaining("use the profile original")]);
+    expect(loadConfig({ DS_NODE_ID: "1" }).remarks).toEqual([]);
+  });
+
   test("must read peers with and without a port, and then fan out", () => {
     const { core } = loadConfig({ DS_NODE_ID: "1", DS_PEERS: "2:10.0.0.2, 3:10.0.0.3:7003,1:10.0.0.1" });
     expect([...core.peers]).toEqual([
@@ -64,9 +77,9 @@ describe("configuration", () => {
     ["DS_ELECTION_TIMEOUT", "-1", /seconds/],
     ["DS_INITIAL_CREDITS", "1e99", /1099511627776/],
     ["DS_HOST", "localhost", /IPv4/],
-    ["DS_PROFILE", "slow", /default or fast/],
-    ["DS_PEERS", "2=10.0.0.2", /id:IP/],
-    ["DS_PEERS", "2:10.0.0.2:1:2", /id:IP/],
+    ["DS_PROFILE", "slow", /default or fast or original/],
+    ["DS_PEERS", "2=10.0.0.2", /id:address/],
+    ["DS_PEERS", "2:10.0.0.2:1:2", /id:address/],
     ["DS_PREEMPT", "maybe", /1 or 0/],
     ["DS_MAX_DATAGRAM", "9000", /1400/],
     ["DS_JOURNAL", "all", /events or wire/],
@@ -129,8 +142,47 @@ describe("arguments", () => {
     });
   });
 
-  test.each([[["1", "2"]], [["--nodes"]], [["--wat"]]])("%j must be refused", (argv) => {
-    expect(catchError(() => parseArguments(argv))).toBeInstanceOf(ConfigError);
+  test.each([
+    [["1", "2"], 'unexpected argument "2"'],
+    [["--nodes"], "--nodes"],
+    [["--wat"], "--wat"],
+  ])("%j must be refused in words that name it", (argv, named) => {
+    const error = catchError(() => parseArguments(argv));
+    expect(error).toBeInstanceOf(ConfigError);
+    expect((error as ConfigError).message).toContain(named);
+  });
+
+  test.each([
+    [["abc"], 'the number of this node is "abc"'],
+    [["1", "--host", "1.2.3"], '--host is "1.2.3"'],
+    [["1", "--peers", "two"], '--peers is "two"'],
+    [["1", "--profile=slow"], '--profile is "slow"'],
+  ])("%j must be refused in the words that were typed, not as a variable", (argv, message) => {
+    const { settings, labels } = parseArguments(argv);
+    expect((catchError(() => loadConfig(settings, labels)) as ConfigError).message).toBe(message);
+  });
+});
+
+describe("names of hosts", () => {
+  test("must become addresses, at --host and --peers", async () => {
+    const resolved = await resolveNames({
+      DS_HOST: "localhost",
+      DS_PEERS: "2:localhost,3:10.0.0.3:7003, 4:localhost:9",
+    });
+    expect(resolved.DS_HOST).toBe("127.0.0.1");
+    expect(resolved.DS_PEERS).toBe("2:127.0.0.1,3:10.0.0.3:7003,4:127.0.0.1:9");
+  });
+
+  test("must leave alone what is no name", async () => {
+    const given = { DS_HOST: "1.2.3", DS_PEERS: "2=10.0.0.2", DS_NODE_ID: "1" };
+    expect(await resolveNames(given)).toEqual(given);
+    expect(await resolveNames({})).toEqual({});
+  });
+
+  test("must be refused in the words that were typed when nobody knows them", async () => {
+    await expect(resolveNames({ DS_PEERS: "2:nobody.invalid" }, { DS_PEERS: "--peers" })).rejects.toThrow(
+      "--peers: nobody.invalid has no IPv4 address here",
+    );
   });
 });
 

@@ -2,13 +2,14 @@ import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { HISTORY_LINES, historyText } from "../../node/core/query/history.ts";
 import { parseCommandLine } from "../../node/runtime/command-line.ts";
 import { loadImpairments, saveImpairments } from "../../node/runtime/impairment-file.ts";
 import { createJournal, openLogFile } from "../../node/runtime/journal-writer.ts";
-import { detectLocalAddress } from "../../node/runtime/local-address.ts";
 import { createRateLimit } from "../../node/runtime/rate-limit.ts";
 import { Impairment } from "../../node/wire/control.ts";
 import { JournalLine } from "../../node/wire/journal.ts";
+import type { TradeRecord } from "../../node/wire/message.ts";
 
 describe("the prompt's words", () => {
   const texts: readonly [line: string, text: string | RegExp][] = [
@@ -41,6 +42,24 @@ describe("the prompt's words", () => {
     expect(parseCommandLine("history")).toEqual({ kind: "request", request: { op: "history" } });
     expect(parseCommandLine("")).toEqual({ kind: "nothing" });
     for (const word of ["quit", "exit", "q"]) expect(parseCommandLine(word)).toEqual({ kind: "quit" });
+    expect(parseCommandLine("kill")).toEqual({ kind: "kill" });
+  });
+});
+
+describe("the history's text", () => {
+  const trade = (seq: number): TradeRecord => ({
+    ...{ trade_id: `1-2-1.${seq}`, seller_id: 1, buyer_id: 2, amount: 1, seq, deps: new Map(), prev_hash: "" },
+  });
+
+  test("must show the newest trades, and say that there are earlier ones", () => {
+    const records = Array.from({ length: HISTORY_LINES + 1 }, (_, i) => trade(i + 1));
+    expect(historyText(1, records, false).split("\n")).toEqual([
+      "Transaction History:",
+      `  (the newest ${HISTORY_LINES}; there are earlier ones)`,
+      ...records.slice(1).map(({ trade_id }) => `  SELL 1 credits to Node 2 (trade_id=${trade_id})`),
+    ]);
+    expect(historyText(1, records.slice(1), false)).not.toContain("earlier");
+    expect(historyText(1, records.slice(1), true)).toContain("earlier ones are not in memory any more");
   });
 });
 
@@ -108,20 +127,6 @@ describe("faults on disk", () => {
     };
     saveImpairments(path, set);
     expect(loadImpairments(path)).toEqual({ ok: true, set });
-  });
-});
-
-describe("the local address", () => {
-  const row = (address: string, internal = false) => [
-    { address, family: "IPv4" as const, internal, netmask: "", mac: "", cidr: null },
-  ];
-
-  test("must be a real interface before a virtual one before loopback", () => {
-    const lo = row("127.0.0.1", true);
-    expect(detectLocalAddress({ lo, docker0: row("172.17.0.1"), wlan0: row("192.168.1.10") })).toBe("192.168.1.10");
-    expect(detectLocalAddress({ lo, eth1: row("169.254.1.1"), docker0: row("172.17.0.1") })).toBe("172.17.0.1");
-    expect(detectLocalAddress({ lo })).toBe("127.0.0.1");
-    expect(detectLocalAddress({})).toBe("127.0.0.1");
   });
 });
 

@@ -31,9 +31,9 @@ export function registerCareCommands(program: Command, context: CommandContext):
       .description("run one node here, in the foreground, with the original's prompt")
       .argument("<id>", "the node's number, which is also its priority in elections")
       .option("--nodes <ids>", "the other nodes of the group: 2,3")
-      .option("--host <ip>", "local address to listen on")
-      .option("--peers <list>", "addresses of nodes that multicast doesn't reach: 2:10.0.0.2,3:10.0.0.3")
-      .option("--profile <name>", "timing: default or fast")
+      .option("--host <address>", "local address, host name or interface to use")
+      .option("--peers <list>", "addresses or names of nodes that multicast doesn't reach: 2:10.0.0.2,3:laptop.local")
+      .option("--profile <name>", "timing: default, fast or original (slow, as the original was)")
       .option("--data-dir <path>", "keep ledger and incarnation here (default: memory only)")
       .option("--debug", "write debug lines to the log")
       .option("--quiet", "log to a file instead of the screen")
@@ -87,9 +87,10 @@ async function runNode(
   id: string,
   flags: Readonly<Record<string, string | boolean>>,
 ): Promise<void> {
-  const [{ ensureNodeBundle }, { spawn }] = await Promise.all([
+  const [{ ensureNodeBundle }, { spawn }, { constants }] = await Promise.all([
     import("../../engine/node-bundle.ts"),
     import("node:child_process"),
+    import("node:os"),
   ]);
   const bundle = await ensureNodeBundle(context.progress);
   context.printer.clear();
@@ -101,14 +102,13 @@ async function runNode(
     stdio: "inherit",
   });
   context.finishOnInterrupt();
-  // A terminal sends Ctrl-C to both; a supervisor's SIGTERM reaches only this process.
-  const forward = () => {
-    if (process.stdin.isTTY !== true) child.kill("SIGTERM");
-  };
+  // A terminal signals both, a supervisor only this process. The node takes signals that come together for one.
+  const forward = () => void child.kill("SIGTERM");
   context.signal.addEventListener("abort", forward);
   const code = await new Promise<number>((resolve, reject) => {
     child.once("error", reject);
-    child.once("exit", (exitCode, signal) => resolve(exitCode ?? (signal === "SIGINT" ? 130 : 1)));
+    // As a shell does: 128 plus the number of the signal.
+    child.once("exit", (exitCode, signal) => resolve(exitCode ?? 128 + (constants.signals[signal ?? "SIGKILL"] ?? 0)));
   });
   context.signal.removeEventListener("abort", forward);
   context.setExitCode(code);

@@ -1,5 +1,7 @@
 /** `chaos`: random faults under load, from a seed; then the promises are checked. */
+
 import { type Command, Option } from "commander";
+import { PROFILE_NAMES } from "../../../node/wire/profile.ts";
 import { renderCommand } from "../../base/hint.ts";
 import { NEXT } from "../../base/next.ts";
 import type { ChaosFlags } from "../../chaos/chaos-options.ts";
@@ -43,7 +45,7 @@ export function registerChaosCommands(program: Command, context: CommandContext)
       .option("--seed <n>", "decides the schedule (default: a random one, which is printed)")
       .option("--for <span>", "length of the schedule (default: 60s)")
       .option("--nodes <count>", "size of the lab that is made (default: 5)")
-      .addOption(new Option("--profile <name>", "timing of that lab (default: fast)").choices(["default", "fast"]))
+      .addOption(new Option("--profile <name>", "timing of that lab (default: fast)").choices(PROFILE_NAMES))
       .option(
         "--kinds <list>",
         "kill, stop, restart, leave, pause, partition, isolate, netem, scale, election, unplug (default: all but unplug)",

@@ -1,5 +1,7 @@
 /** `up`, `down`, `scale`, `ls`: labs as a whole. */
+
 import { type Command, Option } from "commander";
+import { PROFILE_NAMES } from "../../../node/wire/profile.ts";
 import { renderHint } from "../../base/hint.ts";
 import { NEXT } from "../../base/next.ts";
 import type { UpResult } from "../../cluster/execute-up.ts";
@@ -26,7 +28,7 @@ export function registerClusterCommands(program: Command, context: CommandContex
     .helpGroup("Labs:")
     .description("start a lab and wait until its nodes agree on a coordinator")
     .option("--nodes <count>", "number of nodes (default: 5, from compose/lab.yaml)")
-    .option("--profile <name>", "timing: default or fast")
+    .option("--profile <name>", `timing: ${PROFILE_NAMES.join(", ")}`)
     .option("-f, --file <path>", "read the lab from a file like compose/lab.yaml")
     .addOption(
       new Option(
@@ -123,8 +125,8 @@ async function readRequest(
   ]);
   const { options } = context;
   const profile = flags.profile ?? file?.profile ?? defaults.profile ?? "default";
-  if (profile !== "default" && profile !== "fast") {
-    throw new LabError("usage", `there is no profile "${profile}"`, "use default or fast");
+  if (!PROFILE_NAMES.some((name) => name === profile)) {
+    throw new LabError("usage", `there is no profile "${profile}"`, `use ${PROFILE_NAMES.join(", ")}`);
   }
   const count = flags.nodes === undefined ? undefined : Number(flags.nodes);
   if (count !== undefined && !Number.isInteger(count)) {

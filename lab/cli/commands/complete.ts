@@ -6,7 +6,9 @@
  *
  * By hand, because packages for completion want an outline of their own beside commander's, and know nothing of labs and nodes.
  */
+
 import type { Argument, Command, Option } from "commander";
+import { PROFILE_NAMES } from "../../../node/wire/profile.ts";
 import type { CompletionFacts } from "./completion-facts.ts";
 
 export interface Candidate {
@@ -130,7 +132,7 @@ async function completeValue(option: Option, last: string, place: Place, facts: 
   if (value === "lab") return matching((await facts.labs()).map(plain), last);
   switch (option.long) {
     case "--profile":
-      return matching(["default", "fast"].map(plain), last);
+      return matching(PROFILE_NAMES.map(plain), last);
     case "--signal":
       return matching(SIGNALS.map(plain), last.toUpperCase());
   }

@@ -1,5 +1,7 @@
 /** `sim`: the protocol in virtual time, one schedule or many. */
+
 import { type Command, Option } from "commander";
+import { PROFILE_NAMES, type ProfileName } from "../../../node/wire/profile.ts";
 import { renderCommand } from "../../base/hint.ts";
 import { NEXT } from "../../base/next.ts";
 import type { SimFailureDetails } from "../../sim/checks/sim-failure.ts";
@@ -13,7 +15,7 @@ interface SimFlags {
   seed?: string;
   seeds?: string;
   nodes?: string;
-  profile?: "default" | "fast";
+  profile?: ProfileName;
   without?: string;
   trace?: boolean;
   keepGoing?: boolean;
@@ -45,7 +47,7 @@ export function registerSimCommands(program: Command, context: CommandContext): 
       .addOption(new Option("--seed <n>", "play this schedule").conflicts("seeds"))
       .option("--seeds <a-b>", "play these schedules")
       .option("--nodes <count>", "number of nodes (default: random, 2 to 12)")
-      .addOption(new Option("--profile <name>", "timing (default: random)").choices(["default", "fast"]))
+      .addOption(new Option("--profile <name>", "timing (default: random)").choices(PROFILE_NAMES))
       .option("--without <rules>", "let all nodes break these rules of the protocol, to see what fails")
       .option("--trace", "with --seed: print every message")
       .addOption(new Option("--only <actions>", "with --seed: play these of the schedule's actions only"))

@@ -111,6 +111,7 @@ export class FullScreen implements Disposable {
   #suspend(): void {
     this.#leave();
     process.once("SIGCONT", this.#onContinue);
-    process.kill(process.pid, "SIGTSTP");
+    // The whole job: the shell waits for npx, which has to stop as well.
+    process.kill(0, "SIGTSTP");
   }
 }

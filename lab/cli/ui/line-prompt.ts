@@ -18,6 +18,16 @@ export interface PromptOptions {
 }
 
 const HISTORY_MAX = 1_000;
+/** Stops the whole job: the shell waits for npx, which has to stop as well. */
+function suspendJob(input: NodeJS.ReadStream, reader: Interface): void {
+  process.once("SIGCONT", () => {
+    input.setRawMode(true);
+    reader.prompt(true);
+  });
+  input.setRawMode(false);
+  process.kill(0, "SIGTSTP");
+}
+
 /** Most lines kept while a command runs: more would push the command's answer off the screen. */
 const HELD_MAX = 30;
 
@@ -86,6 +96,7 @@ export class LinePrompt {
       reader.write(null, { ctrl: true, name: "e" });
       reader.write(null, { ctrl: true, name: "u" });
     });
+    reader.on("SIGTSTP", () => suspendJob(input, reader));
     signal.addEventListener("abort", onAbort, { once: true });
     reader.prompt();
     if (this.#rest !== "") reader.write(this.#rest);

@@ -7,6 +7,7 @@ import { TIMING_PROFILES } from "../../../node/core/kernel/timing.ts";
 import type { CoreConfig, Timing } from "../../../node/core/kernel/types.ts";
 import { KEEP_RECORDS } from "../../../node/core/replication/compaction.ts";
 import { DATAGRAM_BYTES_MAX, OVERHEAD_BYTES } from "../../../node/wire/envelope.ts";
+import type { ProfileName } from "../../../node/wire/profile.ts";
 import type { Property } from "../checks/judge.ts";
 import type { EventQueue } from "../world/event-queue.ts";
 import { addressOf, LINK_LAN, type LinkModel } from "../world/network.ts";
@@ -18,7 +19,7 @@ export interface SimOptions extends Partial<LinkModel> {
   /** How many, with ids 1 to this, or which ids. */
   readonly nodes: number | readonly number[];
   readonly seed: number;
-  readonly profile?: "default" | "fast";
+  readonly profile?: ProfileName;
   readonly timing?: Partial<Timing>;
   /** Default: ids 1 to V, V the largest odd number up to min(nodes, 5), as the lab does. */
   readonly voters?: readonly number[];

@@ -16,7 +16,7 @@ export function factsOf({ config, nodes, seed }: Pick<SimCluster, "config" | "no
     lab: "sim",
     run: null,
     runtime: "sim",
-    profile: timing.heartbeatMs > 500 ? "default" : "fast",
+    profile: timing.probeIntervalMs > 1_000 ? "original" : timing.heartbeatMs > 500 ? "default" : "fast",
     nodes: [...nodes.keys()].sort((a, b) => a - b),
     voters,
     seed,

@@ -1,7 +1,9 @@
 /**
  * A user's choice of schedules: which seeds, and what is fixed instead of drawn; and the command that plays one again.
  */
+
 import { RULES, type Rule } from "../../../node/core/kernel/rules.ts";
+import type { ProfileName } from "../../../node/wire/profile.ts";
 import { renderCommand } from "../../base/hint.ts";
 import { LabError } from "../../base/lab-error.ts";
 import type { SimOptions } from "../cluster/sim-options.ts";
@@ -18,7 +20,7 @@ export interface SeedRange {
 /** Structured-cloneable: it goes to threads. */
 export interface WorldChoice {
   readonly nodes?: number;
-  readonly profile?: "default" | "fast";
+  readonly profile?: ProfileName;
   /** Rules that no node keeps (node/core/kernel/rules.ts). */
   readonly without?: readonly Rule[];
   /** The actions of the schedule that happen, by their numbers from 0 (default: all). */

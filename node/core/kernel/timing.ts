@@ -1,13 +1,13 @@
 /**
- * The two timing presets, each value with its reason. Pure constants: the runtime lets `DS_*` override single values, the
+ * The timing presets, each value with its reason. Pure constants: the runtime lets `DS_*` override single values, the
  * simulator runs the same numbers in virtual time.
  *
  * Idea (memberlist's DefaultLANConfig and DefaultLocalConfig): a preset is chosen once, by name; nobody tunes sixteen numbers.
- * `default` keeps every value that the original project documented; `fast` is for labs and tests on one machine.
+ * `default` keeps every value that the original project documented; `fast` is for labs and tests on one machine;
+ * `original` also waits as the original did, so that its trade-offs can be seen.
  */
+import type { ProfileName } from "../../wire/profile.ts";
 import type { Timing } from "./types.ts";
-
-export type ProfileName = "default" | "fast";
 
 export const TIMING_DEFAULT: Timing = {
   // The original's DS_HEARTBEAT_INTERVAL. Carries credits and digest; detection is the probes' work, so it may be slow.
@@ -69,7 +69,22 @@ export const TIMING_FAST: Timing = {
   retransmitCapMs: 1_000,
 };
 
-export const TIMING_PROFILES: Readonly<Record<ProfileName, Timing>> = { default: TIMING_DEFAULT, fast: TIMING_FAST };
+export const TIMING_ORIGINAL: Timing = {
+  ...TIMING_DEFAULT,
+  // The original waits for one time-out of silence before it suspects, and for another one before FAILED: 10 to 20 s. A probe every
+  // half time-out, with two waits of a quarter each, suspects after a half to a whole one.
+  probeIntervalMs: 5_000,
+  probeTimeoutMinMs: 2_500,
+  suspicionMinMs: 10_000,
+  // It waits its whole election time-out for an OK, however near the others are.
+  okWaitMinMs: 5_000,
+};
+
+export const TIMING_PROFILES: Readonly<Record<ProfileName, Timing>> = {
+  default: TIMING_DEFAULT,
+  fast: TIMING_FAST,
+  original: TIMING_ORIGINAL,
+};
 
 /** A process that didn't run for longer than this must hear of it before anything else (`resumed`): its silence was its own. */
 export function freezeThresholdMs(timing: Timing): number {

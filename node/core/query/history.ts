@@ -25,10 +25,24 @@ export function newestOfOwn(state: NodeState, limit: number): TradeRecord[] {
   return state.ledger.log.filter(isOwn).slice(-limit);
 }
 
-/** The text of the command `history` at node `own`. `isShort`: earlier trades are not known any more. */
+/** Trades that the text shows. */
+export const HISTORY_LINES = 20;
+
+/**
+ * The text of the command `history` at node `own`: its newest trades.
+ * @param records oldest first, and one more than is shown if there are more
+ * @param isShort earlier trades are not known any more
+ */
 export function historyText(own: NodeId, records: readonly TradeRecord[], isShort: boolean): string {
   if (records.length === 0) return isShort ? "No transactions in memory." : "No transactions yet.";
-  return ["Transaction History:", ...records.map((record) => `  ${lineOf(own, record)}`)].join("\n");
+  const shown = records.slice(-HISTORY_LINES);
+  const earlier =
+    records.length > shown.length
+      ? [`  (the newest ${shown.length}; there are earlier ones)`]
+      : isShort
+        ? ["  (earlier ones are not in memory any more)"]
+        : [];
+  return ["Transaction History:", ...earlier, ...shown.map((record) => `  ${lineOf(own, record)}`)].join("\n");
 }
 
 function lineOf(own: NodeId, { buyer_id, seller_id, amount, trade_id }: TradeRecord): string {
