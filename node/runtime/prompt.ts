@@ -81,8 +81,9 @@ export function openPrompt(options: PromptOptions): Prompt {
   output.write(`\n${RULE}\n  ENERGY TRADING NODE ${node}\n  Type 'help' for commands\n${RULE}\n\n`);
   screen.attach(line);
   line.prompt();
+  if (isTerminal) serveTerminal(line, options);
   line.on("line", (typed) => {
-    if (isTerminal) doLine(typed);
+    if (isTerminal) runLine(typed, options, executor, quit);
     else {
       waiting.push(typed);
       doWaiting();
@@ -90,7 +91,6 @@ export function openPrompt(options: PromptOptions): Prompt {
     line.prompt();
   });
   line.on("SIGINT", () => options.onQuit("interrupted"));
-  if (isTerminal) serveTerminal(line, options);
   line.on("close", () => {
     screen.attach(null);
     hasEnded = true;
@@ -100,12 +100,10 @@ export function openPrompt(options: PromptOptions): Prompt {
   function doWaiting(): void {
     while (waiting.length > 0 && !hasQuit && !executor.isBusy()) {
       const typed = waiting[0] as string;
-      const parsed = parseCommandLine(typed);
-      const isTrade = parsed.kind === "request" && ["sell", "buy", "election"].includes(parsed.request.op);
-      if (isTrade && !options.isReady()) return;
+      if (needsReady(typed) && !options.isReady()) return;
       waiting.shift();
-      if (parsed.kind !== "nothing") screen.write(`Node ${node}> ${typed.trim()}\n`);
-      doLine(typed);
+      if (typed.trim() !== "") screen.write(`Node ${node}> ${typed.trim()}\n`);
+      runLine(typed, options, executor, quit);
     }
     if (hasEnded && waiting.length === 0 && !executor.isBusy()) quit();
   }
@@ -115,17 +113,6 @@ export function openPrompt(options: PromptOptions): Prompt {
     if (hasQuit) return;
     hasQuit = true;
     options.onQuit("asked");
-  }
-
-  function doLine(typed: string): void {
-    const parsed = parseCommandLine(typed);
-    if (parsed.kind === "refused") screen.write(`${parsed.text}\n`);
-    if (parsed.kind === "kill") crash(options);
-    if (parsed.kind === "quit") {
-      screen.write("Shutting down...\n");
-      quit();
-    }
-    if (parsed.kind === "request") executor.execute(parsed.request);
   }
 
   return {
@@ -141,6 +128,22 @@ export function openPrompt(options: PromptOptions): Prompt {
       line.close();
     },
   };
+}
+
+function runLine(typed: string, options: PromptOptions, executor: Executor, quit: () => void): void {
+  const parsed = parseCommandLine(typed);
+  if (parsed.kind === "refused") options.screen.write(`${parsed.text}\n`);
+  if (parsed.kind === "kill") crash(options);
+  if (parsed.kind === "quit") {
+    options.screen.write("Shutting down...\n");
+    quit();
+  }
+  if (parsed.kind === "request") executor.execute(parsed.request);
+}
+
+function needsReady(typed: string): boolean {
+  const parsed = parseCommandLine(typed);
+  return parsed.kind === "request" && ["sell", "buy", "election"].includes(parsed.request.op);
 }
 
 /** Keys that a terminal in raw mode leaves to the program, and a terminal that goes away. */

@@ -1,7 +1,6 @@
 /**
  * Paints one frame of the ring: nodes glide to their places, and their buttons follow them.
  */
-import { PROFILE_NAMES } from "../../../node/wire/profile.ts";
 import type { Store } from "../app/page-store.ts";
 import { drawMessages } from "../draw/draw-messages.ts";
 import { drawNodes, drawRing, type RingFrame } from "../draw/draw-ring.ts";
@@ -12,7 +11,7 @@ import type { Surface } from "./canvas.tsx";
 import { wantsStillness } from "./hooks.ts";
 
 /** Two heartbeats: by then a dead node is usually given up. */
-const SILENCE_FULL_MS = { fast: 1_000, default: 4_000, original: 20_000 } as const;
+const SILENCE_FULL_MS: Readonly<Record<string, number>> = { fast: 1_000, default: 4_000, original: 20_000 };
 /** How fast nodes glide to a new place: the way that is left halves in this time. */
 const HALF_WAY_MS = 70;
 
@@ -49,9 +48,7 @@ export function paintStage({ store, palette }: Shared, surface: Surface, motion:
     spots,
     cutPairs,
     // Large groups beat slower.
-    silenceFullMs:
-      SILENCE_FULL_MS[PROFILE_NAMES.find((name) => name === store.facts.profile) ?? "fast"] *
-      Math.max(1, state.nodes.size / 10),
+    silenceFullMs: (SILENCE_FULL_MS[store.facts.profile] ?? 1_000) * Math.max(1, state.nodes.size / 10),
     silenceOf: readSilences(store, atMs),
     selected: store.selectedNode,
     apart: store.apart,
