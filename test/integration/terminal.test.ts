@@ -106,7 +106,7 @@ describe.skipIf(!hasScript)("a node in a terminal", () => {
     window.type("\u001a");
     await window.saw("Stopped");
     window.type("fg\r");
-    await window.saw("This node did not run for");
+    await window.saw(/Stopped[\s\S]*Node 1> /);
     window.type("balance\r");
     await window.saw("Balance: 100 credits");
     window.type("\u0003");
