@@ -30,7 +30,7 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join, relative } from "node:path";
+import { dirname, join, posix, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
@@ -104,13 +104,13 @@ async function buildTypes() {
         throw new Error(`${name} wasn't made\n${problems}`, { cause });
       });
       for (const [, target = ""] of text.matchAll(/\b(?:from|import)\s*\(?"(\.{1,2}\/[^"]+)\.ts"/g))
-        names.push(join(dirname(name), `${target}.d.ts`));
+        names.push(posix.join(posix.dirname(name), `${target}.d.ts`));
       const path = join(dist, "types", name);
       await mkdir(dirname(path), { recursive: true });
       await writeIfChanged(path, Buffer.from(text.replaceAll(/"(\.{1,2}\/[^"]+)\.ts"/g, '"$1.js"')));
     }
     for (const entry of await readdir(join(dist, "types"), { recursive: true })) {
-      const isStray = entry.endsWith(".d.ts") && !wanted.has(entry);
+      const isStray = entry.endsWith(".d.ts") && !wanted.has(entry.replaceAll("\\", "/"));
       if (isStray) await rm(join(dist, "types", entry));
     }
     return join(dist, "types");
@@ -169,17 +169,34 @@ function hashOf(text) {
 
 /**
  * Puts `lab` into node_modules/.bin, where `npx lab` finds it at once. npm links the bins of dependencies only, and were
- * `lab` a bin of package.json, npx would first install the project into its own cache, with warnings, each time that the
- * folder moves. That is why the bin in package.json has the package's name.
+ * `lab` a bin of package.json, npx would first install the project into its own cache, each time that the folder moves. So
+ * package.json has it only while it is packed (`nameBoth`). Windows needs `lab.cmd`, and rights for a link, which a copy of
+ * what npm writes for its packages doesn't need.
+ * @param {string} binFolder
+ * @param {typeof symlink} link another one in tests: a system that refuses links
  */
-async function linkBin() {
-  const binFolder = join(root, "node_modules/.bin");
-  const link = join(binFolder, "lab");
-  const target = relative(binFolder, join(dist, "lab.js"));
-  if ((await readlink(link).catch(() => "")) === target) return;
+export async function linkBin(binFolder = join(root, "node_modules/.bin"), link = symlink) {
+  const path = join(binFolder, "lab");
+  const target = posix.join("../..", "dist/lab.js");
   await mkdir(binFolder, { recursive: true });
-  if (await lstat(link).catch(() => undefined)) await rm(link);
-  await symlink(target, link);
+  const windows = target.replaceAll("/", "\\");
+  await writeIfChanged(`${path}.cmd`, Buffer.from(`@node "%~dp0\\${windows}" %*\r\n`));
+  if ((await readlink(path).catch(() => "")) === target) return;
+  if (await lstat(path).catch(() => undefined)) await rm(path);
+  await link(target, path).catch(() =>
+    writeFile(path, `#!/bin/sh\nexec node "$(dirname "$0")/${target}" "$@"\n`, { mode: 0o755 }),
+  );
+}
+
+/**
+ * The packed package has the command under both its names; in this folder `npx lab` is a link (`linkBin`).
+ * @param {string} text of package.json
+ * @param {boolean} both
+ */
+export function nameBoth(text, both) {
+  const one = '    "energy-lab": "dist/lab.js"';
+  const two = `${one},\n    "lab": "dist/lab.js"`;
+  return both && !text.includes(two) ? text.replace(one, two) : both ? text : text.replace(two, one);
 }
 
 /**
@@ -298,6 +315,12 @@ function explain(error) {
 }
 
 async function main() {
+  const mode = process.argv[2];
+  if (mode === "--pack" || mode === "--packed") {
+    const path = join(root, "package.json");
+    await writeIfChanged(path, Buffer.from(nameBoth(await readFile(path, "utf8"), mode === "--pack")));
+    return;
+  }
   const built = await Promise.all([buildNodeBundle(), buildCli(), buildPage(), buildTypes()]);
   await linkBin();
   for (const path of built) console.log(`build: ${relative(root, path)}`);

@@ -2,15 +2,15 @@
  * Which processes run on this machine, without mistaking a new process for an old one.
  *
  * Idea: a process id alone says nothing after a while (ids are reused), so a record of a process holds the process's start
- * time beside it and compares both. Linux reads /proc; elsewhere `ps` is asked. Used by the local engine, locks and helpers.
+ * time beside it and compares both. Linux reads /proc, macOS asks `ps`, Windows PowerShell. Used by the local engine, locks and helpers.
  */
 import { execFile } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { PLATFORM } from "./this-machine.ts";
 
 const run = promisify(execFile);
-const hasProc = process.platform === "linux";
 
 /** A process as it was when somebody noted it. `start` is opaque: equal for the same process, different for any other. */
 export interface ProcessMark {
@@ -25,7 +25,7 @@ export interface ProcessStatus {
 
 /** State of process `pid` now; null when there is none (a zombie counts as gone). */
 export function readProcess(pid: number): Promise<ProcessStatus | null> {
-  return hasProc ? readProc(pid) : readPs(pid);
+  return { proc: readProc, ps: readPs, powershell: readPowerShell }[PLATFORM.processTable](pid);
 }
 
 /** Null when the marked process has ended, whatever runs under its number now. */
@@ -55,7 +55,7 @@ export function sendSignal(pid: number, signal: NodeJS.Signals | 0): boolean {
  * lost. The value must be free of spaces. Where environments can't be read the list is empty.
  */
 export function findByEnvironment(variable: string): Promise<readonly { pid: number; value: string }[]> {
-  return hasProc ? findInProc(variable) : findWithPs(variable);
+  return { proc: findInProc, ps: findWithPs, powershell: () => Promise.resolve([]) }[PLATFORM.processTable](variable);
 }
 
 async function findInProc(variable: string): Promise<readonly { pid: number; value: string }[]> {
@@ -113,4 +113,14 @@ async function readPs(pid: number): Promise<ProcessStatus | null> {
   const [state, ...start] = text.split(/\s+/);
   if (state === undefined || state === "" || state.startsWith("Z")) return null;
   return { mark: { pid, start: start.join(" ") }, stopped: state.startsWith("T") };
+}
+
+/** Starting PowerShell takes half a second, so that it is only asked about a process that is there. */
+async function readPowerShell(pid: number): Promise<ProcessStatus | null> {
+  if (!sendSignal(pid, 0)) return null;
+  const script = `(Get-Process -Id ${pid} -ErrorAction Stop).StartTime.ToFileTimeUtc()`;
+  const start = await run("powershell", ["-NoProfile", "-NonInteractive", "-Command", script])
+    .then((result) => result.stdout.trim())
+    .catch(() => "");
+  return start === "" ? null : { mark: { pid, start }, stopped: false };
 }

@@ -8,7 +8,7 @@
 import { randomBytes } from "node:crypto";
 import { appendFile, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, isAbsolute, join } from "node:path";
 import { LabError } from "./lab-error.ts";
 import type { LabState, LockOptions } from "./lab-state.ts";
 import { lockDir } from "./lock.ts";
@@ -21,7 +21,7 @@ const DOOMED = ".removing-";
 
 export function stateRoot(environment: NodeJS.ProcessEnv = process.env): string {
   const base = environment.XDG_STATE_HOME;
-  return join(base?.startsWith("/") ? base : join(homedir(), ".local", "state"), "energy-lab");
+  return join(base !== undefined && isAbsolute(base) ? base : join(homedir(), ".local", "state"), "energy-lab");
 }
 
 /** Throws LabError("usage") for a name that can't be a folder or a label. */

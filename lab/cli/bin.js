@@ -27,8 +27,9 @@
     Promise.all([import("node:fs"), import("node:path"), import("node:child_process")])
       .then(([fs, path, childProcess]) => {
         const self = fs.realpathSync(process.argv[1]);
-        const own = path.join(path.dirname(path.dirname(self)), "node_modules", "node", "bin", "node");
-        if (!fs.existsSync(own) || fs.realpathSync(own) === fs.realpathSync(process.execPath)) {
+        const folder = path.join(path.dirname(path.dirname(self)), "node_modules", "node", "bin");
+        const own = ["node", "node.exe"].map((name) => path.join(folder, name)).find((file) => fs.existsSync(file));
+        if (own === undefined || fs.realpathSync(own) === fs.realpathSync(process.execPath)) {
           console.error(`lab: this is Node ${found}, and lab needs Node ${needed} or newer`);
           console.error(
             "  run `npm ci` in the project folder, then `npx lab`: it brings Node 24 along; or install Node 24",

@@ -1,7 +1,9 @@
 /** How `lab` was called, so that a command in a hint can be typed as it is printed. */
+import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import type { Command } from "commander";
-import { type Caller, STANDARD_LAB } from "../base/hint.ts";
+import { type Caller, quote, STANDARD_LAB } from "../base/hint.ts";
+import { findOnPath, isFoundByNpx, isSameFile } from "../base/this-machine.ts";
 import type { GlobalOptions } from "./commands/context.ts";
 
 /** The lab and the runtime of a command that names neither: the environment decides, or the prompt at which it is typed. */
@@ -13,15 +15,23 @@ export interface Standard {
 }
 
 /**
- * The words that the user types in front of a verb.
+ * The words that the user types in front of a verb: those that were typed, or if these can't be known, some that work in this folder.
  * @param script `process.argv[1]`: the file or the link that was called
  */
-export function calledAs(script: string, environment: Readonly<Record<string, string | undefined>>): string {
+export function calledAs(
+  script: string,
+  environment: Readonly<Record<string, string | undefined>>,
+  folder = process.cwd(),
+): string {
   const { npm_lifecycle_event: event, npm_lifecycle_script: line = "" } = environment;
   // npx leaves the line that it runs in the environment; a test runner that npx started passes its own line on.
   const viaNpx = event === "npx" ? /^['"]?(lab|energy-lab)(?=['"\s]|$)/.exec(line)?.[1] : undefined;
   if (viaNpx !== undefined) return `npx ${viaNpx}`;
-  return basename(script) === "energy-lab" ? "energy-lab" : "lab";
+  const name = basename(script) === "energy-lab" ? "energy-lab" : "lab";
+  const onPath = findOnPath(name, environment.PATH ?? environment.Path ?? "");
+  if (onPath !== null && isSameFile(onPath, script)) return name;
+  if (isFoundByNpx(name, folder)) return `npx ${name}`;
+  return existsSync(script) ? `node ${quote(script)}` : name;
 }
 
 /** The lab and the runtime of a command without options at a terminal. */

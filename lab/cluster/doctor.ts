@@ -5,13 +5,14 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { LabError } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
+import { findOnPath, isSameFile } from "../base/this-machine.ts";
 import type { Finding, Progress, RuntimeName } from "../engine/engine.ts";
 import { projectRoot } from "../engine/node-bundle.ts";
 import { findGarbage } from "./inventory.ts";
 import { isWithoutDocker, openEngine, type RuntimeChoice } from "./open-engine.ts";
 
 export async function examine(choice: RuntimeChoice, progress: Progress): Promise<readonly Finding[]> {
-  const findings: Finding[] = [checkNode(), checkBundle()];
+  const findings: Finding[] = [checkNode(), checkCommand(process.env.PATH ?? "", process.argv[1] ?? ""), checkBundle()];
   for (const runtime of choice === "auto" ? (["docker", "local"] as const) : [choice]) {
     progress({ step: "doctor", state: "start", detail: runtime });
     findings.push(...(await examineRuntime(runtime, choice)));
@@ -28,6 +29,23 @@ function checkNode(): Finding {
     found: `${process.versions.node} on ${process.platform} ${process.arch}`,
     consequence: "",
     cure: "",
+  };
+}
+
+/** Which program the word `lab` starts. */
+export function checkCommand(path: string, script: string): Finding {
+  const found = findOnPath("lab", path);
+  if (found === null)
+    return {
+      ...{ check: "command", level: "info", found: "`lab` isn't on the PATH" },
+      consequence: "it is called `npx lab` in the project's folder",
+      cure: "",
+    };
+  if (isSameFile(found, script)) return { check: "command", level: "ok", found, consequence: "", cure: "" };
+  return {
+    ...{ check: "command", level: "warn", found: `${found} is another program named \`lab\`` },
+    consequence: "`lab` alone starts that one",
+    cure: "call this one `npx lab` in the project's folder, or `energy-lab` where the package is installed",
   };
 }
 

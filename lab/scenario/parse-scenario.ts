@@ -27,7 +27,7 @@ export function parseScenario(text: string, path: string): Scenario {
 
 /** `experiments/My first one.yaml`: `my-first-one`. */
 function nameOf(path: string): string {
-  const file = path.slice(path.lastIndexOf("/") + 1).replace(/\.ya?ml$/i, "");
+  const file = (path.split(/[\\/]/).at(-1) ?? path).replace(/\.ya?ml$/i, "");
   const name = file
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, "-")

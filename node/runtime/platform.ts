@@ -14,6 +14,8 @@ export interface Platform {
   readonly processTable: "proc" | "ps" | "powershell";
   /** The engine's address when nothing names another. */
   readonly dockerHost: string;
+  /** What a command's file ends with. */
+  readonly commandEndings: readonly string[];
   /** Opens a URL in the user's browser; the URL comes behind these words. */
   readonly browser: readonly string[];
 }
@@ -24,6 +26,7 @@ const UNIX: Platform = {
   hasSignals: true,
   processTable: "ps",
   dockerHost: "unix:///var/run/docker.sock",
+  commandEndings: [""],
   browser: ["xdg-open"],
 };
 
@@ -41,8 +44,9 @@ export function platformOf(name: string): Platform {
         hasSignals: false,
         processTable: "powershell",
         dockerHost: "npipe:////./pipe/docker_engine",
-        // `start` takes its first quoted word for a title.
-        browser: ["cmd", "/c", "start", '""'],
+        commandEndings: [".exe", ".cmd", ".bat"],
+        // `start` takes its first word for a title.
+        browser: ["cmd", "/c", "start", ""],
       };
     default:
       return UNIX;

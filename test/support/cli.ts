@@ -4,9 +4,9 @@
 //   const { code, stdout } = await home.lab("up", "--nodes", "3");
 //   expect(await home.leftovers()).toEqual([]);
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { findByEnvironment } from "../../lab/base/process-table.ts";
 
 const bin = join(import.meta.dirname, "../../dist/lab.js");
@@ -38,15 +38,20 @@ export interface LabHome extends AsyncDisposable {
 
 export async function openLabHome(environment: Readonly<Record<string, string>> = {}): Promise<LabHome> {
   const path = await mkdtemp(join(tmpdir(), "lab-test-"));
+  // On the PATH, so that hints say `lab`.
+  const command = join(path, "bin", "lab");
+  await mkdir(dirname(command));
+  await symlink(bin, command);
   const env = {
     ...process.env,
+    PATH: [dirname(command), process.env.PATH ?? ""].join(delimiter),
     XDG_STATE_HOME: path,
     LAB_RUNTIME: "local",
     LAB_NAME: "",
     NO_COLOR: "1",
     ...environment,
   };
-  const start: LabHome["start"] = (args, options = {}) => startCli(args, env, options);
+  const start: LabHome["start"] = (args, options = {}) => startCli([command, ...args], env, options);
   const lab: LabHome["lab"] = (...args) => start(args).done;
   const processes = async () =>
     (await Promise.all(["ENERGY_LAB_DIR", "ENERGY_LAB_HELPER"].map(findByEnvironment)))
@@ -80,7 +85,7 @@ function startCli(
   env: NodeJS.ProcessEnv,
   { input = "", cwd }: { input?: string; cwd?: string },
 ): RunningCli {
-  const child = spawn(process.execPath, [bin, ...args], { env, ...(cwd !== undefined && { cwd }) });
+  const child = spawn(process.execPath, args, { env, ...(cwd !== undefined && { cwd }) });
   let stdout = "";
   let stderr = "";
   const watchers = new Set<() => void>();

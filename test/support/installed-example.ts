@@ -48,8 +48,7 @@ export async function installExample(): Promise<InstalledExample> {
     cpSync(join(ROOT, EXAMPLE), path, { recursive: true, filter: (source) => !source.includes("node_modules") });
     for (const [name, text] of readProgramBlocks()) writeFileSync(join(path, name), text);
     // The test run has built dist/.
-    const { stdout } = await npm(ROOT, "pack", "--ignore-scripts", "--json", "--pack-destination", home);
-    const [packed] = JSON.parse(stdout) as readonly { filename: string; integrity: string }[];
+    const [packed] = await pack(home);
     writeFileSync(join(path, "package-lock.json"), JSON.stringify(makeLock(packed?.integrity ?? ""), null, 2));
     await npm(path, "ci", "--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund");
     return {
@@ -69,6 +68,17 @@ export async function installExample(): Promise<InstalledExample> {
   } catch (error) {
     rmSync(home, { recursive: true, force: true });
     throw error;
+  }
+}
+
+/** As `npm pack` does, without building again. */
+async function pack(folder: string): Promise<readonly { filename: string; integrity: string }[]> {
+  await npm(ROOT, "run", "prepack");
+  try {
+    const { stdout } = await npm(ROOT, "pack", "--ignore-scripts", "--json", "--pack-destination", folder);
+    return JSON.parse(stdout);
+  } finally {
+    await npm(ROOT, "run", "postpack");
   }
 }
 

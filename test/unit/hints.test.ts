@@ -1,6 +1,7 @@
 // Hints are commands: each one that the code can print parses with the real program, for the lab, the runtime and the way of calling
 // that are meant. test/integration/hints.test.ts runs them.
-import { readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { describe, expect, test } from "vitest";
@@ -90,15 +91,35 @@ describe("a command in a hint", () => {
 });
 
 describe("the way of calling", () => {
+  const home = mkdtempSync(join(tmpdir(), "energy-lab-called-"));
+  const script = join(home, "dist", "lab.js");
+  for (const folder of ["dist", "bin", "other", "project/node_modules/.bin"])
+    mkdirSync(join(home, folder), { recursive: true });
+  writeFileSync(script, "");
+  writeFileSync(join(home, "other", "lab"), "");
+  for (const link of ["bin/lab", "bin/energy-lab", "project/node_modules/.bin/lab"])
+    symlinkSync(script, join(home, link));
+  const project = join(home, "project");
+  const npx = (line: string) => ({ npm_lifecycle_event: "npx", npm_lifecycle_script: line });
+
   test.each([
-    ["/usr/bin/lab", {}, "lab"],
-    ["/usr/lib/node_modules/.bin/energy-lab", {}, "energy-lab"],
-    ["/p/node_modules/.bin/lab", { npm_lifecycle_event: "npx", npm_lifecycle_script: "'lab'" }, "npx lab"],
-    ["/p/bin/energy-lab", { npm_lifecycle_event: "npx", npm_lifecycle_script: "energy-lab" }, "npx energy-lab"],
-    ["/p/dist/lab.js", { npm_lifecycle_event: "npx", npm_lifecycle_script: "vitest run" }, "lab"],
-    ["/p/dist/lab.js", { npm_lifecycle_event: "test" }, "lab"],
-  ])("of %s with %j must be printed", (script, environment, prefix) => {
-    expect(calledAs(script, environment)).toBe(prefix);
+    ["a link that the PATH has", "bin/lab", { PATH: join(home, "bin") }, home, "lab"],
+    ["the package's other name", "bin/energy-lab", { PATH: join(home, "bin") }, home, "energy-lab"],
+    ["npx", "project/node_modules/.bin/lab", npx("'lab'"), home, "npx lab"],
+    ["npx with the other name", "bin/energy-lab", npx("energy-lab"), home, "npx energy-lab"],
+    ["the file, where npx finds it", "dist/lab.js", {}, project, "npx lab"],
+    ["the file under a runner of npm", "dist/lab.js", { ...npx("vitest run"), PATH: "/nowhere" }, project, "npx lab"],
+    [
+      "a script of npm",
+      "project/node_modules/.bin/lab",
+      { PATH: join(project, "node_modules/.bin") },
+      project,
+      "npx lab",
+    ],
+    ["the file, where nothing finds it", "dist/lab.js", {}, home, `node ${script}`],
+    ["the file, with another lab on the PATH", "dist/lab.js", { PATH: join(home, "other") }, home, `node ${script}`],
+  ])("of %s must be printed", (_what, called, environment, folder, prefix) => {
+    expect(calledAs(join(home, called), environment, folder)).toBe(prefix);
   });
 });
 

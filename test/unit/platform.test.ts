@@ -29,6 +29,7 @@ describe("what depends on the operating system", () => {
       hasSignals: false,
       processTable: "powershell",
       dockerHost: "npipe:////./pipe/docker_engine",
+      commandEndings: [".exe", ".cmd", ".bat"],
     });
   });
 

@@ -4,6 +4,7 @@ import { addNotes, type Note } from "../ui/notes.ts";
 import type { CommandContext } from "./context.ts";
 
 const NOTES: readonly Note[] = [
+  'The scripts complete the word `lab`, so it has to be on the PATH: export PATH="$PWD/node_modules/.bin:$PATH" in the project\'s folder does that.',
   [
     ["bash", "echo 'source <(lab completion bash)' >> ~/.bashrc"],
     ["zsh", "echo 'source <(lab completion zsh)' >> ~/.zshrc (below compinit)"],

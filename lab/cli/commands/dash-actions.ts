@@ -1,9 +1,11 @@
 /** What `lab dash` does: puts a source together, serves it, says where, and ends with the lab or with Ctrl-C. */
+
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { isIP } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { LabError } from "../../base/lab-error.ts";
+import { PLATFORM } from "../../base/this-machine.ts";
 import type { LabHandle } from "../../cluster/lab-handle.ts";
 import { listScenarios } from "../../dash/catalogue.ts";
 import { openLiveFeed } from "../../dash/live-source.ts";
@@ -138,8 +140,7 @@ function announce(
 
 /** Its own business from then on. */
 function openBrowser(url: string, onFailure: (why: string) => void): void {
-  const [program, ...args] =
-    process.platform === "darwin" ? ["open"] : process.platform === "win32" ? ["cmd", "/c", "start", ""] : ["xdg-open"];
+  const [program, ...args] = PLATFORM.browser;
   const child = spawn(program ?? "xdg-open", [...args, url], { detached: true, stdio: "ignore" });
   child.once("error", (error) => onFailure(error.message));
   child.unref();

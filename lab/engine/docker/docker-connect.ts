@@ -5,6 +5,7 @@
  * (with fifty connections in the agent that is a second of CPU). So the connection is opened here, by an agent that doesn't show
  * its inside; TCP, TLS and ssh go the same way: whatever the endpoint, the client believes that it talks to a socket file.
  */
+
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -16,6 +17,7 @@ import { connect as connectTls } from "node:tls";
 import { inspect } from "node:util";
 import Docker from "dockerode";
 import { LabError } from "../../base/lab-error.ts";
+import { PLATFORM } from "../../base/this-machine.ts";
 import { LOCAL_INSTEAD } from "./docker-errors.ts";
 import { openSshStream } from "./docker-ssh.ts";
 
@@ -124,8 +126,8 @@ function badHost(text: string): LabError {
 
 /** Rootless engines and Docker Desktop have theirs elsewhere, and not always a context that says so. */
 function defaultSocket(environment: Environment): string {
-  if (process.platform === "win32") return "npipe:////./pipe/docker_engine";
-  const usual = "/var/run/docker.sock";
+  if (!PLATFORM.dockerHost.startsWith("unix://")) return PLATFORM.dockerHost;
+  const usual = PLATFORM.dockerHost.slice("unix://".length);
   const others = [
     join(homedir(), ".docker/run/docker.sock"),
     ...(environment.XDG_RUNTIME_DIR ? [join(environment.XDG_RUNTIME_DIR, "docker.sock")] : []),

@@ -12,6 +12,7 @@ import type { Hint } from "../../base/hint.ts";
 import { LabError, nodeStillRuns, noSuchLab, noSuchNode } from "../../base/lab-error.ts";
 import { NEXT } from "../../base/next.ts";
 import { sendSignal, waitForEnd } from "../../base/process-table.ts";
+import { PLATFORM } from "../../base/this-machine.ts";
 import { REAL_WORLD } from "../../control/real-world.ts";
 import type {
   Engine,
@@ -165,6 +166,7 @@ export class LocalEngine implements Engine {
   }
 
   async pause(lab: string, id: NodeId): Promise<void> {
+    if (!PLATFORM.hasSignals) throw unsupported("a way to be frozen on this system", NEXT.isolate([id]));
     await freeze(await this.#processOf(lab, id), true);
   }
 

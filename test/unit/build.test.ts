@@ -1,0 +1,54 @@
+// What the build does beside bundling: the command in node_modules/.bin on every system, and its names in the package.
+import { lstatSync, mkdtempSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { linkBin, nameBoth } from "../../build.mjs";
+import { checkCommand } from "../../lab/cluster/doctor.ts";
+import { PROJECT_ROOT } from "../support/sources.ts";
+
+describe("the command in node_modules/.bin", () => {
+  test("must be a link, and a file for Windows beside it", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "energy-lab-bin-"));
+    await linkBin(folder);
+    await linkBin(folder);
+    expect(readlinkSync(join(folder, "lab"))).toBe("../../dist/lab.js");
+    expect(readFileSync(join(folder, "lab.cmd"), "utf8")).toBe('@node "%~dp0\\..\\..\\dist\\lab.js" %*\r\n');
+  });
+
+  test("must need no right to make links", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "energy-lab-bin-"));
+    await linkBin(folder, () => Promise.reject(new Error("EPERM: operation not permitted, symlink")));
+    expect(lstatSync(join(folder, "lab")).isFile()).toBe(true);
+    expect(readFileSync(join(folder, "lab"), "utf8")).toBe(
+      '#!/bin/sh\nexec node "$(dirname "$0")/../../dist/lab.js" "$@"\n',
+    );
+  });
+});
+
+describe("the package", () => {
+  test("must have the command under both names while it is packed, and be as before afterwards", () => {
+    const text = readFileSync(join(PROJECT_ROOT, "package.json"), "utf8");
+    const packed = nameBoth(text, true);
+    expect(JSON.parse(packed).bin).toEqual({ "energy-lab": "dist/lab.js", lab: "dist/lab.js" });
+    expect(nameBoth(packed, true)).toBe(packed);
+    expect(nameBoth(packed, false)).toBe(nameBoth(text, false));
+    expect(JSON.parse(nameBoth(packed, false)).bin).toEqual({ "energy-lab": "dist/lab.js" });
+  });
+});
+
+describe("what doctor says of the command", () => {
+  const folder = mkdtempSync(join(tmpdir(), "energy-lab-path-"));
+  writeFileSync(join(folder, "lab"), "");
+  writeFileSync(join(folder, "own.js"), "");
+
+  test("must tell this one from another one and from none", () => {
+    expect(checkCommand("/nowhere", join(folder, "own.js"))).toMatchObject({
+      level: "info",
+      consequence: expect.stringContaining("npx lab"),
+    });
+    expect(checkCommand(folder, join(folder, "lab"))).toMatchObject({ level: "ok", found: join(folder, "lab") });
+    const other = checkCommand(folder, join(folder, "own.js"));
+    expect(other).toMatchObject({ level: "warn", found: expect.stringContaining("another program") });
+  });
+});
