@@ -54,10 +54,11 @@ export const agreement: Checker = {
           else slowestMs = Math.max(slowestMs, tookMs);
         }
         const counted = `${calms.length} calm times, agreed after ${seconds(slowestMs)} at most, bound ${seconds(agreeMs)}`;
-        if (ending.doubt !== null) return { counted, open: ending.doubt };
+        const judged = calms.length + (tail === null ? 0 : 1);
+        if (ending.doubt !== null) return { counted, judged, open: ending.doubt };
         const isOpen =
           tail !== null && tail.present.length > 1 && findAgreement(claims, tail, Number.POSITIVE_INFINITY) === null;
-        return { unseen, counted, open: isOpen ? tooEarly : null };
+        return { unseen, counted, judged, open: isOpen ? tooEarly : null };
       },
     };
   },

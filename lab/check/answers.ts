@@ -60,7 +60,7 @@ export const answers: Checker = {
             what: `${name} was reported as done, and is in no node's books`,
             proof: [entry],
           }));
-        return { unseen, counted: `${formatCount(told)} answers` };
+        return { unseen, counted: `${formatCount(told)} answers`, judged: told };
       },
     };
   },

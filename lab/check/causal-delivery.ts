@@ -41,7 +41,10 @@ export const causalDelivery: Checker = {
         const name = nameOf(delivery);
         if (!known.has(name) || delivery.origin === life.node) known.set(name, delivery);
       },
-      finish: () => ({ counted: `${formatCount(looked)} deliveries at ${story.lives.ofNode.size} nodes` }),
+      finish: () => ({
+        counted: `${formatCount(looked)} deliveries at ${story.lives.ofNode.size} nodes`,
+        judged: looked,
+      }),
     };
   },
 };

@@ -51,6 +51,8 @@ export interface CheckFold {
 export interface Findings {
   /** What was looked at: "1,204 deliveries at 5 nodes". */
   readonly counted: string;
+  /** How many things the promise was about; none: there was nothing to judge. */
+  readonly judged: number;
   /** What missing lines could refute: a violation only where none is missing. */
   readonly unseen?: readonly Violation[];
   /** Why finding nothing may mean nothing; absent: the run had all that it takes. */

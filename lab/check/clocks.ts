@@ -33,7 +33,7 @@ export const clocks: Checker = {
           report(`node ${life.node} counts ${nameOf(delivery)} right after ${delivery.origin}/${before}`, [entry]);
         }
       },
-      finish: () => ({ counted: `${formatCount(looked)} vectors` }),
+      finish: () => ({ counted: `${formatCount(looked)} vectors`, judged: looked }),
     };
   },
 };

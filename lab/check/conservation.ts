@@ -28,7 +28,7 @@ export const conservation: Checker = {
         if (what !== null) report(what, [last.get(life), entry]);
         last.set(life, entry);
       },
-      finish: () => ({ counted: `${formatCount(looked)} ledger snapshots checked` }),
+      finish: () => ({ counted: `${formatCount(looked)} ledger snapshots checked`, judged: looked }),
     };
   },
 };

@@ -37,9 +37,10 @@ export const detection: Checker = {
           }
         }
         const counted = `${formatCount(noticed)} ends noticed, bound ${seconds(detectMs)}`;
-        if (ending.doubt !== null) return { counted, open: ending.doubt };
         const late = tail === null ? [] : findViews(views, tail, down, tail.toMs);
-        return { unseen, counted, open: late.every(({ view }) => isNoticed(view)) ? null : tooEarly };
+        const judged = noticed + late.length;
+        if (ending.doubt !== null) return { counted, judged, open: ending.doubt };
+        return { unseen, counted, judged, open: late.every(({ view }) => isNoticed(view)) ? null : tooEarly };
       },
     };
   },

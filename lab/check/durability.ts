@@ -46,7 +46,7 @@ export const durability: Checker = {
         if (delivery !== null && delivery.seq > (highest.get(delivery.origin)?.seq ?? 0))
           highest.set(delivery.origin, delivery);
       },
-      finish: () => ({ counted: `${formatCount(restarts)} restarts` }),
+      finish: () => ({ counted: `${formatCount(restarts)} restarts`, judged: restarts }),
     };
   },
 };

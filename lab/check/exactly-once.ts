@@ -24,10 +24,11 @@ export const exactlyOnce: Checker = {
       },
       finish: (ending) => {
         const counted = `${formatCount(repeats.transfers)} transfers`;
+        const judged = repeats.transfers;
         const result = outcome.finish(ending);
-        if (typeof result === "string") return { counted, open: result };
+        if (typeof result === "string") return { counted, judged, open: result };
         reportMissing(result, run.report);
-        return { counted };
+        return { counted, judged };
       },
     };
   },

@@ -39,7 +39,7 @@ export const incarnations: Checker = {
         if (entry.kind === "member") takeView(entry, life);
         lastLine.set(life, entry);
       },
-      finish: () => ({ counted: `${formatCount(story.lives.all.length)} processes` }),
+      finish: () => ({ counted: `${formatCount(story.lives.all.length)} processes`, judged: story.lives.all.length }),
     };
   },
 };

@@ -49,9 +49,10 @@ export const joining: Checker = {
           }
         }
         const counted = `${formatCount(ready)} nodes READY, bound ${seconds(joinMs)}`;
-        if (ending.doubt !== null) return { counted, open: ending.doubt };
+        const judged = ready + unseen.length + (tail?.present.length ?? 0);
+        if (ending.doubt !== null) return { counted, judged, open: ending.doubt };
         const isOpen = tail?.present.some((life) => !hasArrived(life, tail.toMs)) ?? false;
-        return { unseen, counted, open: isOpen ? tooEarly : null };
+        return { unseen, counted, judged, open: isOpen ? tooEarly : null };
       },
     };
   },

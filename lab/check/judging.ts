@@ -113,7 +113,7 @@ function describeResult({ checker, fold, violations, count }: Seat, ending: Endi
   const check = checker.name;
   if (fold === null) return { check, verdict: "inconclusive", violations: [], detail: NO_DETAILS };
   // It may report more.
-  const { counted, unseen = [], open = null } = fold.finish(ending);
+  const { counted, judged, unseen = [], open = null } = fold.finish(ending);
   const found = gap === null ? [...violations, ...unseen] : violations;
   if (found.length > 0) {
     const all = Math.max(count, violations.length) + found.length - violations.length;
@@ -121,6 +121,7 @@ function describeResult({ checker, fold, violations, count }: Seat, ending: Endi
     return { check, verdict: "invalid", violations: found.slice(0, VIOLATIONS_MAX), detail: `${counted}${more}` };
   }
   const missing = open ?? gap;
-  if (missing === null) return { check, verdict: "valid", violations: [], detail: counted };
+  if (missing === null)
+    return { check, verdict: judged === 0 ? "nothing to judge" : "valid", violations: [], detail: counted };
   return { check, verdict: "inconclusive", violations: [], detail: `${missing} (${counted})` };
 }

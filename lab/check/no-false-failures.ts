@@ -9,7 +9,7 @@ export const noFalseFailures: Checker = {
   promise: "no node that runs and can be reached is declared FAILED",
   guards: "L4",
   needs: "events",
-  open: () => ({
+  open: ({ story }) => ({
     take: () => {},
     finish: ({ accusations, doubt }) => {
       const failures = accusations.filter(({ entry }) => entry.state === "FAILED");
@@ -21,7 +21,8 @@ export const noFalseFailures: Checker = {
           proof: [entry],
         }));
       const counted = `${formatCount(failures.length)} nodes declared FAILED, ${formatCount(suspicions.length)} false suspicions`;
-      return { unseen, counted, open: doubt };
+      const judged = story.lives.all.length;
+      return { unseen, counted, judged, open: doubt };
     },
   }),
 };

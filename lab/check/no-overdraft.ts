@@ -18,7 +18,7 @@ export const noOverdraft: Checker = {
           if (balance < 0) report(`node ${id} has ${balance} credits, as node ${entry.node} sees it`, [entry]);
         }
       },
-      finish: () => ({ counted: `${formatCount(looked)} balances` }),
+      finish: () => ({ counted: `${formatCount(looked)} balances`, judged: looked }),
     };
   },
 };

@@ -24,8 +24,9 @@ export const nothingHeld: Checker = {
       },
       finish: (ending) => {
         const counted = `${formatCount(count)} held back`;
+        const judged = count;
         const result = outcome.finish(ending);
-        if (typeof result === "string") return { counted, open: result };
+        if (typeof result === "string") return { counted, judged, open: result };
         for (const { life, clock } of result.finals) {
           const seen = new Set<string>();
           for (const entry of held.get(life) ?? []) {
@@ -37,7 +38,7 @@ export const nothingHeld: Checker = {
             report(`node ${life.node} holds ${name} back to the end`, [entry]);
           }
         }
-        return { counted };
+        return { counted, judged };
       },
     };
   },

@@ -36,7 +36,7 @@ export const oneHistory: Checker = {
           report(what, [first.entry, entry]);
         }
       },
-      finish: () => ({ counted: `${formatCount(records.size)} transfers` }),
+      finish: () => ({ counted: `${formatCount(records.size)} transfers`, judged: records.size }),
     };
   },
 };

@@ -52,7 +52,10 @@ export const oneLeader: Checker = {
         }
         takeTerm(entry, life);
       },
-      finish: () => ({ counted: `${formatCount(elected.size)} terms with an elected coordinator` }),
+      finish: () => ({
+        counted: `${formatCount(elected.size)} terms with an elected coordinator`,
+        judged: elected.size,
+      }),
     };
   },
 };

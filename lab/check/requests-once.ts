@@ -23,7 +23,7 @@ export const requestsOnce: Checker = {
           report(what, [first.entry, delivery.entry]);
         }
       },
-      finish: () => ({ counted: `${formatCount(executed.size)} orders` }),
+      finish: () => ({ counted: `${formatCount(executed.size)} orders`, judged: executed.size }),
     };
   },
 };

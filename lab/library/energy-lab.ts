@@ -2,7 +2,7 @@
 /** The package's entry: all that `import { … } from "energy-lab"` gives. Everything else in the package may change at any time. */
 
 export { EXIT, type ExitName, LabError } from "../base/lab-error.ts";
-export type { CheckResult, Verdict, Violation } from "../check/verdict.ts";
+export type { CheckResult, CheckVerdict, Verdict, Violation } from "../check/verdict.ts";
 export type { JournalDetail } from "../journal/detail.ts";
 export type { Entry } from "../journal/entry.ts";
 export type { Gap, Journal, RunFacts } from "../journal/journal.ts";

@@ -51,6 +51,8 @@ function listChecks(record: RunRecord): readonly TestCase[] {
   return record.checks.map(({ check, verdict, violations, detail }) => {
     const common = { suite: "checks", name: check, seconds: 0 } as const;
     if (verdict === "valid") return { ...common, outcome: { state: "passed" } };
+    if (verdict === "nothing to judge")
+      return { ...common, outcome: { state: "skipped", why: `${verdict}: ${detail}` } };
     if (verdict === "inconclusive") return { ...common, outcome: { state: "skipped", why: `inconclusive: ${detail}` } };
     const text = violations.map(({ what, proof }) => [what, ...proof.map(describeEntry)].join("\n")).join("\n\n");
     return { ...common, outcome: { state: "failed", why: violations[0]?.what ?? detail, text } };

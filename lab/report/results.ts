@@ -53,7 +53,7 @@ export const Results = z.object({
   checks: z.array(
     z.object({
       check: z.string(),
-      verdict: VerdictName,
+      verdict: z.union([VerdictName, z.literal("nothing to judge")]),
       detail: z.string(),
       violations: z.array(z.object({ what: z.string(), proof: z.array(LineName) })),
     }),

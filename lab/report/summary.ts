@@ -37,7 +37,7 @@ export function summarise(results: Results): string {
 /** @param diagram a Mermaid diagram of the interesting window; null: none */
 export function renderMarkdown(results: Results, diagram: string | null): string {
   const { title, verdict, reason, checks, steps, replay, run } = results;
-  const sign = { valid: "✅", invalid: "❌", inconclusive: "❔" } as const;
+  const sign = { valid: "✅", invalid: "❌", inconclusive: "❔", "nothing to judge": "➖" } as const;
   const violations = checks.flatMap(({ check, violations }) =>
     violations.flatMap(({ what, proof }) => [
       `**${escapeMarkdown(check)}**: ${escapeMarkdown(what)}`,
@@ -76,7 +76,7 @@ export function renderMarkdown(results: Results, diagram: string | null): string
 
 /** "9 checks: 8 valid, 1 inconclusive" */
 function countChecks(checks: Results["checks"]): string {
-  const counts = (["valid", "invalid", "inconclusive"] as const)
+  const counts = (["valid", "invalid", "inconclusive", "nothing to judge"] as const)
     .map((verdict) => ({ verdict, count: checks.filter((result) => result.verdict === verdict).length }))
     .filter(({ count }) => count > 0)
     .map(({ verdict, count }) => `${count} ${verdict}`);

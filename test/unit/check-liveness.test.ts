@@ -110,7 +110,7 @@ describe("detection", () => {
       .boot(1, THREE)
       .boot(2, THREE)
       .lab({ action: "kill", nodes: [2], signal: "SIGKILL" });
-    expect(judge("detection", ended(stranger)).verdict).toBe("valid");
+    expect(judge("detection", ended(stranger)).verdict).toBe("nothing to judge");
     expect(judge("detection", ended(killed(), 21_000)).verdict).toBe("inconclusive");
   });
 });
@@ -197,11 +197,11 @@ describe("a node of which the lab didn't see the end", () => {
   });
 
   test.each(timely)("must let %s be judged when the engine says that it had died, and when, or not when", (name) => {
-    expect(judge(name, ended(silent().lab(died)))).toMatchObject({ verdict: "valid", violations: [] });
+    expect(judge(name, ended(silent().lab(died)))).toMatchObject({ verdict: expect.stringMatching(/^(valid|nothing to judge)$/), violations: [] });
     const late = silent()
       .at(30_000)
       .lab({ ...died, atMs: null });
-    expect(judge(name, ended(late, 120_000))).toMatchObject({ verdict: "valid", violations: [] });
+    expect(judge(name, ended(late, 120_000))).toMatchObject({ verdict: expect.stringMatching(/^(valid|nothing to judge)$/), violations: [] });
   });
 
   test("must not be condemned, nor its accusers, when its next life shows that the former one is over", () => {
@@ -254,7 +254,7 @@ describe("joining and incarnations", () => {
   test("must see a node that never gets READY, unless the voters are away", () => {
     expectBreach("joining", ended(group().boot(4, {})), /node 4 isn't READY/);
     const alone = new MadeJournal({ voters: [7, 8, 9] }).boot(1, {});
-    expect(judge("joining", ended(alone)).verdict).toBe("valid");
+    expect(judge("joining", ended(alone)).verdict).toBe("nothing to judge");
     expect(judge("joining", ended(group().line(4, { books: "boot" }).line(4, { phase: "RECOVERING" }))).verdict).toBe(
       "valid",
     );
@@ -265,7 +265,7 @@ describe("joining and incarnations", () => {
       const made = new MadeJournal({ voters, nodes: [1, 2, 3, 4] }).boot(1, THREE).line(1, { phase: "READY" });
       return ended(made.boot(2, {}).line(2, { kind: "state" }));
     };
-    expect(judge("joining", started([1, 2, 3, 4])).verdict).toBe("valid");
+    expect(judge("joining", started([1, 2, 3, 4])).verdict).toBe("nothing to judge");
     expectBreach("joining", started([1, 2, 3]), /node 2 isn't READY/);
   });
 

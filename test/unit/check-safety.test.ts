@@ -16,7 +16,7 @@ function expectBreach(name: string, made: MadeJournal, words: RegExp): void {
 function expectValid(name: string, made: MadeJournal): void {
   const { verdict, violations, detail } = judge(name, made);
   expect(violations.map(({ what }) => what)).toEqual([]);
-  expect(`${verdict}: ${detail}`).toMatch(/^valid/);
+  expect(`${verdict}: ${detail}`).toMatch(/^(valid|nothing to judge)/);
 }
 
 test("a run's verdict must be the worst of its checks, in any order", () => {
@@ -331,5 +331,13 @@ describe("any checker", () => {
     }
     expect(findUnknownCheckers(["clocks", "clock"])).toEqual(["clock"]);
     expect(() => runChecks(new MadeJournal().journal, ["clock"])).toThrow(RangeError);
+  });
+});
+
+describe("a run without what a check is about", () => {
+  test("must be nothing to judge, and neither good nor bad for the run", () => {
+    const quiet = new MadeJournal().boot(1, THREE).boot(2, THREE);
+    expect(judge("durability", quiet)).toMatchObject({ verdict: "nothing to judge", detail: "0 restarts" });
+    expect(worstOf([judge("durability", quiet)])).toBe("valid");
   });
 });

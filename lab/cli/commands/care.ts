@@ -49,9 +49,13 @@ async function doctor(context: CommandContext): Promise<void> {
   const findings = await examine(context.options.runtime, context.progress);
   context.printer.clear();
   const words = { ok: "ok  ", info: "info", warn: "WARN", fail: "FAIL" } as const;
+  const { colour } = await import("../ui/table.ts");
+  const colours = { ok: "green", info: "cyan", warn: "yellow", fail: "red" } as const;
+  const paint = (level: Finding["level"]) =>
+    context.printer.color ? colour(words[level], colours[level]) : words[level];
   const line = (finding: Finding): string =>
     [
-      `${words[finding.level]}  ${finding.check}: ${finding.found}`,
+      `${paint(finding.level)}  ${finding.check}: ${finding.found}`,
       ...(finding.consequence === "" ? [] : [`        ${finding.consequence}`]),
       ...toHints(finding.cure).map((hint) => `        -> ${renderHint(hint, context.caller)}`),
     ].join("\n");

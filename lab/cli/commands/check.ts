@@ -86,18 +86,22 @@ async function show(
   results: readonly CheckResult[],
   run: string | undefined,
 ): Promise<void> {
-  const [{ worstOf }, { renderTable }, { EXIT, LabError }] = await Promise.all([
+  const [{ worstOf }, { renderTable }, { verdictPaint }, { EXIT, LabError }] = await Promise.all([
     import("../../check/verdict.ts"),
     import("../ui/table.ts"),
+    import("../ui/runs-table.ts"),
     import("../../base/lab-error.ts"),
   ]);
   const verdict = worstOf(results);
   const { printer } = context;
   const rows = results.map((result) => [result.check, result.verdict, result.detail]);
-  const paint = await createPaint(printer.color);
-  const table = renderTable([{ title: "CHECK" }, { title: "VERDICT" }, { title: "DETAIL" }], rows, paint);
+  const table = renderTable(
+    [{ title: "CHECK" }, { title: "VERDICT" }, { title: "DETAIL" }],
+    rows,
+    verdictPaint(printer.color, 1),
+  );
   const proofs = await Promise.all(results.map((result) => describeProofs(result, printer.color)));
-  const text = [table, ...proofs.flat(), describeVerdict(journal, verdict)].join("\n");
+  const text = [table, ...proofs.flat(), describeVerdict(journal, verdict, results)].join("\n");
   printer.data({ verdict, checks: results }, text);
   const broken = results.find((result) => result.verdict === "invalid");
   if (broken !== undefined) {
@@ -106,13 +110,6 @@ async function show(
   }
   if (verdict === "inconclusive") context.setExitCode(EXIT.inconclusive);
   if (!journal.facts.isDetailed) context.next(NEXT.journalDetailed());
-}
-
-async function createPaint(isColoured: boolean): Promise<(text: string, row: number, column: number) => string> {
-  const { colour } = await import("../ui/table.ts");
-  const colours = { valid: "green", invalid: "red", inconclusive: "yellow" } as const;
-  return (text, _row, column) =>
-    isColoured && column === 1 && text in colours ? colour(text, colours[text as Verdict]) : text;
 }
 
 /** Each violation in a sentence, and the lines that prove it. */
@@ -129,11 +126,12 @@ async function describeProofs({ check, violations }: CheckResult, isColoured: bo
   return more > 0 ? [...shown, "", `${check}: and ${more} more`] : shown;
 }
 
-function describeVerdict({ facts, entries }: Journal, verdict: Verdict): string {
+function describeVerdict({ facts, entries }: Journal, verdict: Verdict, results: readonly CheckResult[]): string {
   const words = {
     valid: "every promise held",
     invalid: "a promise was broken",
     inconclusive: "nothing was found broken",
   };
-  return `${words[verdict]}: ${entries.length} lines of ${facts.nodes.length} nodes`;
+  const isIdle = results.every((result) => result.verdict === "nothing to judge");
+  return `${isIdle ? "nothing to judge" : words[verdict]}: ${entries.length} lines of ${facts.nodes.length} nodes`;
 }

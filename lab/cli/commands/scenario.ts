@@ -8,6 +8,7 @@ import type { OnStep } from "../../scenario/play.ts";
 import type { ScenarioResult, StepResult } from "../../scenario/result.ts";
 import type { Scenario, ScenarioRuntime } from "../../scenario/scenario-schema.ts";
 import { addNotes, type Note } from "../ui/notes.ts";
+import type { PlayedRun } from "../ui/runs-table.ts";
 import type { CommandContext } from "./context.ts";
 
 interface RunFlags {
@@ -78,15 +79,21 @@ async function run(context: CommandContext, files: readonly string[], flags: Run
   for (const { scenario } of scenarios) assertRunsOn(scenario, runtime);
   const codes: number[] = [];
   const values: object[] = [];
+  const played: PlayedRun[] = [];
   for (const { file, scenario } of scenarios) {
     if (context.signal.aborted) break;
     const one = { file, scenario, runtime, flags, ...(seed !== undefined && { seed }) };
-    const { result, value, trouble } = await runOne(context, one);
+    const { result, value, trouble, realMs } = await runOne(context, one);
+    played.push({ file, result, realMs });
     codes.push(EXIT[exitOf(result.verdict)], trouble === null ? EXIT.ok : EXIT.failed);
     values.push(value);
   }
   // One value on stdout, however many runs it is about.
   if (context.printer.json) context.printer.data(files.length === 1 ? values[0] : values, "");
+  else if (played.length > 1) {
+    const { renderRuns } = await import("../ui/runs-table.ts");
+    context.printer.data(null, renderRuns(played, context.printer));
+  }
   context.setExitCode(worstCode(codes));
 }
 
@@ -118,6 +125,7 @@ interface RunOutcome {
   readonly result: ScenarioResult;
   /** For `-o json`. */
   readonly value: object;
+  readonly realMs: number;
   /** Why there is no report; null: there is one, or none was wanted. */
   readonly trouble: LabError | null;
 }
@@ -151,7 +159,7 @@ async function runOne(context: CommandContext, one: OneRun): Promise<RunOutcome>
   const told = describeWritten(written);
   if (told !== null) printer.say(told);
   else if (result.verdict !== "valid") context.next(lines.hintsAfter(result, flags));
-  return { result, value: { ...publicResult(result), report: written.path }, trouble: written.trouble };
+  return { result, value: { ...publicResult(result), report: written.path }, realMs, trouble: written.trouble };
 }
 
 /** A line for each step that is over; what is under way is shown where lines can be redrawn, elsewhere when it takes long. */

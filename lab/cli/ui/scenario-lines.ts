@@ -5,6 +5,7 @@ import { NEXT } from "../../base/next.ts";
 import type { ScenarioResult, StepResult } from "../../scenario/result.ts";
 import type { Scenario } from "../../scenario/scenario-schema.ts";
 import type { Printer } from "./printer.ts";
+import { paintVerdict, verdictPaint } from "./runs-table.ts";
 import { colour, renderTable } from "./table.ts";
 
 const WHERE = { docker: "in Docker", local: "as local processes", sim: "in virtual time" } as const;
@@ -44,9 +45,12 @@ export function renderSummary(
   options: { readonly printer: Printer; readonly realMs: number },
 ): string {
   const { verdict, reason, checks, steps, runtime, tookMs, seed } = result;
+  const { color } = options.printer;
   const rows = checks.map((check) => [check.check, check.verdict, check.violations[0]?.what ?? check.detail]);
   const table =
-    rows.length === 0 ? [] : ["", renderTable([{ title: "CHECK" }, { title: "VERDICT" }, { title: "SEEN" }], rows)];
+    rows.length === 0
+      ? []
+      : ["", renderTable([{ title: "CHECK" }, { title: "VERDICT" }, { title: "SEEN" }], rows, verdictPaint(color, 1))];
   const proof = checks
     .filter((check) => check.verdict === "invalid")
     .flatMap(({ check, violations }) =>
@@ -61,7 +65,7 @@ export function renderSummary(
     inconclusive: `the checks are inconclusive: ${reason}`,
     interrupted: "interrupted: the results until then are above",
   };
-  return [...table, ...proof, "", `${verdict}: ${words[verdict]} (${facts})`].join("\n");
+  return [...table, ...proof, "", `${paintVerdict(verdict, color)}: ${words[verdict]} (${facts})`].join("\n");
 }
 
 interface AgainFlags {

@@ -1,15 +1,20 @@
 /**
  * The checkers' verdicts on the run: the violation first, with the lines that prove it, each a step to its place in the pictures.
  */
-import { type Verdict, worstOf } from "../../check/verdict.ts";
+import { type CheckVerdict, worstOf } from "../../check/verdict.ts";
 import type { Entry } from "../../journal/entry.ts";
 import { formatClock } from "../model/format-time.ts";
 import { findEntry } from "../model/violations.ts";
 import type { Shared } from "./app.tsx";
 import { CommandRow } from "./command-row.tsx";
 
-const SIGNS: Readonly<Record<Verdict, string>> = { valid: "✓", invalid: "✕", inconclusive: "?" };
-const ORDER: readonly Verdict[] = ["invalid", "inconclusive", "valid"];
+const SIGNS: Readonly<Record<CheckVerdict, string>> = {
+  valid: "✓",
+  invalid: "✕",
+  inconclusive: "?",
+  "nothing to judge": "–",
+};
+const ORDER: readonly CheckVerdict[] = ["invalid", "inconclusive", "valid", "nothing to judge"];
 /** Of one violation: the last lines say where it broke. */
 const SHOWN_MAX = 12;
 
