@@ -18,7 +18,7 @@ export function plainText(text: string): string {
   return [...text].map((char) => (/[\p{Cc}\p{Cf}\u2028\u2029]/u.test(char) ? " " : char)).join("");
 }
 
-/** `12:31:07.123`, in UTC as `lab logs` shows it. */
+/** `12:31:07.123Z`: UTC, wherever somebody reads it. */
 export function formatTime(ms: number): string {
-  return new Date(ms).toISOString().slice(11, 23);
+  return new Date(ms).toISOString().slice(11, 24);
 }

@@ -9,6 +9,7 @@
  *   scenario.yaml  as it ran              config.json    what the nodes were given    engine.json   what they ran on
  *   logs/node-N.log                       report.html    summary.md
  */
+
 import { randomBytes } from "node:crypto";
 import { appendFile, mkdir, readFile, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { arch, cpus, release, totalmem, type } from "node:os";
@@ -19,6 +20,7 @@ import { projectRoot } from "../engine/node-bundle.ts";
 import { originOf } from "../export/export-options.ts";
 import { exportMermaid } from "../export/mermaid.ts";
 import { parseEntry } from "../journal/entry.ts";
+import { formatTime } from "../journal/notable.ts";
 import { formatRun, LATEST } from "../journal/stored-run.ts";
 import { renderReport } from "../page/render-report.ts";
 import { renderJunit } from "./junit.ts";
@@ -124,7 +126,7 @@ function formatLogLine(text: string): string {
   const entry = parseEntry(text);
   if (entry === null) return text;
   const level = typeof entry.level === "string" ? entry.level : String(entry.level);
-  return `${new Date(entry.time).toISOString().slice(11, 23)} ${level.toUpperCase().padEnd(5)} ${entry.msg}`;
+  return `${formatTime(entry.time)} ${level.toUpperCase().padEnd(5)} ${entry.msg}`;
 }
 
 function toJson(value: unknown): string {

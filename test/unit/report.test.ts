@@ -39,7 +39,7 @@ describe("a report", () => {
       found.map((item) => join(item.parentPath, item.name).slice(path.length + 1)).sort(),
     );
     expect(await readRun(path)).toEqual(makeRecord().journal);
-    expect(read(path, "logs/node-1.log").split("\n")[0]).toBe("12:00:00.500 INFO  line 1");
+    expect(read(path, "logs/node-1.log").split("\n")[0]).toBe("12:00:00.500Z INFO  line 1");
     expect(JSON.parse(read(path, "config.json"))).toMatchObject({ name: "shop", env: { DS_LOG_LEVEL: "DEBUG" } });
     expect(JSON.parse(read(path, "engine.json"))).toMatchObject({ facts: { node: "24" }, host: {} });
   });

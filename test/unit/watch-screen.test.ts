@@ -1,6 +1,8 @@
 // The screen of `lab watch`: what it must show at any size, for any cluster.
 import { describe, expect, test } from "vitest";
 import { FullScreen } from "../../lab/cli/ui/full-screen.ts";
+import { CurveBook, renderSparkline } from "../../lab/cli/ui/sparkline.ts";
+import { LOOKING, pressKey, type WatchInput } from "../../lab/cli/ui/watch-keys.ts";
 import { renderWatch, type Size, type WatchView } from "../../lab/cli/ui/watch-screen.ts";
 import type { Entry } from "../../lab/journal/entry.ts";
 import { clusterSnapshot, type SnapshotOptions } from "../support/snapshots.ts";
@@ -15,7 +17,17 @@ const STANDARD: Size = { width: 80, height: 24 };
 
 function viewOf(count: number, options: SnapshotOptions = {}, more: Partial<WatchView> = {}): WatchView {
   const snapshot = clusterSnapshot(count, options);
-  return { lab: "shop", runtime: "local", profile: "fast", snapshot, events: EVENTS, trouble: "", ...more };
+  return {
+    lab: "shop",
+    runtime: "local",
+    profile: "fast",
+    snapshot,
+    events: EVENTS,
+    trouble: "",
+    input: LOOKING,
+    curves: undefined,
+    ...more,
+  };
 }
 
 function render(view: WatchView, size: Size = STANDARD): readonly string[] {
@@ -49,7 +61,7 @@ describe("the screen of lab watch", () => {
     });
     const lines = render(view);
     expect(lines.slice(0, 11)).toEqual([
-      "lab shop  local, fast  00:00:00  4 of 5 up  all agree on 4 (elected, term 3)",
+      "lab shop  local, fast  00:00:00 UTC  4 of 5 up  all agree on 4 (elected, term 3)",
       "sum of all balances 500, the same at every node    pending 0    held back 0",
       "NODE ROLE        STATE  TERM BALANCE SUM HELD PEND RECORDS   1  2  3  4  5",
       "   1 follower    READY     3     100 500    0    0      15   \\  .  S  .  F",
@@ -105,6 +117,91 @@ describe("the screen of lab watch", () => {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
     expect(text).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]/);
     expect(text).toContain("second line");
+  });
+});
+
+describe("the keys of lab watch", () => {
+  const nodes = [
+    { id: 1, status: "running" },
+    { id: 2, status: "paused" },
+    { id: 3, status: "exited" },
+  ];
+  const pressAll = (keys: readonly string[], from: WatchInput = LOOKING) => {
+    let input = from;
+    const commands: string[] = [];
+    let isOver = false;
+    for (const key of keys) {
+      const pressed = pressKey(input, key, nodes);
+      input = pressed.input;
+      isOver ||= pressed.isOver;
+      if (pressed.command !== null) commands.push(pressed.command.join(" "));
+    }
+    return { input, commands, isOver };
+  };
+  const [up, down] = ["\u001b[A", "\u001b[B"];
+
+  test.each<[keys: readonly string[], commands: readonly string[]]>([
+    [[down, "k"], ["kill 1 --no-wait"]],
+    [[up, "k"], ["start 3"]],
+    [[down, "p"], ["pause 1"]],
+    [[down, down, "p"], ["resume 2"]],
+    [[down, "c"], ["isolate 1"]],
+    [["h"], ["heal"]],
+    [[down, "t", ..."2 30", "\r"], ["sell 1 2 30"]],
+    [[down, "t", ..."2 35", "\u007f", "0", "\r"], ["sell 1 2 30"]],
+    [[down, "t", ..."2", "\r"], []],
+    [[down, "t", "q", "\u001b"], []],
+    [["k"], []],
+    [["z", down, "\u001b", "k"], []],
+  ])("%j must run %j", (keys, commands) => {
+    const after = pressAll(keys);
+    expect(after.commands).toEqual(commands);
+    expect(after.input.mode).toBe("look");
+    expect(after.isOver).toBe(false);
+  });
+
+  test("must end at q and Ctrl-C, and at nothing that is typed into a line but Ctrl-C", () => {
+    expect(pressAll(["q"]).isOver).toBe(true);
+    expect(pressAll(["f", "q"]).isOver).toBe(false);
+    expect(pressAll(["f", "\u0003"]).isOver).toBe(true);
+  });
+
+  test("must say that a node has to be chosen, mark it, filter events, and help", () => {
+    expect(pressAll(["k"]).input.said).toContain("choose a node");
+    const chosen = render(viewOf(3, {}, { input: pressAll([down, down]).input }));
+    expect(chosen.filter((line) => line.startsWith(">"))).toEqual([expect.stringMatching(/^> +2 /)]);
+    const filtered = render(viewOf(3, {}, { input: pressAll(["f", ..."number 7", "\r"]).input })).join("\n");
+    expect(filtered.match(/event number/g)).toHaveLength(1);
+    expect(render(viewOf(3, {}, { input: pressAll(["?"]).input })).join("\n")).toContain("choose a node");
+  });
+});
+
+describe("curves", () => {
+  test("must go from the lowest to the highest, with gaps for what isn't known", () => {
+    expect(renderSparkline([0, 7, null, 14], 8)).toBe("▁▅ █");
+    expect(renderSparkline([5, 5], 8)).toBe("▁▁");
+    expect(renderSparkline([1, 2, 3], 2)).toBe("▁█");
+  });
+
+  test("must hold balance, round trips and datagrams a second of each node, and be on the screen", () => {
+    const book = new CurveBook();
+    const snapshot = clusterSnapshot(3);
+    const later = (ms: number, sent: number) => ({
+      ...snapshot,
+      atMs: snapshot.atMs + ms,
+      nodes: snapshot.nodes.map((node) =>
+        node.says === null ? node : { ...node, says: { ...node.says, counters: { datagrams_sent: sent } } },
+      ),
+    });
+    book.add(later(0, 10));
+    book.add(later(2_000, 50));
+    book.add(later(3_000, 0));
+    expect(book.of(1)?.datagrams).toEqual([null, 20, null]);
+    expect(book.of(1)?.balance).toEqual([100, 100, 100]);
+    const curves = { id: 1, curves: book.of(1) ?? { balance: [], trip: [], datagrams: [] } };
+    expect(render(viewOf(3, {}, { curves }), { width: 120, height: 40 }).join("\n")).toMatch(
+      /node 1 {2}balance ▁▁▁ 100/,
+    );
   });
 });
 

@@ -7,6 +7,7 @@ import type { WatchFlags } from "./watch-actions.ts";
 
 const WATCH_NOTES: readonly Note[] = [
   "Each row is an observer, each column the node that it observes: . alive, S suspected, F failed, L left, ? unknown. A ! below a column says that the observers differ about that node.",
+  "Keys: the arrows choose a node, k kills or starts it, p pauses or resumes it, c cuts it off, t trades, h heals all faults, f filters events, ? helps, q quits. Below the events are curves of the chosen node, else of the coordinator.",
   "Without a terminal, watch prints a line for each event, and one whenever agreement, roles or states change; with -o json, it prints a snapshot a line.",
 ];
 
@@ -21,9 +22,9 @@ export function registerDashCommands(program: Command, context: CommandContext, 
     program
       .command("watch")
       .helpGroup("Look:")
-      .description("show the whole cluster on one screen, live; q quits")
+      .description("show the whole cluster on one screen, live; keys act on it")
       .option("--events <count>", "number of earlier events to begin with", "50")
-      .action(async (flags: WatchFlags) => (await import("./watch-actions.ts")).runWatch(context, flags)),
+      .action(async (flags: WatchFlags) => (await import("./watch-actions.ts")).runWatch(context, flags, runCaptured)),
     context.caller.prefix,
     WATCH_NOTES,
   );

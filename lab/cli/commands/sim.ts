@@ -132,16 +132,17 @@ async function playOne(context: CommandContext, seed: number, choice: WorldChoic
     };
     const result = runSwarm(seed, { ...optionsOf(choice), wire: trace, onLine }, { only: choice.only });
     const { formatDuration } = await import("../../base/duration.ts");
-    const took = formatDuration(performance.now() - startedAtMs);
     const text = [
       `seed ${seed}: every promise held`,
       `  ${result.faults} faults, ${result.executed} of ${result.trades} trades executed, ${result.deliveries} deliveries`,
       `  after the heal: one coordinator in ${formatDuration(result.leaderMs)}, equal ledgers in ${formatDuration(result.ledgerMs)}, the highest leads in ${formatDuration(result.highestMs)}`,
-      `  ${formatDuration(result.virtualMs)} of virtual time, ${result.events} events, in ${took}; journal ${result.fingerprint}`,
+      `  ${formatDuration(result.virtualMs)} of virtual time, ${result.events} events; journal ${result.fingerprint}`,
     ].join("\n");
     const value = { seed, verdict: "held", ...result };
     if (trace) printer.item(value, text);
     else printer.data(value, text);
+    // Not on stdout, which is the same to the byte each time.
+    if (!printer.json) printer.say(`played in ${formatDuration(performance.now() - startedAtMs)}`);
   } catch (error) {
     if (!(error instanceof SimFailure)) throw error;
     const { property, atMs, reason, states } = error.details;

@@ -8,8 +8,10 @@ import type { Snapshot } from "../../dash/protocol.ts";
 import type { Entry } from "../../journal/entry.ts";
 import { formatTime, isNotable, plainText } from "../../journal/notable.ts";
 import { FullScreen } from "../ui/full-screen.ts";
+import { CurveBook } from "../ui/sparkline.ts";
+import { LOOKING, pressKey } from "../ui/watch-keys.ts";
 import { renderWatch } from "../ui/watch-screen.ts";
-import type { CommandContext } from "./context.ts";
+import type { CommandContext, RunCaptured } from "./context.ts";
 
 export interface WatchFlags {
   readonly events: string;
@@ -18,9 +20,8 @@ export interface WatchFlags {
 /** Nobody sees more, and a terminal over a slow line has enough with it. */
 const FRAME_MS = 100;
 const EVENTS_MAX = 1_000;
-const CTRL_C = "\u0003";
 
-export async function runWatch(context: CommandContext, flags: WatchFlags): Promise<void> {
+export async function runWatch(context: CommandContext, flags: WatchFlags, run: RunCaptured): Promise<void> {
   const past = Number(flags.events);
   if (!Number.isInteger(past) || past < 0) {
     throw new LabError("usage", `--events: "${flags.events}" isn't a number`, "write for example --events 20");
@@ -33,7 +34,7 @@ export async function runWatch(context: CommandContext, flags: WatchFlags): Prom
     try {
       const { printer } = context;
       const isScreen = printer.redraws && process.stdin.isTTY === true;
-      if (isScreen) await drawScreen(context, lab, feed, signal, () => stop.abort());
+      if (isScreen) await drawScreen({ context, lab, feed, signal, run, quit: () => stop.abort() });
       else await printLines(context, feed, signal);
     } finally {
       stop.abort();
@@ -42,15 +43,21 @@ export async function runWatch(context: CommandContext, flags: WatchFlags): Prom
   });
 }
 
+interface ScreenParts {
+  readonly context: CommandContext;
+  readonly lab: LabHandle;
+  readonly feed: Feed;
+  readonly signal: AbortSignal;
+  readonly run: RunCaptured;
+  readonly quit: () => void;
+}
+
 /** Returns when a key, the signal or the lab's end ends it. */
-async function drawScreen(
-  context: CommandContext,
-  lab: LabHandle,
-  feed: Feed,
-  signal: AbortSignal,
-  quit: () => void,
-): Promise<void> {
+async function drawScreen(parts: ScreenParts): Promise<void> {
+  const { context, lab, feed, signal } = parts;
   const events = new Events(feed);
+  const curves = new CurveBook();
+  const keys = createKeys(parts, () => screen.draw());
   const aborted = untilAborted(signal);
   const change = () => Promise.race([feed.changed(), aborted]);
   // Nothing is on the screen before there is something to see: a lab that can't be asked fails as other commands do.
@@ -62,18 +69,53 @@ async function drawScreen(
     render: (size) => {
       const snapshot = feed.snapshot;
       if (snapshot === null) return [];
-      const view = { lab: name, runtime, profile, snapshot, events: events.latest, trouble: troubleOf(feed) };
+      const { input } = keys;
+      const id = input.chosen ?? snapshot.agreement.coordinator ?? snapshot.nodes[0]?.id ?? 0;
+      const known = curves.of(id);
+      const about = { lab: name, runtime, profile, snapshot, events: events.latest, trouble: troubleOf(feed), input };
+      const view = { ...about, curves: known === undefined ? undefined : { id, curves: known } };
       return renderWatch(view, size, context.printer.color);
     },
-    onKey: (key) => {
-      if (key === "q" || key === "Q" || key === CTRL_C) quit();
-    },
+    onKey: keys.press,
   });
+  let seen = 0;
   while (!signal.aborted && !feed.isEnded) {
     events.take();
+    if (feed.snapshot !== null && feed.snapshots !== seen) curves.add(feed.snapshot);
+    seen = feed.snapshots;
     screen.draw();
     await Promise.all([change(), sleep(REAL_CLOCK, FRAME_MS, signal).catch(() => {})]);
   }
+}
+
+/** What the keys have led to, and the commands that they run, one at a time. */
+function createKeys({ lab, feed, run, quit }: ScreenParts, redraw: () => void) {
+  let input = LOOKING;
+  let isBusy = false;
+  const perform = async (command: readonly string[]): Promise<void> => {
+    isBusy = true;
+    const line = [...command, "--name", lab.name, "--runtime", lab.info.runtime];
+    input = { ...input, said: `${command.join(" ")} …` };
+    redraw();
+    const { stdout, stderr } = await run(line);
+    const [first = ""] = `${stdout}${stderr}`.trim().split("\n");
+    input = { ...input, said: first };
+    isBusy = false;
+    redraw();
+  };
+  return {
+    get input() {
+      return input;
+    },
+    press(key: string): void {
+      const pressed = pressKey(input, key, feed.snapshot?.nodes ?? []);
+      input = pressed.input;
+      if (pressed.isOver) quit();
+      else if (pressed.command !== null && isBusy) input = { ...input, said: "the last command is still at work" };
+      else if (pressed.command !== null) void perform(pressed.command);
+      redraw();
+    },
+  };
 }
 
 /** A line an event; between them one for the cluster whenever it looks otherwise. With -o json: a snapshot a line. */

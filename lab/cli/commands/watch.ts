@@ -12,6 +12,7 @@ export function registerWatchCommands(program: Command, context: CommandContext)
     .option("-f, --follow", "show new lines until Ctrl-C")
     .option("--tail <count>", "show the last COUNT lines of each node only")
     .option("--since <time>", "show the last 30s, 5m, … only")
+    .option("--probes", "show heartbeats and probes too, which up --journal wire records")
     .action((selector: string, flags: LogFlags) => logs(context, selector, flags));
 
   program
@@ -37,10 +38,11 @@ interface LogFlags {
   follow?: boolean;
   tail?: string;
   since?: string;
+  probes?: boolean;
 }
 
 async function logs(context: CommandContext, selector: string, flags: LogFlags): Promise<void> {
-  const [{ parseDuration }, { LabError }, { renderLogLine }] = await Promise.all([
+  const [{ parseDuration }, { LabError }, { isProbe, renderLogLine }] = await Promise.all([
     import("../../base/duration.ts"),
     import("../../base/lab-error.ts"),
     import("../ui/log-line.ts"),
@@ -58,6 +60,7 @@ async function logs(context: CommandContext, selector: string, flags: LogFlags):
     const sinceMs = ageMs === null ? null : lab.clock.wallMs() - ageMs;
     const options = { follow: flags.follow === true, tail, sinceMs, signal: context.signal };
     for await (const line of lab.engine.logs(lab.name, ids, options)) {
+      if (flags.probes !== true && !context.printer.json && isProbe(line)) continue;
       context.printer.item(line, renderLogLine(line, ids.length > 1 ? width : 0, context.printer), line.text);
     }
   });

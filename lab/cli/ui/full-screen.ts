@@ -31,11 +31,14 @@ export interface FullScreenOptions {
   readonly display: Display;
   /** The lines of a drawing of this size; called at every `draw` and when the size changes. */
   readonly render: (size: { readonly width: number; readonly height: number }) => readonly string[];
-  /** One key, as its text: `q`, `\u0003` for Ctrl-C. */
+  /** One key, as its text: `q`, `\u0003` for Ctrl-C, `\u001b[A` for the arrow up. */
   readonly onKey: (key: string) => void;
 }
 
 const CTRL_Z = "\u001a";
+/** A control sequence of a key without a character of its own, or one character. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what terminals send
+const KEY = /\u001b(?:\[|O)[\d;]*[A-Za-z~]|[\s\S]/gu;
 
 export class FullScreen implements Disposable {
   readonly #options: FullScreenOptions;
@@ -76,7 +79,7 @@ export class FullScreen implements Disposable {
   };
 
   readonly #onData = (chunk: Buffer): void => {
-    for (const key of chunk.toString("utf8")) {
+    for (const [key] of chunk.toString("utf8").matchAll(KEY)) {
       if (key === CTRL_Z) this.#suspend();
       else this.#options.onKey(key);
     }

@@ -2,6 +2,8 @@
  * One line of a node's output for a person: a journal line becomes its sentence, anything else stays as it is.
  */
 import type { LogLine } from "../../engine/engine.ts";
+import { isBackground } from "../../journal/message-kinds.ts";
+import { formatTime } from "../../journal/notable.ts";
 import type { Printer } from "./printer.ts";
 import { colour } from "./table.ts";
 
@@ -14,8 +16,13 @@ export function renderLogLine(line: LogLine, width: number, printer: Printer): s
     printer.color && label !== "" ? colour(label, NODE_COLOURS[line.node % NODE_COLOURS.length] ?? "cyan") : label;
   const journal = parseJournal(line.text);
   if (journal === null) return prefix + line.text;
-  const time = new Date(journal.time).toISOString().slice(11, 23);
-  return `${prefix}${time} ${journal.msg}`;
+  return `${prefix}${formatTime(journal.time)} ${journal.msg}`;
+}
+
+/** A heartbeat or a probe, which a node with wire journal writes many times a second. */
+export function isProbe({ text }: LogLine): boolean {
+  if (!/^\{.*"kind":"(send|recv)"/.test(text)) return false;
+  return isBackground(/"type":"(\w+)"/.exec(text)?.[1]);
 }
 
 function parseJournal(text: string): { time: number; msg: string } | null {

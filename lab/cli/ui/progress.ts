@@ -12,7 +12,7 @@ const INFO_MS = 2_000;
 /** Said the first time, whatever else was said. */
 const ONCE: ReadonlySet<string> = new Set(["lock", "control"]);
 /** Steps that last long enough to be announced where nothing can be redrawn. */
-const LONG_STEPS: ReadonlySet<string> = new Set(["image", "base", "bundle", "agree", "remove", "election"]);
+const LONG_STEPS: ReadonlySet<string> = new Set(["image", "base image", "bundle", "agree", "remove", "election"]);
 
 /** @param render a hint as it can be typed here */
 export function createProgress(

@@ -8,8 +8,10 @@
 import type { FaultView, NodeView, Snapshot } from "../../dash/protocol.ts";
 import type { Entry } from "../../journal/entry.ts";
 import { formatTime, plainText } from "../../journal/notable.ts";
+import { type Curves, renderSparkline } from "./sparkline.ts";
 import { type Colour, fitLine, type Line, paintLine, type Span, span, widthOf } from "./text-spans.ts";
 import { type Column, chooseColumns, renderCells } from "./watch-columns.ts";
+import { WATCH_HELP, type WatchInput } from "./watch-keys.ts";
 
 export interface WatchView {
   readonly lab: string;
@@ -20,6 +22,9 @@ export interface WatchView {
   readonly events: readonly Entry[];
   /** Why what is shown may be old; empty: it isn't. */
   readonly trouble: string;
+  readonly input: WatchInput;
+  /** Of the chosen node, else of the coordinator; undefined: nothing is known yet. */
+  readonly curves: { readonly id: number; readonly curves: Curves } | undefined;
 }
 
 export interface Size {
@@ -29,7 +34,8 @@ export interface Size {
 
 const SYMBOLS: Readonly<Record<string, string>> = { ALIVE: ".", SUSPECTED: "S", FAILED: "F", LEFT: "L", UNKNOWN: "?" };
 const SYMBOL_COLOURS: Readonly<Record<string, Colour>> = { S: "yellow", F: "red", L: "dim", "?": "dim", "\\": "dim" };
-const LEGEND = "q quits   . alive  S suspected  F failed  L left  ? unknown  ! views differ";
+const LEGEND = "q quits  ? keys   . alive  S suspected  F failed  L left  ? unknown  ! views differ";
+const SPARK_WIDTH = 16;
 const FAULT_LINES_MAX = 3;
 const EVENT_LINES_MIN = 3;
 
@@ -38,12 +44,15 @@ export function renderWatch(view: WatchView, size: Size, color: boolean): readon
   const { snapshot } = view;
   const head = [renderTitle(view), renderSums(snapshot)];
   if (view.trouble !== "") head.push([span(`not up to date: ${plainText(view.trouble)}`, "yellow")]);
+  if (view.input.mode === "help") head.push([], ...WATCH_HELP.map((text): Line => [span(text)]), []);
   const faults = renderFaults(snapshot);
-  const foot: Line[] = [[span(LEGEND, "dim")]];
+  const foot: Line[] = [...renderCurves(view.curves, size), renderFoot(view.input)];
   const room = size.height - head.length - faults.length - foot.length - EVENT_LINES_MIN - 1;
-  const nodes = renderNodes(snapshot, Math.max(3, room), size.width);
+  const nodes = renderNodes(snapshot, { room: Math.max(3, room), width: size.width, chosen: view.input.chosen });
   const eventRoom = size.height - head.length - faults.length - foot.length - nodes.length - 1;
-  const events = renderEvents(view.events, eventRoom);
+  const { filter } = view.input;
+  const wanted = filter === "" ? view.events : view.events.filter(({ msg }) => msg.includes(filter));
+  const events = renderEvents(wanted, eventRoom);
   const gap: Line[] = eventRoom > 0 ? [[]] : [];
   const body = [...head, ...nodes, ...faults, ...gap, ...events];
   // The legend keeps its place at the bottom.
@@ -58,7 +67,7 @@ function renderTitle({ lab, runtime, profile, snapshot }: WatchView): Line {
   const claim = agreed
     ? span(`all agree on ${coordinator} (${elected ? "elected" : "provisional"}, term ${term})`, "green")
     : span(`no agreement: ${plainText(reason)}`, "yellow");
-  const where = `lab ${lab}  ${runtime}, ${profile}  ${formatTime(atMs).slice(0, 8)}  ${up} of ${nodes.length} up  `;
+  const where = `lab ${lab}  ${runtime}, ${profile}  ${formatTime(atMs).slice(0, 8)} UTC  ${up} of ${nodes.length} up  `;
   return [span(where, "bold"), claim];
 }
 
@@ -77,7 +86,41 @@ function renderSums({ nodes }: Snapshot): Line {
   return [span(`sums of all balances DIFFER: ${parts.join("; ")}`, "red"), span(rest)];
 }
 
-function renderNodes({ nodes }: Snapshot, room: number, width: number): readonly Line[] {
+/** Round trips, datagrams and balance of one node as curves. Small screens have none. */
+function renderCurves(known: WatchView["curves"], { height, width }: Size): readonly Line[] {
+  if (known === undefined || height < 16 || width < 60) return [];
+  const { balance, trip, datagrams } = known.curves;
+  const latest = (values: readonly (number | null)[], digits: number) => values.at(-1)?.toFixed(digits) ?? "-";
+  const part = (name: string, values: readonly (number | null)[], text: string): Line => [
+    span(`  ${name} `, "dim"),
+    span(renderSparkline(values, SPARK_WIDTH), "cyan"),
+    span(` ${text}`),
+  ];
+  return [
+    [
+      span(`node ${known.id}`),
+      ...part("balance", balance, latest(balance, 0)),
+      ...part("trip", trip, `${latest(trip, 1)} ms`),
+      ...part("datagrams", datagrams, `${latest(datagrams, 0)}/s`),
+    ],
+  ];
+}
+
+/** The legend, what is being typed, or what became of the last command. */
+function renderFoot({ mode, typed, filter, chosen, said }: WatchInput): Line {
+  if (mode === "trade") return [span(`node ${chosen} sells to (node amount): ${typed}_`, "bold")];
+  if (mode === "filter") return [span(`events with: ${typed}_`, "bold")];
+  if (said !== "") return [span(plainText(said), "yellow")];
+  return [span(filter === "" ? LEGEND : `events with "${filter}" only; f changes that   ${LEGEND}`, "dim")];
+}
+
+interface NodeArea {
+  readonly room: number;
+  readonly width: number;
+  readonly chosen: number | null;
+}
+
+function renderNodes({ nodes }: Snapshot, { room, width, chosen }: NodeArea): readonly Line[] {
   const ids = nodes.map((node) => node.id);
   const isWide = ids.length <= 12;
   const columns = chooseColumns(nodes, width - matrixWidth(ids.length, isWide) - 2);
@@ -101,10 +144,19 @@ function renderNodes({ nodes }: Snapshot, room: number, width: number): readonly
           ],
         ];
   const space = room - top.length - bottom.length;
-  const { shown, calm } = chooseRows(nodes, views, space);
-  const rows = shown.map((node) => renderRow(node, ids, columns, isWide));
+  const { shown, calm } = chooseRows(nodes, views, space, chosen);
+  const rows = shown.map((node) => {
+    const row = renderRow(node, ids, columns, isWide);
+    return node.id === chosen ? markRow(row) : row;
+  });
   const more: Line[] = calm === 0 ? [] : [[span(`     and ${calm} more, with nothing unusual to see`, "dim")]];
   return [...top, ...rows, ...more, ...bottom];
+}
+
+/** With a sign in place of the first blank, so that it is seen without colours. */
+function markRow([first, ...rest]: Line): Line {
+  const text = first?.text.startsWith(" ") === true ? `>${first.text.slice(1)}` : `>${first?.text ?? ""}`;
+  return [span(text, "bold"), ...rest];
 }
 
 function renderRow(node: NodeView, ids: readonly number[], columns: readonly Column[], isWide: boolean): Line {
@@ -123,9 +175,11 @@ function chooseRows(
   nodes: readonly NodeView[],
   views: ReadonlyMap<number, Views>,
   space: number,
+  chosen: number | null,
 ): { readonly shown: readonly NodeView[]; readonly calm: number } {
   if (nodes.length <= space) return { shown: nodes, calm: 0 };
-  const wanted = [...nodes].sort((a, b) => interestOf(b, views) - interestOf(a, views) || a.id - b.id);
+  const interest = (node: NodeView) => (node.id === chosen ? 9 : interestOf(node, views));
+  const wanted = [...nodes].sort((a, b) => interest(b) - interest(a) || a.id - b.id);
   const shown = new Set(wanted.slice(0, Math.max(1, space - 1)));
   return { shown: nodes.filter((node) => shown.has(node)), calm: nodes.length - shown.size };
 }

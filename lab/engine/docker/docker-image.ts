@@ -86,7 +86,12 @@ export async function buildImage(
     );
   }
   await ensureBase(docker, plan.base, progress, signal);
-  progress({ step: "image", state: "start", detail: `build ${plan.tag}` });
+  const tools = (await findAnyImage(docker)) === null ? "about a minute, most of it for the packages" : "a few seconds";
+  progress({
+    step: "image",
+    state: "start",
+    detail: `build ${plan.tag}, once for each version of a node: usually ${tools}`,
+  });
   const output: string[] = [];
   try {
     const failure = await runBuild(docker, plan, "1", output, progress, signal);
@@ -152,7 +157,7 @@ function buildFailed(failure: string, output: readonly string[]): LabError {
 /** The builder would pull it too, but what goes wrong then can't be told from a broken Dockerfile. */
 async function ensureBase(docker: Docker, base: string, progress: Progress, signal: AbortSignal): Promise<void> {
   if (await hasImage(docker, base)) return;
-  progress({ step: "base image", state: "start", detail: `pull ${base}` });
+  progress({ step: "base image", state: "start", detail: `pull ${base}, once: about 80 MB` });
   const failure = await pull(docker, base, signal);
   if (signal.aborted) throw new LabError("interrupted", `the pull of ${base} was interrupted`, "run it again");
   if (failure === null) {
