@@ -155,7 +155,8 @@ describe("a lab of the library", () => {
     await lab.node(3).start();
     await lab.until("converged");
     const { verdict, results } = await lab.assertValid();
-    expect([verdict, new Set(results.map((result) => result.verdict))]).toEqual(["valid", new Set(["valid"])]);
+    expect(verdict).toBe("valid");
+    expect(new Set(results.map((result) => result.verdict))).toEqual(new Set(["valid", "nothing to judge"]));
     await expect(lab.check("conservatoin")).rejects.toMatchObject({ hint: 'did you mean "conservation"?' });
     await using terse = await up({ nodes: 2, journal: "events" });
     await expect(terse.assertValid()).rejects.toMatchObject({ exit: "inconclusive" });

@@ -1,4 +1,5 @@
 // What the build does beside bundling: the command in node_modules/.bin on every system, and its names in the package.
+import { spawnSync } from "node:child_process";
 import { lstatSync, mkdtempSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,6 +35,43 @@ describe("the package", () => {
     expect(nameBoth(packed, true)).toBe(packed);
     expect(nameBoth(packed, false)).toBe(nameBoth(text, false));
     expect(JSON.parse(nameBoth(packed, false)).bin).toEqual({ "energy-lab": "dist/lab.js" });
+  });
+});
+
+describe("what is packed", () => {
+  const packed = (): string[] => {
+    const { stdout } = spawnSync("npm", ["pack", "--dry-run", "--ignore-scripts", "--json"], {
+      ...{ cwd: PROJECT_ROOT, encoding: "utf8", shell: process.platform === "win32" },
+    });
+    const [found] = JSON.parse(stdout) as readonly { files: readonly { path: string }[] }[];
+    return (found?.files ?? []).map(({ path }) => path);
+  };
+
+  test("must be all that runs and the manuals, and nothing else", { timeout: 60_000 }, () => {
+    const files = packed();
+    const needed = [
+      "Dockerfile",
+      "compose/entrypoint.sh",
+      "compose/lab.yaml",
+      "docker-compose.yml",
+      "lab/CI.md",
+      "README.md",
+    ];
+    expect(needed.filter((path) => !files.includes(path))).toEqual([]);
+    const own =
+      /^(dist\/.*\.(js|d\.ts|html)|compose\/.+|(lab|node)\/[\w/-]+\.md|[A-Z]+\.md|Dockerfile|docker-compose\.yml|package\.json)$/;
+    expect(files.filter((path) => !own.test(path))).toEqual([]);
+  });
+});
+
+describe("the page for CI", () => {
+  test("must show the example's workflow, whose scripts the example has", () => {
+    const read = (path: string) => readFileSync(join(PROJECT_ROOT, path), "utf8");
+    const workflow = read("test/example/.github/workflows/energy-lab.yml");
+    expect(read("lab/CI.md")).toContain(`\`\`\`yaml\n${workflow}\`\`\`\n`);
+    const scripts = [...workflow.matchAll(/run: npm (?:run )?([\w:]+)/g)].map(([, name = ""]) => name);
+    const known = Object.keys(JSON.parse(read("test/example/package.json")).scripts);
+    expect(scripts.filter((name) => name !== "ci" && !known.includes(name))).toEqual([]);
   });
 });
 
