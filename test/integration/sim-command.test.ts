@@ -18,6 +18,10 @@ it("one schedule must say what happened and that every promise held", async () =
 it("--trace must print every message, and -o json nothing but JSON lines", async () => {
   const { stdout } = await home.lab("sim", "--seed", "13", "--trace");
   expect(stdout).toMatch(/node \d +-> all {2}HEARTBEAT credits=/);
+  // The same bytes each time: what the wall clock says goes to stderr.
+  const again = await home.lab("sim", "--seed", "13", "--trace");
+  expect(again.stdout === stdout).toBe(true);
+  expect(again.stderr).toMatch(/^played in /m);
   const json = await home.lab("sim", "--seed", "13", "--trace", "-o", "json");
   const lines = json.stdout
     .trimEnd()

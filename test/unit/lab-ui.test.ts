@@ -3,9 +3,13 @@ import { formatDuration, parseDuration } from "../../lab/base/duration.ts";
 import { normalizeSignal } from "../../lab/base/signals.ts";
 import { editDistance, suggest } from "../../lab/base/suggest.ts";
 import { renderBar } from "../../lab/cli/ui/bar.ts";
+import { isProbe, renderLogLine } from "../../lab/cli/ui/log-line.ts";
 import { Printer } from "../../lab/cli/ui/printer.ts";
 import { createProgress } from "../../lab/cli/ui/progress.ts";
+import { paintVerdict, renderRuns } from "../../lab/cli/ui/runs-table.ts";
 import { renderTable } from "../../lab/cli/ui/table.ts";
+import type { LogLine } from "../../lab/engine/engine.ts";
+import type { ScenarioResult, ScenarioVerdict } from "../../lab/scenario/result.ts";
 
 function record(options: { json?: boolean; tty?: boolean; environment?: NodeJS.ProcessEnv } = {}) {
   const out: string[] = [];
@@ -20,6 +24,68 @@ function record(options: { json?: boolean; tty?: boolean; environment?: NodeJS.P
   );
   return { printer, out: () => out.join(""), err: () => err.join("") };
 }
+
+describe("many runs", () => {
+  const run = (file: string, verdict: ScenarioVerdict, reason = "") => ({
+    file,
+    realMs: 1_000,
+    result: { verdict, reason } as ScenarioResult,
+  });
+  const runs = [
+    run("b.yaml", "failed", "node 1 isn't there"),
+    run("c.yaml", "invalid", "two leaders"),
+    run("a.yaml", "valid"),
+  ];
+
+  test("must end with a table in which failures stand last, and with their number", () => {
+    expect(renderRuns(runs, { color: false }).split("\n")).toEqual([
+      "",
+      "SCENARIO  VERDICT   TIME  WHY",
+      "a.yaml    valid    1.0 s",
+      "b.yaml    failed   1.0 s  node 1 isn't there",
+      "c.yaml    invalid  1.0 s  two leaders",
+      "",
+      "3 scenarios: 1 valid, 1 failed, 1 invalid",
+    ]);
+  });
+
+  test("must tell verdicts apart by colour on a terminal", () => {
+    const text = renderRuns(runs, { color: true });
+    expect(text).toContain("\u001b[32mvalid\u001b[0m");
+    expect(text).toContain("\u001b[31minvalid\u001b[0m");
+    expect(paintVerdict("inconclusive", true)).toBe("\u001b[33minconclusive\u001b[0m");
+    expect(paintVerdict("inconclusive", false)).toBe("inconclusive");
+  });
+});
+
+describe("the lines of nodes", () => {
+  const line = (fields: object) => ({
+    ...{ node: 3, stream: "stdout" as const, timeMs: 0 },
+    text: JSON.stringify({ level: "info", node: 3, time: 1_767_225_600_500, msg: "a sentence", ...fields }),
+  });
+  const plain = { color: false } as Printer;
+
+  test("must say their time and its zone", () => {
+    expect(renderLogLine(line({ kind: "local" }) as LogLine, 0, plain)).toBe("00:00:00.500Z a sentence");
+  });
+
+  test("must be known for heartbeats and probes, and for nothing else", () => {
+    const isHidden = (fields: object) => isProbe(line(fields) as LogLine);
+    expect(
+      [
+        { kind: "send", type: "PING" },
+        { kind: "recv", type: "HEARTBEAT" },
+      ].map(isHidden),
+    ).toEqual([true, true]);
+    expect(
+      [
+        { kind: "send", type: "TRADE_CONFIRM" },
+        { kind: "member", type: "PING" },
+      ].map(isHidden),
+    ).toEqual([false, false]);
+    expect(isProbe({ ...line({}), text: "PING" } as LogLine)).toBe(false);
+  });
+});
 
 describe("tables", () => {
   test("must align numbers right, and end lines without spaces", () => {
