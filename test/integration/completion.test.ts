@@ -23,11 +23,11 @@ beforeAll(async () => {
   const scaled = { level: "info", node: 0, kind: "fault", action: "scale", added: [4], removed: [1], msg: "scale" };
   await writeFile(join(folder, "journal.jsonl"), `${JSON.stringify(scaled)}\n`);
   // `lab` as users have it: a word on the path.
-  await mkdir(join(home.path, "bin"));
-  await writeFile(join(home.path, "bin", "lab"), `#!/bin/sh\nexec "${process.execPath}" "${BIN}" "$@"\n`, {
+  await mkdir(join(home.path, "shell"));
+  await writeFile(join(home.path, "shell", "lab"), `#!/bin/sh\nexec "${process.execPath}" "${BIN}" "$@"\n`, {
     mode: 0o755,
   });
-  const path = `${join(home.path, "bin")}:${process.env.PATH}`;
+  const path = `${join(home.path, "shell")}:${process.env.PATH}`;
   env = { ...process.env, PATH: path, XDG_STATE_HOME: home.path, LAB_RUNTIME: "local", LAB_NAME: "", NO_COLOR: "1" };
 });
 afterAll(async () => {

@@ -103,7 +103,7 @@ test("a stored run must be shown and drawn like a lab, where no lab is", async (
   expect(
     events.stdout
       .split("\n")
-      .map((line) => line.slice(14))
+      .map((line) => line.slice("12:06:14.123Z  ".length))
       .filter((line) => line.includes("kill")),
   ).toEqual(["lab       fault      kill 3 SIGKILL"]);
   const csv = await home.lab(
