@@ -2,11 +2,11 @@
  * The driver feeds the pure core one input at a time, together with the time; it carries out the core's answers and wakes the core
  * when its next deadline is due.
  *
- * Effects are carried out in the order in which the core lists them. An effect that waits for a write is held until that write is
- * durable, and discarded when the write failed. When this process did not run for a while (paused container, sleeping laptop, starved
- * of CPU), the core must hear of it before its timers and before the datagrams that queued up: the silence was our own and proves
- * nothing about the others. A watchdog notes several times within the shortest freeze that the process runs; the first input after a
- * gap in these notes is preceded by `resumed`.
+ * It carries out effects in the order in which the core lists them. An effect that waits for a write is held until that write is
+ * durable, and discarded if the write failed. If this process did not run for a while (a paused container, a sleeping laptop, no CPU),
+ * the core has to know before its timers run and before it reads the queued datagrams: the silence was our own and proves nothing about
+ * the others. A watchdog notes the time several times within the shortest freeze; after a gap in these notes the driver feeds `resumed`
+ * first.
  *
  * Pure: simulated nodes run the same driver.
  */

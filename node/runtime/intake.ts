@@ -2,7 +2,7 @@
  * From a peer's datagram to typed messages, or to counted drops. Nothing a stranger sends gets further than this file.
  *
  * The order of checks (node/protocol/wire.md#order-of-checks): length, magic, version, receiver, source, key, tag, replay window, incarnation,
- * JSON, schema, audience, sender: the cheapest first. State moves only behind the tag, but for the budget of sources whose tags fail. The
+ * JSON, schema, audience, sender: the cheapest first. Nothing changes before the tag is verified, except the budget of sources whose tags fail. The
  * window moves later still: when the core has admitted the sender (`settle`). A JOIN passes the incarnation gate: a node that
  * lost its disk must be able to ask, and gets told which incarnation to use.
  *

@@ -2,7 +2,7 @@
  * The keys between peers: HMAC-SHA-256 cut to 128 bits (RFC 2104, RFC 4868) under a key of its own for every boot of every node,
  * derived with HKDF (RFC 5869) from a cluster key.
  *
- * Idea: key rotation without a flag day. All keys verify, the first one seals; add a key everywhere, then make it first
+ * Idea: keys change while the nodes run. All keys verify, the first one seals. Add a key everywhere, then make it first
  * everywhere, then remove the old one (memberlist's keyring). Per-boot keys make a packet number of one boot worthless in another,
  * even when a wiped disk repeats an incarnation. Derived keys are kept only once a datagram verified under them: random boot ids
  * must not be able to grow the cache.

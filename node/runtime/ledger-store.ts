@@ -2,8 +2,8 @@
  * The ledger on disk: SQLite in WAL mode with synchronous=FULL, so that a commit that returned survives a power cut.
  *
  * Idea: group commit without a timer. All writes asked for in one turn of the event loop go into one transaction (at most 64
- * rows); what arrives while it is written joins the next. A commit that fails ends all promises: it is never retried, because what
- * the disk then holds is unknown. Unique keys guard what must never happen twice, whatever the code above believes.
+ * rows); what arrives while it is written joins the next. After a commit that failed the store takes no more writes and retries
+ * nothing, because nobody knows what the disk holds then. Unique keys prevent what must never happen twice, whatever the code above does.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -168,7 +168,7 @@ function commit(database: DatabaseSync, batch: readonly Write[], write: RowWrite
     for (const { rows } of batch) for (const row of rows) write(row);
     database.exec("COMMIT");
   } catch (error) {
-    // SQLite has rolled back by itself after a full disk; whatever a rollback says, the first error is the one to tell.
+    // SQLite has rolled back by itself after a full disk. The first error is reported, not the rollback's.
     if (database.isTransaction) tryRollback(database);
     throw error;
   }

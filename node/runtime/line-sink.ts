@@ -1,6 +1,6 @@
 /**
- * Where journal lines go: a file descriptor that may be slow, full or broken, none of which is the node's own trouble. Lines are lost
- * then, and counted; the node neither dies of it nor waits for it.
+ * Writes journal lines to a file descriptor that may be slow, full or broken. The node goes on in any case: lines are lost and counted,
+ * and the node neither ends nor waits.
  */
 import { fstatSync, writeSync } from "node:fs";
 import { codeOf, messageOf } from "./errors.ts";
@@ -30,7 +30,7 @@ export interface LineSink {
  */
 export function openStdout(): LineSink {
   const kind = fstatSync(1);
-  // Its reader is gone: that is for the sink to notice.
+  // The sink notices by itself that its reader is gone.
   if (kind.isFIFO() || kind.isSocket()) process.stdout.on("error", () => {});
   return createFileSink(1);
 }

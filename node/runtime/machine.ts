@@ -1,6 +1,6 @@
 /**
- * The core as the driver sees it: a machine with inputs and deadlines. Inputs that concern records which the core no longer holds in memory
- * bring them along from the store (recall.ts).
+ * The core as the driver sees it: a machine with inputs and deadlines. If an input concerns records that the core no longer holds in
+ * memory, they are read from the store first (recall.ts).
  *
  * Pure: simulated nodes have the same.
  */

@@ -1,5 +1,5 @@
 /**
- * At most once: what each control request led to, by its id, so that a repetition is answered instead of executed.
+ * Remembers the answer to each control request by its id, so that a repeated request is answered and not executed again.
  *
  * Bounded by entries and by characters, least recently used first; requests in progress stay. Trades are recognised beyond these
  * bounds and across restarts by the core, from the ledger.

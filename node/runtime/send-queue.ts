@@ -1,5 +1,5 @@
 /**
- * Pacing of what is sent: at most so many datagrams in one turn of the event loop, the rest in order in the turns after.
+ * Sends a limited number of datagrams in one turn of the event loop, and the rest, in order, in the next turns.
  *
  * Why: a burst of 4,000 datagrams lost a third of itself in the receivers' socket buffers (original project, measured). Between
  * two turns the receivers of the same machine get to run, and our own socket is read.

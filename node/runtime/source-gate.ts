@@ -1,5 +1,5 @@
 /**
- * Who may cost this node cryptography: a budget of failed tags for each source, and one for all of them together.
+ * Limits the cryptography that strangers can make this node do: a budget of failed tags for each source, and one for all together.
  *
  * Idea: a stranger's datagram under an unheard boot id costs a key derivation and an HMAC, fifteen times as much as everything before
  * it, so 50,000 a second would take two cores. A source whose tags failed too often is dropped unread for a while. The pair of

@@ -1,5 +1,5 @@
 /**
- * The journal's lines about everything that goes wrong without being a bug of this node; a rate limit keeps them few.
+ * Journal lines about what goes wrong without being a bug of this node. A rate limit keeps them few.
  */
 import type { DropReason } from "../wire/envelope.ts";
 import type { JournalLevel } from "../wire/journal.ts";
