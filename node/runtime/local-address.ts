@@ -4,6 +4,7 @@
  */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { networkInterfaces } from "node:os";
 
 export type Interfaces = ReturnType<typeof networkInterfaces>;
@@ -12,6 +13,8 @@ export type Interfaces = ReturnType<typeof networkInterfaces>;
 export interface Routes {
   readonly toGroup: string | null;
   readonly toOutside: string | null;
+  /** Interfaces that a default route names, the preferred first: a VPN's route may hide them. Empty where that can't be read. */
+  readonly gateways: readonly string[];
 }
 
 export interface LocalAddress {
@@ -43,7 +46,11 @@ interface Candidate {
 export function chooseAddress(interfaces: Interfaces, routes: Routes): LocalAddress {
   const all = listAddresses(interfaces).filter((candidate) => !candidate.isInternal);
   const usable = all.filter(({ address }) => !address.startsWith("169.254."));
-  const networks = usable.filter(({ kind }) => kind === "network");
+  const rank = ({ name }: Candidate) => {
+    const at = routes.gateways.indexOf(name);
+    return at < 0 ? routes.gateways.length : at;
+  };
+  const networks = usable.filter(({ kind }) => kind === "network").sort((a, b) => rank(a) - rank(b));
   const toGroup = usable.find(({ address }) => address === routes.toGroup);
   const toOutside = usable.find(({ address }) => address === routes.toOutside);
   const choices: readonly [Candidate | undefined, string][] = [
@@ -71,8 +78,23 @@ export function describeChoice({ address, name, why, others }: LocalAddress): st
 
 export async function detectLocalAddress(group: string): Promise<LocalAddress> {
   // TEST-NET-1 (RFC 5737) stands for the outside: the default route is the way there. Nothing is sent.
-  const [toGroup, toOutside] = await Promise.all([askRoute(group), askRoute("192.0.2.1")]);
-  return chooseAddress(networkInterfaces(), { toGroup, toOutside });
+  const [toGroup, toOutside, table] = await Promise.all([
+    askRoute(group),
+    askRoute("192.0.2.1"),
+    // Linux alone has this file.
+    readFile("/proc/net/route", "latin1").catch(() => ""),
+  ]);
+  return chooseAddress(networkInterfaces(), { toGroup, toOutside, gateways: readGateways(table) });
+}
+
+/** Interfaces of the default routes in a table as /proc/net/route has it, by their metrics. */
+export function readGateways(table: string): readonly string[] {
+  return table
+    .split("\n")
+    .map((line) => line.split("\t"))
+    .filter(([, target, , , , , , mask]) => target === "00000000" && mask === "00000000")
+    .sort((a, b) => Number(a[6]) - Number(b[6]))
+    .map(([name = ""]) => name);
 }
 
 /** "Connecting" a UDP socket sends nothing, but makes the system look the route up and choose its own address. */

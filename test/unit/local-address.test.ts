@@ -5,6 +5,7 @@ import {
   describeChoice,
   type Interfaces,
   type Routes,
+  readGateways,
 } from "../../node/runtime/local-address.ts";
 import { createMulticastWatch } from "../../node/runtime/multicast-watch.ts";
 
@@ -18,8 +19,8 @@ function interfaces(...rows: readonly (readonly [name: string, address: string, 
   return made;
 }
 
-const NO_ROUTE: Routes = { toGroup: null, toOutside: null };
-const via = (address: string): Routes => ({ toGroup: address, toOutside: address });
+const NO_ROUTE: Routes = { toGroup: null, toOutside: null, gateways: [] };
+const via = (address: string): Routes => ({ toGroup: address, toOutside: address, gateways: [] });
 
 describe("the local address", () => {
   test.each<[what: string, Interfaces, Routes, address: string]>([
@@ -42,15 +43,21 @@ describe("the local address", () => {
       "192.168.1.10",
     ],
     [
+      "of two networks beside a VPN the one that has a default route too",
+      interfaces(["enx0", "10.42.0.5"], ["wlan0", "192.168.1.10"], ["tun0", "10.8.0.2"]),
+      { ...via("10.8.0.2"), gateways: ["tun0", "wlan0"] },
+      "192.168.1.10",
+    ],
+    [
       "the way to the outside, where the group's route leads into a virtual switch (Windows)",
       interfaces(["VirtualBox Host-Only Network", "192.168.56.1"], ["Wi-Fi", "192.168.1.10"]),
-      { toGroup: "192.168.56.1", toOutside: "192.168.1.10" },
+      { toGroup: "192.168.56.1", toOutside: "192.168.1.10", gateways: [] },
       "192.168.1.10",
     ],
     [
       "the way to the outside, where VirtualBox's adapter is known by its hardware address alone",
       interfaces(["Ethernet 3", "192.168.56.1", LAN, "0a:00:27:00:00:0b"], ["Ethernet", "192.168.1.10"]),
-      { toGroup: "192.168.56.1", toOutside: "192.168.1.10" },
+      { toGroup: "192.168.56.1", toOutside: "192.168.1.10", gateways: [] },
       "192.168.1.10",
     ],
     [
@@ -107,6 +114,16 @@ describe("the local address", () => {
     expect(describeChoice(chooseAddress(interfaces(["eth0", "10.0.0.1"]), NO_ROUTE))).toBe(
       "Auto-detected local IP: 10.0.0.1 (eth0: no route leads to the group)",
     );
+  });
+
+  test("must know default routes by their metrics", () => {
+    const table = `Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT
+enx0\t00000000\t0100A8C0\t0003\t0\t0\t700\t00000000\t0\t0\t0
+enx0\t0000A8C0\t00000000\t0001\t0\t0\t700\t00FFFFFF\t0\t0\t0
+wlan0\t00000000\t0101A8C0\t0003\t0\t0\t600\t00000000\t0\t0\t0
+`;
+    expect(readGateways(table)).toEqual(["wlan0", "enx0"]);
+    expect(readGateways("")).toEqual([]);
   });
 
   test("must be found by the name of an interface", () => {
