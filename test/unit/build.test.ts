@@ -54,7 +54,7 @@ describe("what is packed", () => {
       "compose/entrypoint.sh",
       "compose/lab.yaml",
       "docker-compose.yml",
-      "lab/CI.md",
+      "CI.md",
       "README.md",
     ];
     expect(needed.filter((path) => !files.includes(path))).toEqual([]);
@@ -68,7 +68,7 @@ describe("the page for CI", () => {
   test("must show the example's workflow, whose scripts the example has", () => {
     const read = (path: string) => readFileSync(join(PROJECT_ROOT, path), "utf8");
     const workflow = read("test/example/.github/workflows/energy-lab.yml");
-    expect(read("lab/CI.md")).toContain(`\`\`\`yaml\n${workflow}\`\`\`\n`);
+    expect(read("CI.md")).toContain(`\`\`\`yaml\n${workflow}\`\`\`\n`);
     const scripts = [...workflow.matchAll(/run: npm (?:run )?([\w:]+)/g)].map(([, name = ""]) => name);
     const known = Object.keys(JSON.parse(read("test/example/package.json")).scripts);
     expect(scripts.filter((name) => name !== "ci" && !known.includes(name))).toEqual([]);
