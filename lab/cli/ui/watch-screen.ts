@@ -50,9 +50,7 @@ export function renderWatch(view: WatchView, size: Size, color: boolean): readon
   const room = size.height - head.length - faults.length - foot.length - EVENT_LINES_MIN - 1;
   const nodes = renderNodes(snapshot, { room: Math.max(3, room), width: size.width, chosen: view.input.chosen });
   const eventRoom = size.height - head.length - faults.length - foot.length - nodes.length - 1;
-  const { filter } = view.input;
-  const wanted = filter === "" ? view.events : view.events.filter(({ msg }) => msg.includes(filter));
-  const events = renderEvents(wanted, eventRoom);
+  const events = renderEvents(view.events, eventRoom, view.input.filter);
   const gap: Line[] = eventRoom > 0 ? [[]] : [];
   const body = [...head, ...nodes, ...faults, ...gap, ...events];
   // The legend keeps its place at the bottom.
@@ -234,12 +232,19 @@ function describeFault({ id, cause, effect, untilMs }: FaultView, nowMs: number)
   return `fault ${id}: ${plainText(cause)} (${effect}; ${left})`;
 }
 
-function renderEvents(events: readonly Entry[], room: number): readonly Line[] {
-  const last = room <= 0 ? [] : events.slice(-room);
-  const width = Math.max(3, ...last.map(({ node }) => String(node).length));
-  return last.map(({ time, node, msg, level }): Line => {
+/** The last ones that have the word somewhere in their line. */
+function renderEvents(events: readonly Entry[], room: number, word: string): readonly Line[] {
+  if (room <= 0) return [];
+  const width = Math.max(3, ...events.map(({ node }) => String(node).length));
+  const lines = (word === "" ? events.slice(-room) : events).map(({ time, node, msg, level }): Line => {
     const who = node === 0 ? "lab" : String(node);
     const paint = node === 0 ? "cyan" : level === "warn" || level === "error" ? "yellow" : undefined;
     return [span(`${formatTime(time)} `, "dim"), span(`${who.padStart(width)} `), span(plainText(msg), paint)];
   });
+  const hasWord = (line: Line) =>
+    line
+      .map(({ text }) => text)
+      .join("")
+      .includes(word);
+  return lines.filter(hasWord).slice(-room);
 }
