@@ -197,11 +197,17 @@ describe("a node of which the lab didn't see the end", () => {
   });
 
   test.each(timely)("must let %s be judged when the engine says that it had died, and when, or not when", (name) => {
-    expect(judge(name, ended(silent().lab(died)))).toMatchObject({ verdict: expect.stringMatching(/^(valid|nothing to judge)$/), violations: [] });
+    expect(judge(name, ended(silent().lab(died)))).toMatchObject({
+      verdict: expect.stringMatching(/^(valid|nothing to judge)$/),
+      violations: [],
+    });
     const late = silent()
       .at(30_000)
       .lab({ ...died, atMs: null });
-    expect(judge(name, ended(late, 120_000))).toMatchObject({ verdict: expect.stringMatching(/^(valid|nothing to judge)$/), violations: [] });
+    expect(judge(name, ended(late, 120_000))).toMatchObject({
+      verdict: expect.stringMatching(/^(valid|nothing to judge)$/),
+      violations: [],
+    });
   });
 
   test("must not be condemned, nor its accusers, when its next life shows that the former one is over", () => {
