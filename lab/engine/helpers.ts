@@ -32,6 +32,7 @@ export async function startResumer(lab: string, runtime: RuntimeName, id: NodeId
   const entry = join(projectRoot(), "dist", "lab.js");
   const child = spawn(process.execPath, [entry, RESUME_VERB, lab, runtime, String(id), String(untilMs)], {
     detached: true,
+    windowsHide: true,
     stdio: "ignore",
     env: { ...process.env, [VARIABLE]: encodeURI(`${lab}/${runtime}/${id}/${untilMs}${stateRoot()}`) },
   });

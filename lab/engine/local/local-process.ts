@@ -43,6 +43,7 @@ export async function startProcess(record: LabRecord, id: NodeId, bundle: string
     const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", bundle, String(id)], {
       cwd: dir,
       detached: true,
+      windowsHide: true,
       env,
       stdio: ["ignore", stdout?.fd ?? "ignore", stderr?.fd ?? "ignore"],
     });
