@@ -12,6 +12,7 @@ import { dirname, isAbsolute, join } from "node:path";
 import { LabError } from "./lab-error.ts";
 import type { LabState, LockOptions } from "./lab-state.ts";
 import { lockDir } from "./lock.ts";
+import { explainSystemError } from "./system-error.ts";
 
 /** Names that are safe as a folder, a container's name and a label alike. */
 const NAME = /^[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?$/;
@@ -42,7 +43,10 @@ export async function listDoomedDirs(root = stateRoot()): Promise<readonly strin
 
 /** Labs that have a folder here, whether or not they still exist. */
 export async function listStateDirs(root = stateRoot()): Promise<readonly string[]> {
-  const entries = await readdir(root, { withFileTypes: true }).catch(() => []);
+  const entries = await readdir(root, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw explainSystemError(error) ?? error;
+  });
   return entries.filter((entry) => entry.isDirectory() && NAME.test(entry.name)).map((entry) => entry.name);
 }
 
@@ -68,12 +72,7 @@ export class StateDir implements LabState {
       } catch (error) {
         // mkdir fails with ENOENT when another process removes the folder at this instant.
         if ((error as NodeJS.ErrnoException).code === "ENOENT" && attempt < 5) continue;
-        throw new LabError(
-          "failed",
-          `the lab's folder ${this.path} can't be made: ${(error as Error).message}`,
-          "set XDG_STATE_HOME to a folder that you can write to",
-          { cause: error },
-        );
+        throw explainSystemError(error) ?? error;
       }
     }
   }
@@ -82,7 +81,9 @@ export class StateDir implements LabState {
   async readJson<T>(name: string, parse: (json: unknown) => T): Promise<T | null> {
     try {
       return parse(JSON.parse(await readFile(this.file(name), "utf8")));
-    } catch {
+    } catch (error) {
+      // A file that may not be read isn't a file that isn't there.
+      if ((error as NodeJS.ErrnoException).code === "EACCES") throw explainSystemError(error) ?? error;
       return null;
     }
   }

@@ -13,6 +13,12 @@ export function suggest(word: string, known: readonly string[]): string | undefi
   return best?.word;
 }
 
+/** What to do about a word that isn't known: the nearest one, or all. @param all begins the list: "formats" */
+export function didYouMean(word: string, known: readonly string[], all: string): string {
+  const near = suggest(word, known);
+  return near === undefined ? `${all}: ${known.join(", ")}` : `did you mean "${near}"?`;
+}
+
 export function editDistance(a: string, b: string): number {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 1; i <= a.length; i++) {

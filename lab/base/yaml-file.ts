@@ -6,10 +6,11 @@
  *
  * By hand above the packages `yaml` and `zod`: the one knows positions and no schema, the other the schema and no positions.
  */
-import { isMap, isScalar, LineCounter, type Node, type ParsedNode, parseDocument } from "yaml";
+import { type Document, isMap, isScalar, LineCounter, type Node, type ParsedNode, parseDocument } from "yaml";
 import type * as z from "zod";
 import { LabError } from "./lab-error.ts";
 import { suggest } from "./suggest.ts";
+import { findBadAlias } from "./yaml-alias.ts";
 
 const COMPLAINTS_MAX = 10;
 
@@ -36,14 +37,35 @@ export interface Located<T> {
 
 /** Throws LabError("usage") that names file, line and column, also as `details`. */
 export function parseYaml<S extends z.ZodType>(text: string, file: YamlFile<S>): Located<z.output<S>> {
+  try {
+    return readYaml(text, file);
+  } catch (error) {
+    // The parser and the schema follow the file's nesting with the stack.
+    if (!(error instanceof RangeError)) throw error;
+    throw complain(file.path, { line: 1, column: 1 }, "lists or fields are nested too deeply", file.help);
+  }
+}
+
+/** The names of the fields at the top of a file; none when it isn't YAML, or no map. */
+export function readFieldNames(text: string): readonly string[] {
+  try {
+    const { contents } = parseDocument(text, { logLevel: "error" });
+    return isMap(contents) ? contents.items.map(({ key }) => String(isScalar(key) ? key.value : key)) : [];
+  } catch {
+    return [];
+  }
+}
+
+function readYaml<S extends z.ZodType>(text: string, file: YamlFile<S>): Located<z.output<S>> {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, merge: true });
+  const document = parseDocument(text, { lineCounter: lines, merge: true, logLevel: "error" });
   const positionAt = (offset: number): Position => {
     const { line, col } = lines.linePos(offset);
     return { line, column: col };
   };
   const problem = document.errors[0];
   if (problem !== undefined) {
+    if (/call stack/.test(problem.message)) throw new RangeError(problem.message);
     const what = problem.message.split(" at line ")[0] ?? problem.message;
     const hint =
       problem.code === "MULTILINE_IMPLICIT_KEY"
@@ -51,12 +73,24 @@ export function parseYaml<S extends z.ZodType>(text: string, file: YamlFile<S>):
         : "it must be valid YAML";
     throw complain(file.path, positionAt(problem.pos[0]), what, hint);
   }
-  const json = withoutExtensions(document.toJS() ?? {});
+  const bad = findBadAlias(document);
+  if (bad !== null) throw complain(file.path, positionAt(bad.offset), bad.message, bad.hint);
+  const json = withoutExtensions(toPlain(document, file.path));
   const locate = (path: readonly PropertyKey[]) => positionAt(findOffset(document.contents, path));
   const parsed = file.schema.safeParse(json);
   if (parsed.success) return { value: parsed.data, locate };
   const found = explainIssues(parsed.error.issues, { json, schema: file.schema, help: file.help });
   throw complainOfAll(file.path, found, locate);
+}
+
+/** What aliases stand for has been counted: however often one is used is then its author's business. */
+function toPlain(document: Document.Parsed, path: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: -1 }) ?? {};
+  } catch (error) {
+    if (error instanceof RangeError) throw error;
+    throw complain(path, { line: 1, column: 1 }, (error as Error).message, "it must be valid YAML");
+  }
 }
 
 /** The first ten mistakes in the order of the file, so that an author can correct them all at once. */

@@ -1,7 +1,10 @@
 /** All commands of `lab`, as commander parses them. What a command does is loaded when it runs. */
-import { Command, Option } from "commander";
+import { type Command, Option } from "commander";
 import packageFile from "../../package.json" with { type: "json" };
 import { STANDARD_LAB } from "../base/hint.ts";
+import { LabError } from "../base/lab-error.ts";
+import { NEXT } from "../base/next.ts";
+import { suggest } from "../base/suggest.ts";
 import { registerCareCommands } from "./commands/care.ts";
 import { registerChaosCommands } from "./commands/chaos.ts";
 import { registerCheckCommands } from "./commands/check.ts";
@@ -66,6 +69,7 @@ export function describeProgram(program: Command, context: CommandContext, run: 
   registerCareCommands(program, context);
   registerWordsCommand(program, context);
   registerCompletionCommands(program, context);
+  registerHelpCommand(program);
   program.hook("preAction", (_program, command) => assertSimulable(context, command));
   for (const command of program.commands) inheritOutput(command, program);
   return program;
@@ -85,9 +89,7 @@ function describeOptions(program: Command, { printer, caller }: CommandContext):
     .option("--verbose", "show where an error comes from")
     .version(packageFile.version, "--version", "show the version")
     .helpOption("-h, --help", "show help")
-    .addHelpCommand(
-      new Command("help").argument("[command]").description("show help for a command").helpGroup("This machine:"),
-    )
+    .helpCommand(false)
     .configureHelp({ showGlobalOptions: true, minWidthToWrap: MIN_WIDTH })
     .exitOverride()
     .configureOutput({
@@ -98,8 +100,37 @@ function describeOptions(program: Command, { printer, caller }: CommandContext):
   addNotes(program, caller.prefix, NOTES);
 }
 
+/** Commander's own shows the help of everything for a command that doesn't exist. */
+function registerHelpCommand(program: Command): void {
+  program
+    .command("help")
+    .helpGroup("This machine:")
+    .description("show help for a command")
+    .argument("[command...]")
+    .action((words: string[]) => {
+      let command = program;
+      for (const word of words) {
+        const next = command.commands.find((candidate) => candidate.name() === word);
+        // What is behind a command's own name is no command: `help kill 3`.
+        if (next === undefined && command !== program && command.commands.length === 0) break;
+        if (next === undefined) throw noSuchCommand(words.join(" "), word, command);
+        command = next;
+      }
+      command.outputHelp();
+    });
+}
+
+function noSuchCommand(text: string, word: string, above: Command): LabError {
+  const near = suggest(
+    word,
+    above.commands.map((command) => command.name()),
+  );
+  const hint = near === undefined ? NEXT.listCommands() : `did you mean ${near}?`;
+  return new LabError("usage", `unknown command "${text}"`, hint);
+}
+
 /** Commands that need no lab, or open a simulated world of their own. */
-const WITH_OWN_WORLD: readonly string[] = ["shell", "sim", "run", "chaos", "validate", "words"];
+const WITH_OWN_WORLD: readonly string[] = ["shell", "sim", "run", "chaos", "validate", "words", "help"];
 
 /** A simulated lab lives in one process: a command that doesn't open one has nothing to work on, and says so before it touches anything. */
 async function assertSimulable(context: CommandContext, command: Command): Promise<void> {
@@ -112,5 +143,15 @@ async function assertSimulable(context: CommandContext, command: Command): Promi
 function inheritOutput(command: Command, program: Command): void {
   command.copyInheritedSettings(program);
   command.helpOption("-h, --help", "show help");
+  const name = fullNameOf(command);
+  command.exitOverride((error) => {
+    throw Object.assign(error, { of: name });
+  });
   for (const child of command.commands) inheritOutput(child, program);
+}
+
+/** "keys add". */
+function fullNameOf(command: Command): string {
+  const { parent } = command;
+  return parent?.parent == null ? command.name() : `${fullNameOf(parent)} ${command.name()}`;
 }

@@ -3,6 +3,8 @@ import { CommanderError } from "commander";
 import { type Caller, renderHints } from "../base/hint.ts";
 import { EXIT, LabError } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
+import { didYouMean } from "../base/suggest.ts";
+import { explainSystemError } from "../base/system-error.ts";
 import type { Printer } from "./ui/printer.ts";
 import { sayHints } from "./ui/say-hints.ts";
 
@@ -13,7 +15,7 @@ export function reportError(
   { verbose, caller }: { verbose: boolean; caller: Caller },
 ): number {
   printer.clear();
-  const failure = error instanceof CommanderError ? explainUsage(error) : error;
+  const failure = error instanceof CommanderError ? explainUsage(error) : (explainSystemError(error) ?? error);
   if (failure === null) return EXIT.ok;
   if (failure instanceof LabError) {
     if (printer.json) {
@@ -36,14 +38,20 @@ export function reportError(
 }
 
 /** Commander's complaint in our form; null for what isn't one (help was shown). */
-function explainUsage(error: CommanderError): LabError | null {
+function explainUsage(error: CommanderError & { readonly of?: string }): LabError | null {
   if (error.exitCode === 0) return null;
-  // `lab help nonsense` and a bare group show help and fail without a message.
+  // A bare group shows help and fails without a message.
   if (error.code === "commander.help") return null;
   const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
+  const message = first.replaceAll("'", '"');
   const suggestion = /\(Did you mean (.+)\?\)/.exec(rest.join(" "))?.[1];
-  const hint = suggestion === undefined ? NEXT.listCommands() : `did you mean ${suggestion}?`;
-  return new LabError("usage", first.replaceAll("'", '"'), hint);
+  if (suggestion !== undefined) return new LabError("usage", message, `did you mean ${suggestion}?`);
+  const choice = /^(.*"(\S+)" is invalid(?: for [^.]*)?)\. Allowed choices are (.*)\.$/.exec(message);
+  if (choice !== null) {
+    const [, what = message, word = "", allowed = ""] = choice;
+    return new LabError("usage", what, didYouMean(word, allowed.split(", "), "allowed are"));
+  }
+  return new LabError("usage", message, error.of === undefined ? NEXT.listCommands() : NEXT.showHelp(error.of));
 }
 
 function describeStack(error: unknown): string {

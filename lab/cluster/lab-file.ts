@@ -8,12 +8,10 @@
  *
  * Anchors and merge keys (`<<: *base`) work; top-level keys that begin with `x-` are free for anchors.
  */
-
-import { readFile } from "node:fs/promises";
 import * as z from "zod";
 import type { NodeId } from "../../node/wire/ids.ts";
 import type { ProfileName } from "../../node/wire/profile.ts";
-import { LabError } from "../base/lab-error.ts";
+import { BY_HAND_BYTES_MAX, readUserFile } from "../base/user-file.ts";
 import { parseYaml } from "../base/yaml-file.ts";
 import type { NodeSpec } from "../engine/engine.ts";
 import { LAB_FIELDS, toEnv, toNodes } from "./lab-fields.ts";
@@ -36,14 +34,7 @@ export interface LabConfig {
 
 /** Throws LabError("usage") that names file, line and column. */
 export async function loadLabConfig(path: string): Promise<LabConfig> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
-    throw new LabError("usage", `${path} can't be read: ${(error as Error).message}`, "name an existing file", {
-      cause: error,
-    });
-  }
+  const text = await readUserFile(path, BY_HAND_BYTES_MAX, "name an existing file");
   return parseLabConfig(text, path);
 }
 

@@ -1,8 +1,9 @@
 /**
  * The scenarios that the page offers: what their files say of themselves.
  */
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { BY_HAND_BYTES_MAX, readUserFile } from "../base/user-file.ts";
 import { toNodes } from "../cluster/lab-fields.ts";
 import { describeStep } from "../scenario/describe-step.ts";
 import { parseScenario } from "../scenario/parse-scenario.ts";
@@ -19,7 +20,7 @@ export async function listScenarios(folder: string, runtime: ScenarioRuntime): P
 async function readInfo(folder: string, file: string, runtime: ScenarioRuntime): Promise<ScenarioInfo | null> {
   try {
     const path = join(folder, file);
-    const scenario = parseScenario(await readFile(path, "utf8"), path);
+    const scenario = parseScenario(await readUserFile(path, BY_HAND_BYTES_MAX, ""), path);
     return scenario.runtimes?.includes(runtime) === false ? null : describeScenario(file, scenario);
   } catch {
     return null;

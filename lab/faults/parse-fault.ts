@@ -1,22 +1,14 @@
 /**
  * The values of the fault verbs as people type them: `100ms`, `1.5s`, `10%`, `0.1`, `1mbit`, `64kbit`.
  *
- * Idea: a bare number is refused where two units are plausible (tc reads `delay 100` as microseconds, people mean milliseconds),
- * because a fault of the wrong size is worse than a question.
+ * A number without a unit is refused (base/duration.ts): a fault of the wrong size is worse than a question.
  */
 import type { Impairment } from "../../node/wire/control.ts";
+import { parseSpan } from "../base/duration.ts";
 import type { Hints } from "../base/hint.ts";
 import { LabError } from "../base/lab-error.ts";
 import { NO_IMPAIRMENT } from "./fault.ts";
 
-const SPAN_UNITS: Readonly<Record<string, number>> = {
-  us: 0.001,
-  ms: 1,
-  s: 1_000,
-  m: 60_000,
-  min: 60_000,
-  h: 3_600_000,
-};
 const RATE_UNITS: Readonly<Record<string, number>> = { bit: 1, kbit: 1e3, mbit: 1e6, gbit: 1e9 };
 
 const DELAY_MS_MAX = 60_000;
@@ -60,7 +52,7 @@ export function assertImpairs(impairment: Impairment, hints: Hints): void {
 /** `--delay`, `--jitter`: 0 to 60 s, in milliseconds, in whole microseconds. Throws LabError("usage"). */
 export function parseDelayMs(text: string, option: string): number {
   const hint = "write it as 100ms or 1.5s";
-  const spanMs = parseSpan(text, option, hint);
+  const spanMs = parseSpan(text, option, "ms");
   if (spanMs > DELAY_MS_MAX) throw outOfRange(option, text, "is more than 60s", hint);
   const wholeMs = Math.round(spanMs * 1_000) / 1_000;
   if (spanMs > 0 && wholeMs === 0) throw outOfRange(option, text, "is less than 1us", hint);
@@ -85,21 +77,13 @@ export function parseRateBps(text: string, option: string): number {
   const match = /^(\d+(?:\.\d+)?)([a-z]*)$/i.exec(text.trim());
   const unit = match === null ? undefined : RATE_UNITS[(match[2] ?? "").toLowerCase()];
   if (match !== null && Number(match[1]) === 0 && (unit !== undefined || match[2] === "")) return 0;
+  if (match !== null && match[2] === "")
+    throw new LabError("usage", `${option}: ${text} has no unit`, `write ${text}kbit (bits a second)`);
   if (match === null || unit === undefined) throw outOfRange(option, text, "isn't a rate", hint);
   const rateBps = Math.round(Number(match[1]) * unit);
   if (rateBps < RATE_BPS_MIN) throw outOfRange(option, text, "is less than 1kbit", hint);
   if (rateBps > RATE_BPS_MAX) throw outOfRange(option, text, "is more than 10gbit", hint);
   return rateBps;
-}
-
-function parseSpan(text: string, option: string, hint: string): number {
-  const match = /^(\d+(?:\.\d+)?|\.\d+)([a-z]*)$/i.exec(text.trim());
-  if (match === null) throw outOfRange(option, text, "isn't a span of time", hint);
-  const value = Number(match[1]);
-  const unit = SPAN_UNITS[(match[2] ?? "").toLowerCase()];
-  if (unit !== undefined) return value * unit;
-  if (value === 0 && match[2] === "") return 0;
-  throw outOfRange(option, text, match[2] === "" ? "has no unit" : `has an unknown unit "${match[2]}"`, hint);
 }
 
 function outOfRange(option: string, text: string, what: string, hint: string): LabError {

@@ -2,11 +2,12 @@
  * A run on disk: a folder with `run.json` (what was run) and `journal.jsonl` (one line an event, in causal order). What reports add
  * lies beside them. Everything that looks back (export, check, the page) reads this, so a run can be judged again years later.
  */
-import { access, mkdir, readFile, writeFile } from "node:fs/promises";
+import { access, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as z from "zod";
 import { NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../base/lab-error.ts";
+import { JOURNAL_BYTES_MAX, readUserFile } from "../base/user-file.ts";
 import { formatEntry, parseEntry } from "./entry.ts";
 import { assembleJournal, type Gap, type Journal, type RunFacts } from "./journal.ts";
 
@@ -37,6 +38,9 @@ export function formatRun(journal: Journal): Readonly<Record<"run.json" | "journ
   };
 }
 
+/** A name of a folder. */
+const NAME_BYTES_MAX = 4_096;
+
 /** Name of the link (or of the file with a name inside) that a folder of reports has to its newest one. */
 export const LATEST = "latest";
 
@@ -48,7 +52,7 @@ export async function findRunFolder(path: string): Promise<string> {
   for (const folder of [path, join(path, LATEST)]) {
     if (await holdsRun(folder)) return folder;
     // A file instead of a link.
-    const name = (await readFile(folder, "utf8").catch(() => "")).trim();
+    const name = (await readUserFile(folder, NAME_BYTES_MAX, "").catch(() => "")).trim();
     if (name !== "" && (await holdsRun(join(dirname(folder), name)))) return join(dirname(folder), name);
   }
   return path;
@@ -68,16 +72,10 @@ function holdsRun(folder: string): Promise<boolean> {
 export async function readRun(path: string): Promise<Journal> {
   const folder = await findRunFolder(path);
   const read = async (name: string): Promise<string> => {
-    try {
-      return await readFile(join(folder, name), "utf8");
-    } catch (error) {
-      throw new LabError(
-        "usage",
-        `${folder} holds no run: ${name} can't be read (${(error as Error).message})`,
-        "name a folder that --report or the command `report` made",
-        { cause: error },
-      );
-    }
+    const hint = "name a folder that --report or the command `report` made";
+    return await readUserFile(join(folder, name), JOURNAL_BYTES_MAX, hint).catch((error: LabError) => {
+      throw new LabError("usage", `${folder} holds no run: ${error.message}`, hint, { cause: error });
+    });
   };
   const [facts, lines] = await Promise.all([read("run.json"), read("journal.jsonl")]);
   const entries = lines
@@ -95,7 +93,7 @@ export async function readRun(path: string): Promise<Journal> {
 /** The facts about the run in exactly this folder. @throws LabError("usage") */
 export async function readFacts(folder: string): Promise<RunFacts> {
   const path = join(folder, "run.json");
-  return parseFacts(await readFile(path, "utf8").catch(() => ""), path);
+  return parseFacts(await readUserFile(path, JOURNAL_BYTES_MAX, "").catch(() => ""), path);
 }
 
 function parseFacts(text: string, path: string): RunFacts & { readonly lines?: number | undefined } {

@@ -1,6 +1,5 @@
 /** A scenario file, played on a lab of the library. */
-import { readFile } from "node:fs/promises";
-import { LabError } from "../base/lab-error.ts";
+import { BY_HAND_BYTES_MAX, readUserFile } from "../base/user-file.ts";
 import type { LabHandle } from "../cluster/lab-handle.ts";
 import { parseScenario } from "../scenario/parse-scenario.ts";
 import { runScenario } from "../scenario/run-scenario.ts";
@@ -11,9 +10,7 @@ export async function runScenarioOn(
   file: string,
   options: { readonly seed?: number; readonly signal: AbortSignal },
 ): Promise<ScenarioOutcome> {
-  const text = await readFile(file, "utf8").catch((cause: Error) => {
-    throw new LabError("usage", `${file} can't be read: ${cause.message}`, "name an existing scenario file", { cause });
-  });
+  const text = await readUserFile(file, BY_HAND_BYTES_MAX, "name an existing scenario file");
   const { runtime } = lab.info;
   const result = await runScenario(parseScenario(text, file), {
     runtime,

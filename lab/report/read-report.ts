@@ -2,9 +2,10 @@
  * A stored run as it was judged (results.json), or, where only the run itself is there (a journal that somebody sent), as today's
  * checkers judge it.
  */
-import { readFile, realpath } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { LabError } from "../base/lab-error.ts";
+import { JOURNAL_BYTES_MAX, readUserFile } from "../base/user-file.ts";
 import { findRunFolder, readRun } from "../journal/stored-run.ts";
 import { judgeRun, NO_EVIDENCE } from "./judged-run.ts";
 import { describeResults, Results } from "./results.ts";
@@ -25,7 +26,7 @@ export async function readReport(path: string): Promise<StoredReport> {
   const found = await findRunFolder(path);
   // Where `latest` points to now: the next run makes it another.
   const folder = await realpath(found).catch(() => found);
-  const text = await readFile(join(folder, "results.json"), "utf8").catch(() => null);
+  const text = await readUserFile(join(folder, "results.json"), JOURNAL_BYTES_MAX, "").catch(() => null);
   if (text === null) return { path: folder, results: await judgeAnew(folder), isJudgedAnew: true };
   const parsed = Results.safeParse(readJson(text));
   if (parsed.success) return { path: folder, results: parsed.data, isJudgedAnew: false };

@@ -24,18 +24,17 @@ export function checkedBy(check: (text: string) => unknown): (text: string, cont
   };
 }
 
-/** A bare number is seconds, as on the command line. */
-export const Span = z
-  .union([z.string(), z.number().positive()])
-  .transform((value) => (/^\d+(\.\d+)?$/.test(String(value)) ? `${value}s` : String(value)))
-  .superRefine(checkedBy((text) => parseDuration(text, "a span of time")))
-  .meta({ description: "a span of time: 8s, 500ms, 2m", examples: ["5s"] });
+/** A number is read for the complaint that says which unit to add. */
+const Written = z.union([z.string(), z.number()]).transform(String);
 
-/** A delay on the wire needs its unit: 100 could be microseconds as well as milliseconds. */
-export const Delay = z
-  .string()
-  .superRefine(checkedBy((text) => parseDelayMs(text, "delay")))
-  .meta({ description: "a delay on the wire: 100ms, 1.5s" });
+export const Span = Written.superRefine(checkedBy((text) => parseDuration(text, "a span of time"))).meta({
+  description: "a span of time: 8s, 500ms, 2m",
+  examples: ["5s"],
+});
+
+export const Delay = Written.superRefine(checkedBy((text) => parseDelayMs(text, "delay"))).meta({
+  description: "a delay on the wire: 100ms, 1.5s",
+});
 
 export const Chance = z
   .union([z.string(), z.number().min(0).max(1)])
@@ -43,10 +42,9 @@ export const Chance = z
   .superRefine(checkedBy((text) => parseChance(text, "chance")))
   .meta({ description: "a chance: 10% or 0.1" });
 
-export const Rate = z
-  .string()
-  .superRefine(checkedBy((text) => parseRateBps(text, "rate")))
-  .meta({ description: "bits a second: 64kbit, 1mbit" });
+export const Rate = Written.superRefine(checkedBy((text) => parseRateBps(text, "rate"))).meta({
+  description: "bits a second: 64kbit, 1mbit",
+});
 
 const NODES = "nodes: 3, 1,2, 1-3, leader, followers, random, random(2), majority, minority, all";
 

@@ -246,6 +246,7 @@ describe("a hint about this machine", () => {
     const unknown = await run("check", "--only", "nonsense", ...LAB);
     expect((await follow("listChecks", unknown, `lab check --list ${LAB.join(" ")}`)).stdout).toContain("conservation");
     expect((await follow("listCommands", await run("nonsense"), "lab --help")).stdout).toContain("Examples:");
+    expect((await follow("showHelp", await run("kill"), "lab help kill")).stdout).toContain("Usage: lab kill");
     const sim = await run("ps", "--runtime", "sim");
     await follow("openSimShell", sim, "lab shell --runtime sim");
     await follow("playSchedules", sim, "lab sim");

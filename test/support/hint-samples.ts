@@ -60,6 +60,7 @@ export const HINT_SAMPLES: { readonly [K in keyof typeof NEXT]: readonly Hint[] 
   journalWire: [NEXT.journalWire()],
   runDoctor: [NEXT.runDoctor()],
   collectGarbage: [NEXT.collectGarbage()],
+  showHelp: [NEXT.showHelp("kill")],
   listCommands: [NEXT.listCommands()],
   openSimShell: [NEXT.openSimShell(), NEXT.openSimShell(7)],
   playSchedules: [NEXT.playSchedules()],

@@ -41,10 +41,10 @@ describe("values of the fault verbs", () => {
   });
 
   const refused: readonly [string, (text: string, option: string) => number, string, RegExp][] = [
-    ["100", parseDelayMs, "a delay without a unit", /--delay 100: has no unit/],
+    ["100", parseDelayMs, "a delay without a unit", /--delay: 100 has no unit/],
     ["2m", parseDelayMs, "a delay above 60 s", /more than 60s/],
     ["-5ms", parseDelayMs, "a negative delay", /isn't a span of time/],
-    ["5parsec", parseDelayMs, "an unknown unit", /unknown unit "parsec"/],
+    ["5parsec", parseDelayMs, "an unknown unit", /isn't a span of time/],
     ["", parseDelayMs, "nothing", /isn't a span of time/],
     ["10", parseChance, "a chance above 1 without %", /more than 1$/],
     ["101%", parseChance, "a chance above 100%", /more than 100%/],
@@ -66,7 +66,7 @@ describe("values of the fault verbs", () => {
     expect(thrown).toMatchObject({
       exit: "usage",
       message: expect.stringMatching(message),
-      hint: expect.stringMatching(/write it as/),
+      hint: expect.stringMatching(/^write (it as )?\S/),
     });
   });
 });

@@ -11,15 +11,17 @@ export interface BugFlags {
 }
 
 export async function showBugs(context: CommandContext, flags: BugFlags): Promise<void> {
-  const [{ huntBugs }, { BUGS }, { EXIT, LabError }] = await Promise.all([
+  const [{ huntBugs }, { BUGS }, { EXIT, LabError }, { didYouMean }] = await Promise.all([
     import("../../sim/threads/hunt-threads.ts"),
     import("../../sim/bugs/bug-cases.ts"),
     import("../../base/lab-error.ts"),
+    import("../../base/suggest.ts"),
   ]);
   const names = BUGS.map(({ name }) => name);
   const bugs = flags.bugs === true ? names : flags.bugs.split(",").map((name) => name.trim());
   const stranger = bugs.find((name) => !names.includes(name));
-  if (stranger !== undefined) throw new LabError("usage", `there is no bug "${stranger}"`, `bugs: ${names.join(", ")}`);
+  if (stranger !== undefined)
+    throw new LabError("usage", `there is no bug "${stranger}"`, didYouMean(stranger, names, "bugs"));
   const { printer, signal, progress } = context;
   context.finishOnInterrupt();
   const { from, within, workers } = flags;

@@ -4,6 +4,7 @@ import { type Command, Option } from "commander";
 import { PROFILE_NAMES } from "../../../node/wire/profile.ts";
 import { renderHint } from "../../base/hint.ts";
 import { NEXT } from "../../base/next.ts";
+import { didYouMean } from "../../base/suggest.ts";
 import type { UpResult } from "../../cluster/execute-up.ts";
 import type { LabHandle } from "../../cluster/lab-handle.ts";
 import type { LabRequest } from "../../cluster/plan-lab.ts";
@@ -126,7 +127,7 @@ async function readRequest(
   const { options } = context;
   const profile = flags.profile ?? file?.profile ?? defaults.profile ?? "default";
   if (!PROFILE_NAMES.some((name) => name === profile)) {
-    throw new LabError("usage", `there is no profile "${profile}"`, `use ${PROFILE_NAMES.join(", ")}`);
+    throw new LabError("usage", `there is no profile "${profile}"`, didYouMean(profile, PROFILE_NAMES, "profiles"));
   }
   const count = flags.nodes === undefined ? undefined : Number(flags.nodes);
   if (count !== undefined && !Number.isInteger(count)) {

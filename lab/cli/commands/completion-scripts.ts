@@ -2,6 +2,7 @@
  * The scripts that `lab completion` prints. They hold no verbs: each Tab asks `lab __complete` of the lab that is being typed.
  */
 import { LabError } from "../../base/lab-error.ts";
+import { didYouMean } from "../../base/suggest.ts";
 
 const BASH = `# Completion of lab for bash 3.2 and newer: source <(lab completion bash)
 _lab_complete() {
@@ -75,5 +76,9 @@ const SCRIPTS: Readonly<Record<string, string>> = { bash: BASH, zsh: ZSH, fish: 
 export function completionScript(shell: string): string {
   const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell] : undefined;
   if (script !== undefined) return script;
-  throw new LabError("usage", `there is no completion for "${shell}"`, "there is one for bash, zsh and fish");
+  throw new LabError(
+    "usage",
+    `there is no completion for "${shell}"`,
+    didYouMean(shell, Object.keys(SCRIPTS), "there is one for"),
+  );
 }

@@ -147,6 +147,7 @@ async function events(context: CommandContext, flags: EventFlags): Promise<void>
     throw new LabError("usage", "a stored run has come to its end: --follow would wait for ever", "leave --follow out");
   context.finishOnInterrupt();
   const types = flags.type === undefined ? null : parseTypes(flags.type);
+  const sinceAt = await readSince(flags.since);
   const show = (entries: readonly Entry[], filter: EntryFilter): void => {
     for (const entry of entries)
       if (isWanted(entry, filter)) context.printer.item(entry, renderEvent(entry, context.printer.color));
@@ -156,13 +157,13 @@ async function events(context: CommandContext, flags: EventFlags): Promise<void>
     const { entries } = await readRun(flags.run);
     const endMs = entries.reduce((last, { time }) => Math.max(last, time), Number.NEGATIVE_INFINITY);
     const nodes = flags.node === undefined ? null : await readIds(flags.node);
-    const sinceMs = await readSince(flags.since, endMs);
+    const sinceMs = sinceAt(endMs);
     show(entries, { types, nodes, sinceMs, heartbeats: flags.heartbeats });
     return;
   }
   await context.withLab(async (lab) => {
     const nodes = flags.node === undefined ? null : new Set((await lab.resolve(flags.node)).map(({ id }) => id));
-    const sinceMs = await readSince(flags.since, lab.clock.wallMs());
+    const sinceMs = sinceAt(lab.clock.wallMs());
     const filter = { types, nodes, sinceMs, heartbeats: flags.heartbeats };
     if (flags.follow === true) await followEvents(context, lab, filter, show);
     else {
@@ -198,10 +199,12 @@ async function followEvents(
   await following;
 }
 
-async function readSince(text: string | undefined, nowMs: number): Promise<number | null> {
-  if (text === undefined) return null;
+/** Resolves to the instant that `--since` means at another one; it is read before a lab is looked for. */
+async function readSince(text: string | undefined): Promise<(nowMs: number) => number | null> {
+  if (text === undefined) return () => null;
   const { parseDuration } = await import("../../base/duration.ts");
-  return nowMs - parseDuration(text, "--since");
+  const spanMs = parseDuration(text, "--since");
+  return (nowMs) => nowMs - spanMs;
 }
 
 /** Of what is past: nobody can be asked who led it. */

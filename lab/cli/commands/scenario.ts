@@ -63,7 +63,7 @@ export function registerScenarioCommands(program: Command, context: CommandConte
 }
 
 async function run(context: CommandContext, files: readonly string[], flags: RunFlags): Promise<void> {
-  const [{ applySettings }, { parseSeed }, { EXIT }, { exitOf }, { assertRunsOn }] = await Promise.all([
+  const [{ applySettings }, { parseSeed }, { EXIT }, { exitOf }, { assertRunsOn, readBug }] = await Promise.all([
     import("../../scenario/scenario-settings.ts"),
     import("../../sim/swarm/choice.ts"),
     import("../../base/lab-error.ts"),
@@ -76,6 +76,7 @@ async function run(context: CommandContext, files: readonly string[], flags: Run
   for (const file of files) scenarios.push({ file, scenario: applySettings(await loadScenario(file), flags.set) });
   context.finishOnInterrupt();
   const runtime = await chooseRuntime(context);
+  readBug({ runtime, ...(flags.bug !== undefined && { bug: flags.bug }) });
   for (const { scenario } of scenarios) assertRunsOn(scenario, runtime);
   const codes: number[] = [];
   const values: object[] = [];
@@ -190,46 +191,48 @@ async function loadScenario(file: string): Promise<Scenario> {
 }
 
 async function readText(file: string): Promise<string> {
-  const [{ readFile }, { LabError }] = await Promise.all([
-    import("node:fs/promises"),
-    import("../../base/lab-error.ts"),
-  ]);
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    const message = `${file} can't be read: ${(error as Error).message}`;
-    throw new LabError("usage", message, "name an existing file; those that come with lab are in compose/scenarios", {
-      cause: error,
-    });
-  }
+  const { BY_HAND_BYTES_MAX, readUserFile } = await import("../../base/user-file.ts");
+  return await readUserFile(
+    file,
+    BY_HAND_BYTES_MAX,
+    "name an existing file; those that come with lab are in compose/scenarios",
+  );
 }
 
 async function validate(context: CommandContext, files: readonly string[]): Promise<void> {
-  const [{ labOf }, { assertPossible }, { parseScenario }, { parseLabConfig }, { LabError, EXIT }, { suggest }] =
-    await Promise.all([
-      import("../../scenario/run-scenario.ts"),
-      import("../../cluster/up.ts"),
-      import("../../scenario/parse-scenario.ts"),
-      import("../../cluster/lab-file.ts"),
-      import("../../base/lab-error.ts"),
-      import("../../base/suggest.ts"),
-    ]);
+  const [
+    { labOf },
+    { assertPossible },
+    { parseScenario },
+    { parseLabConfig },
+    { LabError, EXIT },
+    { suggest },
+    { readFieldNames },
+  ] = await Promise.all([
+    import("../../scenario/run-scenario.ts"),
+    import("../../cluster/up.ts"),
+    import("../../scenario/parse-scenario.ts"),
+    import("../../cluster/lab-file.ts"),
+    import("../../base/lab-error.ts"),
+    import("../../base/suggest.ts"),
+    import("../../base/yaml-file.ts"),
+  ]);
   const { printer } = context;
   const findings: { file: string; kind: "scenario" | "lab"; ok: boolean; message: string; hint: string }[] = [];
   for (const file of files) {
-    const text = await readText(file);
-    // A file with a field like `steps` is taken for a scenario.
-    const fields = [...text.matchAll(/^(\w+)\s*:/gm)].map(([, field = ""]) => field);
-    const kind = fields.some((field) => suggest(field, ["steps"]) !== undefined) ? "scenario" : "lab";
+    let kind: "scenario" | "lab" = "scenario";
     try {
-      const request =
-        kind === "scenario" ? labOf(parseScenario(text, file), "lab") : describeLab(parseLabConfig(text, file));
+      const text = await readText(file);
+      // A file with a field like `steps` is taken for a scenario.
+      const isScenario = readFieldNames(text).some((field) => suggest(field, ["steps"]) !== undefined);
+      kind = isScenario ? "scenario" : "lab";
+      const request = isScenario ? labOf(parseScenario(text, file), "lab") : describeLab(parseLabConfig(text, file));
       assertPossible(request);
       findings.push({ file, kind, ok: true, message: "", hint: "" });
     } catch (error) {
       if (!(error instanceof LabError)) throw error;
       // A mistake of the lab as a whole has no line.
-      const message = error.details.path === file ? error.message : `${file}: ${error.message}`;
+      const message = error.message.startsWith(file) ? error.message : `${file}: ${error.message}`;
       findings.push({ file, kind, ok: false, message, hint: renderHints(error.hints, context.caller) });
     }
   }

@@ -44,7 +44,7 @@ export function nodeDir(lab: string, id: NodeId): string {
 
 /** Names of the labs that have a folder, broken ones included. */
 export async function listLabs(): Promise<readonly string[]> {
-  const entries: readonly string[] = await readdir(stateRoot()).catch(() => []);
+  const entries: readonly string[] = await readdir(stateRoot()).catch(orNothing([]));
   // Folders that are being removed have names that no lab can have.
   const names = entries.filter((name) => !name.startsWith("."));
   const checked = await Promise.all(names.map(async (name) => ((await exists(labDir(name))) ? name : null)));
@@ -60,10 +60,15 @@ export async function listNodes(lab: string): Promise<readonly NodeId[]> {
 }
 
 export function exists(path: string): Promise<boolean> {
-  return readdir(path).then(
-    () => true,
-    () => false,
-  );
+  return readdir(path).then(() => true, orNothing(false));
+}
+
+/** What can't be read counts as nothing, unless it is kept from us: then it may be anything. */
+function orNothing<T>(nothing: T): (error: NodeJS.ErrnoException) => T {
+  return (error) => {
+    if (error.code === "EACCES") throw error;
+    return nothing;
+  };
 }
 
 /** Variables that tell a node where its secrets are: files, which can be replaced while it runs and aren't inherited by anybody. */

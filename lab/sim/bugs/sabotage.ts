@@ -3,6 +3,7 @@
  * are blind, so that the run goes on after the breach, as a real one would: the journal has to tell of it.
  */
 import { LabError } from "../../base/lab-error.ts";
+import { didYouMean } from "../../base/suggest.ts";
 import { PROPERTIES } from "../checks/judge.ts";
 import type { SimOptions } from "../cluster/sim-options.ts";
 import { BUGS } from "./bug-cases.ts";
@@ -13,8 +14,8 @@ export type Sabotage = Pick<SimOptions, "rules" | "shell" | "blind" | "disk" | "
 export function sabotageOf(name: string): Sabotage {
   const bug = BUGS.find((candidate) => candidate.name === name);
   if (bug === undefined) {
-    const names = BUGS.map((candidate) => candidate.name).join(", ");
-    throw new LabError("usage", `there is no bug "${name}"`, `bugs: ${names}`);
+    const names = BUGS.map((candidate) => candidate.name);
+    throw new LabError("usage", `there is no bug "${name}"`, didYouMean(name, names, "bugs"));
   }
   return {
     rules: Object.fromEntries(bug.without.map((rule) => [rule, false])),

@@ -6,6 +6,7 @@ import { RULES, type Rule } from "../../../node/core/kernel/rules.ts";
 import type { ProfileName } from "../../../node/wire/profile.ts";
 import { renderCommand } from "../../base/hint.ts";
 import { LabError } from "../../base/lab-error.ts";
+import { didYouMean } from "../../base/suggest.ts";
 import type { SimOptions } from "../cluster/sim-options.ts";
 
 /** The largest seed: seeds stay exact in every number that is made of them. */
@@ -48,7 +49,7 @@ export function parseSeedRange(text: string, option: string): SeedRange {
 export function parseRules(text: string): readonly Rule[] {
   return text.split(",").map((word) => {
     if (Object.hasOwn(RULES, word)) return word as Rule;
-    throw new LabError("usage", `there is no rule "${word}"`, `rules: ${Object.keys(RULES).join(", ")}`);
+    throw new LabError("usage", `there is no rule "${word}"`, didYouMean(word, Object.keys(RULES), "rules"));
   });
 }
 

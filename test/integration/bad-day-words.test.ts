@@ -1,0 +1,45 @@
+// A bad day: words that don't exist, values without units. Each is refused with exit code 2, and with what was probably meant. The next case
+// is a row.
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type LabHome, openLabHome } from "../support/cli.ts";
+
+let home: LabHome;
+beforeAll(async () => {
+  home = await openLabHome();
+});
+afterAll(async () => {
+  await home[Symbol.asyncDispose]();
+});
+
+test.each([
+  ["help kil", "did you mean kill?"],
+  ["help zzzz", "list the commands: lab --help"],
+  ["kil 3", "did you mean kill?"],
+  ["export mermaidd", 'did you mean "mermaid"?'],
+  ["export pdf", "allowed are: svg, mermaid"],
+  ["ps -o jsn", 'did you mean "json"?'],
+  ["--runtime dockr ps", 'did you mean "docker"?'],
+  ["kill", "see what it takes: lab help kill"],
+  ["kill 1 2", "see what it takes: lab help kill"],
+  ["up --profile defualt", 'did you mean "default"?'],
+  ["run compose/scenarios/20-ring.yaml --runtime sim --bug no-causal-chek", 'did you mean "no-causal-check"?'],
+  ["sim --bugs no-causal-chek", 'did you mean "no-causal-check"?'],
+  ["check --only conservatoin", "did you mean"],
+  ["completion bsh", 'did you mean "bash"?'],
+  ["words vter", 'did you mean "voter"?'],
+  ["netem 1 --delay 100", "write 100ms"],
+  ["netem 1 --jitter 5", "write 5ms"],
+  ["netem 1 --rate 64", "write 64kbit (bits a second)"],
+  ["netem 1 --loss 10", "write it as 10% or 0.1"],
+  ["netem 1 --loss 0.00000001", "write it as 10% or 0.1"],
+  ["netem 1 --delay 1s --for 10", "write 10s"],
+  ["chaos --for 10", "write 10s"],
+  ["pause 1 --for 10", "write 10s"],
+  ["stop 1 --grace 10", "write 10s"],
+  ["wait agree --timeout 5", "write 5s"],
+  ["events --since 5", "write 5s"],
+])("`lab %s` must be refused, and say %j", async (args, hint) => {
+  const { code, stdout, stderr } = await home.lab(...args.split(" "));
+  expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: "", stderr: expect.stringContaining(`\n  ${hint}`) });
+  expect(stderr.startsWith("lab: ")).toBe(true);
+});
