@@ -30,10 +30,12 @@ export function reportError(
     return EXIT[failure.exit];
   }
   // A bug of ours: its stack is the most useful thing that can be said.
-  printer.say(`lab: ${failure instanceof Error ? failure.message : String(failure)}`);
-  printer.say(
-    verbose ? describeStack(failure) : "  this is a bug in lab; repeat the command with --verbose to see where",
-  );
+  const message = failure instanceof Error ? failure.message : String(failure);
+  const hint = "this is a bug in lab; repeat the command with --verbose to see where";
+  if (printer.json) printer.say(JSON.stringify({ error: { exit: EXIT.failed, name: "failed", message, hint } }));
+  else printer.say(`lab: ${message}`);
+  if (verbose) printer.say(describeStack(failure));
+  else if (!printer.json) printer.say(`  ${hint}`);
   return EXIT.failed;
 }
 

@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { isIP } from "node:net";
 import { SAFE_HEADERS } from "./gate.ts";
+import { limitConnections } from "./limit-connections.ts";
 import { CONTENT_TYPE } from "./metrics-text.ts";
 import { listen } from "./server.ts";
 
@@ -22,7 +23,7 @@ export interface MetricsHandle extends AsyncDisposable {
 /** @throws LabError("failed") when the port is taken */
 export async function openMetricsServer({ address, port, metrics }: MetricsServerOptions): Promise<MetricsHandle> {
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 });
-  server.maxConnections = 16;
+  limitConnections(server, 16);
   const got = await listen(server, address, port);
   server.on("request", (request, response) => {
     for (const [name, value] of Object.entries(SAFE_HEADERS)) response.setHeader(name, value);

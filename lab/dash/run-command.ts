@@ -30,12 +30,8 @@ export function describeReply(line: string, { exitCode, stdout, stderr }: LineRe
   const errors = said.map(readError).filter((error) => error !== null);
   const [error] = errors;
   if (error !== undefined) return { ok: false, line, exit: exitName, ...error };
-  const sentences = said.filter((text) => !text.startsWith("{"));
-  if (exitName !== "ok") {
-    const [message = `it ended with "${exitName}"`, hint = ""] = sentences.map((text) => text.trim());
-    return { ok: false, line, exit: exitName, message: message.replace(/^lab: /, ""), hint };
-  }
-  return { ok: true, line, data: readData(stdout), said: sentences };
+  if (exitName !== "ok") return { ok: false, line, exit: exitName, message: `it ended with "${exitName}"`, hint: "" };
+  return { ok: true, line, data: readData(stdout), said: said.filter((text) => !text.startsWith("{")) };
 }
 
 function readError(text: string): { message: string; hint: string } | null {

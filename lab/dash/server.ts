@@ -11,6 +11,7 @@ import { LabError } from "../base/lab-error.ts";
 import { parseCatalogueRequest, parseCommand, parseStreamRequest } from "./command-schema.ts";
 import type { Feed } from "./feed.ts";
 import { admit, BODY_BYTES_MAX, type Route, SAFE_HEADERS } from "./gate.ts";
+import { limitConnections } from "./limit-connections.ts";
 import { CONTENT_TYPE as METRICS_TYPE } from "./metrics-text.ts";
 import { MISSING_PAGE, type PageFile } from "./page-file.ts";
 import type { Catalogue, CommandReply, DashCommand, DashError, StreamRequest } from "./protocol.ts";
@@ -57,7 +58,7 @@ export async function openDashServer(options: DashOptions): Promise<DashHandle> 
   const answers = new Set<Promise<void>>();
   // A browser opens several connections; 64 readers are more than one person has.
   const server = createServer({ requestTimeout: 20_000, headersTimeout: 10_000, maxHeaderSize: 16_384 });
-  server.maxConnections = CONNECTIONS_MAX;
+  limitConnections(server, CONNECTIONS_MAX);
   const port = await listen(server, ADDRESS, options.port);
   server.on("request", (request, response) => {
     const answered = answer({ request, response, port, closing: closing.signal }, options).catch((error: unknown) => {

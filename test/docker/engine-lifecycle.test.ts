@@ -58,13 +58,13 @@ describe("a lab on Docker", () => {
   it("must give node N the address N+1 of a /24 of its own, and say where this host reaches it", async () => {
     await using lab = new TestLab(engine);
     await engine.createLab(lab.spec, quiet, never);
-    const [made] = await engine.addNodes(lab.spec, nodeSpecs(253), quiet, never);
+    const [made] = await engine.addNodes(lab.spec, nodeSpecs(250), quiet, never);
     const info = await engine.lab(lab.spec.name);
     const prefix = info?.network?.replace(/\.0\/24$/, "");
-    expect(made).toMatchObject({ ip: `${prefix}.254`, control: `${prefix}.254:6253`, status: "running" });
+    expect(made).toMatchObject({ ip: `${prefix}.251`, control: `${prefix}.251:6250`, status: "running" });
     expect(info?.nodes[0]).toMatchObject({ ip: made?.ip, control: made?.control, handle: made?.handle });
     const error = await refusal(engine.addNodes(lab.spec, nodeSpecs(254), quiet, never));
-    expect([error.exit, error.message]).toEqual(["usage", expect.stringContaining("1 to 253")]);
+    expect([error.exit, error.message]).toEqual(["usage", expect.stringContaining("1 to 250")]);
   });
 
   it("must keep address, name and ledger through a kill, and report the exit code meanwhile", async () => {

@@ -3,7 +3,14 @@ import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Frame, readFrames, readJsonLines } from "../../lab/engine/docker/docker-stream.ts";
-import { addressOf, freeSubnets, overlaps, parseRange, type Range } from "../../lab/engine/docker/docker-subnet.ts";
+import {
+  addressOf,
+  freeSubnets,
+  overlaps,
+  parseRange,
+  type Range,
+  splitSubnet,
+} from "../../lab/engine/docker/docker-subnet.ts";
 import { packTar } from "../../lab/engine/docker/docker-tar.ts";
 
 function range(cidr: string): Range {
@@ -30,9 +37,13 @@ describe("the subnet of a lab", () => {
     expect(new Set(firsts).size).toBeGreaterThan(15);
   });
 
-  it("must have room for nodes 1 to 253", () => {
-    expect([1, 253].map((id) => addressOf("10.213.4.0/24", id))).toEqual(["10.213.4.2", "10.213.4.254"]);
-    expect(() => addressOf("10.213.4.0/24", 254)).toThrow("1 to 253");
+  it("must keep what the engine gives away by itself apart from gateway and nodes", () => {
+    expect(splitSubnet("10.213.4.0/24")).toEqual({ Gateway: "10.213.4.1", IPRange: "10.213.4.252/30" });
+  });
+
+  it("must have room for nodes 1 to 250", () => {
+    expect([1, 250].map((id) => addressOf("10.213.4.0/24", id))).toEqual(["10.213.4.2", "10.213.4.251"]);
+    expect(() => addressOf("10.213.4.0/24", 251)).toThrow("1 to 250");
   });
 
   it.each(["10.0.0.0/33", "10.0.0.256/8", "fe80::1/64", "", "10.0.0/8"])("must not be read from %j", (text) => {

@@ -1,6 +1,7 @@
 /** `logs`, `wait`, `assert`: following what happens. */
 import type { Command } from "commander";
 import { NEXT } from "../../base/next.ts";
+import type { LabHandle } from "../../cluster/lab-handle.ts";
 import type { CommandContext } from "./context.ts";
 
 export function registerWatchCommands(program: Command, context: CommandContext): void {
@@ -41,6 +42,9 @@ interface LogFlags {
   probes?: boolean;
 }
 
+/** As often as `events -f` looks. */
+const GONE_POLL_MS = 1_000;
+
 async function logs(context: CommandContext, selector: string, flags: LogFlags): Promise<void> {
   const [{ parseDuration }, { LabError }, { isProbe, renderLogLine }] = await Promise.all([
     import("../../base/duration.ts"),
@@ -58,12 +62,32 @@ async function logs(context: CommandContext, selector: string, flags: LogFlags):
     const ids = chosen.map((node) => node.id);
     const width = lab.ids.length === 1 ? 0 : Math.max(...ids.map((id) => String(id).length));
     const sinceMs = ageMs === null ? null : lab.clock.wallMs() - ageMs;
-    const options = { follow: flags.follow === true, tail, sinceMs, signal: context.signal };
+    const over = new AbortController();
+    const signal = AbortSignal.any([context.signal, over.signal]);
+    const options = { follow: flags.follow === true, tail, sinceMs, signal };
+    // The logs of nodes that are gone have no end of their own.
+    const gone = options.follow ? untilGone(lab, signal).finally(() => over.abort()) : Promise.resolve();
+    const failed = gone.then(
+      () => null,
+      (error: unknown) => error,
+    );
     for await (const line of lab.engine.logs(lab.name, ids, options)) {
       if (flags.probes !== true && !context.printer.json && isProbe(line)) continue;
       context.printer.item(line, renderLogLine(line, ids.length > 1 ? width : 0, context.printer), line.text);
     }
+    over.abort();
+    const failure = await failed;
+    if (failure !== null) throw failure;
   });
+}
+
+/** Ends with the signal. @throws LabError("notFound") when the lab is gone */
+async function untilGone(lab: LabHandle, signal: AbortSignal): Promise<void> {
+  const { REAL_CLOCK, sleep } = await import("../../base/lab-clock.ts");
+  while (!signal.aborted) {
+    await lab.refresh();
+    await sleep(REAL_CLOCK, GONE_POLL_MS, signal).catch(() => {});
+  }
 }
 
 async function wait(context: CommandContext, texts: readonly string[], flags: { timeout: string }): Promise<void> {

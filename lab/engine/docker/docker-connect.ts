@@ -104,7 +104,8 @@ function parseHost(text: string, context: string | null, tls: TlsFiles | null): 
   const url = URL.canParse(withScheme) ? new URL(withScheme) : null;
   if (!url?.hostname) throw badHost(text);
   if (scheme === "ssh") {
-    const target = { host: url.hostname, port: url.port, user: decodeURIComponent(url.username) };
+    const path = url.pathname === "/" ? "" : decodeURIComponent(url.pathname);
+    const target = { host: url.hostname, port: url.port, user: decodeURIComponent(url.username), path };
     return { host: withScheme, context, isAssumed: false, local: false, open: () => openSshStream(target) };
   }
   if (scheme !== "tcp" && scheme !== "http" && scheme !== "https") throw badHost(text);

@@ -120,6 +120,9 @@ interface ContainerPlan {
   readonly container: Docker.ContainerCreateOptions;
 }
 
+const PIDS_MAX = 1_024;
+const MEMORY_BYTES_MAX = 1024 ** 3;
+
 function planContainer(
   spec: LabSpec,
   node: NodeSpec,
@@ -158,6 +161,9 @@ function planContainer(
       Mounts: [secretsMount(spec)],
       // For the faults that the lab applies as root; the node itself runs without any capability.
       CapAdd: ["NET_ADMIN"],
+      // A node of a small lab needs a tenth of either. One that goes wild must not take the machine with it.
+      PidsLimit: PIDS_MAX,
+      Memory: MEMORY_BYTES_MAX,
       LogConfig: { Type: "json-file", Config: logSize(environment) },
       ...(how.publish && { PortBindings: { [`${port}/udp`]: [{ HostIp: "127.0.0.1", HostPort: "" }] } }),
     },

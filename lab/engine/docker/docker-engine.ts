@@ -45,6 +45,7 @@ import {
   wipeNode,
 } from "./docker-nodes.ts";
 import { kernelFaultsOf } from "./docker-probe.ts";
+import { readProxies } from "./docker-proxies.ts";
 import { watchPulse, whileAnswering } from "./docker-pulse.ts";
 import { replaceKeys } from "./docker-secrets.ts";
 
@@ -81,7 +82,8 @@ export class DockerEngine implements Engine {
 
   prepare(progress: Progress, signal: AbortSignal): Promise<void> {
     return this.#do("build the node image", async () => {
-      const plan = await planImage(progress, this.#environment);
+      const planned = await planImage(progress, this.#environment);
+      const plan = { ...planned, proxies: await readProxies(this.#connection.endpoint.host, this.#environment) };
       this.#image = plan;
       const built = await buildImage(this.#docker, plan, progress, signal);
       // While the user waits anyway: the first fault then finds the answer on disk.

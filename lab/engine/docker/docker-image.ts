@@ -24,6 +24,8 @@ export interface ImagePlan {
   readonly base: string;
   /** Empty: an image that the user made and named; it is taken as it is. */
   readonly files: readonly TarFile[];
+  /** Build arguments of the user's configuration: they change nothing of what is built, so the tag doesn't know them. */
+  readonly proxies?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -119,7 +121,7 @@ async function runBuild(
 ): Promise<string | null> {
   const options = {
     t: plan.tag,
-    buildargs: { BASE: plan.base },
+    buildargs: { ...plan.proxies, BASE: plan.base },
     rm: true,
     forcerm: true,
     version,

@@ -7,7 +7,7 @@ import { LabError } from "../../base/lab-error.ts";
 import { NEXT } from "../../base/next.ts";
 import { allow, isRefusal, statusOf } from "./docker-errors.ts";
 import { DOCKER_LABELS, labelled } from "./docker-labels.ts";
-import { freeSubnets, hostRanges, parseRange, type Range } from "./docker-subnet.ts";
+import { freeSubnets, hostRanges, parseRange, type Range, splitSubnet } from "./docker-subnet.ts";
 
 export interface LabNetwork {
   readonly id: string;
@@ -56,7 +56,7 @@ async function createOn(
       Driver: "bridge",
       EnableIPv6: false,
       Labels: { ...options.labels },
-      IPAM: { Driver: "default", Config: [{ Subnet: subnet }] },
+      IPAM: { Driver: "default", Config: [{ Subnet: subnet, ...splitSubnet(subnet) }] },
     });
   } catch (error) {
     if (isRefusal(error, "addressesOverlap")) return null;

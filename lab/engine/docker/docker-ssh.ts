@@ -10,15 +10,23 @@ export interface SshTarget {
   /** Empty: ssh's own default. */
   readonly port: string;
   readonly user: string;
+  /** Socket of the engine over there; empty: where it usually is. */
+  readonly path: string;
+}
+
+/** What `ssh` is called with. The far shell reads the last words. */
+export function sshArguments({ host, port, user, path }: SshTarget): readonly string[] {
+  return [
+    ...(user ? ["-l", user] : []),
+    ...(port ? ["-p", port] : []),
+    ...["-o", "ConnectTimeout=10", "-T", "--", host, "docker"],
+    ...(path ? ["--host", `'unix://${path.replaceAll("'", "'\\''")}'`] : []),
+    ...["system", "dial-stdio"],
+  ];
 }
 
 export function openSshStream(target: SshTarget): Duplex {
-  const where = [...(target.user ? ["-l", target.user] : []), ...(target.port ? ["-p", target.port] : [])];
-  const child = spawn(
-    "ssh",
-    [...where, "-o", "ConnectTimeout=10", "-T", "--", target.host, "docker", "system", "dial-stdio"],
-    { stdio: ["pipe", "pipe", "pipe"] },
-  );
+  const child = spawn("ssh", sshArguments(target), { stdio: ["pipe", "pipe", "pipe"] });
   return new SshStream(child);
 }
 

@@ -18,8 +18,8 @@ export interface Range {
   readonly size: number;
 }
 
-/** Node N has address N+1 of its /24: .1 is the gateway, .255 is broadcast. */
-const NODE_ID_MAX = 253;
+/** Node N has address N+1 of its /24: .1 is the gateway, the last four are for what others attach, .255 is broadcast. */
+const NODE_ID_MAX = 250;
 
 /** Ranges that labs live in, best first: seldom used by homes, VPNs and Docker's own pools. */
 const POOLS = ["10.213.0.0/16", "10.214.0.0/15", "10.216.0.0/13", "172.24.0.0/13", "192.168.128.0/17"];
@@ -57,6 +57,12 @@ export function addressOf(subnet: string, id: NodeId): string {
     );
   }
   return formatAddress(range.first + id + 1);
+}
+
+/** Where the engine takes addresses from that nobody asked for, so that a sidecar on the lab's network never gets a node's. */
+export function splitSubnet(subnet: string): { readonly Gateway: string; readonly IPRange: string } {
+  const first = parseRange(subnet)?.first ?? 0;
+  return { Gateway: formatAddress(first + 1), IPRange: `${formatAddress(first + 252)}/30` };
 }
 
 /** All free /24s, in the order in which to try them: pools in order, each begun where the seed says. */
