@@ -90,7 +90,7 @@ export const NEXT = {
   // This machine, and worlds of their own.
   runDoctor: () => hint("see what works here", "doctor"),
   collectGarbage: () => hint("remove what interrupted commands left behind", "gc"),
-  showHelp: (command: string) => hint("see what it takes", "help", ...command.split(" ")),
+  showHelp: (...command: readonly string[]) => hint("see what it takes", "help", ...command),
   listCommands: () => hint("list the commands", "--help"),
   openSimShell: (seed?: number) =>
     hint(

@@ -53,7 +53,11 @@ function explainUsage(error: CommanderError & { readonly of?: string }): LabErro
     const [, what = message, word = "", allowed = ""] = choice;
     return new LabError("usage", what, didYouMean(word, allowed.split(", "), "allowed are"));
   }
-  return new LabError("usage", message, error.of === undefined ? NEXT.listCommands() : NEXT.showHelp(error.of));
+  return new LabError(
+    "usage",
+    message,
+    error.of === undefined ? NEXT.listCommands() : NEXT.showHelp(...error.of.split(" ")),
+  );
 }
 
 function describeStack(error: unknown): string {

@@ -50,7 +50,7 @@ describe("values of the fault verbs", () => {
     ["101%", parseChance, "a chance above 100%", /more than 100%/],
     ["often", parseChance, "a word", /isn't a chance/],
     ["-1%", parseChance, "a negative chance", /isn't a chance/],
-    ["100", parseRateBps, "a rate without a unit", /isn't a rate/],
+    ["100", parseRateBps, "a rate without a unit", /100 has no unit/],
     ["100kbps", parseRateBps, "bytes a second", /isn't a rate/],
     ["10bit", parseRateBps, "a rate below 1 kbit", /less than 1kbit/],
     ["11gbit", parseRateBps, "a rate above 10 gbit", /more than 10gbit/],
