@@ -162,6 +162,51 @@ export async function buildPage() {
   return path;
 }
 
+/**
+ * Builds dist/playground.html: a whole lab in one page, which opens from a disk. Its one script is the page and, in a worker that the
+ * page makes of it, the world; so what both need is there once.
+ * @returns {Promise<string>} the absolute path of the page
+ */
+export async function buildPlayground() {
+  const { build } = await import("esbuild");
+  const { outputFiles } = await build({
+    absWorkingDir: root,
+    entryPoints: { playground: "lab/page/play/boot.tsx" },
+    outdir: "dist",
+    bundle: true,
+    write: false,
+    platform: "browser",
+    target: "es2022",
+    format: "iife",
+    minify: true,
+    jsx: "automatic",
+    jsxImportSource: "preact",
+    logLevel: "silent",
+    plugins: [fitPackages()],
+  });
+  /** @param {string} ending */
+  const read = (ending) => outputFiles.find(({ path }) => path.endsWith(ending))?.text.trim() ?? "";
+  const script = read(".js").replaceAll("</script", "<\\/script");
+  const style = read(".css");
+  const policy = [
+    "default-src 'none'",
+    `script-src ${hashOf(script)}`,
+    "worker-src blob:",
+    `style-src ${hashOf(style)}`,
+    "img-src data:",
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join("; ");
+  const html = (await readFile(join(root, "lab/page/play.html"), "utf8"))
+    .replace("<head>", () => `<head>\n    <meta http-equiv="Content-Security-Policy" content="${policy}" />`)
+    .replace("</head>", () => `  <style>${style}</style>\n  </head>`)
+    .replace("</body>", () => `  <script id="program">${script}</script>\n  </body>`);
+  const path = join(dist, "playground.html");
+  await mkdir(dist, { recursive: true });
+  await writeIfChanged(path, Buffer.from(html));
+  return path;
+}
+
 /** @param {string} text */
 function hashOf(text) {
   return `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
@@ -321,7 +366,7 @@ async function main() {
     await writeIfChanged(path, Buffer.from(nameBoth(await readFile(path, "utf8"), mode === "--pack")));
     return;
   }
-  const built = await Promise.all([buildNodeBundle(), buildCli(), buildPage(), buildTypes()]);
+  const built = await Promise.all([buildNodeBundle(), buildCli(), buildPage(), buildPlayground(), buildTypes()]);
   await linkBin();
   for (const path of built) console.log(`build: ${relative(root, path)}`);
 }

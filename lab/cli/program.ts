@@ -16,6 +16,7 @@ import { registerFaultCommands } from "./commands/faults.ts";
 import { registerJournalCommands } from "./commands/journal.ts";
 import { registerKeyCommands } from "./commands/keys.ts";
 import { registerLifecycleCommands } from "./commands/lifecycle.ts";
+import { registerPlayCommands } from "./commands/playground.ts";
 import { registerReportCommands } from "./commands/report.ts";
 import { registerScenarioCommands } from "./commands/scenario.ts";
 import { registerShowCommands } from "./commands/show.ts";
@@ -64,6 +65,7 @@ export function describeProgram(program: Command, context: CommandContext, run: 
   registerScenarioCommands(program, context);
   registerSimCommands(program, context);
   registerReportCommands(program, context);
+  registerPlayCommands(program, context);
   registerDashCommands(program, context, run.captured);
   registerChaosCommands(program, context);
   registerCareCommands(program, context);
@@ -130,7 +132,7 @@ function noSuchCommand(text: string, word: string, above: Command): LabError {
 }
 
 /** Commands that need no lab, or open a simulated world of their own. */
-const WITH_OWN_WORLD: readonly string[] = ["shell", "sim", "run", "chaos", "validate", "words", "help"];
+const WITH_OWN_WORLD: readonly string[] = ["shell", "sim", "run", "chaos", "validate", "words", "play", "help"];
 
 /** A simulated lab lives in one process: a command that doesn't open one has nothing to work on, and says so before it touches anything. */
 async function assertSimulable(context: CommandContext, command: Command): Promise<void> {

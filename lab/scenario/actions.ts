@@ -248,9 +248,18 @@ export const ACTIONS = {
   unplug: verbOnNodes(OnNodes, "unplug: NODES"),
   plug: verbOnNodes(OnNodes, "plug: NODES"),
   heal: verb(
-    z.strictObject({ nodes: Nodes.optional() }),
+    z
+      .strictObject({
+        nodes: Nodes.optional(),
+        fault: z
+          .string()
+          .regex(/^f\d+$/, "must be f1, f2, …")
+          .optional()
+          .meta({ description: "only this fault" }),
+      })
+      .refine(({ nodes, fault }) => nodes === undefined || fault === undefined, "name nodes or a fault"),
     (words) => (words.length === 0 || words.join(" ") === "all" ? {} : readNodesWords(words)),
-    "heal: [NODES]",
+    "heal: [NODES], heal: { fault: f1 }",
     ",",
   ),
   election: verb(

@@ -40,14 +40,14 @@ function containsSteps(node: Node): boolean {
 
 function formatStep(step: Step): unknown {
   const { verb, fields } = verbOf(step);
-  const { at, note, explain, runtimes, otherwise } = step;
+  const { at, background, note, explain, runtimes, otherwise } = step;
   const notes = {
     note,
     explain,
     runtimes,
     otherwise: otherwise === undefined || otherwise === "skip" ? otherwise : formatStep(otherwise),
   };
-  return withoutUndefined({ at, [verb]: formatFields(verb, fields), ...notes });
+  return withoutUndefined({ at, background, [verb]: formatFields(verb, fields), ...notes });
 }
 
 function formatFields(verb: string, fields: unknown): unknown {

@@ -36,8 +36,9 @@ export async function plugStep(context: StepContext, fields: ActionFields<"plug"
 }
 
 export async function healStep(context: StepContext, fields: ActionFields<"heal">): Promise<Outcome> {
-  const target =
-    fields.nodes === undefined ? ({ all: true } as const) : { nodes: idsOf(await resolveNodes(context, fields.nodes)) };
+  const { nodes, fault } = fields;
+  const named = nodes === undefined ? ({ all: true } as const) : { nodes: idsOf(await resolveNodes(context, nodes)) };
+  const target = fault === undefined ? named : { id: fault };
   const { healed, plugged, reports } = await heal(context.lab, target);
   const causes = [...new Set(healed.map((fault) => `${fault.id}: ${fault.cause}`))];
   const cables = plugged.map((id) => `${id}: cable plugged in again`);

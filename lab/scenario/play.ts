@@ -7,9 +7,12 @@
 import { formatDuration } from "../base/duration.ts";
 import { sleep } from "../base/lab-clock.ts";
 import { LabError } from "../base/lab-error.ts";
+import type { LabHandle } from "../cluster/lab-handle.ts";
+import { Draw } from "../sim/world/draw.ts";
 import { act } from "./act.ts";
 import type { ActionFields, ActionVerb } from "./actions.ts";
 import { describeStep } from "./describe-step.ts";
+import { Loads } from "./loads.ts";
 import { whyNotOn } from "./parse-scenario.ts";
 import type { StepResult } from "./result.ts";
 import { type Composites, type CompositeVerb, type Step, verbOf } from "./scenario-schema.ts";
@@ -25,13 +28,32 @@ export interface Play {
   readonly startedMs: number;
   readonly results: StepResult[];
   readonly onStep: OnStep;
+  /** Steps that nobody waits for until the end; they never reject. */
+  readonly background: Promise<void>[];
   /** Each of the scenario's own steps (not those inside others) begins when this resolves. */
   readonly beforeStep?: (step: StepResult) => Promise<void>;
 }
 
-/** @throws the error of the first step that fails; its result is in `results` by then */
-export async function playSteps(play: Play, steps: readonly Step[], prefix = ""): Promise<void> {
-  for (const [index, step] of steps.entries()) await playStep(play, step, `${prefix}${index + 1}`);
+/** A run that begins now on this lab. */
+export function beginPlay(
+  lab: LabHandle,
+  options: Pick<Play, "onStep" | "beforeStep"> & Pick<StepContext, "runtime" | "signal"> & { readonly seed: number },
+): Play {
+  const { runtime, signal, seed, ...told } = options;
+  const { clock } = lab;
+  const down = new Set(lab.info.nodes.filter(({ status }) => status === "exited").map(({ id }) => id));
+  const loads = new Loads(lab, seed);
+  const context = { lab, runtime, clock, draw: new Draw(seed, "steps"), loads, down, signal };
+  return { context, startedMs: clock.nowMs(), results: [], background: [], ...told };
+}
+
+/**
+ * @param steps those of a file, or of somebody who thinks of the next one when the last one has begun
+ * @throws the error of the first step that fails; its result is in `results` by then
+ */
+export async function playSteps(play: Play, steps: Iterable<Step> | AsyncIterable<Step>, prefix = ""): Promise<void> {
+  let count = 0;
+  for await (const step of steps) await playStep(play, step, `${prefix}${++count}`);
 }
 
 async function playStep(play: Play, step: Step, path: string): Promise<void> {
@@ -39,6 +61,14 @@ async function playStep(play: Play, step: Step, path: string): Promise<void> {
   if (/^\d+$/.test(path)) await play.beforeStep?.(describe(play, step, path));
   if (step.at !== undefined)
     await sleep(context.clock, Math.max(0, startedMs + spanMs(step.at) - context.clock.nowMs()), context.signal);
+  const work = playNow(play, step, path);
+  // Its result says what went wrong.
+  if (step.background === true) play.background.push(work.catch(() => {}));
+  else await work;
+}
+
+async function playNow(play: Play, step: Step, path: string): Promise<void> {
+  const { context } = play;
   const why = whyOtherwise(step, context.runtime);
   if (why === null) return await perform(play, step, path, "");
   const { otherwise = "skip" } = step;

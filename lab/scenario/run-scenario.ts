@@ -13,10 +13,8 @@ import { runChecks } from "../check/checkers.ts";
 import { missingQuietMs } from "../check/quiet.ts";
 import { type CheckResult, worstOf } from "../check/verdict.ts";
 import { collectEvidence } from "../cluster/evidence.ts";
-import { toEnv, toNodes } from "../cluster/lab-fields.ts";
 import { LabHandle } from "../cluster/lab-handle.ts";
 import { openHandle } from "../cluster/open-handle.ts";
-import type { LabRequest } from "../cluster/plan-lab.ts";
 import type { Evidence } from "../cluster/run-record.ts";
 import { takeDown } from "../cluster/take-down.ts";
 import { bringUp, disown } from "../cluster/up.ts";
@@ -25,9 +23,8 @@ import { openSimSession } from "../engine/sim/sim-session.ts";
 import { heal } from "../faults/service.ts";
 import type { Journal } from "../journal/journal.ts";
 import { type Sabotage, sabotageOf } from "../sim/bugs/sabotage.ts";
-import { Draw } from "../sim/world/draw.ts";
-import { Loads } from "./loads.ts";
-import { type OnStep, type Play, playSteps } from "./play.ts";
+import { labOf } from "./lab-of.ts";
+import { beginPlay, type OnStep, type Play, playSteps } from "./play.ts";
 import type { ScenarioResult, ScenarioVerdict, StepResult } from "./result.ts";
 import { RUNTIMES, type Scenario, type ScenarioRuntime, type Step } from "./scenario-schema.ts";
 
@@ -102,13 +99,10 @@ async function runOn(scenario: Scenario, seed: number, options: RunOptions): Pro
   const isOwn = options.on === undefined;
   const lab = await openLab(scenario, options, signal);
   try {
-    const loads = new Loads(lab, seed);
-    const down = new Set(lab.info.nodes.filter(({ status }) => status === "exited").map(({ id }) => id));
-    const { clock } = lab;
-    const context = { lab, runtime: options.runtime, clock, draw: new Draw(seed, "steps"), loads, down, signal };
     const { onStep = () => {}, beforeStep } = options;
     const gate = beforeStep === undefined ? {} : { beforeStep };
-    const play: Play = { context, startedMs: clock.nowMs(), results: [], onStep, ...gate };
+    const play = beginPlay(lab, { runtime: options.runtime, seed, signal, onStep, ...gate });
+    const { clock, loads } = play.context;
     const failure = await playAll(play, scenario, ending);
     const ended = failure === null ? null : await endEarly(play, failure, options);
     const tookMs = clock.nowMs() - play.startedMs;
@@ -129,18 +123,6 @@ async function runOn(scenario: Scenario, seed: number, options: RunOptions): Pro
 
 function nameOf(scenario: Scenario, options: RunOptions): string {
   return options.name ?? `scenario-${scenario.name}`;
-}
-
-/** The lab that is made for it. */
-export function labOf(scenario: Scenario, name: string): LabRequest {
-  const detail = { DS_LOG_LEVEL: "DEBUG", DS_JOURNAL: scenario.wire === false ? "events" : "wire" };
-  return {
-    name,
-    profile: scenario.profile ?? "default",
-    nodes: toNodes(scenario.nodes) ?? 5,
-    voters: scenario.voters ?? null,
-    env: { ...detail, ...toEnv(scenario) },
-  };
 }
 
 async function openLab(scenario: Scenario, options: RunOptions, signal: AbortSignal): Promise<LabHandle> {
@@ -179,6 +161,7 @@ async function playAll(play: Play, scenario: Scenario, ending: AbortController):
   const { loads } = play.context;
   try {
     await playSteps(play, scenario.steps);
+    await Promise.all(play.background);
     await loads.stop();
     return null;
   } catch (error) {

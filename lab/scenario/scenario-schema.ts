@@ -10,8 +10,8 @@
  *     - wait: { coordinator: 2, within: 10s }
  *     - parallel: [start 3, { load: { rate: 20, for: 5s } }]
  *
- * A step is one verb, and around it: `at` (not before this time since the first step), `note`, `explain`, `runtimes` and `otherwise`
- * (where a runtime can't do it). What is read comes out in one form (actions.ts); `format.ts` writes it down again.
+ * A step is one verb, and around it: `at` (not before this time since the first step), `background` (the next one doesn't wait for it),
+ * `note`, `explain`, `runtimes` and `otherwise` (where a runtime can't do it). What is read comes out in one form (actions.ts); `format.ts` writes it down again.
  */
 import * as z from "zod";
 import { suggest } from "../base/suggest.ts";
@@ -26,6 +26,8 @@ export type ScenarioRuntime = (typeof RUNTIMES)[number];
 export interface StepNotes {
   /** Not before this time since the first step began. */
   readonly at?: string | undefined;
+  /** The next step begins as soon as this one has; what fails here is told, and doesn't end the run. */
+  readonly background?: true | undefined;
   /** One line, printed with the step. */
   readonly note?: string | undefined;
   /** For guided experiments: explanation of the step for readers. */
@@ -83,6 +85,10 @@ const StepMap: z.ZodType<Step> = z
       return z.strictObject({ interval: Span, for: Span, steps: Steps }).optional();
     },
     at: Span.optional().meta({ description: "earliest beginning, since the first step began" }),
+    background: z
+      .literal(true)
+      .optional()
+      .meta({ description: "begin the next step as soon as this one has begun; a failure doesn't end the run" }),
     note: z.string().optional().meta({ description: "one line, printed with the step" }),
     explain: z.string().optional().meta({ description: "explanation of the step for readers" }),
     runtimes: z

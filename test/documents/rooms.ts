@@ -24,6 +24,7 @@ export const LAB_ROOMS: readonly Room[] = [
   { name: "scenario", purpose: "experiments in a file" },
   { name: "chaos", purpose: "faults from a seed" },
   { name: "dash", purpose: "server of the page" },
+  { name: "play", purpose: "a simulated lab by hand" },
   { name: "page", purpose: "the browser's page" },
   { name: "report", purpose: "a run as a folder" },
   { name: "library", purpose: "for programs and tests" },

@@ -7,17 +7,10 @@ import { expect, test } from "vitest";
 import { PROJECT_ROOT } from "../support/sources.ts";
 
 /** What the world in a page begins with. */
-const ENTRIES = [
-  "lab/engine/sim/sim-engine.ts",
-  "lab/cluster/execute-up.ts",
-  "lab/scenario/play.ts",
-  "lab/scenario/loads.ts",
-  "lab/scenario/parse-scenario.ts",
-  "lab/check/checkers.ts",
-];
+const ENTRIES = ["lab/play/play-host.ts", "lab/scenario/parse-scenario.ts"];
 
 const MAY_RUN_IN_BROWSERS =
-  /^(?:node\/(?:wire|core|runtime)|lab\/(?:base|control|journal|check|sim\/(?:bugs|checks|cluster|world)|engine|engine\/sim|faults|cluster|scenario))\//;
+  /^(?:node\/(?:wire|core|runtime)|lab\/(?:base|control|journal|check|sim\/(?:bugs|checks|cluster|world)|engine|engine\/sim|faults|cluster|scenario|play))\//;
 
 test("the simulated lab must run without Node", async () => {
   const { metafile, warnings } = await build({

@@ -101,12 +101,20 @@ const layers: readonly Layer[] = [
     mayImport: [pageModel, pureLab, /^node:zlib$/],
   },
   {
+    // The page's policy lets nobody compile code: zod is told before anything uses it.
+    name: "lab/page/play/jitless.ts",
+    files: /^lab\/page\/play\/jitless\.ts$/,
+    mayImport: [/^zod$/],
+  },
+  {
     name: "lab/page",
     files: /^lab\/page\//,
     mayImport: [
       /^lab\/page\//,
       /^lab\/export\/diagram\//,
       /^lab\/dash\/(client|page-command|protocol)\.ts$/,
+      /^lab\/play\//,
+      /^lab\/scenario\/scenario-schema\.ts$/,
       /^lab\/(base\/glossary|check\/verdict|journal\/(entry|journal|message-kinds|story\/[\w-]+))\.ts$/,
       /^preact/,
     ],
@@ -124,6 +132,12 @@ const layers: readonly Layer[] = [
     files: browserDash,
     mayImport: [browserDash, pureLab, wire, /^lab\/engine\/engine\.ts$/],
     mayNotUse: { process: /(?<![.\w$])process\s*[.[]/, Buffer: /\bBuffer\b/ },
+  },
+  {
+    name: "lab/play",
+    files: /^lab\/play\//,
+    mayNotImport: [/^node:/, /^(commander|dockerode)$/, core, runtime, /^lab\/dash\/(?!page-command|protocol)/],
+    mayNotUse: { ...clockAndTimers, process: /(?<![.\w$])process\s*[.[]/, Buffer: /\bBuffer\b/ },
   },
   {
     name: "lab/chaos, pure",

@@ -1,11 +1,8 @@
 /** What `lab dash` does: puts a source together, serves it, says where, and ends with the lab or with Ctrl-C. */
-
-import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { isIP } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import { LabError } from "../../base/lab-error.ts";
-import { PLATFORM } from "../../base/this-machine.ts";
 import type { LabHandle } from "../../cluster/lab-handle.ts";
 import { listScenarios } from "../../dash/catalogue.ts";
 import { openLiveFeed } from "../../dash/live-source.ts";
@@ -19,6 +16,7 @@ import { runCommand } from "../../dash/run-command.ts";
 import { ScenarioPlayer } from "../../dash/scenario-player.ts";
 import { type DashHandle, type DashSource, openDashServer } from "../../dash/server.ts";
 import { projectRoot } from "../../engine/node-bundle.ts";
+import { openBrowser } from "../ui/open-browser.ts";
 import type { CommandContext, RunCaptured } from "./context.ts";
 
 export interface DashFlags {
@@ -136,14 +134,6 @@ function announce(
   const shown = what.lab === undefined ? `the run in ${what.run}` : `lab "${what.lab}"`;
   printer.say(`${shown} is shown there until Ctrl-C; the address lets anybody do with it what you can do`);
   if (flags.open === true) openBrowser(server.url, (why) => printer.say(`the browser can't be opened: ${why}`));
-}
-
-/** Its own business from then on. */
-function openBrowser(url: string, onFailure: (why: string) => void): void {
-  const [program, ...args] = PLATFORM.browser;
-  const child = spawn(program ?? "xdg-open", [...args, url], { detached: true, stdio: "ignore" });
-  child.once("error", (error) => onFailure(error.message));
-  child.unref();
 }
 
 function readPorts(flags: DashFlags): Ports {

@@ -209,7 +209,7 @@ async function validate(context: CommandContext, files: readonly string[]): Prom
     { suggest },
     { readFieldNames },
   ] = await Promise.all([
-    import("../../scenario/run-scenario.ts"),
+    import("../../scenario/lab-of.ts"),
     import("../../cluster/up.ts"),
     import("../../scenario/parse-scenario.ts"),
     import("../../cluster/lab-file.ts"),

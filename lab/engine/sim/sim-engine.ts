@@ -11,7 +11,7 @@ import type { NodeId } from "../../../node/wire/ids.ts";
 import type { Hint } from "../../base/hint.ts";
 import { sleep } from "../../base/lab-clock.ts";
 import { LabError, nodeStillRuns, noSuchLab, noSuchNode } from "../../base/lab-error.ts";
-import { type LabState, MemoryState } from "../../base/lab-state.ts";
+import { MemoryState } from "../../base/lab-state.ts";
 import { NEXT } from "../../base/next.ts";
 import type { OpenControlTransport } from "../../control/udp-control.ts";
 import type { World } from "../../control/world.ts";
@@ -57,7 +57,7 @@ export class SimEngine implements Engine {
   readonly #seed: number;
   readonly #sabotage: Sabotage;
   readonly #labs = new Map<string, SimLab>();
-  readonly #states = new Map<string, LabState>();
+  readonly #states = new Map<string, MemoryState>();
   /** When paused nodes go on by themselves, by wall clock. */
   readonly #resumptions = new WeakMap<SimNode, number>();
   /** By the made-up address of the client. */
@@ -75,11 +75,7 @@ export class SimEngine implements Engine {
       controlKey: simControlKey,
       ownProcess: () => Promise.resolve(null),
       entropy: (bytes) => Uint8Array.from({ length: bytes }, () => draw.integer(0, 255)),
-      openState: (lab) => {
-        const state = this.#states.get(lab) ?? new MemoryState(lab);
-        this.#states.set(lab, state);
-        return state;
-      },
+      openState: (lab) => this.stateOf(lab),
     };
   }
 
@@ -102,6 +98,23 @@ export class SimEngine implements Engine {
       },
     });
   };
+
+  /** The world of a lab, for those who look into it; null: there is no such lab. */
+  look(lab: string): SimCluster | null {
+    return this.#labs.get(lab)?.cluster ?? null;
+  }
+
+  /** The id of the lab's run, which each of its lines carries. */
+  runOf(lab: string): string | null {
+    return this.#labs.get(lab)?.spec.run ?? null;
+  }
+
+  /** The lab's own records: of a simulated lab, nothing but memory holds them. */
+  stateOf(lab: string): MemoryState {
+    const state = this.#states.get(lab) ?? new MemoryState(lab);
+    this.#states.set(lab, state);
+    return state;
+  }
 
   check(): Promise<{ detail: string; facts: Readonly<Record<string, unknown>> }> {
     return Promise.resolve({ detail: "virtual time in this process", facts: { seed: this.#seed } });

@@ -1,18 +1,19 @@
 /**
  * Where a run comes from: the server that the page was opened at, or the page itself (report.html).
  */
-import { type DashServer, readCatalogue, readStream, readToken } from "../../dash/client.ts";
+import { type DashServer, readCatalogue, readStream, readToken, sendCommand } from "../../dash/client.ts";
 import type { StreamMessage } from "../../dash/protocol.ts";
 import type { Entry } from "../../journal/entry.ts";
 import { INSIDE_ID, JOURNAL_ID, type RunInside } from "../model/run-inside.ts";
 import { markViolations } from "../model/violations.ts";
+import type { CommandTaker } from "./command-taker.ts";
 import type { Store } from "./page-store.ts";
 
 /** Lines that are added between two frames while a long past is read. */
 const CHUNK = 20_000;
 
 /** @returns what commands are sent to; null: the page holds its run itself, or has no token */
-export async function openSource(store: Store): Promise<DashServer | null> {
+export async function openSource(store: Store): Promise<CommandTaker | null> {
   const inside = document.getElementById(INSIDE_ID);
   if (inside !== null) {
     await openInside(store, JSON.parse(inside.textContent ?? "") as RunInside);
@@ -49,7 +50,7 @@ export async function openSource(store: Store): Promise<DashServer | null> {
       store.changed();
     },
   });
-  return server;
+  return { send: (command) => sendCommand(server, command) };
 }
 
 /**

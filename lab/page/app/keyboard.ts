@@ -46,6 +46,10 @@ export function act(store: Store, key: string, withShift: boolean): boolean {
     case "ArrowRight": {
       const forwards = key === "ArrowRight";
       playback.pause();
+      if (forwards && !withShift && playback.isAtHead && store.world !== null) {
+        store.world.step();
+        return true;
+      }
       store.seek(withShift ? store.atMs + (forwards ? 1_000 : -1_000) : neighbourMs(store, forwards));
       return true;
     }

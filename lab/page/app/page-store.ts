@@ -8,14 +8,32 @@ import type { Catalogue, CommandReply, ScenarioProgress, Snapshot } from "../../
 import type { Entry } from "../../journal/entry.ts";
 import type { Gap, RunFacts } from "../../journal/journal.ts";
 import type { MessageKind } from "../../journal/message-kinds.ts";
+import type { PlaySpec, StepOutcome } from "../../play/play-protocol.ts";
 import { type Cone, findCone } from "../model/causality.ts";
 import type { ClusterState } from "../model/cluster-state.ts";
 import { History } from "../model/history.ts";
 import { Playback } from "../model/playback.ts";
 import type { RunAbout } from "../model/run-inside.ts";
 
-export type Tab = "verdict" | "inspect" | "credits" | "break" | "experiments";
+export type Tab = "try" | "verdict" | "inspect" | "credits" | "break" | "experiments";
 export type Theme = "auto" | "light" | "dark";
+
+/** What views ask of a world in the page. */
+export interface HandledWorld {
+  readonly spec: PlaySpec | null;
+  /** Of the spec's steps, as far as they have begun. */
+  readonly outcomes: readonly StepOutcome[];
+  readonly bugs: readonly { readonly name: string; readonly what: string }[];
+  /** Entry time at which the first step could begin. */
+  readonly beganMs: number;
+  /** The run as it is shown, as a link and a scenario; null: not asked for yet, or changed since. */
+  readonly saved: { readonly link: string | null; readonly scenario: string } | null;
+  /** Plays the next event, and stands still there. */
+  step(): void;
+  /** Begins again with another world. */
+  restart(change: Partial<PlaySpec>): void;
+  save(): void;
+}
 
 const NO_FACTS: RunFacts = {
   lab: "lab",
@@ -49,6 +67,8 @@ export class Store {
   readonly snapshots: Snapshot[] = [];
   catalogue: Catalogue | null = null;
   progress: ScenarioProgress | null = null;
+  /** The world in the page itself (lab/page/play); null: the run comes from elsewhere. */
+  world: HandledWorld | null = null;
 
   /** What was asked of the server last, and what came of it; null as `reply`: it is under way. */
   order: { readonly line: string; readonly reply: CommandReply | null } | null = null;
@@ -85,6 +105,7 @@ export class Store {
     const hasVerdict = this.checks.length > 0 || this.about !== null;
     const hasExperiments = this.catalogue !== null || this.progress !== null || (this.about?.steps.length ?? 0) > 0;
     return [
+      ...(this.world === null ? [] : (["try"] as const)),
       ...(hasVerdict ? (["verdict"] as const) : []),
       "inspect",
       "credits",
@@ -94,7 +115,8 @@ export class Store {
   }
 
   get bounds(): { beginMs: number; endMs: number } {
-    return { beginMs: this.history.beginMs, endMs: Math.max(this.history.endMs, this.history.beginMs + 1) };
+    const headMs = this.playback.world?.headMs ?? Number.NEGATIVE_INFINITY;
+    return { beginMs: this.history.beginMs, endMs: Math.max(this.history.endMs, headMs, this.history.beginMs + 1) };
   }
 
   get atMs(): number {

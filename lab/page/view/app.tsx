@@ -2,7 +2,7 @@
  * The page as a whole: headline, ring, space-time diagram, panel, time line.
  */
 import { useEffect, useMemo } from "preact/hooks";
-import type { DashServer } from "../../dash/client.ts";
+import type { CommandTaker } from "../app/command-taker.ts";
 import type { FrameLoop } from "../app/frame-loop.ts";
 import type { Store } from "../app/page-store.ts";
 import { applyPalette, type Palette } from "../draw/palette.ts";
@@ -20,7 +20,7 @@ export interface Shared {
   readonly store: Store;
   readonly loop: FrameLoop;
   readonly palette: Palette;
-  readonly server: DashServer | null;
+  readonly server: CommandTaker | null;
 }
 
 export function App({ store, loop, server }: Omit<Shared, "palette">) {

@@ -2,7 +2,6 @@
  * Break it, and make it whole again: each form shows the line of `lab` that it equals before it does it.
  */
 import { useState } from "preact/hooks";
-import { sendCommand } from "../../dash/client.ts";
 import { formatCommand } from "../../dash/page-command.ts";
 import type { DashCommand } from "../../dash/protocol.ts";
 import { idsOf } from "../model/cluster-state.ts";
@@ -31,7 +30,7 @@ interface DoProperties extends Shared {
   readonly isDisabled?: boolean;
 }
 
-function Do({ store, server, command, name, isDanger = false, isDisabled = false }: DoProperties) {
+export function Do({ store, server, command, name, isDanger = false, isDisabled = false }: DoProperties) {
   const line = formatCommand(command, store.facts.lab);
   const isBusy = store.order !== null && store.order.reply === null;
   return (
@@ -41,7 +40,7 @@ function Do({ store, server, command, name, isDanger = false, isDisabled = false
       title={line}
       disabled={server === null || isDisabled || isBusy}
       onClick={() => {
-        if (server !== null) void store.run(() => sendCommand(server, command), line);
+        if (server !== null) void store.run(() => server.send(command), line);
       }}
     >
       {name}
@@ -50,7 +49,7 @@ function Do({ store, server, command, name, isDanger = false, isDisabled = false
 }
 
 /** The result of the last command. */
-function Outcome({ store }: Shared) {
+export function Outcome({ store }: Shared) {
   const { order } = store;
   if (order === null)
     return <p class="hint">Each button does what its line says. The same line works in a terminal.</p>;

@@ -3,7 +3,6 @@
  * taken, each a way to its moment.
  */
 import { useState } from "preact/hooks";
-import { sendCommand } from "../../dash/client.ts";
 import type { DashCommand, ScenarioInfo, ScenarioProgress } from "../../dash/protocol.ts";
 import type { Store } from "../app/page-store.ts";
 import { formatClock } from "../model/format-time.ts";
@@ -77,7 +76,7 @@ function Guide({ back, ...properties }: GuideProperties & { readonly back: () =>
 function GuideButtons({ store, server, scenario }: GuideProperties) {
   const progress = progressOf(store, scenario);
   const send = (command: DashCommand, line: string): void => {
-    if (server !== null) void store.run(() => sendCommand(server, command), line);
+    if (server !== null) void store.run(() => server.send(command), line);
   };
   const start = (pace: "step" | "whole"): void =>
     send({ verb: "scenario", file: scenario.file, pace }, commandLineOf(scenario));

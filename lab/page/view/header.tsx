@@ -17,6 +17,7 @@ export function Header({ store }: Shared) {
   const headline = describeLeadership(store.state);
   const verdict = about?.verdict ?? (checks.length > 0 ? worstOf(checks) : null);
   const isLive = playback.mode === "live";
+  const isPlayed = store.world !== null;
   return (
     <header>
       <h1 title={about?.title ?? facts.lab}>
@@ -29,7 +30,8 @@ export function Header({ store }: Shared) {
         disabled={!playback.canFollow}
         title={playback.canFollow ? "Follow the live run (L)" : "A stored run"}
       >
-        <Icon name={isLive ? "live" : "play"} /> {isLive ? "LIVE" : "REPLAY"}
+        <Icon name={isLive ? "live" : "play"} />{" "}
+        {isLive ? "LIVE" : !isPlayed ? "REPLAY" : playback.isAtHead ? "PAUSED" : "THE PAST"}
       </button>
       <p class={`headline ${headline.state}`} title={headline.text}>
         <span aria-hidden="true">{SIGNS[headline.state]}</span> {headline.text}
@@ -37,8 +39,19 @@ export function Header({ store }: Shared) {
       <Light conservation={conservationOf(store)} />
       {verdict !== null && (
         <button type="button" class={`verdict ${verdict}`} onClick={() => show(store)}>
-          <span aria-hidden="true">{verdict === "valid" ? "✓" : verdict === "invalid" ? "✕" : "?"}</span> {verdict}
+          <span aria-hidden="true">{verdict === "valid" ? "✓" : verdict === "invalid" ? "✕" : "?"}</span>{" "}
+          {isPlayed ? `broken: ${checks[0]?.check}` : verdict}
         </button>
+      )}
+      {isPlayed && verdict === null && (
+        <p class="light kept" title="Every line is checked as it is written">
+          <span class="lamp" aria-hidden="true">
+            ✓
+          </span>
+          <span>
+            all promises kept <small>so far, in {store.history.end} lines</small>
+          </span>
+        </p>
       )}
       <div class="spacer" />
       <button

@@ -7,9 +7,11 @@ import { BreakIt } from "./break-it.tsx";
 import { Credits } from "./credits.tsx";
 import { Experiments } from "./experiments.tsx";
 import { Inspect } from "./inspect.tsx";
+import { TryIt } from "./try-it.tsx";
 import { Verdicts } from "./verdicts.tsx";
 
 const NAMES: Readonly<Record<Tab, string>> = {
+  try: "Try",
   verdict: "Verdict",
   inspect: "Inspect",
   credits: "Credits",
@@ -20,7 +22,7 @@ const NAMES: Readonly<Record<Tab, string>> = {
 export function SidePanel(shared: Shared) {
   const { store } = shared;
   const { tabs } = store;
-  const tab = tabs.includes(store.tab) ? store.tab : "inspect";
+  const tab = tabs.includes(store.tab) ? store.tab : (tabs[0] ?? "inspect");
   const choose = (next: Tab | undefined): void => {
     if (next === undefined) return;
     store.tab = next;
@@ -50,6 +52,7 @@ export function SidePanel(shared: Shared) {
         ))}
       </div>
       <div id="panel" role="tabpanel" aria-labelledby={`tab-${tab}`} tabIndex={-1}>
+        {tab === "try" && <TryIt {...shared} />}
         {tab === "verdict" && <Verdicts {...shared} />}
         {tab === "inspect" && <Inspect {...shared} />}
         {tab === "credits" && <Credits {...shared} />}

@@ -2,7 +2,6 @@
  * The ring on stage: painted nodes and messages, and on top of each node a button that can be reached, named, dragged and pressed.
  */
 import { useMemo, useRef } from "preact/hooks";
-import { sendCommand } from "../../dash/client.ts";
 import { formatCommand } from "../../dash/page-command.ts";
 import type { DashCommand } from "../../dash/protocol.ts";
 import type { Store } from "../app/page-store.ts";
@@ -76,7 +75,7 @@ function CutBar({ store, server }: Shared) {
         disabled={isWhole || server === null}
         onClick={() => {
           if (server === null) return;
-          void store.run(() => sendCommand(server, command), formatCommand(command, store.facts.lab));
+          void store.run(() => server.send(command), formatCommand(command, store.facts.lab));
           store.apart.clear();
           store.changed();
         }}

@@ -62,7 +62,7 @@ function Transport({ store }: Shared) {
         <select
           value={String(playback.speed)}
           title="Speed (, .)"
-          disabled={playback.mode === "live"}
+          disabled={playback.mode === "live" && playback.world === null}
           onChange={(event) => {
             playback.setSpeed(Number(event.currentTarget.value));
             store.changed();

@@ -1,0 +1,7 @@
+/** Who does what the page's buttons say: the server of `lab dash`, or the world in the page itself. */
+import type { CommandReply, DashCommand } from "../../dash/protocol.ts";
+
+export interface CommandTaker {
+  /** A command that fails is a reply. */
+  send(command: DashCommand): Promise<CommandReply>;
+}

@@ -1,0 +1,34 @@
+/**
+ * The playground's page: the page of `lab dash` before a world of its own.
+ */
+import { render } from "preact";
+import { runFrameLoop } from "../app/frame-loop.ts";
+import { listenToKeys } from "../app/keyboard.ts";
+import { Store } from "../app/page-store.ts";
+import "../page.css";
+import { App } from "../view/app.tsx";
+import { openWorld } from "./open-world.ts";
+import { WorldLink } from "./world-link.ts";
+
+export async function openPlayground(): Promise<void> {
+  const store = new Store();
+  const loop = runFrameLoop(store);
+  listenToKeys(store, window);
+  const { ask, place } = await openWorld();
+  const world = new WorldLink(store, ask);
+  document.title = "energy-lab: playground";
+  render(<App store={store} loop={loop} server={world} />, document.getElementById("page") as HTMLElement);
+  // For tests that measure, and compare runs.
+  Object.assign(window, { energyLab: { store, world, place, frames: loop.frames, paints: loop.paints } });
+  await world.open(readFragment());
+  // Another link in the same tab.
+  addEventListener("hashchange", () => {
+    const link = readFragment();
+    if (link !== null) void world.open(link);
+  });
+}
+
+function readFragment(): string | null {
+  const run = new URLSearchParams(location.hash.slice(1)).get("run");
+  return run === "" ? null : run;
+}

@@ -1,0 +1,149 @@
+/**
+ * Ties the world to the page's store: lets time pass as it is shown, has done what buttons say, and keeps what is told.
+ */
+import { formatCommand, isLabCommand } from "../../dash/page-command.ts";
+import type { CommandReply, DashCommand } from "../../dash/protocol.ts";
+import type { AskWorld, PlayAsk, PlayReport, PlaySpec } from "../../play/play-protocol.ts";
+import { stepOf } from "../../play/step-of.ts";
+import type { CommandTaker } from "../app/command-taker.ts";
+import type { HandledWorld, Store } from "../app/page-store.ts";
+import type { PlayedWorld } from "../model/playback.ts";
+import { markViolations } from "../model/violations.ts";
+
+export const FIRST_SPEC: PlaySpec = { seed: 1, nodes: 5, bug: null, steps: [] };
+
+export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
+  headMs = 0;
+  beganMs = 0;
+  spec: PlaySpec | null = null;
+  bugs: HandledWorld["bugs"] = [];
+  saved: HandledWorld["saved"] = null;
+  outcomes: HandledWorld["outcomes"] = [];
+  readonly #store: Store;
+  readonly #world: AskWorld;
+  #isPassing = false;
+
+  constructor(store: Store, world: AskWorld) {
+    this.#store = store;
+    this.#world = world;
+    store.world = this;
+    store.playback.world = this;
+    store.mayCommand = true;
+    store.mode = "live";
+    store.tab = "try";
+  }
+
+  /** @param link what stands behind the # of the address; null: nothing */
+  async open(link: string | null): Promise<void> {
+    const { playback } = this.#store;
+    const linked = link === null ? null : await this.#tell({ ask: "open-link", link });
+    if (linked !== null) {
+      // The run is shown from its beginning, and goes on where it was left.
+      playback.seek(this.beganMs, this.#store.bounds);
+      playback.play(this.#store.bounds);
+      this.#store.changed();
+      return;
+    }
+    const trouble = this.#store.trouble;
+    await this.#tell({ ask: "open", spec: FIRST_SPEC, untilMs: 0 });
+    playback.follow();
+    if (trouble !== "") this.#store.trouble = `${trouble}. A new run begins instead.`;
+    this.#store.changed();
+  }
+
+  /** Time passes up to this instant, which is soon shown. */
+  ask(toMs: number): void {
+    if (this.#isPassing || toMs <= this.headMs) return;
+    this.#isPassing = true;
+    void this.#tell({ ask: "advance", toMs }).finally(() => {
+      this.#isPassing = false;
+    });
+  }
+
+  step(): void {
+    void this.#tell({ ask: "step" });
+  }
+
+  restart(change: Partial<PlaySpec>): void {
+    const spec = { ...(this.spec ?? FIRST_SPEC), ...change, steps: change.steps ?? [] };
+    void this.#tell({ ask: "open", spec, untilMs: 0 }).then(() => {
+      this.#store.order = null;
+      this.#store.playback.follow();
+      this.#store.changed();
+    });
+  }
+
+  save(): void {
+    const { playback } = this.#store;
+    const isNow = playback.mode === "live" || playback.isAtHead;
+    playback.pause();
+    void this.#tell({ ask: "save", untilMs: isNow ? null : playback.atMs - this.beganMs });
+  }
+
+  /** What names the journal up to now. */
+  async hash(): Promise<string | null> {
+    return (await this.#tell({ ask: "hash" }))?.hash ?? null;
+  }
+
+  async send(command: DashCommand): Promise<CommandReply> {
+    const line = formatCommand(command, this.#store.facts.lab);
+    const failed = { ok: false, line, exit: "failed", hint: "" } as const;
+    if (!isLabCommand(command)) return { ...failed, message: "the page can't do this yet" };
+    const { playback } = this.#store;
+    const isNow = playback.mode === "live" || playback.isAtHead;
+    const atMs = isNow ? null : playback.atMs;
+    const report = await this.#tell({ ask: "act", step: stepOf(command), atMs });
+    const outcome = report?.outcomes[report.acted ?? -1];
+    if (outcome === undefined) return { ...failed, message: this.#store.trouble };
+    if (!isNow) playback.follow();
+    const { state, text } = outcome;
+    if (state === "failed") return { ...failed, message: text };
+    const said = state === "under way" ? ["begun; what comes of it stands below"] : text === "" ? [] : [text];
+    return { ok: true, line, data: null, said };
+  }
+
+  /** Null: it couldn't be done; the page says why. */
+  async #tell(asked: PlayAsk): Promise<PlayReport | null> {
+    try {
+      const report = await this.#world(asked);
+      this.#receive(report);
+      return report;
+    } catch (error) {
+      this.#store.trouble = error instanceof Error ? error.message : String(error);
+      this.#store.changed();
+      return null;
+    }
+  }
+
+  #receive(report: PlayReport): void {
+    const store = this.#store;
+    const { opened, entries, spec, broken } = report;
+    const { playback } = store;
+    if (opened !== null) {
+      store.begin(opened.facts, []);
+      store.checks = [];
+      store.trouble = "";
+      store.isLoading = false;
+      this.bugs = opened.bugs;
+    }
+    if (spec !== this.spec && opened !== null) this.saved = null;
+    if (entries.length > 0) this.saved = null;
+    this.saved = report.saved ?? this.saved;
+    this.spec = spec;
+    this.outcomes = report.outcomes;
+    this.headMs = report.nowMs;
+    this.beganMs = report.beganMs;
+    if (entries.length > 0) store.add(entries);
+    if (opened !== null) playback.seek(this.headMs, store.bounds);
+    if (playback.mode === "paused" && playback.isAtHead) playback.atMs = this.headMs;
+    if (report.ended !== null) store.trouble = report.ended;
+    if (report.notice !== null) store.trouble = report.notice;
+    if (broken !== null && store.checks.length === 0) {
+      store.checks = [broken];
+      markViolations(store.history, store.checks);
+      store.tab = "verdict";
+      if (playback.mode === "live") playback.pause();
+    }
+    store.changed(opened !== null);
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * What the playground's page asks of its world, and what it is told: types only. World and page may live in two threads, so all of it
+ * can be cloned.
+ */
+import type { CheckResult } from "../check/verdict.ts";
+import type { Entry } from "../journal/entry.ts";
+import type { RunFacts } from "../journal/journal.ts";
+import type { Step } from "../scenario/scenario-schema.ts";
+
+/** All that decides a run. */
+export interface PlaySpec {
+  readonly seed: number;
+  readonly nodes: number;
+  /** A known bug that all nodes have (lab/sim/bugs); null: none. */
+  readonly bug: string | null;
+  /** What was done, in order: each with its instant (`at`) and in the background. */
+  readonly steps: readonly Step[];
+}
+
+export type PlayAsk =
+  /** A new world that plays these steps again, up to `untilMs` after its first one could begin. */
+  | { readonly ask: "open"; readonly spec: PlaySpec; readonly untilMs: number }
+  /** The same from what stands behind the # of an address. */
+  | { readonly ask: "open-link"; readonly link: string }
+  /** Time passes up to this instant (the nodes' wall clock). */
+  | { readonly ask: "advance"; readonly toMs: number }
+  /** The next event that leaves a line happens. */
+  | { readonly ask: "step" }
+  /** Something is done at the instant that is shown. In the past, that is where the run branches: what was done later is gone. */
+  | { readonly ask: "act"; readonly step: Step /** Null: now. */; readonly atMs: number | null }
+  | { readonly ask: "hash" }
+  /** The run as a link and as a scenario. @param untilMs since the first step could begin; null: until now */
+  | { readonly ask: "save"; readonly untilMs: number | null };
+
+export interface StepOutcome {
+  readonly state: "under way" | "done" | "failed";
+  readonly text: string;
+}
+
+export interface PlayReport {
+  /** Of a world that is new: what was told before is of another one. Null: the world goes on. */
+  readonly opened: {
+    readonly facts: RunFacts;
+    /** Those that a world can have. */
+    readonly bugs: readonly { readonly name: string; readonly what: string }[];
+  } | null;
+  readonly spec: PlaySpec;
+  /** Lines since the last report, in the order in which they were written. */
+  readonly entries: readonly Entry[];
+  /** Until where time has passed, and when the first step could begin: the nodes' wall clock, with its fraction. */
+  readonly nowMs: number;
+  readonly beganMs: number;
+  /** The first promise that was broken, with the lines that prove it; null: none so far. */
+  readonly broken: CheckResult | null;
+  /** Why time has come to its end; null: it goes on. */
+  readonly ended: string | null;
+  /** What came of each step of `spec` so far; those that haven't begun are left out. */
+  readonly outcomes: readonly StepOutcome[];
+  /** Of `act`: the step's number among them. */
+  readonly acted: number | null;
+  /** Of `hash`: names the journal up to now. */
+  readonly hash: string | null;
+  /** Of `save`; no link: the run is too long for an address. */
+  readonly saved: { readonly link: string | null; readonly scenario: string } | null;
+  /** Something that whoever looks should know. */
+  readonly notice: string | null;
+}
+
+/** @throws when the world can't do it, with a sentence for people */
+export type AskWorld = (ask: PlayAsk) => Promise<PlayReport>;

@@ -1,0 +1,23 @@
+/** A run of the playground as a scenario: `lab run --runtime sim` plays it again. */
+import { formatScenario } from "../scenario/format-scenario.ts";
+import type { Scenario, Step } from "../scenario/scenario-schema.ts";
+import type { PlaySpec } from "./play-protocol.ts";
+
+const NAME = "playground";
+
+/** As `lab run` names the lab of this scenario: the name decides the run's id. */
+export function labNameOf(): string {
+  return `scenario-${NAME}`;
+}
+
+export function scenarioOf({ seed, nodes, steps }: PlaySpec): Scenario {
+  return { name: NAME, title: "What somebody did in the playground", nodes, profile: "default", seed, steps };
+}
+
+/** The file, with the command that plays it again. @param shownMs how long the run was looked at: so long it lasts */
+export function formatPlay(spec: PlaySpec, shownMs: number): string {
+  const end: Step = { at: `${Math.max(1, Math.ceil(shownMs))}ms`, sleep: { for: "1ms" } };
+  const bug = spec.bug === null ? "" : ` --bug ${spec.bug}`;
+  const comment = [`What somebody did in the playground. With --runtime sim${bug} it is the same run, line for line.`];
+  return formatScenario(scenarioOf({ ...spec, steps: [...spec.steps, end] }), { comment });
+}

@@ -1,0 +1,253 @@
+/**
+ * A simulated lab in somebody's hands: its world stands still until it is told how far to go, and what is done to it are the steps of a
+ * scenario that is still being written. So the finished scenario, played by `lab run --runtime sim`, is the same run, line for line.
+ *
+ * Idea: each step gets an instant at which nothing else happens, strictly between two events. Whoever plays it again needs no more than
+ * that instant to put it into the same place.
+ */
+import { CHECKERS } from "../check/checkers.ts";
+import { Judging } from "../check/judging.ts";
+import type { CheckResult } from "../check/verdict.ts";
+import { createLab, planFor } from "../cluster/execute-up.ts";
+import type { LabHandle } from "../cluster/lab-handle.ts";
+import { EPOCH_MS } from "../engine/sim/sim-clock.ts";
+import { SimEngine } from "../engine/sim/sim-engine.ts";
+import { type Entry, parseEntry } from "../journal/entry.ts";
+import type { RunFacts } from "../journal/journal.ts";
+import { hashJournal } from "../journal/journal-hash.ts";
+import { labOf } from "../scenario/lab-of.ts";
+import { beginPlay, type Play, playSteps } from "../scenario/play.ts";
+import type { StepResult } from "../scenario/result.ts";
+import type { Step } from "../scenario/scenario-schema.ts";
+import { spanMs } from "../scenario/step-context.ts";
+import { sabotageOf } from "../sim/bugs/sabotage.ts";
+import { TIME_STEP_MS } from "../sim/world/event-queue.ts";
+import type { SimJournalLine } from "../sim/world/sim-journal.ts";
+import type { PlaySpec, StepOutcome } from "./play-protocol.ts";
+import { labNameOf, scenarioOf } from "./play-scenario.ts";
+
+/** How far time may go on for a step to end: it asks a few nodes, and waits for nobody longer. */
+const STEP_MS_MAX = 1;
+const UP_MS_MAX = 120_000;
+
+export class PlayedLab {
+  readonly facts: RunFacts;
+  readonly #engine: SimEngine;
+  readonly #play: Play;
+  readonly #steps: StepQueue;
+  readonly #judging: Judging;
+  readonly #entries: Entry[] = [];
+  readonly #results: StepResult[] = [];
+  /** Numbers of the steps that have ended. */
+  readonly #over = new Set<number>();
+  readonly #record: LabRecord;
+
+  private constructor(parts: { engine: SimEngine; lab: LabHandle; seed: number; record: LabRecord; facts: RunFacts }) {
+    const { engine, lab, seed, record, facts } = parts;
+    this.#engine = engine;
+    this.#record = record;
+    this.facts = facts;
+    this.#judging = new Judging(facts, CHECKERS);
+    this.#steps = new StepQueue();
+    const onStep = (step: StepResult, state: "begin" | "end"): void => {
+      const number = Number(step.path);
+      this.#results[number - 1] = step;
+      if (state === "end") this.#over.add(number);
+    };
+    this.#play = beginPlay(lab, { runtime: "sim", seed, signal: new AbortController().signal, onStep });
+    // What breaks the world is the clock's failure.
+    playSteps(this.#play, this.#steps).catch(() => {});
+  }
+
+  /**
+   * Starts the nodes and waits until they agree, as `lab run` does before the first step.
+   * @throws LabError("usage") for a bug that nobody knows
+   */
+  static async open({ seed, nodes, bug }: Omit<PlaySpec, "steps">): Promise<PlayedLab> {
+    const engine = new SimEngine(seed, bug === null ? {} : sabotageOf(bug));
+    const name = labNameOf();
+    const record = new LabRecord(engine, name);
+    const plan = planFor(engine, labOf(scenarioOf({ seed, nodes, bug, steps: [] }), name));
+    const { signal } = new AbortController();
+    const steps = [{ do: "create", nodes: plan.spec.nodes }, { do: "wait" }] as const;
+    const options = { timeoutMs: UP_MS_MAX, progress: () => {}, onNotice: () => {}, signal };
+    const { lab } = await createLab(engine, engine.stateOf(name), { lab: plan, steps }, options);
+    const { run, profile, voters } = plan.spec;
+    const facts: RunFacts = {
+      ...{ lab: "lab", run, runtime: "sim", profile, nodes: plan.spec.nodes, voters, seed },
+      ...{ isDetailed: true, hasWire: true },
+    };
+    return new PlayedLab({ engine, lab, seed, record, facts });
+  }
+
+  /** The nodes' wall clock, with its fraction. */
+  get nowMs(): number {
+    return EPOCH_MS + this.#engine.clock.nowMs();
+  }
+
+  get beganMs(): number {
+    return EPOCH_MS + this.#play.startedMs;
+  }
+
+  /** Why time has come to its end; null: it goes on. */
+  get ended(): string | null {
+    return this.#engine.clock.failure?.message ?? null;
+  }
+
+  /** Plays up to this instant; into the past it can't go. */
+  async advance(toMs: number): Promise<void> {
+    const { clock } = this.#engine;
+    if (toMs - EPOCH_MS > clock.nowMs()) await clock.playTo(toMs - EPOCH_MS);
+  }
+
+  /** Plays all that happens at the next instant at which something does. */
+  async step(): Promise<void> {
+    const { clock } = this.#engine;
+    const { nextAtMs } = clock;
+    if (nextAtMs !== null) await clock.playTo(nextAtMs);
+  }
+
+  /** A step that was done in a former run, to be done when its time comes. */
+  schedule(step: Step): void {
+    this.#steps.push(step);
+  }
+
+  /** Does it now, and gives it a millisecond for it. @returns the step with its instant */
+  async act(wanted: Step): Promise<Step> {
+    const { clock } = this.#engine;
+    const atMs = await this.#pickInstant();
+    const step: Step = { ...wanted, at: `${atMs}ms`, background: true };
+    const number = this.#steps.push(step);
+    const beginMs = this.#play.startedMs + atMs;
+    await clock.playTo(roundUp(beginMs));
+    while (!this.#over.has(number) && clock.failure === null) {
+      const { nextAtMs } = clock;
+      if (nextAtMs === null || nextAtMs > beginMs + STEP_MS_MAX) break;
+      await clock.playTo(nextAtMs);
+    }
+    return step;
+  }
+
+  /** The lines since the last call, in the order in which they were written. */
+  take(): readonly Entry[] {
+    const lines = this.#record.take();
+    for (const line of lines) {
+      this.#entries.push(line);
+      this.#judging.take(line);
+    }
+    return lines;
+  }
+
+  /** What came of the steps that have begun. */
+  get outcomes(): readonly StepOutcome[] {
+    return this.#results.map(({ state, resolved, seen }, index) => {
+      const text = [resolved, seen].filter((part) => part !== "").join("; ");
+      return { text, state: !this.#over.has(index + 1) ? "under way" : state === "ok" ? "done" : "failed" };
+    });
+  }
+
+  /** By the lines that were taken. */
+  get broken(): CheckResult | null {
+    const { breach } = this.#judging;
+    if (breach === null) return null;
+    const { checker, what, proof } = breach;
+    return { check: checker.name, verdict: "invalid", violations: [{ what, proof }], detail: checker.promise };
+  }
+
+  /** Of the lines that were taken. */
+  hash(): string {
+    return hashJournal(this.#entries);
+  }
+
+  /** Since the steps began, in few decimals: later than now, earlier than the next event. */
+  async #pickInstant(): Promise<number> {
+    const { clock } = this.#engine;
+    for (;;) {
+      const nowMs = clock.nowMs();
+      const nextMs = clock.nextAtMs ?? Number.POSITIVE_INFINITY;
+      for (let digits = 0; digits <= 3; digits++) {
+        const unit = 10 ** digits;
+        const atMs = (Math.floor((nowMs - this.#play.startedMs) * unit) + 1) / unit;
+        const beginMs = roundUp(this.#play.startedMs + atMs);
+        if (beginMs > nowMs && beginMs < nextMs) return atMs;
+      }
+      await this.step();
+      if (clock.failure !== null) throw clock.failure;
+    }
+  }
+}
+
+/** As the world's queue does it. */
+function roundUp(ms: number): number {
+  return Math.ceil(ms / TIME_STEP_MS) * TIME_STEP_MS;
+}
+
+/** Instants of steps that were played before: of those at `untilMs` or later, nothing has happened yet. */
+export function stepsBefore(steps: readonly Step[], untilMs: number): readonly Step[] {
+  return steps.filter(({ at }) => at !== undefined && spanMs(at) < untilMs);
+}
+
+/** The lines of the nodes and of the lab, in the order in which they were written. */
+class LabRecord {
+  readonly #engine: SimEngine;
+  readonly #name: string;
+  readonly #own: { readonly before: number; readonly entry: Entry }[] = [];
+  #taken = 0;
+  #count = 0;
+
+  constructor(engine: SimEngine, name: string) {
+    this.#engine = engine;
+    this.#name = name;
+    engine.stateOf(name).onAppend = (_file, text) => {
+      const entry = parseEntry(text.replace(/^\{/, `{"seq":${this.#count + 1},`));
+      if (entry === null) return;
+      this.#count += 1;
+      this.#own.push({ before: this.#lines.length, entry });
+    };
+  }
+
+  take(): Entry[] {
+    const found: Entry[] = [];
+    const lines = this.#lines;
+    for (; ; this.#taken++) {
+      while (this.#own[0] !== undefined && this.#own[0].before <= this.#taken)
+        found.push((this.#own.shift() as { entry: Entry }).entry);
+      const line = lines[this.#taken];
+      if (line === undefined) return found;
+      // What the world itself notes stands in no journal of a lab.
+      if (line.node === 0) continue;
+      const run = this.#engine.runOf(this.#name);
+      found.push({ ...(run === null ? {} : { run }), ...line, time: EPOCH_MS + line.time } as unknown as Entry);
+    }
+  }
+
+  get #lines(): readonly SimJournalLine[] {
+    return this.#engine.look(this.#name)?.journal.lines ?? [];
+  }
+}
+
+/** Steps in the order in which somebody thinks of them. */
+class StepQueue implements AsyncIterable<Step> {
+  readonly #steps: Step[] = [];
+  #count = 0;
+  #wake: (() => void) | null = null;
+
+  /** @returns the step's number, from 1 */
+  push(step: Step): number {
+    this.#steps.push(step);
+    this.#wake?.();
+    return ++this.#count;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Step> {
+    for (;;) {
+      const step = this.#steps.shift();
+      if (step !== undefined) yield step;
+      else {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        this.#wake = resolve;
+        await promise;
+      }
+    }
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * The playground as its users get it: the built file, opened from the disk. What the world does is tested without a browser
+ * (test/sim/playground.test.ts); here it is the page, the worker, and that both give the journal that Node gives.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { gzipSync } from "node:zlib";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { buildPlayground } from "../../build.mjs";
+import { openPlayHost } from "../../lab/play/play-host.ts";
+import type { PlaySpec } from "../../lab/play/play-protocol.ts";
+import { openBrowser, takePicture } from "../support/browser.ts";
+
+/** What a test asks of the page: its own parts (lab/page/play/playground.tsx). */
+interface Played {
+  readonly place: "worker" | "page";
+  readonly world: {
+    readonly spec: PlaySpec;
+    readonly headMs: number;
+    readonly beganMs: number;
+    readonly saved: { readonly link: string } | null;
+    hash(): Promise<string>;
+    restart(change: Partial<PlaySpec>): void;
+  };
+  readonly store: {
+    readonly isLoading: boolean;
+    readonly trouble: string;
+    readonly atMs: number;
+    readonly checks: readonly { readonly check: string }[];
+    readonly playback: { mode: string; setSpeed(speed: number): void };
+  };
+}
+
+let browser: Browser;
+let folder: string;
+let address: string;
+const complaints: string[] = [];
+
+beforeAll(async () => {
+  browser = await openBrowser();
+  folder = mkdtempSync(join(tmpdir(), "energy-lab-playground-"));
+  // By itself, without anything of the project beside it.
+  const path = join(folder, "playground.html");
+  writeFileSync(path, readFileSync(await buildPlayground()));
+  address = pathToFileURL(path).href;
+}, 60_000);
+
+afterAll(async () => {
+  await browser?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function open(fragment = "", options: BrowserContextOptions = {}, before?: string): Promise<Page> {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 720 }, ...options });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => {
+    if (message.type() === "error") complaints.push(message.text());
+  });
+  page.on("request", (request) => {
+    const url = request.url();
+    if (!url.startsWith(address) && !/^(data|blob):/.test(url)) complaints.push(`it asked for ${url}`);
+  });
+  if (before !== undefined) await page.addInitScript(before);
+  await page.goto(`${address}${fragment}`);
+  await page.waitForFunction(() => (globalThis.energyLab as unknown as Played)?.store.isLoading === false);
+  return page;
+}
+
+async function closeQuietly(page: Page): Promise<void> {
+  await page.close();
+  expect(complaints.splice(0)).toEqual([]);
+}
+
+/** Everything that can be asked in one look. */
+function look(page: Page) {
+  return page.evaluate(() => {
+    const { place, world, store } = globalThis.energyLab as unknown as Played;
+    const { spec, headMs, beganMs, saved } = world;
+    const { trouble, atMs, checks, playback } = store;
+    return {
+      place,
+      spec,
+      headMs,
+      beganMs,
+      saved,
+      trouble,
+      atMs,
+      mode: playback.mode,
+      checks: checks.map(({ check }) => check),
+    };
+  });
+}
+
+function hashOf(page: Page): Promise<string> {
+  return page.evaluate(() => (globalThis.energyLab as unknown as Played).world.hash());
+}
+
+/** The same run in Node. */
+async function hashInNode({
+  spec,
+  headMs,
+  beganMs,
+}: {
+  spec: PlaySpec;
+  headMs: number;
+  beganMs: number;
+}): Promise<string> {
+  const ask = openPlayHost();
+  await ask({ ask: "open", spec, untilMs: headMs - beganMs });
+  return (await ask({ ask: "hash" })).hash ?? "";
+}
+
+function headline(page: Page) {
+  return page.locator("header .headline");
+}
+
+async function setSpeed(page: Page, speed: number): Promise<void> {
+  await page.getByLabel("Speed").selectOption(String(speed));
+}
+
+it("the playground must be one file of less than 300 kB, compressed", () => {
+  const html = readFileSync(join(folder, "playground.html"));
+  expect(gzipSync(html, { level: 9 }).length).toBeLessThan(300_000);
+  expect(html.toString()).not.toMatch(/<(?:script|link)[^>]+(?:src|href)="(?!data:)/);
+});
+
+describe("five nodes in a page from the disk", () => {
+  it("must live in a worker, elect another leader by clicks, and give the journal that Node gives", async () => {
+    const page = await open();
+    await expect.poll(() => headline(page).innerText()).toContain("Coordinator 5, elected");
+    expect((await look(page)).place).toBe("worker");
+    await takePicture(page, "playground-1-opened");
+    await page.getByRole("button", { name: "Pay somebody" }).click();
+    await expect.poll(() => page.locator(".outcome").innerText()).toContain("sell 1 2 10");
+    await page.getByRole("button", { name: "Kill the leader" }).click();
+    await expect.poll(() => page.locator(".outcome").innerText()).toContain("killed 5 (coordinator)");
+    await setSpeed(page, 5);
+    await expect.poll(() => headline(page).innerText(), { timeout: 10_000 }).toContain("Coordinator 4, elected");
+    await page.keyboard.press("Space");
+    await expect.poll(() => page.locator("header .badge").innerText()).toContain("PAUSED");
+    await takePicture(page, "playground-2-killed");
+    expect(await hashOf(page)).toBe(await hashInNode(await look(page)));
+
+    // The link is the run, in another tab.
+    await page.getByRole("button", { name: "Keep this run" }).click();
+    await expect.poll(async () => (await look(page)).saved).not.toBeNull();
+    const { saved, headMs } = await look(page);
+    const other = await open(`#run=${saved?.link}`);
+    // As long as it was shown, to the millisecond; then it is to go on to the same instant.
+    await other.keyboard.press("Space");
+    expect((await look(other)).headMs).toBeCloseTo(headMs, 1);
+    expect(await hashOf(other)).toBe(await hashOf(page));
+    await closeQuietly(other);
+    await closeQuietly(page);
+  });
+
+  it("must stand still, go on event by event, and branch where somebody acts in the past", async () => {
+    const page = await open();
+    await page.keyboard.press("Space");
+    await expect.poll(async () => (await look(page)).mode).toBe("paused");
+    await page.waitForFunction(() => {
+      const { store, world } = globalThis.energyLab as unknown as Played;
+      return store.atMs === world.headMs;
+    });
+    const { headMs } = await look(page);
+    await page.keyboard.press("ArrowRight");
+    await expect.poll(async () => (await look(page)).headMs).toBeGreaterThan(headMs);
+    expect((await look(page)).headMs - headMs).toBeLessThan(1_000);
+    await page.getByRole("button", { name: "Cut the network" }).click();
+    await expect.poll(async () => (await look(page)).spec.steps.length).toBe(1);
+    await page.getByRole("button", { name: "Go on" }).click();
+    await setSpeed(page, 5);
+    await expect.poll(async () => (await look(page)).headMs - headMs, { timeout: 10_000 }).toBeGreaterThan(3_000);
+    await page.keyboard.press("Space");
+    await page.evaluate(() => document.querySelector<HTMLElement>("#page")?.focus());
+    for (let seconds = 0; seconds < 10; seconds++) await page.getByRole("button", { name: "Back 1 s" }).click();
+    await expect.poll(() => page.locator("header .badge").innerText()).toContain("THE PAST");
+    await page.getByRole("button", { name: "Kill the leader" }).click();
+    await expect.poll(async () => (await look(page)).spec.steps.map((step) => "kill" in step)).toEqual([true]);
+    await closeQuietly(page);
+  });
+
+  it("must turn red where a bug breaks a promise, and show the lines that prove it", async () => {
+    const page = await open();
+    await page.getByLabel("Bug").selectOption("amnesia");
+    await expect.poll(async () => (await look(page)).spec.bug).toBe("amnesia");
+    for (const name of ["Pay somebody", "Kill the leader", "Bring 5 back"])
+      await page.getByRole("button", { name }).click();
+    await setSpeed(page, 10);
+    await expect.poll(async () => (await look(page)).checks.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => page.getByRole("tabpanel").locator(".violation li").count()).toBeGreaterThan(0);
+    expect((await look(page)).mode).toBe("paused");
+    await takePicture(page, "playground-3-broken");
+    await closeQuietly(page);
+  });
+
+  it("must say what is wrong with a link, and begin a run of its own", async () => {
+    const page = await open("#run=damaged");
+    await expect.poll(() => headline(page).innerText()).toContain("Coordinator 5");
+    await expect.poll(() => page.locator(".notice").innerText()).toContain("this link is damaged");
+    await closeQuietly(page);
+  });
+
+  it("must live in the page where there is no worker, on a phone too", async () => {
+    const page = await open("", { viewport: { width: 390, height: 844 } }, "delete globalThis.Worker");
+    expect((await look(page)).place).toBe("page");
+    await expect.poll(() => headline(page).innerText()).toContain("Coordinator 5");
+    await page.getByRole("button", { name: "Kill the leader" }).click();
+    await expect.poll(async () => (await look(page)).spec.steps.length).toBe(1);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+    await takePicture(page, "playground-4-phone");
+    await closeQuietly(page);
+  });
+});

@@ -1,0 +1,226 @@
+/**
+ * The playground's world without a browser: what somebody does to it, at whatever pace and with whatever breaks, must be the run that
+ * `lab run --runtime sim` plays from the scenario that was written meanwhile.
+ */
+import { deflateRawSync } from "node:zlib";
+import { describe, expect, test } from "vitest";
+import type { Entry } from "../../lab/journal/entry.ts";
+import { hashJournal } from "../../lab/journal/journal-hash.ts";
+import { openPlayHost } from "../../lab/play/play-host.ts";
+import type { AskWorld, PlayReport, PlaySpec } from "../../lab/play/play-protocol.ts";
+import { formatPlay } from "../../lab/play/play-scenario.ts";
+import { writeLink } from "../../lab/play/run-link.ts";
+import { parseScenario } from "../../lab/scenario/parse-scenario.ts";
+import { runScenario } from "../../lab/scenario/run-scenario.ts";
+import type { Step } from "../../lab/scenario/scenario-schema.ts";
+import { Draw } from "../../lab/sim/world/draw.ts";
+
+const SPEC: PlaySpec = { seed: 1, nodes: 5, bug: null, steps: [] };
+
+/** Asks, and keeps what was told of the world that is there now. */
+class Player {
+  readonly #ask: AskWorld = openPlayHost();
+  entries: Entry[] = [];
+  last!: PlayReport;
+
+  async ask(asked: Parameters<AskWorld>[0]): Promise<PlayReport> {
+    const report = await this.#ask(asked);
+    if (report.opened !== null) this.entries = [];
+    this.entries.push(...report.entries);
+    this.last = report;
+    return report;
+  }
+
+  open(spec: Partial<PlaySpec> = {}, untilMs = 0): Promise<PlayReport> {
+    return this.ask({ ask: "open", spec: { ...SPEC, ...spec }, untilMs });
+  }
+
+  /** @param ms since the last report */
+  pass(ms: number): Promise<PlayReport> {
+    return this.ask({ ask: "advance", toMs: this.last.nowMs + ms });
+  }
+
+  act(step: object, atMs = this.last.nowMs): Promise<PlayReport> {
+    return this.ask({ ask: "act", step: step as Step, atMs });
+  }
+
+  async hash(): Promise<string> {
+    return (await this.ask({ ask: "hash" })).hash ?? "";
+  }
+}
+
+/** The journal of the same scenario as `lab run` has it, up to the instant at which the player stopped. */
+async function hashOfRun({ last }: Player): Promise<string> {
+  const { spec, nowMs, beganMs } = last;
+  const scenario = parseScenario(formatPlay(spec, nowMs - beganMs), "playground.yaml");
+  const { journal } = await runScenario(scenario, { runtime: "sim", ...(spec.bug === null ? {} : { bug: spec.bug }) });
+  const end = String(spec.steps.length + 1);
+  return hashJournal(
+    journal.entries.filter(({ time, path, action }) => time <= nowMs && path !== end && action !== "check"),
+  );
+}
+
+describe("a run by hand", () => {
+  test("must be the run of its scenario: pace and pauses change nothing", async () => {
+    const player = new Player();
+    await player.open();
+    for (let frame = 0; frame < 40; frame++) await player.pass(16.7);
+    const killed = await player.act({ kill: { nodes: "leader" } });
+    expect(killed.outcomes).toEqual([{ state: "done", text: "killed 5 (coordinator)" }]);
+    for (let events = 0; events < 200; events++) await player.ask({ ask: "step" });
+    await player.act({ sell: { node: "1", peer: "2", amount: 30 } });
+    await player.act({ partition: { groups: ["1,2", "3,4"] } });
+    await player.pass(7_000);
+    await player.act({ heal: {} });
+    await player.act({ start: { nodes: "5" } });
+    await player.pass(5_000);
+    expect(player.last.broken).toBeNull();
+    expect(player.entries.some(({ role }) => role === "COORDINATOR")).toBe(true);
+    const hash = await player.hash();
+    expect(hash).toBe(hashJournal(player.entries));
+    expect(await hashOfRun(player)).toBe(hash);
+    // And again from its specification, in one go.
+    const again = new Player();
+    await again.open(player.last.spec, player.last.nowMs - player.last.beganMs);
+    expect(await again.hash()).toBe(hash);
+  });
+});
+
+describe("the past", () => {
+  test("must become a branch when something is done there: what came later is gone, what came before is the same", async () => {
+    const player = new Player();
+    await player.open();
+    await player.pass(500);
+    await player.act({ sell: { node: "1", peer: "2", amount: 5 } });
+    await player.pass(500);
+    const forkMs = player.last.nowMs;
+    await player.pass(300);
+    await player.act({ kill: { nodes: "5" } });
+    await player.pass(4_000);
+    const before = player.entries.filter(({ time }) => time < forkMs - 1);
+    const branch = await player.act({ kill: { nodes: "4" } }, forkMs);
+    expect(branch.opened).not.toBeNull();
+    expect(branch.spec.steps.map((step) => Object.keys(step).at(-1))).toEqual(["background", "background"]);
+    expect(branch.spec.steps.map((step) => ("kill" in step ? step.kill.nodes : "sell"))).toEqual(["sell", "4"]);
+    expect(hashJournal(player.entries.filter(({ time }) => time < forkMs - 1))).toBe(hashJournal(before));
+    await player.pass(1_000);
+    expect(await hashOfRun(player)).toBe(await player.hash());
+  });
+
+  test("must be played again by random actions at random instants, in one go and as a scenario", async () => {
+    const draw = new Draw(7, "playground");
+    const player = new Player();
+    await player.open({ seed: 7 });
+    for (let count = 0; count < 12; count++) {
+      await player.pass(draw.between(1, 900));
+      for (let events = draw.integer(0, 20); events > 0; events--) await player.ask({ ask: "step" });
+      const node = String(draw.integer(1, 5));
+      const peer = String(draw.integer(1, 5));
+      await player.act(
+        draw.pick([
+          { kill: { nodes: node } },
+          { start: { nodes: node } },
+          { pause: { nodes: node, for: "700ms" } },
+          { sell: { node, peer, amount: 7 } },
+          { buy: { node, peer, amount: 3 } },
+          { partition: { groups: ["1,2", "3-5"], for: "1500ms" } },
+          { netem: { nodes: node, delay: "40ms", jitter: "10ms", loss: "10%" } },
+          { heal: {} },
+          { election: { node } },
+        ]),
+      );
+    }
+    await player.pass(2_000);
+    const hash = await player.hash();
+    expect(player.last.spec.steps).toHaveLength(12);
+    const again = new Player();
+    await again.open(player.last.spec, player.last.nowMs - player.last.beganMs);
+    expect(await again.hash(), "in one go").toBe(hash);
+    expect(await hashOfRun(player), "as a scenario").toBe(hash);
+  });
+});
+
+describe("what can't be done", () => {
+  test("must be said, and leave the world as it is", async () => {
+    const player = new Player();
+    await player.open();
+    const refused = await player.act({ start: { nodes: "1" } });
+    expect(refused.outcomes).toEqual([{ state: "failed", text: expect.stringContaining("node 1 is running") }]);
+    await expect(player.act({ kill: { nodes: "nobody" } })).rejects.toThrow("can't be read");
+    await expect(player.open({ bug: "no-such-bug" })).rejects.toThrow('there is no bug "no-such-bug"');
+    await player.pass(100);
+    expect(player.last.ended).toBeNull();
+  });
+});
+
+describe("a known bug", () => {
+  test("must turn the lamp red at the line that proves it, and the run must go on", async () => {
+    const player = new Player();
+    await player.open({ bug: "amnesia" });
+    await player.act({ sell: { node: "1", peer: "2", amount: 30 } });
+    await player.pass(1_000);
+    expect(player.last.broken).toBeNull();
+    await player.act({ kill: { nodes: "1" } });
+    await player.act({ start: { nodes: "1" } });
+    for (let count = 0; count < 100 && player.last.broken === null; count++) await player.pass(50);
+    const { broken, ended, nowMs } = player.last;
+    expect(broken).toMatchObject({ check: "durability", verdict: "invalid" });
+    const proof = broken?.violations[0]?.proof ?? [];
+    expect(proof.length).toBeGreaterThan(0);
+    expect(nowMs - (proof.at(-1)?.time ?? 0)).toBeLessThan(60);
+    expect(ended).toBeNull();
+    expect(await hashOfRun(player)).toBe(await player.hash());
+  });
+});
+
+describe("a link", () => {
+  const run: PlaySpec = {
+    ...SPEC,
+    steps: [{ at: "12.5ms", background: true, kill: { nodes: "leader" } }],
+  };
+  const open = (link: string) => new Player().ask({ ask: "open-link", link });
+
+  test("must be the run, as it was shown", async () => {
+    const player = new Player();
+    await player.open(run, 3_000);
+    const { saved } = await player.ask({ ask: "save", untilMs: null });
+    expect(saved?.link?.length).toBeLessThan(300);
+    const opened = new Player();
+    await opened.ask({ ask: "open-link", link: saved?.link ?? "" });
+    expect(opened.last.spec).toEqual(player.last.spec);
+    expect(await opened.hash()).toBe(await player.hash());
+  });
+
+  test("must be refused with a sentence when it is damaged, too long, or no run", async () => {
+    const link = await writeLink(run, 100);
+    await expect(open(link.slice(0, -5))).rejects.toThrow("this link is damaged");
+    await expect(open("!")).rejects.toThrow("this link is damaged");
+    await expect(open("A".repeat(9_000))).rejects.toThrow("too long");
+    await expect(open(pack("x".repeat(2 << 20)))).rejects.toThrow("this link is damaged");
+    await expect(open(pack("{}"))).rejects.toThrow("doesn't hold a run");
+    const spec = { v: 1, seed: 1, nodes: 5, bug: null, until: 0, steps: [] };
+    await expect(open(pack(JSON.stringify({ ...spec, nodes: 500 })))).rejects.toThrow("doesn't hold a run");
+    await expect(open(pack(JSON.stringify({ ...spec, bug: "none" })))).rejects.toThrow("doesn't know: none");
+    await expect(open(pack(JSON.stringify({ ...spec, steps: [{ shout: 1 }] })))).rejects.toThrow("can't be read");
+  });
+
+  test("of another version must be played, and said to be that", async () => {
+    const spec = { v: 99, seed: 1, nodes: 3, bug: null, until: 10, steps: [] };
+    const { notice, opened } = await open(pack(JSON.stringify(spec)));
+    expect(notice).toContain("another version");
+    expect(opened?.facts.nodes).toEqual([1, 2, 3]);
+  });
+
+  test("must not be longer than 8 kB: a longer run is a scenario", async () => {
+    const draw = new Draw(1, "long");
+    const steps = Array.from({ length: 999 }, (_, count): Step => {
+      const amount = draw.integer(1, 1_000_000);
+      return { at: `${count * 10 + draw.fraction()}ms`, background: true, sell: { node: "1", peer: "2", amount } };
+    });
+    await expect(writeLink({ ...SPEC, steps }, 1)).rejects.toThrow("too long for a link");
+  });
+});
+
+function pack(json: string): string {
+  return deflateRawSync(json).toString("base64url");
+}
