@@ -49,7 +49,8 @@ describe("a silent peer", () => {
     [2, 0, T.suspicionMinMs],
     [3, 0, T.heartbeatTimeoutMs],
     [3, 1, T.suspicionMinMs],
-    [99, 1, 2 * T.suspicionMinMs],
+    [99, 0, T.heartbeatTimeoutMs],
+    [99, 1, T.suspicionMinMs],
   ])("among %i others with %i witnesses must be given %i ms", (others, witnesses, spanMs) => {
     const node = CoreNode.ready(
       1,
@@ -94,6 +95,38 @@ describe("a rumour of suspicion", () => {
     const ping = node.sent("PING").find((sent) => sent.to === 3);
     expect(ping?.payload.rumours).toContainEqual(expect.objectContaining({ of: 3, state: "SUSPECTED" }));
     expect(node.peer(3)).toBe("ALIVE");
+  });
+});
+
+describe("the coordinator", () => {
+  /** Ids of the nodes that probe it in a round, in a group of `size` with these voters. */
+  const watchersOf = (size: number, voters: readonly number[]): number[] => {
+    const ids = Array.from({ length: size }, (_, index) => index + 1);
+    return ids.slice(0, -1).filter((id) => {
+      const peers = ids.filter((other) => other !== id);
+      const node = CoreNode.ready(id, { voters }, peers);
+      const target = node.state.detector;
+      target.roundRobin = peers.filter((other) => other !== size);
+      node.clear().run(2 * T.probeTimeoutMinMs);
+      return node.sent("PING").some(({ to }) => to === size);
+    });
+  };
+
+  test.each([
+    [5, [1, 2, 3, 4, 5], [1, 2, 3, 4]],
+    [40, [1, 2, 3, 4, 5], [1, 2, 3, 4, 5]],
+    [40, [], [35, 36, 37, 38, 39]],
+    [40, [1, 2, 3], [1, 2, 3, 38, 39]],
+    [40, [40, 30, 20], [20, 30, 37, 38, 39]],
+  ])("of %i nodes with voters %j must be watched by %j", (size, voters, watchers) => {
+    expect(watchersOf(size, voters)).toEqual(watchers);
+  });
+
+  test("must be probed by whoever can't reach another peer: they may be on one side of a cut", () => {
+    const peers = Array.from({ length: 39 }, (_, index) => index + 2);
+    const node = CoreNode.ready(1, {}, peers).clear();
+    node.run(10 * T.probeIntervalMs);
+    expect(node.peer(40)).toBe("SUSPECTED");
   });
 });
 

@@ -212,8 +212,8 @@ describe("standings", () => {
     node.beat(1, claim);
     node.beat(3, { ...claim, rumours: [left, { ...left, inc: 7 }, { ...left, state: "ALIVE", inc: 7 }] });
     expect(node.state.members.get(1)).toMatchObject({ state: "ALIVE", incarnation: 1 });
-    const { suspicionMinMs } = node.state.config.timing;
-    node.nowMs += suspicionMinMs;
+    const { suspicionMinMs, heartbeatMs } = node.state.config.timing;
+    node.nowMs += (5 * heartbeatMs) / 4;
     node.beat(3, { ...claim, rumours: [left] });
     expect(node.peer(1)).toBe("LEFT");
     // Late last words of somebody who has left don't bring him back.

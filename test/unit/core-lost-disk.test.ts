@@ -1,6 +1,7 @@
 // Lost disks: each rule of node/protocol/recovery.md, by itself. Whole clusters: test/sim/lost-disk.test.ts.
 import { describe, expect, test } from "vitest";
 import type { Origin } from "../../node/core/kernel/types.ts";
+import { durableAt, type Member } from "../../node/core/membership/members.ts";
 import { waitingText } from "../../node/core/recovery/awaited.ts";
 import type { TradeRecord } from "../../node/wire/message.ts";
 import { CoreNode, genesisOf, originOf } from "../support/core-node.ts";
@@ -259,7 +260,7 @@ describe("a fence that others name", () => {
     const node = member();
     receive(node, new PayerLog(genesisOf(3)).fence(2), OWNER);
     node.clear().beat(2, { digest: new Map([[3, 7]]) });
-    expect(node.state.members.get(2)?.durable.get(3)).toBeUndefined();
+    expect(durableAt(node.state.members.get(2) as Member, 3)).toBe(0);
     expect(node.state.causal.gaps.has(3)).toBe(false);
     node.beat(2, { digest: new Map([[3, 7]]), fences: new Map([[3, 1]]) });
     expect(node.state.causal.gaps.get(3)?.upTo).toBe(7);

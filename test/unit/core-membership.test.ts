@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { TIMING_FAST } from "../../node/core/kernel/timing.ts";
 import { mergeMemberRow } from "../../node/core/membership/gossip.ts";
-import { aliveIds, memberRows, noteDurable } from "../../node/core/membership/members.ts";
+import { aliveIds, durableAt, type Member, memberRows, noteDurable } from "../../node/core/membership/members.ts";
 import { compareStanding, takeRumours } from "../../node/core/membership/rumours.ts";
 import { tradeRefusal } from "../../node/core/trading/commands.ts";
 import type { Rumour } from "../../node/wire/message.ts";
@@ -119,11 +119,26 @@ describe("a peer", () => {
     expect(tells(1)).toBe(false);
   });
 
-  test("must be dropped on hearsay when we have not heard it for the suspicion minimum either", () => {
+  test("must be dropped on hearsay when this node has suspected it for long enough, too", () => {
     const node = CoreNode.ready(1, {}, [2, 3, 4, 5]);
-    node.run(TIMING_FAST.suspicionMinMs + 1);
+    node.run(2 * TIMING_FAST.suspicionMinMs);
+    expect(node.peer(2)).toBe("SUSPECTED");
     node.beat(3, { rumours: [{ of: 2, state: "FAILED", inc: 1, rinc: 0, by: 3 }] });
     expect(node.peer(2)).toBe("FAILED");
+  });
+
+  test.each([
+    { name: "two accused it, and it was silent since", by: [3, 4], speaks: false, state: "FAILED" },
+    { name: "only the one who says so accused it", by: [3], speaks: false, state: "ALIVE" },
+    { name: "it has spoken since", by: [3, 4], speaks: true, state: "ALIVE" },
+  ])("of a large group must be $state on hearsay when $name", ({ by, speaks, state }) => {
+    const peers = Array.from({ length: 99 }, (_, index) => index + 2);
+    const node = CoreNode.ready(1, {}, peers);
+    for (const id of by) node.beat(id, { rumours: [{ of: 90, state: "SUSPECTED", inc: 1, rinc: 0, by: id }] });
+    node.nowMs += TIMING_FAST.suspicionMinMs;
+    if (speaks) node.beat(90);
+    node.beat(3, { rumours: [{ of: 90, state: "FAILED", inc: 1, rinc: 0, by: 3 }] });
+    expect(node.peer(90)).toBe(state);
   });
 
   test("must not be dropped by a larger group on the word of one that was cut off, within a heartbeat of its last", () => {
@@ -141,11 +156,13 @@ test("a peer that nobody suspects must be probed when it is told to be FAILED, w
   for (const id of others) node.beat(id);
   node.clear().run(2 * TIMING_FAST.heartbeatMs);
   const asked = new Set(node.sent("PING").map(({ to }) => to));
-  const peer = others.findLast((id) => !asked.has(id) && id !== 2) as number;
-  node.clear().beat(2, { rumours: [{ of: peer, state: "FAILED", inc: 1, rinc: 0, by: 2 }] });
+  const peers = others.filter((id) => !asked.has(id) && id !== 2);
+  node.clear();
+  for (const of of peers) node.beat(2, { rumours: [{ of, state: "FAILED", inc: 1, rinc: 0, by: 2 }] });
   node.run(1);
-  expect(node.peer(peer)).toBe("ALIVE");
-  expect(node.sent("PING").some(({ to }) => to === peer)).toBe(true);
+  for (const peer of peers) expect(node.peer(peer)).toBe("ALIVE");
+  // One of them in two or three: a few of the group are enough.
+  expect(node.sent("PING").some(({ to }) => peers.includes(to as number))).toBe(true);
 });
 
 describe("an accused node", () => {
@@ -251,7 +268,7 @@ describe("the member table", () => {
     const node = CoreNode.ready(1, {}, [2]);
     noteDurable(node.state, 2, new Map([[1, 5]]));
     noteDurable(node.state, 2, new Map([[1, 3]]));
-    expect(node.state.members.get(2)?.durable.get(1)).toBe(5);
+    expect(durableAt(node.state.members.get(2) as Member, 1)).toBe(5);
   });
 });
 

@@ -18,7 +18,7 @@ const LIMITS: Readonly<Record<string, readonly [max: number, size: (state: NodeS
   "recent repairs": [4_096, (state) => state.causal.repairs.size],
   rumours: [4 * MEMBERS_MAX, (state) => state.rumours.items.length],
   probes: [4_096, (state) => state.detector.probes.size],
-  suspicions: [MEMBERS_MAX, (state) => state.detector.suspicions.size],
+  accusations: [MEMBERS_MAX, (state) => state.detector.accusations.size],
   ballots: [64, (state) => state.election.ballots.size],
   "unfinished writes": [4_096, (state) => state.ledger.writes.size],
   "final answers": [4_096, (state) => state.trading.answers.size],

@@ -6,15 +6,15 @@
  */
 
 import { setTimer } from "../kernel/timers.ts";
-import { roundMs } from "../membership/failure-detector.ts";
 import { hurryHeartbeat } from "../membership/rumours.ts";
 import { shortestSuspicionMs } from "../membership/suspicion.ts";
 import type { NodeState } from "../state.ts";
 import { becomeProvisional, isVoter, majority, tell } from "./roles.ts";
 
-/** Silence of a majority of voters that ends "elected", in milliseconds: every node probes the coordinator in every round. */
+/** Silence of a majority of voters that ends "elected", in milliseconds: the voters probe the coordinator in every round. */
 function detectionMs(state: NodeState): number {
-  return shortestSuspicionMs(state) + roundMs(state) + 2 * state.config.timing.probeTimeoutMinMs;
+  const { probeIntervalMs, probeTimeoutMinMs } = state.config.timing;
+  return shortestSuspicionMs(state) + probeIntervalMs + 2 * probeTimeoutMinMs;
 }
 
 export function checkQuorum(state: NodeState): void {

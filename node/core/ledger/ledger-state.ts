@@ -1,5 +1,6 @@
 /** The state of the ledger as plain data: accounts, the uncompacted log, and the rows that stand for the compacted one. */
 
+import type { Clock } from "../../wire/clock.ts";
 import type { NodeId } from "../../wire/ids.ts";
 import type { Genesis, TradeRecord } from "../../wire/message.ts";
 import type { AccountBase, SnapshotRow } from "../kernel/rows.ts";
@@ -17,6 +18,8 @@ export interface LedgerState {
   readonly clock: Map<NodeId, number>;
   /** Delivered and on disk: what may be advertised. An account that is on disk appears with 0. */
   readonly durable: Map<NodeId, number>;
+  /** A copy of `durable` for whoever keeps it; null: it has changed since the last one. */
+  frozenDurable: Clock | null;
   /** Writes of this ledger that are not known durable yet, oldest first. */
   readonly writes: Map<number, LedgerWrite>;
   /** Exclusive or of the durable accounts' chain hashes, two words of 32 bits. */

@@ -33,6 +33,7 @@ export function createLedger(recovered?: Recovered): LedgerState {
     ownSince: recovered?.compacted?.ownSince ?? 0,
     clock: new Map(),
     durable: new Map(),
+    frozenDurable: null,
     writes: new Map(),
     fingerprint: { high: 0, low: 0 },
     byTrade: new Map(),
@@ -103,6 +104,12 @@ export function balanceOf(state: NodeState, id: NodeId): number {
 /** Records on this disk, which others may know of. An account without debits appears with 0. */
 export function durableClock(state: NodeState): Clock {
   return state.ledger.durable;
+}
+
+/** The durable vector as it is now, which later writes don't change. */
+export function frozenDurable({ ledger }: NodeState): Clock {
+  ledger.frozenDurable ??= new Map(ledger.durable);
+  return ledger.frozenDurable;
 }
 
 /** Fingerprint of the durable ledger, 16 hex digits: equal durable vectors of one cluster give equal fingerprints. */
@@ -235,6 +242,7 @@ function markBaseDurable(ledger: LedgerState, row: SnapshotRow): void {
 function setDurable(ledger: LedgerState, account: Account, seq: number, hash: string): void {
   const { id } = account.genesis;
   ledger.durable.set(id, seq);
+  ledger.frozenDurable = null;
   ledger.digest.changed.add(id);
   if (account.durableHash !== null) mixIn(ledger, account.durableHash);
   mixIn(ledger, hash);

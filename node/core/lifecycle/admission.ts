@@ -13,10 +13,10 @@ import { hasTimer, setTimer, takeTurn } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
 import { accountOf, adoptAccount } from "../ledger/ledger.ts";
 import { PROTO, sendJoin } from "../membership/introduction.ts";
-import { unsuspectedIds } from "../membership/members.ts";
 import { drainHeld } from "../replication/delivery.ts";
 import type { NodeState } from "../state.ts";
 import { answerJoin, refuseJoin } from "./join-answer.ts";
+import { EARLY_GAPS_MS } from "./join-state.ts";
 
 const RANK_DELAY_MS = 300;
 /** In a larger group the voters' answers are enough: fifty nodes that start together would send 2,450 of them. */
@@ -62,14 +62,18 @@ export function onJoin(state: NodeState, message: MessageOf<"JOIN">, from: Origi
     return;
   }
   state.join.waiting.set(from.sender, nonce);
-  const rank = unsuspectedIds(state).filter((id) => id < self.id && id !== from.sender).length + 1;
-  if (!hasTimer(state.timers, "join-answer", from.sender))
-    setTimer(state.timers, "join-answer", from.sender, state.nowMs + rank * RANK_DELAY_MS);
+  if (hasTimer(state.timers, "join-answer", from.sender)) return;
+  let rank = 1;
+  for (const { id, state: standing } of state.members.values())
+    if (id < self.id && id !== from.sender && standing === "ALIVE") rank += 1;
+  setTimer(state.timers, "join-answer", from.sender, state.nowMs + rank * RANK_DELAY_MS);
 }
 
-/** A node that joins at the same time must hear of this one without waiting for its next announcement. */
+/** A node that joins at the same time must hear of this one without waiting for its next announcement. In a large group that one is soon enough. */
 function greet(state: NodeState, from: Origin): void {
-  if (state.phase !== "JOINING" || !takeTurn(state, "greeted", from.sender, GREETING_GAP_MS)) return;
+  if (state.phase !== "JOINING" || (state.members.size > SMALL_GROUP && state.join.attempts <= EARLY_GAPS_MS.length))
+    return;
+  if (!takeTurn(state, "greeted", from.sender, GREETING_GAP_MS)) return;
   sendJoin(state, from.sender);
 }
 

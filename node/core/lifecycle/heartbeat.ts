@@ -21,7 +21,7 @@ import { onRumours } from "../membership/gossip.ts";
 import { PROTO } from "../membership/introduction.ts";
 import { isLive, type Member } from "../membership/members.ts";
 import { becomeAlive } from "../membership/peer-states.ts";
-import { beatIntervalMs, spread, takeRumours } from "../membership/rumours.ts";
+import { beatIntervalMs, payForBeat, spread, takeRumours } from "../membership/rumours.ts";
 import { dropWaitingForLost, fencesOf, onFences } from "../recovery/fence.ts";
 import { compact } from "../replication/compaction.ts";
 import { buildDigest, onDigest } from "../replication/repair.ts";
@@ -32,6 +32,8 @@ import { seekConfirmation } from "./own-account.ts";
 export interface BeatState {
   seq: number;
   lastAtMs: number;
+  /** The budget for early heartbeats is spent up to this instant (rumours.ts). */
+  paidUntilMs: number;
   /** Own debits when this process became READY, so before it made any; null: it may still get some back from others. */
   bootSeq: number | null;
 }
@@ -43,7 +45,7 @@ const UNHEARD_EVERY = 4;
 const BOOT_SEQ_UNKNOWN = 281_474_976_710_656;
 
 export function createBeat(): BeatState {
-  return { seq: 0, lastAtMs: 0, bootSeq: null };
+  return { seq: 0, lastAtMs: 0, paidUntilMs: 0, bootSeq: null };
 }
 
 /** The first one soon, at a random instant, so that a group started together doesn't speak in unison. */
@@ -73,7 +75,7 @@ export function sendHeartbeat(state: NodeState): void {
   if (state.causal.held > 0) dropWaitingForLost(state);
   beat.seq += 1;
   if (!state.rules.debitsAloneTick) tickClock(state);
-  beat.lastAtMs = state.nowMs;
+  payForBeat(state);
   const payload = heartbeatPayload(state);
   if (!state.config.fanOut) multicast(state, "HEARTBEAT", payload);
   else multicast(state, "HEARTBEAT", payload, { fanOut: fanOutOf(state, beat.seq % UNHEARD_EVERY === 0) });

@@ -3,6 +3,9 @@ import type { NodeId } from "../../wire/ids.ts";
 import type { Genesis } from "../../wire/message.ts";
 import type { OwnRival } from "./rivals.ts";
 
+/** The first announcements are close together (a single loss costs 20 ms), later ones back off. */
+export const EARLY_GAPS_MS = [20, 60] as const;
+
 export interface JoinState {
   nonce: string;
   attempts: number;
@@ -14,6 +17,8 @@ export interface JoinState {
   target: Map<NodeId, number> | null;
   /** The discovery window is open. */
   discovering: boolean;
+  /** So many of the expected nodes, from the first one on, were heard. */
+  expectedHeard: number;
   /** The ledger covers `target`. */
   synchronised: boolean;
   /** Write of the freshly minted account; null: none under way. */

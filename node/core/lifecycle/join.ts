@@ -26,12 +26,10 @@ import { onStaleIncarnation } from "../membership/stale-incarnation.ts";
 import { onFences } from "../recovery/fence.ts";
 import type { NodeState } from "../state.ts";
 import { awaitsAnswers, beginWaiting } from "./awaited-answers.ts";
-import type { JoinState } from "./join-state.ts";
+import { EARLY_GAPS_MS, type JoinState } from "./join-state.ts";
 import { compareAccounts, hasAskedEverybody, mayMint, mint } from "./own-account.ts";
 import { onDuplicateRefusal } from "./rivals.ts";
 
-/** The first announcements are close together (a single loss costs 20 ms), later ones back off. */
-const EARLY_GAPS_MS = [20, 60] as const;
 const RETRY_FIRST_MS = 500;
 const RETRY_CAP_MS = 8_000;
 
@@ -45,6 +43,7 @@ export function createJoin(config: CoreConfig, self: Self, recovered: Recovered 
     responder: null,
     target: null,
     discovering: true,
+    expectedHeard: 0,
     synchronised: false,
     mintWriteId: null,
     // Without voters an earlier run may have minted it without any other node knowing.
@@ -124,8 +123,12 @@ export function reviewJoin(state: NodeState): void {
 }
 
 function isEverybodyKnown(state: NodeState): boolean {
-  for (const id of state.config.expected)
-    if (id !== state.self.id && (state.members.get(id)?.state ?? "UNKNOWN") === "UNKNOWN") return false;
+  const { config, join, self, members } = state;
+  // Who was heard once stays known, so each one is looked at once.
+  for (; join.expectedHeard < config.expected.length; join.expectedHeard++) {
+    const id = config.expected[join.expectedHeard] as NodeId;
+    if (id !== self.id && (members.get(id)?.state ?? "UNKNOWN") === "UNKNOWN") return false;
+  }
   return true;
 }
 

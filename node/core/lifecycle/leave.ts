@@ -11,7 +11,7 @@ import type { Origin } from "../kernel/types.ts";
 import { entry } from "../kernel/vector-clock.ts";
 import { durableClock } from "../ledger/ledger.ts";
 import { tellBooks } from "../ledger/testimony.ts";
-import { aliveIds } from "../membership/members.ts";
+import { aliveIds, durableAt, type Member } from "../membership/members.ts";
 import { becomeLeft } from "../membership/peer-states.ts";
 import { hurryHeartbeat } from "../membership/rumours.ts";
 import type { NodeState } from "../state.ts";
@@ -73,7 +73,7 @@ function areRecordsSafe(state: NodeState): boolean {
   if (!state.rules.safeLeave) return true;
   const last = entry(state.ledger.clock, state.self.id);
   if (last > entry(durableClock(state), state.self.id)) return false;
-  return aliveIds(state).every((id) => entry(state.members.get(id)?.durable ?? new Map(), state.self.id) >= last);
+  return aliveIds(state).every((id) => durableAt(state.members.get(id) as Member, state.self.id) >= last);
 }
 
 function exit(state: NodeState): void {

@@ -14,7 +14,7 @@ import type { Origin } from "../kernel/types.ts";
 import { entry } from "../kernel/vector-clock.ts";
 import { accountOf, adoptAccount, durableClock, ledgerHash, mintAccount } from "../ledger/ledger.ts";
 import { sendJoin } from "../membership/introduction.ts";
-import { isLive } from "../membership/members.ts";
+import { durableAt, isLive } from "../membership/members.ts";
 import type { NodeState } from "../state.ts";
 
 export function mayMint(state: NodeState): boolean {
@@ -91,7 +91,7 @@ export function hasAskedEverybody(state: NodeState): boolean {
   const own = entry(durableClock(state), state.self.id);
   for (const member of state.members.values()) {
     if (!isLive(member)) continue;
-    if (member.ledgerHash === null || entry(member.durable, state.self.id) > own) return false;
+    if (member.ledgerHash === null || durableAt(member, state.self.id) > own) return false;
   }
   return true;
 }

@@ -3,7 +3,8 @@
  *
  * Idea (SWIM, Das, Gupta, Motivala 2002): probe the members in turn, in a random order. Beyond SWIM:
  * FAILED peers are called now and then, so that a healed partition is noticed.
- * The coordinator is probed in every round, since the whole group waits for its replacement.
+ * A few members probe the coordinator in every round, since the whole group waits for its replacement. What a node sends and hears in a
+ * round is the same in a group of any size.
  */
 
 import type { NodeId } from "../../wire/ids.ts";
@@ -12,23 +13,24 @@ import { hasTimer, setTimer } from "../kernel/timers.ts";
 import type { NodeState } from "../state.ts";
 import { isLive, type Member, unsuspectedIds } from "./members.ts";
 import { closeProbe, type Probe, probe, tellFailed } from "./probe.ts";
-import { beatIntervalMs, OVERDUE_BEATS, sizeFactor } from "./rumours.ts";
-import { restartSuspicions, type Suspicion } from "./suspicion.ts";
+import { beatIntervalMs, OVERDUE_BEATS } from "./rumours.ts";
+import { type Accusation, restartSuspicions } from "./suspicion.ts";
 
 export interface DetectorState {
   roundRobin: NodeId[];
   readonly probes: Map<string, Probe>;
-  readonly suspicions: Map<NodeId, Suspicion>;
   /** Lifeguard's local health, 0 (healthy) to 8: multiplies timeouts. */
   health: number;
   /** Nobody is suspected before this instant (after a freeze). */
   graceUntilMs: number;
-  /** The accusers of each peer that this node doesn't suspect itself (yet). */
-  readonly accusers: Map<NodeId, NodeId[]>;
+  /** Of live peers that gave no sign of life since. */
+  readonly accusations: Map<NodeId, Accusation>;
 }
 
 /** FAILED peers that the whole group calls in a round, on average: a heal need not wait for a heartbeat. */
 const CALLS = 2;
+/** Members that probe the coordinator in every round, at least. */
+const WATCHERS = 5;
 /** Extra peers probed in a round because they are suspected or overdue. */
 const EXTRA_TARGETS = 3;
 
@@ -36,10 +38,9 @@ export function createDetector(): DetectorState {
   return {
     roundRobin: [],
     probes: new Map(),
-    suspicions: new Map(),
     health: 0,
     graceUntilMs: 0,
-    accusers: new Map(),
+    accusations: new Map(),
   };
 }
 
@@ -53,7 +54,7 @@ export function onProbeRound(state: NodeState): void {
     for (const id of targetsOfRound(state)) probe(state, id);
     callFailed(state);
   }
-  scheduleRound(state, roundMs(state));
+  scheduleRound(state, state.config.timing.probeIntervalMs);
 }
 
 /** After a heal one side must speak first. Without multicast, nothing else would make it speak. */
@@ -73,23 +74,15 @@ export function callOneFailed(state: NodeState): void {
   tellFailed(state, failed[drawBelow(state.random, failed.length)] as Member);
 }
 
-/**
- * The group's probes of its coordinator grow with its size, and so does what one machine pays for all its nodes: above ten the rounds
- * get longer in proportion. A dead coordinator is noticed as soon as before, because all members probe it.
- */
-export function roundMs(state: NodeState): number {
-  return state.config.timing.probeIntervalMs * sizeFactor(state);
-}
-
 function scheduleRound(state: NodeState, inMs: number): void {
   setTimer(state.timers, "probe-round", "", state.nowMs + inMs);
 }
 
-/** The coordinator, the next one in turn, and peers that are suspected or have missed heartbeats. */
+/** The coordinator if this node watches it, the next one in turn, and peers that are suspected or have missed heartbeats. */
 function targetsOfRound(state: NodeState): NodeId[] {
   const targets = new Set<NodeId>();
   const leader = state.members.get(state.election.coordinator ?? 0);
-  if (leader !== undefined && isLive(leader)) targets.add(leader.id);
+  if (leader !== undefined && isLive(leader) && isWatcher(state)) targets.add(leader.id);
   const next = nextInTurn(state);
   if (next !== null) targets.add(next);
   const overdueMs = OVERDUE_BEATS * beatIntervalMs(state);
@@ -102,6 +95,21 @@ function targetsOfRound(state: NodeState): NodeId[] {
   overdue.sort((a, b) => b.silentMs - a.silentMs || a.id - b.id);
   for (const { id } of overdue.slice(0, EXTRA_TARGETS)) targets.add(id);
   return [...targets];
+}
+
+/**
+ * The voters watch the coordinator, which has to see them too (quorum.ts); are they fewer than five, the highest others do so as well.
+ * Whoever can't reach a peer does, since both may be on the other side of a cut.
+ */
+function isWatcher({ config, self, members, detector, election }: NodeState): boolean {
+  for (const { ownSinceMs } of detector.accusations.values()) if (ownSinceMs !== null) return true;
+  if (config.voters.includes(self.id)) return true;
+  let watchers = 0;
+  for (const member of members.values()) {
+    const isFirst = config.voters.includes(member.id) || member.id > self.id;
+    if (isFirst && member.id !== election.coordinator && isLive(member)) watchers += 1;
+  }
+  return watchers < WATCHERS;
 }
 
 /** Round robin over a shuffled list: the time to the first probe of anybody is bounded (SWIM 4.3). */

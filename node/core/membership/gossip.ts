@@ -4,7 +4,6 @@
  * Idea (SWIM section 4.2): newer (incarnation, rinc) wins. Beyond SWIM: a FAILED rumour about a peer that we have just heard becomes
  * an accusation (we probe it ourselves), so that one node behind a bad link can't make everybody drop a healthy peer.
  */
-import type { NodeId } from "../../wire/ids.ts";
 import type { MemberRow, Rumour } from "../../wire/message.ts";
 import type { NodeState } from "../state.ts";
 import { guessAddress } from "./address-proof.ts";
@@ -12,7 +11,7 @@ import { isLive, type Member, rumourOf } from "./members.ts";
 import { becomeAlive, becomeFailed, becomeLeft, becomeReborn, ensureMember, refuteIfAccused } from "./peer-states.ts";
 import { isBelievableStanding } from "./plausible.ts";
 import { beatIntervalMs, compareStanding, OVERDUE_BEATS, spread } from "./rumours.ts";
-import { onAccusation } from "./suspicion.ts";
+import { isConvicted, onAccusation } from "./suspicion.ts";
 
 export function onRumours(state: NodeState, rumours: readonly Rumour[]): void {
   for (const rumour of rumours) onRumour(state, rumour);
@@ -102,9 +101,7 @@ function believeAccusation(state: NodeState, member: Member, rumour: Rumour): vo
   if (member.state === "FAILED" && rumour.rinc === member.rinc) spread(state, rumourOf(state, member));
   if (!isLive(member)) return;
   member.rinc = rumour.rinc;
-  const known: readonly NodeId[] =
-    state.detector.suspicions.get(member.id)?.by ?? state.detector.accusers.get(member.id) ?? [];
-  if (known.includes(rumour.by)) return;
+  if (state.detector.accusations.get(member.id)?.by.includes(rumour.by) === true) return;
   onAccusation(state, member, rumour.by);
   spread(state, rumour);
 }
@@ -113,7 +110,7 @@ function believeFailed(state: NodeState, member: Member, rumour: Rumour): void {
   if (!isLive(member)) return;
   const standing = { state: member.state, inc: member.incarnation, rinc: member.rinc };
   if (compareStanding(rumour, standing) <= 0) return;
-  if ((isFresh(state, member) || seemsHealthy(state, member)) && state.rules.evidenceOfLife) {
+  if (!isOverdue(state, member) && !isConvicted(state, member, rumour.by) && state.rules.evidenceOfLife) {
     onAccusation(state, member, rumour.by);
     return;
   }
@@ -122,22 +119,16 @@ function believeFailed(state: NodeState, member: Member, rumour: Rumour): void {
   becomeFailed(state, member, true);
 }
 
-/** With fewer peers than this, probes bring news of each of them within the shortest suspicion. */
-const PROBED_OFTEN = 6;
-
-/** This node heard the peer so lately that hearsay about its end counts less. */
+/** This node heard the peer so lately that hearsay about its end counts less: by the next heartbeat it would have heard more. */
 function isFresh(state: NodeState, member: Member): boolean {
-  const silentMs = silenceMs(state, member);
-  const { suspicionMinMs } = state.config.timing;
-  // In a larger group probes are too rare to bring news of each member in that time: the next heartbeat does.
-  const isSmall = state.members.size < PROBED_OFTEN;
-  const newsMs = isSmall ? suspicionMinMs : Math.max(suspicionMinMs, (5 * beatIntervalMs(state)) / 4);
-  return silentMs < newsMs || state.nowMs < state.detector.graceUntilMs;
+  return silenceMs(state, member) < (5 * beatIntervalMs(state)) / 4 || state.nowMs < state.detector.graceUntilMs;
 }
 
-/** Not suspected and not overdue: one heartbeat may be lost, and the first message of a peer that was cut off carries old news. */
-function seemsHealthy(state: NodeState, member: Member): boolean {
-  return member.state === "ALIVE" && silenceMs(state, member) < OVERDUE_BEATS * beatIntervalMs(state);
+/** One heartbeat may be lost, and the first message of a peer that was cut off carries old news. */
+function isOverdue(state: NodeState, member: Member): boolean {
+  return (
+    silenceMs(state, member) >= OVERDUE_BEATS * beatIntervalMs(state) && state.nowMs >= state.detector.graceUntilMs
+  );
 }
 
 function silenceMs(state: NodeState, member: Member): number {

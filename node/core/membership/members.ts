@@ -5,6 +5,7 @@
 import type { Clock } from "../../wire/clock.ts";
 import type { NodeId } from "../../wire/ids.ts";
 import type { MemberRow, PeerState, Phase, Rumour } from "../../wire/message.ts";
+import { entry } from "../kernel/vector-clock.ts";
 import type { NodeState } from "../state.ts";
 
 /** One peer, as this node sees it. */
@@ -34,8 +35,10 @@ export interface Member {
   credits: number | null;
   /** Number of its last debit at its boot. */
   bootSeq: number | null;
-  /** Records known durable there. */
-  durable: Map<NodeId, number>;
+  /** Records known durable there: at least these, which members with equal ledgers share, */
+  hasAtLeast: Clock;
+  /** and these, where it was heard of more. */
+  readonly hasBeyond: Map<NodeId, number>;
   ledgerHash: string | null;
   /** Fences that its ledger has, as it last said. */
   fences: Clock;
@@ -94,7 +97,8 @@ export function createMember(id: NodeId, nowMs: number): Member {
     unanswered: 0,
     credits: null,
     bootSeq: null,
-    durable: new Map(),
+    hasAtLeast: NOTHING,
+    hasBeyond: new Map(),
     ledgerHash: null,
     fences: new Map(),
     leftWith: null,
@@ -102,11 +106,26 @@ export function createMember(id: NodeId, nowMs: number): Member {
   };
 }
 
+const NOTHING: Clock = new Map();
+
+/** Debits of `origin` that the member is known to have on disk. */
+export function durableAt({ hasAtLeast, hasBeyond }: Member, origin: NodeId): number {
+  return Math.max(hasBeyond.get(origin) ?? 0, hasAtLeast.get(origin) ?? 0);
+}
+
 /** Records that `from` is known to have on disk. */
 export function noteDurable(state: NodeState, from: NodeId, clock: Clock): void {
   const member = state.members.get(from);
   if (member === undefined) return;
-  for (const [id, seq] of clock) if (seq > (member.durable.get(id) ?? -1)) member.durable.set(id, seq);
+  for (const [id, seq] of clock) if (seq > durableAt(member, id)) member.hasBeyond.set(id, seq);
+}
+
+/** The ledger of `from` is equal to the own one, which has `durable` on disk: a vector that doesn't change any more. */
+export function noteEqual(state: NodeState, from: NodeId, durable: Clock): void {
+  const member = state.members.get(from);
+  if (member === undefined || member.hasAtLeast === durable) return;
+  member.hasAtLeast = durable;
+  for (const [id, seq] of member.hasBeyond) if (seq <= entry(durable, id)) member.hasBeyond.delete(id);
 }
 
 export function rumourOf(state: NodeState, member: Member): Rumour {

@@ -110,10 +110,10 @@ function forgetEverything(state: NodeState, id: NodeId): void {
 
 /** A new process under a known id: nothing that was measured or said before holds any more. Its account and records do. */
 export function becomeReborn(state: NodeState, member: Member, incarnation: number, bootId: string | null): void {
+  if (member.state !== "SUSPECTED") state.detector.accusations.delete(member.id);
   const isRestart = member.incarnation > 0 && member.state !== "UNKNOWN";
   Object.assign(member, { incarnation, bootId, rinc: 0, phase: null, srttMs: null, bootSeq: null });
   Object.assign(member, { fences: new Map(), leftWith: null, saidLeave: false });
-  state.detector.accusers.delete(member.id);
   if (isRestart && isLive(member)) {
     state.election.calmSinceMs = state.nowMs;
     tell(state, member, "info", `Node ${member.id} restarted (incarnation ${incarnation})`);
@@ -150,8 +150,7 @@ function enter(state: NodeState, member: Member, next: PeerState): void {
 }
 
 function forgetSuspicion(state: NodeState, id: NodeId): void {
-  state.detector.suspicions.delete(id);
-  state.detector.accusers.delete(id);
+  state.detector.accusations.delete(id);
   cancelTimer(state.timers, "suspicion", id);
 }
 

@@ -20,7 +20,7 @@ import { takeRumours } from "./rumours.ts";
 import { askWhetherKnown } from "./stale-incarnation.ts";
 import { suspect } from "./suspicion.ts";
 
-const HELPERS = 3;
+const HELPERS = 5;
 
 const HEALTH_MAX = 8;
 
@@ -54,7 +54,7 @@ export interface Probe {
 export function noteLife(state: NodeState, member: Member): void {
   member.lastHeardAtMs = state.nowMs;
   if (member.state === "SUSPECTED") becomeAlive(state, member);
-  else if (state.detector.accusers.has(member.id)) state.detector.accusers.delete(member.id);
+  else state.detector.accusations.delete(member.id);
 }
 
 /** Tells a peer that we hold it FAILED, so that it refutes and everybody takes it back: when it speaks, and now and then. */
@@ -86,7 +86,7 @@ function openProbe(state: NodeState, asked: Pick<Probe, "target" | "address" | "
 function sendPing(state: NodeState, member: Member | undefined, nonce: string): void {
   const { target, address } = state.detector.probes.get(nonce) as Probe;
   const rumours = takeRumours(state, RUMOURS_MAX - 1, target);
-  const isAccused = member !== undefined && (member.state === "SUSPECTED" || state.detector.accusers.has(member.id));
+  const isAccused = member !== undefined && state.detector.accusations.has(member.id);
   if (isAccused && !rumours.some((rumour) => rumour.of === target))
     rumours.unshift({ ...rumourOf(state, member), state: "SUSPECTED" });
   unicastTo(state, { id: target, bootId: member?.bootId ?? null, address }, "PING", { nonce, rumours });

@@ -8,6 +8,7 @@ import type { NodeId } from "../../wire/ids.ts";
 import type { PeerState, Rumour } from "../../wire/message.ts";
 import { setTimer } from "../kernel/timers.ts";
 import type { NodeState } from "../state.ts";
+import { isLive } from "./members.ts";
 
 export interface RumourQueue {
   readonly items: { rumour: Rumour; sendsLeft: number }[];
@@ -74,16 +75,33 @@ export function takeRumours(state: NodeState, max: number, first: NodeId | null 
   return taken.map((item) => item.rumour);
 }
 
+/** Heartbeats that a node may send one after the other when there is news. */
+const BURST = 3;
+
 /** An extra heartbeat as soon as the rate limit allows (heartbeat.ts sends it). */
 export function hurryHeartbeat(state: NodeState): void {
-  const gapMs = (state.config.timing.probeIntervalMs / 4) * sizeFactor(state);
-  setTimer(state.timers, "beat-early", "", Math.max(state.nowMs, state.beat.lastAtMs + gapMs));
+  const { beat, nowMs, config } = state;
+  const gapMs = config.timing.probeIntervalMs / 4;
+  const allowedAtMs = beat.paidUntilMs - (BURST - 1) * beatShareMs(state);
+  setTimer(state.timers, "beat-early", "", Math.max(nowMs, beat.lastAtMs + gapMs, allowedAtMs));
+}
+
+/** Notes that a heartbeat leaves now: each one takes up its share of what the group may send. */
+export function payForBeat(state: NodeState): void {
+  const { beat, nowMs } = state;
+  beat.lastAtMs = nowMs;
+  beat.paidUntilMs = Math.max(nowMs, beat.paidUntilMs) + beatShareMs(state);
+}
+
+/** Early heartbeats of all nodes together are about as many in a group of any size. */
+function beatShareMs(state: NodeState): number {
+  return (state.config.timing.probeIntervalMs / 4) * sizeFactor(state);
 }
 
 /** Factor for the intervals of periodic multicasts, so that their sum stays bounded: max(1, n/10). */
 export function sizeFactor(state: NodeState): number {
   let live = 1;
-  for (const member of state.members.values()) if (member.state === "ALIVE" || member.state === "SUSPECTED") live += 1;
+  for (const member of state.members.values()) if (isLive(member)) live += 1;
   return Math.max(1, live / 10);
 }
 
@@ -97,5 +115,5 @@ export function beatIntervalMs(state: NodeState): number {
 
 /** ceil(log10(n)) without floating-point logarithms. */
 function digitsOf(n: number): number {
-  return n <= 10 ? 1 : n <= 100 ? 2 : 3;
+  return n <= 10 ? 1 : n <= 100 ? 2 : n <= 1_000 ? 3 : 4;
 }

@@ -13,7 +13,7 @@ import type { AccountBase, SnapshotRow } from "../kernel/rows.ts";
 import { entry } from "../kernel/vector-clock.ts";
 import { foldLog } from "../ledger/snapshot.ts";
 import { tellBooks } from "../ledger/testimony.ts";
-import { isLive, type Member } from "../membership/members.ts";
+import { durableAt, isLive, type Member } from "../membership/members.ts";
 import type { NodeState } from "../state.ts";
 import { noteForgotten } from "../trading/refused-window.ts";
 
@@ -63,7 +63,7 @@ function stablePrefix(state: NodeState, max: number, holders: readonly Member[])
   const stable = new Map<NodeId, number>();
   const stableOf = (id: NodeId): number => {
     let least = entry(durable, id);
-    for (const holder of holders) least = Math.min(least, entry(holder.durable, id));
+    for (const holder of holders) least = Math.min(least, durableAt(holder, id));
     stable.set(id, least);
     return least;
   };

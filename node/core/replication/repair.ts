@@ -17,8 +17,8 @@ import { setTimer, takeTurn } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
 import { entry, sortedIds } from "../kernel/vector-clock.ts";
 import { recordAt } from "../ledger/account.ts";
-import { accountOf, ledgerHash } from "../ledger/ledger.ts";
-import { noteDurable } from "../membership/members.ts";
+import { accountOf, frozenDurable, ledgerHash } from "../ledger/ledger.ts";
+import { noteDurable, noteEqual } from "../membership/members.ts";
 import { isOutdated, missedFences } from "../recovery/fence.ts";
 import type { NodeState } from "../state.ts";
 import { abortDoubts } from "../trading/doubts.ts";
@@ -62,11 +62,11 @@ export function buildDigest(state: NodeState, maxRows: number): Clock {
 export function onDigest(state: NodeState, from: NodeId, rows: Clock, hash: string): void {
   const isEqual = hash === ledgerHash(state);
   // Numbers behind a fence that the sender doesn't know are those of a disk that was lost: they say nothing about this log.
-  const digest = new Map([...rows].filter(([id]) => !isOutdated(state, from, id)));
+  const digest = isEqual ? rows : new Map([...rows].filter(([id]) => !isOutdated(state, from, id)));
   // Equal ledgers, so all rows are told, not only those that the heartbeat had room for.
-  const durable = isEqual ? state.ledger.durable : digest;
-  noteDurable(state, from, durable);
-  noteSettled(state, from, entry(durable, state.self.id));
+  if (isEqual) noteEqual(state, from, frozenDurable(state));
+  else noteDurable(state, from, digest);
+  noteSettled(state, from, entry(isEqual ? state.ledger.durable : digest, state.self.id));
   abortDoubts(state, from);
   wakeDoubts(state, from);
   if (isEqual || !state.rules.digest) return;

@@ -15,6 +15,7 @@ import { cancelTimer, hasTimer, setTimer } from "../kernel/timers.ts";
 import type { CommandResult } from "../kernel/types.ts";
 import { entry } from "../kernel/vector-clock.ts";
 import { assert, balanceOf } from "../ledger/ledger.ts";
+import { durableAt } from "../membership/members.ts";
 import type { NodeState } from "../state.ts";
 import type { RefusedWindow, TradeOrder } from "./refused-window.ts";
 
@@ -194,8 +195,8 @@ export function stateOfRecord(state: NodeState, record: TradeRecord): TradeData[
   const { seller_id: payer, buyer_id: payee, seq } = record;
   if (entry(state.ledger.durable, payer) < seq) return "accepted";
   if (payee === state.self.id) return "settled";
-  const there = state.members.get(payee)?.durable.get(payer) ?? 0;
-  return there >= seq ? "settled" : "committed";
+  const member = state.members.get(payee);
+  return member !== undefined && durableAt(member, payer) >= seq ? "settled" : "committed";
 }
 
 export function outcomeResult(
