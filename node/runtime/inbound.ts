@@ -8,7 +8,7 @@ import { isAwaited } from "../core/membership/address-proof.ts";
 import type { NodeState } from "../core/state.ts";
 import type { Authenticator, Header } from "../wire/envelope.ts";
 import { createImpairments, type Impairments } from "./impairments.ts";
-import { type Accepted, createIntake, type Drop, type IntakeOptions } from "./intake.ts";
+import { type Accepted, createIntake, type Decode, type Drop, type IntakeOptions } from "./intake.ts";
 import type { Clock, Schedule } from "./ports.ts";
 
 /** The fate of arriving datagrams, for journals and checkers. */
@@ -31,6 +31,7 @@ export interface InboundOptions {
   readonly seed: number;
   readonly count: (counter: string) => void;
   readonly events: InboundEvents;
+  readonly decode?: Decode | undefined;
   /** False: the node has ended and takes no more. */
   readonly onMessage: (accepted: Accepted) => boolean;
   readonly onDropped: IntakeOptions["onDropped"];
@@ -50,6 +51,7 @@ export function createInbound(options: InboundOptions): Impairments {
       count(`drop_${drop.reason}`);
       events.onDropped(drop);
     },
+    decode: options.decode,
     nowMs: clock.nowMs,
   });
   return createImpairments({

@@ -44,9 +44,13 @@ export interface IntakeOptions {
   /** For the core (kernel/types.ts): an authentic datagram comes from elsewhere for the second time, or its number can't be judged. */
   readonly onDropped: (from: Origin, reason: "seen" | "far") => void;
   readonly onDrop: (drop: Drop) => void;
+  /** As `decodeBody`; whoever hands one datagram to many receivers may decode it once. */
+  readonly decode?: Decode | undefined;
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;
 }
+
+export type Decode = (body: Uint8Array, datagram: Uint8Array) => readonly Decoded[];
 
 export interface Drop {
   readonly reason: DropReason;
@@ -77,7 +81,7 @@ export interface Intake {
 }
 
 export function createIntake(options: IntakeOptions): Intake {
-  const { keyring, self, onDrop, peerOf } = options;
+  const { keyring, self, onDrop, peerOf, decode = decodeBody } = options;
   const windows = createReplayWindows();
   const gate = createSourceGate(options.nowMs);
   /** Source of the datagram that is being opened. */
@@ -114,7 +118,7 @@ export function createIntake(options: IntakeOptions): Intake {
       const from = { sender, incarnation, bootId, address };
       const freshness = windows.judge(sender, bootId, packetSeq);
       const isOld = freshness === "seen";
-      const decoded = isOld ? [] : decodeBody(opened.body);
+      const decoded = isOld ? [] : decode(opened.body, datagram);
       const isAnswer = freshness === "far" && decoded.some((one) => isAwaitedPong(one, from));
       if (isAnswer) windows.restart(sender, bootId, packetSeq);
       else if (freshness !== "fresh") {

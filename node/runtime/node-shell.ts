@@ -19,7 +19,7 @@ import { messageOf } from "./errors.ts";
 import { createFaultDesk, type FaultDesk, type ImpairmentShelf } from "./fault-desk.ts";
 import type { Impairments } from "./impairments.ts";
 import { createInbound, type InboundEvents } from "./inbound.ts";
-import type { Accepted } from "./intake.ts";
+import type { Accepted, Decode } from "./intake.ts";
 import { createOperations, type HostFacts, type Operations, toControlResult } from "./operations.ts";
 import { createOutgoing, type PeerKeys } from "./outgoing.ts";
 import type { Clock, DatagramPort, Schedule, StorePort } from "./ports.ts";
@@ -65,6 +65,8 @@ export interface ShellOptions {
   readonly faultSeed: number;
   /** What only the host knows of itself. */
   readonly facts: () => HostFacts;
+  /** See IntakeOptions. */
+  readonly decode?: Decode;
   readonly events: ShellEvents;
 }
 

@@ -100,7 +100,7 @@ export class Books {
     const snapshots = state.counters.get("snapshots_taken") ?? 0;
     const isSame = delivered === replica.checked && snapshots === replica.snapshots;
     if (isSame && accounts.size === replica.accounts) return;
-    this.checkIssues(node, state);
+    this.checkIssues(node, state, replica.accounts);
     const news = delivered === replica.checked ? [] : log.slice(replica.checked - delivered);
     if (snapshots !== replica.snapshots) this.onJumps(node, state, replica, news);
     for (const record of news) this.onDelivered(node, replica, record);
@@ -251,8 +251,13 @@ export class Books {
   }
 
   /** S5: an account that others know is on its owner's disk. S1: it is issued once. */
-  private checkIssues(node: SimNode, state: NodeState): void {
+  private checkIssues(node: SimNode, state: NodeState, checked: number): void {
+    // An account stays what it is in a replica, and new ones come behind those that were looked at.
+    if (state.ledger.accounts.size === checked) return;
+    let index = 0;
     for (const [id, { genesis }] of state.ledger.accounts) {
+      index += 1;
+      if (index <= checked) continue;
       const owner = this.nodes.get(id);
       if (id === node.id || owner === undefined) continue;
       const issued = this.issues.get(id) ?? genesis.nonce;

@@ -74,9 +74,10 @@ export class Network {
   /** False: routers between the machines, only unicast (and its fan-out) gets through. */
   multicastWorks = true;
   base: LinkModel;
-  private readonly links = new Map<string, LinkModel>();
-  private readonly states = new Map<string, LinkState>();
-  private readonly cuts = new Set<string>();
+  /** By the name of the link, as all that a link has of its own. */
+  private readonly links = new Map<number, LinkModel>();
+  private readonly states = new Map<number, LinkState>();
+  private readonly cuts = new Set<number>();
   private readonly receivers = new Map<number, Receiver>();
 
   private readonly queue: EventQueue;
@@ -144,7 +145,7 @@ export class Network {
   }
 
   isCut(from: number, to: number): boolean {
-    return this.cuts.has(nameOf(from, to));
+    return this.cuts.size > 0 && this.cuts.has(nameOf(from, to));
   }
 
   /** Removes all cuts; link models stay. */
@@ -155,11 +156,10 @@ export class Network {
   private carry(from: number, to: number, datagram: Uint8Array): void {
     const model = this.modelOf(from, to);
     if (this.draw.chance(model.hostile)) this.stranger.act(datagram);
-    const state = this.stateOf(from, to);
     const copies = this.draw.chance(model.duplicate) ? 2 : 1;
     for (let i = 0; i < copies; i++) {
-      const waitMs = this.waitForRate(model, state, datagram.length);
-      if (waitMs === null || this.isLost(model, state)) {
+      const waitMs = model.rateKbps === 0 ? 0 : this.waitForRate(model, this.stateOf(from, to), datagram.length);
+      if (waitMs === null || this.isLost(model, from, to)) {
         this.lose(from, to, datagram);
         continue;
       }
@@ -171,15 +171,15 @@ export class Network {
 
   /** How long the datagram takes to get onto a slow link; null: its queue is full. */
   private waitForRate(model: LinkModel, state: LinkState, bytes: number): number | null {
-    if (model.rateKbps === 0) return 0;
     const startAtMs = Math.max(this.queue.nowMs, state.freeAtMs);
     if (startAtMs - this.queue.nowMs > model.queueMs) return null;
     state.freeAtMs = startAtMs + (bytes * 8) / model.rateKbps;
     return state.freeAtMs - this.queue.nowMs;
   }
 
-  private isLost(model: LinkModel, state: LinkState): boolean {
+  private isLost(model: LinkModel, from: number, to: number): boolean {
     if (model.burstEnter > 0) {
+      const state = this.stateOf(from, to);
       if (this.draw.chance(state.isBad ? model.burstLeave : model.burstEnter)) state.isBad = !state.isBad;
       if (state.isBad && this.draw.chance(model.burstLoss)) return true;
     }
@@ -212,7 +212,7 @@ export class Network {
   }
 
   modelOf(from: number, to: number): LinkModel {
-    return this.links.get(nameOf(from, to)) ?? this.base;
+    return this.links.size === 0 ? this.base : (this.links.get(nameOf(from, to)) ?? this.base);
   }
 }
 
@@ -227,6 +227,6 @@ export function slotOf(address: string): number | null {
   return Number(match[1]) * 65_536 + Number(match[2]) * 256 + Number(match[3]);
 }
 
-function nameOf(from: number, to: number): string {
-  return `${from}>${to}`;
+function nameOf(from: number, to: number): number {
+  return from * 2 ** 26 + to;
 }

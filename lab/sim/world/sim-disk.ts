@@ -46,6 +46,8 @@ export interface DiskImage {
   abstains: boolean;
   readonly accounts: Map<number, Genesis>;
   readonly records: TradeRecord[];
+  /** The same, by what they are asked for: debit, trade, and initiator with request. */
+  readonly index: Map<string, TradeRecord[]>;
   /** Number of the last record of each account. */
   readonly counts: Map<number, number>;
   readonly intents: Map<string, BuyIntent>;
@@ -63,6 +65,7 @@ function createDisk(): DiskImage {
     abstains: false,
     accounts: new Map(),
     records: [],
+    index: new Map(),
     counts: new Map(),
     intents: new Map(),
     intended: new Set(),
@@ -179,17 +182,15 @@ export class SimStore {
   /** What node `self` finds in its records, as the runtime's archive does. */
   archiveOf(self: number): Archive {
     const { records } = this.disk;
+    const find = (name: string): readonly TradeRecord[] => this.disk.index.get(name) ?? [];
     const isOwn = ({ seller_id, buyer_id }: TradeRecord) => seller_id === self || buyer_id === self;
     return {
       recall(key) {
-        const isIt = (record: TradeRecord): boolean => {
-          if (key.kind === "trade") return record.trade_id === key.tradeId && record.seller_id === self;
-          if (key.kind === "debit") return record.seller_id === key.origin && record.seq === key.seq;
-          return record.request_id === key.requestId && initiatorOf(record) === self;
-        };
-        return records.find(isIt) ?? null;
+        if (key.kind === "trade") return find(nameOfTrade(key.tradeId)).find(({ seller_id }) => seller_id === self) ?? null;
+        if (key.kind === "debit") return find(nameOfDebit(key.origin, key.seq))[0] ?? null;
+        return find(nameOfRequest(self, key.requestId))[0] ?? null;
       },
-      trade: (tradeId) => records.find((record) => record.trade_id === tradeId) ?? null,
+      trade: (tradeId) => find(nameOfTrade(tradeId))[0] ?? null,
       page: (offset, limit) => ({ total: records.length, records: records.slice(offset, offset + limit) }),
       newestOfOwn: (limit) => records.filter(isOwn).slice(-limit),
     };
@@ -243,22 +244,35 @@ export class SimStore {
     for (const row of rows) this.applyRow(row);
   }
 
+  /** What is on disk doesn't change with what is in memory: the core must not write into a record. */
+  private keep(record: TradeRecord): void {
+    const { records, index } = this.disk;
+    records.push(Object.freeze(record));
+    const names = [nameOfDebit(record.seller_id, record.seq), nameOfTrade(record.trade_id)];
+    if (record.request_id !== undefined) names.push(nameOfRequest(initiatorOf(record), record.request_id));
+    for (const name of names) {
+      const known = index.get(name);
+      if (known === undefined) index.set(name, [record]);
+      else known.push(record);
+    }
+  }
+
   private applyRow(row: Row): void {
     switch (row.table) {
       case "record": {
         const { seller_id: origin, seq } = row.record;
-        const isKnown = this.disk.records.some((known) => known.seller_id === origin && known.seq === seq);
+        const isKnown = this.disk.index.has(nameOfDebit(origin, seq));
         if (isKnown && !this.model.isStrict) return;
         if (isKnown) throw new Error(`store: record ${origin}/${seq} is written twice`);
         if (seq <= this.durableSeq(origin)) {
           // A snapshot covers it: it is kept for its trade and request.
-          this.disk.records.push(structuredClone(row.record));
+          this.keep(row.record);
           return;
         }
         if (seq !== this.durableSeq(origin) + 1 && this.model.isStrict)
           throw new Error(`store: record ${origin}/${seq} leaves a gap after ${this.durableSeq(origin)}`);
         this.disk.counts.set(origin, seq);
-        this.disk.records.push(structuredClone(row.record));
+        this.keep(row.record);
         return;
       }
       case "snapshot":
@@ -292,4 +306,16 @@ export class SimStore {
         return;
     }
   }
+}
+
+function nameOfDebit(origin: number, seq: number): string {
+  return `debit ${origin}/${seq}`;
+}
+
+function nameOfTrade(tradeId: string): string {
+  return `trade ${tradeId}`;
+}
+
+function nameOfRequest(initiator: number, requestId: string): string {
+  return `request ${initiator} ${requestId}`;
 }

@@ -24,6 +24,7 @@ import {
 } from "../../../node/wire/envelope.ts";
 import type { JournalEvent } from "../../../node/wire/journal.ts";
 import type { Message } from "../../../node/wire/message.ts";
+import { decodeOnce } from "./decode-once.ts";
 import type { Draw } from "./draw.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { addressOf, type Network, slotOf } from "./network.ts";
@@ -266,6 +267,7 @@ export class SimNode {
       control: control === null ? null : { ...control, isOpen: false, isLocal: () => true },
       shelf: this.shelf,
       faultSeed: draw.seed(),
+      decode: decodeOnce,
       // It shares its process with all the others.
       facts: () => ({ auth: "keyed", keys: [], profile: control?.profile ?? "", rssBytes: 0, hostCounters: new Map() }),
       events: this.events(),

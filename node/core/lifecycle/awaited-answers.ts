@@ -8,7 +8,7 @@
 import { setTimer } from "../kernel/timers.ts";
 import { entry } from "../kernel/vector-clock.ts";
 import { durableClock } from "../ledger/ledger.ts";
-import { isLive, type Member } from "../membership/members.ts";
+import { durableAt, isLive, type Member } from "../membership/members.ts";
 import type { NodeState } from "../state.ts";
 
 export function beginWaiting(state: NodeState): void {
@@ -24,10 +24,11 @@ export function awaitsAnswers(state: NodeState): boolean {
   const { join } = state;
   if (join.isOverdue) return false;
   if (join.staleWrite !== null) return true;
+  if (!join.isOutgrown && join.answers.size > 0) return false;
   const askable = [...state.members.values()].filter(willAnswer);
-  if (!join.isOutgrown) return join.answers.size === 0 && askable.length > 0;
+  if (!join.isOutgrown) return askable.length > 0;
   const own = entry(durableClock(state), state.self.id);
-  return askable.some((member) => !hasTold(state, member) || entry(member.durable, state.self.id) > own);
+  return askable.some((member) => !hasTold(state, member) || durableAt(member, state.self.id) > own);
 }
 
 /** It was heard, and takes part. */

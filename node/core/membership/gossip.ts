@@ -4,6 +4,7 @@
  * Idea (SWIM section 4.2): newer (incarnation, rinc) wins. Beyond SWIM: a FAILED rumour about a peer that we have just heard becomes
  * an accusation (we probe it ourselves), so that one node behind a bad link can't make everybody drop a healthy peer.
  */
+import type { NodeId } from "../../wire/ids.ts";
 import type { MemberRow, Rumour } from "../../wire/message.ts";
 import type { NodeState } from "../state.ts";
 import { guessAddress } from "./address-proof.ts";
