@@ -3,12 +3,12 @@
  *
  * Pure: names, secrets and the run's id are handed in.
  */
-import type { NodeId } from "../../node/wire/ids.ts";
+import { MEMBERS_MAX, type NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../base/lab-error.ts";
 import type { LabSpec, NodeSpec, RuntimeName } from "../engine/engine.ts";
 
 /** Most nodes that `up` starts at once; what a cluster's messages are sized for. */
-export const NODES_MAX = 256;
+export const NODES_MAX = MEMBERS_MAX;
 const VOTERS_MAX = 5;
 
 /** A lab as a file and the command line describe it together. */

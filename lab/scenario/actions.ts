@@ -4,6 +4,7 @@
  * Both forms come out as fields, so the code that runs, writes or draws a scenario sees one form only.
  */
 import * as z from "zod";
+import { NODES_MAX } from "../cluster/plan-lab.ts";
 import { Conditions, readConditionWords } from "./condition-schema.ts";
 import { Amount, Chance, Delay, Nodes, Rate, Span } from "./values.ts";
 
@@ -13,7 +14,7 @@ const Signal = z.preprocess(
   z.enum(SIGNALS),
 );
 
-/** `count: Too big: expected number to be <=256`: what a number must be, in the schema's own words. */
+/** `count: Too big: expected number to be <=1000`: what a number must be, in the schema's own words. */
 function reasonOf({ path, message }: z.core.$ZodIssue): string {
   return path.length === 0 ? message : `${path.join(".")}: ${message}`;
 }
@@ -216,8 +217,8 @@ function readNetemWords(words: readonly string[]): object | null {
   return fields;
 }
 
-const Scale = z.strictObject({ to: z.int().min(1).max(256) });
-const Join = z.strictObject({ count: z.int().min(1).max(256) });
+const Scale = z.strictObject({ to: z.int().min(1).max(NODES_MAX) });
+const Join = z.strictObject({ count: z.int().min(1).max(NODES_MAX) });
 const readCount =
   (field: string, fallback: number | null) =>
   (words: readonly string[]): object | null => {

@@ -9,6 +9,7 @@
  */
 import { createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from "node:crypto";
 import { type Authenticator, type Header, TAG_BYTES } from "../wire/envelope.ts";
+import { MEMBERS_MAX } from "../wire/ids.ts";
 import { ConfigError } from "./errors.ts";
 
 export interface ClusterKey {
@@ -18,7 +19,7 @@ export interface ClusterKey {
 }
 
 const LABEL = "energy-lab/peer";
-const DERIVED_KEYS_MAX = 1024;
+const DERIVED_KEYS_MAX = 2 * MEMBERS_MAX;
 
 /** Without DS_KEYS: everybody has this key, so it protects against accidents only (`auth: open`). */
 export const OPEN_KEYS: readonly ClusterKey[] = [

@@ -14,11 +14,13 @@ import type { NodeId } from "../wire/ids.ts";
 export const WINDOW_PACKETS = 65_536;
 const WORD_BITS = 32;
 const WORDS = WINDOW_PACKETS / WORD_BITS;
+const WORDS_FIRST = 4;
 
 interface Window {
   readonly bootId: string;
   highest: number;
-  readonly bits: Uint32Array;
+  /** Most boots send few packets: no longer than what they have used of it. */
+  bits: Uint32Array;
 }
 
 /** `far`: too old or too new to tell. */
@@ -51,9 +53,10 @@ export function createReplayWindows(): ReplayWindows {
     mark(sender, bootId, packetSeq) {
       let window = windowOf(sender, bootId);
       if (window === undefined) {
-        window = { bootId, highest: packetSeq, bits: new Uint32Array(WORDS) };
+        window = { bootId, highest: packetSeq, bits: new Uint32Array(WORDS_FIRST) };
         windows.set(sender, window);
       }
+      makeRoom(window, packetSeq);
       advance(window, packetSeq);
       setBit(window.bits, packetSeq);
     },
@@ -61,6 +64,16 @@ export function createReplayWindows(): ReplayWindows {
       windows.set(sender, { bootId, highest: packetSeq, bits: new Uint32Array(WORDS).fill(0xffff_ffff) });
     },
   };
+}
+
+/** As long as the ring hasn't gone round, positions are packet numbers. */
+function makeRoom(window: Window, packetSeq: number): void {
+  let words = window.bits.length;
+  while (words < WORDS && packetSeq >= words * WORD_BITS) words *= 2;
+  if (words === window.bits.length) return;
+  const { bits } = window;
+  window.bits = new Uint32Array(words);
+  window.bits.set(bits);
 }
 
 /** Clears the bits of the numbers between the old and the new highest: their ring positions held numbers a window ago. */

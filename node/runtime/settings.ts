@@ -6,7 +6,7 @@
  */
 
 import * as z from "zod";
-import { AMOUNT_MAX } from "../wire/ids.ts";
+import { AMOUNT_MAX, MEMBERS_MAX } from "../wire/ids.ts";
 import type { JournalLevel } from "../wire/journal.ts";
 import { PROFILE_NAMES } from "../wire/profile.ts";
 import { ConfigError } from "./errors.ts";
@@ -46,7 +46,7 @@ function list<T>(item: z.ZodType<T>, allowed: string): Setting<T[]> {
     schema: z
       .string()
       .transform(split)
-      .pipe(z.array(item).max(256) as unknown as z.ZodType<T[], string[]>),
+      .pipe(z.array(item).max(MEMBERS_MAX) as unknown as z.ZodType<T[], string[]>),
     allowed,
   };
 }

@@ -6,12 +6,13 @@
  * address and boot that the core has asked and that has answered is never limited (intake.ts), so a flood doesn't touch what peers say; a
  * newcomer has a budget of its own, unless the flood comes from ever new addresses: then it gets in with a part of its repetitions.
  */
+import { MEMBERS_MAX } from "../wire/ids.ts";
 
 /** Failed tags of one source: at once, and for each second after that. */
 const FAILURES_PER_SOURCE = 50;
 /** The same for all sources: about a fifth of a core. */
 const FAILURES_IN_ALL = 5_000;
-const SOURCES_MAX = 1_024;
+const SOURCES_MAX = 2 * MEMBERS_MAX;
 
 interface Budget {
   left: number;

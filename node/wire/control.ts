@@ -6,7 +6,7 @@
  * (node/protocol/control.md). A reply longer than one datagram is cut into pages that the client fetches by number.
  */
 import * as z from "zod";
-import { Amount, Hex64, NodeId, RequestId, TradeId } from "./ids.ts";
+import { Amount, Hex64, MEMBERS_MAX, NodeId, RequestId, TradeId } from "./ids.ts";
 import { PeerState, Phase } from "./message.ts";
 
 /** Characters of result text in one page: leaves room for envelope, frame and JSON escapes in 1200 B. */
@@ -32,6 +32,8 @@ export const ImpairmentRule = z.object({
   impairment: Impairment,
   untilMs: z.number().nullable(),
 });
+/** Two for each node of the largest group: it may be cut off and its link bad. */
+export const IMPAIRMENT_RULES_MAX = 2 * MEMBERS_MAX;
 export type ImpairmentRule = z.infer<typeof ImpairmentRule>;
 
 const Trade = {
@@ -79,9 +81,9 @@ export const ControlRequest = z.discriminatedUnion("op", [
     generation: z.int().min(0),
     /** Generations that the node may have, beside none and this one; absent: any older one. A node that has another refuses: STALE. */
     follows: z.array(z.int().min(0)).max(8).optional(),
-    rules: z.array(ImpairmentRule).max(256),
+    rules: z.array(ImpairmentRule).max(IMPAIRMENT_RULES_MAX),
     part: z.int().min(0).default(0),
-    parts: z.int().min(1).max(256).default(1),
+    parts: z.int().min(1).max(IMPAIRMENT_RULES_MAX).default(1),
   }),
   /** Fetches page `page` of an earlier reply. */
   z.object({ op: z.literal("page"), request_id: RequestId, of: RequestId, page: z.int().min(0) }),

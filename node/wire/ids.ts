@@ -25,7 +25,7 @@ export const Seq = z
   .min(0)
   .max(2 ** 48);
 
-/** The largest amount of one trade and the largest initial balance, in credits: sums of 256 accounts stay exact. */
+/** The largest amount of one trade and the largest initial balance, in credits: sums of 1,000 accounts stay exact. */
 export const AMOUNT_MAX = 2 ** 40;
 export const Amount = z.int().min(1).max(AMOUNT_MAX);
 /** The initial credits of an account. Balances and their sums may be larger. */
@@ -49,5 +49,5 @@ export const Rinc = z.int().min(0).max(RINC_MAX);
 /** `host:port` of a peer's unicast socket (IPv4). */
 export const Address = z.string().regex(/^\d{1,3}(\.\d{1,3}){3}:\d{1,5}$/);
 
-/** Most accounts (and so clock entries) of one cluster: what still fits a datagram (node/protocol/limits.md). */
-export const MEMBERS_MAX = 256;
+/** Most accounts (and so clock entries) of one cluster (node/protocol/limits.md). */
+export const MEMBERS_MAX = 1_000;

@@ -85,8 +85,8 @@ export const SnapshotPart = z.object({
 });
 export type SnapshotPart = z.infer<typeof SnapshotPart>;
 
-/** The most parts of a snapshot: 256 accounts that all paid each other. */
-const SNAPSHOT_PARTS_MAX = 4_096;
+/** The most parts of a snapshot: 1,000 accounts that all paid each other. */
+const SNAPSHOT_PARTS_MAX = 42_000;
 
 /** One row of the member table, as state transfer carries it. */
 export const MemberRow = z.object({
@@ -139,8 +139,9 @@ const payloads = {
     ...Claim.shape,
     /** Ids that the responder knows, as the keys of a clock whose counters are 0. */
     known_nodes: ClockField,
-    /** The responder's durable vector: the joiner is synchronised when it covers this. */
+    /** The responder's durable vector: the joiner is synchronised when it covers this. `more`: not all of its rows had room. */
     clock_state: ClockField,
+    more: z.literal(true).optional(),
     /** The joiner's own account as the responder knows it; null: unknown to it. */
     account: Genesis.nullable(),
     phase: Phase,
@@ -206,16 +207,19 @@ const payloads = {
     phase: Phase,
     absent: ClockField,
   }),
+  /** `have` are the asker's rows of the accounts `after` < id <= `up_to`, and only those are asked for. */
   STATE_REQUEST: z.object({
     have: ClockField,
     want: z.enum(["members", "records", "both"]),
+    after: z.int().min(0).max(65_535),
+    up_to: NodeId,
     /** The snapshot that is being collected, and the first of its parts that is missing. */
     snapshot: z.object({ of: Hex64, from: z.int().min(0).max(SNAPSHOT_PARTS_MAX) }).optional(),
   }),
   STATE_CHUNK: z.object({
     index: z.int().min(0).max(255),
-    /** True when the responder has more than it sent for this request: ask again with the new vector. */
-    more: z.boolean(),
+    /** In the last chunk: ask again with the new vector, for the accounts behind this one; null: that was all. */
+    next: z.int().min(0).max(65_535).nullable(),
     last: z.boolean(),
     members: z.array(MemberRow).max(32),
     accounts: z.array(Genesis).max(32),

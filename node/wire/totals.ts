@@ -2,7 +2,7 @@
  * Totals on the wire: what one account has paid to each of the others, in the encoding of clocks (payee -> total).
  *
  * Credits go round, so a total may outgrow every bound although no balance does. Totals are therefore kept modulo `TOTAL_MODULUS`:
- * balances stay below it (256 accounts of at most 2^40), so a balance that is computed from such totals is exact.
+ * balances stay below it (1,000 accounts of at most 2^40), so a balance that is computed from such totals is exact.
  */
 import * as z from "zod";
 import { type Clock, decodeClock, encodeClock } from "./clock.ts";

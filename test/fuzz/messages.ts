@@ -180,10 +180,12 @@ const makers: Readonly<Record<MessageType, Maker>> = {
   STATE_REQUEST: (source, _sender, state) => ({
     have: clockFrom(source, state),
     want: source.pick(["members", "records", "both"] as const),
+    after: source.bool() ? 0 : idFrom(source),
+    up_to: source.bool() ? 65_535 : idFrom(source),
   }),
   STATE_CHUNK: (source, _sender, state) => ({
     index: small(source),
-    more: source.bool(),
+    next: source.bool() ? null : idFrom(source),
     last: source.bool(),
     members: source.list(3, () => ({
       id: idFrom(source),

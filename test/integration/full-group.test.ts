@@ -1,5 +1,5 @@
 // A group with as many accounts as a vector can count: a real newcomer is turned away with a sentence that says what to do, and the
-// group goes on. The other 254 are members by word only: each has an id, an account and a socket of its own.
+// group goes on. The other 998 are members by word only: each has an id, an account and a socket of its own.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { MEMBERS_MAX } from "../../node/wire/ids.ts";
 import { until } from "../support/eventually.ts";
@@ -38,7 +38,7 @@ describe("a full group", () => {
     });
     const newcomer = lab.start(3, { env: ENV });
     expect(await newcomer.exited).toBe(1);
-    expect(newcomer.said(/its group knows 256 nodes, the most that a group can have/)).toBeDefined();
+    expect(newcomer.said(/its group knows 1000 nodes, the most that a group can have/)).toBeDefined();
     const sold = await nodes[0]?.request({ op: "sell", peer: 2, amount: 1 }, 20_000);
     expect(sold).toMatchObject({ ok: true, data: { state: "settled" } });
   });

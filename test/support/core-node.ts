@@ -149,7 +149,7 @@ export class CoreNode {
   /** `by` answers JOIN, and has nothing that this node lacks. */
   letIn(by: number, change: Partial<Payload<"JOIN_RESPONSE">> = {}): void {
     this.answerJoin(by, change);
-    this.receive(by, "STATE_CHUNK", { index: 0, more: false, last: true, members: [], accounts: [], records: [] });
+    this.receive(by, "STATE_CHUNK", { index: 0, next: null, last: true, members: [], accounts: [], records: [] });
     this.run(0, false);
   }
 

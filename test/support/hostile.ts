@@ -115,7 +115,7 @@ export class Attacker implements AsyncDisposable {
   chunk(port: number, items: Partial<Payload<"STATE_CHUNK">>): void {
     this.send(port, "STATE_CHUNK", {
       index: 0,
-      more: false,
+      next: null,
       last: true,
       members: [],
       accounts: [],

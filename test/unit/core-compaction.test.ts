@@ -13,6 +13,7 @@ import { planChunks } from "../../node/core/replication/state-transfer.ts";
 import type { NodeState } from "../../node/core/state.ts";
 import { encodeMessage } from "../../node/wire/codec.ts";
 import { OVERHEAD_BYTES } from "../../node/wire/envelope.ts";
+import { MEMBERS_MAX } from "../../node/wire/ids.ts";
 import type { Message, TradeRecord } from "../../node/wire/message.ts";
 import { TOTAL_MODULUS } from "../../node/wire/totals.ts";
 import { CoreNode, genesisOf, originOf } from "../support/core-node.ts";
@@ -260,11 +261,11 @@ describe("a snapshot", () => {
 
   test("must not be passed on before it is on the own disk", () => {
     const old = compacted(LONG, 4);
-    const chunks = planChunks(old.state, new Map(), "records");
+    const chunks = planChunks(old.state, everything);
     expect(chunks.some((chunk) => chunk.snapshot !== undefined)).toBe(true);
     const { ledger } = old.state;
     ledger.durable.set(1, 0);
-    expect(planChunks(old.state, new Map(), "records")).toEqual([]);
+    expect(planChunks(old.state, everything)).toEqual([]);
   });
 
   test("must fit its datagrams with 200 accounts that all paid each other the most", () => {
@@ -302,9 +303,12 @@ describe("a snapshot", () => {
 
 type Chunk = ReturnType<typeof planChunks>[number];
 
+/** What a node without any records asks for. */
+const everything = { have: new Map(), want: "records", after: 0, up_to: 65_535 } as const;
+
 function chunksOf(state: NodeState, cursor: { of: string; from: number } | null): Chunk[] {
   const have = new Map([...state.ledger.accounts.keys()].map((id) => [id, 0]));
-  return planChunks(state, have, "records", cursor);
+  return planChunks(state, { ...everything, have, ...(cursor !== null && { snapshot: cursor }) });
 }
 
 function bytesOf(payload: Chunk): number {
@@ -365,16 +369,16 @@ describe("a group without room", () => {
     const exit = newcomer.effects.find((effect) => effect.type === "exit");
     expect(exit).toMatchObject({ code: 1 });
     expect(exit?.type === "exit" ? exit.reason : "").toMatch(
-      /Node 1 refused node 7: its group knows 256 nodes.*Start with the number/,
+      /Node 1 refused node 7: its group knows 1000 nodes.*Start with the number/,
     );
   });
 
   test("must refuse a newcomer when all accounts are taken", () => {
-    const all = Array.from({ length: 256 }, (_, n) => genesisOf(n + 1));
+    const all = Array.from({ length: MEMBERS_MAX }, (_, n) => genesisOf(n + 1));
     const recovered = { term: 0, votedFor: null, accounts: all, records: [], intents: [] };
     const member = new CoreNode(1, {}, {}, recovered);
     member.feed({ type: "start" });
-    member.clear().join(originOf(300));
+    member.clear().join(originOf(MEMBERS_MAX + 1));
     expect(member.sent("JOIN_RESPONSE")[0]?.payload).toMatchObject({ refused: "FULL" });
     member.clear().join(originOf(200));
     expect(member.sent("JOIN_RESPONSE")[0]?.payload.refused).toBeUndefined();

@@ -67,7 +67,7 @@ describe("a start", () => {
   test("must end discovery when the last expected node comes, also when it is READY itself by then", () => {
     const node = CoreNode.started(1, { voters: FIVE, expected: [1, 2, 3] });
     node.answerJoin(2, { clock_state: new Map([[2, 0]]) });
-    const chunk = { index: 0, more: false, last: true, members: [], accounts: [genesisOf(2)], records: [] };
+    const chunk = { index: 0, next: null, last: true, members: [], accounts: [genesisOf(2)], records: [] };
     node.receive(2, "STATE_CHUNK", chunk);
     node.run(60);
     expect([node.state.phase, node.state.join.discovering]).toEqual(["READY", true]);
@@ -103,7 +103,7 @@ describe("a start", () => {
     expect(request?.to).toBe(2);
     node.receive(2, "STATE_CHUNK", {
       index: 0,
-      more: false,
+      next: null,
       last: true,
       members: [],
       accounts: [genesisOf(2)],

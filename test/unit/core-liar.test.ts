@@ -21,7 +21,7 @@ function chunk(node: CoreNode, items: Partial<Parameters<typeof empty>[0]>): voi
 }
 
 function empty(items: { members?: never[]; accounts?: ReturnType<typeof genesisOf>[]; records?: TradeRecord[] }) {
-  return { index: 0, more: false, last: true, members: [], accounts: [], records: [], ...items };
+  return { index: 0, next: null, last: true, members: [], accounts: [], records: [], ...items };
 }
 
 function debit(node: CoreNode, seller: number, buyer: number, change: Partial<TradeRecord> = {}): TradeRecord {

@@ -55,7 +55,7 @@ describe("a plan", () => {
     }
   });
 
-  test.each([0, 257, 1.5])("must refuse %d nodes", (nodes) => {
+  test.each([0, 1_001, 1.5])("must refuse %d nodes", (nodes) => {
     expect(() => planLab({ ...request, nodes }, "local", secrets)).toThrow(expect.objectContaining({ exit: "usage" }));
   });
 });

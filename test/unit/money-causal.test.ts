@@ -13,6 +13,9 @@ import { encodeMessage } from "../../node/wire/codec.ts";
 import type { Message, MessageType, TradeRecord } from "../../node/wire/message.ts";
 import { CoreNode, genesisOf, type Sent } from "../support/core-node.ts";
 
+/** What a node without any records asks for. */
+const everything = { have: new Map(), want: "records", after: 0, up_to: 65_535 } as const;
+
 const IDS = [1, 2, 3, 4];
 /** What a node sends by itself when nothing is wrong with the money. */
 const OTHER_SENDS: readonly MessageType[] = ["HEARTBEAT", "JOIN", "PING", "PING_REQ", "ELECTION", "OK", "COORDINATOR"];
@@ -153,10 +156,10 @@ describe("delivery", () => {
     two.receive(1, "TRADE_CONFIRM", { success: true, ...record });
     expect(two.state.ledger.clock.get(1)).toBe(1);
     expect(buildDigest(two.state, 10).get(1)).toBe(0);
-    expect(planChunks(two.state, new Map(), "records").flatMap((chunk) => chunk.records)).toEqual([]);
+    expect(planChunks(two.state, everything).flatMap((chunk) => chunk.records)).toEqual([]);
     two.store();
     expect(buildDigest(two.state, 10).get(1)).toBe(1);
-    expect(planChunks(two.state, new Map(), "records").flatMap((chunk) => chunk.records)).toHaveLength(1);
+    expect(planChunks(two.state, everything).flatMap((chunk) => chunk.records)).toHaveLength(1);
   });
 
   test("must not apply two records of one number, and say EQUIVOCATION", () => {
@@ -262,7 +265,7 @@ describe("causes among many accounts", () => {
     for (const [id, cause] of clock) expect(record?.deps.has(id)).toBe(cause.paysSelf);
     expect(payer.state.counters.get("causes_shortened")).toBe(1);
     payer.clear();
-    payer.receive(65_001, "STATE_REQUEST", { have: new Map(many.map((id) => [id, 0])), want: "records" });
+    payer.receive(65_001, "STATE_REQUEST", { ...everything, have: new Map(many.map((id) => [id, 0])) });
     const [chunk, ...others] = takeSent(payer);
     expect(others).toEqual([]);
     expect(chunk).toMatchObject({ type: "STATE_CHUNK", payload: { records: [{ trade_id: name.trade_id }] } });
@@ -383,7 +386,7 @@ describe("repair", () => {
     const old = nodeOf(1, IDS, 1_000);
     for (let i = 0; i < 40; i++) pay(old, 2 + (i % 3), 1);
     const joiner = CoreNode.started(9);
-    const chunks = planChunks(old.state, new Map(), "records");
+    const chunks = planChunks(old.state, everything);
     for (const chunk of [...chunks].reverse().concat(chunks)) {
       joiner.receive(1, "STATE_CHUNK", chunk);
       joiner.store();

@@ -270,7 +270,7 @@ describe("intake", () => {
       admitted += 1;
     }
     expect(admitted).toBe(5_000);
-    expect(gate.size).toBe(1_024);
+    expect(gate.size).toBe(2_000);
   });
 
   test("must never throw, whatever bytes arrive", () => {
@@ -306,8 +306,8 @@ describe("keyring", () => {
     const boot = (i: number): Header => header({ keyId: 1, bootId: i.toString(16).padStart(16, "0") });
     for (let i = 0; i < 2000; i++) ring.verify(boot(i), bytes, pseudo, new Uint8Array(16));
     expect(ring.derivedCount).toBe(0);
-    for (let i = 0; i < 2000; i++) ring.tag(boot(i), bytes, pseudo);
-    expect(ring.derivedCount).toBe(1024);
+    for (let i = 0; i < 3000; i++) ring.tag(boot(i), bytes, pseudo);
+    expect(ring.derivedCount).toBe(2_000);
   });
 
   test("must not accept a tag of one boot under another", () => {

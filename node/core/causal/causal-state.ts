@@ -4,7 +4,7 @@ import type { NodeId } from "../../wire/ids.ts";
 import type { TradeRecord } from "../../wire/message.ts";
 import type { Cause } from "./causes.ts";
 import type { Gap } from "./gaps.ts";
-import type { Pull, StagedSnapshot } from "./pull.ts";
+import type { OfferedSnapshot, Pull, StagedSnapshot } from "./pull.ts";
 
 export interface CausalState {
   readonly holdback: Map<NodeId, Map<number, TradeRecord>>;
@@ -20,9 +20,12 @@ export interface CausalState {
   pull: Pull | null;
   /** Another node's snapshot, of which some parts have come. */
   staged: StagedSnapshot | null;
+  /** The own snapshot, once somebody has asked for it. */
+  offered: OfferedSnapshot | null;
   /** When parts of the own snapshot were last asked for: it stays as it is for a while. */
   servedAtMs: number | null;
-  sync: { readonly target: Map<NodeId, number>; responder: NodeId } | null;
+  /** What a joiner waits for; `isPulled`: a transfer has ended since, or need not. */
+  sync: { readonly target: Map<NodeId, number>; responder: NodeId; isPulled: boolean } | null;
 }
 
 export function createCausal(): CausalState {
@@ -35,6 +38,7 @@ export function createCausal(): CausalState {
     equivocations: new Map(),
     pull: null,
     staged: null,
+    offered: null,
     servedAtMs: null,
     sync: null,
   };

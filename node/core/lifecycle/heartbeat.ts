@@ -9,6 +9,7 @@ import { type Clock, encodeClock } from "../../wire/clock.ts";
 import type { NodeId } from "../../wire/ids.ts";
 import type { MessageOf, Payload } from "../../wire/message.ts";
 import { sha256Hex64 } from "../../wire/sha256.ts";
+import { startPull } from "../causal/pull.ts";
 import { noteClaim } from "../election/claims.ts";
 import { claimOf } from "../election/roles.ts";
 import { count, journal, multicast, seekProof, unicast } from "../kernel/outbox.ts";
@@ -189,7 +190,7 @@ function seekMembers(state: NodeState, { digest, coordinator_id }: Payload<"HEAR
   const isKnown = (id: NodeId) => id === state.self.id || (state.members.get(id)?.address ?? null) !== null;
   if (named.every(isKnown)) return;
   setTimer(state.timers, "members-asked", "", state.nowMs + state.config.timing.heartbeatMs);
-  unicast(state, from.sender, "STATE_REQUEST", { have: state.ledger.clock, want: "members" });
+  startPull(state, from.sender, "members");
 }
 
 function checkVoters(state: NodeState, hash: string, from: Origin): void {

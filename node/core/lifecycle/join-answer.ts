@@ -17,8 +17,8 @@ import { knownIds, type Member } from "../membership/members.ts";
 import { fencesOf } from "../recovery/fence.ts";
 import type { NodeState } from "../state.ts";
 
-/** The frame around a payload, with the longest ids and the time stamp that the shell adds. */
-export const FRAME_BYTES = 160;
+/** The frame around a payload, with the longest ids, the time stamp that the shell adds, and `more`. */
+export const FRAME_BYTES = 172;
 /** A joiner that is refused repeats its JOIN not much sooner. */
 const REFUSAL_GAP_MS = 20;
 
@@ -30,7 +30,8 @@ export function answerJoin(state: NodeState, joiner: Member, nonce: string): voi
   if (isVoter(state, state.self.id)) payload.seen_term = state.election.term;
   const fenceChars = payload.fences === undefined ? 0 : encodeClock(payload.fences).length;
   const room = state.config.bodyBytesMax - FRAME_BYTES - JSON.stringify(payload).length - fenceChars;
-  const rows = fitRows(durableClock(state), knownIds(state), room);
+  const rows = fitRows(durableClock(state), knownIds(state), joiner.id, room);
+  if (rows.clock_state.size < durableClock(state).size) payload.more = true;
   unicast(state, joiner.id, "JOIN_RESPONSE", { ...payload, ...rows });
 }
 
@@ -63,11 +64,16 @@ function emptyResponse(state: NodeState, joiner: NodeId, nonce: string): Payload
 }
 
 /**
- * As many rows of the vector as fit, the rest of the ids without counters; what doesn't fit at all is learned by state transfer.
+ * As many rows of the vector as fit, the joiner's own among them, the rest of the ids without counters; what doesn't fit at all is learned by state transfer.
  * `room` is in characters of base64 (both fields are encoded as strings that need no escapes).
  */
-function fitRows(clock: Clock, ids: readonly NodeId[], room: number): { clock_state: Clock; known_nodes: Clock } {
-  const rows = [...clock].sort(([a], [b]) => a - b);
+function fitRows(
+  clock: Clock,
+  ids: readonly NodeId[],
+  joiner: NodeId,
+  room: number,
+): { clock_state: Clock; known_nodes: Clock } {
+  const rows = [...clock].sort(([a], [b]) => Number(b === joiner) - Number(a === joiner) || a - b);
   const rest = (kept: readonly (readonly [NodeId, number])[]): Map<NodeId, number> => {
     const named = new Set(kept.map(([id]) => id));
     return new Map(ids.filter((id) => !named.has(id)).map((id) => [id, 0]));

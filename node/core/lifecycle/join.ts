@@ -7,7 +7,7 @@
  * another node has taken note of it.
  */
 import { MEMBERS_MAX, type NodeId } from "../../wire/ids.ts";
-import type { MessageOf } from "../../wire/message.ts";
+import type { MessageOf, Payload } from "../../wire/message.ts";
 import { startSync } from "../causal/pull.ts";
 import { noteClaim } from "../election/claims.ts";
 import { noteSeenTerm } from "../election/votes.ts";
@@ -166,17 +166,17 @@ export function onJoinResponse(state: NodeState, message: MessageOf<"JOIN_RESPON
   const title = payload.coordinator_id === from.sender ? "coordinator " : "";
   const msg = `Received JOIN_RESPONSE from ${title}Node ${from.sender}`;
   journal(state, { kind: "state", level: "info", msg, from: from.sender, phase: "SYNCING" });
-  becomeSyncing(state, from.sender, payload.clock_state);
+  becomeSyncing(state, from.sender, payload);
 }
 
-function becomeSyncing(state: NodeState, responder: NodeId, clock: ReadonlyMap<NodeId, number>): void {
+function becomeSyncing(state: NodeState, responder: NodeId, { clock_state, more }: Payload<"JOIN_RESPONSE">): void {
   const { join } = state;
   state.phase = "SYNCING";
   join.responder = responder;
-  join.target = merge(join.target ?? new Map(), clock);
+  join.target = merge(join.target ?? new Map(), clock_state);
   join.synchronised = false;
   setTimer(state.timers, "join-sync", "", state.nowMs + state.config.timing.heartbeatTimeoutMs);
-  startSync(state, responder, join.target);
+  startSync(state, responder, join.target, more === true);
 }
 
 /** Called when everything up to the target is on disk. */

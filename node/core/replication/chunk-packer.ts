@@ -11,8 +11,8 @@ export type Chunk = MessageOf<"STATE_CHUNK">["payload"];
 /** Chunks for one request: about 35 kB, which every socket buffer takes. */
 const CHUNKS_MAX = 32;
 const ITEMS_MAX = 32;
-/** `"snapshot":{"of":"0123456789abcdef","total":4096,"first":4096,"parts":[]}` and a comma. */
-const SNAPSHOT_FRAME_BYTES = 76;
+/** `"snapshot":{"of":"0123456789abcdef","total":42000,"first":42000,"parts":[]}` and a comma. */
+const SNAPSHOT_FRAME_BYTES = 78;
 /** The shell stamps the wall clock into the frame when it sends. */
 const TIMESTAMP_BYTES = 24;
 
@@ -54,11 +54,12 @@ export class ChunkPacker {
     else chunk.snapshot = snapshot;
   }
 
-  finish(): Chunk[] {
+  /** `next`: where the asker has to go on. */
+  finish(next: NodeId | 0 | null): Chunk[] {
     if (this.chunks.length === 0) this.chunks.push(emptyChunk(0));
     const last = this.chunks.at(-1) as Chunk;
     last.last = true;
-    last.more = this.isFull;
+    last.next = next;
     return this.chunks;
   }
 
@@ -90,7 +91,7 @@ export class ChunkPacker {
 }
 
 function emptyChunk(index: number): Chunk {
-  return { index, more: false, last: false, members: [], accounts: [], records: [] };
+  return { index, next: null, last: false, members: [], accounts: [], records: [] };
 }
 
 function emptyChunkBytes(self: NodeId): number {
@@ -99,7 +100,7 @@ function emptyChunkBytes(self: NodeId): number {
     sender_id: self,
     sender_priority: self,
     vector_clock: null,
-    payload: emptyChunk(CHUNKS_MAX),
+    payload: { ...emptyChunk(CHUNKS_MAX), next: 65_535 },
     timestamp: 0,
   } as unknown as Message;
   return encodeMessage(message).length + TIMESTAMP_BYTES;

@@ -12,7 +12,7 @@ import { sha256Hex64 } from "../../wire/sha256.ts";
 import { frontierOf, noteTaken } from "../causal/causes.ts";
 import { narrowGap } from "../causal/gaps.ts";
 import { removeHeld } from "../causal/holdback.ts";
-import { firstMissing, type StagedSnapshot } from "../causal/pull.ts";
+import { firstMissing, isIn, type OfferedSnapshot, type Page, type StagedSnapshot } from "../causal/pull.ts";
 import { count, journal } from "../kernel/outbox.ts";
 import type { Row, SnapshotRow } from "../kernel/rows.ts";
 import { entry } from "../kernel/vector-clock.ts";
@@ -32,17 +32,19 @@ type Chunk = MessageOf<"STATE_CHUNK">["payload"];
 /** Payees in one part: 19 bytes each at most, so that a part fits a chunk. */
 const PAYEES_PER_PART = 24;
 
-export interface OfferedSnapshot {
-  readonly of: string;
-  readonly parts: readonly SnapshotPart[];
-}
-
-/** The snapshot for a node that has `have`; null: it has all compacted debits. */
-export function snapshotFor(ledger: LedgerState, have: ReadonlyMap<NodeId, number>): OfferedSnapshot | null {
+/** The snapshot for a node that has `have` of these accounts; null: it has all their compacted debits. */
+export function snapshotFor(
+  { ledger, causal }: NodeState,
+  have: ReadonlyMap<NodeId, number>,
+  page: Page,
+): OfferedSnapshot | null {
   const clock = baseClock(ledger);
   let isCovered = true;
-  for (const [id, seq] of clock) isCovered &&= entry(have, id) >= seq;
-  return isCovered ? null : { of: nameOf(clock), parts: partsOf(ledger) };
+  for (const [id, seq] of clock) isCovered &&= !isIn(page, id) || entry(have, id) >= seq;
+  if (isCovered) return null;
+  const of = nameOf(clock);
+  if (causal.offered?.of !== of) causal.offered = { of, parts: partsOf(ledger) };
+  return causal.offered;
 }
 
 /** A snapshot that was just taken over is passed on when it is on disk here. */
