@@ -16,6 +16,7 @@ import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { probeDocker } from "../support/docker-available.ts";
 import { benchChaos } from "./chaos.ts";
+import { benchGrowth } from "./detection/growth.ts";
 import { benchRealDetection } from "./detection/real.ts";
 import { benchSimulatedDetection } from "./detection/simulated.ts";
 import { benchFailover } from "./failover.ts";
@@ -68,6 +69,7 @@ if (wanted("failover")) {
 }
 if (wanted("detection")) {
   const trials = values.quick ? 10 : 100;
+  benchGrowth(report, values.quick ? 10 : 60);
   benchSimulatedDetection(report, { trials, trafficTrials: values.quick ? [2, 1, 1, 1] : [100, 50, 20, 2] });
   for (const profile of ["fast", "default"] as const)
     await benchRealDetection(report, { runtime, profile, rounds: values.quick ? 3 : profile === "fast" ? 100 : 20 });

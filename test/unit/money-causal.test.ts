@@ -351,36 +351,44 @@ describe("repair", () => {
     expect(told.size).toBe(200);
   });
 
-  test("a joiner must get members, accounts and records in causal order, in chunks that fit, until there is no more", () => {
-    const ids = Array.from({ length: 200 }, (_, index) => index + 1);
-    const old = nodeOf(1, ids, 1_000_000);
-    for (let i = 0; i < 600; i++) pay(old, 2 + (i % 100), 1 + (i % 7));
-    takeSent(old);
-    const joiner = CoreNode.started(201, { expected: [1] });
-    const target = buildDigest(old.state, 1_000);
-    joiner.answerJoin(1, { account: genesisOf(201), clock_state: target });
-    expect(joiner.state.phase).toBe("SYNCING");
-    let rounds = 0;
-    for (let asked = joiner.sent("STATE_REQUEST"); asked.length > 0; asked = joiner.sent("STATE_REQUEST")) {
-      joiner.clear();
-      expect(asked).toHaveLength(1);
-      old.receive(201, "STATE_REQUEST", asked[0]?.payload);
-      const chunks = takeSent(old);
-      for (const { message, payload } of chunks) {
-        expect(sizeOf(message)).toBeLessThanOrEqual(1_158);
-        joiner.receive(1, "STATE_CHUNK", payload);
-        expect(joiner.state.causal.held).toBe(0);
+  test.each([200, 999])(
+    "a joiner must get all of %i members, accounts and records in causal order, in chunks that fit",
+    (size) => {
+      const ids = Array.from({ length: size }, (_, index) => index + 1);
+      const old = nodeOf(1, ids, 1_000_000);
+      for (let i = 0; i < 600; i++) pay(old, 2 + (i % 100), 1 + (i % 7));
+      takeSent(old);
+      const joiner = CoreNode.started(1_000, { expected: [1] });
+      const target = buildDigest(old.state, 1_000);
+      // What one datagram has room for.
+      const clock_state = new Map([...target].slice(0, 200));
+      joiner.answerJoin(1, { account: genesisOf(1_000), clock_state, ...(size > 200 && { more: true }) });
+      expect(joiner.state.phase).toBe("SYNCING");
+      let rounds = 0;
+      for (let asked = joiner.sent("STATE_REQUEST"); asked.length > 0; asked = joiner.sent("STATE_REQUEST")) {
+        joiner.clear();
+        expect(asked).toHaveLength(1);
+        expect(sizeOf(asked[0]?.message as Message)).toBeLessThanOrEqual(1_158);
+        old.receive(1_000, "STATE_REQUEST", asked[0]?.payload);
+        const chunks = takeSent(old);
+        for (const { message, payload } of chunks) {
+          expect(sizeOf(message)).toBeLessThanOrEqual(1_158);
+          joiner.receive(1, "STATE_CHUNK", payload);
+          expect(joiner.state.causal.held).toBe(0);
+        }
+        joiner.store();
+        expect(chunks.filter(({ payload }) => payload.last)).toHaveLength(1);
+        rounds += 1;
+        expect(rounds).toBeLessThan(40);
       }
-      joiner.store();
-      expect(chunks.filter(({ payload }) => payload.last)).toHaveLength(1);
-      rounds += 1;
-      expect(rounds).toBeLessThan(40);
-    }
-    expect(rounds).toBeGreaterThan(1);
-    expect(covers(joiner.state.ledger.durable, target)).toBe(true);
-    expect([...joiner.state.members.keys()].sort((a, b) => a - b)).toEqual(ids);
-    expect(joiner.state.causal.held).toBe(0);
-  });
+      expect(rounds).toBeGreaterThan(1);
+      expect(joiner.state.causal.sync).toBeNull();
+      expect(covers(joiner.state.ledger.durable, target)).toBe(true);
+      expect(joiner.state.ledger.accounts.size).toBe(size + 1);
+      expect([...joiner.state.members.keys()].sort((a, b) => a - b)).toEqual(ids);
+      expect(joiner.state.causal.held).toBe(0);
+    },
+  );
 
   test("must survive chunks that repeat, overlap and come in any order", () => {
     const old = nodeOf(1, IDS, 1_000);

@@ -81,8 +81,10 @@ function fitRows(
   for (let kept = rows.length; ; kept = Math.floor((kept * 3) / 4)) {
     const clock_state = new Map(rows.slice(0, kept));
     const known_nodes = rest(rows.slice(0, kept));
-    if (encodeClock(clock_state).length + encodeClock(known_nodes).length <= room) return { clock_state, known_nodes };
-    if (kept === 0) return { clock_state, known_nodes: firstThatFit(known_nodes, room) };
+    const left = room - encodeClock(clock_state).length;
+    if (encodeClock(known_nodes).length <= left) return { clock_state, known_nodes };
+    // All ids of a large group don't fit, whatever is left of its rows.
+    if (left >= room / 2) return { clock_state, known_nodes: firstThatFit(known_nodes, left) };
   }
 }
 

@@ -34,6 +34,10 @@ export interface BenchCluster {
   readonly draw: Draw;
   readonly standings: readonly Standing[];
   readonly traffic: ReadonlyMap<number, Traffic>;
+  /** Datagrams that arrived anywhere. */
+  readonly received: number;
+  /** Ascending. */
+  runningIds(): number[];
   startAll(): void;
   /** One more node, the highest, from an empty disk. */
   join(): number;
@@ -115,6 +119,14 @@ class OurCluster extends Counted implements BenchCluster {
 
   get nowMs(): number {
     return this.sim.nowMs;
+  }
+
+  get received(): number {
+    return this.sim.network.delivered;
+  }
+
+  runningIds(): number[] {
+    return this.sim.running().map(({ id }) => id);
   }
 
   startAll(): void {
@@ -213,6 +225,14 @@ class OriginalCluster extends Counted implements BenchCluster {
 
   get nowMs(): number {
     return this.queue.nowMs;
+  }
+
+  get received(): number {
+    return this.network.delivered;
+  }
+
+  runningIds(): number[] {
+    return this.running().map(({ id }) => id);
   }
 
   /** The highest first, or a lower one would lead and stay; the others at random, or all heartbeats would come in one order. */

@@ -21,7 +21,7 @@ const CUTS: readonly (readonly (readonly number[])[])[] = [
 ];
 
 /** A cluster that agrees, at a random moment of its heartbeats. */
-function settled(system: SystemName, nodes: number, seed: number, confirmCopies = 1): BenchCluster {
+export function settled(system: SystemName, nodes: number, seed: number, confirmCopies = 1): BenchCluster {
   const cluster = createCluster(system, { nodes, seed, confirmCopies });
   cluster.startAll();
   const isSettled = () => cluster.isLedByHighest() && (system === "original" || cluster.hasEqualLedgers());
