@@ -2,7 +2,7 @@
  * Any valid message, from bytes: every type, ids of a small group and of nobody, numbers that are near, far and at their bounds; and
  * often enough records that fit a log, so that more than the refusals is reached.
  */
-import { recordHash } from "../../node/core/ledger/ledger.ts";
+import { ledgerHash, recordHash } from "../../node/core/ledger/ledger.ts";
 import type { NodeState } from "../../node/core/state.ts";
 import { INCARNATION_MAX, RINC_MAX, TERM_MAX } from "../../node/wire/ids.ts";
 import {
@@ -141,7 +141,10 @@ const makers: Readonly<Record<MessageType, Maker>> = {
     ...(source.bool() ? {} : { seen_term: term(source) }),
     ...(source.bool() ? {} : { fences: clockFrom(source, state) }),
   }),
-  LEAVE: (source, _sender, state) => ({ msg_id: "m", ...(source.bool() ? { clock: clockFrom(source, state) } : {}) }),
+  LEAVE: (source, _sender, state) => ({
+    msg_id: "m",
+    ...(source.bool() ? { clock: clockFrom(source, state) } : { ledger_hash: ledgerHash(state) }),
+  }),
   ELECTION: (source) => ({
     kind: source.pick(["alive", "vote"] as const),
     term: term(source),

@@ -1,10 +1,12 @@
 // Lost disks: each rule of node/protocol/recovery.md, by itself. Whole clusters: test/sim/lost-disk.test.ts.
 import { describe, expect, test } from "vitest";
 import type { Origin } from "../../node/core/kernel/types.ts";
+import { ledgerHash } from "../../node/core/ledger/ledger.ts";
 import { durableAt, type Member } from "../../node/core/membership/members.ts";
 import { waitingText } from "../../node/core/recovery/awaited.ts";
+import { MEMBERS_MAX } from "../../node/wire/ids.ts";
 import type { TradeRecord } from "../../node/wire/message.ts";
-import { CoreNode, genesisOf, originOf } from "../support/core-node.ts";
+import { CoreNode, genesisOf, originOf, type Sent } from "../support/core-node.ts";
 import { PayerLog } from "../support/records.ts";
 
 const VOTERS = { voters: [1, 2, 3], expected: [2, 3] };
@@ -140,6 +142,12 @@ describe("a member, asked by a node that lost its disk,", () => {
     const silent = member();
     silent.receive(2, "LEAVE", { msg_id: "m" });
     expect(ask(silent, "ask", 0)?.payload.absent).toEqual(new Map([[2, 0]]));
+    const other = member();
+    other.receive(2, "LEAVE", { msg_id: "m", ledger_hash: "00000000000000ff" });
+    expect(ask(other, "ask", 0)?.payload.absent).toEqual(new Map([[2, 0]]));
+    const equal = member();
+    equal.receive(2, "LEAVE", { msg_id: "m", ledger_hash: ledgerHash(equal.state) });
+    expect(ask(equal, "ask", 0)?.payload.absent).toEqual(new Map([[2, 1]]));
   });
 });
 
@@ -154,6 +162,18 @@ describe("a node that leaves", () => {
     receive(node, log.pay(2, 10, "3-2-1.2"));
     expect(has(node)).toBe(1);
   });
+});
+
+test("a node that leaves a group whose vector fits no datagram must name its ledger's hash", () => {
+  const accounts = Array.from({ length: MEMBERS_MAX }, (_, index) => genesisOf(index + 1));
+  const node = new CoreNode(1, {}, {}, { term: 0, votedFor: null, accounts, records: [], intents: [] });
+  node.feed({ type: "start" });
+  node.run(2_000);
+  node.clear().feed({ type: "stop" });
+  node.run(2_010);
+  const { payload } = node.sent("LEAVE")[0] as Sent;
+  expect(payload.clock).toBeUndefined();
+  expect(payload.ledger_hash).toBe(ledgerHash(node.state));
 });
 
 describe("a fence that others name", () => {

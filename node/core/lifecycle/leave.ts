@@ -9,7 +9,7 @@ import { journal, multicast, nextMsgId } from "../kernel/outbox.ts";
 import { cancelTimer, setTimer } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
 import { entry } from "../kernel/vector-clock.ts";
-import { durableClock } from "../ledger/ledger.ts";
+import { durableClock, frozenDurable, ledgerHash } from "../ledger/ledger.ts";
 import { tellBooks } from "../ledger/testimony.ts";
 import { aliveIds, durableAt, type Member } from "../membership/members.ts";
 import { becomeLeft } from "../membership/peer-states.ts";
@@ -62,10 +62,11 @@ export function onLeaveTimer(state: NodeState): void {
   setTimer(state.timers, "leave", "", state.nowMs + ANNOUNCEMENT_GAP_MS);
 }
 
-/** All that this node has delivered: a node that recovers may need to know. */
-function finalClock(state: NodeState): { clock?: Clock } {
-  const { clock } = state.ledger;
-  return encodeClock(clock).length <= state.config.bodyBytesMax - FRAME_BYTES - MSG_ID_BYTES ? { clock } : {};
+/** All that this node has delivered: a node that recovers may need to know. Of a ledger that isn't all on disk the hash says too little. */
+function finalClock(state: NodeState): { clock?: Clock; ledger_hash?: string } {
+  const { clock, writes } = state.ledger;
+  if (encodeClock(clock).length <= state.config.bodyBytesMax - FRAME_BYTES - MSG_ID_BYTES) return { clock };
+  return writes.size === 0 ? { ledger_hash: ledgerHash(state) } : {};
 }
 
 /** Every live member has said that it has this node's last debit on its disk. */
@@ -87,7 +88,8 @@ function exit(state: NodeState): void {
 export function onLeave(state: NodeState, message: MessageOf<"LEAVE">, from: Origin): void {
   const member = state.members.get(from.sender);
   if (member === undefined || member.saidLeave) return;
-  member.leftWith = message.payload.clock ?? null;
+  const { clock, ledger_hash } = message.payload;
+  member.leftWith = clock ?? (ledger_hash === ledgerHash(state) ? frozenDurable(state) : null);
   member.saidLeave = true;
   becomeLeft(state, member);
   tellBooks(state, "left", { from: from.sender });
