@@ -249,7 +249,7 @@ describe("the member table", () => {
       const node = CoreNode.ready(1, {}, [2, 3, 4]);
       node.beat(2);
       const members = [{ id: 2, inc, rinc, state, addr: "10.9.9.9:6000" }];
-      node.clear().receive(3, "STATE_CHUNK", { index: 0, more: false, last: true, members, accounts: [], records: [] });
+      node.clear().receive(3, "STATE_CHUNK", { index: 0, next: null, last: true, members, accounts: [], records: [] });
       expect(node.state.members.get(2)).toMatchObject({ state: "ALIVE", incarnation: 1, address: "10.0.0.2:6000" });
       node.run(1);
       if (state !== "ALIVE") expect(node.sent("PING").some((ping) => ping.to === 2)).toBe(true);
@@ -260,7 +260,7 @@ describe("the member table", () => {
     const node = CoreNode.ready(1, {}, [2, 3, 4]);
     node.nowMs += 2.5 * TIMING_FAST.heartbeatMs + 1;
     const members = [{ id: 2, inc: 1, rinc: 1, state: "FAILED" as const, addr: null }];
-    node.receive(3, "STATE_CHUNK", { index: 0, more: false, last: true, members, accounts: [], records: [] });
+    node.receive(3, "STATE_CHUNK", { index: 0, next: null, last: true, members, accounts: [], records: [] });
     expect(node.peer(2)).toBe("FAILED");
   });
 
