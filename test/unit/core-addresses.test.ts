@@ -152,7 +152,7 @@ describe("another address of a known peer", () => {
   test("must not come from hearsay for a peer that is heard", () => {
     const node = ready();
     const row = { id: 2, inc: 7, rinc: 0, state: "ALIVE" as const, addr: ELSEWHERE };
-    const chunk = { index: 0, more: false, last: true, accounts: [], records: [] };
+    const chunk = { index: 0, next: null, last: true, accounts: [], records: [] };
     node.receive(2, "STATE_CHUNK", { ...chunk, members: [row] });
     expect(memberOf(node).address).toBe(HOME);
   });
@@ -164,7 +164,7 @@ describe("without multicast", () => {
   test("addresses of --peers must be proven, hearsay must be asked at once and get no copies of what all hear", () => {
     const node = CoreNode.ready(1, { peers: PEERS, fanOut: true }, [2]).clear();
     const members = [{ id: 3, inc: 1, rinc: 0, state: "ALIVE" as const, addr: ELSEWHERE }];
-    node.receive(2, "STATE_CHUNK", { index: 0, more: false, last: true, accounts: [], records: [], members });
+    node.receive(2, "STATE_CHUNK", { index: 0, next: null, last: true, accounts: [], records: [], members });
     expect(to(node, ELSEWHERE).map(({ type }) => type)).toEqual(["PING"]);
     node.run(3 * T.heartbeatMs);
     const fannedOut = node.sent().flatMap((sent) => sent.fanOut);
@@ -176,7 +176,7 @@ describe("without multicast", () => {
   test("a peer must hear what all hear from when it has answered", () => {
     const node = CoreNode.ready(1, { peers: PEERS, fanOut: true }, [2]).clear();
     const members = [{ id: 3, inc: 1, rinc: 0, state: "ALIVE" as const, addr: ELSEWHERE }];
-    node.receive(2, "STATE_CHUNK", { index: 0, more: false, last: true, accounts: [], records: [], members });
+    node.receive(2, "STATE_CHUNK", { index: 0, next: null, last: true, accounts: [], records: [], members });
     node.provesAddresses = false;
     const third = originOf(3, { address: ELSEWHERE });
     node.receive(third, "PONG", { nonce: nonceAt(node, ELSEWHERE), target: 3, ok: true, rumours: [] });
