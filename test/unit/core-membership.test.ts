@@ -154,7 +154,7 @@ test("a peer that nobody suspects must be probed when it is told to be FAILED, w
   const others = Array.from({ length: 12 }, (_, index) => index + 2);
   const node = CoreNode.ready(1, {}, others);
   for (const id of others) node.beat(id);
-  node.clear().run(2 * TIMING_FAST.heartbeatMs);
+  node.clear().run(2 * TIMING_FAST.probeIntervalMs);
   const asked = new Set(node.sent("PING").map(({ to }) => to));
   const peers = others.filter((id) => !asked.has(id) && id !== 2);
   node.clear();
