@@ -48,11 +48,15 @@ fi
 
 # A mounted folder belongs to root at first.
 data=${DS_DATA_DIR:-}
-# `lab wipe`: the contents of this disk are lost.
+# `lab wipe`: the contents of this disk are lost. `lab disk restore`: those of a saved one take their place.
 wipe=/run/lab/faults/wipe
 if [ -e "$wipe" ] && [ -n "$data" ] && [ -d "$data" ]; then
   find "$data" -mindepth 1 -delete || echo "entrypoint: $data can't be emptied; the node starts with what is left there" >&2
-  rm -f "$wipe"
+  for file in $(cat "$wipe"); do
+    cp "/run/lab/faults/disk-$file" "$data/$file" && chown 1000:1000 "$data/$file" ||
+      echo "entrypoint: $data/$file can't be restored" >&2
+  done
+  rm -f "$wipe" /run/lab/faults/disk-*
 fi
 if [ -n "$data" ] && [ -d "$data" ] && [ -O "$data" ]; then
   chown 1000:1000 "$data" || echo "entrypoint: $data can't be given to uid 1000; the ledger may not be writable" >&2

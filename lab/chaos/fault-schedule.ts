@@ -21,6 +21,7 @@ export const CHAOS_KINDS = [
   "scale",
   "election",
   "unplug",
+  "restore",
 ] as const;
 export type ChaosKind = (typeof CHAOS_KINDS)[number];
 
@@ -30,9 +31,12 @@ interface Timed {
   readonly lastsMs: number;
 }
 
-/** Down or not running for `lastsMs`, then started or resumed again. A restart is back at once: its span is what that may take. */
+/**
+ * Down or not running for `lastsMs`, then started or resumed again. A restart is back at once: its span is what that may take. A `restore`
+ * saves the disks first, and at its end kills the nodes and starts them with these.
+ */
 export interface ProcessFault extends Timed {
-  readonly kind: "kill" | "stop" | "restart" | "leave" | "pause";
+  readonly kind: "kill" | "stop" | "restart" | "leave" | "pause" | "restore";
   readonly nodes: readonly NodeId[];
 }
 

@@ -36,8 +36,10 @@ export interface ChaosOptions {
   readonly network?: string;
 }
 
-/** All that every runtime can do; `unplug` is Docker's alone. */
-export const DEFAULT_KINDS: readonly ChaosKind[] = CHAOS_KINDS.filter((kind) => kind !== "unplug");
+/** All that every runtime can do and that promises hold under: `unplug` is Docker's alone, and a backup put back may spend money twice. */
+export const DEFAULT_KINDS: readonly ChaosKind[] = CHAOS_KINDS.filter(
+  (kind) => kind !== "unplug" && kind !== "restore",
+);
 
 /** How often a kind is tried beside the others. */
 const WEIGHTS: Readonly<Record<ChaosKind, number>> = {
@@ -52,6 +54,7 @@ const WEIGHTS: Readonly<Record<ChaosKind, number>> = {
   scale: 1,
   election: 1,
   unplug: 2,
+  restore: 1,
 };
 
 /** Times in schedules are multiples of this: people read them. */
@@ -124,6 +127,7 @@ function drawEvent(draw: Draw, kind: ChaosKind, atMs: number, schedule: ChaosSch
     case "stop":
     case "leave":
     case "pause":
+    case "restore":
       return drawProcessFault(draw, { kind, atMs, lastsMs, ids, maxDown: schedule.maxDown });
     case "restart":
       return drawProcessFault(draw, { kind, atMs, lastsMs: RESTART_MS, ids, maxDown: schedule.maxDown });

@@ -108,6 +108,8 @@ function beginOf(event: ChaosEvent): Step {
       return { restart: nodesOf(event) };
     case "leave":
       return { leave: nodesOf(event) };
+    case "restore":
+      return { "save-disk": nodesOf(event) };
     case "pause":
       return { pause: { ...nodesOf(event), for: lasts } };
     case "partition": {
@@ -139,6 +141,10 @@ function endStepOf(event: ChaosEvent, network: string | undefined): Step | null 
     case "stop":
     case "leave":
       return { start: nodesOf(event) };
+    case "restore": {
+      const nodes = nodesOf(event);
+      return { sequence: [{ kill: nodes }, { "restore-disk": nodes }, { start: nodes }] };
+    }
     case "unplug":
       return { plug: { nodes: String(event.node) }, otherwise: "skip" };
     default:

@@ -12,6 +12,7 @@ import { registerClusterCommands } from "./commands/cluster.ts";
 import { registerCompletionCommands } from "./commands/completion.ts";
 import type { CommandContext, RunCaptured } from "./commands/context.ts";
 import { registerDashCommands } from "./commands/dash.ts";
+import { registerDiskCommands } from "./commands/disk.ts";
 import { registerFaultCommands } from "./commands/faults.ts";
 import { registerJournalCommands } from "./commands/journal.ts";
 import { registerKeyCommands } from "./commands/keys.ts";
@@ -61,6 +62,7 @@ export function describeProgram(program: Command, context: CommandContext, run: 
   registerTalkCommands(program, context, run.typed);
   registerCheckCommands(program, context);
   registerLifecycleCommands(program, context);
+  registerDiskCommands(program, context);
   registerFaultCommands(program, context);
   registerScenarioCommands(program, context);
   registerSimCommands(program, context);

@@ -124,6 +124,18 @@ export async function wipe(lab: LabHandle, ids: readonly NodeId[]): Promise<void
   await lab.note({ action: "wipe", nodes: ids }, `wipe ${ids.join(",")}`);
 }
 
+/** Copies of their disks as they are now, by node. A node that runs is frozen for as long as its copy takes. */
+export async function saveDisks(lab: LabHandle, ids: readonly NodeId[]): Promise<ReadonlyMap<NodeId, Uint8Array>> {
+  return new Map(await Promise.all(ids.map(async (id) => [id, await lab.engine.saveDisk(lab.name, id)] as const)));
+}
+
+/** They must have ended. Started again, they have forgotten what they did since their disks were saved. */
+export async function restoreDisks(lab: LabHandle, images: ReadonlyMap<NodeId, Uint8Array>): Promise<void> {
+  const ids = [...images.keys()];
+  await Promise.all([...images].map(([id, image]) => lab.engine.restoreDisk(lab.name, id, image)));
+  await lab.note({ action: "restore", nodes: ids }, `restore the disk of ${ids.join(",")}`);
+}
+
 /** @param untilMs wall clock: the pause ends then by itself, even when this process is killed; null: when somebody resumes it */
 export async function pause(lab: LabHandle, ids: readonly NodeId[], untilMs: number | null): Promise<void> {
   // A timer of an earlier pause must not end this one.

@@ -186,6 +186,16 @@ export interface Engine extends AsyncDisposable {
    * @throws LabError("failed") while it runs; LabError("unsupported") where it can't be emptied
    */
   wipe(lab: string, id: NodeId): Promise<void>;
+  /**
+   * A copy of the node's disk as it is now. A node that runs is frozen for as long as that takes.
+   * @throws LabError("failed") when it has no ledger on a disk
+   */
+  saveDisk(lab: string, id: NodeId): Promise<Uint8Array>;
+  /**
+   * The node finds at its next start what `saveDisk` of this runtime gave, and nothing else.
+   * @throws LabError("failed") while it runs; LabError("usage") for other bytes; LabError("unsupported") where it can't be replaced
+   */
+  restoreDisk(lab: string, id: NodeId, image: Uint8Array): Promise<void>;
   /** Removes the node and everything of it, running or not. */
   remove(lab: string, id: NodeId): Promise<void>;
   /** Pulls the cable. @throws LabError("unsupported") where there is none */

@@ -6,7 +6,7 @@
 import { StateData } from "../../node/wire/control.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
 import { normalizeSignal } from "../base/signals.ts";
-import { kill, leave, pause, resume, start, stop, wipe } from "../cluster/change.ts";
+import { kill, leave, pause, restoreDisks, resume, saveDisks, start, stop, wipe } from "../cluster/change.ts";
 import type { LabHandle } from "../cluster/lab-handle.ts";
 import { reportNodes } from "../cluster/node-rows.ts";
 import { readHistory, trade } from "../cluster/trade.ts";
@@ -52,6 +52,17 @@ export class LabNode {
   /** Replaces its disk by an empty one: started again, it has lost its ledger. @throws LabError("failed") while it runs */
   async wipe(): Promise<void> {
     await this.#change("wipe", (ids) => wipe(this.#lab, ids));
+  }
+
+  /** A copy of its disk as it is now, for `restoreDisk` of the same runtime. A node that runs is frozen for a moment. */
+  async saveDisk(): Promise<Uint8Array> {
+    const images = await this.#lab.locked(`disk save ${this.id}`, () => saveDisks(this.#lab, [this.id]));
+    return images.get(this.id) as Uint8Array;
+  }
+
+  /** Puts a saved disk back: started again, it has forgotten what it did since. @throws LabError("failed") while it runs */
+  async restoreDisk(disk: Uint8Array): Promise<void> {
+    await this.#change("disk restore", (ids) => restoreDisks(this.#lab, new Map(ids.map((id) => [id, disk]))));
   }
 
   async restart(options: { readonly graceMs?: number } = {}): Promise<void> {

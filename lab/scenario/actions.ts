@@ -236,6 +236,8 @@ export const ACTIONS = {
   start: verbOnNodes(OnNodes, "start: NODES"),
   restart: verbOnNodes(Stop, "restart: NODES"),
   wipe: verbOnNodes(OnNodes, "wipe: NODES"),
+  "save-disk": verbOnNodes(OnNodes, "save-disk: NODES"),
+  "restore-disk": verbOnNodes(OnNodes, "restore-disk: NODES"),
   pause: verbOnNodes(OnNodesFor, "pause: NODES [for SPAN]"),
   resume: verbOnNodes(OnNodes, "resume: NODES"),
   freeze: verbOnNodes(Freeze, "freeze: NODES for SPAN"),

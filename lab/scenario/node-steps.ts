@@ -66,6 +66,28 @@ export async function wipeStep(context: StepContext, fields: ActionFields<"wipe"
   return await changeNodes(context, { selector: fields.nodes, verb: "wiped", eligible }, change.wipe);
 }
 
+/** The scenario keeps the copies: each node's last one. */
+export async function saveDiskStep(context: StepContext, fields: ActionFields<"save-disk">): Promise<Outcome> {
+  const words = { selector: fields.nodes, verb: "saved the disk of", eligible: () => true };
+  return await changeNodes(context, words, async (lab, ids) => {
+    for (const [id, image] of await change.saveDisks(lab, ids)) context.disks.set(id, image);
+  });
+}
+
+export async function restoreDiskStep(context: StepContext, fields: ActionFields<"restore-disk">): Promise<Outcome> {
+  const eligible = (node: NodeInfo) => !isAlive(node);
+  const words = { selector: fields.nodes, verb: "restored the disk of", eligible };
+  return await changeNodes(context, words, async (lab, ids) => {
+    const images = ids.map((id): [NodeId, Uint8Array] => {
+      const image = context.disks.get(id);
+      if (image === undefined)
+        throw new LabError("usage", `no disk of node ${id} was saved`, `put "save-disk: ${id}" before this step`);
+      return [id, image];
+    });
+    await change.restoreDisks(lab, new Map(images));
+  });
+}
+
 export async function pauseStep(context: StepContext, fields: ActionFields<"pause">): Promise<Outcome> {
   const suffix = fields.for === undefined ? "" : ` for ${fields.for}`;
   const words = { selector: fields.nodes, verb: "paused", eligible: isUp, suffix };

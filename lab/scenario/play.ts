@@ -43,7 +43,8 @@ export function beginPlay(
   const { clock } = lab;
   const down = new Set(lab.info.nodes.filter(({ status }) => status === "exited").map(({ id }) => id));
   const loads = new Loads(lab, seed);
-  const context = { lab, runtime, clock, draw: new Draw(seed, "steps"), loads, down, signal };
+  const disks = new Map<number, Uint8Array>();
+  const context = { lab, runtime, clock, draw: new Draw(seed, "steps"), loads, down, disks, signal };
   return { context, startedMs: clock.nowMs(), results: [], background: [], ...told };
 }
 

@@ -30,6 +30,8 @@ export interface StepContext {
   readonly loads: Loads;
   /** Nodes that a step has ended: anybody else who exits did so by itself. */
   readonly down: Set<NodeId>;
+  /** The disks that steps have saved. */
+  readonly disks: Map<NodeId, Uint8Array>;
   /** Ends this step: Ctrl-C, or another branch of `parallel` that failed. */
   readonly signal: AbortSignal;
 }

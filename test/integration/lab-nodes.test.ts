@@ -1,4 +1,6 @@
 // Single nodes of a lab under the command: paused, leaving, scaled, and asked twice.
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ControlClient } from "../../lab/control/control-client.ts";
 import { REAL_WORLD } from "../../lab/control/real-world.ts";
@@ -57,6 +59,35 @@ describe("nodes of a lab", () => {
     expect((await home.lab("wait", "balance:2=93", "converged", "--timeout", "20s")).code).toBe(0);
     expect((await home.lab("logs", "2")).stdout).toContain("RECOVERING: the store was lost");
     expect((await home.lab("buy", "2", "3", "7", "--timeout", "20s")).code).toBe(0);
+  });
+
+  test("a saved disk must be put back only when its node has ended, whose later payments the others give back", async () => {
+    const file = join(home.path, "backup.disk");
+    expect(await home.lab("disk", "save", "2", file)).toMatchObject({
+      code: 0,
+      stdout: `saved the disk of 2 to ${file}\n`,
+      stderr: expect.stringContaining(`lab disk restore 2 ${file}`),
+    });
+    expect((await home.lab("sell", "2", "3", "9")).code).toBe(0);
+    expect((await home.lab("wait", "balance:2=91", "converged", "--timeout", "20s")).code).toBe(0);
+    expect(await home.lab("disk", "restore", "2", file)).toMatchObject({
+      code: 1,
+      stderr: "lab: node 2 is still running\n  stop it first: lab stop 2\n",
+    });
+    expect((await home.lab("kill", "2")).code).toBe(0);
+    expect(await home.lab("disk", "restore", "2", join(home.path, "nothing"))).toMatchObject({ code: 2 });
+    await writeFile(join(home.path, "other"), "no disk");
+    expect(await home.lab("disk", "restore", "2", join(home.path, "other"))).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("this file isn't a saved disk"),
+    });
+    expect(await home.lab("disk", "restore", "2", file)).toMatchObject({
+      code: 0,
+      stdout: `restored the disk of 2 from ${file}\n`,
+    });
+    expect((await home.lab("start", "2", "--wait")).code).toBe(0);
+    expect((await home.lab("wait", "balance:2=91", "converged", "--timeout", "20s")).code).toBe(0);
+    expect((await home.lab("buy", "2", "3", "9", "--timeout", "20s")).code).toBe(0);
   });
 
   test("a repeated request must be executed once, also when the node was killed in between", async () => {

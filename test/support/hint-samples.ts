@@ -24,6 +24,8 @@ export const HINT_SAMPLES: { readonly [K in keyof typeof NEXT]: readonly Hint[] 
   startNodes: [NEXT.startNodes([1, 2])],
   startAllNodes: [NEXT.startAllNodes()],
   seeRecovery: [NEXT.seeRecovery([3])],
+  saveDisk: [NEXT.saveDisk()],
+  restoreDisk: [NEXT.restoreDisk(2, "backup.disk")],
   stopNode: [NEXT.stopNode(3)],
   resumeNodes: [NEXT.resumeNodes([2, 3])],
   restartNode: [NEXT.restartNode(3)],

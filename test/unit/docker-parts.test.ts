@@ -11,7 +11,7 @@ import {
   type Range,
   splitSubnet,
 } from "../../lab/engine/docker/docker-subnet.ts";
-import { packTar } from "../../lab/engine/docker/docker-tar.ts";
+import { packTar } from "../../lab/engine/tar.ts";
 
 function range(cidr: string): Range {
   const parsed = parseRange(cidr);

@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { nextStep } from "../../lab/cluster/key-rotation.ts";
-import { packTar, unpackTar } from "../../lab/engine/docker/docker-tar.ts";
+import { packTar, unpackTar } from "../../lab/engine/tar.ts";
 
 describe("a rotation", () => {
   test.each([

@@ -24,6 +24,7 @@ import { cancelHelpers, startResumer } from "../helpers.ts";
 import { type Connection, connectDocker } from "./docker-connect.ts";
 import { createLabNetwork, createNodes } from "./docker-create.ts";
 import { destroy, removeThings } from "./docker-destroy.ts";
+import { restoreDisk, saveDisk, wipeDisk } from "./docker-disk.ts";
 import { checkEngine, examine } from "./docker-doctor.ts";
 import { explain } from "./docker-errors.ts";
 import { watchLab } from "./docker-events.ts";
@@ -42,7 +43,6 @@ import {
   startNode,
   stopNode,
   unplugNode,
-  wipeNode,
 } from "./docker-nodes.ts";
 import { kernelFaultsOf } from "./docker-probe.ts";
 import { readProxies } from "./docker-proxies.ts";
@@ -158,7 +158,15 @@ export class DockerEngine implements Engine {
   }
 
   wipe(lab: string, id: NodeId): Promise<void> {
-    return this.#do(`wipe the disk of node ${id}`, () => wipeNode(this.#docker, lab, id));
+    return this.#do(`wipe the disk of node ${id}`, () => wipeDisk(this.#docker, lab, id));
+  }
+
+  saveDisk(lab: string, id: NodeId): Promise<Uint8Array> {
+    return this.#do(`save the disk of node ${id}`, () => saveDisk(this.#docker, lab, id));
+  }
+
+  restoreDisk(lab: string, id: NodeId, image: Uint8Array): Promise<void> {
+    return this.#do(`restore the disk of node ${id}`, () => restoreDisk(this.#docker, lab, id, image));
   }
 
   remove(lab: string, id: NodeId): Promise<void> {

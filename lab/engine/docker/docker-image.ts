@@ -12,10 +12,10 @@ import { LabError } from "../../base/lab-error.ts";
 import { NEXT } from "../../base/next.ts";
 import type { Progress } from "../engine.ts";
 import { ensureNodeBundle, projectRoot } from "../node-bundle.ts";
+import { packTar, type TarFile } from "../tar.ts";
 import { allow, LOCAL_INSTEAD, sentenceOf } from "./docker-errors.ts";
 import { DOCKER_LABELS, IMAGE_REPOSITORY, labelled } from "./docker-labels.ts";
 import { readJsonLines } from "./docker-stream.ts";
-import { packTar, type TarFile } from "./docker-tar.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

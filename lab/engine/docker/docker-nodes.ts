@@ -1,18 +1,16 @@
 /**
- * One node's life: start, stop, kill, pause, resume, wipe, remove, and its cable. "It was so already" is success; what can't be done in
+ * One node's life: start, stop, kill, pause, resume, remove, and its cable. "It was so already" is success; what can't be done in
  * the node's present state says which command comes first.
  */
 
 import type Docker from "dockerode";
 import type { NodeId } from "../../../node/wire/ids.ts";
-import { LabError, nodeStillRuns } from "../../base/lab-error.ts";
+import { LabError } from "../../base/lab-error.ts";
 import { NEXT } from "../../base/next.ts";
-import { FAULTS_DIR } from "../engine.ts";
 import { allow, isRefusal, statusOf } from "./docker-errors.ts";
 import { DOCKER_LABELS } from "./docker-labels.ts";
 import { findNode, type NodeContainer } from "./docker-labs.ts";
 import { listLabNetworks } from "./docker-network.ts";
-import { packTar } from "./docker-tar.ts";
 
 const FREEZE_TRIES_MAX = 10;
 
@@ -75,26 +73,6 @@ export async function resumeNode(docker: Docker, lab: string, id: NodeId): Promi
   } catch (error) {
     if (!isRefusal(error, "notPaused")) throw error;
   }
-}
-
-/**
- * The container's own layer can't be reached while nothing runs in it, so the entry point empties the folder before it starts the node.
- * Throws LabError("failed") while the node runs, LabError("unsupported") where the container doesn't start as root.
- */
-export async function wipeNode(docker: Docker, lab: string, id: NodeId): Promise<void> {
-  const node = await findNode(docker, lab, id);
-  if (node.state === "running" || node.state === "paused") throw nodeStillRuns(id);
-  const container = docker.getContainer(node.id);
-  const { User: user } = (await container.inspect()).Config;
-  if (user !== "" && user !== "0" && user !== "root") {
-    throw new LabError(
-      "unsupported",
-      `node ${id}'s container starts as user ${user}, who can't empty a disk`,
-      NEXT.removeNode(id),
-    );
-  }
-  const marker = await packTar([{ path: "wipe", content: Buffer.alloc(0), mode: 0o600 }]);
-  await container.putArchive(marker, { path: FAULTS_DIR });
 }
 
 export async function removeNode(docker: Docker, lab: string, id: NodeId): Promise<void> {

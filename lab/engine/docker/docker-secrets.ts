@@ -10,10 +10,10 @@ import type Docker from "dockerode";
 import { LabError } from "../../base/lab-error.ts";
 import { StateDir } from "../../base/state-dir.ts";
 import type { LabSpec } from "../engine.ts";
+import { packTar, unpackTar } from "../tar.ts";
 import { allow } from "./docker-errors.ts";
 import { labLabels } from "./docker-labels.ts";
 import type { NodeContainer } from "./docker-labs.ts";
-import { packTar, unpackTar } from "./docker-tar.ts";
 
 const FOLDER = "/run/secrets";
 /** The group that the entry point gives the node. */

@@ -46,7 +46,9 @@ import {
   listNodes,
   makeNodeDir,
   nodeDir,
+  readDisk,
   readLabRecord,
+  writeDisk,
   writeKeys,
   writeLabRecord,
 } from "./local-store.ts";
@@ -182,6 +184,25 @@ export class LocalEngine implements Engine {
     await this.#recordOf(lab, id);
     if ((await runningProcess(lab, id)) !== null) throw nodeStillRuns(id);
     await emptyDisk(lab, id);
+  }
+
+  async saveDisk(lab: string, id: NodeId): Promise<Uint8Array> {
+    const record = await this.#recordOf(lab, id);
+    const process = await runningProcess(lab, id);
+    const { status } = await inspectNode(lab, record, id);
+    if (process === null || status === "paused") return await readDisk(lab, id);
+    await freeze(process, true);
+    try {
+      return await readDisk(lab, id);
+    } finally {
+      await freeze(process, false);
+    }
+  }
+
+  async restoreDisk(lab: string, id: NodeId, image: Uint8Array): Promise<void> {
+    await this.#recordOf(lab, id);
+    if ((await runningProcess(lab, id)) !== null) throw nodeStillRuns(id);
+    await writeDisk(lab, id, image);
   }
 
   async remove(lab: string, id: NodeId): Promise<void> {

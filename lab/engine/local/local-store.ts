@@ -15,7 +15,9 @@ import { join } from "node:path";
 import type { NodeId } from "../../../node/wire/ids.ts";
 import { findByEnvironment, type ProcessMark } from "../../base/process-table.ts";
 import { stateRoot } from "../../base/state-dir.ts";
+import { DISK_FILES, packDisk, unpackDisk } from "../disk-image.ts";
 import type { LabSpec } from "../engine.ts";
+import type { TarFile } from "../tar.ts";
 
 /** Marks a node's process: `<lab>/<id>` for people, the folder for us. */
 export const LAB_VARIABLE = "ENERGY_LAB";
@@ -138,6 +140,25 @@ export async function emptyDisk(lab: string, id: NodeId): Promise<void> {
   const data = join(nodeDir(lab, id), "data");
   await rm(data, { recursive: true, force: true, maxRetries: 3 });
   await mkdir(data, { mode: 0o700 });
+}
+
+/** Throws LabError("failed") when there is no ledger. */
+export async function readDisk(lab: string, id: NodeId): Promise<Uint8Array> {
+  const data = join(nodeDir(lab, id), "data");
+  const files: TarFile[] = [];
+  for (const path of DISK_FILES) {
+    const content = await readFile(join(data, path)).catch(() => null);
+    if (content !== null) files.push({ path, content, mode: 0o600 });
+  }
+  return await packDisk(id, files);
+}
+
+/** Throws LabError("usage") for other bytes than `readDisk` gives. */
+export async function writeDisk(lab: string, id: NodeId, image: Uint8Array): Promise<void> {
+  const files = await unpackDisk(image);
+  await emptyDisk(lab, id);
+  const data = join(nodeDir(lab, id), "data");
+  for (const { path, content } of files) await writeFile(join(data, path), content, { mode: 0o600 });
 }
 
 export function markOf(dir: string): string {

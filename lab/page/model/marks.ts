@@ -106,6 +106,7 @@ const ACTION_MARKS: Readonly<Partial<Record<LabAction["action"], MarkKind>>> = {
   leave: "end",
   died: "end",
   wipe: "end",
+  restore: "end",
   pause: "end",
   resume: "begin",
   impair: "fault",
