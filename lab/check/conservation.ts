@@ -1,6 +1,7 @@
 /**
  * Credits are neither made nor lost, at any replica, after any of its lines: a debit takes from one account what it gives to the other, and
- * all accounts together hold what they began with.
+ * all accounts together hold what they began with. Nodes that hold different debits under one number have made credits between them: each
+ * says so itself when it compares its ledger with another's.
  */
 import type { Entry } from "../journal/entry.ts";
 import { type Delivery, nameOf, readVector } from "../journal/story/deliveries.ts";
@@ -16,9 +17,20 @@ export const conservation: Checker = {
   open: ({ report }) => {
     /** The last line of each life that said something of its books. */
     const last = new WeakMap<Life, Entry>();
+    const diverged = new Map<string, Entry>();
     let looked = 0;
     return {
       take({ entry, life, delivery, replica }) {
+        if (typeof entry.diverged === "number") {
+          const name = `${entry.diverged}/${String(entry.record_seq)}`;
+          const first = diverged.get(name) ?? entry;
+          diverged.set(name, first);
+          // Each tells of its own ledger: what it says of another one may be a lie that it was told.
+          if (first.hash !== entry.hash) {
+            const who = `node ${entry.diverged} has used number ${String(entry.record_seq)} twice`;
+            report(`${who}: nodes ${first.node} and ${entry.node} hold different debits under it`, [first, entry]);
+          }
+        }
         if (life === null || replica === null) return;
         const hasBooks = typeof entry.books === "string";
         if (!hasBooks && delivery === null) return;

@@ -82,7 +82,7 @@ function judgeSide(answers: Answers, side: readonly NodeId[], voters: readonly N
   if (silent.length > 0) return disagree(`no answer from ${list(silent)}`);
   const pings = side.map((id) => answers.get(id)).filter((ping) => ping !== null && ping !== undefined);
   const unready = pings.filter((ping) => ping.phase !== "READY");
-  if (unready.length > 0) return disagree(unready.map((ping) => `node ${ping.id} is ${ping.phase}`).join(", "));
+  if (unready.length > 0) return disagree(unready.map(describeUnready).join(", "));
   const claims = groupIds(pings, (ping) => `${ping.coordinator}/${ping.term}/${ping.elected}`);
   const first = pings[0];
   if (first === undefined) return disagree("no node is running");
@@ -121,4 +121,9 @@ function list(ids: readonly NodeId[]): string {
 
 function disagree(reason: string): Agreement {
   return { agreed: false, coordinator: null, term: 0, elected: false, reason };
+}
+
+/** `node 1 is SYNCING: it waits for Node 3 (a voter that has not been heard; start it)` */
+function describeUnready({ id, phase, waits }: PingData): string {
+  return `node ${id} is ${phase}${waits === undefined ? "" : `: it ${waits}`}`;
 }

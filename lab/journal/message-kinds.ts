@@ -20,6 +20,7 @@ const KINDS: Readonly<Record<MessageType, MessageKind>> = {
   FENCE_REQUEST: "membership",
   FENCE_RESPONSE: "membership",
   NAK: "repair",
+  HASHES: "repair",
   STATE_REQUEST: "repair",
   STATE_CHUNK: "repair",
   HEARTBEAT: "heartbeat",

@@ -79,6 +79,7 @@ import { takeFenced } from "./recovery/own-fence.ts";
 import { onRecoverCommand, onRecoveryPatienceOver } from "./recovery/recover-command.ts";
 import { createRecovery } from "./recovery/recovery-state.ts";
 import { onTradeConfirm } from "./replication/delivery.ts";
+import { onHashes } from "./replication/divergence.ts";
 import { onAck, onNak } from "./replication/repair.ts";
 import { onStateChunk, onStateRequest } from "./replication/state-transfer.ts";
 import type { NodeState } from "./state.ts";
@@ -132,6 +133,7 @@ const handlers: Handlers = {
   TRADE_CONFIRM: onTradeConfirm,
   ACK: onAck,
   NAK: onNak,
+  HASHES: onHashes,
   STATE_REQUEST: onStateRequest,
   STATE_CHUNK: onStateChunk,
   HEARTBEAT: onHeartbeat,
@@ -182,7 +184,7 @@ export function create(
     ledger: createLedger(recovered),
     causal: createCausal(),
     trading: createTrading(recovered, self),
-    recovery: createRecovery(self, recovered),
+    recovery: createRecovery(recovered),
     beat: createBeat(),
     leaving: null,
   };

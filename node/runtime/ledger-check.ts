@@ -12,12 +12,14 @@ import type { Recovered } from "../core/kernel/rows.ts";
 import type { NodeId } from "../wire/ids.ts";
 import { OperatorError } from "./errors.ts";
 import { readLedger } from "./ledger-rows.ts";
-import { SCHEMA, SCHEMA_VERSION } from "./ledger-schema.ts";
+import { SCHEMA, SCHEMA_OLDEST, SCHEMA_VERSION, SCHEMA_VERSION_OLDEST } from "./ledger-schema.ts";
 import { damaged, explainReading } from "./sqlite-errors.ts";
 import { findLogDamage } from "./wal-check.ts";
 
 export interface SoundLedger {
   readonly lastIncarnation: number;
+  /** The voters that the node has run with; null: not written down yet. */
+  readonly voters: readonly NodeId[] | null;
   readonly recovered: Recovered;
 }
 
@@ -46,17 +48,18 @@ export function checkLedger(path: string, id: NodeId): SoundLedger {
 
 function readSound(database: DatabaseSync, path: string, id: NodeId): SoundLedger {
   const version = database.prepare("PRAGMA user_version").get()?.user_version;
-  if (typeof version === "number" && version > 0 && version !== SCHEMA_VERSION)
+  const isKnown = version === SCHEMA_VERSION || version === SCHEMA_VERSION_OLDEST;
+  if (typeof version === "number" && version > 0 && !isKnown)
     throw new OperatorError(
-      `the ledger ${path} has format ${version}, this program knows ${SCHEMA_VERSION}`,
+      `the ledger ${path} has format ${version}, this program knows ${SCHEMA_VERSION_OLDEST} and ${SCHEMA_VERSION}`,
       "use the version of the program that made it; nothing was changed",
     );
   // Not only the structure but the indexes too: what must never happen twice rests on them. About 1 µs a record.
   const report = database.prepare("PRAGMA integrity_check(1)").get()?.integrity_check;
   if (report !== "ok") throw damaged(path, String(report));
-  if (version !== SCHEMA_VERSION) throw damaged(path, "it says nothing about its format");
-  assertTables(database, path);
-  const { owner, ...ledger } = readLedger(database);
+  if (!isKnown) throw damaged(path, "it says nothing about its format");
+  assertTables(database, path, version === SCHEMA_VERSION ? SCHEMA : SCHEMA_OLDEST);
+  const { owner, ...ledger } = readLedger(database, version === SCHEMA_VERSION);
   if (owner !== id)
     throw new OperatorError(
       `the ledger ${path} belongs to node ${owner}, not to node ${id}`,
@@ -65,10 +68,10 @@ function readSound(database: DatabaseSync, path: string, id: NodeId): SoundLedge
   return ledger;
 }
 
-function assertTables(database: DatabaseSync, path: string): void {
+function assertTables(database: DatabaseSync, path: string, schema: readonly string[]): void {
   const rows = database.prepare("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL").all();
   const found = new Set(rows.map((row) => row.sql));
-  for (const statement of SCHEMA) {
+  for (const statement of schema) {
     const [, , name = ""] = statement.replace("UNIQUE ", "").split(" ");
     if (!found.has(statement)) throw damaged(path, `its table or index "${name}" is missing or altered`);
   }

@@ -1,6 +1,14 @@
 /** Rows of the core as rows of the ledger file, both ways. */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { AccountBase, BuyIntent, Recovered, Row, SnapshotRow } from "../core/kernel/rows.ts";
+import type {
+  AccountBase,
+  BuyIntent,
+  Departure,
+  OwnStanding,
+  Recovered,
+  Row,
+  SnapshotRow,
+} from "../core/kernel/rows.ts";
 import { initiatorOf } from "../core/ledger/trade-index.ts";
 import { decodeClock, encodeClock } from "../wire/clock.ts";
 import type { NodeId } from "../wire/ids.ts";
@@ -27,8 +35,9 @@ export function createRowWriter(database: DatabaseSync, self: NodeId): RowWriter
         insert("records", recordValues(row.record, self));
         return;
       case "account": {
-        const { id, epoch, nonce, initial } = row.account;
+        const { id, epoch, nonce, initial, key } = row.account;
         insert("accounts", [id, epoch, nonce, initial], "OR REPLACE");
+        if (key !== undefined) insert("account_keys", [id, key], "OR REPLACE");
         return;
       }
       case "snapshot":
@@ -44,9 +53,21 @@ export function createRowWriter(database: DatabaseSync, self: NodeId): RowWriter
       case "incarnation":
         insert("boots", [row.atLeast, null, null], "OR IGNORE");
         return;
+      case "own":
+        insert("own", [1, row.standing], "OR REPLACE");
+        return;
+      case "departure": {
+        const { node, departure } = row;
+        if (departure === null) run("DELETE FROM departures WHERE node = ?", [node]);
+        else insert("departures", [node, departure.incarnation, encodeClock(departure.clock)], "OR REPLACE");
+        return;
+      }
       case "fence":
         if (row.at === null) run("DELETE FROM fences WHERE account = ?", [row.account]);
-        else insert("fences", [row.account, row.at], "OR REPLACE");
+        else {
+          insert("fences", [row.account, row.at], "OR REPLACE");
+          if (row.asker !== undefined) insert("askers", [row.account, row.asker], "OR REPLACE");
+        }
         return;
       case "intent": {
         const { tradeId, requestId, payer, payerIncarnation, amount } = row.intent;
@@ -64,15 +85,40 @@ export function writeBoot(database: DatabaseSync, incarnation: number, bootId: s
   database.prepare(insertStatement("boots")).run(...values, rowSum(values));
 }
 
-/** Reads the part of the file that a boot needs: all of it but the compacted records. Throws when a row's sum is wrong or a value can't be read. */
-export function readLedger(database: DatabaseSync): { owner: NodeId; lastIncarnation: number; recovered: Recovered } {
+/** The voters of the group, which stay. */
+export function writeVoters(database: DatabaseSync, voters: readonly NodeId[]): void {
+  const values = [1, voters.join(",")];
+  database.prepare(insertStatement("voters", "OR IGNORE")).run(...values, rowSum(values));
+}
+
+interface Ledger {
+  readonly owner: NodeId;
+  readonly lastIncarnation: number;
+  readonly voters: readonly NodeId[] | null;
+  readonly recovered: Recovered;
+}
+
+/**
+ * Reads the part of the file that a boot needs: all of it but the compacted records. Throws when a row's sum is wrong or a value can't be
+ * read. @param isNew of the newest format; else it lacks some tables
+ */
+export function readLedger(database: DatabaseSync, isNew: boolean): Ledger {
+  const readAdded = (table: TableName, order: string) => (isNew ? readTable(database, table, order) : []);
+  const [own] = readAdded("own", "one");
+  const [voters] = readAdded("voters", "one");
+  const keys = new Map(readAdded("account_keys", "id").map(({ id, key }) => [Number(id), String(key)]));
   const [vote] = readTable(database, "vote", "one");
   const [meta] = readTable(database, "meta", "node");
   const [ownSince] = readTable(database, "own_since", "one");
   const rows = readTable(database, "snapshot", "id").map(toSnapshotRow);
-  const accounts = readTable(database, "accounts", "id").map(toAccount);
+  const accounts = readTable(database, "accounts", "id").map((row) => toAccount(row, keys));
+  const owner = Number(meta?.node);
+  const askers = new Map(readAdded("askers", "account").map((row) => [Number(row.account), Number(row.incarnation)]));
+  const fences = readTable(database, "fences", "account").map((row) => toFence(row, askers));
+  const isLost = fences.some(({ account }) => account === owner);
   return {
-    owner: Number(meta?.node),
+    owner,
+    voters: voters === undefined ? null : String(voters.ids).split(",").filter(Boolean).map(Number),
     lastIncarnation: Number(readTable(database, "boots", "incarnation").at(-1)?.incarnation ?? 0),
     recovered: {
       term: Number(vote?.term ?? 0),
@@ -82,7 +128,9 @@ export function readLedger(database: DatabaseSync): { owner: NodeId; lastIncarna
       ...(rows.length === 0 ? {} : { compacted: { rows, ownSince: Number(ownSince?.incarnation ?? 0) } }),
       records: readRecords(database, rows),
       intents: readTable(database, "intents", "trade_id").map(toIntent),
-      fences: readTable(database, "fences", "account").map(toFence),
+      own: isLost ? "lost" : ((own?.standing ?? "whole") as OwnStanding),
+      fences: fences.filter(({ account }) => account !== owner),
+      departures: readAdded("departures", "node").map(toDeparture),
     },
   };
 }
@@ -164,12 +212,23 @@ function toRecord(row: SqlRow): TradeRecord {
   };
 }
 
-function toAccount(row: SqlRow): Genesis {
-  return { id: Number(row.id), epoch: Number(row.epoch), nonce: String(row.nonce), initial: Number(row.initial) };
+function toAccount(row: SqlRow, keys: ReadonlyMap<NodeId, string>): Genesis {
+  const id = Number(row.id);
+  const key = keys.get(id);
+  const genesis = { id, epoch: Number(row.epoch), nonce: String(row.nonce), initial: Number(row.initial) };
+  return key === undefined ? genesis : { ...genesis, key };
 }
 
-function toFence(row: SqlRow): { account: NodeId; at: number } {
-  return { account: Number(row.account), at: Number(row.at) };
+function toDeparture(row: SqlRow): Departure {
+  const clock = decodeClock(String(row.clock));
+  if (clock === null) throw new Error(`the departure of node ${row.node} has an unreadable clock`);
+  return { node: Number(row.node), incarnation: Number(row.incarnation), clock };
+}
+
+function toFence(row: SqlRow, askers: ReadonlyMap<NodeId, number>): { account: NodeId; at: number; asker?: number } {
+  const account = Number(row.account);
+  const asker = askers.get(account);
+  return { account, at: Number(row.at), ...(asker === undefined ? {} : { asker }) };
 }
 
 function toIntent(row: SqlRow): BuyIntent {

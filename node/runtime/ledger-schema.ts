@@ -13,10 +13,12 @@ import type { NodeId } from "../wire/ids.ts";
 import { syncDirectory } from "./data-directory.ts";
 
 export const LEDGER_FILE = "ledger.db";
-export const SCHEMA_VERSION = 5;
+export const SCHEMA_VERSION = 6;
+/** The oldest format that is taken over: the node's first write adds what it lacks. */
+export const SCHEMA_VERSION_OLDEST = 5;
 
-/** One statement each, as SQLite keeps them: what a sound file holds is compared with these. */
-export const SCHEMA: readonly string[] = [
+/** One statement each, as SQLite keeps them: what a sound file of the oldest format holds is compared with these. */
+export const SCHEMA_OLDEST: readonly string[] = [
   `CREATE TABLE records (
   position   INTEGER PRIMARY KEY,
   origin     INTEGER NOT NULL,
@@ -57,10 +59,26 @@ export const SCHEMA: readonly string[] = [
   trade_id TEXT PRIMARY KEY, request_id TEXT, payer INTEGER NOT NULL, payer_incarnation INTEGER NOT NULL,
   amount INTEGER NOT NULL, sum INTEGER NOT NULL
 ) STRICT`,
-  // After this number nothing of the account is delivered before its fence; the own account: this disk is new, the old one was lost.
+  // After this number nothing of the account is delivered before its fence. In format 5 a row of the own account: the disk was lost.
   `CREATE TABLE fences (account INTEGER PRIMARY KEY, at INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT`,
   `CREATE TABLE meta (node INTEGER PRIMARY KEY, sum INTEGER NOT NULL) STRICT`,
 ];
+
+/** What format 6 has beside that. */
+const SCHEMA_ADDED: readonly string[] = [
+  // Of the own account: unconfirmed, lost or whole. No row: whole.
+  `CREATE TABLE own (one INTEGER PRIMARY KEY CHECK (one = 1), standing TEXT NOT NULL, sum INTEGER NOT NULL) STRICT`,
+  // The voters of the group that this ledger belongs to: they never change.
+  `CREATE TABLE voters (one INTEGER PRIMARY KEY CHECK (one = 1), ids TEXT NOT NULL, sum INTEGER NOT NULL) STRICT`,
+  `CREATE TABLE departures (
+  node INTEGER PRIMARY KEY, incarnation INTEGER NOT NULL, clock TEXT NOT NULL, sum INTEGER NOT NULL
+) STRICT`,
+  // Of the processes that `fences` were promised to: their incarnations.
+  `CREATE TABLE askers (account INTEGER PRIMARY KEY, incarnation INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT`,
+  // Only of accounts with a key.
+  `CREATE TABLE account_keys (id INTEGER PRIMARY KEY, key TEXT NOT NULL, sum INTEGER NOT NULL) STRICT`,
+];
+export const SCHEMA: readonly string[] = [...SCHEMA_OLDEST, ...SCHEMA_ADDED];
 
 /** The columns that a row's sum covers, in this order. `records.position` is SQLite's to give. */
 export const COLUMNS = {
@@ -85,6 +103,11 @@ export const COLUMNS = {
   intents: ["trade_id", "request_id", "payer", "payer_incarnation", "amount"],
   fences: ["account", "at"],
   meta: ["node"],
+  own: ["one", "standing"],
+  voters: ["one", "ids"],
+  departures: ["node", "incarnation", "clock"],
+  askers: ["account", "incarnation"],
+  account_keys: ["id", "key"],
 } as const;
 
 export type TableName = keyof typeof COLUMNS;
@@ -116,4 +139,14 @@ export function createLedgerFile(path: string, id: NodeId): void {
   }
   renameSync(unfinished, path);
   syncDirectory(dirname(path));
+}
+
+/** Adds to a ledger of an older format what it lacks, in one transaction. A ledger of this format stays as it is. */
+export function upgradeLedger(database: DatabaseSync, id: NodeId): void {
+  if (database.prepare("PRAGMA user_version").get()?.user_version === SCHEMA_VERSION) return;
+  database.exec("BEGIN IMMEDIATE");
+  for (const statement of SCHEMA_ADDED) database.exec(statement);
+  const isLost = database.prepare("DELETE FROM fences WHERE account = ?").run(id).changes > 0;
+  if (isLost) database.prepare(insertStatement("own")).run(1, "lost", rowSum([1, "lost"]));
+  database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
 }

@@ -13,11 +13,11 @@ import type { Archive } from "../core/ledger/recall.ts";
 import type { NodeId } from "../wire/ids.ts";
 import { makeDataDirectory } from "./data-directory.ts";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.ts";
-import { messageOf } from "./errors.ts";
+import { messageOf, OperatorError } from "./errors.ts";
 import { openArchive } from "./ledger-archive.ts";
 import { checkLedger, type SoundLedger } from "./ledger-check.ts";
-import { createRowWriter, type RowWriter, writeBoot } from "./ledger-rows.ts";
-import { createLedgerFile, LEDGER_FILE } from "./ledger-schema.ts";
+import { createRowWriter, type RowWriter, writeBoot, writeVoters } from "./ledger-rows.ts";
+import { createLedgerFile, LEDGER_FILE, upgradeLedger } from "./ledger-schema.ts";
 import type { WriteDone } from "./ports.ts";
 import { damaged, explainTrouble } from "./sqlite-errors.ts";
 import type { Store } from "./store.ts";
@@ -31,6 +31,8 @@ export interface LedgerStoreOptions {
   readonly directory: string;
   readonly id: NodeId;
   readonly bootId: string;
+  /** Of the group; null: whatever the ledger says (tests, tools). */
+  readonly voters?: readonly NodeId[];
 }
 
 interface Write {
@@ -49,14 +51,14 @@ interface GroupWriter {
 
 /**
  * Opens and checks; writes nothing to a ledger that exists before `begin`.
- * Throws OperatorError: folder in use, not writable, of another node, of another version, or damaged.
+ * Throws OperatorError: folder in use, not writable, of another node, of a group with other voters, of another version, or damaged.
  */
 export function openLedgerStore(options: LedgerStoreOptions): Store {
   const { directory, id } = options;
   makeDataDirectory(directory);
   const lock = lockDirectory(directory, join(directory, LOCK_FILE));
   const path = join(directory, LEDGER_FILE);
-  const sound = checkOrCreate(path, id, lock);
+  const sound = checkOrCreate(path, options, lock);
   const incarnation = sound.lastIncarnation + 1;
   const writer: GroupWriter = { open: null, queue: [], isFlushAwaited: false, brokenBy: null };
   return {
@@ -68,6 +70,8 @@ export function openLedgerStore(options: LedgerStoreOptions): Store {
     begin() {
       try {
         const database = openDatabase(path);
+        upgradeLedger(database, id);
+        if (options.voters !== undefined) writeVoters(database, options.voters);
         writeBoot(database, incarnation, options.bootId);
         writer.open = { database, write: createRowWriter(database, id), archive: openArchive(database, id) };
       } catch (error) {
@@ -89,18 +93,30 @@ export function openLedgerStore(options: LedgerStoreOptions): Store {
   };
 }
 
-function checkOrCreate(path: string, id: NodeId, lock: DirectoryLock): SoundLedger {
+function checkOrCreate(path: string, { id, voters }: LedgerStoreOptions, lock: DirectoryLock): SoundLedger {
   try {
     if (!existsSync(path)) {
       // SQLite would move this log into the new file.
       if (existsSync(`${path}-wal`)) throw damaged(path, "its log is there, the file itself isn't");
       createLedgerFile(path, id);
     }
-    return checkLedger(path, id);
+    const sound = checkLedger(path, id);
+    if (voters !== undefined && sound.voters !== null) assertSameVoters(path, sound.voters, voters);
+    return sound;
   } catch (error) {
     lock.release();
     throw explainTrouble(path, error);
   }
+}
+
+/** Two lists of voters can elect two coordinators in one term, and open an account twice. */
+function assertSameVoters(path: string, known: readonly NodeId[], given: readonly NodeId[]): void {
+  if (known.join(",") === given.join(",")) return;
+  const name = (voters: readonly NodeId[]) => (voters.length === 0 ? "no voters" : `the voters ${voters.join(",")}`);
+  throw new OperatorError(
+    `the ledger ${path} belongs to a group with ${name(known)}, and this node is started with ${name(given)}`,
+    `start it with DS_VOTERS=${known.join(",")}: the voters of a group never change. Another list is another group, with empty data directories; nothing was changed`,
+  );
 }
 
 function openDatabase(path: string): DatabaseSync {

@@ -182,7 +182,8 @@ function hostCounters({ counters, journal }: Parts): ReadonlyMap<string, number>
 
 function openStore(config: NodeConfig, bootId: string): Store {
   if (config.dataDir === null) return openMemoryStore();
-  return openLedgerStore({ directory: config.dataDir, id: config.id, bootId });
+  const voters = [...config.core.voters].sort((a, b) => a - b);
+  return openLedgerStore({ directory: config.dataDir, id: config.id, bootId, voters });
 }
 
 function noteStart({ config, journal, socket }: Parts, keyring: Keyring): void {

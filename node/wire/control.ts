@@ -143,6 +143,8 @@ export const PingData = z.object({
   ledger_hash: z.string(),
   holdback: z.int(),
   pending: z.int(),
+  /** For whom a node waits that has no usable account, lost its disk, or abstains from votes; absent: for nobody. */
+  waits: z.string().optional(),
 });
 export type PingData = z.infer<typeof PingData>;
 

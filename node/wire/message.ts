@@ -52,6 +52,11 @@ export const Genesis = z.object({
   epoch: z.int().min(0).max(65_535),
   nonce: Hex64,
   initial: InitialCredits,
+  /** Room for the owner's public key (Ed25519): no node sets or checks one yet, but each keeps it, and the account's hash covers it. */
+  key: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
 });
 export type Genesis = z.infer<typeof Genesis>;
 
@@ -207,6 +212,14 @@ const payloads = {
     phase: Phase,
     absent: ClockField,
   }),
+  /**
+   * From a node with an equal vector and another ledger: chain hashes of its accounts after debit `seq`, and the last fence among these.
+   * `answer`: the receiver asked, and these are the ones that differ.
+   */
+  HASHES: z.object({
+    rows: z.array(z.object({ id: NodeId, seq: Seq, hash: Hex64, fenced: Seq })).max(16),
+    answer: z.boolean(),
+  }),
   /** `have` are the asker's rows of the accounts `after` < id <= `up_to`, and only those are asked for. */
   STATE_REQUEST: z.object({
     have: ClockField,
@@ -285,6 +298,7 @@ export const Message = z.discriminatedUnion("message_type", [
   frame("NAK"),
   frame("FENCE_REQUEST"),
   frame("FENCE_RESPONSE"),
+  frame("HASHES"),
   frame("STATE_REQUEST"),
   frame("STATE_CHUNK"),
   frame("PING"),

@@ -208,6 +208,10 @@ const makers: Readonly<Record<MessageType, Maker>> = {
     ok: source.bool(),
     rumours: source.list(4, () => rumourFrom(source)),
   }),
+  HASHES: (source) => ({
+    rows: source.list(4, () => ({ id: idFrom(source), seq: seq(source), hash: source.hex64(), fenced: seq(source) })),
+    answer: source.bool(),
+  }),
   FENCE_REQUEST: (source) => ({
     stage: source.pick(["ask", "promise"] as const),
     at: seq(source),

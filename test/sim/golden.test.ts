@@ -49,7 +49,7 @@ const TEXTBOOK: readonly Story[] = [
     file: "late-joiner.txt",
     tells:
       "Nodes 1 and 2 have traded when node 3 starts for the first time. It is told the history before it is READY, and then, being the highest, takes over.",
-    options: { nodes: 3, expected: [] },
+    options: { nodes: 3, expected: [], voters: [1, 2] },
     play: (sim, begin) => {
       sim.start(1);
       sim.start(2);

@@ -1,8 +1,10 @@
 /** Lost disks: the way back to the old balance, whom it waits for, and what a person can give up (node/protocol/recovery.md; S7). */
 import { describe, expect, it } from "vitest";
+import { runChecks } from "../../lab/check/checkers.ts";
 import { hasEqualLedgers } from "../../lab/sim/cluster/inspect.ts";
 import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
 import type { SimOptions } from "../../lab/sim/cluster/sim-options.ts";
+import { journalOf } from "../../lab/sim/cluster/sim-run.ts";
 import { Draw } from "../../lab/sim/world/draw.ts";
 import { restartText } from "../../node/core/membership/stale-incarnation.ts";
 import { statusText } from "../../node/core/query/query.ts";
@@ -502,6 +504,64 @@ describe("a node whose disk was restored from a backup", () => {
       sim.runUntil(() => sim.converged(), 8_000, "its return");
       expect(balance(sim, 2)).toBe(40);
       sim.judgeJournal();
+    });
+  });
+
+  it("must be stopped when it used a number twice while the only witness was away, and nobody else is blamed", () => {
+    underSeeds(FILE, 10, (seed) => {
+      // What happens is outside every promise about money: it has to be noticed, named and stopped.
+      const sim = settled({ nodes: 3, seed, blind: ["S1", "S2", "S4", "S10"] });
+      sim.runFor(200);
+      const image = sim.saveDisk(1);
+      sim.kill(3);
+      pay(sim, 1, 2, 60);
+      for (const id of [1, 2]) sim.kill(id);
+      sim.restoreDisk(1, image);
+      for (const id of [1, 3]) sim.start(id);
+      sim.runUntil(() => sim.converged(), 10_000, "agreement without the witness");
+      pay(sim, 1, 3, 60);
+      sim.start(2);
+      sim.runUntil(() => stateOf(sim, 1).phase === "CONFLICT", 15_000, "the end of the owner");
+      for (const id of [2, 3]) {
+        expect(statusText(stateOf(sim, id))).toContain("DIVERGED: the log of Node 1");
+        expect(stateOf(sim, id).phase).toBe("READY");
+      }
+      // Node 2 spends what node 3 doesn't know of: it isn't to blame.
+      const sale = sim.sell(2, 3, 150);
+      sim.runFor(3_000);
+      expect(sale.results.at(-1)).toMatchObject({ ok: true, data: { state: "committed" } });
+      expect(stateOf(sim, 3).causal.equivocations.get(2)).toBeUndefined();
+      expect(stateOf(sim, 3).counters.get("records_diverged")).toBeGreaterThan(0);
+      const [result] = runChecks(journalOf(sim), ["conservation"]);
+      expect(result?.violations.map(({ what }) => what).join()).toContain("node 1 has used number 1 twice");
+    });
+  });
+
+  it("must be settled by its fence when its disk is moved away, after which one ledger is left", () => {
+    underSeeds(FILE, 5, (seed) => {
+      const sim = settled({ nodes: 3, seed, blind: ["S1", "S2", "S4", "S7", "S10"] });
+      sim.runFor(200);
+      const image = sim.saveDisk(1);
+      sim.kill(3);
+      pay(sim, 1, 2, 60);
+      for (const id of [1, 2]) sim.kill(id);
+      sim.restoreDisk(1, image);
+      for (const id of [1, 3]) sim.start(id);
+      sim.runUntil(() => sim.converged(), 10_000, "agreement without the witness");
+      pay(sim, 1, 3, 60);
+      sim.start(2);
+      sim.runUntil(() => stateOf(sim, 1).phase === "CONFLICT", 15_000, "the end of the owner");
+      sim.loseDisk(1);
+      sim.start(1);
+      sim.runUntil(
+        () => [2, 3].some((id) => stateOf(sim, id).phase === "CONFLICT"),
+        30_000,
+        "the end of the other log",
+      );
+      const loser = stateOf(sim, 2).phase === "CONFLICT" ? 2 : 3;
+      sim.loseDisk(loser);
+      sim.start(loser);
+      sim.runUntil(() => sim.converged(), 30_000, "one ledger");
     });
   });
 });

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { TIMING_FAST } from "../../node/core/kernel/timing.ts";
 import type { Origin } from "../../node/core/kernel/types.ts";
+import { waitingText } from "../../node/core/recovery/awaited.ts";
 import { CoreNode, genesisOf, originOf } from "../support/core-node.ts";
 import { PayerLog } from "../support/records.ts";
 
@@ -130,15 +131,100 @@ describe("a start", () => {
 });
 
 describe("minting", () => {
-  test("must wait until a majority of the voters, itself included, doesn't know the account", () => {
+  test.each([
+    [1, [1, 2, 3], 2],
+    [1, FIVE, 3],
+    [1, [1, 2], 1],
+    [1, [1, 2, 3, 4], 2],
+    [9, FIVE, 3],
+    [9, [1, 2, 3, 4], 3],
+    [9, [1], 1],
+    [1, [1], 0],
+  ])(
+    "of node %i with the voters %j must wait until %i of the others know no account, and use it when they have it",
+    (id, voters, needed) => {
+      const node = fresh(id, { voters });
+      const others = voters.filter((other) => other !== id).slice(0, needed);
+      for (const other of others) {
+        expect(isMinted(node)).toBe(false);
+        node.answerJoin(8);
+        node.answerJoin(other);
+      }
+      expect(isMinted(node)).toBe(true);
+      node.store();
+      const account = node.state.ledger.accounts.get(id)?.genesis ?? null;
+      for (const other of others) {
+        expect(node.state.join.confirmed).toBe(false);
+        node.answerJoin(8, { account });
+        node.answerJoin(other, { account });
+      }
+      expect(node.state.join.confirmed).toBe(true);
+    },
+  );
+
+  test("must name the voters that it waits for, in status and once in the journal, and neither vote nor be READY before", () => {
     const node = fresh(1);
     node.answerJoin(2);
-    expect(isMinted(node)).toBe(false);
-    node.answerJoin(9);
-    expect(isMinted(node)).toBe(false);
     node.answerJoin(3);
+    node.run(3_000);
+    const text =
+      "waits for 1 of these voters, Node 4 (a voter that has not been heard; start it), Node 5 (a voter that has not been heard; start it)";
+    expect(waitingText(node.state)).toBe(text);
+    expect(node.lines().filter((line) => line.includes(text)).length).toBe(1);
+    expect(node.state.phase).toBe("SYNCING");
+    node.receive(2, "ELECTION", { kind: "vote", term: 3, patience: 0 });
+    node.store();
+    expect(node.sent("OK")).toEqual([]);
+    node.answerJoin(4);
+    expect(isMinted(node)).toBe(true);
+  });
+
+  test("that was interrupted must go on after a restart: the account waits for its witnesses again", () => {
+    const first = fresh(1);
+    for (const id of [2, 3, 4]) first.answerJoin(id);
+    expect(first.effects).toContainEqual(
+      expect.objectContaining({
+        type: "persist",
+        rows: expect.arrayContaining([{ table: "own", standing: "unconfirmed" }]),
+      }),
+    );
+    const recovered = {
+      term: 0,
+      votedFor: null,
+      own: "unconfirmed",
+      accounts: [genesisOf(1)],
+      records: [],
+      intents: [],
+    } as const;
+    const next = new CoreNode(1, { voters: FIVE, expected: FIVE }, { incarnation: 2 }, recovered);
+    next.feed({ type: "start" });
+    next.run(T.discoveryMs + 5);
+    expect(next.state.phase).toBe("JOINING");
+    for (const id of [2, 3, 4]) next.answerJoin(id, { account: genesisOf(1), clock_state: new Map([[1, 0]]) });
+    expect(next.state.join.confirmed).toBe(true);
+    expect(next.effects).toContainEqual(
+      expect.objectContaining({ type: "persist", rows: [{ table: "own", standing: "whole" }] }),
+    );
+  });
+
+  test("must tell a joiner of its account only when it is on this disk", () => {
+    const node = CoreNode.ready(2, { voters: FIVE }, [3]);
+    node.clear().join(1, { account: genesisOf(1) });
+    const [answer] = node.sent("JOIN_RESPONSE");
+    expect(answer).toMatchObject({ to: 1, payload: { account: genesisOf(1) } });
+    expect(node.writes).toContain(answer?.afterWrite);
+    node.store();
+    node.clear().join(1, { account: genesisOf(1) });
+    expect(node.sent("JOIN_RESPONSE")[0]?.afterWrite).toBeUndefined();
+  });
+
+  test("must go on without the voters that are away when a person says so", () => {
+    const node = fresh(1);
+    node.answerJoin(2);
+    node.feed({ type: "command", command: { op: "recover", requestId: "r1", acceptLoss: true } });
     expect(isMinted(node)).toBe(true);
     expect(node.state.join.confirmed).toBe(true);
+    expect(node.effects.find(({ type }) => type === "reply")).toMatchObject({ final: true, result: { ok: true } });
   });
 
   test("must not happen when anybody knows the account: the old one comes back", () => {
@@ -160,8 +246,7 @@ describe("minting", () => {
 
   test("must tell nobody of the account before it is on disk, and everybody afterwards", () => {
     const node = fresh(1);
-    node.answerJoin(2);
-    node.answerJoin(3);
+    for (const id of [2, 3, 4]) node.answerJoin(id);
     expect(node.sent("JOIN").every((sent) => sent.payload.account === null)).toBe(true);
     node.clear().store();
     expect(node.sent("JOIN")[0]).toMatchObject({ to: null, payload: { account: { id: 1, initial: 100 } } });

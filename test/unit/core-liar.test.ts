@@ -39,6 +39,53 @@ function debit(node: CoreNode, seller: number, buyer: number, change: Partial<Tr
   };
 }
 
+describe("a promise that is asked for in another node's name", () => {
+  const request = { stage: "promise", at: 0, accept_loss: false } as const;
+
+  test("must be refused while that node is heard READY, and its debits be delivered", () => {
+    const node = member();
+    node.beat(3, { phase: "READY" });
+    node.clear().receive(3, "FENCE_REQUEST", request);
+    expect(node.sent("FENCE_RESPONSE")[0]?.payload).toMatchObject({ promised: false });
+    expect(node.state.counters.get("promises_refused")).toBe(1);
+    node.receive(3, "TRADE_CONFIRM", { success: true, ...debit(node, 3, 1) });
+    expect(node.state.ledger.clock.get(3)).toBe(1);
+  });
+
+  test("must be told in status, over restarts too, and be dropped when that node is heard READY for long without a fence", () => {
+    const node = member();
+    node.beat(3, { phase: "RECOVERING" });
+    node.receive(3, "FENCE_REQUEST", request);
+    node.store();
+    expect(node.sent("FENCE_RESPONSE")[0]?.payload).toMatchObject({ promised: true });
+    const accounts = [1, 2, 3].map((id) => genesisOf(id));
+    const fences = [{ account: 3, at: 0, asker: 1 }];
+    const recovered = { term: 0, votedFor: null, accounts, records: [], intents: [], fences };
+    const next = new CoreNode(2, { voters: [1, 2, 3] }, { incarnation: 2 }, recovered);
+    next.feed({ type: "start" });
+    expect(statusText(next.state)).toContain("Held back: the log of Node 3 after debit 0");
+    const { heartbeatTimeoutMs } = next.state.config.timing;
+    const beatFor = (spanMs: number) => {
+      for (let ms = 0; ms < spanMs; ms += 100) {
+        next.beat(3, { phase: "READY" });
+        next.run(100);
+      }
+    };
+    beatFor(heartbeatTimeoutMs - 200);
+    expect(next.state.recovery.promises.size).toBe(1);
+    // It has its fence, which is on its way to this node.
+    next.beat(3, { phase: "READY", fences: new Map([[3, 1]]) });
+    beatFor(heartbeatTimeoutMs - 200);
+    expect(next.state.recovery.promises.size).toBe(1);
+    beatFor(400);
+    expect(next.state.recovery.promises.size).toBe(0);
+    expect(next.effects).toContainEqual(
+      expect.objectContaining({ type: "persist", rows: [{ table: "fence", account: 3, at: null }] }),
+    );
+    expect(statusText(next.state)).not.toContain("Held back");
+  });
+});
+
 describe("terms", () => {
   test("must grow by steps towards an absurd one, so that elections can go on", () => {
     const node = member();

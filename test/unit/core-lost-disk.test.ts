@@ -291,8 +291,8 @@ describe("the node that lost its disk", () => {
   /** Node 3, with its account back from node 1 and all others heard. */
   function owner(records: readonly TradeRecord[] = []): CoreNode {
     const accounts = [1, 2, 3].map((id) => genesisOf(id));
-    const fences = [{ account: 3, at: 0 }];
-    const recovered = { term: 0, votedFor: null, abstains: true, accounts, records, intents: [], fences };
+    const own = "lost" as const;
+    const recovered = { term: 0, votedFor: null, abstains: true, own, accounts, records, intents: [] };
     const node = new CoreNode(3, { voters: [1, 2, 3], expected: [1, 2] }, { incarnation: 1 }, recovered);
     node.feed({ type: "start" });
     const clock = new Map([1, 2, 3].map((id) => [id, id === 3 ? records.length : 0]));

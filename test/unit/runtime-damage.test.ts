@@ -7,6 +7,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterAll, describe, expect, test } from "vitest";
 import type { Recovered, Row } from "../../node/core/kernel/rows.ts";
 import { OperatorError } from "../../node/runtime/errors.ts";
+import { rowSum } from "../../node/runtime/ledger-schema.ts";
 import { openLedgerStore } from "../../node/runtime/ledger-store.ts";
 import type { Store } from "../../node/runtime/store.ts";
 import { hashDirectory } from "../support/directory-hash.ts";
@@ -153,7 +154,7 @@ describe("a ledger that is read before it is written to", () => {
     ],
     [
       "a newer format",
-      /has format 9, this program knows 5/,
+      /has format 9, this program knows 5 and 6/,
       (directory) => edit(directory, (database) => database.exec("PRAGMA user_version = 9")),
     ],
     [
@@ -166,6 +167,41 @@ describe("a ledger that is read before it is written to", () => {
     const directory = copyOf(closed);
     damage(directory);
     assertRefused(directory, message);
+  });
+
+  test("must be refused with other voters than it was made with, and stay as it is; a ledger without a list takes the first one", () => {
+    const directory = copyOf(closed);
+    const openWith = (voters: readonly number[]) =>
+      openLedgerStore({ directory, id: 1, bootId: "00000000000000aa", voters });
+    const first = openWith([1, 2, 3]);
+    first.begin();
+    first.close();
+    const before = hashDirectory(directory);
+    expect(() => openWith([1, 2, 3, 4])).toThrow(
+      /belongs to a group with the voters 1,2,3, and this node is started with the voters 1,2,3,4/,
+    );
+    expect(() => openWith([])).toThrow(/started with no voters/);
+    expect(hashDirectory(directory)).toBe(before);
+    openWith([1, 2, 3]).close();
+  });
+
+  test("of the format before must be taken over whole, with a lost disk as such", () => {
+    const directory = copyOf(closed);
+    edit(directory, (database) => {
+      for (const table of ["own", "voters", "departures", "account_keys"]) database.exec(`DROP TABLE ${table}`);
+      database.exec(
+        `INSERT INTO fences VALUES (1, 0, ${rowSum([1, 0])}), (4, 7, ${rowSum([4, 7])}); PRAGMA user_version = 5`,
+      );
+    });
+    const before = openLedgerStore({ directory, id: 1, bootId: "00000000000000aa" });
+    before.begin();
+    before.persist(1, [{ table: "own", standing: "whole" }], () => {});
+    before.close();
+    const after = openLedgerStore({ directory, id: 1, bootId: "00000000000000aa" });
+    after.close();
+    expect(before.recovered).toMatchObject({ own: "lost", fences: [{ account: 4, at: 7 }] });
+    expect(after.recovered).toMatchObject({ own: "whole", fences: [{ account: 4, at: 7 }] });
+    expect(after.recovered?.records).toEqual(before.recovered?.records);
   });
 
   test("must be refused when it is another node's", () => {

@@ -80,9 +80,12 @@ describe("the ledger store", () => {
       accounts: [],
       records: [],
       intents: [],
+      own: "whole",
       fences: [],
+      departures: [],
     });
-    const account = { id: 1, epoch: 0, nonce: "00000000000000cc", initial: 100 };
+    const account = { id: 1, epoch: 0, nonce: "00000000000000cc", initial: 100, key: "ab".repeat(32) };
+    const departure = { node: 6, incarnation: 2, clock: new Map([[1, 2]]) };
     const intent = { tradeId: "1-2-1.9", requestId: "r", payer: 2, payerIncarnation: 3, amount: 5 };
     first.persist(1, [{ table: "account", account }, record(1), record(2, { request_id: undefined })]);
     first.persist(2, [{ table: "vote", term: 7, votedFor: 3, abstains: true }]);
@@ -93,9 +96,15 @@ describe("the ledger store", () => {
     first.persist(7, [{ table: "fence", account: 4, at: 7 }]);
     first.persist(8, [{ table: "fence", account: 5, at: 2 }]);
     first.persist(9, [{ table: "fence", account: 5, at: null }]);
+    first.persist(10, [{ table: "own", standing: "unconfirmed" }]);
+    first.persist(11, [{ table: "departure", node: 6, departure }]);
+    first.persist(12, [
+      { table: "departure", node: 7, departure: { ...departure, node: 7 } },
+      { table: "departure", node: 7, departure: null },
+    ]);
     await nextTurn();
-    expect(first.stored).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
-    expect(first.batches).toEqual([9]);
+    expect(first.stored).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
+    expect(first.batches).toEqual([12]);
     first.store.close();
 
     const second = new Bench(directory);
@@ -110,7 +119,9 @@ describe("the ledger store", () => {
         return request_id === undefined ? rest : { ...rest, request_id };
       }),
       intents: [intent],
+      own: "unconfirmed",
       fences: [{ account: 4, at: 7 }],
+      departures: [departure],
     });
     second.persist(1, [{ table: "incarnation", atLeast: 40 }]);
     second.store.close();

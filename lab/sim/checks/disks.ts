@@ -27,6 +27,7 @@ export class Disks {
         return;
       case "JOIN_RESPONSE":
         this.requireRows(node, payload.clock_state, "offers");
+        if (payload.account !== null) this.requireAccount(node, payload.account.id, payload.account.nonce);
         return;
       case "STATE_CHUNK":
         for (const { seller_id, seq } of payload.records) this.requireRecord(node, seller_id, seq, "passes on");

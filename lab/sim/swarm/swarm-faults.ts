@@ -95,13 +95,13 @@ export function injectFault(
 }
 
 /**
- * One disk a schedule at most: two nodes that lost theirs wait for each other until a person decides. And one whose account a majority
- * of the voters has beside it: else it is minted again, since nobody can tell the node from a new one. Returns how many were lost.
+ * One disk a schedule at most: two nodes that lost theirs wait for each other until a person decides. And one whose account is
+ * known to enough witnesses: one that was never used may be issued again under another nonce. Returns how many were lost.
  */
 export function loseOneDisk(sim: SimCluster, slot: number): number {
-  const { voters } = sim.config;
-  const knowing = voters.filter((id) => id !== slot && sim.node(id).store.genesisOf(slot) !== undefined);
-  if (knowing.length <= voters.length / 2) return 0;
+  const others = sim.config.voters.filter((id) => id !== slot);
+  const knowing = others.filter((id) => sim.node(id).store.genesisOf(slot) !== undefined);
+  if (knowing.length <= others.length / 2) return 0;
   sim.loseDisk(slot);
   sim.start(slot);
   return 1;

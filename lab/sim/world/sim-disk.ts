@@ -8,7 +8,7 @@
  * Group commit as in the runtime: a commit starts at once; what arrives meanwhile joins the next.
  */
 
-import type { BuyIntent, Recovered, Row, SnapshotRow } from "../../../node/core/kernel/rows.ts";
+import type { BuyIntent, Departure, OwnStanding, Recovered, Row, SnapshotRow } from "../../../node/core/kernel/rows.ts";
 import type { Archive } from "../../../node/core/ledger/recall.ts";
 import { initiatorOf } from "../../../node/core/ledger/trade-index.ts";
 import type { Genesis, TradeRecord } from "../../../node/wire/message.ts";
@@ -44,6 +44,8 @@ export interface DiskImage {
   term: number;
   votedFor: number | null;
   abstains: boolean;
+  own: OwnStanding;
+  readonly departures: Map<number, Departure>;
   readonly accounts: Map<number, Genesis>;
   readonly records: TradeRecord[];
   /** The same, by what they are asked for: debit, trade, and initiator with request. */
@@ -52,7 +54,7 @@ export interface DiskImage {
   readonly counts: Map<number, number>;
   readonly intents: Map<string, BuyIntent>;
   readonly intended: Set<string>;
-  readonly fences: Map<number, number>;
+  readonly fences: Map<number, { readonly at: number; readonly asker?: number }>;
   readonly rows: Map<number, SnapshotRow>;
   ownSince: number;
 }
@@ -63,6 +65,8 @@ function createDisk(): DiskImage {
     term: 0,
     votedFor: null,
     abstains: false,
+    own: "whole",
+    departures: new Map(),
     accounts: new Map(),
     records: [],
     index: new Map(),
@@ -169,13 +173,15 @@ export class SimStore {
       term: this.disk.term,
       votedFor: this.disk.votedFor,
       abstains: this.disk.abstains,
+      own: this.disk.own,
+      departures: [...this.disk.departures.values()],
       accounts: [...this.disk.accounts.values()],
       ...(this.disk.rows.size === 0
         ? {}
         : { compacted: { rows: [...this.disk.rows.values()], ownSince: this.disk.ownSince } }),
       records: this.disk.records.filter(({ seller_id, seq }) => seq > (this.disk.rows.get(seller_id)?.seq ?? 0)),
       intents: [...this.disk.intents.values()],
-      fences: [...this.disk.fences].map(([account, at]) => ({ account, at })),
+      fences: [...this.disk.fences].map(([account, fence]) => ({ account, ...fence })),
     });
   }
 
@@ -296,9 +302,20 @@ export class SimStore {
       case "incarnation":
         this.disk.incarnation = Math.max(this.disk.incarnation, row.atLeast);
         return;
+      case "own":
+        this.disk.own = row.standing;
+        return;
+      case "departure":
+        if (row.departure === null) this.disk.departures.delete(row.node);
+        else this.disk.departures.set(row.node, structuredClone(row.departure));
+        return;
       case "fence":
         if (row.at === null) this.disk.fences.delete(row.account);
-        else this.disk.fences.set(row.account, row.at);
+        else
+          this.disk.fences.set(
+            row.account,
+            row.asker === undefined ? { at: row.at } : { at: row.at, asker: row.asker },
+          );
         return;
       case "intent":
         if (row.done) this.disk.intents.delete(row.intent.tradeId);

@@ -17,6 +17,8 @@ export interface CausalState {
   readonly repairs: Map<string, { readonly atMs: number; askers: number }>;
   /** Contradictions seen in the log of an account, by account, since this node started. */
   readonly equivocations: Map<NodeId, number>;
+  /** Accounts of which other nodes have another log: the lowest number known to differ. */
+  readonly diverged: Map<NodeId, number>;
   pull: Pull | null;
   /** Another node's snapshot, of which some parts have come. */
   staged: StagedSnapshot | null;
@@ -36,6 +38,7 @@ export function createCausal(): CausalState {
     gaps: new Map(),
     repairs: new Map(),
     equivocations: new Map(),
+    diverged: new Map(),
     pull: null,
     staged: null,
     offered: null,

@@ -209,6 +209,13 @@ export function onElection(state: NodeState, message: MessageOf<"ELECTION">, fro
   else wantToLead(state);
 }
 
+/** This node can vote from now on. */
+export function answerEarly(state: NodeState): void {
+  const { early } = state.election;
+  state.election.early = null;
+  if (early !== null) onElection(state, early.message, early.from);
+}
+
 /** A node that says "I am higher" must lead or know the leader, or a heal waits for timeouts. */
 function wantToLead(state: NodeState): void {
   const { election } = state;

@@ -3,11 +3,11 @@
  */
 
 import type { NodeId } from "../../wire/ids.ts";
-import type { Claim } from "../../wire/message.ts";
+import type { Claim, MessageOf } from "../../wire/message.ts";
 import { journal, multicast, nextMsgId } from "../kernel/outbox.ts";
 import type { Recovered, Row } from "../kernel/rows.ts";
 import { cancelTimer, setTimer } from "../kernel/timers.ts";
-import type { CoreConfig, Self } from "../kernel/types.ts";
+import type { CoreConfig, Origin, Self } from "../kernel/types.ts";
 import { isLive } from "../membership/members.ts";
 import { ensureMember } from "../membership/peer-states.ts";
 import { hurryHeartbeat } from "../membership/rumours.ts";
@@ -51,6 +51,8 @@ export interface ElectionState {
   /** Durable: its disk was lost, so no vote before a majority of the other voters told their highest term. */
   abstaining: boolean;
   readonly termsHeardFrom: NodeId[];
+  /** The last request for a vote that came before this node could vote: answered when it can. */
+  early: { readonly message: MessageOf<"ELECTION">; readonly from: Origin } | null;
 }
 
 export interface Candidacy {
@@ -221,5 +223,6 @@ export function createElection(config: CoreConfig, self: Self, recovered: Recove
     wanted: null,
     abstaining: config.voters.includes(self.id) && (recovered?.abstains ?? false),
     termsHeardFrom: [],
+    early: null,
   };
 }

@@ -7,13 +7,14 @@
 import { type NodeId, TERM_MAX } from "../../wire/ids.ts";
 import type { MessageOf } from "../../wire/message.ts";
 import { persist, unicast } from "../kernel/outbox.ts";
+import { isNewcomer } from "../kernel/phase.ts";
 import { drawBelow } from "../kernel/random.ts";
 import { setTimer } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
-import { accountOf } from "../ledger/ledger.ts";
 import { tellVote } from "../ledger/testimony.ts";
 import { TERM_STEP_FREE } from "../membership/plausible.ts";
 import type { NodeState } from "../state.ts";
+import { mayVote } from "./abstention.ts";
 import { adoptTerm, compareClaims, weighClaim } from "./claims.ts";
 import {
   becomeCoordinator,
@@ -146,6 +147,10 @@ export function onVoteRequest(state: NodeState, message: MessageOf<"ELECTION">, 
   const { term, patience } = message.payload;
   const { election, self } = state;
   if (!isVoter(state, self.id)) return false;
+  if (isNewcomer(state) && state.rules.voterAbstains) {
+    election.early = { message, from };
+    return false;
+  }
   const isRepeat = term === election.term && election.votedFor === from.sender;
   const isPending = [...election.ballots.values()].some((b) => b.term === term && b.candidate === from.sender);
   if (isRepeat) {
@@ -183,12 +188,6 @@ export function onVoteRequest(state: NodeState, message: MessageOf<"ELECTION">, 
   return false;
 }
 
-/** A node with an empty disk first finds out whether it is new or may have voted before. */
-function mayVote(state: NodeState): boolean {
-  const isKnown = accountOf(state, state.self.id) !== undefined || !state.rules.voterAbstains;
-  return isKnown && !state.election.abstaining;
-}
-
 /** A write of ours completed: a vote that is on disk may be told, whatever has happened since. It is the only one of its term. */
 export function onVoteStored(state: NodeState, writeId: number): void {
   const { election } = state;
@@ -198,26 +197,6 @@ export function onVoteStored(state: NodeState, writeId: number): void {
   election.ballots.delete(writeId);
   tellVote(state, ballot.candidate, ballot.term);
   answer(state, ballot.candidate, true, ballot.term);
-}
-
-/**
- * A voter with an empty disk may have voted before. It votes again once a majority of the other voters has told the highest term that
- * they have seen, and only in later terms. Its row `vote` says that it abstains, so that a restart doesn't
- * make it forget, even if its fence was written long ago.
- */
-export function noteSeenTerm(state: NodeState, from: NodeId, seenTerm: number): void {
-  const { election, self, config } = state;
-  if (!election.abstaining || !isVoter(state, from)) return;
-  adoptTerm(state, seenTerm);
-  if (seenTerm > election.term || election.termsHeardFrom.includes(from)) return;
-  election.termsHeardFrom.push(from);
-  if (election.termsHeardFrom.length <= (config.voters.length - 1) / 2) return;
-  election.abstaining = false;
-  // It may have voted in this term before: not even for itself, if it is standing right now.
-  endCandidacy(state);
-  election.votedFor = self.id;
-  persist(state, [voteRow(state)]);
-  tell(state, "info", `Voting again, in terms after ${election.term}`);
 }
 
 function answer(state: NodeState, to: NodeId, granted: boolean, roundTerm: number): void {

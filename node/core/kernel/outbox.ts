@@ -78,8 +78,10 @@ export function unicastTo<T extends "JOIN" | "JOIN_RESPONSE" | "PING" | "PONG">(
   { id, bootId, address }: Place,
   type: T,
   payload: Payload<T>,
+  { afterWrite }: SendOptions = {},
 ): void {
-  state.outbox.push({ type: "unicast", to: id, bootId, address, message: frame(state, type, payload, undefined) });
+  const message = frame(state, type, payload, undefined);
+  state.outbox.push({ type: "unicast", to: id, bootId, address, message, ...deferred(state, afterWrite) });
 }
 
 /** Sends to the group (and, without multicast, to `fanOut`: the addresses of all peers that should hear it). */

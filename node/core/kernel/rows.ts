@@ -17,9 +17,26 @@ export interface Recovered {
   /** The records that are not compacted. */
   readonly records: readonly TradeRecord[];
   readonly intents: readonly BuyIntent[];
-  /** Promises that other nodes' lost disks asked for; one about this node itself: its own disk was lost, and it may not pay yet. */
-  readonly fences?: readonly { readonly account: NodeId; readonly at: number }[];
+  /** Absent: `whole`. */
+  readonly own?: OwnStanding;
+  /** Promises that other nodes' lost disks asked for. */
+  readonly fences?: readonly { readonly account: NodeId; readonly at: number; readonly asker?: number }[];
+  /** Nodes that have said LEAVE and weren't heard since. */
+  readonly departures?: readonly Departure[];
 }
+
+/** The last word of a node that left: all that it had delivered. */
+export interface Departure {
+  readonly node: NodeId;
+  readonly incarnation: number;
+  readonly clock: Clock;
+}
+
+/**
+ * Of this node's own account. `unconfirmed`: minted, and too few others have it on disk. `lost`: an earlier disk was lost, and the log has
+ * not been fenced. `whole`: it may be used.
+ */
+export type OwnStanding = "unconfirmed" | "lost" | "whole";
 
 /** A buy that was asked for and not yet known to have happened or not: survives the buyer's restart. */
 export interface BuyIntent {
@@ -39,8 +56,14 @@ export type Row =
   /** The next boot must use an incarnation above this (JOIN refused as stale). */
   | { readonly table: "incarnation"; readonly atLeast: number }
   | { readonly table: "intent"; readonly intent: BuyIntent; readonly done: boolean }
-  /** No debit of the account after number `at` may be delivered before its fence. Null: the fence is there. */
-  | { readonly table: "fence"; readonly account: NodeId; readonly at: number | null };
+  | { readonly table: "own"; readonly standing: OwnStanding }
+  /** Null: it is back. */
+  | { readonly table: "departure"; readonly node: NodeId; readonly departure: Departure | null }
+  /**
+   * No debit of the account after number `at` may be delivered before its fence. Null: the fence is there, or isn't wanted any more.
+   * `asker`: incarnation of the process that asked for it; absent: unknown, as in older ledgers.
+   */
+  | { readonly table: "fence"; readonly account: NodeId; readonly at: number | null; readonly asker?: number };
 
 /** Debits 1 to `seq` of one account in one row. Which account has paid what is all that balances depend on (snapshot.ts). */
 export interface AccountBase {

@@ -64,7 +64,9 @@ export interface RateLimits {
   readonly absurd: string;
   readonly "asked-rival": Address;
   readonly challenged: NodeId;
+  readonly compared: NodeId;
   readonly corrected: NodeId;
+  readonly diverged: NodeId;
   readonly "doubted-by": NodeId;
   readonly equivocation: NodeId;
   readonly greeted: NodeId;
@@ -77,6 +79,7 @@ export interface RateLimits {
   /** No own debit is made while it runs. */
   readonly "own-log-doubt": Single;
   readonly refused: Address;
+  readonly "refused-promise": NodeId;
   readonly reported: Address;
   readonly strayed: NodeId;
   readonly "term-step": Single;

@@ -55,8 +55,8 @@ export function createLedger(recovered?: Recovered): LedgerState {
   return ledger;
 }
 
-/** Makes the own account with a fresh nonce; returns the write that makes it durable. */
-export function mintAccount(state: NodeState): number {
+/** Makes the own account with a fresh nonce; returns the write that makes it durable, together with the rows of `extra`. */
+export function mintAccount(state: NodeState, extra: readonly Row[]): number {
   assert(!state.ledger.accounts.has(state.self.id), "the account exists already");
   const genesis: Genesis = {
     id: state.self.id,
@@ -65,7 +65,7 @@ export function mintAccount(state: NodeState): number {
     initial: state.config.initialCredits,
   };
   addAccount(state.ledger, genesis);
-  const writeId = persistLedger(state, { accounts: [genesis.id], records: [] });
+  const writeId = persistLedger(state, { accounts: [genesis.id], records: [] }, extra);
   tellAccount(state, genesis, writeId);
   return writeId;
 }
@@ -196,11 +196,11 @@ export function markDurable(state: NodeState, writeId: number): LedgerWrite | nu
 }
 
 function isSameGenesis(a: Genesis, b: Genesis): boolean {
-  return a.id === b.id && a.epoch === b.epoch && a.nonce === b.nonce && a.initial === b.initial;
+  return a.id === b.id && a.epoch === b.epoch && a.nonce === b.nonce && a.initial === b.initial && a.key === b.key;
 }
 
-function genesisHash({ id, epoch, nonce, initial }: Genesis): string {
-  return sha256Hex64(JSON.stringify([id, epoch, nonce, initial]));
+function genesisHash({ id, epoch, nonce, initial, key }: Genesis): string {
+  return sha256Hex64(JSON.stringify([id, epoch, nonce, initial, ...(key === undefined ? [] : [key])]));
 }
 
 function addAccount(ledger: LedgerState, genesis: Genesis): void {

@@ -13,7 +13,7 @@ import { parseTradeId } from "./trade-id.ts";
 export type RecallKey =
   /** A debit of this node, by the trade that it executed. */
   | { readonly kind: "trade"; readonly tradeId: string }
-  /** A fence that somebody wants to see. */
+  /** A debit of any account. */
   | { readonly kind: "debit"; readonly origin: NodeId; readonly seq: number }
   /** The trade that this node made for a control request. */
   | { readonly kind: "request"; readonly requestId: string };
@@ -36,7 +36,7 @@ export interface Archive {
 export function recallOf(state: NodeState, input: Input): RecallKey | null {
   if (input.type === "message") {
     const { message, from } = input;
-    if (message.message_type === "NAK") return foldedFence(state, message.payload.ranges);
+    if (message.message_type === "NAK") return compactedDebit(state, message.payload.ranges);
     const isAsked =
       (message.message_type === "TRADE_REQUEST" && message.payload.trade_type === "buy") ||
       (message.message_type === "TRADE_RESPONSE" && !message.payload.accepted);
@@ -64,11 +64,11 @@ export function isUnanswerable(state: NodeState, input: Input): boolean {
   return config.durable && recallOf(state, input) !== null && (input as { recalled?: unknown }).recalled === undefined;
 }
 
-/** A node that still holds debits which a fence gave up must see the fence, however old it is. */
-function foldedFence(state: NodeState, ranges: MessageOf<"NAK">["payload"]["ranges"]): RecallKey | null {
+/** A single debit that somebody wants to see is a proof: a fence, or what a diverged log has under a number. However old it is. */
+function compactedDebit(state: NodeState, ranges: MessageOf<"NAK">["payload"]["ranges"]): RecallKey | null {
   for (const { origin, from, to } of ranges) {
     const base = state.ledger.accounts.get(origin)?.base;
-    if (from === to && base !== undefined && from <= base.fenced) return { kind: "debit", origin, seq: from };
+    if (from === to && base !== undefined && from <= base.seq) return { kind: "debit", origin, seq: from };
   }
   return null;
 }

@@ -1,4 +1,5 @@
 /** A process becomes the one that a peer's entry stands for. Where it is, is another question (addresses.ts). */
+import { persist } from "../kernel/outbox.ts";
 import { cancelTimer } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
 import { type Member, rumourOf } from "../membership/members.ts";
@@ -11,6 +12,7 @@ export function adopt(state: NodeState, member: Member, from: Origin): void {
   const wasGone = member.state === "FAILED" || member.state === "LEFT";
   if (from.incarnation > member.incarnation) becomeReborn(state, member, from.incarnation, from.bootId);
   member.bootId = from.bootId;
+  forgetDeparture(state, from);
   // The silence there was its predecessor's.
   cancelTimer(state.timers, "challenged", member.id);
   hear(state, member);
@@ -21,4 +23,12 @@ export function adopt(state: NodeState, member: Member, from: Origin): void {
 export function hear(state: NodeState, member: Member): void {
   if (member.state === "UNKNOWN") becomeAlive(state, member);
   noteLife(state, member);
+}
+
+/** A later process than the one that left: what that one had is no longer all that the node has. */
+function forgetDeparture(state: NodeState, { sender, incarnation }: Origin): void {
+  const { departures } = state.recovery;
+  if (incarnation <= (departures.get(sender)?.incarnation ?? incarnation)) return;
+  departures.delete(sender);
+  persist(state, [{ table: "departure", node: sender, departure: null }]);
 }

@@ -24,6 +24,7 @@ import { isLive, type Member } from "../membership/members.ts";
 import { becomeAlive } from "../membership/peer-states.ts";
 import { beatIntervalMs, payForBeat, spread, takeRumours } from "../membership/rumours.ts";
 import { dropWaitingForLost, fencesOf, onFences } from "../recovery/fence.ts";
+import { reviewPromise } from "../recovery/promises.ts";
 import { compact } from "../replication/compaction.ts";
 import { buildDigest, onDigest } from "../replication/repair.ts";
 import type { NodeState } from "../state.ts";
@@ -171,6 +172,7 @@ export function onHeartbeat(state: NodeState, message: MessageOf<"HEARTBEAT">, f
   onRumours(state, payload.rumours);
   noteClaim(state, payload, from.sender);
   onFences(state, payload.fences, from.sender);
+  reviewPromise(state, payload, from);
   if (accountOf(state, state.self.id) !== undefined || payload.digest.size > 0)
     onDigest(state, from.sender, payload.digest, payload.ledger_hash);
   compact(state);

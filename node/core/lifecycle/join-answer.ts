@@ -7,6 +7,7 @@
 import { type Clock, encodeClock } from "../../wire/clock.ts";
 import type { NodeId } from "../../wire/ids.ts";
 import type { Payload } from "../../wire/message.ts";
+import { mayVote } from "../election/abstention.ts";
 import { claimOf, isVoter } from "../election/roles.ts";
 import { nextMsgId, placeOf, unicast, unicastTo } from "../kernel/outbox.ts";
 import { takeTurn } from "../kernel/timers.ts";
@@ -27,12 +28,13 @@ export function answerJoin(state: NodeState, joiner: Member, nonce: string): voi
   state.join.waiting.delete(joiner.id);
   const payload: Payload<"JOIN_RESPONSE"> = { ...emptyResponse(state, joiner.id, nonce), ...fencesOf(state) };
   if (joiner.address !== null) payload.your_addr = joiner.address;
-  if (isVoter(state, state.self.id)) payload.seen_term = state.election.term;
+  // A voter that can't know in which terms it has voted must not vouch for them.
+  if (isVoter(state, state.self.id) && mayVote(state)) payload.seen_term = state.election.term;
   const fenceChars = payload.fences === undefined ? 0 : encodeClock(payload.fences).length;
   const room = state.config.bodyBytesMax - FRAME_BYTES - JSON.stringify(payload).length - fenceChars;
   const rows = fitRows(durableClock(state), knownIds(state), joiner.id, room);
   if (rows.clock_state.size < durableClock(state).size) payload.more = true;
-  unicast(state, joiner.id, "JOIN_RESPONSE", { ...payload, ...rows });
+  unicast(state, joiner.id, "JOIN_RESPONSE", { ...payload, ...rows }, whenOnDisk(state, payload));
 }
 
 /**
@@ -47,7 +49,13 @@ export function refuseJoin(
 ): void {
   if (!takeTurn(state, "refused", joiner.address, REFUSAL_GAP_MS)) return;
   const payload = { ...emptyResponse(state, joiner.sender, nonce), your_addr: joiner.address, ...refusal };
-  unicastTo(state, placeOf(joiner), "JOIN_RESPONSE", payload);
+  unicastTo(state, placeOf(joiner), "JOIN_RESPONSE", payload, whenOnDisk(state, payload));
+}
+
+/** The joiner counts on the account in the answer being on this disk. */
+function whenOnDisk(state: NodeState, { account }: Payload<"JOIN_RESPONSE">): { afterWrite?: number } {
+  const isPending = account !== null && !durableClock(state).has(account.id);
+  return isPending ? { afterWrite: state.nextWriteId - 1 } : {};
 }
 
 function emptyResponse(state: NodeState, joiner: NodeId, nonce: string): Payload<"JOIN_RESPONSE"> {

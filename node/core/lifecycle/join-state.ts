@@ -23,8 +23,14 @@ export interface JoinState {
   synchronised: boolean;
   /** Write of the freshly minted account; null: none under way. */
   mintWriteId: number | null;
-  /** Another node knows the same account (or it came from the own store). */
+  /** Enough others have the own account on their disks: it may pay and vote. */
   confirmed: boolean;
+  /** The voters that have it. */
+  readonly witnesses: Set<NodeId>;
+  /** A person has ordered to mint without the witnesses that are away. */
+  lossAccepted: boolean;
+  /** The last line that was journalled about whom the account waits for. */
+  told: string;
   /** Others know the account and the own store was empty. */
   lostDisk: boolean;
   /** Nonces of joiners that have not been answered. */

@@ -1,16 +1,16 @@
 /**
  * Joining: discovery, the own account, state transfer, READY. Level-triggered: `reviewJoin` does whatever has become possible.
  *
- * No node waits for ever: discovery ends when all expected nodes have been heard, a coordinator is known, or its window closes. Who is alone
- * is READY then, if its account is on disk; who hears somebody waits for the answers to its JOIN (awaited-answers.ts). Money is never
- * minted on a guess: a fresh account needs a majority of the voters that don't know one, or, without voters, stays unconfirmed until
- * another node has taken note of it.
+ * Discovery ends when all expected nodes have been heard, a coordinator is known, or its window closes. Who is alone is READY then, if its
+ * account is on disk and confirmed; who hears somebody waits for the answers to its JOIN (awaited-answers.ts). A new account waits for its
+ * witnesses (own-account.ts).
  */
 import { MEMBERS_MAX, type NodeId } from "../../wire/ids.ts";
 import type { MessageOf, Payload } from "../../wire/message.ts";
 import { startSync } from "../causal/pull.ts";
+import { noteSeenTerm } from "../election/abstention.ts";
 import { noteClaim } from "../election/claims.ts";
-import { noteSeenTerm } from "../election/votes.ts";
+import { answerEarly } from "../election/election.ts";
 import { journal } from "../kernel/outbox.ts";
 import { drawHex64 } from "../kernel/random.ts";
 import type { Recovered } from "../kernel/rows.ts";
@@ -27,7 +27,7 @@ import { onFences } from "../recovery/fence.ts";
 import type { NodeState } from "../state.ts";
 import { awaitsAnswers, beginWaiting } from "./awaited-answers.ts";
 import { EARLY_GAPS_MS, type JoinState } from "./join-state.ts";
-import { compareAccounts, hasAskedEverybody, mayMint, mint } from "./own-account.ts";
+import { compareAccounts, confirm, hasAskedEverybody, mayMint, mint, tellAwaited } from "./own-account.ts";
 import { onDuplicateRefusal } from "./rivals.ts";
 
 const RETRY_FIRST_MS = 500;
@@ -47,9 +47,15 @@ export function createJoin(config: CoreConfig, self: Self, recovered: Recovered 
     synchronised: false,
     mintWriteId: null,
     // Without voters an earlier run may have minted it without any other node knowing.
-    confirmed: config.voters.length > 0 && (recovered?.accounts.some((account) => account.id === self.id) ?? false),
+    confirmed:
+      config.voters.length > 0 &&
+      recovered?.own !== "unconfirmed" &&
+      (recovered?.accounts.some((account) => account.id === self.id) ?? false),
+    witnesses: new Set(),
+    lossAccepted: false,
+    told: "",
     // It was stopped before it had recovered.
-    lostDisk: recovered?.fences?.some(({ account }) => account === self.id) ?? false,
+    lostDisk: recovered?.own === "lost",
     waiting: new Map(),
     fullBy: null,
     rival: null,
@@ -82,6 +88,7 @@ export function announceJoin(state: NodeState): void {
   join.announcedAtMs = state.nowMs;
   const gapMs = EARLY_GAPS_MS[join.attempts] ?? RETRY_FIRST_MS << Math.min(4, join.attempts - EARLY_GAPS_MS.length);
   join.attempts += 1;
+  if (join.attempts > EARLY_GAPS_MS.length + 1) tellAwaited(state);
   setTimer(state.timers, "join-announce", "", state.nowMs + Math.min(gapMs, RETRY_CAP_MS));
 }
 
@@ -113,12 +120,14 @@ export function reviewJoin(state: NodeState): void {
     return;
   }
   if (!durableClock(state).has(state.self.id)) return;
+  if (join.lossAccepted) confirm(state);
   if (join.mintWriteId !== null) {
     // The account is on disk now: one more JOIN tells everybody about it.
     join.mintWriteId = null;
     multicastJoin(state);
   }
-  if ((join.lostDisk && !hasAskedEverybody(state)) || awaitsAnswers(state)) return;
+  const isUnconfirmed = !join.lostDisk && config.voters.length > 0 && !join.confirmed;
+  if (isUnconfirmed || (join.lostDisk && !hasAskedEverybody(state)) || awaitsAnswers(state)) return;
   if (state.phase === "JOINING" ? !join.discovering && !join.lostDisk : join.synchronised) becomeReady(state);
 }
 
@@ -160,7 +169,7 @@ export function onJoinResponse(state: NodeState, message: MessageOf<"JOIN_RESPON
   onFences(state, payload.fences, from.sender);
   noteDurable(state, from.sender, payload.clock_state);
   join.answers.set(from.sender, { accountKnown: payload.account !== null, account: payload.account });
-  compareAccounts(state, payload.account);
+  compareAccounts(state, payload.account, from.sender);
   if (payload.seen_term !== undefined) noteSeenTerm(state, from.sender, payload.seen_term);
   if (state.phase !== "JOINING" && !(state.phase === "SYNCING" && (join.lostDisk || join.isOutgrown))) return;
   const title = payload.coordinator_id === from.sender ? "coordinator " : "";
@@ -230,6 +239,7 @@ export function becomeReady(state: NodeState): void {
   state.election.readyAtMs = state.nowMs;
   state.beat.bootSeq ??= entry(durableClock(state), state.self.id);
   journal(state, { kind: "state", level: "info", msg: `Node ${state.self.id} is READY`, phase: "READY" });
+  answerEarly(state);
   tellBooks(state, "ready");
   hurryHeartbeat(state);
   if (join.announcedReady) return;
@@ -247,7 +257,7 @@ function onRefusal(state: NodeState, payload: MessageOf<"JOIN_RESPONSE">["payloa
       return;
     case "ACCOUNT_CONFLICT":
       state.join.answers.set(by, { accountKnown: true, account: payload.account });
-      compareAccounts(state, payload.account);
+      compareAccounts(state, payload.account, by);
       return;
     case "PROTOCOL": {
       if (state.phase !== "JOINING") return;

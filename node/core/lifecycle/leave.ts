@@ -5,11 +5,11 @@
  */
 import { type Clock, encodeClock } from "../../wire/clock.ts";
 import type { MessageOf } from "../../wire/message.ts";
-import { journal, multicast, nextMsgId } from "../kernel/outbox.ts";
+import { journal, multicast, nextMsgId, persist } from "../kernel/outbox.ts";
 import { cancelTimer, setTimer } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
 import { entry } from "../kernel/vector-clock.ts";
-import { durableClock, frozenDurable, ledgerHash } from "../ledger/ledger.ts";
+import { durableClock, ledgerHash } from "../ledger/ledger.ts";
 import { tellBooks } from "../ledger/testimony.ts";
 import { aliveIds, durableAt, type Member } from "../membership/members.ts";
 import { becomeLeft } from "../membership/peer-states.ts";
@@ -88,8 +88,13 @@ function exit(state: NodeState): void {
 export function onLeave(state: NodeState, message: MessageOf<"LEAVE">, from: Origin): void {
   const member = state.members.get(from.sender);
   if (member === undefined || member.saidLeave) return;
-  const { clock, ledger_hash } = message.payload;
-  member.leftWith = clock ?? (ledger_hash === ledgerHash(state) ? frozenDurable(state) : null);
+  const { clock: told, ledger_hash } = message.payload;
+  const clock = told ?? (ledger_hash === ledgerHash(state) ? new Map(durableClock(state)) : undefined);
+  if (clock !== undefined) {
+    const departure = { node: member.id, incarnation: member.incarnation, clock };
+    state.recovery.departures.set(member.id, departure);
+    persist(state, [{ table: "departure", node: member.id, departure }]);
+  }
   member.saidLeave = true;
   becomeLeft(state, member);
   tellBooks(state, "left", { from: from.sender });

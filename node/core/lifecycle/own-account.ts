@@ -1,13 +1,15 @@
 /**
  * The node's own account: minting it once, getting it back, having it confirmed, and what to do when two exist.
  *
- * Money is never minted on a guess: a fresh account needs a majority of the voters that don't know one, or, without voters,
- * stays unconfirmed until another node has taken note of it. A lost store gets the old account back, never new credits.
+ * Money is never minted on a guess: a fresh account needs witnesses (recovery/witnesses.ts), first that nobody knows an older one, then that
+ * have it on their disks. Without voters it stays unconfirmed until another node has taken note of it. A lost store gets the old account
+ * back, never new credits.
  */
 
+import type { NodeId } from "../../wire/ids.ts";
 import type { Genesis } from "../../wire/message.ts";
-import { isVoter, majority, voteRow } from "../election/roles.ts";
-import { journal } from "../kernel/outbox.ts";
+import { isVoter, voteRow } from "../election/roles.ts";
+import { journal, persist } from "../kernel/outbox.ts";
 import { becomeConflict } from "../kernel/phase.ts";
 import { hasTimer, setTimer, takeTurn } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
@@ -15,55 +17,78 @@ import { entry } from "../kernel/vector-clock.ts";
 import { accountOf, adoptAccount, durableClock, ledgerHash, mintAccount } from "../ledger/ledger.ts";
 import { sendJoin } from "../membership/introduction.ts";
 import { durableAt, isLive } from "../membership/members.ts";
+import { awaitedText } from "../recovery/awaited.ts";
+import { awaitedWitnesses, isUnknownToWitnesses, noteWitness, witnessesNeeded } from "../recovery/witnesses.ts";
 import type { NodeState } from "../state.ts";
 
 export function mayMint(state: NodeState): boolean {
-  const { join, config, self } = state;
-  let unknownToVoters = isVoter(state, self.id) ? 1 : 0;
-  for (const [id, { accountKnown }] of join.answers) {
-    if (accountKnown) return false;
-    if (isVoter(state, id)) unknownToVoters += 1;
-  }
-  if (!state.rules.majorityMint) return !join.discovering;
-  return config.voters.length > 0 ? unknownToVoters >= majority(state) : !join.discovering;
+  const { join, config } = state;
+  if (config.voters.length > 0 && state.rules.majorityMint) return isUnknownToWitnesses(state);
+  return !join.discovering && [...join.answers.values()].every(({ accountKnown }) => !accountKnown);
 }
 
 export function mint(state: NodeState): void {
   const { join, config } = state;
-  join.mintWriteId = mintAccount(state);
-  join.confirmed = config.voters.length > 0 || join.answers.size > 0;
-  const note = join.confirmed ? "" : ", unconfirmed until another node has taken note of it";
+  const hasVoters = config.voters.length > 0;
+  const isSure = !state.rules.majorityMint || witnessesNeeded(state) === 0 || join.lossAccepted;
+  join.confirmed = hasVoters ? isSure : join.answers.size > 0;
+  join.mintWriteId = mintAccount(
+    state,
+    join.confirmed || !hasVoters ? [] : [{ table: "own", standing: "unconfirmed" }],
+  );
+  const note = join.confirmed ? "" : ", unconfirmed until other nodes have taken note of it";
   const msg = `New account with ${config.initialCredits} credits${note}`;
   journal(state, { kind: "state", level: "info", msg, balance: config.initialCredits });
 }
 
 /** Another node says what it knows of our account. */
-export function compareAccounts(state: NodeState, known: Genesis | null): void {
+export function compareAccounts(state: NodeState, known: Genesis | null, from: NodeId): void {
   const own = accountOf(state, state.self.id);
   if (known === null || known.id !== state.self.id) return;
   if (own === undefined) {
     state.join.lostDisk = true;
     state.election.abstaining = isVoter(state, state.self.id) && state.rules.voterAbstains;
-    adoptAccount(state, known, [{ table: "fence", account: known.id, at: 0 }, voteRow(state)]);
+    adoptAccount(state, known, [{ table: "own", standing: "lost" }, voteRow(state)]);
     const msg = `The account of Node ${state.self.id} is known to others and this store was empty: getting it back`;
     journal(state, { kind: "state", level: "warn", msg });
-  } else if (own.genesis.nonce === known.nonce) state.join.confirmed = true;
+  } else if (own.genesis.nonce === known.nonce) {
+    if (noteWitness(state, from)) confirm(state);
+  }
   // Armed once: every further answer would put the decision off.
   else if (!hasTimer(state.timers, "join-conflict", ""))
     setTimer(state.timers, "join-conflict", "", state.nowMs + state.config.timing.discoveryMs);
 }
 
+/** The account may be used. A crash before this is on disk costs the witnesses one more answer. */
+export function confirm(state: NodeState): void {
+  const { join, config } = state;
+  if (join.confirmed) return;
+  join.confirmed = true;
+  if (config.voters.length > 0 && !join.lostDisk) persist(state, [{ table: "own", standing: "whole" }]);
+}
+
 /**
- * A peer with an equal ledger knows this node's account; any other peer may know it and is asked (without voters). While we
- * have no account, a peer that speaks and has not been asked is asked at once: JOIN by itself backs off to 8 s.
+ * A peer with an equal ledger knows this node's account; any other peer may know it and is asked. While we have no account, a peer that
+ * speaks and has not been asked is asked at once: JOIN by itself backs off to 8 s.
  */
 export function seekConfirmation(state: NodeState, from: Origin, hash: string): void {
-  const { join } = state;
-  const isMinted = accountOf(state, state.self.id) !== undefined;
-  const isOpen = isMinted ? durableClock(state).has(state.self.id) : !join.answers.has(from.sender);
+  const { join, self } = state;
+  const isMinted = accountOf(state, self.id) !== undefined;
+  const isOpen = isMinted ? durableClock(state).has(self.id) : !join.answers.has(from.sender);
   if (join.confirmed || !isOpen) return;
-  if (isMinted && hash === ledgerHash(state)) join.confirmed = true;
-  else if (takeTurn(state, "greeted", from.sender, state.config.timing.probeIntervalMs)) sendJoin(state, from.sender);
+  if (isMinted && hash === ledgerHash(state)) {
+    if (noteWitness(state, from.sender)) confirm(state);
+  } else if (takeTurn(state, "greeted", from.sender, state.config.timing.probeIntervalMs)) sendJoin(state, from.sender);
+}
+
+/** Says once for whom a node without a usable account waits. */
+export function tellAwaited(state: NodeState): void {
+  const text = awaitedText(awaitedWitnesses(state));
+  if (text === "" || text === state.join.told) return;
+  state.join.told = text;
+  const { id } = state.self;
+  const msg = `The account of Node ${id} isn't confirmed: it ${text}. It neither pays nor votes before. To go on without them: recover --accept-loss at Node ${id}`;
+  journal(state, { kind: "state", level: "warn", msg });
 }
 
 /** Two accounts under our id: the nonce that more members know wins, ties go to the smaller one. */

@@ -42,8 +42,6 @@ export interface Member {
   ledgerHash: string | null;
   /** Fences that its ledger has, as it last said. */
   fences: Clock;
-  /** The records that it had delivered when it left; null: unknown. */
-  leftWith: Clock | null;
   /** LEFT on its own word: nothing more of this incarnation is believed. On hearsay alone it may come back. */
   saidLeave: boolean;
 }
@@ -101,7 +99,6 @@ export function createMember(id: NodeId, nowMs: number): Member {
     hasBeyond: new Map(),
     ledgerHash: null,
     fences: new Map(),
-    leftWith: null,
     saidLeave: false,
   };
 }

@@ -113,7 +113,7 @@ export function becomeReborn(state: NodeState, member: Member, incarnation: numb
   if (member.state !== "SUSPECTED") state.detector.accusations.delete(member.id);
   const isRestart = member.incarnation > 0 && member.state !== "UNKNOWN";
   Object.assign(member, { incarnation, bootId, rinc: 0, phase: null, srttMs: null, bootSeq: null });
-  Object.assign(member, { fences: new Map(), leftWith: null, saidLeave: false });
+  Object.assign(member, { fences: new Map(), saidLeave: false });
   if (isRestart && isLive(member)) {
     state.election.calmSinceMs = state.nowMs;
     tell(state, member, "info", `Node ${member.id} restarted (incarnation ${incarnation})`);

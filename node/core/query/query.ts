@@ -7,7 +7,8 @@ import { clockObject } from "../kernel/vector-clock.ts";
 import { accountOf, balanceOf, durableClock, ledgerHash } from "../ledger/ledger.ts";
 import { aliveIds, type Member } from "../membership/members.ts";
 import { restartText } from "../membership/stale-incarnation.ts";
-import { describeRecovery, isRecovering, waitingText } from "../recovery/awaited.ts";
+import { describeRecovery, waitingText } from "../recovery/awaited.ts";
+import { promiseTexts } from "../recovery/promises.ts";
 import type { NodeState } from "../state.ts";
 import { countOpenTrades, pendingTrades } from "../trading/outcomes.ts";
 
@@ -32,6 +33,7 @@ export function describePing(state: NodeState): PingData {
     ledger_hash: ledgerHash(state),
     holdback: causal.held,
     pending: countOpenTrades(state),
+    ...(waitingText(state) === "" ? {} : { waits: waitingText(state) }),
   };
 }
 
@@ -50,7 +52,7 @@ export function describeState(state: NodeState): CoreStateData {
     pending_trades: pendingTrades(state),
     equivocations: describeEquivocations(state),
     voters: [...config.voters],
-    ...(isRecovering(state) ? { recovery: describeRecovery(state) } : {}),
+    ...(waitingText(state) === "" ? {} : { recovery: describeRecovery(state) }),
     lost_records: [...state.recovery.lost.values()].map(({ seller_id, buyer_id, amount, seq, trade_id }) => ({
       trade_id,
       from: seller_id,
@@ -93,6 +95,9 @@ export function statusText(state: NodeState): string {
         `  Lost: debit ${seq} of Node ${seller_id}, ${amount} credits to Node ${buyer_id}`,
     ),
     ...equivocationLines(state),
+    ...promiseTexts(state).map(
+      (text) => `  Held back: the log of ${text}, until its fence comes (its owner lost its disk)`,
+    ),
     rule,
   ].join("\n");
 }
@@ -106,7 +111,13 @@ function describeEquivocations(state: NodeState): StateData["equivocations"] {
 /** Nothing when all logs are what they should be. */
 function equivocationLines(state: NodeState): string[] {
   const seen = describeEquivocations(state).map(({ account, count }) => `Node ${account} (${count})`);
-  return seen.length === 0 ? [] : [`  EQUIVOCATION: contradictions in the log of ${seen.join(", ")}, ignored`];
+  const diverged = [...state.causal.diverged].map(
+    ([id, seq]) => `  DIVERGED: the log of Node ${id} is another one elsewhere, at debit ${seq} at the latest`,
+  );
+  return [
+    ...(seen.length === 0 ? [] : [`  EQUIVOCATION: contradictions in the log of ${seen.join(", ")}, ignored`]),
+    ...diverged,
+  ];
 }
 
 /** The original's `nodes`: known nodes and their states, this one included. */

@@ -4,6 +4,7 @@
 
 import type { RecoveryData } from "../../wire/control.ts";
 import type { NodeId } from "../../wire/ids.ts";
+import { abstentionText, awaitedTerms } from "../election/abstention.ts";
 import { majority } from "../election/roles.ts";
 import { entry } from "../kernel/vector-clock.ts";
 import { balanceOf, durableClock } from "../ledger/ledger.ts";
@@ -11,6 +12,7 @@ import { aliveIds, isLive } from "../membership/members.ts";
 import type { NodeState } from "../state.ts";
 import { isCovered, isHeld } from "./fence.ts";
 import type { FenceAnswer } from "./recovery-state.ts";
+import { awaitedWitnesses } from "./witnesses.ts";
 
 /** A member that a RECOVERING node waits for, and why; `id` null: it waits for enough voters. */
 export interface Awaited {
@@ -96,13 +98,19 @@ function whyOpen(state: NodeState, id: NodeId, stage: "ask" | "promise"): string
   return null;
 }
 
-/** `waits for Node 4 (FAILED; start it)`, for status, nodes, journal and refusals; empty: for nothing. */
+/** `waits for Node 4 (FAILED; start it)`, for status, nodes, journal and refusals; empty: for nothing. An abstaining voter says so. */
 export function waitingText(state: NodeState): string {
-  if (!isRecovering(state)) return "";
+  const witnesses = awaitedText(awaitedWitnesses(state));
+  if (witnesses !== "") return witnesses;
+  if (!isRecovering(state)) return abstentionText(state);
   if (state.phase !== "RECOVERING") return "waits for somebody who knows its account";
-  const open = awaited(state, "ask");
+  return awaitedText(awaited(state, "ask")) || "waits for the last promises";
+}
+
+/** Empty: nobody is waited for. */
+export function awaitedText(open: readonly Awaited[]): string {
   const parts = open.map(({ id, why }) => (id === null ? why : `Node ${id} (${why})`));
-  return parts.length === 0 ? "waits for the last promises" : `waits for ${parts.join(", ")}`;
+  return parts.length === 0 ? "" : `waits for ${parts.join(", ")}`;
 }
 
 /** The disk was lost, and the node has not recovered yet. */
@@ -110,8 +118,12 @@ export function isRecovering(state: NodeState): boolean {
   return state.join.lostDisk && state.config.durable;
 }
 
+function awaitedVoters(state: NodeState): Awaited[] {
+  return awaitedTerms(state).map((id) => ({ id, why: "a voter that has not told its last term" }));
+}
+
 export function describeRecovery(state: NodeState): RecoveryData {
-  const open = isRecovering(state) ? awaited(state, "ask") : [];
+  const open = isRecovering(state) ? awaited(state, "ask") : [...awaitedWitnesses(state), ...awaitedVoters(state)];
   return {
     state: state.phase,
     at: lastKnown(state),

@@ -23,6 +23,7 @@ import { accountOf, isFence } from "../ledger/ledger.ts";
 import { parseTradeId } from "../ledger/trade-id.ts";
 import { isLive } from "../membership/members.ts";
 import type { NodeState } from "../state.ts";
+import { isNeedless } from "./promises.ts";
 
 /** More fenced accounts than this don't fit a heartbeat beside the rest: the newest ids are told, by turns. */
 const FENCES_TOLD_MAX = 32;
@@ -40,9 +41,11 @@ export function fencesOf(state: NodeState): { fences?: Clock } {
   }
   if (fences.size === 0) return {};
   if (fences.size <= FENCES_TOLD_MAX) return { fences };
-  const rows = [...fences];
+  // The own one always: others rely on it (promises.ts).
+  const own = [...fences].filter(([id]) => id === state.self.id);
+  const rows = [...fences].filter(([id]) => id !== state.self.id);
   const start = (state.beat.seq * FENCES_TOLD_MAX) % rows.length;
-  return { fences: new Map([...rows.slice(start), ...rows.slice(0, start)].slice(0, FENCES_TOLD_MAX)) };
+  return { fences: new Map([...own, ...rows.slice(start), ...rows.slice(0, start)].slice(0, FENCES_TOLD_MAX)) };
 }
 
 /**
@@ -127,7 +130,7 @@ export function isOutdated(state: NodeState, from: NodeId, origin: NodeId): bool
 
 /** True while a promise holds this debit back: the coming fence may give it up. Once the fence is held here, it is clear which ones it does. */
 export function isFencedOff(state: NodeState, record: TradeRecord): boolean {
-  const at = state.recovery.promises.get(record.seller_id);
+  const { at } = state.recovery.promises.get(record.seller_id) ?? {};
   if (at === undefined || record.seq <= at || isFence(record)) return false;
   for (const held of state.causal.holdback.get(record.seller_id)?.values() ?? [])
     if (isFence(held) && held.seq > record.seq) return false;
@@ -205,7 +208,7 @@ export function onFenceRequest(state: NodeState, message: MessageOf<"FENCE_REQUE
   const have = Math.max(delivered, acceptLoss ? 0 : highestHeld(state, account));
   // Debits that are held behind a missing one can't be delivered before it: they are no reason to refuse the promise.
   const next = delivered > at || (!acceptLoss && isHeld(state, account, at + 1));
-  const promised = stage === "promise" && !next;
+  const promised = stage === "promise" && !next && !isNeedless(state, from);
   const { phase } = state;
   const absent = absentIds(state, account);
   const answer = { at, accept_loss: acceptLoss, have, next, promised, phase, absent };
@@ -216,8 +219,9 @@ export function onFenceRequest(state: NodeState, message: MessageOf<"FENCE_REQUE
   // A late fence of a life whose disk was lost as well must not release debits that the promise holds back (isFencedOff).
   for (const held of [...(state.causal.holdback.get(account)?.values() ?? [])])
     if (isFence(held)) removeHeld(state, account, held.seq);
-  state.recovery.promises.set(account, at);
-  const afterWrite = persist(state, [{ table: "fence", account, at }]);
+  const { incarnation } = from;
+  state.recovery.promises.set(account, { at, incarnation, readySinceMs: null });
+  const afterWrite = persist(state, [{ table: "fence", account, at, asker: incarnation }]);
   unicast(state, account, "FENCE_RESPONSE", answer, { afterWrite });
 }
 
@@ -245,7 +249,7 @@ function absentIds(state: NodeState, asker: NodeId): Clock {
 
 /** True when `id` left and our disk has everything that it had. */
 export function isCovered(state: NodeState, id: NodeId): boolean {
-  const member = state.members.get(id);
-  if (member?.state !== "LEFT" || member.leftWith === null) return false;
-  return coversAccounts(state.ledger.durable, member.leftWith);
+  const departure = state.recovery.departures.get(id);
+  if (departure === undefined || departure.incarnation < (state.members.get(id)?.incarnation ?? 0)) return false;
+  return coversAccounts(state.ledger.durable, departure.clock);
 }

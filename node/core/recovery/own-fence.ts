@@ -6,6 +6,7 @@ import type { TradeRecord } from "../../wire/message.ts";
 import { confirmPayload, fieldsOf } from "../causal/broadcast.ts";
 import { causesOfNext, forgetCauses } from "../causal/causes.ts";
 import { removeHeld } from "../causal/holdback.ts";
+import { abstentionText } from "../election/abstention.ts";
 import { journal, multicast, reply } from "../kernel/outbox.ts";
 import { cancelTimer } from "../kernel/timers.ts";
 import { lastSeq } from "../ledger/account.ts";
@@ -31,7 +32,7 @@ export function writeFence(state: NodeState, last: number): void {
   };
   applyRecord(ledger, record);
   forgetCauses(state);
-  const rows = [{ table: "fence", account: self.id, at: null } as const];
+  const rows = [{ table: "own", standing: "whole" } as const];
   const writeId = persistLedger(state, { accounts: [], records: [record] }, rows);
   recovery.fenceWriteId = writeId;
   multicast(state, "TRADE_CONFIRM", confirmPayload(record), { clock: record.deps, afterWrite: writeId });
@@ -73,13 +74,17 @@ export function takeFenced(state: NodeState, writeId: number): boolean {
   recovery.answers.clear();
   recovery.asked.clear();
   join.lostDisk = false;
+  // Every member that must know the account has promised for it.
+  join.confirmed = true;
   cancelTimer(state.timers, "recovery-ask", "");
   cancelTimer(state.timers, "recovery-patience", "");
   if (recovery.acceptLoss !== null) {
     const { requestId } = recovery.acceptLoss;
     recovery.acceptLoss = null;
     const { fencedAt = 0 } = accountOf(state, self.id) ?? {};
-    const text = `Node ${self.id} goes on after debit ${fencedAt - 1} with ${balanceOf(state, self.id)} credits; debits that turn up later are shown as lost`;
+    const abstains = abstentionText(state);
+    const votes = abstains === "" ? "" : `. It ${abstains}; a second order ends that`;
+    const text = `Node ${self.id} goes on after debit ${fencedAt - 1} with ${balanceOf(state, self.id)} credits; debits that turn up later are shown as lost${votes}`;
     reply(state, requestId, true, { ok: true, data: { ...describeRecovery(state), state: "recovered" }, text });
   }
   return true;

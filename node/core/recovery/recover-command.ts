@@ -1,43 +1,56 @@
-/**
- * The command `recover`: it tells what is waited for, and with `--accept-loss` goes on without the members that are away.
- */
+/** The command `recover`, with which a person looks at a node that waits, and ends the wait. */
 
+import { abstentionText, endAbstention } from "../election/abstention.ts";
 import { majority } from "../election/roles.ts";
 import { journal, reply } from "../kernel/outbox.ts";
+import { isNewcomer } from "../kernel/phase.ts";
 import { setTimer } from "../kernel/timers.ts";
 import type { Command, CommandResult } from "../kernel/types.ts";
 import type { NodeState } from "../state.ts";
 import { awaited, describeRecovery, isHere, waitingText } from "./awaited.ts";
+import { awaitedWitnesses } from "./witnesses.ts";
 
 type RecoverCommand = Extract<Command, { op: "recover" }>;
 
-/** `recover` tells what is waited for and what would be lost; with `--accept-loss` it goes on without those who are away. */
+/**
+ * `recover` tells what is waited for and what would be lost; with `--accept-loss` it goes on without those who are away: it mints without
+ * their word, fences without their promise, or votes again without their terms.
+ */
 export function onRecoverCommand(state: NodeState, command: RecoverCommand): void {
-  const { recovery } = state;
+  const { recovery, join, self } = state;
   const refusal = refusalOf(state, command);
   if (refusal !== null) {
     reply(state, command.requestId, true, refusal);
     return;
   }
   if (!command.acceptLoss) {
-    reply(state, command.requestId, true, {
-      ok: true,
-      data: { ...describeRecovery(state) },
-      text: recoveryText(state),
-    });
+    const data = { ...describeRecovery(state) };
+    reply(state, command.requestId, true, { ok: true, data, text: recoveryText(state) });
     return;
   }
-  recovery.acceptLoss = { requestId: command.requestId };
-  recovery.answers.clear();
-  journal(state, { kind: "state", level: "warn", msg: `Asked to recover with the loss of what absent nodes may hold` });
-  setTimer(state.timers, "recovery-patience", "", state.nowMs + state.config.timing.offerTimeoutMs);
+  journal(state, { kind: "state", level: "warn", msg: `Asked to go on with the loss of what absent nodes may hold` });
+  if (state.phase === "RECOVERING") {
+    recovery.acceptLoss = { requestId: command.requestId };
+    recovery.answers.clear();
+    setTimer(state.timers, "recovery-patience", "", state.nowMs + state.config.timing.offerTimeoutMs);
+    return;
+  }
+  const data = { ...describeRecovery(state), state: "recovered" };
+  const isMinting = isNewcomer(state);
+  if (isMinting) join.lossAccepted = true;
+  else endAbstention(state);
+  const text = isMinting
+    ? `Node ${self.id} opens its account without the voters that are away`
+    : `Node ${self.id} votes again`;
+  reply(state, command.requestId, true, { ok: true, data, text });
 }
 
 function refusalOf(state: NodeState, { acceptLoss }: RecoverCommand): CommandResult | null {
-  const { self, phase, config, recovery } = state;
-  if (phase !== "RECOVERING")
+  const { self, phase, config, recovery, election } = state;
+  const isMinting = awaitedWitnesses(state).length > 0;
+  if (phase !== "RECOVERING" && !isMinting && !(phase === "READY" && election.abstaining))
     return refuse("NOT_RECOVERING", `Node ${self.id} is ${phase}, not RECOVERING: there is nothing to recover`);
-  if (!acceptLoss) return null;
+  if (!acceptLoss || isMinting) return null;
   if (recovery.fenceWriteId !== null || recovery.acceptLoss !== null)
     return refuse("BUSY", `Node ${self.id} is about to recover already`);
   if (config.voters.length === 0)
@@ -66,6 +79,11 @@ export function onRecoveryPatienceOver(state: NodeState): void {
 }
 
 function recoveryText(state: NodeState): string {
+  const { id } = state.self;
+  if (isNewcomer(state))
+    return `The account of Node ${id} isn't confirmed.\nIt ${waitingText(state)}.\nWith --accept-loss it opens its account without them: if it had one before that only they know, it is issued a second time.`;
+  if (state.phase === "READY")
+    return `Node ${id} lost its disk and ${abstentionText(state)}.\nWith --accept-loss it votes again: a term in which it voted before may then have two elected coordinators.`;
   const { at, balance, at_risk } = describeRecovery(state);
   const risk =
     at_risk.length === 0

@@ -2,12 +2,17 @@
 import type { Clock } from "../../wire/clock.ts";
 import type { NodeId } from "../../wire/ids.ts";
 import type { Phase, TradeRecord } from "../../wire/message.ts";
-import type { Recovered } from "../kernel/rows.ts";
-import type { Self } from "../kernel/types.ts";
+import type { Departure, Recovered } from "../kernel/rows.ts";
+import type { FencePromise } from "./promises.ts";
+
+/** Of a promise in an older ledger: it is kept, whoever is heard. */
+const ASKER_UNKNOWN = Number.MAX_SAFE_INTEGER;
 
 export interface RecoveryState {
-  /** Accounts of which nothing after this number is delivered before the fence. */
-  readonly promises: Map<NodeId, number>;
+  /** Nodes that have said LEAVE, and no process of them was heard since: what they had delivered. */
+  readonly departures: Map<NodeId, Departure>;
+  /** By account. */
+  readonly promises: Map<NodeId, FencePromise>;
   /** Debits that turned up although their loss was accepted, by payer, number and trade, oldest first, bounded. */
   readonly lost: Map<string, TradeRecord>;
   /** The members' answers about the own lost log. */
@@ -34,11 +39,15 @@ export interface FenceAnswer {
   readonly absent: Clock;
 }
 
-export function createRecovery(self: Self, recovered: Recovered | undefined): RecoveryState {
-  const promises = new Map<NodeId, number>();
-  for (const { account, at } of recovered?.fences ?? []) if (account !== self.id) promises.set(account, at);
+export function createRecovery(recovered: Recovered | undefined): RecoveryState {
   return {
-    promises,
+    departures: new Map(recovered?.departures?.map((departure) => [departure.node, departure])),
+    promises: new Map(
+      recovered?.fences?.map(({ account, at, asker = ASKER_UNKNOWN }) => [
+        account,
+        { at, incarnation: asker, readySinceMs: null },
+      ]),
+    ),
     lost: new Map(),
     answers: new Map(),
     asked: new Map(),

@@ -33,7 +33,8 @@ import {
 } from "../recovery/fence.ts";
 import type { NodeState } from "../state.ts";
 import { closeCredited, intentRowOf, type PendingTrade, takeCredited } from "../trading/trade-table.ts";
-import { raiseConflict, raiseEquivocation } from "./equivocation.ts";
+import { restsOnDiverged } from "./divergence.ts";
+import { raiseConflict, raiseDivergence, raiseEquivocation } from "./equivocation.ts";
 
 export function onTradeConfirm(state: NodeState, message: MessageOf<"TRADE_CONFIRM">): void {
   const { success: _, ...fields } = message.payload;
@@ -165,6 +166,8 @@ function onDuplicate(state: NodeState, record: TradeRecord): void {
     const isOutlived = fencedAt > 0 && seq >= fencedAt && !isFenceAhead(state, origin);
     if (isFence(record) && isLaterFence(state, record)) becomeFencedOff(state, origin, seq);
     else if (isFence(record) || isOutlived) noteLost(state, record);
+    // It is one of the lost disk's, and the fence will decide.
+    else if (origin === state.self.id && isRestoring(state)) noteLost(state, record);
     else if (origin === state.self.id) raiseConflict(state, record, "differs from the own record of that number");
     else raiseEquivocation(state, record);
     return;
@@ -230,6 +233,17 @@ function deliver(state: NodeState, batch: Batch, record: TradeRecord, wasHeld: b
 function onFault(state: NodeState, record: TradeRecord, fault: string): void {
   const { seller_id: origin } = record;
   const { fencedAt = 0 } = accountOf(state, origin) ?? {};
+  const divergedAt = state.causal.diverged.get(origin);
+  if (isFence(record) && fault === "chain" && divergedAt !== undefined) {
+    // Of the two logs the owner goes on with the other one.
+    becomeFencedOff(state, origin, divergedAt);
+    return;
+  }
+  const cause = restsOnDiverged(state, record);
+  if (cause !== null) {
+    raiseDivergence(state, record, cause);
+    return;
+  }
   if (fault !== "chain" || fencedAt === 0 || isFenceAhead(state, origin)) {
     raiseEquivocation(state, record, fault);
     return;

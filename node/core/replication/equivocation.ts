@@ -31,6 +31,14 @@ export function raiseEquivocation(state: NodeState, record: TradeRecord, why = "
   });
 }
 
+/** The payer isn't to blame: it has another record of `cause` than this node. */
+export function raiseDivergence(state: NodeState, record: TradeRecord, cause: NodeId): void {
+  count(state, "records_diverged");
+  if (!takeTurn(state, "equivocation", cause, REPORT_GAP_MS)) return;
+  const msg = `DIVERGED: debit ${record.seq} of Node ${record.seller_id} rests on the log of Node ${cause}, which is another one here: not applied`;
+  journal(state, { kind: "drop", level: "error", msg, ...fieldsOf(record) });
+}
+
 export function raiseConflict(state: NodeState, record: TradeRecord, why: string): void {
   noteEquivocation(state, record.seller_id);
   if (state.phase === "CONFLICT") return;
@@ -38,7 +46,7 @@ export function raiseConflict(state: NodeState, record: TradeRecord, why: string
   journal(state, {
     kind: "drop",
     level: "error",
-    msg: `EQUIVOCATION: record ${record.seller_id}/${record.seq} ${why}; this node stops trading`,
+    msg: `EQUIVOCATION: record ${record.seller_id}/${record.seq} ${why}; this node stops taking part. To bring it back: stop it, move its data directory away (keep it), start it again`,
     phase: "CONFLICT",
     ...fieldsOf(record),
   });

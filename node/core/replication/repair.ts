@@ -23,6 +23,7 @@ import { isOutdated, missedFences } from "../recovery/fence.ts";
 import type { NodeState } from "../state.ts";
 import { abortDoubts } from "../trading/doubts.ts";
 import { noteSettled, wakeDoubts } from "../trading/trade-table.ts";
+import { compareLedgers } from "./divergence.ts";
 
 /** Records that one NAK may fetch: bounds what a forged or repeated one can cost. */
 const REPAIRS_PER_NAK_MAX = 64;
@@ -70,6 +71,7 @@ export function onDigest(state: NodeState, from: NodeId, rows: Clock, hash: stri
   abortDoubts(state, from);
   wakeDoubts(state, from);
   if (isEqual || !state.rules.digest) return;
+  compareLedgers(state, from);
   for (const fence of missedFences(state, from, rows))
     unicast(state, from, "TRADE_CONFIRM", confirmPayload(fence), { clock: fence.deps });
   for (const [id, seq] of digest) {

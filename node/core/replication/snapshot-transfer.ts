@@ -143,7 +143,7 @@ function take(state: NodeState, staged: StagedSnapshot, via: NodeId): void {
 function isBehindFence(state: NodeState, rows: ReadonlyMap<NodeId, SnapshotRow>): boolean {
   for (const [id, { seq, fenced }] of rows) {
     const { fencedAt = 0 } = accountOf(state, id) ?? {};
-    const promisedAt = state.recovery.promises.get(id);
+    const promisedAt = state.recovery.promises.get(id)?.at;
     if (fenced < fencedAt && seq >= fencedAt) return true;
     if (promisedAt !== undefined && seq > promisedAt && fenced <= promisedAt) return true;
     if (fenced <= fencedAt || entry(state.ledger.clock, id) < fenced) continue;
@@ -158,7 +158,7 @@ function isBehindFence(state: NodeState, rows: ReadonlyMap<NodeId, SnapshotRow>)
 function closePromises(state: NodeState, rows: ReadonlyMap<NodeId, SnapshotRow>): Row[] {
   const closed: Row[] = [];
   for (const [account, { fenced }] of rows) {
-    const promisedAt = state.recovery.promises.get(account);
+    const promisedAt = state.recovery.promises.get(account)?.at;
     if (promisedAt === undefined || fenced <= promisedAt) continue;
     state.recovery.promises.delete(account);
     closed.push({ table: "fence", account, at: null });

@@ -1,0 +1,81 @@
+/**
+ * Diverged logs: two nodes have the same numbers of all accounts and other ledgers, so some owner has used a number twice, as after an older
+ * copy of its disk was put back while a witness of its last debits was away.
+ *
+ * The two compare the chain hashes, account by account. The owner of the account whose hashes differ asks for the other record, which stops
+ * it (equivocation.ts); a hash alone proves nothing. All others go on. Nobody can tell which of the two records counts until the owner has
+ * got its log back from the others and fenced it: then the nodes with the other one stop as well (recovery/fence.ts).
+ */
+import type { NodeId } from "../../wire/ids.ts";
+import type { MessageOf, Payload, TradeRecord } from "../../wire/message.ts";
+import { count, journal, unicast } from "../kernel/outbox.ts";
+import { takeTurn } from "../kernel/timers.ts";
+import type { Origin } from "../kernel/types.ts";
+import { entry, sortedIds } from "../kernel/vector-clock.ts";
+import { hashAfter } from "../ledger/account.ts";
+import { accountOf } from "../ledger/ledger.ts";
+import { durableAt } from "../membership/members.ts";
+import { askForFence } from "../recovery/fence.ts";
+import type { NodeState } from "../state.ts";
+
+type HashRow = Payload<"HASHES">["rows"][number];
+
+/** Rows that surely fit a datagram. */
+const ROWS_MAX = 12;
+const COMPARE_GAP_MS = 5_000;
+const REPORT_GAP_MS = 60_000;
+
+/** The peer's ledger differs from ours. If its vector doesn't, the hashes are sent to it, and it answers with its own that differ. */
+export function compareLedgers(state: NodeState, peer: NodeId): void {
+  const { durable } = state.ledger;
+  const member = state.members.get(peer);
+  if (member === undefined) return;
+  for (const [id, seq] of durable) if (durableAt(member, id) !== seq) return;
+  if (!takeTurn(state, "compared", peer, COMPARE_GAP_MS)) return;
+  count(state, "ledgers_compared");
+  const rows = sortedIds(durable).flatMap((id) => rowOf(state, id, entry(durable, id)) ?? []);
+  for (let at = 0; at < rows.length; at += ROWS_MAX) {
+    unicast(state, peer, "HASHES", { rows: rows.slice(at, at + ROWS_MAX), answer: false });
+  }
+}
+
+export function onHashes(state: NodeState, message: MessageOf<"HASHES">, from: Origin): void {
+  const differing: HashRow[] = [];
+  for (const row of message.payload.rows) {
+    const known = rowOf(state, row.id, row.seq);
+    // With another fence the numbers mean other debits, and the fence decides.
+    if (known === null || known.hash === row.hash || known.fenced !== row.fenced) continue;
+    differing.push(known);
+    noteDivergence(state, known, row.hash, from.sender);
+  }
+  if (differing.length > 0 && !message.payload.answer)
+    unicast(state, from.sender, "HASHES", { rows: differing, answer: true });
+}
+
+/** True when this record rests on a debit that is another one at other nodes: its payer did nothing wrong. */
+export function restsOnDiverged({ causal }: NodeState, record: TradeRecord): NodeId | null {
+  for (const [id, seq] of causal.diverged) if (entry(record.deps, id) >= seq) return id;
+  return null;
+}
+
+/** Null: no debit, not known here, or compacted. Two accounts for one id are settled by their nonces (lifecycle/own-account.ts). */
+function rowOf(state: NodeState, id: NodeId, seq: number): HashRow | null {
+  const account = seq === 0 ? undefined : accountOf(state, id);
+  const hash = account === undefined ? undefined : hashAfter(account, seq);
+  return account === undefined || hash === undefined ? null : { id, seq, hash, fenced: account.fencedAt };
+}
+
+function noteDivergence(state: NodeState, { id, seq, hash }: HashRow, theirs: string, peer: NodeId): void {
+  const { self, causal, phase } = state;
+  causal.diverged.set(id, Math.min(seq, causal.diverged.get(id) ?? seq));
+  if (id === self.id && phase === "READY") askForFence(state, id, seq, peer);
+  if (!takeTurn(state, "diverged", id, REPORT_GAP_MS)) return;
+  count(state, "logs_diverged");
+  const msg = `DIVERGED: debit ${seq} of Node ${id} is another one at Node ${peer} than here: Node ${id} has used a number twice, as after an older copy of its disk was put back. ${describeCure(state, id)}`;
+  journal(state, { kind: "drop", level: "error", msg, from: peer, diverged: id, record_seq: seq, hash, theirs });
+}
+
+function describeCure({ self }: NodeState, id: NodeId): string {
+  if (id === self.id) return "This node asks for the record, and stops when it has come";
+  return `This node goes on. To settle it: stop Node ${id}, move its data directory away (keep it), start it again`;
+}
