@@ -56,7 +56,9 @@ describe("a new account", () => {
       expect(told.final).toMatchObject({ ok: true, data: { waiting_for: [{ id: 2 }] } });
       sim.command(id, { op: "recover", acceptLoss: true });
     }
-    sim.runUntil(() => sim.converged() && stateOf(sim, 3).election.elected, 5_000, "agreement of the two");
+    const isElected = () =>
+      [1, 3].every((id) => stateOf(sim, id).election.elected && stateOf(sim, id).phase === "READY");
+    sim.runUntil(isElected, 10_000, "an election by the two");
     const sale = sim.sell(3, 1, 60);
     sim.runUntil(() => sale.final !== null, 5_000, "the payment");
     expect(sale.final).toMatchObject({ ok: true });
@@ -96,7 +98,7 @@ describe("voters that lost their disks", () => {
       // The simulator checks S6 in every step.
       sim.runFor(10_000);
       sim.heal();
-      sim.runUntil(() => sim.converged(), 15_000, "agreement of all");
+      sim.runUntil(() => sim.converged(), 80_000, "agreement of all");
     });
   });
 

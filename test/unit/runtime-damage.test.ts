@@ -188,7 +188,8 @@ describe("a ledger that is read before it is written to", () => {
   test("of the format before must be taken over whole, with a lost disk as such", () => {
     const directory = copyOf(closed);
     edit(directory, (database) => {
-      for (const table of ["own", "voters", "departures", "account_keys"]) database.exec(`DROP TABLE ${table}`);
+      for (const table of ["own", "voters", "departures", "askers", "account_keys"])
+        database.exec(`DROP TABLE ${table}`);
       database.exec(
         `INSERT INTO fences VALUES (1, 0, ${rowSum([1, 0])}), (4, 7, ${rowSum([4, 7])}); PRAGMA user_version = 5`,
       );
