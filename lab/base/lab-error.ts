@@ -69,3 +69,7 @@ export function noNodeRuns(lab: string): LabError {
 export function interrupted(hints: Hints = "", cause?: unknown): LabError {
   return new LabError("interrupted", "interrupted", hints, { cause });
 }
+
+export function notADisk(): LabError {
+  return new LabError("usage", "this file isn't a saved disk of this runtime", NEXT.saveDisk());
+}

@@ -2,8 +2,7 @@
  * A saved disk: the ledger's files in a tar archive, alike for processes and containers. SQLite rebuilds everything else at the next start.
  */
 import { Readable } from "node:stream";
-import { LabError } from "../base/lab-error.ts";
-import { NEXT } from "../base/next.ts";
+import { LabError, notADisk } from "../base/lab-error.ts";
 import { packTar, type TarFile, unpackTar } from "./tar.ts";
 
 /** The ledger and its write-ahead log. The second is missing after a clean end. */
@@ -23,8 +22,4 @@ export async function unpackDisk(image: Uint8Array): Promise<readonly TarFile[]>
   const isWhole = files.some(({ path }) => path === DISK_FILES[0]);
   if (isWhole && files.every(({ path }) => DISK_FILES.some((name) => name === path))) return files;
   throw notADisk();
-}
-
-export function notADisk(): LabError {
-  return new LabError("usage", "this file isn't a saved disk of this runtime", NEXT.saveDisk());
 }

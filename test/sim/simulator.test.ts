@@ -5,7 +5,7 @@ import { Draw } from "../../lab/sim/world/draw.ts";
 import { EventQueue } from "../../lab/sim/world/event-queue.ts";
 import { LocalClock } from "../../lab/sim/world/local-clock.ts";
 import { addressOf, type LinkModel, Network, slotOf } from "../../lab/sim/world/network.ts";
-import { SimStore } from "../../lab/sim/world/sim-disk.ts";
+import { decodeDisk, encodeDisk, SimStore } from "../../lab/sim/world/sim-disk.ts";
 
 describe("the event queue", () => {
   it("must run events by instant, then in the order in which they were scheduled", () => {
@@ -174,7 +174,10 @@ describe("the disk", () => {
     };
     write(1);
     store.nextIncarnation();
-    const image = store.save();
+    const image = decodeDisk(encodeDisk(store.save()));
+    if (image === null) throw new Error("the saved disk can't be read");
+    expect(image).toEqual(store.save());
+    expect(decodeDisk(new TextEncoder().encode("no disk"))).toBeNull();
     write(2);
     store.nextIncarnation();
     expect([store.term, store.incarnation]).toEqual([2, 2]);

@@ -4,14 +4,13 @@
  * The nodes are the simulator's (lab/sim): the production core, codec, intake, control server and fault injector between modelled
  * network, disks and clocks. Every promise is checked at every step; when one breaks, time stops and every command says so.
  */
-import * as v8 from "node:v8";
 import { coreConfigOf } from "../../../node/runtime/core-config.ts";
 import { OperatorError } from "../../../node/runtime/errors.ts";
 import { journalLevelOf, readSettings } from "../../../node/runtime/settings.ts";
 import type { NodeId } from "../../../node/wire/ids.ts";
 import type { Hint } from "../../base/hint.ts";
 import { sleep } from "../../base/lab-clock.ts";
-import { LabError, nodeStillRuns, noSuchLab, noSuchNode } from "../../base/lab-error.ts";
+import { LabError, nodeStillRuns, noSuchLab, noSuchNode, notADisk } from "../../base/lab-error.ts";
 import { MemoryState } from "../../base/lab-state.ts";
 import { NEXT } from "../../base/next.ts";
 import type { OpenControlTransport } from "../../control/udp-control.ts";
@@ -22,9 +21,8 @@ import { Draw } from "../../sim/world/draw.ts";
 import { EventQueue } from "../../sim/world/event-queue.ts";
 import { addressOf, slotOf } from "../../sim/world/network.ts";
 import { simControlKey } from "../../sim/world/seal.ts";
-import type { DiskImage } from "../../sim/world/sim-disk.ts";
+import { decodeDisk, encodeDisk } from "../../sim/world/sim-disk.ts";
 import type { SimNode } from "../../sim/world/sim-node.ts";
-import { notADisk } from "../disk-image.ts";
 import type {
   Engine,
   ExecResult,
@@ -49,8 +47,6 @@ interface SimLab {
 
 /** How long a control datagram takes, each way. */
 const CONTROL_MS = 0.1;
-/** First in a saved disk. */
-const DISK_MARK = "disk of a simulated energy node";
 const POLL_MS = 10;
 const PORT_BASE = 6_000;
 
@@ -284,13 +280,13 @@ export class SimEngine implements Engine {
   }
 
   saveDisk(lab: string, id: NodeId): Promise<Uint8Array> {
-    return Promise.resolve(v8.serialize({ disk: DISK_MARK, image: this.#nodeOf(lab, id).cluster.saveDisk(id) }));
+    return Promise.resolve(encodeDisk(this.#nodeOf(lab, id).cluster.saveDisk(id)));
   }
 
   restoreDisk(lab: string, id: NodeId, image: Uint8Array): Promise<void> {
     const { cluster, node } = this.#nodeOf(lab, id);
     if (node.status !== "down") return Promise.reject(nodeStillRuns(id));
-    const saved = readSaved(image);
+    const saved = decodeDisk(image);
     if (saved === null) return Promise.reject(notADisk());
     this.#change(() => cluster.restoreDisk(id, saved));
     return Promise.resolve();
@@ -412,16 +408,6 @@ export class SimEngine implements Engine {
 
   #assertSound(): void {
     if (this.clock.failure !== null) throw this.clock.failure;
-  }
-}
-
-/** Null: other bytes. */
-function readSaved(bytes: Uint8Array): DiskImage | null {
-  try {
-    const { disk, image } = v8.deserialize(bytes) as { disk?: unknown; image: DiskImage };
-    return disk === DISK_MARK ? image : null;
-  } catch {
-    return null;
   }
 }
 

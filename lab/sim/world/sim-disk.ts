@@ -79,6 +79,28 @@ function createDisk(): DiskImage {
   };
 }
 
+/** First in the bytes of a saved disk. */
+const DISK_MARK = "disk of a simulated energy node";
+
+/** A backup as a file: JSON, with maps and sets as lists of their entries. */
+export function encodeDisk(image: DiskImage): Uint8Array {
+  const asLists = (_key: string, value: unknown) =>
+    value instanceof Map ? { map: [...value] } : value instanceof Set ? { set: [...value] } : value;
+  return new TextEncoder().encode(JSON.stringify([DISK_MARK, image], asLists));
+}
+
+/** Null: other bytes. */
+export function decodeDisk(bytes: Uint8Array): DiskImage | null {
+  const fromLists = (_key: string, value: { map?: [unknown, unknown][]; set?: unknown[] } | null) =>
+    Array.isArray(value?.map) ? new Map(value.map) : Array.isArray(value?.set) ? new Set(value.set) : value;
+  try {
+    const [mark, image] = JSON.parse(new TextDecoder().decode(bytes), fromLists) as [unknown, DiskImage];
+    return mark === DISK_MARK ? image : null;
+  } catch {
+    return null;
+  }
+}
+
 export class SimStore {
   model: DiskModel;
   /** Every write fails from now on; null: healthy. */
