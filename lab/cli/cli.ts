@@ -25,7 +25,8 @@ interface Run {
   foreground: AbortController | null;
 }
 
-const ONE_SIGNAL_MS = 500;
+/** A person who presses Ctrl-C twice takes longer. */
+const ONE_SIGNAL_MS = 150;
 
 /** Runs one command line and ends the process. */
 export async function main(argv: readonly string[]): Promise<void> {

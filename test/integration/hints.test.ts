@@ -6,7 +6,7 @@ import { cp, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { NEXT } from "../../lab/base/next.ts";
-import { type CliResult, type LabHome, openLabHome } from "../support/cli.ts";
+import { type CliResult, type LabHome, openLabHome, pressUntilDone } from "../support/cli.ts";
 import { splitCommand } from "../support/hint-samples.ts";
 
 const LAB = ["--name", "a", "--runtime", "local"];
@@ -196,8 +196,7 @@ describe("a hint about runs", () => {
     await chaos.saw("load");
     chaos.child.kill("SIGINT");
     await chaos.saw("ending early");
-    chaos.child.kill("SIGINT");
-    await follow("healAll", await chaos.done, `lab heal ${LAB.join(" ")}`);
+    await follow("healAll", await pressUntilDone(chaos), `lab heal ${LAB.join(" ")}`);
     await ok("resume", "all", ...LAB);
     await ok("start", "all", ...LAB);
     await ok("wait", "agree", ...LAB);

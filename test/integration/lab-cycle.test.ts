@@ -164,10 +164,10 @@ describe("a lab of five", () => {
   test("must leave nothing", async () => {
     expect(await home.lab("down")).toMatchObject({ code: 0, stdout: 'removed lab "lab"\n' });
     expect(await home.leftovers()).toEqual([]);
-    expect(await home.lab("down")).toMatchObject({ code: 0, stdout: expect.stringContaining("nothing to remove") });
-    expect(await home.lab("ps")).toMatchObject({
-      code: 3,
-      stderr: expect.stringContaining('there is no lab named "lab"'),
-    });
+    for (const verb of ["down", "ps"])
+      expect(await home.lab(verb)).toMatchObject({
+        code: 3,
+        stderr: expect.stringContaining('there is no lab named "lab"'),
+      });
   });
 });

@@ -8,6 +8,7 @@ import { mkdir, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { findByEnvironment } from "../../lab/base/process-table.ts";
+import { eventually } from "./eventually.ts";
 
 const bin = join(import.meta.dirname, "../../dist/lab.js");
 
@@ -121,4 +122,10 @@ function startCli(
       );
     });
   return { child, done, saw };
+}
+
+/** Ctrl-C again and again, as somebody does who wants it to end now: what comes right after the first counts as the same. */
+export async function pressUntilDone({ child, done }: RunningCli): Promise<CliResult> {
+  await eventually(() => child.exitCode !== null || child.signalCode !== null || !child.kill("SIGINT"));
+  return done;
 }
