@@ -146,12 +146,18 @@ export class PlayedLab {
     });
   }
 
-  /** By the lines that were taken. */
+  /** By the lines that were taken, or by what the world itself checks at each step: then time has come to its end. */
   get broken(): CheckResult | null {
     const { breach } = this.#judging;
-    if (breach === null) return null;
+    if (breach === null) return this.#ending;
     const { checker, what, proof } = breach;
     return { check: checker.name, verdict: "invalid", violations: [{ what, proof }], detail: checker.promise };
+  }
+
+  get #ending(): CheckResult | null {
+    if (this.ended === null) return null;
+    const violations = [{ what: this.ended, proof: [] }];
+    return { check: "world", verdict: "invalid", violations, detail: "what the simulator checks at every step" };
   }
 
   /** Of the lines that were taken. */

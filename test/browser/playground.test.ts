@@ -201,6 +201,14 @@ describe("five nodes in a page from the disk", () => {
     const page = await open("#run=damaged");
     await expect.poll(() => headline(page).innerText()).toContain("Coordinator 5");
     await expect.poll(() => page.locator(".notice").innerText()).toContain("this link is damaged");
+    // A run that is there is kept when another link can't be read.
+    await page.getByRole("button", { name: "Pay somebody" }).click();
+    await expect.poll(async () => (await look(page)).spec.steps.length).toBe(1);
+    await page.evaluate(() => {
+      location.hash = "#run=AAAA";
+    });
+    await expect.poll(() => page.locator(".notice").innerText()).toContain("this link is damaged");
+    expect((await look(page)).spec.steps.length).toBe(1);
     await closeQuietly(page);
   });
 

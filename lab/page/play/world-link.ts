@@ -8,7 +8,7 @@ import { stepOf } from "../../play/step-of.ts";
 import type { CommandTaker } from "../app/command-taker.ts";
 import type { HandledWorld, Store } from "../app/page-store.ts";
 import type { PlayedWorld } from "../model/playback.ts";
-import { markViolations } from "../model/violations.ts";
+import { findEntry, markViolations } from "../model/violations.ts";
 
 export const FIRST_SPEC: PlaySpec = { seed: 1, nodes: 5, bug: null, steps: [] };
 
@@ -44,6 +44,8 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
       this.#store.changed();
       return;
     }
+    // Somebody's run isn't thrown away for a link that can't be read.
+    if (this.spec !== null) return;
     const trouble = this.#store.trouble;
     await this.#tell({ ask: "open", spec: FIRST_SPEC, untilMs: 0 });
     playback.follow();
@@ -90,6 +92,7 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
     const failed = { ok: false, line, exit: "failed", hint: "" } as const;
     if (!isLabCommand(command)) return { ...failed, message: "the page can't do this yet" };
     const { playback } = this.#store;
+    this.#store.trouble = "";
     const isNow = playback.mode === "live" || playback.isAtHead;
     const atMs = isNow ? null : playback.atMs;
     const report = await this.#tell({ ask: "act", step: stepOf(command), atMs });
@@ -141,8 +144,11 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
     if (broken !== null && store.checks.length === 0) {
       store.checks = [broken];
       markViolations(store.history, store.checks);
-      store.tab = "verdict";
       if (playback.mode === "live") playback.pause();
+      // Where it broke, and what led there, stand out in the diagram.
+      const last = broken.violations[0]?.proof.at(-1);
+      store.selectEvent(last === undefined ? null : findEntry(store.history, last));
+      store.tab = "verdict";
     }
     store.changed(opened !== null);
   }

@@ -63,8 +63,8 @@ function Invitations(shared: Shared) {
         />
       </div>
       <p class="hint">
-        Five nodes trade credits and elect a coordinator: the crown. It is the code that runs in the containers, in
-        virtual time, in this page. “Break it” has more ways to break it.
+        Nodes trade credits and elect a coordinator: the crown. It is the code that runs in the containers, in virtual
+        time, in this page. “Break it” has more ways to break it.
       </p>
     </section>
   );
