@@ -27,14 +27,22 @@ export function openArchive(database: DatabaseSync, self: NodeId): Archive {
   };
   return {
     recall(key: RecallKey) {
-      if (key.kind === "trade")
-        return find("SELECT * FROM records INDEXED BY debits_by_trade WHERE trade_id = ? AND own = 1", key.tradeId);
-      if (key.kind === "debit") return find("SELECT * FROM records WHERE origin = ? AND seq = ?", key.origin, key.seq);
-      const where = "request_id = ? AND initiator = ?";
-      return (
-        find(`SELECT * FROM records INDEXED BY debits_by_request WHERE own = 1 AND ${where}`, key.requestId, self) ??
+      const debitOf = (requestId: string, initiator: NodeId) =>
         find(
-          `SELECT * FROM records INDEXED BY credits_by_request WHERE own = 0 AND mine = 1 AND ${where}`,
+          "SELECT * FROM records INDEXED BY debits_by_request WHERE own = 1 AND request_id = ? AND initiator = ?",
+          requestId,
+          initiator,
+        );
+      if (key.kind === "trade")
+        return (
+          find("SELECT * FROM records INDEXED BY debits_by_trade WHERE trade_id = ? AND own = 1", key.tradeId) ??
+          (key.requestId === null ? null : debitOf(key.requestId, key.payee))
+        );
+      if (key.kind === "debit") return find("SELECT * FROM records WHERE origin = ? AND seq = ?", key.origin, key.seq);
+      return (
+        debitOf(key.requestId, self) ??
+        find(
+          "SELECT * FROM records INDEXED BY credits_by_request WHERE own = 0 AND mine = 1 AND request_id = ? AND initiator = ?",
           key.requestId,
           self,
         )

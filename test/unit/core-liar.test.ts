@@ -217,6 +217,24 @@ describe("records", () => {
   });
 });
 
+test("one request of a client must not be paid for twice, whatever the buyer calls the trade", () => {
+  const node = member();
+  const buy = (trade_id: string, request_id: string) =>
+    node.receive(3, "TRADE_REQUEST", { target_id: 2, amount: 5, trade_type: "buy", trade_id, to_inc: 1, request_id });
+  buy("3-2-1.1", "r");
+  // The store refuses a second debit for it and the node would halt: before the first one is on disk, too.
+  buy("3-2-1.2", "r");
+  node.store();
+  buy("3-2-1.3", "r");
+  buy("3-2-1.4", "s");
+  node.store();
+  expect(node.state.ledger.log.map(({ trade_id }) => trade_id)).toEqual(["3-2-1.1", "3-2-1.4"]);
+  const refused = node.sent("TRADE_RESPONSE").filter(({ payload }) => !payload.accepted);
+  expect(refused.map(({ payload }) => payload.reason)).toEqual(
+    Array(2).fill("Node 2 has paid for this request in 3-2-1.1"),
+  );
+});
+
 describe("tables", () => {
   const rows = (from: number, count: number) =>
     Array.from({ length: count }, (_, i) => ({

@@ -67,8 +67,12 @@ describe("a compacted ledger", () => {
     const store = open(directory);
     const { archive } = store;
     if (archive === null) throw new Error("no archive");
-    expect(archive.recall({ kind: "trade", tradeId: "2-1-1.2" })?.seq).toBe(2);
-    expect(archive.recall({ kind: "trade", tradeId: "2-1-1.200" })).toBeNull();
+    expect(archive.recall({ kind: "trade", tradeId: "2-1-1.2", payee: 1, requestId: null })?.seq).toBe(2);
+    expect(archive.recall({ kind: "trade", tradeId: "2-1-1.200", payee: 1, requestId: null })).toBeNull();
+    // A trade under another name, for a request that was paid.
+    const renamed = { kind: "trade", tradeId: "2-1-1.200", requestId: "request 4" } as const;
+    expect(archive.recall({ ...renamed, payee: 2 })?.seq).toBe(4);
+    expect(archive.recall({ ...renamed, payee: 3 })).toBeNull();
     expect(archive.recall({ kind: "request", requestId: "request 3" })?.seq).toBe(3);
     // Node 2 asked for that one, under a request id of its own.
     expect(archive.recall({ kind: "request", requestId: "request 4" })).toBeNull();

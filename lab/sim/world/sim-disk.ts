@@ -214,8 +214,10 @@ export class SimStore {
     const isOwn = ({ seller_id, buyer_id }: TradeRecord) => seller_id === self || buyer_id === self;
     return {
       recall(key) {
-        if (key.kind === "trade")
-          return find(nameOfTrade(key.tradeId)).find(({ seller_id }) => seller_id === self) ?? null;
+        if (key.kind === "trade") {
+          const requested = key.requestId === null ? [] : find(nameOfRequest(key.payee, key.requestId));
+          return [...find(nameOfTrade(key.tradeId)), ...requested].find(({ seller_id }) => seller_id === self) ?? null;
+        }
         if (key.kind === "debit") return find(nameOfDebit(key.origin, key.seq))[0] ?? null;
         return find(nameOfRequest(self, key.requestId))[0] ?? null;
       },

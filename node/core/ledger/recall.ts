@@ -11,8 +11,8 @@ import { baseClock } from "./account.ts";
 import { parseTradeId } from "./trade-id.ts";
 
 export type RecallKey =
-  /** A debit of this node, by the trade that it executed. */
-  | { readonly kind: "trade"; readonly tradeId: string }
+  /** A debit of this node, by the trade that it executed, else by the payee's request. */
+  | { readonly kind: "trade"; readonly tradeId: string; readonly payee: NodeId; readonly requestId: string | null }
   /** A debit of any account. */
   | { readonly kind: "debit"; readonly origin: NodeId; readonly seq: number }
   /** The trade that this node made for a control request. */
@@ -43,7 +43,9 @@ export function recallOf(state: NodeState, input: Input): RecallKey | null {
     if (!isAsked || !hasCompacted(state)) return null;
     const tradeId = message.payload.trade_id;
     const isToUs = parseTradeId(tradeId)?.from === from.sender;
-    return isToUs && !state.ledger.byTrade.has(tradeId) ? { kind: "trade", tradeId } : null;
+    if (!isToUs || state.ledger.byTrade.has(tradeId)) return null;
+    const requestId = message.message_type === "TRADE_REQUEST" ? (message.payload.request_id ?? null) : null;
+    return { kind: "trade", tradeId, payee: from.sender, requestId };
   }
   if (input.type !== "command" || input.command.op === "election" || baseClock(state.ledger).size === 0) return null;
   const { requestId } = input.command;

@@ -15,9 +15,13 @@ export function recordOfTrade(state: NodeState, tradeId: string): TradeRecord | 
   return state.ledger.byTrade.get(tradeId) ?? recalled;
 }
 
-/** The executed trade that this node made for a control request, in this or an earlier run. */
-export function recordOfRequest(state: NodeState, requestId: string): TradeRecord | undefined {
-  const key = `${state.self.id}/${requestId}`;
+/** The executed trade that node `initiator` made for a control request, in this or an earlier run. */
+export function recordOfRequest(
+  state: NodeState,
+  requestId: string,
+  initiator: NodeId = state.self.id,
+): TradeRecord | undefined {
+  const key = `${initiator}/${requestId}`;
   const recalled = state.recalled !== null && requestKey(state.recalled) === key ? state.recalled : undefined;
   return state.ledger.byRequest.get(key) ?? recalled;
 }

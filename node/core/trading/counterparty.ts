@@ -14,7 +14,7 @@ import type { Origin } from "../kernel/types.ts";
 import { entry } from "../kernel/vector-clock.ts";
 import { accountOf, balanceOf } from "../ledger/ledger.ts";
 import { parseTradeId } from "../ledger/trade-id.ts";
-import { recordOfTrade } from "../ledger/trade-index.ts";
+import { recordOfRequest, recordOfTrade } from "../ledger/trade-index.ts";
 import type { NodeState } from "../state.ts";
 import { commit, EXPIRED, FORGOTTEN, NO_CREDITS, respond, STALE } from "./commit.ts";
 import { mayBeForgotten, refusedReason, rememberRefusal } from "./refused-window.ts";
@@ -66,12 +66,7 @@ function onBuyRequest(state: NodeState, payload: MessageOf<"TRADE_REQUEST">["pay
     startPull(state, sender, "records");
     return;
   }
-  const reason =
-    state.phase !== "READY"
-      ? `Node ${state.self.id} is not ready to trade (${state.phase})`
-      : balanceOf(state, state.self.id) - state.trading.reserved < amount
-        ? NO_CREDITS
-        : null;
+  const reason = reasonAgainst(state, sender, payload);
   if (reason !== null) {
     rememberRefusal(state, sender, tradeId, reason);
     respond(state, from, tradeId, false, reason);
@@ -91,6 +86,19 @@ function onBuyRequest(state: NodeState, payload: MessageOf<"TRADE_REQUEST">["pay
   addPending(state.trading, trade);
   const options = { afterWrite: trade.writeId ?? undefined };
   unicast(state, sender, "TRADE_RESPONSE", { trade_id: tradeId, accepted: true }, options);
+}
+
+function reasonAgainst(
+  state: NodeState,
+  buyer: NodeId,
+  { amount, request_id: requestId }: MessageOf<"TRADE_REQUEST">["payload"],
+): string | null {
+  const { id } = state.self;
+  // One request of a client makes one debit, whatever name the buyer gives to the trade; the store takes no second one.
+  const paid = requestId === undefined ? undefined : recordOfRequest(state, requestId, buyer);
+  if (paid?.seller_id === id) return `Node ${id} has paid for this request in ${paid.trade_id}`;
+  if (state.phase !== "READY") return `Node ${id} is not ready to trade (${state.phase})`;
+  return balanceOf(state, id) - state.trading.reserved < amount ? NO_CREDITS : null;
 }
 
 /** A buy that was decided before gets the same answer again. */
