@@ -85,7 +85,8 @@ test("copies of all unicasts to all must bring the stranger introductions alone,
   expect(way.received.length).toBeLessThan(sent / 10);
 });
 
-test("one datagram in a peer's name and from its address must not silence it, whatever packet number it has", async () => {
+/** What a member says to node 1 in the name of node 2 and from its address: with the packet number that it gets from node 2's last one. */
+async function forger(): Promise<(type: MessageType, payload: object, packetSeq: (last: number) => number) => void> {
   const heard = new Map<number, Header>();
   way.onHeard = ({ from, datagram }) => {
     const header = peekHeader(datagram);
@@ -96,21 +97,23 @@ test("one datagram in a peer's name and from its address must not silence it, wh
     return headers[0] !== undefined && headers[1] !== undefined && ([headers[0], headers[1]] as const);
   });
   way.onHeard = () => {};
-  const pong: Message = {
-    message_type: "PONG",
-    sender_id: 2,
-    sender_priority: 2,
-    vector_clock: null,
-    payload: { nonce: "0".repeat(16), target: 2, ok: true, rumours: [] },
-    timestamp: 0,
-  };
   const keyring = createKeyring(parseKeys("the member's keys", KEYS));
+  return (type, payload, packetSeq) => {
+    const frame = { message_type: type, sender_id: 2, sender_priority: 2, vector_clock: null, timestamp: 0 };
+    const body = encodeMessage({ ...frame, payload } as Message);
+    const header = { ...two, packetSeq: packetSeq(two.packetSeq) };
+    way.sendAs(2, 1, sealDatagram(header, body, keyring, { id: 1, bootId: one.bootId }));
+  };
+}
+
+test("one datagram in a peer's name and from its address must not silence it, whatever packet number it has", async () => {
+  const forge = await forger();
   const before = await countersOf(1);
   const gained = async (name: string): Promise<number> => ((await countersOf(1))[name] ?? 0) - (before[name] ?? 0);
   // Too far at once; then as far as may be, again and again. The last one twice: it is a copy because the first was taken.
   const step = WINDOW_PACKETS - 10_000;
   for (const packetSeq of [2 ** 47, step, 2 * step, 3 * step, 4 * step, 4 * step])
-    way.sendAs(2, 1, sealDatagram({ ...two, packetSeq }, encodeMessage(pong), keyring, { id: 1, bootId: one.bootId }));
+    forge("PONG", { nonce: "0".repeat(16), target: 2, ok: true, rumours: [] }, () => packetSeq);
   await until("the window has moved", async () => (await gained("drop_replay")) > 0);
   expect(await gained("drop_out_of_window")).toBeGreaterThan(0);
   await tradeRound([1, 2]);
@@ -118,6 +121,19 @@ test("one datagram in a peer's name and from its address must not silence it, wh
   await tradeRound([1, 2]);
   expect(await gained("drop_out_of_window")).toBe(dropped);
   await expectAddresses();
+});
+
+test("a fence that is asked for in the name of a node that is there must hold none of its payments back", async () => {
+  const forge = await forger();
+  const { clock, counters } = await nodeOf(1).state();
+  const at = clock["2"] ?? 0;
+  forge("FENCE_REQUEST", { stage: "promise", at, accept_loss: false }, (last) => last + 10_000);
+  await until("it is refused", async () => {
+    const { promises_refused = 0 } = await countersOf(1);
+    return promises_refused > (counters.promises_refused ?? 0);
+  });
+  await tradeRound([2, 3]);
+  await until("node 1 has the next payment", async () => ((await nodeOf(1).state()).clock["2"] ?? 0) > at);
 });
 
 test("everything that a process was sent must be worthless to the next one", async () => {
