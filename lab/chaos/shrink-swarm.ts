@@ -41,7 +41,7 @@ export function shrinkSwarm(
 
 function failsBy(seed: number, choice: WorldChoice, property: string): boolean {
   try {
-    runSwarm(seed, optionsOf(choice), { only: choice.only });
+    runSwarm(seed, optionsOf(choice), { only: choice.only, moves: choice.moves });
     return false;
   } catch (error) {
     if (error instanceof SimFailure) return error.details.property === property;

@@ -51,6 +51,11 @@ export class Judging {
     return this.#breach;
   }
 
+  /** The next breach will be told. */
+  dropBreach(): void {
+    this.#breach = null;
+  }
+
   take(entry: Entry): void {
     this.#isEmpty = false;
     const life = this.story.add(entry);

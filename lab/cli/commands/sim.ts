@@ -6,6 +6,7 @@ import { renderCommand } from "../../base/hint.ts";
 import { NEXT } from "../../base/next.ts";
 import type { SimFailureDetails } from "../../sim/checks/sim-failure.ts";
 import type { WorldChoice } from "../../sim/swarm/choice.ts";
+import type { SwarmResult } from "../../sim/swarm/play-schedule.ts";
 import type { SwarmReport } from "../../sim/threads/swarm-threads.ts";
 import type { SimJournalLine } from "../../sim/world/sim-journal.ts";
 import { addNotes, type Note } from "../ui/notes.ts";
@@ -17,6 +18,7 @@ interface SimFlags {
   nodes?: string;
   profile?: ProfileName;
   without?: string;
+  moves?: string;
   trace?: boolean;
   keepGoing?: boolean;
   workers?: string;
@@ -49,6 +51,7 @@ export function registerSimCommands(program: Command, context: CommandContext): 
       .option("--nodes <count>", "number of nodes (default: random, 2 to 12)")
       .addOption(new Option("--profile <name>", "timing (default: random)").choices(PROFILE_NAMES))
       .option("--without <rules>", "let all nodes break these rules of the protocol, to see what fails")
+      .option("--moves <names>", "let the adversary make these moves only (none, or: lost-disks,stranger,...)")
       .option("--trace", "with --seed: print every message")
       .addOption(new Option("--only <actions>", "with --seed: play these of the schedule's actions only"))
       .option("--shrink", "with --seed: make a failing schedule smaller")
@@ -63,7 +66,7 @@ export function registerSimCommands(program: Command, context: CommandContext): 
 }
 
 async function sim(context: CommandContext, flags: SimFlags): Promise<void> {
-  const [{ LabError }, { parseActions, parseRules, parseSeed, parseSeedRange }] = await Promise.all([
+  const [{ LabError }, { parseActions, parseMoves, parseRules, parseSeed, parseSeedRange }] = await Promise.all([
     import("../../base/lab-error.ts"),
     import("../../sim/swarm/choice.ts"),
   ]);
@@ -73,6 +76,7 @@ async function sim(context: CommandContext, flags: SimFlags): Promise<void> {
     ...(nodes === undefined ? {} : { nodes }),
     ...(flags.profile === undefined ? {} : { profile: flags.profile }),
     ...(flags.without === undefined ? {} : { without: parseRules(flags.without) }),
+    ...(flags.moves === undefined ? {} : { moves: parseMoves(flags.moves) }),
     ...(flags.only === undefined ? {} : { only: parseActions(flags.only) }),
   };
   if (Number.isNaN(nodes)) throw new LabError("usage", `--nodes can't be "${flags.nodes}"`, "use 2 to 200");
@@ -130,12 +134,17 @@ async function playOne(context: CommandContext, seed: number, choice: WorldChoic
         if (printer.json || isTold(line)) printer.item(line, describeLine(line));
       } else if (!printer.json && isHeadline(line)) printer.item(null, describeLine(line));
     };
-    const result = runSwarm(seed, { ...optionsOf(choice), wire: trace, onLine }, { only: choice.only });
+    const result = runSwarm(
+      seed,
+      { ...optionsOf(choice), wire: trace, onLine },
+      { only: choice.only, moves: choice.moves },
+    );
     const { formatDuration } = await import("../../base/duration.ts");
     const text = [
       `seed ${seed}: every promise held`,
+      ...describePlayed(result),
       `  ${result.faults} faults, ${result.executed} of ${result.trades} trades executed, ${result.deliveries} deliveries`,
-      `  after the heal: one coordinator in ${formatDuration(result.leaderMs)}, equal ledgers in ${formatDuration(result.ledgerMs)}, the highest leads in ${formatDuration(result.highestMs)}`,
+      `  after the heal: ${describeRecovery(result, formatDuration)}`,
       `  ${formatDuration(result.virtualMs)} of virtual time, ${result.events} events; journal ${result.fingerprint}`,
     ].join("\n");
     const value = { seed, verdict: "held", ...result };
@@ -160,6 +169,21 @@ async function playOne(context: CommandContext, seed: number, choice: WorldChoic
   }
 }
 
+function describeRecovery({ recovery }: SwarmResult, format: (ms: number) => string): string {
+  if (recovery === null) return "what was lost can't be had back, and the nodes say so";
+  const { leaderMs, ledgerMs, highestMs } = recovery;
+  return `one coordinator in ${format(leaderMs)}, equal ledgers in ${format(ledgerMs)}, the highest leads in ${format(highestMs)}`;
+}
+
+/** The adversary's moves, and what came of a promise without its premise. */
+function describePlayed({ moves, outside }: SwarmResult): string[] {
+  const made = Object.entries(moves).map(([name, times]) => `${name} ${times} x`);
+  return [
+    ...(made.length === 0 ? [] : [`  moves: ${made.join(", ")}`]),
+    ...(outside === null ? [] : [`  a promise without its premise broke: ${outside}`]),
+  ];
+}
+
 /** The schedule fails: which of its actions are enough for that? */
 async function shrinkOne(context: CommandContext, seed: number, choice: WorldChoice, forMs: number): Promise<void> {
   const [{ runSwarm }, { SimFailure }, { optionsOf, replayWords }, { shrinkSwarm }, { LabError }] = await Promise.all([
@@ -172,7 +196,7 @@ async function shrinkOne(context: CommandContext, seed: number, choice: WorldCho
   const { printer, progress, signal } = context;
   let failure: SimFailureDetails | null = null;
   try {
-    runSwarm(seed, optionsOf(choice), { only: choice.only });
+    runSwarm(seed, optionsOf(choice), { only: choice.only, moves: choice.moves });
   } catch (error) {
     if (!(error instanceof SimFailure)) throw error;
     failure = error.details;
@@ -266,6 +290,7 @@ function describeReport(report: SwarmReport): string {
     ...shown,
     ...more,
     `${report.tradesExecuted} trades executed, ${report.deliveries} deliveries, ${report.faults} faults`,
+    ...describeMoves(report),
     ...(recovery === null
       ? []
       : [
@@ -273,6 +298,16 @@ function describeReport(report: SwarmReport): string {
         ]),
     `${seconds.toFixed(1)} s on ${workers} threads: ${perSecond.toFixed(1)} schedules/s, ${(report.virtualSeconds / seconds).toFixed(0)} x real time`,
   ].join("\n");
+}
+
+/** `stranger 31 (15 %) 4120 x`: in how many schedules, at which rate, how often in all. */
+function describeMoves({ moves, outside, stopped }: SwarmReport): string[] {
+  const rows = Object.entries(moves).map(
+    ([name, { rate, schedules, times }]) =>
+      `  ${name.padEnd(14)} ${`${schedules}`.padStart(6)} schedules (rate ${(rate * 100).toFixed(0)} %), ${times} times`,
+  );
+  const end = `promises without their premises: broken in ${outside} schedules; in ${stopped} the group stopped and said why`;
+  return ["moves of the adversary:", ...rows, end];
 }
 
 function describeSpread({ p50, p99, max }: { p50: number; p99: number; max: number }): string {

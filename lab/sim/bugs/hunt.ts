@@ -11,6 +11,7 @@ import { SimCluster } from "../cluster/sim-cluster.ts";
 import { journalOf } from "../cluster/sim-run.ts";
 import { drawWorld } from "../cluster/sim-world.ts";
 import { endFaults, runSafetyPhase } from "../swarm/play-schedule.ts";
+import { loseOneDisk } from "../swarm/swarm-faults.ts";
 import { Draw } from "../world/draw.ts";
 import { type Bug, INGREDIENTS } from "./bug-cases.ts";
 
@@ -47,7 +48,7 @@ export function playHunt(seed: number, bug: Bug | null): Journal {
 function play(sim: SimCluster, draw: Draw, bug: Bug | null): void {
   sim.startAll();
   const spice = bug?.spice === undefined ? undefined : INGREDIENTS[bug.spice](sim, new Draw(sim.seed, "spice"));
-  runSafetyPhase(sim, draw, undefined, spice);
+  runSafetyPhase(sim, draw, { onAction: spice, loseDisk: (id) => loseOneDisk(sim, id) });
   endFaults(sim);
   sim.startAll();
   sim.runFor(FIRST_TRADES_MS);

@@ -66,13 +66,17 @@ export class Books {
     }
   }
 
-  /** Called before a disk is emptied, or an older copy put back. Durability is one disk: what nobody else has is lost with it. */
+  /**
+   * Called before a disk is emptied, or an older copy put back. Durability is one disk: what nobody else has is lost with it, and what
+   * the others had of lost disks, when theirs are lost too.
+   */
   onDiskLost(node: SimNode, image: DiskImage | null): void {
     this.lostDisks.add(node.id);
     const others = [...this.nodes.values()].filter((other) => other !== node);
     for (const [key, record] of this.known) {
       const [origin, seq] = parseKey(key);
-      if (origin !== node.id || seq <= (image?.counts.get(origin) ?? 0)) continue;
+      const isOwn = origin === node.id;
+      if (isOwn ? seq <= (image?.counts.get(origin) ?? 0) : !this.vouched.has(key)) continue;
       if (others.some((other) => hasRecord(other, origin, seq))) {
         this.vouched.add(key);
       } else {
@@ -80,10 +84,13 @@ export class Books {
         this.orphans.set(key, record);
       }
     }
-    const nonce = node.store.genesisOf(node.id)?.nonce;
-    if (nonce === undefined || image?.accounts.get(node.id)?.nonce === nonce) return;
-    if (others.some((other) => hasAccount(other, node.id))) this.vouched.add(`${node.id}:${nonce}`);
-    else this.issues.delete(node.id);
+    for (const [id, nonce] of this.issues) {
+      const isOwn = id === node.id;
+      const isKept = isOwn ? image?.accounts.get(id)?.nonce === nonce : !this.vouched.has(`${id}:${nonce}`);
+      if (isKept) continue;
+      if (others.some((other) => hasAccount(other, id))) this.vouched.add(`${id}:${nonce}`);
+      else this.issues.delete(id);
+    }
   }
 
   onLossAccepted(id: number): void {

@@ -10,6 +10,8 @@ import type { Judge } from "./judge.ts";
 interface Sealed {
   /** Slot of its receiver; null: the group. */
   readonly to: number | null;
+  /** Id of the node that it is for; null: the group, by unicast too. */
+  readonly addressee: number | null;
   /** The process that ran there when it left. */
   readonly toBoot: string | undefined;
   /** The processes (boot ids) that took it in. */
@@ -20,6 +22,8 @@ export class Datagrams {
   private readonly sealed = new WeakMap<Uint8Array, Sealed>();
   /** By slot: the boot id of its last process. */
   private readonly boots = new Map<number, string>();
+  /** Of the datagram that is sealed next. */
+  private addressee: number | null = null;
   private readonly judge: Judge;
 
   constructor(judge: Judge) {
@@ -30,20 +34,31 @@ export class Datagrams {
     this.boots.set(node.slot, node.state?.self.bootId ?? "");
   }
 
+  /** Called for each message of a datagram, before it is sealed. */
+  onSend(addressee: number | null): void {
+    this.addressee = addressee;
+  }
+
   onSealed(datagram: Uint8Array, to: number | null): void {
     // A multicast that is also sent by unicast leaves several times.
     if (!this.sealed.has(datagram))
-      this.sealed.set(datagram, { to, takenBy: new Set(), toBoot: this.boots.get(to ?? 0) });
+      this.sealed.set(datagram, {
+        to,
+        addressee: this.addressee,
+        takenBy: new Set(),
+        toBoot: this.boots.get(to ?? 0),
+      });
   }
 
   onAccepted(node: SimNode, datagram: Uint8Array): void {
-    const { to = null, toBoot, takenBy } = this.sealed.get(datagram) ?? {};
+    const { to = null, addressee = null, toBoot, takenBy } = this.sealed.get(datagram) ?? {};
     const boot = node.state?.self.bootId ?? "";
     this.judge.require(takenBy !== undefined, "S8", () => `node ${node.id} takes in a datagram that no node sealed`);
     this.judge.require(takenBy?.has(boot) !== true, "S8", () => `node ${node.id} takes in a datagram twice`);
-    const isMeant = to === null || to === node.slot;
+    // Who asks at an address whether a peer is there asks the peer, wherever the question gets to it.
+    const isMeant = to === null || to === node.slot || addressee === null || addressee === node.id;
     this.judge.require(isMeant, "S8", () => `node ${node.id} takes in a datagram that was sent to ${to}`);
-    const isLate = to !== null && toBoot !== boot && audienceOf(datagram) === "process";
+    const isLate = to === node.slot && toBoot !== boot && audienceOf(datagram) === "process";
     this.judge.require(!isLate, "S8", () => `node ${node.id} takes in what its last process was sent`);
     takenBy?.add(boot);
   }

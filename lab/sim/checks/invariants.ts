@@ -15,7 +15,7 @@ import { Datagrams } from "./datagrams.ts";
 import { Detection } from "./detection.ts";
 import { Disks } from "./disks.ts";
 import { expectOneProcessAnId } from "./identity.ts";
-import { Judge, type Property } from "./judge.ts";
+import { type Excuses, Judge, type Property } from "./judge.ts";
 
 export class Invariants {
   readonly detection: Detection;
@@ -26,8 +26,8 @@ export class Invariants {
   private readonly bounds: Bounds;
 
   /** `blind`: properties that may break unseen. */
-  constructor(blind: readonly Property[] = []) {
-    const judge = new Judge(blind);
+  constructor(blind: readonly Property[], excuses: Excuses) {
+    const judge = new Judge(blind, excuses);
     this.judge = judge;
     this.books = new Books(judge);
     this.disks = new Disks(judge, this.books);
@@ -64,6 +64,7 @@ export class Invariants {
 
   onSend(node: SimNode, message: Message, to: number | null): void {
     this.disks.onSend(node, message, to);
+    this.datagrams.onSend(to);
   }
 
   onSealed(datagram: Uint8Array, to: number | null): void {

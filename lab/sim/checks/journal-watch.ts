@@ -7,15 +7,18 @@ import { Judging } from "../../check/judging.ts";
 import type { Entry } from "../../journal/entry.ts";
 import type { RunFacts } from "../../journal/journal.ts";
 import type { SimJournalLine } from "../world/sim-journal.ts";
-import type { Property } from "./judge.ts";
+import type { Excuses, Property } from "./judge.ts";
 import { JournalBreach } from "./sim-failure.ts";
 
 export class JournalWatch {
   /** Null: every promise that they guard may break unseen. */
   readonly #judging: Judging | null;
 
+  readonly #excuses: Excuses;
+
   /** @param blind promises that may break unseen */
-  constructor(facts: RunFacts, blind: readonly Property[]) {
+  constructor(facts: RunFacts, blind: readonly Property[], excuses: Excuses) {
+    this.#excuses = excuses;
     const checkers = CHECKERS.filter(({ guards }) => !blind.includes(guards));
     this.#judging = checkers.length === 0 ? null : new Judging(facts, checkers);
   }
@@ -27,15 +30,22 @@ export class JournalWatch {
   /** What the lines so far prove; null: no breach. */
   get breach(): JournalBreach | null {
     const breach = this.#judging?.breach ?? null;
-    return breach === null ? null : new JournalBreach(breach.checker, breach.what);
+    if (breach === null) return null;
+    if (!this.#excuses.covers(breach.checker.guards, () => breach.what))
+      return new JournalBreach(breach.checker, breach.what);
+    this.#judging?.dropBreach();
+    return null;
   }
 
   /** What can be judged at the end only, too. What ended too early for a bound is left open. */
   finish(): JournalBreach | null {
     const results = this.#judging?.finish([]) ?? [];
-    const broken = results.find(({ verdict }) => verdict === "invalid");
-    const checker = CHECKERS.find(({ name }) => name === broken?.check);
-    if (broken === undefined || checker === undefined) return null;
-    return new JournalBreach(checker, broken.violations[0]?.what ?? broken.detail);
+    for (const { check, verdict, violations, detail } of results) {
+      const checker = CHECKERS.find(({ name }) => name === check);
+      if (verdict !== "invalid" || checker === undefined) continue;
+      const what = violations[0]?.what ?? detail;
+      if (!this.#excuses.covers(checker.guards, () => what)) return new JournalBreach(checker, what);
+    }
+    return null;
   }
 }

@@ -18,15 +18,41 @@ export class InvariantError extends Error {
   }
 }
 
+/** More of the same say nothing new. */
+const BROKEN_MAX = 20;
+
+/**
+ * The promises whose premises are gone in this run, each with the reason. They may break; what broke is kept, since it must not stay
+ * unnoticed by the nodes themselves.
+ */
+export class Excuses {
+  readonly reasons = new Map<Property, string>();
+  readonly broken: string[] = [];
+
+  give(properties: readonly Property[], reason: string): void {
+    for (const property of properties) if (!this.reasons.has(property)) this.reasons.set(property, reason);
+  }
+
+  /** Whether that breach is one of a promise without its premise. */
+  covers(property: string, describe: () => string): boolean {
+    if (!this.reasons.has(property as Property)) return false;
+    if (this.broken.length < BROKEN_MAX) this.broken.push(describe());
+    return true;
+  }
+}
+
 export class Judge {
   private readonly blind: ReadonlySet<Property>;
+  private readonly excuses: Excuses;
 
   /** `blind`: properties that may break unseen, to see what follows from their loss. */
-  constructor(blind: readonly Property[] = []) {
+  constructor(blind: readonly Property[] = [], excuses = new Excuses()) {
     this.blind = new Set(blind);
+    this.excuses = excuses;
   }
 
   require(condition: boolean, property: Property, describe: () => string): void {
-    if (!condition && !this.blind.has(property)) throw new InvariantError(property, describe());
+    if (condition || this.blind.has(property)) return;
+    if (!this.excuses.covers(property, describe)) throw new InvariantError(property, describe());
   }
 }

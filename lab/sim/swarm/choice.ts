@@ -8,6 +8,7 @@ import { renderCommand } from "../../base/hint.ts";
 import { LabError } from "../../base/lab-error.ts";
 import { didYouMean } from "../../base/suggest.ts";
 import type { SimOptions } from "../cluster/sim-options.ts";
+import { MOVE_NAMES, MOVES, type MoveName } from "./moves.ts";
 
 /** The largest seed: seeds stay exact in every number that is made of them. */
 export const SEED_MAX = 2_147_483_647;
@@ -24,6 +25,8 @@ export interface WorldChoice {
   readonly profile?: ProfileName;
   /** Rules that no node keeps (node/core/kernel/rules.ts). */
   readonly without?: readonly Rule[];
+  /** The moves of the adversary that are made (moves.ts; default: all that are drawn). */
+  readonly moves?: readonly MoveName[];
   /** The actions of the schedule that happen, by their numbers from 0 (default: all). */
   readonly only?: readonly number[];
 }
@@ -53,6 +56,15 @@ export function parseRules(text: string): readonly Rule[] {
   });
 }
 
+/** `stranger,lost-disks`, or `none`. @throws LabError("usage") that names the moves that there are */
+export function parseMoves(text: string): readonly MoveName[] {
+  if (text === "none") return [];
+  return text.split(",").map((word) => {
+    if (Object.hasOwn(MOVES, word)) return word as MoveName;
+    throw new LabError("usage", `there is no move "${word}"`, `moves: ${MOVE_NAMES.join(", ")}; or none`);
+  });
+}
+
 /** `3,17,22`. @throws LabError("usage") */
 export function parseActions(text: string): readonly number[] {
   if (/^\d{1,3}(,\d{1,3})*$/.test(text)) return text.split(",").map(Number);
@@ -61,18 +73,19 @@ export function parseActions(text: string): readonly number[] {
 
 /** The choice as it overrides what is drawn. */
 export function optionsOf(choice: WorldChoice): Partial<SimOptions> {
-  const { without = [], only: _, ...rest } = choice;
+  const { without = [], only: _, moves: __, ...rest } = choice;
   return without.length === 0 ? rest : { ...rest, rules: Object.fromEntries(without.map((rule) => [rule, false])) };
 }
 
 /** The command that plays a schedule again, from the words after `lab`. */
 export function replayWords(seed: number, choice: WorldChoice = {}): readonly string[] {
-  const { nodes, profile, without, only } = choice;
+  const { nodes, profile, without, moves, only } = choice;
   return [
     ...["sim", "--seed", `${seed}`],
     ...(nodes === undefined ? [] : ["--nodes", `${nodes}`]),
     ...(profile === undefined ? [] : ["--profile", profile]),
     ...(without === undefined ? [] : ["--without", without.join(",")]),
+    ...(moves === undefined ? [] : ["--moves", moves.length === 0 ? "none" : moves.join(",")]),
     ...(only === undefined ? [] : ["--only", only.join(",")]),
   ];
 }

@@ -3,18 +3,23 @@
  * only the promises are checked; then everything is healed and the cluster must get well within stated bounds (liveness.ts). Idea:
  * TigerBeetle's VOPR.
  */
-import { expectRecovery, type Recovery } from "../cluster/liveness.ts";
+import { haveEqualVectors } from "../cluster/inspect.ts";
+import { expectRecovery, type Recovery, slownessOf } from "../cluster/liveness.ts";
 import type { SimOrder } from "../cluster/observer.ts";
 import { SimCluster } from "../cluster/sim-cluster.ts";
 import type { SimOptions } from "../cluster/sim-options.ts";
 import { describeWorld, drawWorld } from "../cluster/sim-world.ts";
 import { Draw } from "../world/draw.ts";
 import { LINK_LAN, type LinkModel } from "../world/network.ts";
-import { injectFault, loseOneDisk, MUTED_WORLD } from "./swarm-faults.ts";
+import { decideAsPerson, expectNamed } from "./aftermath.ts";
+import { drawPlan, type MoveCounts, type MoveName, type Plan } from "./moves.ts";
+import { Premises } from "./premises.ts";
+import { injectFault, MUTED_WORLD } from "./swarm-faults.ts";
 
 /** A healed network still doubles and reorders: that is no fault. */
 const HEALTHY: Partial<LinkModel> = {
   loss: 0,
+  hostile: 0,
   burstEnter: 0,
   rateKbps: 0,
   delayMs: LINK_LAN.delayMs,
@@ -22,11 +27,18 @@ const HEALTHY: Partial<LinkModel> = {
   distribution: "uniform",
 };
 
-export interface SwarmResult extends Recovery {
+export interface SwarmResult {
+  /** Null: what it lost can't be had back, and the nodes said so. */
+  readonly recovery: Recovery | null;
   /** Of journal and datagrams: equal for equal seeds. */
   readonly fingerprint: string;
   readonly nodes: number;
   readonly faults: number;
+  readonly moves: MoveCounts;
+  /** What broke of a promise that had lost its premise; null: nothing. In the end all was well, or the nodes said what wasn't. */
+  readonly outside: string | null;
+  /** What a person had to decide in the end. */
+  readonly decisions: number;
   readonly trades: number;
   readonly executed: number;
   readonly deliveries: number;
@@ -37,6 +49,8 @@ export interface SwarmResult extends Recovery {
 export interface PlayOptions {
   /** The actions of the safety phase that happen, by their numbers from 0; all others are drawn, and left out. */
   readonly only?: readonly number[] | undefined;
+  /** These moves of the adversary alone are made (moves.ts); default: all that are drawn. */
+  readonly moves?: readonly MoveName[] | undefined;
   /** Gets the cluster before its first node starts. */
   readonly onCluster?: (sim: SimCluster) => void;
 }
@@ -48,31 +62,52 @@ export interface PlayOptions {
  */
 export function runSwarm(seed: number, options: Partial<SimOptions> = {}, play: PlayOptions = {}): SwarmResult {
   const draw = new Draw(seed, "swarm");
-  const world = { ...drawWorld(seed, draw), ...options };
+  const drawn = { ...drawWorld(seed, draw), ...options };
+  const plan = drawPlan(drawn, play.moves);
+  const world = { ...drawn, ...plan.world, ...options };
   const sim = new SimCluster(world);
+  for (const [id, config] of plan.configs) sim.node(id).config = { ...sim.node(id).config, ...config };
+  const premises = new Premises(sim);
   sim.note(describeWorld(world), "local");
   sim.noteUp();
   play.onCluster?.(sim);
-  sim.startAll(draw.chance(0.5) ? 0 : draw.integer(1, 400));
-  const faults = runSafetyPhase(sim, draw, play.only);
-  return { ...runLivenessPhase(sim, draw), faults };
+  sim.startAll(draw.chance(0.5) ? 0 : draw.integer(1, 400), plan.late);
+  const moves: MoveCounts = { ...plan.counts };
+  const faults = runSafetyPhase(sim, draw, {
+    only: play.only,
+    onAction: (action, actions) => makeMoves(sim, premises, plan, moves, action / actions, (action + 1) / actions),
+    loseDisk: (id) => {
+      premises.onDisksLost([id]);
+      sim.loseDisk(id);
+      sim.start(id);
+      return 1;
+    },
+  });
+  if (world.hostile !== undefined) moves.stranger = sim.network.stranger.sent;
+  return { ...runLivenessPhase(sim, draw, premises), faults, moves };
+}
+
+/** Those of this part of the schedule. */
+function makeMoves(sim: SimCluster, premises: Premises, plan: Plan, moves: MoveCounts, from: number, to: number): void {
+  const due = plan.timed.filter(({ at }) => at >= from && at < to).sort((a, b) => a.at - b.at);
+  for (const { name, run } of due) moves[name] = (moves[name] ?? 0) + run(sim, premises);
 }
 
 /** At least this many things happen in a schedule, and at most that many. */
 const ACTIONS_MIN = 20;
 export const ACTIONS_MAX = 80;
 
-/**
- * Actions, one after the other, a few milliseconds to half a second apart. Returns the number of faults.
- * @param only these alone happen; all others are drawn, and left out
- * @param onAction called before each that happens
- */
-export function runSafetyPhase(
-  sim: SimCluster,
-  draw: Draw,
-  only: readonly number[] | undefined,
-  onAction?: () => void,
-): number {
+export interface SafetyPhase {
+  /** These actions alone happen; all others are drawn, and left out. */
+  readonly only?: readonly number[] | undefined;
+  /** Called before each action that happens, with its number and how many there are. */
+  readonly onAction?: ((action: number, actions: number) => void) | undefined;
+  /** Loses the disk of a node, and starts it. Returns how many were lost. */
+  readonly loseDisk: (id: number) => number;
+}
+
+/** Actions, one after the other, a few milliseconds to half a second apart. Returns the number of faults. */
+export function runSafetyPhase(sim: SimCluster, draw: Draw, { only, onAction, loseDisk }: SafetyPhase): number {
   const actions = draw.integer(ACTIONS_MIN, ACTIONS_MAX);
   const faultChance = draw.pick([0.05, 0.2, 0.4]);
   // A stream of its own: with or without it, everything else in the schedule is drawn alike.
@@ -85,8 +120,8 @@ export function runSafetyPhase(
     const isPlayed = only?.includes(i) ?? true;
     const give = (node: number, order: SimOrder) =>
       void orders.push({ node, order, requestId: isPlayed ? sim.command(node, order).requestId : null });
-    if (isPlayed) onAction?.();
-    if (i === lossAt && isPlayed) faults += loseOneDisk(sim, losses.pick(sim.ids));
+    if (isPlayed) onAction?.(i, actions);
+    if (i === lossAt && isPlayed) faults += loseDisk(losses.pick(sim.ids));
     if (draw.chance(faultChance)) {
       injectFault(isPlayed ? sim : MUTED_WORLD, sim.ids, draw, give);
       faults += isPlayed ? 1 : 0;
@@ -138,19 +173,26 @@ export function endFaults(sim: SimCluster): void {
   }
 }
 
-function runLivenessPhase(sim: SimCluster, draw: Draw): Omit<SwarmResult, "faults"> {
+function runLivenessPhase(sim: SimCluster, draw: Draw, premises: Premises): Omit<SwarmResult, "faults" | "moves"> {
   endFaults(sim);
   if (draw.chance(0.5)) sim.runFor(draw.between(0, 3_000));
   sim.startAll();
-  const recovery = expectRecovery(sim);
+  const decisions = premises.needsPerson ? decideAsPerson(sim, slownessOf(sim)) : 0;
+  // A group that gets well in spite of what it has lost is like any other.
+  const isLost = sim.excuses.reasons.size > 0 && !haveEqualVectors(sim.running());
+  if (isLost) expectNamed(sim);
+  const recovery = isLost ? null : expectRecovery(sim);
   sim.judgeJournal();
+  const [outside = null] = sim.excuses.broken;
   return {
+    outside,
+    decisions,
     fingerprint: sim.journal.fingerprint(),
     nodes: sim.ids.length,
     trades: sim.commands.length,
     executed: sim.invariants.executed,
     deliveries: sim.invariants.deliveries,
-    ...recovery,
+    recovery,
     virtualMs: sim.nowMs,
     events: sim.queue.executed,
   };

@@ -8,7 +8,9 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { LabError } from "../../base/lab-error.ts";
+import type { Recovery } from "../cluster/liveness.ts";
 import { replayCommand, type SeedRange, type WorldChoice } from "../swarm/choice.ts";
+import { MOVE_NAMES, MOVES, type MoveName } from "../swarm/moves.ts";
 import { percentile } from "../swarm/percentile.ts";
 import type { SwarmResult } from "../swarm/play-schedule.ts";
 import type { Played } from "./swarm-worker.ts";
@@ -57,10 +59,22 @@ export interface SwarmReport {
   readonly workers: number;
   readonly virtualSeconds: number;
   readonly faults: number;
+  /** Of the adversary's moves: the share of schedules that draw each, how many made it, and how often in all. */
+  readonly moves: Readonly<Record<MoveName, MoveTotal>>;
+  /** Schedules in which a promise broke that had lost its premise. */
+  readonly outside: number;
+  /** Schedules whose group couldn't get well without what it had lost, and said so. */
+  readonly stopped: number;
   readonly tradesExecuted: number;
   readonly deliveries: number;
   /** From the end of the last fault; null when nothing passed. */
   readonly recovery: { readonly leader: Spread; readonly ledger: Spread; readonly highest: Spread } | null;
+}
+
+export interface MoveTotal {
+  readonly rate: number;
+  readonly schedules: number;
+  readonly times: number;
 }
 
 export async function runSeeds(request: SwarmRequest): Promise<SwarmReport> {
@@ -138,8 +152,9 @@ function sumUp(run: {
 }): SwarmReport {
   const { range, results, seconds, workers } = run;
   const sum = (pick: (result: SwarmResult) => number) => results.reduce((total, result) => total + pick(result), 0);
-  const spread = (pick: (result: SwarmResult) => number): Spread => {
-    const samples = results.map(pick);
+  const recoveries = results.flatMap(({ recovery }) => recovery ?? []);
+  const spread = (pick: (recovery: Recovery) => number): Spread => {
+    const samples = recoveries.map(pick);
     return { p50: percentile(samples, 0.5), p99: percentile(samples, 0.99), max: percentile(samples, 1) };
   };
   return {
@@ -151,15 +166,26 @@ function sumUp(run: {
     workers,
     virtualSeconds: sum((result) => result.virtualMs) / 1_000,
     faults: sum((result) => result.faults),
+    moves: sumMoves(results),
+    outside: results.filter(({ outside }) => outside !== null).length,
+    stopped: results.filter(({ recovery }) => recovery === null).length,
     tradesExecuted: sum((result) => result.executed),
     deliveries: sum((result) => result.deliveries),
     recovery:
-      results.length === 0
+      recoveries.length === 0
         ? null
         : {
-            leader: spread((result) => result.leaderMs),
-            ledger: spread((result) => result.ledgerMs),
-            highest: spread((result) => result.highestMs),
+            leader: spread((recovery) => recovery.leaderMs),
+            ledger: spread((recovery) => recovery.ledgerMs),
+            highest: spread((recovery) => recovery.highestMs),
           },
   };
+}
+
+function sumMoves(results: readonly SwarmResult[]): Record<MoveName, MoveTotal> {
+  const totals = MOVE_NAMES.map((name): [MoveName, MoveTotal] => {
+    const times = results.map(({ moves }) => moves[name] ?? 0).filter((count) => count > 0);
+    return [name, { rate: MOVES[name], schedules: times.length, times: times.reduce((sum, count) => sum + count, 0) }];
+  });
+  return Object.fromEntries(totals) as Record<MoveName, MoveTotal>;
 }

@@ -47,7 +47,11 @@ function hunt(task: HuntTask): Hunted {
 
 function play(seed: number, choice: WorldChoice): Played {
   try {
-    return { seed, failure: null, result: runSwarm(seed, optionsOf(choice), { only: choice.only }) };
+    return {
+      seed,
+      failure: null,
+      result: runSwarm(seed, optionsOf(choice), { only: choice.only, moves: choice.moves }),
+    };
   } catch (error) {
     if (!(error instanceof SimFailure)) throw error;
     const { property, atMs, reason } = error.details;

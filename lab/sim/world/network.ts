@@ -79,6 +79,8 @@ export class Network {
   private readonly states = new Map<number, LinkState>();
   private readonly cuts = new Set<number>();
   private readonly receivers = new Map<number, Receiver>();
+  /** Addresses of those who have moved. */
+  private readonly moved = new Map<number, string>();
 
   private readonly queue: EventQueue;
   private readonly draw: Draw;
@@ -89,7 +91,7 @@ export class Network {
     this.base = { ...LINK_LAN, ...model };
     this.stranger = new Stranger(queue, draw, {
       slots: () => [...this.receivers.keys()].sort((a, b) => a - b),
-      addressOf,
+      addressOf: (slot) => this.addressOf(slot),
       arrive: (datagram, to, fromAddress) => this.handOver(datagram, to, fromAddress),
     });
   }
@@ -102,12 +104,26 @@ export class Network {
     this.receivers.delete(slot);
   }
 
+  /** Where the slot is now. */
+  addressOf(slot: number): string {
+    return this.moved.get(slot) ?? addressOf(slot);
+  }
+
+  /** The slot gets another address, a lease's end or a translator's whim; nobody is at the former one any more. */
+  move(slot: number, port: number): void {
+    this.moved.set(slot, addressOf(slot, port));
+  }
+
   /** Whether nobody listens at one of these addresses. */
   isClosed(addresses: readonly string[]): boolean {
     return addresses.some((address) => {
       const slot = slotOf(address);
-      return slot !== null && !this.receivers.has(slot);
+      return slot !== null && (!this.receivers.has(slot) || this.isFormer(slot, address));
     });
+  }
+
+  private isFormer(slot: number, address: string): boolean {
+    return this.moved.size > 0 && this.addressOf(slot) !== address;
   }
 
   /** To every other attached slot (multicast), to the listed addresses, or both; a receiver gets one copy (equal packet numbers). */
@@ -120,8 +136,9 @@ export class Network {
     if (to.multicast && this.multicastWorks) for (const slot of this.receivers.keys()) slots.add(slot);
     for (const address of to.addresses) {
       const slot = slotOf(address);
-      if (slot !== null) slots.add(slot);
-      else this.stranger.received.push(datagram);
+      if (slot === null) this.stranger.received.push(datagram);
+      else if (this.isFormer(slot, address)) this.lose(from, slot, datagram);
+      else slots.add(slot);
     }
     slots.delete(from);
     this.stranger.onHeard?.({ datagram, from, to: [...slots] });
@@ -192,7 +209,7 @@ export class Network {
   }
 
   private arrive(from: number, to: number, datagram: Uint8Array): void {
-    if (this.isCut(from, to) || !this.handOver(datagram, to, addressOf(from))) this.lose(from, to, datagram);
+    if (this.isCut(from, to) || !this.handOver(datagram, to, this.addressOf(from))) this.lose(from, to, datagram);
   }
 
   /** False: nobody listens there. */
@@ -216,13 +233,16 @@ export class Network {
   }
 }
 
+const PORT = 6_000;
+
 /** The address of slot 1 is 10.0.0.1:6000, and so on. */
-export function addressOf(slot: number): string {
-  return `10.${Math.floor(slot / 65_536)}.${Math.floor(slot / 256) % 256}.${slot % 256}:6000`;
+export function addressOf(slot: number, port = PORT): string {
+  return `10.${Math.floor(slot / 65_536)}.${Math.floor(slot / 256) % 256}.${slot % 256}:${port}`;
 }
 
+/** Whose address that is, or was; null: none of a slot's. */
 export function slotOf(address: string): number | null {
-  const match = /^10\.(\d+)\.(\d+)\.(\d+):6000$/.exec(address);
+  const match = /^10\.(\d+)\.(\d+)\.(\d+):6\d{3}$/.exec(address);
   if (match === null) return null;
   return Number(match[1]) * 65_536 + Number(match[2]) * 256 + Number(match[3]);
 }

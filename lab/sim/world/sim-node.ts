@@ -27,7 +27,7 @@ import type { Message } from "../../../node/wire/message.ts";
 import { decodeOnce } from "./decode-once.ts";
 import type { Draw } from "./draw.ts";
 import type { EventQueue } from "./event-queue.ts";
-import { addressOf, type Network, slotOf } from "./network.ts";
+import { type Network, slotOf } from "./network.ts";
 import { SIM_KEYS } from "./seal.ts";
 import type { SimStore } from "./sim-disk.ts";
 import { SimProcess } from "./sim-process.ts";
@@ -186,7 +186,12 @@ export class SimNode {
     this.incarnation = config.durable ? store.nextIncarnation() : clockIncarnation(this.wallMs());
     const bootId = draw.hex64();
     const process = this.createProcess();
-    const self = { id: this.id, incarnation: this.incarnation, bootId, address: addressOf(this.slot) };
+    const self = {
+      id: this.id,
+      incarnation: this.incarnation,
+      bootId,
+      address: this.options.network.addressOf(this.slot),
+    };
     const state = create(config, self, draw.seed(), recovered, rules);
     const shell = this.createShell(process, state);
     this.life = { process, state, shell };

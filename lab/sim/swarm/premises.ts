@@ -1,0 +1,78 @@
+/**
+ * What a schedule may expect, from what was done in it. Promises rest on premises (node/PROTOCOL.md#promises): disks keep what they
+ * confirmed, or enough others have it. Where a move takes a premise away, the promise may break, but not in silence: some node must
+ * name the contradiction or stop.
+ */
+
+import type { Property } from "../checks/judge.ts";
+import type { SimCluster } from "../cluster/sim-cluster.ts";
+import type { DiskImage } from "../world/sim-disk.ts";
+import type { SimNode } from "../world/sim-node.ts";
+
+/** What rests on the memory of an account. */
+const MONEY: readonly Property[] = ["S1", "S2", "S3", "S4", "S5", "S7", "S10"];
+/** What needs a majority of the voters. */
+const GROUP: readonly Property[] = ["L1", "L2", "L3", "L5"];
+const VOTES: readonly Property[] = ["S6"];
+
+export class Premises {
+  private readonly sim: SimCluster;
+  private readonly lost = new Set<number>();
+
+  constructor(sim: SimCluster) {
+    this.sim = sim;
+    const { voters } = sim.config;
+    const there = voters.filter((id) => sim.ids.includes(id));
+    // A new account needs a strict majority of the voters beside its owner.
+    const isShort = voters.length === 1 ? there.length === 0 : there.length - 1 <= (voters.length - 1) / 2;
+    if (voters.length > 0 && isShort) sim.excuse(GROUP, `${there.length} of ${voters.length} voters exist`);
+    for (const node of sim.nodes.values()) if (!node.config.durable) this.onMemoryOnly(node);
+  }
+
+  /** A node may wait for what only a person can decide: two that lost their disks wait for each other. */
+  get needsPerson(): boolean {
+    return this.lost.size > 1 || this.sim.excuses.reasons.size > 0;
+  }
+
+  /** Before these disks are replaced by empty ones. */
+  onDisksLost(ids: readonly number[]): void {
+    for (const id of ids) this.lost.add(id);
+    for (const id of this.lost) this.requireWitnesses(id, ids);
+    this.requireBallots();
+  }
+
+  /** Before an older copy of a disk is put back. */
+  onOldDisk(id: number, image: DiskImage): void {
+    const { store } = this.sim.node(id);
+    this.lost.add(id);
+    const isOlder = (image.counts.get(id) ?? 0) < store.durableSeq(id) || !image.accounts.has(id);
+    if (isOlder) this.sim.excuse(MONEY, `the disk of node ${id} is older than its payments`);
+    if (this.isVoter(id)) this.sim.excuse(VOTES, `the disk of voter ${id} is older than its votes`);
+  }
+
+  private onMemoryOnly({ id }: SimNode): void {
+    this.sim.excuse(MONEY, `node ${id} has its account in memory only`);
+    if (this.isVoter(id)) this.sim.excuse(VOTES, `voter ${id} has its votes in memory only`);
+  }
+
+  /** An account is issued again unless a majority of the voters beside its owner has it on disk. */
+  private requireWitnesses(id: number, gone: readonly number[]): void {
+    const witnesses = this.sim.config.voters.filter((voter) => voter !== id);
+    const knowing = witnesses.filter(
+      (voter) => !gone.includes(voter) && this.sim.nodes.get(voter)?.store.genesisOf(id) !== undefined,
+    );
+    if (knowing.length > witnesses.length / 2) return;
+    this.sim.excuse(MONEY, `the disks of ${knowing.length} of ${witnesses.length} other voters know account ${id}`);
+  }
+
+  private requireBallots(): void {
+    const { voters } = this.sim.config;
+    const lost = voters.filter((id) => this.lost.has(id));
+    if (lost.length > 0 && lost.length >= voters.length / 2)
+      this.sim.excuse(VOTES, `${lost.length} of ${voters.length} voters have lost their votes`);
+  }
+
+  private isVoter(id: number): boolean {
+    return this.sim.config.voters.includes(id);
+  }
+}

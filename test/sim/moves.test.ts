@@ -1,0 +1,89 @@
+/** The adversary's moves: drawn at their rates, without a change to anything else that is drawn, and each of them made. */
+import { describe, expect, it } from "vitest";
+import { Excuses, Judge } from "../../lab/sim/checks/judge.ts";
+import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
+import { drawWorld } from "../../lab/sim/cluster/sim-world.ts";
+import { drawPlan, MOVE_NAMES, MOVES, type MoveName, type Plan } from "../../lab/sim/swarm/moves.ts";
+import { runSwarm } from "../../lab/sim/swarm/play-schedule.ts";
+import { Premises } from "../../lab/sim/swarm/premises.ts";
+import { Draw } from "../../lab/sim/world/draw.ts";
+
+function movesOf(plan: Plan): Set<MoveName> {
+  const names = [...(Object.keys(plan.counts) as MoveName[]), ...plan.timed.map(({ name }) => name)];
+  return new Set([...names, ...(plan.world.hostile === undefined ? [] : (["stranger"] as const))]);
+}
+
+function settled(voters?: readonly number[]): SimCluster {
+  const sim = new SimCluster({ nodes: 5, seed: 1, ...(voters === undefined ? {} : { voters }) });
+  sim.startAll();
+  sim.runUntil(() => sim.converged(), 30_000, "the first agreement");
+  return sim;
+}
+
+it("each move must be drawn at about its rate", () => {
+  const plans = Array.from({ length: 4_000 }, (_, seed) =>
+    movesOf(drawPlan({ ...drawWorld(seed, new Draw(seed, "swarm")), voters: [1] })),
+  );
+  for (const name of MOVE_NAMES) {
+    const share = plans.filter((names) => names.has(name)).length / plans.length;
+    expect(share, name).toBeGreaterThan(MOVES[name] * 0.8);
+    expect(share, name).toBeLessThan(MOVES[name] * 1.2);
+  }
+});
+
+/** A node must happen to wait when a loss is accepted. */
+const FIRST = MOVE_NAMES.filter((name) => name !== "accept-loss").map((name): [MoveName, number] => {
+  let seed = 1;
+  while (!movesOf(drawPlan(drawWorld(seed, new Draw(seed, "swarm")))).has(name)) seed += 1;
+  return [name, seed];
+});
+
+it.each(FIRST)("the move %s must be made alone in schedule %i", (name, seed) => {
+  const { moves } = runSwarm(seed, {}, { moves: [name] });
+  expect(Object.keys(moves)).toEqual([name]);
+  expect(moves[name]).toBeGreaterThan(0);
+});
+
+describe("what a schedule may expect", () => {
+  it("must be everything when a disk is lost that a majority of the other voters can replace", () => {
+    const sim = settled();
+    new Premises(sim).onDisksLost([2]);
+    expect([...sim.excuses.reasons.keys()]).toEqual([]);
+  });
+
+  it("must be nothing about money when too many disks are lost at once, and nothing about votes", () => {
+    const sim = settled();
+    const premises = new Premises(sim);
+    premises.onDisksLost([1, 2, 3]);
+    expect(premises.needsPerson).toBe(true);
+    expect(sim.excuses.reasons.get("S1")).toMatch(/other voters know account/);
+    expect(sim.excuses.reasons.get("S6")).toMatch(/3 of 5 voters/);
+    expect(sim.excuses.reasons.has("S8")).toBe(false);
+  });
+
+  it("must be no recovery without a person when half of the voters don't exist", () => {
+    const sim = new SimCluster({ nodes: 2, seed: 1, voters: [1, 9] });
+    expect(new Premises(sim).needsPerson).toBe(true);
+    expect([...sim.excuses.reasons.keys()]).toEqual(["L1", "L2", "L3", "L5"]);
+  });
+
+  it("must cover nothing but the promise that has lost its premise", () => {
+    const excuses = new Excuses();
+    const judge = new Judge([], excuses);
+    excuses.give(["S1"], "no premise");
+    judge.require(false, "S1", () => "issued twice");
+    expect(excuses.broken).toEqual(["issued twice"]);
+    expect(() => judge.require(false, "S2", () => "used twice")).toThrow("S2: used twice");
+  });
+});
+
+it("a node that moves must be heard at its new address, and nobody at the old one", () => {
+  const sim = settled();
+  sim.move(3);
+  sim.runFor(5_000);
+  sim.runUntil(() => sim.converged(), 10_000, "agreement");
+  const sale = sim.sell(1, 3, 5);
+  sim.runUntil(() => sale.final !== null, 3_000, "a trade");
+  expect(sale.final?.ok).toBe(true);
+  expect(sim.node(1).state?.members.get(3)?.address).toBe(sim.network.addressOf(3));
+});
