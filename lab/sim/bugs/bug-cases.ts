@@ -249,7 +249,7 @@ export const BUGS: readonly Bug[] = [
     what: "a debit is confirmed before it is on disk",
     without: ["durableBeforeSent"],
     check: "durability",
-    within: 20,
+    within: 40,
   },
   {
     name: "executed-again",
@@ -325,7 +325,7 @@ export const BUGS: readonly Bug[] = [
     without: [],
     shell: "timersDie",
     check: "detection",
-    within: 40,
+    within: 80,
   },
 ];
 
