@@ -24,7 +24,7 @@ import type { NodeState } from "../state.ts";
 import { settleRivalry } from "./rivals.ts";
 
 /** Probe timeouts of silence after which nobody is there. */
-const TRIES = 3;
+const TRIES = 5;
 /** Heartbeats until an address that stayed silent is asked again: one from which the peer was heard, and one that others named. */
 const PAUSE_BEATS_HEARD = 1;
 const PAUSE_BEATS_HEARSAY = 4;
