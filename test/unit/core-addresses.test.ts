@@ -110,7 +110,7 @@ describe("another address of a known peer", () => {
     for (let n = 0; n < 50; n++) beatWithNews(node, copied);
     expect(memberOf(node)).toMatchObject({ address: HOME, isProven: true, alias: null });
     expect(new Set(to(node, ELSEWHERE).map(({ type }) => type))).toEqual(new Set(["PING"]));
-    expect(to(node, ELSEWHERE).length).toBeLessThanOrEqual(3);
+    expect(to(node, ELSEWHERE).length).toBeLessThanOrEqual(5);
   });
 
   test("must replace it when the old one is silent and the new one answers", () => {
@@ -118,7 +118,7 @@ describe("another address of a known peer", () => {
     node.beat(copied);
     answer(node, ELSEWHERE);
     expect(memberOf(node).address).toBe(HOME);
-    node.run(3 * T.probeTimeoutMinMs + 1);
+    node.run(5 * T.probeTimeoutMinMs + 1);
     expect(memberOf(node)).toMatchObject({ address: ELSEWHERE, isProven: true });
   });
 
