@@ -254,7 +254,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: "executed-again",
     what: "a copy of a request is executed again",
-    without: ["tradesOnce"],
+    without: ["tradesOnce", "requestsPaidOnce"],
     check: "exactly-once",
     spice: "lateCopies",
     within: 20,
@@ -269,7 +269,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: "intents-forgotten",
     what: "a buyer that crashes forgets what it has asked for",
-    without: ["persistedIntents"],
+    without: ["persistedIntents", "requestsPaidOnce"],
     check: "requests-once",
     spice: "forgetfulBuyers",
     within: 60,

@@ -20,6 +20,8 @@ export const RULES = Object.freeze({
   refusalsStay: true,
   /** A payer executes a trade id once, however often the request comes. */
   tradesOnce: true,
+  /** A payer pays once for a request of a buyer's client, whatever the trade is called. */
+  requestsPaidOnce: true,
   /** A control request is executed once, however often the client repeats it. */
   requestsOnce: true,
   /** A node denies a trade only when it holds all of its own log. */

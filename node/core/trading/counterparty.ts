@@ -95,7 +95,8 @@ function reasonAgainst(
 ): string | null {
   const { id } = state.self;
   // One request of a client makes one debit, whatever name the buyer gives to the trade; the store takes no second one.
-  const paid = requestId === undefined ? undefined : recordOfRequest(state, requestId, buyer);
+  const mayLook = requestId !== undefined && state.rules.requestsPaidOnce;
+  const paid = mayLook ? recordOfRequest(state, requestId, buyer) : undefined;
   if (paid?.seller_id === id) return `Node ${id} has paid for this request in ${paid.trade_id}`;
   if (state.phase !== "READY") return `Node ${id} is not ready to trade (${state.phase})`;
   return balanceOf(state, id) - state.trading.reserved < amount ? NO_CREDITS : null;
