@@ -50,7 +50,13 @@ export class Disks {
         return;
       case "ELECTION":
         if (payload.kind !== "vote") return;
-        this.requireBallot(node, payload.term, this.ownVote(node));
+        // Who may not vote yet stands without a vote of its own, and may give it to another while its question waits for an address.
+        this.require(
+          node.store.term >= payload.term,
+          node,
+          `stands in term ${payload.term}`,
+          `on its disk is ${node.store.term}`,
+        );
         return;
       case "OK":
         if (payload.kind === "vote" && payload.granted) this.requireBallot(node, payload.round_term, to);
@@ -90,11 +96,6 @@ export class Disks {
   private requireAccount(node: SimNode, id: number, nonce: string): void {
     const stored = node.store.genesisOf(id)?.nonce;
     this.require(stored === nonce, node, `tells of account ${id}`, `on its disk is ${stored}`);
-  }
-
-  /** Who abstains (it lost its disk) stands without a vote of its own. */
-  private ownVote(node: SimNode): number | null {
-    return node.config.voters.includes(node.id) && node.store.votedFor !== null ? node.id : null;
   }
 
   /** A vote that is told to anybody is on disk; a later term on disk means that the vote is merely late. */
