@@ -53,7 +53,7 @@ describe("lab __complete", () => {
   test("must refuse a shell that it has no script for", async () => {
     expect(await home.lab("completion", "tcsh")).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining("bash, zsh and fish"),
+      stderr: expect.stringContaining("bash, zsh, fish"),
     });
   });
 });
