@@ -6,7 +6,7 @@ import { replayCommand } from "../../lab/sim/swarm/choice.ts";
 import { runSwarm, type SwarmResult } from "../../lab/sim/swarm/play-schedule.ts";
 
 /** A schedule with its moves and its aftermath takes a quarter of a second; the nights play thousands. */
-const SEEDS = process.env.LAB_TEST_ALL === "1" ? 300 : 120;
+const SEEDS = process.env.LAB_TEST_ALL === "1" ? 300 : 60;
 const SEEDS_PER_TEST = 30;
 
 /** Seeds beyond those above that found a bug, each with what it was. */
