@@ -150,6 +150,16 @@ describe("a hint about nodes", () => {
     await ok("keys", "rotate", ...LAB);
   });
 
+  test("must save a disk, and put it back when its node has ended", { timeout: 60_000 }, async () => {
+    await ok("wait", "agree", ...LAB);
+    const missing = await run("disk", "restore", "1", join(folder, "no-such.disk"), ...LAB);
+    const saved = await follow("saveDisk", missing, null);
+    await ok("stop", "1", ...LAB);
+    await follow("restoreDisk", saved, null);
+    await ok("start", "1", ...LAB);
+    await ok("wait", "agree", ...LAB);
+  });
+
   test("must give up what absent nodes may hold", { timeout: 60_000 }, async () => {
     await ok("kill", "2,3", "--no-wait", ...LAB);
     await ok("wipe", "2", ...LAB);
