@@ -52,6 +52,14 @@ function bytesOf(sent: { readonly message: Message }): number {
   return encodeMessage(stamped).length + OVERHEAD_BYTES;
 }
 
+test("JOIN_RESPONSE must leave without any row where not even one has room", () => {
+  const node = CoreNode.ready(1, { voters: [1, 2, 3], bodyBytesMax: 300 });
+  node.beat(originOf(2));
+  node.clear().join(originOf(2));
+  const { clock_state, known_nodes, more } = node.sent("JOIN_RESPONSE")[0]?.payload ?? {};
+  expect([clock_state?.size, known_nodes?.size, more]).toEqual([0, 0, true]);
+});
+
 describe("at 1,000 nodes, in the worst case,", () => {
   test.each([
     { name: "the largest counters", node: giant, beats: 36 },

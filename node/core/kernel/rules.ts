@@ -50,6 +50,8 @@ export const RULES = Object.freeze({
   nak: true,
   /** Heartbeats name what their senders have, so that the loss of a last record is noticed too. */
   digest: true,
+  /** A digest too short for all rows sends all of them in turn (off: those that changed). */
+  digestTurns: true,
   /** Joiners, and nodes that lack many records, get members, accounts and records from any member. */
   stateTransfer: true,
 

@@ -91,8 +91,8 @@ function fitRows(
     const known_nodes = rest(rows.slice(0, kept));
     const left = room - encodeClock(clock_state).length;
     if (encodeClock(known_nodes).length <= left) return { clock_state, known_nodes };
-    // All ids of a large group don't fit, whatever is left of its rows.
-    if (left >= room / 2) return { clock_state, known_nodes: firstThatFit(known_nodes, left) };
+    // All ids of a large group don't fit, whatever is left of its rows. With no row left there is nothing more to leave out.
+    if (left >= room / 2 || kept === 0) return { clock_state, known_nodes: firstThatFit(known_nodes, left) };
   }
 }
 

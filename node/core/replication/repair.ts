@@ -48,6 +48,7 @@ export function buildDigest(state: NodeState, maxRows: number): Clock {
     chosen.add(id);
     digest.changed.delete(id);
   }
+  if (!state.rules.digestTurns) return new Map([...chosen].sort((a, b) => a - b).map((id) => [id, entry(durable, id)]));
   const start = ids.findIndex((id) => id > digest.cursor);
   for (let step = 0; step < ids.length && chosen.size < maxRows; step++) {
     const id = ids[(Math.max(start, 0) + step) % ids.length] as NodeId;

@@ -202,6 +202,16 @@ export function deafAndDumb(options: SimOptions): void {
   expectRecovery(sim);
 }
 
+/** Node 3 hears nothing for some heartbeats, in which the others tell each other of a debit. */
+export function deafForAWhile(options: SimOptions): void {
+  const sim = settled(options);
+  for (const id of sim.ids) if (id !== 3) sim.cutOneWay(id, 3);
+  pay(sim, 1, 2, 10);
+  sim.runFor(6_000);
+  sim.heal();
+  expectRecovery(sim);
+}
+
 /** The last debit before a silence doesn't reach node 3. */
 export function lastDebitLost(options: SimOptions): void {
   const sim = settled(options);

@@ -112,6 +112,13 @@ export const RULE_CASES: readonly RuleCase[] = [
   },
   { rule: "nak", breaks: "a lost debit is never asked for", check: "L1", play: money.lastDebitLost },
   { rule: "digest", breaks: "a lost last debit is never noticed", check: "L1", play: money.lastDebitLost },
+  {
+    rule: "digestTurns",
+    breaks: "a row whose change was lost is never told again",
+    check: "L1",
+    play: money.deafForAWhile,
+    options: { nodes: 8, bodyBytesMax: 408 },
+  },
   { rule: "stateTransfer", breaks: "a joiner never gets what was there before it", check: "L5", play: group.coldStart },
   {
     rule: "persistedVotes",
