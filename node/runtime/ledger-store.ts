@@ -31,7 +31,7 @@ export interface LedgerStoreOptions {
   readonly directory: string;
   readonly id: NodeId;
   readonly bootId: string;
-  /** Of the group; null: whatever the ledger says (tests, tools). */
+  /** Of the group, ascending; absent: whatever the ledger says (tests, tools). */
   readonly voters?: readonly NodeId[];
 }
 

@@ -8,7 +8,7 @@ import { persist } from "../kernel/outbox.ts";
 import { isNewcomer } from "../kernel/phase.ts";
 import type { NodeState } from "../state.ts";
 import { adoptTerm } from "./claims.ts";
-import { endCandidacy, isVoter, tell, voteRow } from "./roles.ts";
+import { endCandidacy, isVoter, majorityOfOthers, tell, voteRow } from "./roles.ts";
 
 /**
  * True when this voter knows in which terms it has voted: it votes, and vouches for the term that it has seen. A node on its way in doesn't:
@@ -48,8 +48,8 @@ export function awaitedTerms(state: NodeState): NodeId[] {
   return config.voters.filter((id) => id !== self.id && !election.termsHeardFrom.includes(id));
 }
 
-function termsMissing({ config, election }: NodeState): number {
-  return Math.floor((config.voters.length - 1) / 2) + 1 - election.termsHeardFrom.length;
+function termsMissing(state: NodeState): number {
+  return majorityOfOthers(state) - state.election.termsHeardFrom.length;
 }
 
 /** `abstains from votes until 1 more of Node 2, Node 3 has told its term`; empty: it votes. */

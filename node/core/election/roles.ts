@@ -90,6 +90,12 @@ export function majority(state: NodeState): number {
   return Math.floor(state.config.voters.length / 2) + 1;
 }
 
+/** A strict majority of the voters beside this node: two of these share a voter. 0: there is no other voter. */
+export function majorityOfOthers({ config, self }: NodeState): number {
+  const others = config.voters.filter((id) => id !== self.id).length;
+  return others === 0 ? 0 : Math.floor(others / 2) + 1;
+}
+
 /** Voters that this node believes to take part, itself included. */
 export function liveVoters(state: NodeState): NodeId[] {
   return state.config.voters.filter((id) => {

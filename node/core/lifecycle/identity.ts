@@ -9,7 +9,6 @@
 
 import type { Message } from "../../wire/message.ts";
 import { count } from "../kernel/outbox.ts";
-
 import type { Origin } from "../kernel/types.ts";
 import { guessAddress } from "../membership/address-proof.ts";
 import { createMember, isLive, type Member } from "../membership/members.ts";

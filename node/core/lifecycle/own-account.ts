@@ -8,7 +8,7 @@
 
 import type { NodeId } from "../../wire/ids.ts";
 import type { Genesis } from "../../wire/message.ts";
-import { isVoter, voteRow } from "../election/roles.ts";
+import { isVoter, majorityOfOthers, voteRow } from "../election/roles.ts";
 import { journal, persist } from "../kernel/outbox.ts";
 import { becomeConflict } from "../kernel/phase.ts";
 import { hasTimer, setTimer, takeTurn } from "../kernel/timers.ts";
@@ -18,7 +18,7 @@ import { accountOf, adoptAccount, durableClock, ledgerHash, mintAccount } from "
 import { sendJoin } from "../membership/introduction.ts";
 import { durableAt, isLive } from "../membership/members.ts";
 import { awaitedText } from "../recovery/awaited.ts";
-import { awaitedWitnesses, isUnknownToWitnesses, noteWitness, witnessesNeeded } from "../recovery/witnesses.ts";
+import { awaitedWitnesses, isUnknownToWitnesses, noteWitness } from "../recovery/witnesses.ts";
 import type { NodeState } from "../state.ts";
 
 export function mayMint(state: NodeState): boolean {
@@ -30,7 +30,7 @@ export function mayMint(state: NodeState): boolean {
 export function mint(state: NodeState): void {
   const { join, config } = state;
   const hasVoters = config.voters.length > 0;
-  const isSure = !state.rules.majorityMint || witnessesNeeded(state) === 0 || join.lossAccepted;
+  const isSure = !state.rules.majorityMint || majorityOfOthers(state) === 0 || join.lossAccepted;
   join.confirmed = hasVoters ? isSure : join.answers.size > 0;
   join.mintWriteId = mintAccount(
     state,

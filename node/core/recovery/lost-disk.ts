@@ -58,7 +58,8 @@ function ask(state: NodeState): void {
     if (isAnswered(state, id, stage)) continue;
     recovery.asked.set(id, questionTo(state, id, stage));
     unicast(state, id, "FENCE_REQUEST", { stage, at, accept_loss: recovery.acceptLoss !== null });
-    if (recovery.attempts >= ASKS_BEFORE_TOLD && answerOf(state, id) === undefined) introduce(state, id);
+    // A member that remembers a later process of this node, or its LEAVE, accepts only a JOIN, and answers with the incarnation to exceed.
+    if (recovery.attempts >= ASKS_BEFORE_TOLD && answerOf(state, id) === undefined) sendJoin(state, id);
   }
   const waitMs = Math.min(ASK_FIRST_MS << Math.min(recovery.attempts, 6), ASK_CAP_MS);
   recovery.attempts += 1;
@@ -81,11 +82,6 @@ function questionTo(state: NodeState, id: NodeId, stage: "ask" | "promise"): str
   const { self, members, recovery } = state;
   const { requestId = "" } = recovery.acceptLoss ?? {};
   return [self.incarnation, members.get(id)?.incarnation, stage, lastKnown(state), requestId].join(" ");
-}
-
-/** A member that remembers a later process of this node, or its LEAVE, accepts only a JOIN, and answers with the incarnation to exceed. */
-function introduce(state: NodeState, id: NodeId): void {
-  sendJoin(state, id);
 }
 
 export function onFenceResponse(state: NodeState, message: MessageOf<"FENCE_RESPONSE">, from: Origin): void {

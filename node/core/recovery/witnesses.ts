@@ -7,15 +7,10 @@
  * unless that voter has lost its disk too. Voters that all start for the first time need nobody else: none of them can have been used.
  */
 import type { NodeId } from "../../wire/ids.ts";
+import { isVoter, majorityOfOthers } from "../election/roles.ts";
 import { accountOf } from "../ledger/ledger.ts";
 import type { NodeState } from "../state.ts";
 import type { Awaited } from "./awaited.ts";
-
-/** Other voters that have to know an account: a strict majority of them. 0: there are none. */
-export function witnessesNeeded({ config, self }: NodeState): number {
-  const others = config.voters.filter((id) => id !== self.id).length;
-  return others === 0 ? 0 : Math.floor(others / 2) + 1;
-}
 
 /** True when enough other voters have answered that they know no account of this node, and nobody that it knows one. */
 export function isUnknownToWitnesses(state: NodeState): boolean {
@@ -23,17 +18,17 @@ export function isUnknownToWitnesses(state: NodeState): boolean {
   let unknown = 0;
   for (const [id, { accountKnown }] of answers) {
     if (accountKnown) return false;
-    if (state.config.voters.includes(id)) unknown += 1;
+    if (isVoter(state, id)) unknown += 1;
   }
-  return lossAccepted || unknown >= witnessesNeeded(state);
+  return lossAccepted || unknown >= majorityOfOthers(state);
 }
 
 /** A node has this node's account on its disk. True when that makes the account usable. */
 export function noteWitness(state: NodeState, from: NodeId): boolean {
   const { config, join } = state;
   if (config.voters.length === 0) return true;
-  if (config.voters.includes(from)) join.witnesses.add(from);
-  return join.witnesses.size >= witnessesNeeded(state);
+  if (isVoter(state, from)) join.witnesses.add(from);
+  return join.witnesses.size >= majorityOfOthers(state);
 }
 
 /** Whom a node without a usable account waits for; empty: it has one, or there are no voters to wait for. */
@@ -43,7 +38,7 @@ export function awaitedWitnesses(state: NodeState): Awaited[] {
   const isMinted = accountOf(state, self.id) !== undefined;
   const open = config.voters.filter((id) => id !== self.id && !(isMinted ? join.witnesses : join.answers).has(id));
   const stillNeeded =
-    witnessesNeeded(state) - (config.voters.length - open.length - (config.voters.includes(self.id) ? 1 : 0));
+    majorityOfOthers(state) - (config.voters.length - open.length - (isVoter(state, self.id) ? 1 : 0));
   if (stillNeeded <= 0) return [];
   const awaited = open.map((id) => {
     const isHeard = (members.get(id)?.lastHeardAtMs ?? null) !== null;
