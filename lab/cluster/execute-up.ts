@@ -15,6 +15,7 @@ import { FAULTS_FILE } from "../faults/fault-store.ts";
 import { noteAction } from "../journal/lab-journal.ts";
 import { start } from "./change.ts";
 import { LabHandle } from "./lab-handle.ts";
+import { MADE_FILE } from "./made-record.ts";
 import { describeMinted } from "./minted.ts";
 import { type LabPlan, type LabRequest, planLab } from "./plan-lab.ts";
 import type { UpPlan, UpStep } from "./plan-up.ts";
@@ -68,23 +69,23 @@ export async function createLab(
   const { progress, signal } = options;
   const { run, nodes: ids, profile } = plan.spec;
   const record = { runtime: engine.name, run, nodes: ids, profile, ...describeMinted(plan.nodes) };
-  await state.writeJson("lab.json", { ...record, upBy: await engine.world.ownProcess() });
+  await state.writeJson(MADE_FILE, { ...record, upBy: await engine.world.ownProcess() });
   await state.writeJson(FAULTS_FILE, { ...EMPTY_FAULT_LIST, run });
   let lab: LabHandle | undefined;
   try {
     const nodes = await createNodes(engine, state, plan, options);
     lab = new LabHandle(engine, { ...describeLab(plan.spec), nodes }, { progress, signal });
     const agreed = await waitIf(steps, lab, options);
-    if (options.isOwned !== true) await state.writeJson("lab.json", record);
+    if (options.isOwned !== true) await state.writeJson(MADE_FILE, record);
     return { lab, agreed, created: true };
   } catch (error) {
     const isTimeout = error instanceof LabError && error.exit === "timeout";
     if (lab !== undefined && isTimeout) {
-      await state.writeJson("lab.json", record);
+      await state.writeJson(MADE_FILE, record);
       throw error;
     }
     // Another command was faster with this name: its lab isn't ours to remove.
-    if (isTaken(error)) await state.removeFile("lab.json");
+    if (isTaken(error)) await state.removeFile(MADE_FILE);
     else await takeBack(engine, state, plan.spec.name, progress);
     throw signal.aborted ? interrupted(TAKEN_BACK) : afterTakeBack(error);
   }

@@ -2,8 +2,9 @@
 import { LabError } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
 import { StateDir } from "../base/state-dir.ts";
-import type { Engine, Progress, RuntimeName } from "../engine/engine.ts";
+import type { Engine, Progress } from "../engine/engine.ts";
 import { LabHandle } from "./lab-handle.ts";
+import { readMadeRecord } from "./made-record.ts";
 import { openEngine, type RuntimeChoice } from "./open-engine.ts";
 
 export interface FindOptions {
@@ -42,7 +43,7 @@ export async function findExisting(engine: Engine, name: string, options: FindOp
 
 /** Docker is asked only if it had the name last. */
 async function assertNotInDocker(name: string): Promise<void> {
-  const record = await new StateDir(name).readJson("lab.json", (json) => json as { runtime?: RuntimeName });
+  const record = await readMadeRecord(new StateDir(name));
   if (record?.runtime !== "docker") return;
   let exists: boolean | null = null;
   try {

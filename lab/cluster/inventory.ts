@@ -4,10 +4,11 @@
 import { rm } from "node:fs/promises";
 import { LabError } from "../base/lab-error.ts";
 import { isLocked } from "../base/lock.ts";
-import { findProcess, type ProcessMark, sendSignal } from "../base/process-table.ts";
+import { findProcess, sendSignal } from "../base/process-table.ts";
 import { listDoomedDirs, listStateDirs, StateDir } from "../base/state-dir.ts";
 import type { Engine, LabInfo, Leftover, RuntimeName } from "../engine/engine.ts";
 import { type Helper, listHelpers } from "../engine/helpers.ts";
+import { readMadeRecord } from "./made-record.ts";
 import { isWithoutDocker, openEngine, type RuntimeChoice } from "./open-engine.ts";
 
 export interface Inventory {
@@ -87,7 +88,7 @@ async function collect(runtime: RuntimeName, item: Leftover): Promise<void> {
 
 /** The command that was bringing it up, or the program that made it for itself, is gone without taking it down. */
 async function isAbandoned(name: string): Promise<boolean> {
-  const mark = await new StateDir(name).readJson("lab.json", (json) => (json as { upBy?: ProcessMark }).upBy ?? null);
+  const { upBy: mark = null } = (await readMadeRecord(new StateDir(name))) ?? {};
   return mark !== null && (await findProcess(mark)) === null;
 }
 
@@ -114,9 +115,9 @@ async function staleFolders(
   for (const name of await listStateDirs()) {
     if (labs.has(name)) continue;
     const state = new StateDir(name);
-    const record = await state.readJson("lab.json", (json) => json as { runtime?: RuntimeName; upBy?: ProcessMark });
+    const record = await readMadeRecord(state);
     if (record?.runtime === "docker" && unreachable !== null) continue;
-    if (record?.upBy !== undefined && (await findProcess(record.upBy)) !== null) continue;
+    if (record?.upBy != null && (await findProcess(record.upBy)) !== null) continue;
     if (await isLocked(state)) continue;
     stale.push({
       kind: "directory",

@@ -5,6 +5,7 @@ import * as z from "zod";
 import type { NodeId } from "../../node/wire/ids.ts";
 import type { LabSpec, NodeSpec } from "../engine/engine.ts";
 import type { LabHandle } from "./lab-handle.ts";
+import { MADE_FILE } from "./made-record.ts";
 
 const VARIABLE = "DS_INITIAL_CREDITS";
 const CREDITS_DEFAULT = 100;
@@ -26,7 +27,7 @@ export function describeMinted(nodes: readonly NodeSpec[]): MintedRecord {
 export async function mintedCredits(lab: LabHandle): Promise<(id: NodeId) => number> {
   const [spec, record]: [LabSpec | null, MintedRecord | null] = await Promise.all([
     lab.engine.readSpec(lab.name),
-    lab.state.readJson("lab.json", Record.parse),
+    lab.state.readJson(MADE_FILE, Record.parse),
   ]);
   const usual = Number(spec?.env[VARIABLE] ?? CREDITS_DEFAULT);
   return (id) => record?.credits[id] ?? usual;

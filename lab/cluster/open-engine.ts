@@ -7,6 +7,7 @@ import { LabError, noSuchLab } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
 import { listStateDirs, StateDir } from "../base/state-dir.ts";
 import type { Engine, LabInfo, RuntimeName } from "../engine/engine.ts";
+import { readMadeRecord } from "./made-record.ts";
 
 /** The runtime that the user asked for; `auto` falls back from docker to local. */
 export type RuntimeChoice = RuntimeName | "auto";
@@ -96,17 +97,12 @@ export async function findLab(name: string, choice: RuntimeChoice): Promise<{ en
 /** Docker isn't set up on this machine, and no lab was made in one: then there is none that it could be asked about. */
 export async function isWithoutDocker(error: LabError): Promise<boolean> {
   if (error.details.absent !== true) return false;
-  const records = await Promise.all((await listStateDirs()).map(runtimeOf));
-  return !records.includes("docker");
-}
-
-/** The runtime that the last lab of this name was made in, by the CLI's own record. */
-async function runtimeOf(name: string): Promise<unknown> {
-  return await new StateDir(name).readJson("lab.json", (json) => (json as { runtime?: unknown }).runtime);
+  const records = await Promise.all((await listStateDirs()).map((name) => readMadeRecord(new StateDir(name))));
+  return records.every((record) => record?.runtime !== "docker");
 }
 
 /** The CLI's own record says that the last lab of this name was made in Docker: then it is asked too. */
 async function mayBeElsewhere(name: string, runtime: RuntimeName): Promise<boolean> {
   if (runtime !== "local") return false;
-  return (await runtimeOf(name)) === "docker";
+  return (await readMadeRecord(new StateDir(name)))?.runtime === "docker";
 }

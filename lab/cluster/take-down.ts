@@ -4,6 +4,7 @@ import { NEXT } from "../base/next.ts";
 import { StateDir } from "../base/state-dir.ts";
 import type { Leftover, Progress, RuntimeName } from "../engine/engine.ts";
 import { cancelHelpers } from "../engine/helpers.ts";
+import { readMadeRecord } from "./made-record.ts";
 import { isWithoutDocker, openEngine, type RuntimeChoice } from "./open-engine.ts";
 
 /**
@@ -19,7 +20,7 @@ export async function takeDown(
   options: { readonly keepFolder?: boolean } = {},
 ): Promise<readonly Leftover[]> {
   const state = choice === "sim" ? (await openEngine("sim")).world.openState(name) : new StateDir(name);
-  const madeIn = await state.readJson("lab.json", (json) => (json as { runtime?: RuntimeName }).runtime ?? null);
+  const { runtime: madeIn = null } = (await readMadeRecord(state)) ?? {};
   const isElsewhere = choice !== "auto" && madeIn !== null && madeIn !== choice;
   if (choice !== "sim" && !isElsewhere) await cancelHelpers(name);
   const removed: Leftover[] = [];

@@ -4,11 +4,12 @@
  */
 import { LabError } from "../base/lab-error.ts";
 import type { LabState } from "../base/lab-state.ts";
-import { findProcess, type ProcessMark } from "../base/process-table.ts";
+import { findProcess } from "../base/process-table.ts";
 import { REAL_WORLD } from "../control/real-world.ts";
 import type { Engine } from "../engine/engine.ts";
 import { completeLab, createLab, type ExecuteOptions, planFor, type UpResult } from "./execute-up.ts";
 import { findExisting } from "./find-existing.ts";
+import { MADE_FILE, readMadeRecord } from "./made-record.ts";
 import { chooseEngine, type RuntimeChoice } from "./open-engine.ts";
 import type { LabRequest } from "./plan-lab.ts";
 import { planUp, type UpPlan, type UpWishes } from "./plan-up.ts";
@@ -66,10 +67,10 @@ export async function bringUp(request: LabRequest, options: UpOptions): Promise<
 
 /** The lab outlives this process: nobody takes it for the remains of a killed command. */
 export async function disown(state: LabState): Promise<void> {
-  const record = await state.readJson("lab.json", (json) => json as { upBy?: ProcessMark });
+  const record = await readMadeRecord(state);
   if (record === null) return;
   const { upBy: _gone, ...kept } = record;
-  await state.writeJson("lab.json", kept);
+  await state.writeJson(MADE_FILE, kept);
 }
 
 function openFor(options: UpOptions): Promise<Engine> {
@@ -87,10 +88,10 @@ function noteFallback(options: UpOptions): (why: string) => void {
 
 /** Removes the remains of an `up` that was killed: they are worth nothing, and make room for this one. */
 async function clearHalfMade(state: LabState, options: UpOptions): Promise<void> {
-  const upBy = await state.readJson("lab.json", (json) => (json as { upBy?: ProcessMark }).upBy ?? null);
+  const { upBy = null } = (await readMadeRecord(state)) ?? {};
   if (upBy === null || (await findProcess(upBy)) !== null) return;
   options.onNotice("removing what an earlier, interrupted `up` left behind");
   // Everything but the folder, in which our own lock lies.
   await takeDown(state.lab, "auto", options.progress, { keepFolder: true });
-  await state.removeFile("lab.json");
+  await state.removeFile(MADE_FILE);
 }
