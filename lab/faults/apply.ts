@@ -85,9 +85,10 @@ export async function applyFaults(
   });
   const done = touched.filter(({ node }) => !failures.has(node.id));
   // A node that refused has neither; one that failed may have either.
-  const doubtful = touched.filter(
-    ({ node }) => failures.get(node.id)?.details.reason !== FOREIGN && done.every((one) => one.node !== node),
-  );
+  const doubtful = touched.filter(({ node }) => {
+    const failure = failures.get(node.id);
+    return failure !== undefined && !isForeign(failure);
+  });
   const settled = withVersions(
     withVersions(list, done, () => [list.generation]),
     doubtful,
