@@ -1,19 +1,31 @@
 /**
- * Files that people name: read whole, unless they are no files, endless, or no text. What a link points to counts.
+ * Files that people name: read whole, unless they are no files, endless, or no text. A link is followed.
  */
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
+import type { Hints } from "./hint.ts";
 import { LabError } from "./lab-error.ts";
 
 /** Scenarios and lab files are written by hand. */
 export const BY_HAND_BYTES_MAX = 4 * 1024 * 1024;
+/** A saved disk. */
+export const DISK_BYTES_MAX = 1024 ** 3;
 /** A string can't be longer. */
 export const JOURNAL_BYTES_MAX = 500 * 1024 * 1024;
 
 /** @param hint what the caller's user can name instead. @throws LabError("usage") that names the file */
-export async function readUserFile(path: string, bytesMax: number, hint: string): Promise<string> {
-  const refuse = (why: string, cause?: unknown) =>
-    new LabError("usage", `${path} can't be read: ${why}`, hint, cause === undefined ? {} : { cause });
+export async function readUserFile(path: string, bytesMax: number, hint: Hints): Promise<string> {
+  const bytes = await readUserBytes(path, bytesMax, hint);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw refusal(path, "it is no text in UTF-8", hint, error);
+  }
+}
+
+/** The same for files that are no text. */
+export async function readUserBytes(path: string, bytesMax: number, hint: Hints): Promise<Uint8Array> {
+  const refuse = (why: string) => refusal(path, why, hint);
   try {
     // Without blocking: a pipe that nobody writes to would be waited for.
     await using file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
@@ -25,12 +37,14 @@ export async function readUserFile(path: string, bytesMax: number, hint: string)
     if (found.size > bytesMax) throw refuse(`it has more than ${bytesMax / 1024 / 1024} MB`);
     const bytes = await (isShellPipe ? readPipe(path, bytesMax) : file.readFile());
     if (bytes.length > bytesMax) throw refuse(`it has more than ${bytesMax / 1024 / 1024} MB`);
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return bytes;
   } catch (error) {
-    if (error instanceof LabError) throw error;
-    const isText = (error as NodeJS.ErrnoException).code !== "ERR_ENCODING_INVALID_ENCODED_DATA";
-    throw refuse(isText ? (error as Error).message : "it is no text in UTF-8", error);
+    throw error instanceof LabError ? error : refusal(path, (error as Error).message, hint, error);
   }
+}
+
+function refusal(path: string, why: string, hint: Hints, cause?: unknown): LabError {
+  return new LabError("usage", `${path} can't be read: ${why}`, hint, cause === undefined ? {} : { cause });
 }
 
 async function readPipe(path: string, bytesMax: number): Promise<Buffer> {

@@ -91,15 +91,17 @@ describe("files of others", () => {
   test.each([
     ["check", "a run whose journal is endless", /journal\.jsonl can't be read: it is no regular file/],
     ["check", "an endless file", /holds no run/],
+    ["disk restore 1", "an endless disk", /an endless disk can't be read: it is no regular file/],
+    ["disk restore 1", "an absent disk", /an absent disk can't be read: ENOENT/],
   ] as const)("`lab %s` must refuse %s", async (verb, what, said) => {
     const folder = join(home.path, what);
-    if (what === "an endless file") await symlink("/dev/zero", folder);
-    else {
+    if (what.startsWith("an endless")) await symlink("/dev/zero", folder);
+    else if (!what.startsWith("an absent")) {
       await mkdir(folder);
       await writeFile(join(folder, "run.json"), "{}");
       await symlink("/dev/zero", join(folder, "journal.jsonl"));
     }
-    const { code, stderr } = await home.lab(verb, folder);
+    const { code, stderr } = await home.lab(...verb.split(" "), folder);
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(said) });
   });
 });

@@ -42,17 +42,12 @@ async function save(context: CommandContext, selector: string, file: string): Pr
 }
 
 async function restore(context: CommandContext, selector: string, file: string): Promise<void> {
-  const [{ readFile }, { restoreDisks }, { LabError }, { resolveOne }] = await Promise.all([
-    import("node:fs/promises"),
+  const [{ DISK_BYTES_MAX, readUserBytes }, { restoreDisks }, { resolveOne }] = await Promise.all([
+    import("../../base/user-file.ts"),
     import("../../cluster/change.ts"),
-    import("../../base/lab-error.ts"),
     import("../../cluster/trade.ts"),
   ]);
-  const image = await readFile(file).catch((error: Error) => {
-    throw new LabError("usage", `${file} can't be read: ${error.message}`, NEXT.saveDisk(), {
-      cause: error,
-    });
-  });
+  const image = await readUserBytes(file, DISK_BYTES_MAX, NEXT.saveDisk());
   await context.withLab(async (lab) => {
     const id = await resolveOne(lab, selector);
     await lab.locked(`disk restore ${id}`, () => restoreDisks(lab, new Map([[id, image]])));
