@@ -4,6 +4,8 @@
  *
  * Source: xterm control sequences (1049 alternate screen, 25 cursor, 7 wrapping, 2026 synchronised output).
  */
+import { stopJob } from "./stop-job.ts";
+
 const ENTER = "\u001b[?1049h\u001b[?25l\u001b[?7l";
 const LEAVE = "\u001b[?7h\u001b[?25h\u001b[?1049l";
 const BEGIN = "\u001b[?2026h";
@@ -113,8 +115,6 @@ export class FullScreen implements Disposable {
 
   #suspend(): void {
     this.#leave();
-    process.once("SIGCONT", this.#onContinue);
-    // The whole job: the shell waits for npx, which has to stop as well.
-    process.kill(0, "SIGTSTP");
+    stopJob(this.#onContinue);
   }
 }

@@ -5,6 +5,7 @@
  * whole, Ctrl-C is a signal again), and what was to appear meanwhile waits.
  */
 import { clearLine, createInterface, cursorTo, type Interface } from "node:readline";
+import { stopJob } from "./stop-job.ts";
 
 export interface PromptOptions {
   readonly text: string;
@@ -18,16 +19,6 @@ export interface PromptOptions {
 }
 
 const HISTORY_MAX = 1_000;
-/** Stops the whole job: the shell waits for npx, which has to stop as well. */
-function suspendJob(input: NodeJS.ReadStream, reader: Interface): void {
-  process.once("SIGCONT", () => {
-    input.setRawMode(true);
-    reader.prompt(true);
-  });
-  input.setRawMode(false);
-  process.kill(0, "SIGTSTP");
-}
-
 /** Most lines kept while a command runs: more would push the command's answer off the screen. */
 const HELD_MAX = 30;
 
@@ -96,7 +87,13 @@ export class LinePrompt {
       reader.write(null, { ctrl: true, name: "e" });
       reader.write(null, { ctrl: true, name: "u" });
     });
-    reader.on("SIGTSTP", () => suspendJob(input, reader));
+    reader.on("SIGTSTP", () => {
+      input.setRawMode(false);
+      stopJob(() => {
+        input.setRawMode(true);
+        reader.prompt(true);
+      });
+    });
     signal.addEventListener("abort", onAbort, { once: true });
     reader.prompt();
     if (this.#rest !== "") reader.write(this.#rest);
