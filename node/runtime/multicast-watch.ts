@@ -5,6 +5,8 @@
 export interface MulticastWatch {
   /** A datagram to the group has left. */
   onSent(): void;
+  /** True: nothing more will be reported, and nobody needs to tell it anything. */
+  readonly isOver: boolean;
   /** A datagram arrived: one of our own that came back, or somebody's. */
   onHeard(from: "self" | "other"): void;
   /** What to say now; null: nothing, or it was said. */
@@ -27,6 +29,9 @@ export function createMulticastWatch(startedAtMs: number, way: () => string): Mu
   let returned = 0;
   let isOver = false;
   return {
+    get isOver() {
+      return isOver;
+    },
     onSent() {
       sent += 1;
     },

@@ -148,7 +148,8 @@ async function openLasting(link: Link, via: Via, open: (link: Link) => Promise<S
 }
 
 function noteWhoSpeaks({ network, watch }: Link, datagram: Uint8Array, from: RemoteInfo): void {
-  if (isControlDatagram(datagram)) return;
+  // Looking the interfaces up takes longer than all else that is done with a datagram here.
+  if (watch.isOver || isControlDatagram(datagram)) return;
   const isSelf = from.port === network.unicastPort && isOwnAddress(from.address);
   watch.onHeard(isSelf ? "self" : "other");
 }
