@@ -1,17 +1,15 @@
 /** Long lives in short memory: compaction, snapshots and joining (node/protocol/compaction.md; S9, L5). */
 import { describe, expect, it } from "vitest";
-import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
+import type { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
 import type { SimOptions } from "../../lab/sim/cluster/sim-options.ts";
+import { settled } from "../support/settled.ts";
 import { underSeeds } from "../support/sim-seeds.ts";
 
 const FILE = "test/sim/compaction.test.ts";
 const KEEP = 16;
 
-function settled(options: SimOptions, ids: readonly number[]): SimCluster {
-  const sim = new SimCluster({ keepRecords: KEEP, expected: [], voters: [1, 2, 3], ...options });
-  for (const id of ids) sim.start(id);
-  sim.runUntil(() => sim.converged(), 30_000, "the first agreement");
-  return sim;
+function compacting(options: SimOptions, ids: readonly number[]): SimCluster {
+  return settled({ keepRecords: KEEP, expected: [], voters: [1, 2, 3], ...options }, ids);
 }
 
 function trade(sim: SimCluster, count: number, ids: readonly number[], everyMs = 10): void {
@@ -26,7 +24,7 @@ const inMemory = (sim: SimCluster, id: number) => sim.node(id).state?.ledger.log
 describe("a group that trades and trades", () => {
   it("must keep a bounded number of records in memory, also with a member that is dead (S9)", () => {
     underSeeds(FILE, 5, (seed) => {
-      const sim = settled({ nodes: 4, seed }, [1, 2, 3, 4]);
+      const sim = compacting({ nodes: 4, seed }, [1, 2, 3, 4]);
       sim.kill(4);
       sim.runUntil(() => sim.agree([1, 2, 3]), 5_000, "the death of node 4");
       for (let round = 0; round < 10; round++) {
@@ -40,7 +38,7 @@ describe("a group that trades and trades", () => {
 
   it("must serve who comes back from below with a snapshot, and be whole after everybody's restart", () => {
     underSeeds(FILE, 5, (seed) => {
-      const sim = settled({ nodes: 4, seed }, [1, 2, 3, 4]);
+      const sim = compacting({ nodes: 4, seed }, [1, 2, 3, 4]);
       sim.sell(4, 1, 30);
       sim.runFor(500);
       sim.kill(4);
@@ -59,7 +57,7 @@ describe("a group that trades and trades", () => {
 
   it("must get both halves of a partition together, each of which has folded what the other never saw", () => {
     underSeeds(FILE, 5, (seed) => {
-      const sim = settled({ nodes: 4, seed }, [1, 2, 3, 4]);
+      const sim = compacting({ nodes: 4, seed }, [1, 2, 3, 4]);
       sim.partition([1, 2], [3, 4]);
       sim.runFor(4_000);
       for (let i = 0; i < 100; i++) {
@@ -79,7 +77,7 @@ describe("a group that trades and trades", () => {
 describe("a late joiner", () => {
   it("must be READY within 2 s after a long history, and nobody's trades wait for it (L5)", () => {
     underSeeds(FILE, 3, (seed) => {
-      const sim = settled({ nodes: 4, seed }, [1, 2, 3]);
+      const sim = compacting({ nodes: 4, seed }, [1, 2, 3]);
       trade(sim, 600, [1, 2, 3], 3);
       sim.start(4);
       const before = sim.commands.length;
@@ -95,7 +93,7 @@ describe("a late joiner", () => {
 
   it("that dies at any moment of taking a snapshot must have it or not, and get there with the next start", () => {
     underSeeds(FILE, 10, (seed) => {
-      const sim = settled({ nodes: 4, seed }, [1, 2, 3]);
+      const sim = compacting({ nodes: 4, seed }, [1, 2, 3]);
       trade(sim, 120, [1, 2, 3]);
       sim.runFor(1_500);
       for (let effects = 0; effects < 40; effects += 3) {

@@ -1,20 +1,12 @@
 /** What a joiner waits for, and how it comes in when others take it for a former process (node/protocol/joining.md). Times are virtual. */
 import { describe, expect, it } from "vitest";
 import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
-import type { SimOptions } from "../../lab/sim/cluster/sim-options.ts";
 import { addressOf } from "../../lab/sim/world/network.ts";
+import { settled } from "../support/settled.ts";
 import { underSeeds } from "../support/sim-seeds.ts";
 
 const FILE = "test/sim/joining.test.ts";
 const HOUR_MS = 3_600_000;
-
-function settled(options: SimOptions, ids: readonly number[] = []): SimCluster {
-  const sim = new SimCluster(options);
-  if (ids.length === 0) sim.startAll();
-  else for (const id of ids) sim.start(id);
-  sim.runUntil(() => sim.converged(), 30_000, "the first agreement");
-  return sim;
-}
 
 function linesOf(sim: SimCluster, slot: number): string[] {
   return sim.journal.lines.filter((line) => line.node === slot).map((line) => line.msg);

@@ -1,18 +1,10 @@
 /** Coming, going and coming back: joins, leaves, restarts, incarnations (node/protocol/membership.md, joining.md). */
 import { describe, expect, it } from "vitest";
-import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
-import type { SimOptions } from "../../lab/sim/cluster/sim-options.ts";
+import type { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
+import { settled } from "../support/settled.ts";
 import { underSeeds } from "../support/sim-seeds.ts";
 
 const FILE = "test/sim/lifecycle.test.ts";
-
-function settled(options: SimOptions, ids?: readonly number[]): SimCluster {
-  const sim = new SimCluster(options);
-  if (ids === undefined) sim.startAll();
-  else for (const id of ids) sim.start(id);
-  sim.runUntil(() => sim.converged(), 30_000, "the first agreement");
-  return sim;
-}
 
 function trade(sim: SimCluster, count: number, ids: readonly number[]): void {
   for (let i = 0; i < count; i++) {

@@ -3,30 +3,16 @@ import { describe, expect, it } from "vitest";
 import { runChecks } from "../../lab/check/checkers.ts";
 import { hasEqualLedgers } from "../../lab/sim/cluster/inspect.ts";
 import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
-import type { SimOptions } from "../../lab/sim/cluster/sim-options.ts";
 import { journalOf } from "../../lab/sim/cluster/sim-run.ts";
 import { Draw } from "../../lab/sim/world/draw.ts";
 import { restartText } from "../../node/core/membership/stale-incarnation.ts";
 import { statusText } from "../../node/core/query/query.ts";
 import { waitingText } from "../../node/core/recovery/awaited.ts";
-import type { NodeState } from "../../node/core/state.ts";
+import { settled, stateOf } from "../support/settled.ts";
 import { underSeeds } from "../support/sim-seeds.ts";
 import { hideDebitBehindGap } from "./rules/group-schedules.ts";
 
 const FILE = "test/sim/lost-disk.test.ts";
-
-function settled(options: SimOptions): SimCluster {
-  const sim = new SimCluster(options);
-  sim.startAll();
-  sim.runUntil(() => sim.converged(), 30_000, "the first agreement");
-  return sim;
-}
-
-function stateOf(sim: SimCluster, id: number): NodeState {
-  const { state } = sim.node(id);
-  if (state === null) throw new Error(`node ${id} is down`);
-  return state;
-}
 
 function balance(sim: SimCluster, at: number, of = at): number | undefined {
   return stateOf(sim, at).ledger.accounts.get(of)?.balance;
@@ -36,6 +22,21 @@ function pay(sim: SimCluster, from: number, to: number, amount: number): void {
   const sale = sim.sell(from, to, amount);
   sim.runUntil(() => sale.final !== null, 12_000, "the payment");
   expect(sale.final).toMatchObject({ ok: true });
+}
+
+/** Node 1 pays 60 to node 2, gets an older copy of its disk, and pays 60 to node 3 while node 2 is away. Then it stops. */
+function useNumberTwice(sim: SimCluster): void {
+  sim.runFor(200);
+  const image = sim.saveDisk(1);
+  sim.kill(3);
+  pay(sim, 1, 2, 60);
+  for (const id of [1, 2]) sim.kill(id);
+  sim.restoreDisk(1, image);
+  for (const id of [1, 3]) sim.start(id);
+  sim.runUntil(() => sim.converged(), 10_000, "agreement without the witness");
+  pay(sim, 1, 3, 60);
+  sim.start(2);
+  sim.runUntil(() => stateOf(sim, 1).phase === "CONFLICT", 15_000, "the end of the owner");
 }
 
 /** Node 3 pays 30 to node 4, and only node 4 hears of it; then node 3's disk and node 4 are gone. */
@@ -512,17 +513,7 @@ describe("a node whose disk was restored from a backup", () => {
     underSeeds(FILE, 10, (seed) => {
       // What happens is outside every promise about money: it has to be noticed, named and stopped.
       const sim = settled({ nodes: 3, seed, blind: ["S1", "S2", "S4", "S10"] });
-      sim.runFor(200);
-      const image = sim.saveDisk(1);
-      sim.kill(3);
-      pay(sim, 1, 2, 60);
-      for (const id of [1, 2]) sim.kill(id);
-      sim.restoreDisk(1, image);
-      for (const id of [1, 3]) sim.start(id);
-      sim.runUntil(() => sim.converged(), 10_000, "agreement without the witness");
-      pay(sim, 1, 3, 60);
-      sim.start(2);
-      sim.runUntil(() => stateOf(sim, 1).phase === "CONFLICT", 15_000, "the end of the owner");
+      useNumberTwice(sim);
       const isNamed = (id: number) => statusText(stateOf(sim, id)).includes("DIVERGED: the log of Node 1");
       sim.runUntil(() => isNamed(2) && isNamed(3), 15_000, "the account's name in the status of both");
       for (const id of [2, 3]) expect(stateOf(sim, id).phase).toBe("READY");
@@ -540,17 +531,7 @@ describe("a node whose disk was restored from a backup", () => {
   it("must be settled by its fence when its disk is moved away, after which one ledger is left", () => {
     underSeeds(FILE, 5, (seed) => {
       const sim = settled({ nodes: 3, seed, blind: ["S1", "S2", "S4", "S7", "S10"] });
-      sim.runFor(200);
-      const image = sim.saveDisk(1);
-      sim.kill(3);
-      pay(sim, 1, 2, 60);
-      for (const id of [1, 2]) sim.kill(id);
-      sim.restoreDisk(1, image);
-      for (const id of [1, 3]) sim.start(id);
-      sim.runUntil(() => sim.converged(), 10_000, "agreement without the witness");
-      pay(sim, 1, 3, 60);
-      sim.start(2);
-      sim.runUntil(() => stateOf(sim, 1).phase === "CONFLICT", 15_000, "the end of the owner");
+      useNumberTwice(sim);
       sim.loseDisk(1);
       sim.start(1);
       sim.runUntil(

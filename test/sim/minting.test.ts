@@ -1,25 +1,11 @@
 /** New accounts, empty disks and the votes of voters that lost theirs (node/protocol/joining.md, node/protocol/election.md; S1, S6). */
 import { describe, expect, it } from "vitest";
 import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
-import type { SimOptions } from "../../lab/sim/cluster/sim-options.ts";
 import { statusText } from "../../node/core/query/query.ts";
-import type { NodeState } from "../../node/core/state.ts";
+import { settled, stateOf } from "../support/settled.ts";
 import { underSeeds } from "../support/sim-seeds.ts";
 
 const FILE = "test/sim/minting.test.ts";
-
-function settled(options: SimOptions): SimCluster {
-  const sim = new SimCluster(options);
-  sim.startAll();
-  sim.runUntil(() => sim.converged(), 30_000, "the first agreement");
-  return sim;
-}
-
-function stateOf(sim: SimCluster, id: number): NodeState {
-  const { state } = sim.node(id);
-  if (state === null) throw new Error(`node ${id} is down`);
-  return state;
-}
 
 describe("a new account", () => {
   it("must be issued once when one of three disks is lost, whichever two nodes met first", () => {

@@ -5,10 +5,10 @@ import type { SimCommand } from "../../lab/sim/cluster/observer.ts";
 import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
 import type { CommandResult } from "../../node/core/kernel/types.ts";
 import { balanceOf, conservation, ledgerHash } from "../../node/core/ledger/ledger.ts";
-import type { NodeState } from "../../node/core/state.ts";
 import { pendingTrades, tradeOutcome } from "../../node/core/trading/outcomes.ts";
 import type { Message, MessageType } from "../../node/wire/message.ts";
 import { loseMessages } from "../support/lose-messages.ts";
+import { stateOf } from "../support/settled.ts";
 
 /** Messages that carry debits. */
 const RECORDS: readonly MessageType[] = ["TRADE_CONFIRM", "STATE_CHUNK"];
@@ -31,12 +31,6 @@ function settled(ids: readonly number[]): SimCluster {
   sim.runUntil(() => sim.converged(), 5_000, "the first agreement");
   sim.runFor(500);
   return sim;
-}
-
-function stateOf(sim: SimCluster, id: number): NodeState {
-  const { state } = sim.node(id);
-  if (state === null) throw new Error(`node ${id} is down`);
-  return state;
 }
 
 /** What `by` holds of account `of`. */

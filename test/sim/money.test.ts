@@ -1,19 +1,12 @@
 /** Trades under every fault that a network and a process have: nothing is lost, made or done twice (node/protocol/trading.md). */
 import { describe, expect, it } from "vitest";
 import type { SimCommand } from "../../lab/sim/cluster/observer.ts";
-import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
-import type { SimOptions } from "../../lab/sim/cluster/sim-options.ts";
+import type { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
 import { Draw } from "../../lab/sim/world/draw.ts";
+import { settled } from "../support/settled.ts";
 import { underSeeds } from "../support/sim-seeds.ts";
 
 const FILE = "test/sim/money.test.ts";
-
-function settled(options: SimOptions): SimCluster {
-  const sim = new SimCluster(options);
-  sim.startAll();
-  sim.runUntil(() => sim.converged(), 30_000, "the first agreement");
-  return sim;
-}
 
 function balance(sim: SimCluster, seenBy: number, of = seenBy): number | undefined {
   return sim.node(seenBy).state?.ledger.accounts.get(of)?.balance;
