@@ -37,7 +37,7 @@ export interface LockOptions {
 export class MemoryState implements LabState {
   readonly lab: string;
   readonly isShared = false;
-  /** Told of what is appended, as it is. */
+  /** Gets each text that is appended, as it is. */
   onAppend: ((name: string, text: string) => void) | null = null;
   readonly #files = new Map<string, string>();
   #lastLock: Promise<void> = Promise.resolve();

@@ -13,7 +13,7 @@ export function suggest(word: string, known: readonly string[]): string | undefi
   return best?.word;
 }
 
-/** What to do about a word that isn't known: the nearest one, or all. @param all begins the list: "formats" */
+/** A hint for a word that isn't known: the nearest one, or all. @param all begins the list: "formats" */
 export function didYouMean(word: string, known: readonly string[], all: string): string {
   const near = suggest(word, known);
   return near === undefined ? `${all}: ${known.join(", ")}` : `did you mean "${near}"?`;

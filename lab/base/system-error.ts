@@ -1,4 +1,4 @@
-/** What the operating system refused, in an operator's words: no bug of the lab, whoever met it. */
+/** Refusals of the operating system in an operator's words: they are no bugs of the lab. */
 import { userInfo } from "node:os";
 import { LabError } from "./lab-error.ts";
 

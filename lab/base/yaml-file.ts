@@ -83,7 +83,7 @@ function readYaml<S extends z.ZodType>(text: string, file: YamlFile<S>): Located
   throw complainOfAll(file.path, found, locate);
 }
 
-/** What aliases stand for has been counted: however often one is used is then its author's business. */
+/** The values behind aliases have been counted, so the package need not count uses. */
 function toPlain(document: Document.Parsed, path: string): unknown {
   try {
     return document.toJS({ maxAliasCount: -1 }) ?? {};

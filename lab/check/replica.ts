@@ -18,7 +18,7 @@ export class Replicas {
 
   /** The life's replica before this line of it; a life without its first lines is no replica to compare anything with: null. */
   before(life: Life): Replica | null {
-    // What was written before the boot line doesn't move the books.
+    // Lines before the boot line don't move the books.
     if (!life.isWhole || life.boot === null) return null;
     const known = this.#ofLife.get(life);
     if (known !== undefined) return known;

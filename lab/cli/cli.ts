@@ -51,7 +51,7 @@ export async function main(argv: readonly string[]): Promise<void> {
         return;
       }
       const nowMs = performance.now();
-      // The second time the user means it: what is left then, `lab down` removes. What comes at once is the first signal again, by way
+      // The second time the user means it, and `lab down` removes the rest. A signal that comes at once is the first one again, by way
       // of npx or of the terminal.
       if (nowMs - sinceMs >= ONE_SIGNAL_MS) process.exit(EXIT.interrupted);
       sinceMs = Math.min(sinceMs, nowMs);

@@ -115,7 +115,7 @@ function registerHelpCommand(program: Command): void {
       let command = program;
       for (const word of words) {
         const next = command.commands.find((candidate) => candidate.name() === word);
-        // What is behind a command's own name is no command: `help kill 3`.
+        // Words behind a command's name are its arguments: `help kill 3`.
         if (next === undefined && command !== program && command.commands.length === 0) break;
         if (next === undefined) throw noSuchCommand(words.join(" "), word, command);
         command = next;

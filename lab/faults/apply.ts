@@ -39,7 +39,7 @@ const SHIM_MS_MAX = 30_000;
 /** Nodes worked on at the same time: more only make the engine's queue longer. */
 const NODES_AT_ONCE = 12;
 
-/** What became of a list: the list itself with what its nodes have now, and a report or a failure of each node concerned. */
+/** Result of applying a list: the list with what its nodes have now, and a report or a failure of each node concerned. */
 export interface Applied {
   readonly list: FaultList;
   readonly reports: readonly FaultReport[];

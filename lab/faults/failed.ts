@@ -60,7 +60,7 @@ export async function adopt(
   return { list: adopted, found: `somebody else ${what} on node ${refused.join(",")} meanwhile` };
 }
 
-/** What isn't healed stays in the list, so that it is shown, and healed by the next command. */
+/** Faults that aren't healed stay in the list, so that it shows them and the next command heals them. */
 export async function keepUnhealed(
   lab: FaultableLab,
   applied: Applied,

@@ -36,7 +36,7 @@ export async function adoptForeign(
   const copies = await Promise.all(ids.map((id) => readCopy(lab, id, kernel)));
   const foreign = copies.filter((copy) => copy !== null).filter((copy) => isForeign(list, copy, kernel));
   if (foreign.length === 0) return list;
-  // A shim isn't told of what the kernel does: it has this list or an earlier one.
+  // A shim doesn't learn what the kernel does: it has this list or an earlier one.
   const nodes = foreign.map(({ node, generation }) => [
     node,
     { kernel: [generation], shim: hasTools(kernel) ? null : [generation] },

@@ -119,7 +119,7 @@ export function groupById(faults: readonly Fault[]): readonly (readonly [Fault, 
   return [...groups.values()].sort(([a], [b]) => Number(a.id.slice(1)) - Number(b.id.slice(1)));
 }
 
-/** What a node itself has of the faults on its receiving side. */
+/** A node's own copy of the faults on its receiving side. */
 export interface NodeCopy {
   readonly node: NodeId;
   readonly generation: number;

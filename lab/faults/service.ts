@@ -96,7 +96,7 @@ export function heal(lab: FaultableLab, target: HealTarget): Promise<HealOutcome
   });
 }
 
-/** Whatever the nodes have, this list takes its place. A new generation even when it was empty: a node may know of more. */
+/** This list takes the place of whatever the nodes have. A new generation even when it was empty: a node may know of more. */
 function overruling(list: FaultList, ids: readonly NodeId[]): FaultList {
   const nodes = Object.fromEntries(ids.map((id) => [id, { kernel: null, shim: null }]));
   return { ...list, generation: list.generation + 1, nodes };
@@ -151,7 +151,7 @@ export async function reapplyFaults(lab: FaultableLab, ids: readonly NodeId[]): 
   if (before.generation === 0) return [];
   const kernel = await lab.engine.kernelFaults(lab.progress);
   const applied = await applyFaults(lab, list, kernel, { previous: before, force: ids });
-  // What a node was told by somebody else while it was out of our sight holds.
+  // If somebody else changed a node while it was out of our sight, that change holds.
   const { list: adopted, found } = await adopt(lab, applied.list, kernel, applied);
   if (found === "") {
     assertApplied(applied);

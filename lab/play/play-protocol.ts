@@ -1,5 +1,5 @@
 /**
- * What the playground's page asks of its world, and what it is told: types only. World and page may live in two threads, so all of it
+ * Requests of the playground's page to its world, and the replies: types only. World and page may live in two threads, so all of it
  * can be cloned.
  */
 import type { CheckResult } from "../check/verdict.ts";
@@ -13,7 +13,7 @@ export interface PlaySpec {
   readonly nodes: number;
   /** A known bug that all nodes have (lab/sim/bugs); null: none. */
   readonly bug: string | null;
-  /** What was done, in order: each with its instant (`at`) and in the background. */
+  /** The actions so far, in order: each with its instant (`at`) and in the background. */
   readonly steps: readonly Step[];
 }
 
@@ -54,7 +54,7 @@ export interface PlayReport {
   readonly broken: CheckResult | null;
   /** Why time has come to its end; null: it goes on. */
   readonly ended: string | null;
-  /** What came of each step of `spec` so far; those that haven't begun are left out. */
+  /** Results of the steps of `spec` so far; those that haven't begun are left out. */
   readonly outcomes: readonly StepOutcome[];
   /** Of `act`: the step's number among them. */
   readonly acted: number | null;

@@ -2,8 +2,8 @@
  * A simulated lab in somebody's hands: its world stands still until it is told how far to go, and what is done to it are the steps of a
  * scenario that is still being written. So the finished scenario, played by `lab run --runtime sim`, is the same run, line for line.
  *
- * Idea: each step gets an instant at which nothing else happens, strictly between two events. Whoever plays it again needs no more than
- * that instant to put it into the same place.
+ * Idea: each step gets an instant at which nothing else happens, strictly between two events. That instant is all a replay needs to put
+ * the step into the same place.
  */
 import { CHECKERS } from "../check/checkers.ts";
 import { Judging } from "../check/judging.ts";
@@ -55,7 +55,7 @@ export class PlayedLab {
       if (state === "end") this.#over.add(number);
     };
     this.#play = beginPlay(lab, { runtime: "sim", seed, signal: new AbortController().signal, onStep });
-    // What breaks the world is the clock's failure.
+    // A broken world shows as a failure of the clock.
     playSteps(this.#play, this.#steps).catch(() => {});
   }
 
@@ -138,7 +138,7 @@ export class PlayedLab {
     return lines;
   }
 
-  /** What came of the steps that have begun. */
+  /** Results of the steps that have begun. */
   get outcomes(): readonly StepOutcome[] {
     return this.#results.map(({ state, resolved, seen }, index) => {
       const text = [resolved, seen].filter((part) => part !== "").join("; ");
@@ -220,7 +220,7 @@ class LabRecord {
         found.push((this.#own.shift() as { entry: Entry }).entry);
       const line = lines[this.#taken];
       if (line === undefined) return found;
-      // What the world itself notes stands in no journal of a lab.
+      // The world's own notes stand in no journal of a lab.
       if (line.node === 0) continue;
       const run = this.#engine.runOf(this.#name);
       found.push({ ...(run === null ? {} : { run }), ...line, time: EPOCH_MS + line.time } as unknown as Entry);

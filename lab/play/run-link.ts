@@ -1,5 +1,5 @@
 /**
- * A run as the end of an address: what decides it, as JSON, deflated. Whoever opens the address plays the same run.
+ * A run as the end of an address: what decides it, as JSON, deflated. Opening the address plays the same run.
  *
  * A link comes from anywhere: it is bounded before and after it is inflated, and read by the scenario's own schema.
  */

@@ -11,7 +11,8 @@
  *     - parallel: [start 3, { load: { rate: 20, for: 5s } }]
  *
  * A step is one verb, and around it: `at` (not before this time since the first step), `background` (the next one doesn't wait for it),
- * `note`, `explain`, `runtimes` and `otherwise` (where a runtime can't do it). What is read comes out in one form (actions.ts); `format.ts` writes it down again.
+ * `note`, `explain`, `runtimes` and `otherwise` (where a runtime can't do it). The reader gives every step one form (actions.ts);
+ * `format.ts` writes it down again.
  */
 import * as z from "zod";
 import { suggest } from "../base/suggest.ts";

@@ -9,7 +9,7 @@ import type { SettingLabels } from "./settings.ts";
 export interface Arguments {
   /** `DS_*` variables that the command line sets. */
   readonly settings: Readonly<Record<string, string>>;
-  /** What was typed for each of them, for errors. */
+  /** The words that were typed for each of them, for errors. */
   readonly labels: SettingLabels;
   readonly quiet: boolean;
   readonly help: boolean;

@@ -33,7 +33,7 @@ export interface NodeConfig {
   readonly logLevel: JournalLevel;
   /** Null: when somebody speaks on stdin. */
   readonly prompt: boolean | null;
-  /** What a person may not expect of these settings. */
+  /** Sentences about effects of these settings that a person may not expect. */
   readonly remarks: readonly string[];
 }
 

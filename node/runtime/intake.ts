@@ -2,9 +2,9 @@
  * From a peer's datagram to typed messages, or to counted drops. Nothing a stranger sends gets further than this file.
  *
  * The order of checks (node/protocol/wire.md#order-of-checks): length, magic, version, receiver, source, key, tag, replay window, incarnation,
- * JSON, schema, audience, sender: the cheapest first. Nothing changes before the tag is verified, except the budget of sources whose tags fail. The
- * window moves later still: when the core has admitted the sender (`settle`). A JOIN passes the incarnation gate: a node that
- * lost its disk must be able to ask, and gets told which incarnation to use.
+ * JSON, schema, audience, sender: the cheapest first. Nothing changes before the tag is verified, except the budget of sources whose
+ * tags fail. The window moves later still: when the core has admitted the sender (`settle`). A JOIN passes the incarnation gate: a node
+ * that lost its disk must be able to ask, and learns which incarnation to use.
  *
  * Pure: the simulator's nodes have the same.
  */
@@ -24,7 +24,7 @@ import { GROUP_TYPES, INTRODUCTION_TYPES, type Message, type MessageType } from 
 import { createReplayWindows } from "./replay-window.ts";
 import { createSourceGate } from "./source-gate.ts";
 
-/** What the core knows of the sender that a header names. */
+/** The core's knowledge of the sender that a header names. */
 export interface KnownPeer {
   readonly incarnation: number;
   /** Of the process that was admitted last. */

@@ -64,7 +64,7 @@ export const SCHEMA_OLDEST: readonly string[] = [
   `CREATE TABLE meta (node INTEGER PRIMARY KEY, sum INTEGER NOT NULL) STRICT`,
 ];
 
-/** What format 6 has beside that. */
+/** Tables that format 6 has beside those. */
 const SCHEMA_ADDED: readonly string[] = [
   // Of the own account: unconfirmed, lost or whole. No row: whole.
   `CREATE TABLE own (one INTEGER PRIMARY KEY CHECK (one = 1), standing TEXT NOT NULL, sum INTEGER NOT NULL) STRICT`,

@@ -9,7 +9,7 @@ export interface MulticastWatch {
   readonly isOver: boolean;
   /** A datagram arrived: one of our own that came back, or somebody's. */
   onHeard(from: "self" | "other"): void;
-  /** What to say now; null: nothing, or it was said. */
+  /** The report that is due now; null: there is none, or it was made. */
   report(nowMs: number): MulticastReport | null;
 }
 

@@ -14,7 +14,7 @@ export interface Platform {
   readonly processTable: "proc" | "ps" | "powershell";
   /** The engine's address when nothing names another. */
   readonly dockerHost: string;
-  /** What a command's file ends with. */
+  /** Endings of the file of a command. */
   readonly commandEndings: readonly string[];
   /** Opens a URL in the user's browser; the URL comes behind these words. */
   readonly browser: readonly string[];

@@ -138,7 +138,7 @@ export type Settings = { [K in keyof typeof SETTINGS]?: z.infer<(typeof SETTINGS
 /** For documentation and suggestions. */
 export const SETTING_NAMES: readonly string[] = Object.keys(SETTINGS);
 
-/** What the user typed in the place of a variable: `--host`. Errors name that. */
+/** The words that the user typed for a variable, such as `--host`. Errors name them. */
 export type SettingLabels = Readonly<Record<string, string>>;
 
 /** Reads the variables that are there; throws ConfigError at the first that isn't allowed. */

@@ -1,6 +1,6 @@
 /**
- * What stdin is: a person at a terminal, a pipe or a file with commands, or nobody. A pipe that a supervisor holds open and never
- * writes to is nobody.
+ * Finds out who speaks on stdin: a person at a terminal, a pipe or a file with commands, or nobody. A pipe that a supervisor holds
+ * open and never writes to is nobody.
  */
 import { fstatSync } from "node:fs";
 

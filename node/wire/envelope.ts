@@ -3,9 +3,9 @@
  *
  *   offset 0:2 'ET'  2:1 version  3:1 flags  4:1 key id  5:1 hint  6:2 sender  8:4 incarnation  12:8 boot id  20:6 packet number
  *
- * The tag covers header, body, and a pseudo-header that doesn't travel (as in RFC 768): the receiver's id and boot id. So bytes that one
- * process was sent are worthless to every other, and to its successor after a restart, whose replay windows are empty. The tag comes from an `Authenticator` that is handed in: HMAC-SHA-256 cut to 128 bits in the
- * runtime (RFC 2104, RFC 4868), a cheap one in the simulator. Sources: node/protocol/wire.md#envelope; RFC 9147 for what a replay window needs.
+ * The tag covers header, body, and a pseudo-header that doesn't travel (as in RFC 768): the receiver's id and boot id. So a datagram to
+ * one process is worthless to every other, and to its successor after a restart, whose replay windows are empty. The tag comes from an
+ * `Authenticator` that is handed in: HMAC-SHA-256 cut to 128 bits in the runtime (RFC 2104, RFC 4868), a cheap one in the simulator. Sources: node/protocol/wire.md#envelope; RFC 9147 for what a replay window needs.
  */
 import type { NodeId } from "./ids.ts";
 

@@ -159,7 +159,10 @@ const payloads = {
     /** Highest term that a voter has seen: a voter that lost its disk adopts it before it votes again. */
     seen_term: Term.optional(),
   }),
-  /** `clock`: everything that the leaver has delivered, and it takes nothing more; `ledger_hash` in its place if it is too long for a datagram. */
+  /**
+   * `clock`: everything that the leaver has delivered, and it takes nothing more; `ledger_hash` in its place if it is too long for a
+   * datagram.
+   */
   LEAVE: z.object({ msg_id: MsgId, clock: ClockField.optional(), ledger_hash: Hex64.optional() }),
   ELECTION: z.object({ kind: z.enum(["alive", "vote"]), term: Term, patience: Patience }),
   /** `candidate` and `round_term` name what was asked; `seen_term` is the highest term that the voter has seen. */

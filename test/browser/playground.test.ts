@@ -1,5 +1,5 @@
 /**
- * The playground as its users get it: the built file, opened from the disk. What the world does is tested without a browser
+ * The playground as its users get it: the built file, opened from the disk. The world itself is tested without a browser
  * (test/sim/playground.test.ts); here it is the page, the worker, and that both give the journal that Node gives.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -14,7 +14,7 @@ import { openPlayHost } from "../../lab/play/play-host.ts";
 import type { PlaySpec } from "../../lab/play/play-protocol.ts";
 import { openBrowser, takePicture } from "../support/browser.ts";
 
-/** What a test asks of the page: its own parts (lab/page/play/playground.tsx). */
+/** Questions of a test to the page: its own parts (lab/page/play/playground.tsx). */
 interface Played {
   readonly place: "worker" | "page";
   readonly world: {

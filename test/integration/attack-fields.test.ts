@@ -100,7 +100,7 @@ async function openLiar(id: number): Promise<Attacker> {
   return liar;
 }
 
-/** What it says to node `to`; `nonce`: of a question that is open there. */
+/** Its messages to node `to`; `nonce`: of a question that is open there. */
 function liesTo(to: number, liar: Attacker, type: MessageType, nonce: string): Message[] {
   const usual = {
     ...CALM_BEAT,

@@ -85,7 +85,7 @@ test("copies of all unicasts to all must bring the stranger introductions alone,
   expect(way.received.length).toBeLessThan(sent / 5);
 });
 
-/** What a member says to node 1 in the name of node 2 and from its address: with the packet number that it gets from node 2's last one. */
+/** A member's message to node 1 in the name of node 2 and from its address: with the packet number that it gets from node 2's last one. */
 async function forger(): Promise<(type: MessageType, payload: object, packetSeq: (last: number) => number) => void> {
   const heard = new Map<number, Header>();
   way.onHeard = ({ from, datagram }) => {
@@ -149,7 +149,7 @@ test("everything that a process was sent must be worthless to the next one", asy
     const { balances } = await nodeOf(1).state();
     return { balance: balances["2"] };
   });
-  // What the others still send to the former process would be counted too.
+  // Datagrams that the others still send to the former process would be counted too.
   way.cutOff.add(2);
   const restarted = start(2);
   await until("the new process answers", () => restarted.ping());

@@ -78,7 +78,7 @@ describe("the wrong runtime", () => {
   beforeAll(async () => {
     home = await openLabHome();
     expect((await home.lab("up", "--nodes", "2", "--profile", "fast")).code).toBe(0);
-    // What the CLI keeps of a lab in Docker; `--runtime local` has nothing to do with it.
+    // The CLI's records of a lab in Docker; `--runtime local` has nothing to do with them.
     const folder = join(home.path, "energy-lab", "indocker");
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, "lab.json"), JSON.stringify({ runtime: "docker", run: "indocker-1" }));

@@ -1,5 +1,5 @@
-// A bad day: whoever reads a command's output goes away, or ends the command itself. What the command made goes with it, at once or by
-// `lab gc`. The next case is a row.
+// A bad day: the reader of a command's output goes away, or ends the command itself. The command takes away everything that it made,
+// or `lab gc` does. The next case is a row.
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";

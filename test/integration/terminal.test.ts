@@ -7,7 +7,7 @@ import { mainPath, TestLab, type TestNode } from "../support/node-process.ts";
 
 const hasScript = spawnSync("script", ["--version"]).status === 0;
 
-/** What a person types to start node `id` of the lab. */
+/** The command line that starts node `id` of the lab. */
 function commandOf(id: number): string {
   return `${process.execPath} --disable-warning=ExperimentalWarning ${mainPath} ${id}`;
 }

@@ -8,7 +8,7 @@ interface Equivalent {
   readonly file: string;
   /** The line as it stands there, without the spaces around it: line numbers move. */
   readonly line: string;
-  /** What the mutant puts there. */
+  /** The mutant's text. */
   readonly replacement: string;
   readonly why: string;
 }

@@ -1,4 +1,4 @@
-// What must not grow with the group: the time until a dead node is noticed and replaced, and what each node sends and takes
+// Costs that must not grow with the group: the time until a dead node is noticed and replaced, and what each node sends and takes
 // (node/protocol/detection.md).
 import { beforeAll, describe, expect, test } from "vitest";
 import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";

@@ -86,8 +86,8 @@ describe("a stranger", () => {
     underSeeds(FILE, 6, (seed) => {
       const sim = new SimCluster({ nodes: 4, seed, profile: "fast", multicast: seed % 2 === 0, loss: 0.1 });
       const { stranger } = sim.network;
-      // What nodes send to each other goes to all, from the stranger's address. What comes to itself it keeps: one that passed on questions and
-      // answers, both ways and faster than the originals, would be a part of the way.
+      // The stranger sends all that nodes send to each other to everybody, from its own address. It keeps the datagrams that come to it:
+      // one that passed on questions and answers, both ways and faster than the originals, would be a part of the path.
       stranger.onHeard = ({ datagram, to }) => {
         const types = typesIn([datagram]);
         const delayMs = types.has("PING") || types.has("PONG") ? 2 : 0;
@@ -135,7 +135,7 @@ describe("a stranger", () => {
 });
 
 describe("a member that speaks in another's name", () => {
-  /** What it says in the name of node 2, to node 1. */
+  /** Its message in the name of node 2, to node 1. */
   function forge(sim: SimCluster, packetSeq: number): void {
     const [one, two] = [1, 2].map((slot) => sim.node(slot).state?.self);
     if (one === undefined || two === undefined) throw new Error("both must run");

@@ -1,4 +1,7 @@
-/** What a joiner waits for, and how it comes in when others take it for a former process (node/protocol/joining.md). Times are virtual. */
+/**
+ * Joiners: whose answers they wait for, and how they come in when others take them for a former process (node/protocol/joining.md).
+ * Times are virtual.
+ */
 import { describe, expect, it } from "vitest";
 import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
 import { addressOf } from "../../lab/sim/world/network.ts";

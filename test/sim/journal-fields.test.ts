@@ -8,7 +8,10 @@ import { runSwarm } from "../../lab/sim/swarm/play-schedule.ts";
 import { readTableRows } from "../support/doc-commands.ts";
 
 const SEEDS = Array.from({ length: 8 }, (_, index) => index + 1);
-/** Documented and not in these schedules: no member lies in them, no former process is heard late, and a fence, which is told like a delivery, has no request. */
+/**
+ * Documented and not in these schedules: no member lies in them, no former process is heard late, and a fence, which is told like a
+ * delivery, has no request.
+ */
 const NOT_HERE = ["drop.amount", "drop.reason", "drop.record_seq", "drop.vc", "drop.phase", "state.request"];
 
 const PAGE = readFileSync(new URL("../../node/protocol/journal.md", import.meta.url), "utf8");

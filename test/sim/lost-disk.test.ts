@@ -511,7 +511,7 @@ describe("a node whose disk was restored from a backup", () => {
 
   it("must be stopped when it used a number twice while the only witness was away, and nobody else is blamed", () => {
     underSeeds(FILE, 10, (seed) => {
-      // What happens is outside every promise about money: it has to be noticed, named and stopped.
+      // Nothing that follows is within a promise about money: it has to be noticed, named and stopped.
       const sim = settled({ nodes: 3, seed, blind: ["S1", "S2", "S4", "S10"] });
       useNumberTwice(sim);
       const isNamed = (id: number) => statusText(stateOf(sim, id)).includes("DIVERGED: the log of Node 1");

@@ -76,7 +76,7 @@ describe("the profile `original`", () => {
         sim.runFor(12_000);
         const led = sim.node(1).state?.election.coordinator;
         sim.resume(3);
-        // Whatever happened: one leader in the end.
+        // There is one leader in the end in any case.
         sim.runUntil(() => sim.agree(), 60_000, "agreement");
         return led;
       };

@@ -17,7 +17,7 @@ import { Draw } from "../../lab/sim/world/draw.ts";
 
 const SPEC: PlaySpec = { seed: 1, nodes: 5, bug: null, steps: [] };
 
-/** Asks, and keeps what was told of the world that is there now. */
+/** Asks, and keeps the world's latest account of itself. */
 class Player {
   readonly #ask: AskWorld = openPlayHost();
   entries: Entry[] = [];

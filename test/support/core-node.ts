@@ -77,7 +77,10 @@ export class CoreNode {
     return node;
   }
 
-  /** READY: with peers, when all of them were heard and the first of them has answered, and following the highest of them in term 1; else leading alone. */
+  /**
+   * READY: with peers, when all of them were heard and the first of them has answered, and following the highest of them in term 1;
+   * else leading alone.
+   */
   static ready(id: number, config: Partial<CoreConfig> = {}, peers: readonly number[] = []): CoreNode {
     const node = CoreNode.started(id, { expected: peers, ...config });
     const claim = { coordinator_id: Math.max(...peers), term: 1, elected: true };

@@ -32,7 +32,7 @@ export class Attacker implements AsyncDisposable {
   readonly keyring: Keyring;
   readonly bootId = randomBytes(8).toString("hex");
   readonly received: Message[] = [];
-  /** Whoever has written to it, by port: what is for one process must name it. */
+  /** Processes that have written to it, by port: a datagram for one of them must name it. */
   readonly met = new Map<number, Recipient & { readonly incarnation: number }>();
   readonly #socket: Socket;
   #packetSeq = 0;

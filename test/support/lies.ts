@@ -1,5 +1,5 @@
 /**
- * What a member may say, field by field, made from the schemas of the wire: a field that is added is walked without a change here.
+ * Messages of a member, field by field, made from the schemas of the wire: a field that is added is walked without a change here.
  *
  * Idea: one plausible payload for each type; then each field in turn takes every extreme of its bounds, every id and every option, while the
  * others stay; then draws in which all fields take such values at once.

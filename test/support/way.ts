@@ -24,7 +24,7 @@ export function messagesIn(datagram: Uint8Array): Message[] {
 }
 
 export class Way implements AsyncDisposable {
-  /** What came to the attacker's own address. */
+  /** Datagrams that came to the attacker's own address. */
   readonly received: Uint8Array[] = [];
   /** Sees each datagram before it is passed on. */
   onHeard: (copy: Copy) => void = () => {};

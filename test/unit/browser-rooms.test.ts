@@ -6,7 +6,7 @@ import { build, type Metafile } from "esbuild";
 import { expect, test } from "vitest";
 import { PROJECT_ROOT } from "../support/sources.ts";
 
-/** What the world in a page begins with. */
+/** The module with which the world in a page begins. */
 const ENTRIES = ["lab/play/play-host.ts", "lab/scenario/parse-scenario.ts"];
 
 const MAY_RUN_IN_BROWSERS =

@@ -1,4 +1,4 @@
-// What the build does beside bundling: the command in node_modules/.bin on every system, and its names in the package.
+// Work of the build beside bundling: the command in node_modules/.bin on every system, and its names in the package.
 import { spawnSync } from "node:child_process";
 import { lstatSync, mkdtempSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -8,7 +8,7 @@ import { CoreNode, originOf, type Sent } from "../support/core-node.ts";
 const T = TIMING_FAST;
 const HOME = "10.0.0.2:6000";
 const ELSEWHERE = "192.0.2.9:666";
-/** What may go to an address that isn't proven. */
+/** Types that may go to an address that isn't proven. */
 const INTRODUCTIONS = ["JOIN", "JOIN_RESPONSE", "PING", "PONG"];
 
 function ready(config: Partial<CoreConfig> = {}, peers: readonly number[] = [2]): CoreNode {

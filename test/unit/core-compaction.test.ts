@@ -303,7 +303,7 @@ describe("a snapshot", () => {
 
 type Chunk = ReturnType<typeof planChunks>[number];
 
-/** What a node without any records asks for. */
+/** The request of a node without any records. */
 const everything = { have: new Map(), want: "records", after: 0, up_to: 65_535 } as const;
 
 function chunksOf(state: NodeState, cursor: { of: string; from: number } | null): Chunk[] {

@@ -13,7 +13,7 @@ import { encodeMessage } from "../../node/wire/codec.ts";
 import type { Message, MessageType, TradeRecord } from "../../node/wire/message.ts";
 import { CoreNode, genesisOf, type Sent } from "../support/core-node.ts";
 
-/** What a node without any records asks for. */
+/** The request of a node without any records. */
 const everything = { have: new Map(), want: "records", after: 0, up_to: 65_535 } as const;
 
 const IDS = [1, 2, 3, 4];
@@ -360,7 +360,7 @@ describe("repair", () => {
       takeSent(old);
       const joiner = CoreNode.started(1_000, { expected: [1] });
       const target = buildDigest(old.state, 1_000);
-      // What one datagram has room for.
+      // Room of one datagram.
       const clock_state = new Map([...target].slice(0, 200));
       joiner.answerJoin(1, { account: genesisOf(1_000), clock_state, ...(size > 200 && { more: true }) });
       expect(joiner.state.phase).toBe("SYNCING");

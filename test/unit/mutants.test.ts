@@ -1,4 +1,4 @@
-// What the mutants are: a list that stays small enough to play, and leaves alone what no test could notice.
+// The list of mutants stays small enough to play, and leaves alone what no test could notice.
 import { describe, expect, test } from "vitest";
 import { listMutants } from "../mutants/mutate.ts";
 import { readTestGraph } from "../mutants/tests-of.ts";

@@ -53,7 +53,7 @@ const pong = (nonce: string): Message => ({
 function setUp(keyring: Keyring = createKeyring(OPEN_KEYS), nowMs: () => number = () => 0) {
   const drops: Drop[] = [];
   const far: number[] = [];
-  /** What the core knows; a test may change it. */
+  /** The core's knowledge; a test may change it. */
   const peers = new Map<number, KnownPeer>([
     [2, { incarnation: 5, bootId: "00000000000000bb", address: HOME, alias: null, isProven: true }],
   ]);

@@ -3,7 +3,7 @@ import { EXIT, type LabError, noSuchLab } from "../../base/lab-error.ts";
 import type { Leftover } from "../../engine/engine.ts";
 import type { CommandContext } from "./context.ts";
 
-/** What was found is no answer about Docker's labs. */
+/** Nobody could be asked about the labs in Docker: says so, whatever was found elsewhere. */
 export function sayUnasked(context: CommandContext, { exit, message, hints }: LabError): void {
   context.printer.say(`labs in Docker aren't listed: ${message}`);
   context.next(hints);

@@ -1,4 +1,4 @@
-/** What `lab play` does: reads the link, if there is one, and opens the page. */
+/** `lab play` reads the link, if there is one, and opens the page. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";

@@ -88,7 +88,7 @@ async function drawScreen(parts: ScreenParts): Promise<void> {
   }
 }
 
-/** What the keys have led to, and the commands that they run, one at a time. */
+/** The state that keys have led to, and the commands that they run, one at a time. */
 function createKeys({ lab, feed, run, quit }: ScreenParts, redraw: () => void) {
   let input = LOOKING;
   let isBusy = false;

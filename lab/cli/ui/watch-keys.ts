@@ -1,5 +1,5 @@
 /**
- * What the keys of `lab watch` do. Pure: a state and a key in, the next state and a command of `lab` out.
+ * The keys of `lab watch`. Pure: a state and a key in, the next state and a command of `lab` out.
  *
  * A node is chosen with the arrows, and the letters act on it. Two keys ask for a line: a trade, and the filter of events.
  */
@@ -11,7 +11,7 @@ export interface WatchInput {
   readonly typed: string;
   /** Only events that contain this are shown; empty: all. */
   readonly filter: string;
-  /** What became of the last command. */
+  /** Result of the last command. */
   readonly said: string;
 }
 

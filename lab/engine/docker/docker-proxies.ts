@@ -1,6 +1,6 @@
 /**
  * The proxies of the Docker configuration (`proxies` in config.json), which docker's own client hands to every build as arguments that
- * a Dockerfile needn't name. What the environment says wins, as there.
+ * a Dockerfile needn't name. Variables of the environment win, as there.
  */
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";

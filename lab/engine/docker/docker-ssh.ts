@@ -14,7 +14,7 @@ export interface SshTarget {
   readonly path: string;
 }
 
-/** What `ssh` is called with. The far shell reads the last words. */
+/** Arguments of `ssh`. The far shell reads the last words. */
 export function sshArguments({ host, port, user, path }: SshTarget): readonly string[] {
   return [
     ...(user ? ["-l", user] : []),

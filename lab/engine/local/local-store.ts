@@ -65,7 +65,7 @@ export function exists(path: string): Promise<boolean> {
   return readdir(path).then(() => true, orNothing(false));
 }
 
-/** What can't be read counts as nothing, unless it is kept from us: then it may be anything. */
+/** A folder that can't be read counts as absent, but not one that we may not read: it may hold anything. */
 function orNothing<T>(nothing: T): (error: NodeJS.ErrnoException) => T {
   return (error) => {
     if (error.code === "EACCES") throw error;

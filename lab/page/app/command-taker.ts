@@ -1,4 +1,4 @@
-/** Who does what the page's buttons say: the server of `lab dash`, or the world in the page itself. */
+/** Carries out the commands of the page's buttons: the server of `lab dash`, or the world in the page itself. */
 import type { CommandReply, DashCommand } from "../../dash/protocol.ts";
 
 export interface CommandTaker {

@@ -18,7 +18,7 @@ import type { RunAbout } from "../model/run-inside.ts";
 export type Tab = "try" | "verdict" | "inspect" | "credits" | "break" | "experiments";
 export type Theme = "auto" | "light" | "dark";
 
-/** What views ask of a world in the page. */
+/** Questions of views to a world in the page. */
 export interface HandledWorld {
   readonly spec: PlaySpec | null;
   /** Of the spec's steps, as far as they have begun. */

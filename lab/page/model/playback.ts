@@ -29,7 +29,7 @@ export interface PlayedWorld {
 export class Playback {
   mode: PlaybackMode = "paused";
   atMs = 0;
-  /** What `live` follows, at any speed; null: real time. */
+  /** The clock that `live` follows, at any speed; null: real time. */
   world: PlayedWorld | null = null;
   /** Standing still where the world does: what is done now is no branch. */
   isAtHead = false;

@@ -82,7 +82,7 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
     void this.#tell({ ask: "save", untilMs: isNow ? null : playback.atMs - this.beganMs });
   }
 
-  /** What names the journal up to now. */
+  /** The name of the journal up to now. */
   async hash(): Promise<string | null> {
     return (await this.#tell({ ask: "hash" }))?.hash ?? null;
   }

@@ -103,7 +103,7 @@ function TimeHold({ store }: { readonly store: Store }) {
         </button>
       </div>
       {!isRunning && !playback.isAtHead && (
-        <p class="hint">This is the past. What you do now begins a branch here: what came later is dropped.</p>
+        <p class="hint">This is the past. Your next action begins a branch here, and drops all that came later.</p>
       )}
     </fieldset>
   );

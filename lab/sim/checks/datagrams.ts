@@ -1,5 +1,6 @@
 /**
- * S8: a process takes in what a node of the cluster sealed for it (not for its predecessor) or for the group, each datagram once; forged, damaged and recorded ones change nothing.
+ * S8: a process takes in what a node of the cluster sealed for it (not for its predecessor) or for the group, each datagram once;
+ * forged, damaged and recorded ones change nothing.
  *
  * The simulated network hands on the very object that was sealed, so whatever else gets in was made by somebody else.
  */
@@ -55,7 +56,7 @@ export class Datagrams {
     const boot = node.state?.self.bootId ?? "";
     this.judge.require(takenBy !== undefined, "S8", () => `node ${node.id} takes in a datagram that no node sealed`);
     this.judge.require(takenBy?.has(boot) !== true, "S8", () => `node ${node.id} takes in a datagram twice`);
-    // Who asks at an address whether a peer is there asks the peer, wherever the question gets to it.
+    // A question whether a peer is at some address is for that peer, on whatever way it gets there.
     const isMeant = to === null || to === node.slot || addressee === null || addressee === node.id;
     this.judge.require(isMeant, "S8", () => `node ${node.id} takes in a datagram that was sent to ${to}`);
     const isLate = to === node.slot && toBoot !== boot && audienceOf(datagram) === "process";

@@ -50,7 +50,7 @@ export class Disks {
         return;
       case "ELECTION":
         if (payload.kind !== "vote") return;
-        // Who may not vote yet stands without a vote of its own, and may give it to another while its question waits for an address.
+        // A node that may not vote yet stands without its own vote, and may give that to another while its question waits for an address.
         this.require(
           node.store.term >= payload.term,
           node,

@@ -79,7 +79,7 @@ export function expectRecovery(sim: SimCluster, bounds = LIVENESS_BOUNDS): Recov
   expectConservation(sim);
   tradeOnce(sim);
   stayCalm(sim, bounds.calmMs * slowness);
-  // Who is new waits for voters, as long as there aren't enough of them.
+  // A new node waits for voters, as long as there aren't enough of them.
   if (!sim.excuses.reasons.has("L5")) letJoin(sim, bounds.joinMs * slowness);
   sim.checkOutcomes();
   return { leaderMs, ledgerMs, highestMs };

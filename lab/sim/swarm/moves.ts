@@ -44,7 +44,7 @@ export const MOVE_NAMES = Object.keys(MOVES) as readonly MoveName[];
 /** How often each move was made in a schedule. */
 export type MoveCounts = Partial<Record<MoveName, number>>;
 
-/** What is drawn for a schedule, apart from everything else in it: with or without a move, the rest is drawn alike. */
+/** The draws for a schedule's moves, apart from all others: with or without a move, the rest is drawn alike. */
 export interface Plan {
   readonly world: Partial<SimOptions>;
   /** Settings of single nodes. */
@@ -52,7 +52,7 @@ export interface Plan {
   /** They start when an action of the schedule does it, or at its end. */
   readonly late: ReadonlySet<number>;
   readonly counts: MoveCounts;
-  /** What happens before an action, by its number. */
+  /** Events that come before an action, by its number. */
   readonly timed: readonly Timed[];
 }
 

@@ -35,9 +35,9 @@ export interface SwarmResult {
   readonly nodes: number;
   readonly faults: number;
   readonly moves: MoveCounts;
-  /** What broke of a promise that had lost its premise; null: nothing. In the end all was well, or the nodes said what wasn't. */
+  /** The first breach of a promise that had lost its premise; null: there was none. In the end all was well, or the nodes said what wasn't. */
   readonly outside: string | null;
-  /** What a person had to decide in the end. */
+  /** Decisions of a person in the end. */
   readonly decisions: number;
   readonly trades: number;
   readonly executed: number;

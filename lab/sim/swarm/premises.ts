@@ -1,7 +1,7 @@
 /**
- * What a schedule may expect, from what was done in it. Promises rest on premises (node/PROTOCOL.md#promises): disks keep what they
- * confirmed, or enough others have it. Where a move takes a premise away, the promise may break, but not in silence: some node must
- * name the contradiction or stop.
+ * The promises that a schedule may expect to be kept, computed from its moves. Promises rest on premises (node/PROTOCOL.md#promises):
+ * disks keep what they confirmed, or enough others have it. Where a move takes a premise away, the promise may break, but not in
+ * silence: some node must name the contradiction or stop.
  */
 
 import type { Property } from "../checks/judge.ts";
@@ -9,9 +9,9 @@ import type { SimCluster } from "../cluster/sim-cluster.ts";
 import type { DiskImage } from "../world/sim-disk.ts";
 import type { SimNode } from "../world/sim-node.ts";
 
-/** What rests on the memory of an account. */
+/** Promises that rest on the memory of an account. */
 const MONEY: readonly Property[] = ["S1", "S2", "S3", "S4", "S5", "S7", "S10"];
-/** What needs a majority of the voters. */
+/** Promises that need a majority of the voters. */
 const GROUP: readonly Property[] = ["L1", "L2", "L3", "L5"];
 const VOTES: readonly Property[] = ["S6"];
 

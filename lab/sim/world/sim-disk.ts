@@ -38,7 +38,7 @@ interface PendingWrite {
   readonly done: (failure: string | null) => void;
 }
 
-/** What a disk holds, as plain data: a copy of it is a backup. */
+/** The contents of a disk as plain data: a copy of it is a backup. */
 export interface DiskImage {
   incarnation: number;
   term: number;
@@ -275,7 +275,7 @@ export class SimStore {
     for (const row of rows) this.applyRow(row);
   }
 
-  /** What is on disk doesn't change with what is in memory: the core must not write into a record. */
+  /** Records on disk don't change with those in memory: the core must not write into one. */
   private keep(record: TradeRecord): void {
     const { records, index } = this.disk;
     records.push(Object.freeze(record));

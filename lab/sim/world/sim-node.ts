@@ -110,7 +110,7 @@ const TIMER_DEATH = 0.002;
 
 /** When a world without a calendar of its own begins: 2026-01-01, UTC. */
 const WORLD_BEGINS_MS = 1_767_225_600_000;
-/** What happens to authentic datagrams where nodes restart and the network doubles. */
+/** The ordinary fates of authentic datagrams where nodes restart and the network doubles. */
 const ORDINARY_DROPS: ReadonlySet<DropReason> = new Set([
   "own",
   "replay",
@@ -137,7 +137,7 @@ export class SimNode {
   private boots = 0;
   /** The settings of its next process. */
   config: CoreConfig;
-  /** What somebody has set its machine's clock forward by, in milliseconds. */
+  /** Milliseconds by which somebody has set its machine's clock forward. */
   clockErrorMs = 0;
   /** The process is killed when it has done this many more things: written, sent, answered. Null: it isn't. */
   fuse: number | null = null;
@@ -242,7 +242,7 @@ export class SimNode {
     this.life?.process.receive(() => this.receiver(datagram, address));
   }
 
-  /** What its machine's clock shows, in milliseconds since 1970. */
+  /** Reading of its machine's clock, in milliseconds since 1970. */
   private wallMs(): number {
     const { control, queue } = this.options;
     return (control?.wallMs() ?? WORLD_BEGINS_MS + Math.round(queue.nowMs)) + this.clockErrorMs;

@@ -1,6 +1,6 @@
 /**
  * A stranger on the simulated network: it has no key, hears every datagram, keeps copies over restarts of everybody, and sends them, whole,
- * damaged or in parts, to any receiver, from any address, at once or much later. What nodes send to its own addresses ends here.
+ * damaged or in parts, to any receiver, from any address, at once or much later. Datagrams to its own addresses end here.
  *
  * Links draw its moves by themselves (`LinkModel.hostile`); schedules make the moves that they need with `send`.
  */
@@ -36,9 +36,9 @@ export interface Reach {
 export class Stranger {
   /** Datagrams that it has sent. */
   sent = 0;
-  /** What nodes have sent to addresses of its own. */
+  /** Datagrams that nodes have sent to its own addresses. */
   readonly received: Uint8Array[] = [];
-  /** Told of every datagram that any node sends; null: nobody listens. */
+  /** Gets every datagram that any node sends; null: nobody listens. */
   onHeard: ((copy: Copy) => void) | null = null;
   private readonly copies: Uint8Array[] = [];
   private readonly queue: EventQueue;

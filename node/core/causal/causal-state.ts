@@ -26,7 +26,7 @@ export interface CausalState {
   offered: OfferedSnapshot | null;
   /** When parts of the own snapshot were last asked for: it stays as it is for a while. */
   servedAtMs: number | null;
-  /** What a joiner waits for; `isPulled`: a transfer has ended since, or need not. */
+  /** The vector that a joiner waits for; `isPulled`: a transfer has ended since, or need not. */
   sync: { readonly target: Map<NodeId, number>; responder: NodeId; isPulled: boolean } | null;
 }
 

@@ -2,7 +2,8 @@
  * Asks for state: one STATE_REQUEST with the own vector, answered by chunks, repeated with the grown vector until there is no more.
  *
  * Idea: the responder keeps nothing about the transfer, so any member can answer the next request, and a lost chunk is simply asked
- * for again. A vector of a large group fits no datagram, so a transfer goes through it page by page. Used by a joiner (`Sync`), for large gaps, and for accounts that a digest names and we lack.
+ * for again. A vector of a large group fits no datagram, so a transfer goes through it page by page. Used by a joiner (`Sync`), for
+ * large gaps, and for accounts that a digest names and we lack.
  */
 import { type Clock, encodeClock } from "../../wire/clock.ts";
 import type { NodeId } from "../../wire/ids.ts";
@@ -41,7 +42,7 @@ export function isIn({ after, upTo }: Page, id: NodeId): boolean {
   return id > after && id <= upTo;
 }
 
-/** What others are offered, until the next compaction. */
+/** The snapshot that others are offered, until the next compaction. */
 export interface OfferedSnapshot {
   readonly of: string;
   readonly parts: readonly SnapshotPart[];

@@ -2,7 +2,8 @@
  * Preemption: a higher id takes over from a lower coordinator once it is READY and the group has been calm (Bully's preference).
  *
  * Idea: leaderships lost within a minute double the calm that is required, from the second one on, so a node that comes and goes
- * does not take the group with it. Preemptions that found no majority count alike: a node that can't win must not burn terms. `DS_PREEMPT=0` keeps the incumbent.
+ * does not take the group with it. Preemptions that found no majority count alike: a node that can't win must not burn terms.
+ * `DS_PREEMPT=0` keeps the incumbent.
  */
 
 import { hasTimer, setTimer } from "../kernel/timers.ts";

@@ -64,7 +64,7 @@ export function unicast<T extends MessageType>(
   else count(state, "unsent_unproven");
 }
 
-/** From now on the peer is asked where it is. What waits for that, in order. */
+/** From now on the peer is asked where it is. Returns the messages that wait for that, in order. */
 export function seekProof(state: NodeState, id: NodeId): Held[] {
   const { held } = state.addresses;
   const waiting = held.get(id) ?? [];

@@ -57,7 +57,7 @@ export function noteSource(state: NodeState, member: Member, from: Origin): bool
   return true;
 }
 
-/** What came from there was known already: somebody passes on copies, and one of the two is faster than the peer. */
+/** A datagram from there was known already: somebody passes on copies, and one of the two is faster than the peer. */
 export function onDouble(state: NodeState, from: Origin): void {
   const member = state.members.get(from.sender);
   if (member?.bootId === from.bootId && !member.isProven) noteSource(state, member, from);

@@ -69,7 +69,10 @@ export function onJoin(state: NodeState, message: MessageOf<"JOIN">, from: Origi
   setTimer(state.timers, "join-answer", from.sender, state.nowMs + rank * RANK_DELAY_MS);
 }
 
-/** A node that joins at the same time must hear of this one without waiting for its next announcement. In a large group that one is soon enough. */
+/**
+ * A node that joins at the same time must hear of this one without waiting for its next announcement. In a large group that announcement
+ * is soon enough.
+ */
 function greet(state: NodeState, from: Origin): void {
   if (state.phase !== "JOINING" || (state.members.size > SMALL_GROUP && state.join.attempts <= EARLY_GAPS_MS.length))
     return;

@@ -1,9 +1,9 @@
 /**
  * The answers for which a joiner waits before it is READY: others may know more of its own log than its disk does.
  *
- * Who hears somebody waits for one answer. Who was refused as an earlier process (STALE_INC) has an older copy of its disk, or another one:
- * it waits until everybody who is there has told what it knows, and until it has all of that itself, since its next debit would
- * otherwise use a number twice. Either wait ends with the hard failure bound: who is heard and can't hear this node never answers.
+ * A joiner that hears somebody waits for one answer. A joiner that was refused as an earlier process (STALE_INC) has an older copy of
+ * its disk, or another one: it waits until every live member has answered, and until it has everything that they know, since its next
+ * debit would otherwise use a number twice. Either wait ends with the hard failure bound: a peer that can't hear this node never answers.
  */
 import { setTimer } from "../kernel/timers.ts";
 import { entry } from "../kernel/vector-clock.ts";

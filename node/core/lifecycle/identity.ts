@@ -3,8 +3,8 @@
  * processes with one id to rivals.ts.
  *
  * Rules: a process is (id, incarnation, boot id). A new process under a known id is believed when the old one is
- * known to be gone, or speaks from the same address, or the old one doesn't answer there any more; else the newcomer is refused. What
- * comes from an address that isn't the peer's counts for what it says, and neither as a sign of life nor as a later process.
+ * known to be gone, or speaks from the same address, or the old one doesn't answer there any more; else the newcomer is refused. A
+ * message from an address that isn't the peer's counts for what it says, and neither as a sign of life nor as a later process.
  */
 
 import type { Message } from "../../wire/message.ts";
@@ -104,7 +104,7 @@ function admitNew(state: NodeState, member: Member, from: Origin, nonce: string 
     if (nonce !== null) refuseJoin(state, from, nonce, { refused: "STALE_INC", known_inc: member.incarnation });
     return false;
   }
-  // What was proven of a process that is gone says nothing about the next one.
+  // A proof about a process that is gone says nothing about the next one.
   if (member.bootId !== null || !member.isProven) guessAddress(state, member, from.address);
   adopt(state, member, from);
   noteSource(state, member, from);

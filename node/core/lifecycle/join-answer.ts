@@ -72,7 +72,8 @@ function emptyResponse(state: NodeState, joiner: NodeId, nonce: string): Payload
 }
 
 /**
- * As many rows of the vector as fit, the joiner's own among them, the rest of the ids without counters; what doesn't fit at all is learned by state transfer.
+ * As many rows of the vector as fit, the joiner's own among them, the rest of the ids without counters; state transfer brings
+ * everything that doesn't fit.
  * `room` is in characters of base64 (both fields are encoded as strings that need no escapes).
  */
 function fitRows(

@@ -1,9 +1,9 @@
 /**
  * Joining: discovery, the own account, state transfer, READY. Level-triggered: `reviewJoin` does whatever has become possible.
  *
- * Discovery ends when all expected nodes have been heard, a coordinator is known, or its window closes. Who is alone is READY then, if its
- * account is on disk and confirmed; who hears somebody waits for the answers to its JOIN (awaited-answers.ts). A new account waits for its
- * witnesses (own-account.ts).
+ * Discovery ends when all expected nodes have been heard, a coordinator is known, or its window closes. A node that is alone is READY
+ * then, if its account is on disk and confirmed; a node that hears somebody waits for the answers to its JOIN (awaited-answers.ts). A new
+ * account waits for its witnesses (own-account.ts).
  */
 import { MEMBERS_MAX, type NodeId } from "../../wire/ids.ts";
 import type { MessageOf, Payload } from "../../wire/message.ts";
@@ -133,7 +133,7 @@ export function reviewJoin(state: NodeState): void {
 
 function isEverybodyKnown(state: NodeState): boolean {
   const { config, join, self, members } = state;
-  // Who was heard once stays known, so each one is looked at once.
+  // A node that was heard once stays known, so each one is looked at once.
   for (; join.expectedHeard < config.expected.length; join.expectedHeard++) {
     const id = config.expected[join.expectedHeard] as NodeId;
     if (id !== self.id && (members.get(id)?.state ?? "UNKNOWN") === "UNKNOWN") return false;
@@ -298,7 +298,7 @@ export function onJoinStored(state: NodeState, writeId: number): void {
   state.self = { ...state.self, incarnation: join.staleWrite.incarnation };
   join.staleWrite = null;
   join.isOutgrown = true;
-  // What was answered to the former incarnation was told to a process that knew less.
+  // Answers to the former incarnation were for a process that knew less.
   join.answers.clear();
   join.nonce = drawHex64(state.random);
   join.attempts = 0;

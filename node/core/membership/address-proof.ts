@@ -1,7 +1,7 @@
 /**
- * Where a peer is, and how sure that is. An address is proven when a PING with a random nonce that was sent there was answered, or when `--peers`
- * names it. To others a node sends nothing but introductions: copied datagrams or made-up hearsay must not turn it against
- * somebody, nor lead what it has to say astray (RFC 9000, sections 8 and 9.3). What it has to say waits for the proof, within bounds.
+ * Where a peer is, and how sure that is. An address is proven when a PING with a random nonce that was sent there was answered, or when
+ * `--peers` names it. To others a node sends nothing but introductions: copied datagrams or made-up hearsay must not turn it against
+ * somebody, nor lead its messages astray (RFC 9000, sections 8 and 9.3). Other messages wait for the proof, within bounds.
  */
 import type { NodeId } from "../../wire/ids.ts";
 import { count, type Held, seekProof } from "../kernel/outbox.ts";
@@ -11,7 +11,7 @@ import type { NodeState } from "../state.ts";
 import type { Member } from "./members.ts";
 
 export interface AddressState {
-  /** What waits for the proof of its receiver's address; an empty list: the proof alone is wanted. */
+  /** Messages that wait for the proof of their receiver's address; an empty list: the proof alone is wanted. */
   readonly held: Map<NodeId, Held[]>;
   /** By peer: the question that is open. */
   readonly challenges: Map<NodeId, Challenge>;

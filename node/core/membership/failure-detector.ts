@@ -3,8 +3,8 @@
  *
  * Idea (SWIM, Das, Gupta, Motivala 2002): probe the members in turn, in a random order. Beyond SWIM:
  * FAILED peers are called now and then, so that a healed partition is noticed.
- * A few members probe the coordinator in every round, since the whole group waits for its replacement. What a node sends and hears in a
- * round is the same in a group of any size.
+ * A few members probe the coordinator in every round, since the whole group waits for its replacement. A node's traffic per round is the
+ * same in a group of any size.
  */
 
 import type { NodeId } from "../../wire/ids.ts";
@@ -98,8 +98,8 @@ function targetsOfRound(state: NodeState): NodeId[] {
 }
 
 /**
- * The voters watch the coordinator, which has to see them too (quorum.ts); are they fewer than five, the highest others do so as well.
- * Whoever can't reach a peer does, since both may be on the other side of a cut.
+ * The voters watch the coordinator, which has to see them too (quorum.ts); if they are fewer than five, the highest others do so as
+ * well. A node that can't reach a peer watches too, since both may be on the other side of a cut.
  */
 function isWatcher({ config, self, members, detector, election }: NodeState): boolean {
   for (const { ownSinceMs } of detector.accusations.values()) if (ownSinceMs !== null) return true;

@@ -133,7 +133,7 @@ function becomeIndirect(state: NodeState, nonce: string, open: Probe, member: Me
   setTimer(state.timers, "probe", nonce, state.nowMs + probeTimeoutMs(state, member));
 }
 
-/** What came of a probe for another node. */
+/** Tells another node the result of the probe that it asked for. */
 function relay(state: NodeState, { forNonce, target }: Probe, id: NodeId, ok: boolean): void {
   const { bootId = null, address = null } = state.members.get(id) ?? {};
   if (bootId === null || address === null) return;

@@ -13,7 +13,7 @@ import type { NodeState } from "../state.ts";
 import { isLive, type Member } from "./members.ts";
 import { becomeFailed, becomeSuspected } from "./peer-states.ts";
 
-/** What is held against a peer that has given no sign of life since. */
+/** An accusation of a peer that has given no sign of life since. */
 export interface Accusation {
   readonly sinceMs: number;
   /** Since when this node suspects the peer itself; null: only others do. */

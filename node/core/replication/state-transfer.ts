@@ -2,7 +2,8 @@
  * State transfer: members, accounts and records for any node that asks, in causal order, cut into chunks that fit a datagram.
  *
  * The responder keeps no state: the request's vector says what is missing, one window of chunks answers it, and the last chunk says
- * where to go on. A vector of a large group fits no datagram, so the group is gone through in pages of ids. Records leave in the order in which they were delivered here, which is a causal order.
+ * where to go on. A vector of a large group fits no datagram, so a transfer goes through the group in pages of ids. Records leave in
+ * the order in which they were delivered here, which is a causal order.
  */
 import type { Clock } from "../../wire/clock.ts";
 import type { NodeId } from "../../wire/ids.ts";

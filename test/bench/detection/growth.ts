@@ -1,5 +1,5 @@
 /**
- * What a larger group costs: how long a dead node stays unnoticed, and what an idle node sends, takes and computes, in virtual time.
+ * The cost of a larger group: how long a dead node stays unnoticed, and what an idle node sends, takes and computes, in virtual time.
  *
  * In a group of five each sample has a cluster of its own. Larger ones go on with those that are left, so that one start serves many crashes.
  */
