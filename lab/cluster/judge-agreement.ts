@@ -27,7 +27,7 @@ export interface JudgeOptions {
   /** Which nodes can hear each other, when the network is cut; default: all. */
   readonly sides?: readonly (readonly NodeId[])[];
   /**
-   * Where a majority of these is present, a provisional coordinator doesn't count: a vote is about to replace it. Who starts a
+   * Where a majority of these is present, a provisional coordinator doesn't count: a vote is about to replace it. A command that starts a
    * cluster waits for that; the definition of *agree* doesn't ask for it.
    */
   readonly voters?: readonly NodeId[];

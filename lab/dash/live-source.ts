@@ -2,7 +2,7 @@
  * A lab that runs, as a source of `lab dash`: its journal and snapshots go into one feed, commands into the code behind the `lab` verbs.
  *
  * Nobody is asked for snapshots while nobody reads. When the lab goes, the readers are told and it is over; an engine that is silent for
- * a while is told of, and waited for.
+ * a while is reported, and waited for.
  */
 import { REAL_CLOCK, sleep } from "../base/lab-clock.ts";
 import { LabError } from "../base/lab-error.ts";

@@ -1,5 +1,5 @@
 /**
- * Reads back from a node what it has of the lab's faults, whoever set them: the copy in its container, or the rules of its shim.
+ * Reads back from a node which of the lab's faults it has, from any command: the copy in its container, or the rules of its shim.
  */
 import { StateData } from "../../node/wire/control.ts";
 import type { NodeId } from "../../node/wire/ids.ts";

@@ -62,7 +62,7 @@ export interface PlayReport {
   readonly hash: string | null;
   /** Of `save`; no link: the run is too long for an address. */
   readonly saved: { readonly link: string | null; readonly scenario: string } | null;
-  /** Something that whoever looks should know. */
+  /** Something that the viewer should know. */
   readonly notice: string | null;
 }
 

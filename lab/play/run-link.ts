@@ -51,7 +51,7 @@ export async function writeLink(spec: PlaySpec, untilMs: number): Promise<string
   throw new LabError("failed", "this run is too long for a link", "save it as a scenario");
 }
 
-/** @throws LabError("usage") with a sentence for whoever has opened it */
+/** @throws LabError("usage") with a sentence for the person who opened it */
 export async function readLink(link: string): Promise<LinkedRun> {
   if (link.length > LINK_CHARS_MAX) throw new LabError("usage", "this link is too long to be a run", AGAIN);
   const parsed = Link.safeParse(await unpack(link));

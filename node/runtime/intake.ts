@@ -44,7 +44,7 @@ export interface IntakeOptions {
   /** For the core (kernel/types.ts): an authentic datagram comes from elsewhere for the second time, or its number can't be judged. */
   readonly onDropped: (from: Origin, reason: "seen" | "far") => void;
   readonly onDrop: (drop: Drop) => void;
-  /** As `decodeBody`; whoever hands one datagram to many receivers may decode it once. */
+  /** As `decodeBody`; a caller with one datagram for many receivers may decode it once. */
   readonly decode?: Decode | undefined;
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;

@@ -40,7 +40,7 @@ export function createJournal(options: JournalOptions): Journal {
   const threshold = LEVELS[options.level];
   let incarnation = 0;
   let seq = 0;
-  /** Of the lost lines, how many the journal has told of. */
+  /** How many of the lost lines the journal has reported. */
   let told = 0;
   const logger = options.isPlain ? null : createLogger(options, sink);
 

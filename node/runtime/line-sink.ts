@@ -155,7 +155,7 @@ function awaitRetry(sink: SinkState): void {
 function forgetOldest(sink: SinkState): void {
   const forgotten = sink.backlog.splice(1, Math.max(1, Math.floor(sink.backlog.length / 4)));
   for (const line of forgotten) sink.backlogBytes -= line.length;
-  lose(sink, forgotten.length, "whoever reads it stands still");
+  lose(sink, forgotten.length, "its reader stands still");
 }
 
 function lose(sink: SinkState, lines: number, why: string): void {

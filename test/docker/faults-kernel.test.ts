@@ -69,7 +69,7 @@ describe("partition", () => {
     expect(await arrive([2], 1)).toEqual({ 2: ALL });
   });
 
-  it("must be felt by the protocol, and mended by heal", async () => {
+  it("must be felt by the protocol, and ended by heal", async () => {
     await lab.ok("wait", "agree", "--timeout", "30s");
     await lab.ok("isolate", "3");
     // Node 2 can't know that 3 is alive: it takes over.
@@ -222,7 +222,7 @@ describe("the fault list", () => {
 });
 
 describe("unplug", () => {
-  it("must cut everything, keep control by exec, and be mended by plug with the other faults in place", async () => {
+  it("must cut everything, keep control by exec, and end with plug, with the other faults in place", async () => {
     await lab.ok("partition", "1", "2", "--one-way");
     await lab.ok("unplug", "2");
     await lab.ok("balance", "2");

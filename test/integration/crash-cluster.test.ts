@@ -150,7 +150,9 @@ describe("kill -9 while trades go on", () => {
     await settleAndAudit(lab, nodes, promises);
   });
 
-  test(`must lose nothing whoever dies wherever (CRASH_SEED=${seed})`, { timeout: 600_000 }, async () => {
+  test(`must lose nothing, no matter which node dies at which point (CRASH_SEED=${seed})`, {
+    timeout: 600_000,
+  }, async () => {
     await using lab = await TestLab.open(4);
     const random = drawFrom(seed);
     const promises = new Promises();

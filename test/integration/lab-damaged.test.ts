@@ -23,7 +23,7 @@ test("a node that doesn't start must tell why, wherever one looks", async () => 
   expect((await home.lab("logs", "2", "--tail", "1")).stdout).toMatch(why);
 
   await writeFile(ledger, sound);
-  const mended = await home.lab("start", "2", "--wait", "--timeout", "30s");
-  expect(mended).toMatchObject({ code: 0, stderr: expect.stringContaining("all agree") });
+  const repaired = await home.lab("start", "2", "--wait", "--timeout", "30s");
+  expect(repaired).toMatchObject({ code: 0, stderr: expect.stringContaining("all agree") });
   expect((await home.lab("ps")).stderr).not.toMatch(why);
 });

@@ -42,7 +42,7 @@ test("many processes, some killed while they hold it, must hold the lock one aft
   expect(words).toEqual(Array.from({ length: 16 }, (_, i) => (i % 2 === 0 ? "in" : "out")));
 });
 
-test("whoever waits for too long must be told who holds the lock and why", async () => {
+test("a command that waits for too long must be told who holds the lock and why", async () => {
   await using _held = await state.lock({ purpose: "scale 7" });
   const waits: unknown[] = [];
   const second = state.lock({ purpose: "down", timeoutMs: 50, onWait: (holder) => waits.push(holder.purpose) });
@@ -63,7 +63,7 @@ test("a lock whose holder's number went to another process must be taken over", 
   expect(lock).toBeDefined();
 });
 
-test("the folder may be removed under the lock: its next holder must begin anew", async () => {
+test("the folder may be removed under the lock: its next holder must begin with a new one", async () => {
   const first = await state.lock({ purpose: "down" });
   const second = state.lock({ purpose: "up", timeoutMs: 5_000 });
   await state.remove();

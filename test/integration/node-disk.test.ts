@@ -196,7 +196,7 @@ describe("a full disk", () => {
   });
 });
 
-test("must not stand still when whoever reads its output does", async () => {
+test("must not stand still when the reader of its output does", async () => {
   await using lab = await TestLab.open(1);
   // A pipe of the shell's: unlike those of child processes it holds its writer up.
   const command = `exec "$0" --disable-warning=ExperimentalWarning "$1" 1 | sleep 60`;

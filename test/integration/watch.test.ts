@@ -50,7 +50,7 @@ describe.skipIf(!hasScript)(`lab watch in a terminal${why}`, () => {
 
       screen = "";
       execFileSync("stty", ["-F", (await readFile(name, "utf8")).trim(), "rows", "40", "cols", "120"]);
-      await until("all lines anew, for the new size", () => Math.max(0, ...rows()) === 40);
+      await until("all lines again, for the new size", () => Math.max(0, ...rows()) === 40);
 
       await home.lab("sell", "1", "2", "30");
       await until("the trade", () => screen.includes("SELL 30 credits to Node 2"));

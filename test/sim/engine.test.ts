@@ -118,7 +118,7 @@ describe("a simulated lab", () => {
     expect(pings.get(2)?.coordinator).toBe(3);
   });
 
-  it("must stand still when a promise breaks, and say so to whoever waits or asks", async () => {
+  it("must stand still when a promise breaks, and say so to a caller that waits or asks", async () => {
     await using session = await openSimSession(8);
     const lab = await up(3);
     session.engine.clock.schedule(500, () => {

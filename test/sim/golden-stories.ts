@@ -212,7 +212,7 @@ const REPAIRS: readonly Story[] = [
   {
     file: "late-nak.txt",
     tells:
-      "A payment from node 1 to node 2 never reaches node 3. Then node 1 dies. Node 3 sees in node 2's heartbeat that a record is missing, asks node 2, and gets it: whoever has a record can repair it.",
+      "A payment from node 1 to node 2 never reaches node 3. Then node 1 dies. Node 3 sees in node 2's heartbeat that a record is missing, asks node 2, and gets it: every node that has a record can repair it.",
     options: { nodes: 3 },
     play: (sim, begin) => {
       settle(sim);

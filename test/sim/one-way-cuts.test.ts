@@ -1,6 +1,6 @@
 /**
  * Networks in which some links work in one direction only. A majority of the voters that hear each other must come to an elected
- * coordinator, whoever else leads provisionally (node/protocol/election.md). Times are virtual.
+ * coordinator, even while another leads provisionally (node/protocol/election.md). Times are virtual.
  */
 import { it } from "vitest";
 import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";

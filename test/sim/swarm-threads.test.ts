@@ -12,7 +12,7 @@ const REQUEST: SwarmRequest = {
   onPlayed: () => {},
 };
 
-it("must play every seed once, whoever plays it, to the same result as one thread", async () => {
+it("must play every seed once, on any thread, to the same result as one thread", async () => {
   const report = await runSeeds(REQUEST);
   expect(report.passed).toBe(8);
   expect(report.failures).toEqual([]);

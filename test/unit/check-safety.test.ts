@@ -121,7 +121,7 @@ describe("one-history", () => {
     expectBreach("one-history", made, /nodes 1 and 2 have equal vectors/);
   });
 
-  test("must let a node whose disk was replaced use its numbers anew", () => {
+  test("must let a node whose disk was replaced use its numbers again", () => {
     const made = new MadeJournal().boot(1, THREE).deliver(1, { from: 1, seq: 1, to: 2 });
     made
       .lab({ action: "wipe", nodes: [1] })

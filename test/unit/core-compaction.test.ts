@@ -360,7 +360,7 @@ describe("what was executed and folded", () => {
 });
 
 describe("a group without room", () => {
-  test("must be told of with a reason, and ended by the newcomer with exit code 1", () => {
+  test("must be reported with a reason, and ended by the newcomer with exit code 1", () => {
     const newcomer = new CoreNode(7);
     newcomer.feed({ type: "start" });
     newcomer.beat(1);

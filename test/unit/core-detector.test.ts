@@ -122,7 +122,7 @@ describe("the coordinator", () => {
     expect(watchersOf(size, voters)).toEqual(watchers);
   });
 
-  test("must be probed by whoever can't reach another peer: they may be on one side of a cut", () => {
+  test("must be probed by a node that can't reach another peer: they may be on one side of a cut", () => {
     const peers = Array.from({ length: 39 }, (_, index) => index + 2);
     const node = CoreNode.ready(1, {}, peers).clear();
     node.run(10 * T.probeIntervalMs);

@@ -73,7 +73,7 @@ test("a request that nobody answers must be repeated more and more slowly", () =
 });
 
 describe("a buy in doubt", () => {
-  test("must end as never happened when its payer was started anew and its log up to then has no such trade", () => {
+  test("must end as never happened when its payer was started again and its log up to then has no such trade", () => {
     const node = inDoubt();
     node.beat(RESTARTED, { boot_seq: 0, digest: new Map([[2, 0]]) });
     expect(tradeOutcome(node.state, TRADE).state).toBe("expired");

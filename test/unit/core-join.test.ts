@@ -76,7 +76,7 @@ describe("a start", () => {
     expect(node.state.join.discovering).toBe(false);
   });
 
-  test("must end discovery when somebody leads already, whoever else is expected", () => {
+  test("must end discovery when somebody leads already, even if others are expected", () => {
     const node = fresh(1);
     node.answerJoin(2, { coordinator_id: 2, term: 3, elected: true, clock_state: new Map([[2, 0]]) });
     expect(node.state.join.discovering).toBe(false);
@@ -487,7 +487,7 @@ describe("a graceful end", () => {
     expect(unheard.exit()?.code).toBe(0);
   });
 
-  test("must be helped by whoever hears that it leaves", () => {
+  test("must be helped by a node that hears that it leaves", () => {
     const node = CoreNode.ready(1, { voters: FIVE }, [2]);
     node.clear().beat(2, { phase: "LEAVING" });
     expect(node.sent("HEARTBEAT").map((sent) => sent.to)).toEqual([2]);

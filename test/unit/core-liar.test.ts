@@ -245,7 +245,7 @@ describe("tables", () => {
       addr: `10.9.${(from + i) >> 8}.${(from + i) & 255}:6000`,
     }));
 
-  test("must stay bounded under a roster of 10,000, and keep a place for whoever is really there", () => {
+  test("must stay bounded under a roster of 10,000, and keep a place for nodes that are really there", () => {
     const node = member();
     for (let at = 1_000; at < 11_000; at += 32) node.receive(3, "STATE_CHUNK", { ...empty({}), members: rows(at, 32) });
     expect(node.state.members.size).toBe(MEMBERS_MAX - 1);

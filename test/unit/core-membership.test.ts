@@ -104,7 +104,7 @@ describe("a peer", () => {
     expect(node.sent("PING").some((ping) => ping.to === 2)).toBe(true);
   });
 
-  test("must be told of as FAILED again when somebody suspects it only now, unless it was heard of since", () => {
+  test("must be declared FAILED again when somebody suspects it only now, unless it was heard of since", () => {
     const node = CoreNode.ready(1, {}, [2, 3, 4]);
     holdFailed(node, 2);
     const tells = (rinc: number) => {
@@ -186,7 +186,7 @@ describe("an accused node", () => {
     expect(node.state.rinc).toBe(1);
   });
 
-  test("must tell its refutation to whoever still asks with what it refuted, also when its rumours are used up", () => {
+  test("must tell its refutation to a node that still asks with what it refuted, also when its rumours are used up", () => {
     const node = CoreNode.ready(1, {}, [2, 3]);
     const ask = (rumours: Rumour[]) => {
       node.clear().receive(2, "PING", { nonce: "0".repeat(16), rumours });

@@ -83,7 +83,7 @@ describe("the gate", () => {
     expect(judge(change, headers)).toMatchObject({ ok: false, status });
   });
 
-  test("must show the page, which holds nothing private, to whoever types its address, and metrics only with the token", () => {
+  test("must show the page, which holds nothing private, to anybody who types its address, and metrics only with the token", () => {
     const typed = { origin: undefined, "sec-fetch-site": "none", authorization: undefined };
     expect(judge({ method: "GET", url: "/" }, typed)).toMatchObject({ ok: true, route: "page" });
     expect(judge({ method: "GET", url: "/metrics" }, typed)).toMatchObject({ ok: false, status: 401 });

@@ -91,7 +91,7 @@ describe("a reader that keeps up", () => {
     expect(reader.messages.slice(-2).map((message) => message.type)).toEqual(["notice", "end"]);
   });
 
-  test("must go on where its last connection to the same server broke off, and begin anew with another server", async () => {
+  test("must go on where its last connection to the same server broke off, and begin from the start with another server", async () => {
     const feed = openFeed();
     feed.append(entries(1, 10));
     feed.say({ type: "end", why: "lab-gone", text: "" });
@@ -148,7 +148,7 @@ describe("a reader that is slower than the cluster", () => {
     expect(reader.messages.some((message) => message.type === "skipped")).toBe(false);
   });
 
-  test("must cost no memory: the feed keeps a bounded stretch, whoever reads", () => {
+  test("must cost no memory: the feed keeps a bounded stretch for all readers", () => {
     const feed = openFeed(100);
     for (let i = 0; i < 100; i++) feed.append(entries(i * 10 + 1, 10));
     expect(feed.end).toBe(1_000);

@@ -74,7 +74,7 @@ describe("a journal", () => {
     );
   });
 
-  test("must tell the lives of a node apart that came back with another disk, and began to count anew", () => {
+  test("must tell the lives of a node apart that came back with another disk, and began to count at one again", () => {
     const boot = (inc: number, time: number, seq = 1) => entry(1, seq, time, { inc, books: "boot" });
     const [first, second] = [boot(1, 0), boot(2, 50)];
     const lines = [first, entry(1, 2, 10), second, boot(1, 90), entry(1, 2, 95), entry(1, 1, 96, { inc: 3 })];

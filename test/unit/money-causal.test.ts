@@ -182,7 +182,7 @@ describe("delivery", () => {
     expect(after.state.phase).toBe("CONFLICT");
     const joining = new CoreNode(1, { expected: [2, 3, 4] }, {}, recovered(IDS));
     joining.feed({ type: "start" });
-    // It is told of a debit of node 3 too, which it waits for.
+    // It learns of a debit of node 3 too, which it waits for.
     joining.answerJoin(2, {
       account: genesisOf(1),
       clock_state: new Map([...IDS.map((id) => [id, 0] as const), [3, 1]]),
@@ -277,7 +277,7 @@ describe("causes among many accounts", () => {
 });
 
 describe("repair", () => {
-  test("must ask whoever sent the dependent record, within the backoff, then the origin, at doubling intervals", () => {
+  test("must ask the sender of the dependent record, within the backoff, then the origin, at doubling intervals", () => {
     const one = nodeOf(1);
     const two = nodeOf(2);
     const three = nodeOf(3);
@@ -311,7 +311,7 @@ describe("repair", () => {
     expect(takeSent(one).map(({ to }) => to)).toEqual([4]);
   });
 
-  test("must ask whoever names a gap in a digest at once, however long the pause between two NAKs has become", () => {
+  test("must ask a node that names a gap in a digest at once, however long the pause between two NAKs has become", () => {
     const [one, two] = [nodeOf(1), nodeOf(2)];
     pay(one, 2, 10);
     const digest = buildDigest(one.state, 10);

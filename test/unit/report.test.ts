@@ -191,7 +191,7 @@ describe("a stored run", () => {
     expect(await readReport(path)).toEqual(stored);
   });
 
-  test("must be judged anew where only the journal is there", async () => {
+  test("must be judged again where only the journal is there", async () => {
     await writeRun(join(folder, "sent-by-mail"), makeRecord().journal);
     const { results, isJudgedAnew } = await readReport(join(folder, "sent-by-mail"));
     expect(isJudgedAnew).toBe(true);

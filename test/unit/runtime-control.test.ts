@@ -98,7 +98,7 @@ describe("the control channel", () => {
     expect(bench.lastResult()).toMatchObject({ ok: false, code: "STALE" });
   });
 
-  test("must say to who asks again that it works on it, and answer whoever asked last when it is done", () => {
+  test("must say to a client that asks again that it works on it, and answer the last one when it is done", () => {
     const bench = new Bench();
     bench.result = null;
     bench.ask({ op: "election", request_id: "r1", boot: BOOT });
@@ -112,7 +112,7 @@ describe("the control channel", () => {
     expect(bench.executed).toHaveLength(1);
   });
 
-  test("must be silent towards whoever hasn't got the token", () => {
+  test("must be silent towards a sender without the token", () => {
     const bench = new Bench();
     bench.ask({ op: "leave", request_id: "r1", boot: BOOT }, { token: "another token" });
     bench.ask({ op: "leave", request_id: "r1", boot: BOOT }, { token: null });

@@ -64,7 +64,7 @@ describe("a journal", () => {
     const journal = journalOn(sink);
     for (let i = 0; i < 30_000; i++) journal.note("info", `line ${i} ${"x".repeat(90)}`);
     expect(journal.dropped()).toBeGreaterThan(3_000);
-    expect(sink.trouble).toBe("whoever reads it stands still");
+    expect(sink.trouble).toBe("its reader stands still");
     for (const each of [descriptor, writer]) closeSync(each);
   });
 

@@ -1,4 +1,4 @@
-// The one story of a run: what checkers, exports and pages are told of lives, reigns, faults, pauses and messages.
+// The one story of a run: what checkers, exports and pages learn of lives, reigns, faults, pauses and messages.
 import { describe, expect, test } from "vitest";
 import { effectOfSignal } from "../../lab/journal/story/signal-effect.ts";
 import { Story, tellStory } from "../../lab/journal/story/story.ts";

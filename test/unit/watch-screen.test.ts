@@ -251,7 +251,7 @@ describe("the terminal", () => {
     expect(listeners.size).toBe(0);
   });
 
-  test("must be drawn anew as a whole when its size changes, and pass keys on", () => {
+  test("must be drawn again as a whole when its size changes, and pass keys on", () => {
     const { screen, display, take, keys, fire } = open(({ width, height }) => [`${width} x ${height}`]);
     screen.draw();
     take();

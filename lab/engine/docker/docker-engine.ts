@@ -260,7 +260,7 @@ export class DockerEngine implements Engine {
     try {
       yield* source;
     } catch (error) {
-      // Who aborts a stream has seen enough; the broken connection is no error.
+      // A caller that aborts a stream has seen enough; the broken connection is no error.
       if (!signal.aborted) throw explain(lost ?? error, this.#connection.endpoint, doing);
     } finally {
       done.abort();

@@ -5,7 +5,7 @@
  * concerns the lab (its timer, or a datagram to it). Then the lab's own code goes on, in real time, and the world stands still until it
  * waits again. So what a session does depends on its commands and its seed, not on the machine.
  *
- * Somebody may hold the world back (`playTo`): then time passes up to that instant and no further, whoever waits. Events come in the
+ * Somebody may hold the world back (`playTo`): then time passes up to that instant and no further, even if others wait. Events come in the
  * same order, so a run that was watched slowly is the run that nobody watched.
  */
 import type { LabClock } from "../../base/lab-clock.ts";

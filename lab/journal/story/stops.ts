@@ -35,7 +35,7 @@ export class Stops {
     const { node, time: atMs, frozen_ms: frozenMs } = entry;
     const pause = this.#paused.get(node);
     if (pause !== undefined && life.fromMs > pause.fromMs) this.#resume(node, life.fromMs);
-    // Who was to end it may have died: the node's next word shows that it is over.
+    // The command that was to end it may have died: the node's next word shows that it is over.
     else if (pause?.untilMs != null && atMs >= pause.untilMs - CLOCK_SLACK_MS) this.#resume(node, pause.untilMs);
     // A node that speaks of a pause is awake, although the lab didn't wake it.
     const own = this.#paused.get(node);

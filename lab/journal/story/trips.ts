@@ -68,7 +68,7 @@ export class Trips {
     return this.#byId.get(id);
   }
 
-  /** Who is known not to have got the message, by the lines of those who dropped it: a receiver's first one. */
+  /** Nodes that did not get the message, from their own lines that they dropped it: a receiver's first one. */
   lossesOf({ id, arrivals }: Trip): readonly Loss[] {
     const losses = this.#losses.get(datagramOf(id)) ?? [];
     return losses.filter(

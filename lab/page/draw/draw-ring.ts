@@ -179,7 +179,7 @@ function drawSilence(frame: RingFrame, node: NodeState, x: number, y: number, ra
     ctx.lineWidth = width;
     ctx.strokeStyle = palette.faint;
     arc(ctx, x, y, radius, from, length);
-    // Who is frozen watches nobody.
+    // A frozen node watches nobody.
     if (standing === "LEFT" || standing === "UNKNOWN" || watcher.process === "paused") return;
     if (standing === "FAILED") {
       ctx.strokeStyle = palette.bad;

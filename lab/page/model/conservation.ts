@@ -33,7 +33,7 @@ export function judgeConservation(state: ClusterState, words: ReadonlyMap<number
     const told = node.books.size > 0;
     const sum = told ? sumOf(node) : (words.get(node.id) ?? null);
     sums.set(node.id, sum);
-    // Who joins doesn't know all accounts yet: its copy must add up to those that it knows.
+    // A joining node doesn't know all accounts yet: its copy must add up to those that it knows.
     if (sum !== null && sum !== (told ? node.issued : issued)) wrong.push(node.id);
   }
   const inFlight = [...state.trades.values()]

@@ -17,7 +17,7 @@ export function foldMoney(state: ClusterState, node: NodeState, entry: Entry, at
   if (entry.kind === "trade" && id !== undefined) foldStage(state, entry, id, atMs);
   if (to === undefined || amount === undefined || seq === undefined) return;
   node.held.delete(keyOf(from, seq));
-  // A node that tells details says what it has now; of others the record counts once, however often it is told of.
+  // A node that tells details says what it has now; of others the record counts once, however often it is reported.
   const isNew = seq > (node.clock.get(from) ?? 0);
   if (isNew) node.clock.set(from, seq);
   setBalance(node, from, entry.from_balance, isNew ? -amount : 0);

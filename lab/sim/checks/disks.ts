@@ -64,7 +64,7 @@ export class Disks {
     }
   }
 
-  /** What a client is told of an executed trade is on the disk of the node that tells it; and what a disk still has is never refused (S3). */
+  /** An executed trade that a client hears of is on the disk of the node that confirms it; and what a disk still has is never refused (S3). */
   onReply(node: SimNode, result: CommandResult): void {
     if (!result.ok && result.definite && result.tradeId !== undefined) {
       const why = () => `node ${node.id} refuses ${result.tradeId} (${result.code}), which was executed`;

@@ -56,7 +56,7 @@ export interface SimOptions extends Partial<LinkModel> {
   readonly isDetailed?: boolean;
   /** Journal every datagram (`--trace`). */
   readonly wire?: boolean;
-  /** Told of every journal line as it is written. */
+  /** Called with every journal line as it is written. */
   readonly onLine?: (line: SimJournalLine) => void;
 }
 

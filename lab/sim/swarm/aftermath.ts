@@ -55,7 +55,7 @@ function replaceDisk(sim: SimCluster, slot: number, slowness: number): void {
 const SAY_ALL: readonly string[] = ["CONFLICT", "HALTED"];
 
 /**
- * For a group that can't get well without what it has lost: whoever doesn't take part says why, or somebody names a contradiction. Ends
+ * For a group that can't get well without what it has lost: a node that doesn't take part says why, or somebody names a contradiction. Ends
  * the run otherwise.
  */
 export function expectNamed(sim: SimCluster): void {

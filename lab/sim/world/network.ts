@@ -67,9 +67,9 @@ export class Network {
   delivered = 0;
   lost = 0;
   readonly stranger: Stranger;
-  /** Told of every send call's work: datagrams that leave `from` (a multicast is one), of `bytes` each, for so many receivers. */
+  /** Called with every send call's work: datagrams that leave `from` (a multicast is one), of `bytes` each, for so many receivers. */
   onSent: ((from: number, bytes: number, datagrams: number, receivers: number) => void) | null = null;
-  /** Told of every datagram that doesn't arrive. */
+  /** Called for every datagram that doesn't arrive. */
   onLost: ((from: number, to: number, datagram: Uint8Array) => void) | null = null;
   /** False: routers between the machines, only unicast (and its fan-out) gets through. */
   multicastWorks = true;

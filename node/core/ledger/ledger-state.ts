@@ -18,7 +18,7 @@ export interface LedgerState {
   readonly clock: Map<NodeId, number>;
   /** Delivered and on disk: what may be advertised. An account that is on disk appears with 0. */
   readonly durable: Map<NodeId, number>;
-  /** A copy of `durable` for whoever keeps it; null: it has changed since the last one. */
+  /** A copy of `durable` for the store; null: it has changed since the last one. */
   frozenDurable: Clock | null;
   /** Writes of this ledger that are not known durable yet, oldest first. */
   readonly writes: Map<number, LedgerWrite>;

@@ -1,9 +1,9 @@
 /**
- * Asking where peers are. A source address isn't believed: whoever copies a peer's datagrams could send them from its own. So the peer
+ * Asking where peers are. A source address isn't believed: somebody who copies a peer's datagrams could send them from another. So the peer
  * is asked, by PING with a random nonce, at the address in use and at the new one, and the old one stays for as long as it answers
  * (RFC 9000, sections 8.2 and 9.3.3). A second process under a peer's id is settled by the same question.
  *
- * Level-triggered: whoever wants an address proven says so (`seekProof`, `unicast`), and `reviewAddresses` begins what isn't under way.
+ * Level-triggered: a module that wants an address proven says so (`seekProof`, `unicast`), and `reviewAddresses` begins what isn't under way.
  */
 import type { NodeId } from "../../wire/ids.ts";
 import { unicastTo } from "../kernel/outbox.ts";

@@ -5,7 +5,7 @@ import type { Phase, TradeRecord } from "../../wire/message.ts";
 import type { Departure, Recovered } from "../kernel/rows.ts";
 import type { FencePromise } from "./promises.ts";
 
-/** Of a promise in an older ledger: it is kept, whoever is heard. */
+/** A promise in an older ledger is kept, even if its owner is heard. */
 const ASKER_UNKNOWN = Number.MAX_SAFE_INTEGER;
 
 export interface RecoveryState {
