@@ -11,6 +11,7 @@ import { registerCheckCommands } from "./commands/check.ts";
 import { registerClusterCommands } from "./commands/cluster.ts";
 import { registerCompletionCommands } from "./commands/completion.ts";
 import type { CommandContext, RunCaptured } from "./commands/context.ts";
+import { registerCourseCommand } from "./commands/course.ts";
 import { registerDashCommands } from "./commands/dash.ts";
 import { registerDiskCommands } from "./commands/disk.ts";
 import { registerFaultCommands } from "./commands/faults.ts";
@@ -65,6 +66,7 @@ export function describeProgram(program: Command, context: CommandContext, run: 
   registerDiskCommands(program, context);
   registerFaultCommands(program, context);
   registerScenarioCommands(program, context);
+  registerCourseCommand(program, context);
   registerSimCommands(program, context);
   registerReportCommands(program, context);
   registerPlayCommands(program, context);
@@ -134,7 +136,17 @@ function noSuchCommand(text: string, word: string, above: Command): LabError {
 }
 
 /** Commands that need no lab, or open a simulated world of their own. */
-const WITH_OWN_WORLD: readonly string[] = ["shell", "sim", "run", "chaos", "validate", "words", "play", "help"];
+const WITH_OWN_WORLD: readonly string[] = [
+  "shell",
+  "sim",
+  "run",
+  "chaos",
+  "validate",
+  "course",
+  "words",
+  "play",
+  "help",
+];
 
 /** A simulated lab lives in one process: a command that doesn't open one has nothing to work on, and says so before it touches anything. */
 async function assertSimulable(context: CommandContext, command: Command): Promise<void> {

@@ -47,6 +47,7 @@ export interface StepRecord {
   readonly detail: string;
   /** The author's words about it. */
   readonly note?: string;
+  readonly say?: string;
   readonly explain?: string;
 }
 

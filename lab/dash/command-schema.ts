@@ -10,7 +10,7 @@ const Nodes = z
 const SpanMs = z.int().min(100).max(604_800_000).optional();
 const DelayMs = z.int().min(0).max(60_000).optional();
 const Chance = z.number().min(0).max(1).optional();
-const FileName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,80}\.ya?ml$/, "name a file of compose/scenarios");
+const FileName = z.string().regex(/^(?:bugs\/)?[a-z0-9][a-z0-9-]{0,80}\.ya?ml$/, "name a file of compose/scenarios");
 
 /** zod says `| undefined` of what may be absent; that is the same in JSON. */
 type Loose<T> = { [K in keyof T]: T[K] | undefined };
@@ -54,7 +54,12 @@ const Command = z.discriminatedUnion("verb", [
   }),
   z.strictObject({ verb: z.literal("scale"), count: z.int().min(1).max(1_000) }),
   z.strictObject({ verb: z.literal("election"), node: Nodes.optional() }),
-  z.strictObject({ verb: z.literal("scenario"), file: FileName, pace: z.enum(["step", "whole"]) }),
+  z.strictObject({
+    verb: z.literal("scenario"),
+    file: FileName,
+    pace: z.enum(["step", "whole"]),
+    isCured: z.literal(true).optional(),
+  }),
   z.strictObject({ verb: z.enum(["next", "end-scenario"]) }),
 ]);
 

@@ -17,6 +17,7 @@ import type { CheckResult } from "../check/verdict.ts";
 import type { NodeStatus } from "../engine/engine.ts";
 import type { Entry } from "../journal/entry.ts";
 import type { Gap, RunFacts } from "../journal/journal.ts";
+import type { Lesson } from "../scenario/lesson.ts";
 
 /** Raised when an older page can't read what this server says. */
 export const DASH_PROTOCOL = 1;
@@ -151,7 +152,7 @@ export interface ScenarioProgress {
   readonly steps: number;
   /** The step in words: "kill leader". */
   readonly text: string;
-  /** The expected and the seen value, when it failed; the experiment's explanation when it passed. */
+  /** The expected and the seen value, when it failed; what is still open when it passed. */
   readonly detail: string;
 }
 
@@ -202,7 +203,12 @@ export type DashCommand =
   | { readonly verb: "scale"; readonly count: number }
   | { readonly verb: "election"; readonly node?: Selector }
   /** Plays compose/scenarios/<file>: step by step (each waits for `next`), or as a whole. */
-  | { readonly verb: "scenario"; readonly file: string; readonly pace: "step" | "whole" }
+  | {
+      readonly verb: "scenario";
+      readonly file: string;
+      readonly pace: "step" | "whole" /** Of a lesson about a bug: without it. */;
+      readonly isCured?: true;
+    }
   | { readonly verb: "next" | "end-scenario" };
 
 export type CommandReply =
@@ -230,25 +236,9 @@ export interface CatalogueRequest {
 }
 
 export interface Catalogue {
-  readonly scenarios: readonly ScenarioInfo[];
+  /** With the course first, in its order. */
+  readonly scenarios: readonly Lesson[];
   readonly runs: readonly RunInfo[];
-}
-
-export interface ScenarioInfo {
-  /** Name in compose/scenarios, with its ending: what `scenario` takes. */
-  readonly file: string;
-  readonly title: string;
-  /** The comment at its head: what it teaches, in lines. */
-  readonly text: string;
-  /** How many nodes it wants; null: any. */
-  readonly nodes: number | null;
-  readonly steps: readonly {
-    /** The step in words: "kill leader". */
-    readonly text: string;
-    /** One line, and what to see there and why; empty where the file says nothing. */
-    readonly note: string;
-    readonly explain: string;
-  }[];
 }
 
 export interface RunInfo {

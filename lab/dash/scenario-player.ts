@@ -10,7 +10,6 @@ import { parseScenario } from "../scenario/parse-scenario.ts";
 import type { StepResult } from "../scenario/result.ts";
 import { runScenario } from "../scenario/run-scenario.ts";
 import type { Scenario, ScenarioRuntime } from "../scenario/scenario-schema.ts";
-import { describeOutcome } from "./catalogue.ts";
 import type { Feed } from "./feed.ts";
 import type { CommandReply, DashCommand, ScenarioProgress } from "./protocol.ts";
 
@@ -122,8 +121,7 @@ export class ScenarioPlayer {
       else if (result.verdict === "failed" || result.verdict === "invalid") tell("failed", textOf(step), result.reason);
       else {
         step = scenario.steps.length;
-        // Why it came out like that comes after what it came to.
-        tell("passed", "", [result.reason, describeOutcome(scenario)].filter((part) => part !== "").join("\n\n"));
+        tell("passed", "", result.reason);
       }
     } catch (error) {
       const isStopped = signal.aborted;

@@ -47,6 +47,7 @@ export const Results = z.object({
       tookMs: z.number(),
       detail: z.string(),
       note: z.string().optional(),
+      say: z.string().optional(),
       explain: z.string().optional(),
     }),
   ),

@@ -23,6 +23,8 @@ import { parseEntry } from "../journal/entry.ts";
 import { formatTime } from "../journal/notable.ts";
 import { formatRun, LATEST } from "../journal/stored-run.ts";
 import { renderReport } from "../page/render-report.ts";
+import { type Lesson, readLesson } from "../scenario/lesson.ts";
+import { parseScenario } from "../scenario/parse-scenario.ts";
 import { renderJunit } from "./junit.ts";
 import { describeResults } from "./results.ts";
 import { listSecrets, maskData, replaceSecrets, withoutSecrets } from "./secrets.ts";
@@ -84,7 +86,7 @@ async function renderFiles(run: RunRecord): Promise<ReadonlyMap<string, string>>
   // From sources without a build: everything else is there.
   if (page !== null) {
     const { journal, checks, title, verdict, reason, replay, scenario, steps } = record;
-    const about = { title, verdict, reason, replay, scenario, steps };
+    const about = { title, verdict, reason, replay, lesson: lessonOf(scenario), steps };
     files.set("report.html", renderReport(page, journal, checks, about, summary));
   }
   for (const [name, text] of Object.entries(formatRun(record.journal))) files.set(name, text);
@@ -95,6 +97,15 @@ async function renderFiles(run: RunRecord): Promise<ReadonlyMap<string, string>>
     files.set(`logs/node-${node}.log`, lines.map((line) => `${formatLogLine(line)}\n`).join(""));
   }
   return new Map([...files].map(([name, text]) => [name, replaceSecrets(text, secrets)]));
+}
+
+/** Null: there was no scenario, or none that this version can read. */
+function lessonOf(scenario: string | null): Lesson | null {
+  try {
+    return scenario === null ? null : readLesson("scenario.yaml", parseScenario(scenario, "scenario.yaml"));
+  } catch {
+    return null;
+  }
 }
 
 /** The window in which the first promise was broken, or else in which most happened; null: there is nothing to draw. */

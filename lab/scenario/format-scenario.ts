@@ -40,9 +40,10 @@ function containsSteps(node: Node): boolean {
 
 function formatStep(step: Step): unknown {
   const { verb, fields } = verbOf(step);
-  const { at, background, note, explain, runtimes, otherwise } = step;
+  const { at, background, note, say, explain, runtimes, otherwise } = step;
   const notes = {
     note,
+    say,
     explain,
     runtimes,
     otherwise: otherwise === undefined || otherwise === "skip" ? otherwise : formatStep(otherwise),

@@ -197,6 +197,7 @@ function describe(play: Play, step: Step, path: string): StepResult {
     startedMs: play.context.clock.nowMs() - play.startedMs,
     tookMs: 0,
     note: step.note ?? "",
+    say: step.say ?? "",
     explain: step.explain ?? "",
     hints: [],
   };

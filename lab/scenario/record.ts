@@ -48,6 +48,7 @@ function describeStepRecord(step: StepResult, beginMs: number): StepRecord {
     tookMs: step.tookMs,
     detail: [step.replaced, step.resolved, step.seen].filter(Boolean).join("; "),
     ...(step.note !== "" && { note: step.note }),
+    ...(step.say !== "" && { say: step.say }),
     ...(step.explain !== "" && { explain: step.explain }),
   };
 }

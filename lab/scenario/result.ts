@@ -34,6 +34,7 @@ export interface StepResult {
   readonly startedMs: number;
   readonly tookMs: number;
   readonly note: string;
+  readonly say: string;
   readonly explain: string;
   /** Hints about a failure; empty otherwise. */
   readonly hints: readonly Hint[];

@@ -11,7 +11,7 @@
  *     - parallel: [start 3, { load: { rate: 20, for: 5s } }]
  *
  * A step is one verb, and around it: `at` (not before this time since the first step), `background` (the next one doesn't wait for it),
- * `note`, `explain`, `runtimes` and `otherwise` (where a runtime can't do it). The reader gives every step one form (actions.ts);
+ * `note`, `say`, `explain`, `runtimes` and `otherwise` (where a runtime can't do it). The reader gives every step one form (actions.ts);
  * `format.ts` writes it down again.
  */
 import * as z from "zod";
@@ -31,7 +31,8 @@ export interface StepNotes {
   readonly background?: true | undefined;
   /** One line, printed with the step. */
   readonly note?: string | undefined;
-  /** For guided experiments: explanation of the step for readers. */
+  /** For guided experiments: the step in plain words, and the explanation of its outcome. */
+  readonly say?: string | undefined;
   readonly explain?: string | undefined;
   /** Where it is done (default: everywhere). */
   readonly runtimes?: readonly ScenarioRuntime[] | undefined;
@@ -91,6 +92,10 @@ const StepMap: z.ZodType<Step> = z
       .optional()
       .meta({ description: "begin the next step as soon as this one has begun; a failure doesn't end the run" }),
     note: z.string().optional().meta({ description: "one line, printed with the step" }),
+    say: z
+      .string()
+      .optional()
+      .meta({ description: "the step in plain words, for readers who don't know the commands" }),
     explain: z.string().optional().meta({ description: "explanation of the step for readers" }),
     runtimes: z
       .array(z.enum(RUNTIMES))
@@ -141,10 +146,32 @@ const Steps: z.ZodType<readonly Step[]> = z.array(z.union([StepText, StepMap])).
 
 const line = (description: string) => z.string().optional().meta({ description });
 
+/** A question to answer before the run. */
+const Prediction = z
+  .strictObject({
+    ask: z.string().meta({ description: "the question" }),
+    choices: z.array(z.string()).min(2).max(6).optional().meta({ description: "answers to choose from" }),
+    answer: z
+      .int()
+      .min(0)
+      .optional()
+      .meta({ description: "number of the right choice, from 1; without choices the number that is asked for" }),
+    because: line("why that is the answer"),
+  })
+  .superRefine(({ choices, answer }, context) => {
+    if (choices === undefined || (answer !== undefined && answer >= 1 && answer <= choices.length)) return;
+    const message = `answer must be the number of a choice, 1 to ${choices.length}`;
+    context.addIssue({ code: "custom", path: ["answer"], message, params: { hint: "answer: 2" } });
+  });
+export type Prediction = z.output<typeof Prediction>;
+
 /** Instructions for readers of the file. */
 const Experiment = z.strictObject({
   goal: line("what one knows afterwards"),
-  predict: line("the question to answer before running it"),
+  predict: z
+    .union([z.string(), Prediction])
+    .optional()
+    .meta({ description: "the question to answer before running it" }),
   observe: line("where to look meanwhile"),
   explain: line("why it came out like that"),
   more: line("what to change next"),

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { listScenarios } from "../../lab/dash/catalogue.ts";
-import type { ScenarioInfo } from "../../lab/dash/protocol.ts";
+import type { Lesson } from "../../lab/scenario/lesson.ts";
+import type { Prediction } from "../../lab/scenario/scenario-schema.ts";
 import { openBrowser, takePicture } from "../support/browser.ts";
 import { type LabHome, openLabHome, type RunningCli } from "../support/cli.ts";
 import { until } from "../support/eventually.ts";
@@ -130,32 +131,40 @@ describe("the page on a lab that lives", { timeout: 90_000 }, () => {
     expect(complaints.splice(0)).toEqual([]);
   });
 
-  test("must play an experiment step by step, with its explanation", async () => {
+  test("must play an experiment of the course: predict, run step by step, compare", async () => {
     const page = await open(url);
     await until("a whole cluster", async () => (await textOf(page, "header")).includes("Coordinator 3"), 30_000);
-    await page.getByRole("tab", { name: "Experiment" }).click();
+    await page.getByRole("tab", { name: "Course" }).click();
     // As the file has it: its words are its author's.
     const scenarios = await listScenarios(join(import.meta.dirname, "../../compose/scenarios"), "local");
-    const scenario = scenarios.find(({ file }) => file === "02-leader-failure.yaml") as ScenarioInfo;
-    const kill = scenario.steps.findIndex(({ text }) => text === "kill leader");
-    await page.getByRole("button", { name: scenario.title }).click();
+    const lesson = scenarios.find(({ file }) => file === "02-leader-failure.yaml") as Lesson;
+    await page.getByRole("button", { name: lesson.title }).click();
     const panel = page.getByRole("tabpanel");
-    const [goal = ""] = /Goal: .*/.exec(scenario.text) ?? [];
-    await until("what it is for", async () => (await panel.innerText()).includes(goal));
-    await page.getByRole("button", { name: "Step by step" }).click();
-    const next = page.getByRole("button", { name: "Do the next step" });
+    const { ask, choices = [], because = "" } = lesson.predict as Prediction;
+    await until("the question", async () => (await panel.innerText()).includes(ask));
+    // No answer, and nothing to run, before the prediction.
+    expect(await panel.innerText()).not.toContain(because);
+    expect(await page.getByRole("button", { name: "Run it step by step" }).count()).toBe(0);
+    await page.getByLabel(choices[3] ?? "").check();
+    await page.getByRole("button", { name: "That is my prediction" }).click();
+    await takePicture(page, "live-5-predicted");
+    await page.getByRole("button", { name: "Run it step by step" }).click();
+    const next = page.getByRole("button", { name: "Next step" });
     const current = () => panel.locator('[aria-current="step"]').innerText();
-    for (const { text } of scenario.steps.slice(0, kill + 1)) {
-      await until(text, async () => (await next.isEnabled()) && (await current()).includes(text), 20_000);
+    for (const { say } of lesson.steps) {
+      await until(say, async () => (await next.isEnabled()) && (await current()).includes(say), 30_000);
+      // The next step would tell what this one comes to.
+      expect(await panel.locator(".steps li").last().innerText()).toContain(say);
       await next.click();
     }
-    await until("the next coordinator", async () => (await textOf(page, "header")).includes("Coordinator 2"), 20_000);
-    await takePicture(page, "live-5-experiment");
-    await page.getByRole("button", { name: "End it" }).click();
-    await until("its end", async () => (await panel.innerText()).includes("stopped"), 20_000);
+    await until("the comparison", async () => (await panel.innerText()).includes("It came out otherwise"), 40_000);
+    for (const text of [because, lesson.explain, lesson.more]) expect(await panel.innerText()).toContain(text);
+    await takePicture(page, "live-6-compared");
+    await page.reload();
+    await page.getByRole("tab", { name: "Course" }).click();
+    await until("the result, still there", async () => (await panel.innerText()).includes("1 of 16 done"));
     await page.close();
     expect(complaints.splice(0)).toEqual([]);
-    await home.lab("start", "3", "--wait");
   });
 
   test("must be refused without the token, and with another one, and show nothing of the lab", async () => {

@@ -339,7 +339,7 @@ it("a report of a broken run must begin with the violation and lead to its place
     verdict: "invalid" as const,
     reason: "the books of one node don't add up",
     replay: "lab run broken.yaml --seed 7",
-    scenario: null,
+    lesson: null,
     steps: [],
   };
   writeFileSync(join(folder, "broken.html"), renderReport(template, broken, checks, about));

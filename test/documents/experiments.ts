@@ -5,8 +5,10 @@
 
 import { renderStep, renderSummary } from "../../lab/cli/ui/scenario-lines.ts";
 import { exportSvg } from "../../lab/export/svg.ts";
+import { BUG_LESSONS, type BugLesson, COURSE } from "../../lab/scenario/course-order.ts";
+import { answerOf, type Lesson, readLesson } from "../../lab/scenario/lesson.ts";
 import type { ScenarioResult } from "../../lab/scenario/result.ts";
-import { BUG_LESSONS, type BugLesson, COURSE, type Lesson } from "./course.ts";
+import { LESSON_PICTURES, type LessonPicture } from "./lesson-pictures.ts";
 import { FOLDER, type Made, playForPicture } from "./pictures.ts";
 
 const DOCUMENT = "compose/scenarios/EXPERIMENTS.md";
@@ -15,8 +17,10 @@ const HEAD = `# Ten experiments
 
 A course about distributed systems, on a system that you can break. Each experiment takes about ten minutes. **Write down your prediction
 before you run it.** A wrong prediction teaches more than a right one: find the line of the output, or the arrow of the picture, where the
-run differs from your idea.
+run differs from your idea. The answers are folded away.
 
+- Take it in the playground (\`npx lab play\`, panel *Course*): each card asks first, runs the experiment in a fresh world, and compares.
+- On paper: \`npx lab course --print\` writes a handout and an answer key, as a page to be printed.
 - Run it in virtual time (\`--runtime sim\`): it takes a second or two and is the same every time. Then run it on real processes
   (\`--runtime local\`) or in Docker (\`--runtime docker\`), where the times differ and the verdict must not.
 - \`npx lab run FILE --runtime sim --report out\` stores the run. \`out/latest/report.html\` replays it step by step.
@@ -40,8 +44,8 @@ plays the same scenario with the same seed, with the bug and without it. Predict
 export async function makeExperiments(root: string): Promise<readonly Made[]> {
   const made: Made[] = [];
   const chapters: string[] = [];
-  for (const [i, lesson] of COURSE.entries()) {
-    const { chapter, picture } = await makeLesson(root, lesson, i + 1);
+  for (const file of COURSE) {
+    const { chapter, picture } = await makeLesson(root, file);
     chapters.push(chapter);
     made.push(picture);
   }
@@ -59,29 +63,33 @@ export async function makeExperiments(root: string): Promise<readonly Made[]> {
   return [{ path: DOCUMENT, text: `${[...text, BUGS_HEAD, ...bugs].join("\n").trimEnd()}\n` }, ...made];
 }
 
-async function makeLesson(
-  root: string,
-  lesson: Lesson,
-  number: number,
-): Promise<{ readonly chapter: string; readonly picture: Made }> {
-  const path = `compose/scenarios/${lesson.file}.yaml`;
+async function makeLesson(root: string, file: string): Promise<{ readonly chapter: string; readonly picture: Made }> {
+  const path = `compose/scenarios/${file}`;
   const result = await playForPicture(root, path);
-  const { title = lesson.file, teaches = "", experiment } = result.scenario;
-  if (experiment === undefined) throw new Error(`${path} has no experiment`);
-  const { fromMs, toMs, nodes } = lesson;
+  const lesson = readLesson(file, result.scenario);
+  const { title, place, goal, teaches, observe, explain, more } = lesson;
+  const { fromMs, toMs, nodes } = LESSON_PICTURES[file] as LessonPicture;
   const options = { fromMs, toMs, heartbeats: false, ...(nodes === undefined ? {} : { nodes }) };
-  const svg = exportSvg(result.journal, { ...options, title: `${number}. ${title}` });
-  const picture = { path: `${FOLDER}/${lesson.file}.svg`, text: svg };
+  const svg = exportSvg(result.journal, { ...options, title: `${place}. ${title}` });
+  const drawn = file.replace(/\.yaml$/, ".svg");
+  const picture = { path: `${FOLDER}/${drawn}`, text: svg };
   const part = `${fromMs === 0 ? "" : `--from ${fromMs}ms `}--to ${toMs}ms${nodes === undefined ? "" : ` --nodes ${nodes.join(",")}`} --no-heartbeats`;
-  const chapter = `## ${number}. ${title}
+  const chapter = `## ${place}. ${title}
 
-**Goal:** ${sentence(experiment.goal)}
+**Goal:** ${goal}
 
-${teaches.trim()}
+${describePrediction(lesson)}
 
-**Predict:** ${sentence(experiment.predict)}
+**Run:** \`npx lab run ${path} --runtime sim\` ([the file](${file}))
 
-**Run:** [${lesson.file}.yaml](${lesson.file}.yaml)
+<details>
+<summary>The answer, and what the run prints</summary>
+
+${describeAnswer(lesson)}
+
+${teaches}
+
+${describeSteps(lesson)}
 
 <!-- shown: sim -->
 \`\`\`console
@@ -89,17 +97,19 @@ $ npx lab run ${path} --runtime sim
 ${describeRun(result)}
 \`\`\`
 
-**Observe:** ${sentence(experiment.observe)}
+**Observe:** ${observe}
 
-![Space-time diagram of the run: ${title}](pictures/${lesson.file}.svg)
+![Space-time diagram of the run: ${title}](pictures/${drawn})
 
 <sub>\`lab export svg --run out/latest ${part}\`</sub>
 
-**Explain:** ${sentence(experiment.explain)}
+**Explain:** ${explain}
 
-**Break it more:** ${sentence(experiment.more)}
+**Break it more:** ${more}
 
 **Check:** ${describeChecks(result)}
+
+</details>
 `;
   return { chapter, picture };
 }
@@ -112,9 +122,19 @@ async function makeBug(root: string, { bug, check, challenge }: BugLesson): Prom
   if (named === undefined) throw new Error(`${path}: ${check} doesn't name the bug: ${sick.reason}`);
   const alarms = sick.checks.filter(({ verdict }) => verdict === "invalid");
   const rows = alarms.map((alarm) => `${alarm.check}  invalid  ${alarm.violations[0]?.what ?? alarm.detail}`);
-  return `### ${cured.scenario.title} (challenge ${challenge})
+  const lesson = readLesson(`bugs/${bug}.yaml`, cured.scenario);
+  return `### ${lesson.title} (challenge ${challenge})
 
-${(cured.scenario.teaches ?? "").trim()}
+${describePrediction(lesson)}
+
+<details>
+<summary>The answer, the bug and the cure</summary>
+
+${describeAnswer(lesson)}
+
+${lesson.teaches}
+
+${describeSteps(lesson)}
 
 <!-- shown: sim -->
 \`\`\`console
@@ -126,7 +146,26 @@ $ npx lab run ${path} --runtime sim
 [...]
 ${lastLine(cured)}
 \`\`\`
+
+</details>
 `;
+}
+
+function describePrediction({ predict, file }: Lesson): string {
+  if (predict === null) throw new Error(`${file} predicts nothing`);
+  const choices = (predict.choices ?? []).map((choice, n) => `${n + 1}. ${choice}`);
+  return [`**Predict:** ${predict.ask}`, ...(choices.length === 0 ? [] : [choices.join("\n")])].join("\n\n");
+}
+
+function describeAnswer({ predict }: Lesson): string {
+  if (predict === null) return "";
+  const which = predict.choices === undefined ? "" : `${predict.answer}. `;
+  return `**Answer:** ${which}${answerOf(predict)}\n\n${predict.because ?? ""}`;
+}
+
+/** The steps in words: they tell the outcome. */
+function describeSteps({ steps }: Lesson): string {
+  return ["**Steps:**", "", ...steps.map(({ say, text }, n) => `${n + 1}. ${say} (\`${text}\`)`)].join("\n");
 }
 
 /** As \`lab run\` prints it, without what depends on the machine's speed. */
@@ -144,11 +183,6 @@ function lastLine(result: ScenarioResult): string {
 function describeChecks({ checks }: ScenarioResult): string {
   const told = checks.filter(({ verdict, detail }) => verdict === "valid" && /^[1-9]/.test(detail));
   return `${told.map(({ check, detail }) => `\`${check}\` (${detail})`).join(", ")}.`;
-}
-
-function sentence(text = ""): string {
-  const upper = `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
-  return /[.?!)]$/.test(upper) ? upper : `${upper}.`;
 }
 
 /** As code hosts make them of headings. */

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { BUG_LESSONS } from "../documents/course.ts";
+import { BUG_LESSONS } from "../../lab/scenario/course-order.ts";
 import { makeExperiments } from "../documents/experiments.ts";
 import { findXmlComplaints } from "../support/export-rules.ts";
 
@@ -23,13 +23,20 @@ describe("the ten experiments", () => {
   test("each must ask before it shows, and tell what comes next", () => {
     const chapters = document.split(/^## /m).slice(1);
     expect(chapters.filter((chapter) => /^\d+\. /.test(chapter))).toHaveLength(10);
-    const parts = ["Goal", "Predict", "Run", "Observe", "Explain", "Break it more", "Check"];
+    const parts = ["Goal", "Predict", "Run", "Answer", "Steps", "Observe", "Explain", "Break it more", "Check"];
     for (const chapter of chapters.filter((one) => /^\d+\. /.test(one)))
-      expect(parts.map((part) => chapter.indexOf(`**${part}:** `))).toEqual(
-        parts.map((part) => chapter.indexOf(`**${part}:** `)).toSorted((a, b) => a - b),
+      expect(parts.map((part) => chapter.indexOf(`**${part}:**`))).toEqual(
+        parts.map((part) => chapter.indexOf(`**${part}:**`)).toSorted((a, b) => a - b),
       );
     expect(document).not.toMatch(/\*\*\w[\w ]*:\*\* \.?$/m);
     expect(document).not.toMatch(/undefined|NaN/);
+  });
+
+  test("no answer may stand where it is read before the question is", () => {
+    const open = document.replaceAll(/<details>[\s\S]*?<\/details>/g, "");
+    expect(document.match(/<details>/g)).toHaveLength(16);
+    expect(open).not.toMatch(/\*\*(?:Answer|Explain|Observe|Check):/);
+    expect(open).not.toMatch(/!\[|invalid|\bok\b/);
   });
 
   test("all of the original's six challenges must be there, each with its bug", () => {

@@ -28,7 +28,7 @@ const builtin = /^node:/;
 
 /** The lab's pure modules: what they say depends on what they are given only. */
 const pureLab =
-  /^lab\/base\/(bytes|duration|hint|lab-error|next|suggest|yaml-alias|yaml-file)\.ts$|^lab\/cluster\/(condition-text|judge-agreement|lab-fields|plan-lab|selectors|sides)\.ts$|^lab\/scenario\/(actions|condition-schema|describe-step|format-scenario|parse-scenario|scenario-schema|values)\.ts$|^lab\/(check|export)\/|^lab\/journal\/(detail|entry|filter|journal|lab-entry|message-kinds|order|time-order)\.ts$|^lab\/journal\/story\/|^lab\/faults\/(compile[\w-]*|expand|fault|list|netem-flags|parse-fault|shapes|verify)\.ts$/;
+  /^lab\/base\/(bytes|duration|hint|lab-error|next|suggest|yaml-alias|yaml-file)\.ts$|^lab\/cluster\/(condition-text|judge-agreement|lab-fields|plan-lab|selectors|sides)\.ts$|^lab\/scenario\/(actions|condition-schema|course-order|describe-step|format-scenario|lesson|parse-scenario|scenario-schema|values)\.ts$|^lab\/(check|export)\/|^lab\/journal\/(detail|entry|filter|journal|lab-entry|message-kinds|order|time-order)\.ts$|^lab\/journal\/story\/|^lab\/faults\/(compile[\w-]*|expand|fault|list|netem-flags|parse-fault|shapes|verify)\.ts$/;
 
 /** The runtime's pure modules, which the simulator's nodes share. */
 const pureRuntime =
@@ -90,7 +90,7 @@ const layers: readonly Layer[] = [
     mayImport: [
       pageModel,
       /^lab\/export\/diagram\/event-rows\.ts$/,
-      /^lab\/(check\/verdict|journal\/(entry|journal|lab-entry|message-kinds|order|story\/[\w-]+))\.ts$/,
+      /^lab\/(check\/verdict|journal\/(entry|journal|lab-entry|message-kinds|order|story\/[\w-]+)|scenario\/lesson)\.ts$/,
       wire,
     ],
     mayNotUse: { ...clockAndTimers, ...browser },
@@ -114,7 +114,7 @@ const layers: readonly Layer[] = [
       /^lab\/export\/diagram\//,
       /^lab\/dash\/(client|page-command|protocol)\.ts$/,
       /^lab\/play\//,
-      /^lab\/scenario\/scenario-schema\.ts$/,
+      /^lab\/scenario\/(lesson|scenario-schema)\.ts$/,
       /^lab\/(base\/glossary|check\/verdict|journal\/(entry|journal|message-kinds|story\/[\w-]+))\.ts$/,
       /^preact/,
     ],

@@ -12,11 +12,8 @@ import { describeLeadership, formatIds } from "../../lab/page/model/headline.ts"
 import { History } from "../../lab/page/model/history.ts";
 import { LIVE_LAG_MS, Playback } from "../../lab/page/model/playback.ts";
 import { findCutPairs, findGroups, layoutRing } from "../../lab/page/model/ring-layout.ts";
-import { readScenarioWords } from "../../lab/page/model/scenario-words.ts";
 import { barsWithin } from "../../lab/page/model/spans.ts";
 import { markViolations } from "../../lab/page/model/violations.ts";
-import { formatScenario } from "../../lab/scenario/format-scenario.ts";
-import { parseScenario } from "../../lab/scenario/parse-scenario.ts";
 import { EntryMaker, makeJournal } from "../support/page-journal.ts";
 
 const IDS = [1, 2, 3];
@@ -416,24 +413,6 @@ it("a violation must have its place on the time line where its last proof is", (
   expect(history.marks.all.filter((mark) => mark.kind === "violation")).toMatchObject([
     { node: 2, atMs: proof.time, text: "exactly-once: node 2 delivered a transfer twice" },
   ]);
-});
-
-it("a scenario's words must be found in the file that is written of it, and none of its steps' own", () => {
-  const experiment = {
-    goal: "see: a quorum",
-    predict: "who leads?",
-    observe: "lab ps",
-    explain: "two majorities meet",
-  };
-  const steps = ["sleep 1s", { kill: "leader", explain: "not this" }];
-  const teaches =
-    "A long sentence that a file folds over many lines because it goes on and on. And another one that does so too.";
-  const yaml = formatScenario(
-    parseScenario(JSON.stringify({ name: "words", teaches, experiment, steps }), "words.yaml"),
-  );
-  const words = new Map(readScenarioWords(yaml).map(({ name, text }) => [name, text]));
-  expect(Object.fromEntries(words)).toEqual({ teaches, ...experiment });
-  expect(readScenarioWords("name: none\nsteps: [sleep 1s]")).toEqual([]);
 });
 
 it("node lists must be as the command line takes them", () => {

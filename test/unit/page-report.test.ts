@@ -17,7 +17,7 @@ const checks: readonly CheckResult[] = [
     detail: "",
   },
 ];
-const about: RunAbout = { title: nasty, verdict: "invalid", reason: nasty, replay: null, scenario: nasty, steps: [] };
+const about: RunAbout = { title: nasty, verdict: "invalid", reason: nasty, replay: null, lesson: null, steps: [] };
 
 function contentOf(html: string, id: string): string {
   return new RegExp(`<script type="application/[a-z-]+" id="${id}">([^<]*)</script>`).exec(html)?.[1] ?? "";

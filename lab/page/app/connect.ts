@@ -103,8 +103,8 @@ function receive(store: Store, message: StreamMessage): void {
       markViolations(store.history, message.checks);
       break;
     case "scenario":
-      store.progress = message;
-      break;
+      store.tell(message);
+      return;
     case "skipped":
       store.trouble = `${message.entries} lines were left out: this browser was slower than the cluster`;
       break;

@@ -14,6 +14,7 @@ import type { ClusterState } from "../model/cluster-state.ts";
 import { History } from "../model/history.ts";
 import { Playback } from "../model/playback.ts";
 import type { RunAbout } from "../model/run-inside.ts";
+import { CourseRecord } from "./course-record.ts";
 
 export type Tab = "try" | "verdict" | "inspect" | "credits" | "break" | "experiments";
 export type Theme = "auto" | "light" | "dark";
@@ -33,6 +34,12 @@ export interface HandledWorld {
   /** Begins again with another world. */
   restart(change: Partial<PlaySpec>): void;
   save(): void;
+}
+
+type Playing = ScenarioProgress & { readonly state: "waiting" | "running" };
+
+export function isPlaying(progress: ScenarioProgress | null): progress is Playing {
+  return progress !== null && (progress.state === "waiting" || progress.state === "running");
 }
 
 const NO_FACTS: RunFacts = {
@@ -67,6 +74,9 @@ export class Store {
   readonly snapshots: Snapshot[] = [];
   catalogue: Catalogue | null = null;
   progress: ScenarioProgress | null = null;
+  readonly course = new CourseRecord();
+  /** File of the lesson whose card is open; null: the list. */
+  lesson: string | null = null;
   /** The world in the page itself (lab/page/play); null: the run comes from elsewhere. */
   world: HandledWorld | null = null;
 
@@ -171,6 +181,16 @@ export class Store {
       this.tab = "inspect";
       if (this.playback.mode === "live") this.playback.pause();
     }
+    this.changed();
+  }
+
+  /** How far the experiment is; what it came to is kept. */
+  tell(progress: ScenarioProgress): void {
+    this.progress = progress;
+    const { file, state, detail } = progress;
+    const record = this.course.of(file);
+    if (record !== null && (state === "passed" || state === "failed"))
+      this.course.set(file, { ...record, outcome: { state, detail } });
     this.changed();
   }
 

@@ -3,6 +3,7 @@
  */
 import type { CheckResult, Verdict } from "../../check/verdict.ts";
 import type { Gap, RunFacts } from "../../journal/journal.ts";
+import type { Lesson } from "../../scenario/lesson.ts";
 
 /** The run's description, in the words of the person or test that ran it. */
 export interface RunAbout {
@@ -13,8 +14,8 @@ export interface RunAbout {
   readonly reason: string;
   /** The command that runs the same again; null: there is none. */
   readonly replay: string | null;
-  /** The scenario file as it ran; null: there was none. */
-  readonly scenario: string | null;
+  /** The words of the scenario; null: there was none. */
+  readonly lesson: Lesson | null;
   readonly steps: readonly {
     readonly path: string;
     readonly what: string;
@@ -22,6 +23,7 @@ export interface RunAbout {
     readonly startedAtMs: number;
     readonly detail: string;
     readonly note?: string | undefined;
+    readonly say?: string | undefined;
     readonly explain?: string | undefined;
   }[];
 }

@@ -4,8 +4,8 @@
 import type { Tab } from "../app/page-store.ts";
 import type { Shared } from "./app.tsx";
 import { BreakIt } from "./break-it.tsx";
+import { Course } from "./course.tsx";
 import { Credits } from "./credits.tsx";
-import { Experiments } from "./experiments.tsx";
 import { Inspect } from "./inspect.tsx";
 import { TryIt } from "./try-it.tsx";
 import { Verdicts } from "./verdicts.tsx";
@@ -16,7 +16,7 @@ const NAMES: Readonly<Record<Tab, string>> = {
   inspect: "Inspect",
   credits: "Credits",
   break: "Break it",
-  experiments: "Experiment",
+  experiments: "Course",
 };
 
 export function SidePanel(shared: Shared) {
@@ -57,7 +57,7 @@ export function SidePanel(shared: Shared) {
         {tab === "inspect" && <Inspect {...shared} />}
         {tab === "credits" && <Credits {...shared} />}
         {tab === "break" && <BreakIt {...shared} />}
-        {tab === "experiments" && <Experiments {...shared} />}
+        {tab === "experiments" && <Course {...shared} />}
       </div>
     </aside>
   );
