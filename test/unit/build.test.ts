@@ -1,16 +1,16 @@
 // Work of the build beside bundling: the command in node_modules/.bin on every system, and its names in the package.
 import { spawnSync } from "node:child_process";
-import { lstatSync, mkdtempSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { lstatSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { linkBin, nameBoth } from "../../build.mjs";
 import { checkCommand } from "../../lab/cluster/doctor.ts";
 import { PROJECT_ROOT } from "../support/sources.ts";
+import { makeTempFolder } from "../support/temp-folder.ts";
 
 describe("the command in node_modules/.bin", () => {
   test("must be a link, and a file for Windows beside it", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "energy-lab-bin-"));
+    const folder = makeTempFolder();
     await linkBin(folder);
     await linkBin(folder);
     expect(readlinkSync(join(folder, "lab"))).toBe("../../dist/lab.js");
@@ -18,7 +18,7 @@ describe("the command in node_modules/.bin", () => {
   });
 
   test("must need no right to make links", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "energy-lab-bin-"));
+    const folder = makeTempFolder();
     await linkBin(folder, () => Promise.reject(new Error("EPERM: operation not permitted, symlink")));
     expect(lstatSync(join(folder, "lab")).isFile()).toBe(true);
     expect(readFileSync(join(folder, "lab"), "utf8")).toBe(
@@ -76,7 +76,7 @@ describe("the page for CI", () => {
 });
 
 describe("what doctor says of the command", () => {
-  const folder = mkdtempSync(join(tmpdir(), "energy-lab-path-"));
+  const folder = makeTempFolder(afterAll);
   writeFileSync(join(folder, "lab"), "");
   writeFileSync(join(folder, "own.js"), "");
 

@@ -1,10 +1,9 @@
 // Hints are commands: each one that the code can print parses with the real program, for the lab, the runtime and the way of calling
 // that are meant. test/integration/hints.test.ts runs them.
-import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import {
   type Caller,
   type Hint,
@@ -23,6 +22,7 @@ import { Printer } from "../../lab/cli/ui/printer.ts";
 import { sayHints } from "../../lab/cli/ui/say-hints.ts";
 import { HINT_SAMPLES, splitCommand } from "../support/hint-samples.ts";
 import { blankOut, listSources, PROJECT_ROOT } from "../support/sources.ts";
+import { makeTempFolder } from "../support/temp-folder.ts";
 
 const shop: Caller = { prefix: "lab", lab: "shop", standardLab: "lab", runtime: "local" };
 
@@ -91,7 +91,7 @@ describe("a command in a hint", () => {
 });
 
 describe("the way of calling", () => {
-  const home = mkdtempSync(join(tmpdir(), "energy-lab-called-"));
+  const home = makeTempFolder(afterAll);
   const script = join(home, "dist", "lab.js");
   for (const folder of ["dist", "bin", "other", "project/node_modules/.bin"])
     mkdirSync(join(home, folder), { recursive: true });

@@ -1,6 +1,4 @@
 // The disk after a long life: a snapshot and the later records for the next boot, and all records for any node that asks (node/protocol/storage.md).
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setImmediate as nextTurn } from "node:timers/promises";
@@ -12,6 +10,7 @@ import { openLedgerStore } from "../../node/runtime/ledger-store.ts";
 import type { Store } from "../../node/runtime/store.ts";
 import { genesisOf } from "../support/core-node.ts";
 import { PayerLog } from "../support/records.ts";
+import { makeTempFolder } from "../support/temp-folder.ts";
 
 const RECORDS = 50;
 const FOLDED = 30;
@@ -24,7 +23,7 @@ function open(directory: string): Store {
 
 /** A ledger of 50 debits of node 1, of which 30 are folded. */
 async function compactedFolder(): Promise<{ directory: string; recovered: Recovered }> {
-  const directory = mkdtempSync(join(tmpdir(), "energy-lab-archive-"));
+  const directory = makeTempFolder();
   const store = open(directory);
   const log = new PayerLog(genesisOf(1));
   const accounts = [genesisOf(1), genesisOf(2)];

@@ -1,11 +1,11 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseArguments } from "../../node/runtime/arguments.ts";
 import { loadConfig } from "../../node/runtime/config.ts";
 import { ConfigError } from "../../node/runtime/errors.ts";
 import { resolveNames } from "../../node/runtime/resolve-names.ts";
+import { makeTempFolder } from "../support/temp-folder.ts";
 
 const key = Buffer.alloc(32, 7).toString("base64");
 
@@ -109,7 +109,7 @@ describe("configuration", () => {
   });
 
   test("must read keys and token from files", () => {
-    const folder = mkdtempSync(join(tmpdir(), "energy-lab-"));
+    const folder = makeTempFolder();
     writeFileSync(join(folder, "keys"), `2:${key}\n1:${key}\n`);
     writeFileSync(join(folder, "token"), "a long token\n");
     const config = loadConfig({

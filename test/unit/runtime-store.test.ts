@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setImmediate as nextTurn } from "node:timers/promises";
@@ -8,8 +7,7 @@ import type { Row } from "../../node/core/kernel/rows.ts";
 import { OperatorError } from "../../node/runtime/errors.ts";
 import { openLedgerStore } from "../../node/runtime/ledger-store.ts";
 import { openMemoryStore, type Store } from "../../node/runtime/store.ts";
-
-const folder = (): string => mkdtempSync(join(tmpdir(), "energy-lab-store-"));
+import { makeTempFolder } from "../support/temp-folder.ts";
 
 function record(seq: number, changes: Record<string, unknown> = {}): Row {
   return {
@@ -70,7 +68,7 @@ class Bench {
 
 describe("the ledger store", () => {
   test("must give back what was stored, and a greater incarnation at every boot", async () => {
-    const directory = folder();
+    const directory = makeTempFolder();
     const first = new Bench(directory);
     expect(first.store.incarnation).toBe(1);
     expect(first.store.recovered).toEqual({
@@ -131,7 +129,7 @@ describe("the ledger store", () => {
   });
 
   test("must answer only after the step that asked, and commit at most 64 rows at once", async () => {
-    const bench = new Bench(folder());
+    const bench = new Bench(makeTempFolder());
     for (let i = 1; i <= 150; i++) bench.persist(i, [record(i)]);
     expect(bench.stored).toEqual([]);
     while (bench.stored.length < 150) await nextTurn();
@@ -146,7 +144,7 @@ describe("the ledger store", () => {
     ["the same request", record(2, { request_id: "request 1" })],
   ];
   test.each(twice)("must refuse %s twice, and everything after that", async (_what, row) => {
-    const bench = new Bench(folder());
+    const bench = new Bench(makeTempFolder());
     bench.persist(1, [record(1)]);
     await nextTurn();
     bench.persist(2, [row]);
@@ -160,7 +158,7 @@ describe("the ledger store", () => {
   });
 
   test("must take other nodes' records with any request id", async () => {
-    const bench = new Bench(folder());
+    const bench = new Bench(makeTempFolder());
     bench.persist(1, [record(1), record(1, { seller_id: 3, buyer_id: 2, trade_id: "3-2-1.1" })]);
     await nextTurn();
     expect(bench.stored).toEqual([1]);
@@ -168,7 +166,7 @@ describe("the ledger store", () => {
   });
 
   test("must not share a folder", () => {
-    const directory = folder();
+    const directory = makeTempFolder();
     const first = new Bench(directory);
     expect(() => new Bench(directory)).toThrow(/another node uses the folder/);
     first.store.close();
@@ -176,13 +174,13 @@ describe("the ledger store", () => {
   });
 
   test("must not take the ledger of another node", () => {
-    const directory = folder();
+    const directory = makeTempFolder();
     new Bench(directory).store.close();
     expect(() => new Bench(directory, 2)).toThrow(/belongs to node 1, not to node 2/);
   });
 
   test("must refuse a damaged ledger, say what to do, and touch nothing", () => {
-    const directory = folder();
+    const directory = makeTempFolder();
     const garbage = Buffer.from("this was a ledger once ".repeat(500));
     writeFileSync(join(directory, "ledger.db"), garbage);
     const error = catchError(() => new Bench(directory));
@@ -193,7 +191,7 @@ describe("the ledger store", () => {
   });
 
   test("must find damage inside a file that still looks like a database", async () => {
-    const directory = folder();
+    const directory = makeTempFolder();
     const bench = new Bench(directory);
     for (let i = 1; i <= 300; i++) bench.persist(i, [record(i)]);
     while (bench.stored.length < 300) await nextTurn();
@@ -207,14 +205,14 @@ describe("the ledger store", () => {
   });
 
   test("must say so when the folder can't be made", () => {
-    const file = join(folder(), "file");
+    const file = join(makeTempFolder(), "file");
     writeFileSync(file, "");
     expect(() => new Bench(join(file, "sub"))).toThrow(/can't make the folder/);
     expect(() => new Bench(file)).toThrow(/is a file, not a folder/);
   });
 
   test("must make a folder of several levels, and begin again where a first start was cut short", () => {
-    const directory = join(folder(), "a", "b");
+    const directory = join(makeTempFolder(), "a", "b");
     mkdirSync(directory, { recursive: true });
     writeFileSync(join(directory, "ledger.db.new"), "half of a ledg");
     new Bench(directory).store.close();
@@ -223,7 +221,7 @@ describe("the ledger store", () => {
   });
 
   test("must not let its log grow for ever, and give back what a reader made of it", async () => {
-    const directory = folder();
+    const directory = makeTempFolder();
     const bench = new Bench(directory);
     const log = join(directory, "ledger.db-wal");
     let written = 0;

@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { HISTORY_LINES, historyText } from "../../node/core/query/history.ts";
@@ -10,6 +9,7 @@ import { createRateLimit } from "../../node/runtime/rate-limit.ts";
 import { Impairment } from "../../node/wire/control.ts";
 import { JournalLine } from "../../node/wire/journal.ts";
 import type { TradeRecord } from "../../node/wire/message.ts";
+import { makeTempFolder } from "../support/temp-folder.ts";
 
 describe("the prompt's words", () => {
   const texts: readonly [line: string, text: string | RegExp][] = [
@@ -109,7 +109,7 @@ describe("the journal", () => {
   });
 
   test("must begin a quiet node's log as the original did", () => {
-    const path = join(mkdtempSync(join(tmpdir(), "energy-lab-")), "logs", "node-3.log");
+    const path = join(makeTempFolder(), "logs", "node-3.log");
     openLogFile(path, 3).write("[10:00:00] hello\n");
     expect(readFileSync(path, "utf8")).toMatch(
       /^=== Node 3 STARTED at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d ===\n\[10:00:00\] hello\n$/,
@@ -119,7 +119,7 @@ describe("the journal", () => {
 
 describe("faults on disk", () => {
   test("must come back as they were, and be nothing when there is no file", () => {
-    const path = join(mkdtempSync(join(tmpdir(), "energy-lab-")), "sub", "faults.json");
+    const path = join(makeTempFolder(), "sub", "faults.json");
     expect(loadImpairments(path)).toEqual({ ok: true, set: { generation: 0, rules: [] } });
     const set = {
       generation: 4,
