@@ -182,6 +182,7 @@ export async function buildPlayground() {
     jsx: "automatic",
     jsxImportSource: "preact",
     logLevel: "silent",
+    define: { SHIPPED_SCENARIOS: JSON.stringify(await readScenarios()) },
     plugins: [fitPackages()],
   });
   /** @param {string} ending */
@@ -205,6 +206,15 @@ export async function buildPlayground() {
   await mkdir(dist, { recursive: true });
   await writeIfChanged(path, Buffer.from(html));
   return path;
+}
+
+/** The scenarios that are shipped, by their paths in compose/scenarios: what they hold, without comments. */
+async function readScenarios() {
+  const folder = join(root, "compose/scenarios");
+  const names = (await readdir(folder, { recursive: true })).map((name) => name.replaceAll("\\", "/"));
+  const files = names.filter((name) => /^(?:bugs\/)?[^/]+\.yaml$/.test(name)).sort();
+  const texts = await Promise.all(files.map((name) => readFile(join(folder, name), "utf8")));
+  return Object.fromEntries(files.map((name, n) => [name, texts[n]?.replaceAll(/^#.*\n/gm, "")]));
 }
 
 /** @param {string} text */

@@ -5,8 +5,9 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { BY_HAND_BYTES_MAX, readUserFile } from "../base/user-file.ts";
 import { COURSE_FILES } from "../scenario/course-order.ts";
-import { type Lesson, readLesson } from "../scenario/lesson.ts";
+import type { Lesson } from "../scenario/lesson.ts";
 import { parseScenario } from "../scenario/parse-scenario.ts";
+import { readLesson } from "../scenario/read-lesson.ts";
 import type { ScenarioRuntime } from "../scenario/scenario-schema.ts";
 
 /**

@@ -152,6 +152,8 @@ export interface ScenarioProgress {
   readonly steps: number;
   /** The step in words: "kill leader". */
   readonly text: string;
+  /** Of a lesson about a bug: it is played without it. */
+  readonly isCured?: boolean;
   /** The expected and the seen value, when it failed; what is still open when it passed. */
   readonly detail: string;
 }

@@ -104,6 +104,7 @@ export class ScenarioPlayer {
       const result = await runScenario(scenario, {
         ...{ runtime, on: lab, file, signal },
         beforeStep: async ({ path, text }) => {
+          if (/[.#]/.test(path)) return;
           step = Number(path) - 1;
           if (pace === "whole") return;
           tell("waiting", text);

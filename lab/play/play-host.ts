@@ -2,6 +2,10 @@
  * The world behind the playground's page: does what it is asked, one thing at a time, and reports. It knows nothing of browsers, so
  * tests ask it as the page does.
  */
+import { LabError } from "../base/lab-error.ts";
+import type { Lesson } from "../scenario/lesson.ts";
+import { parseScenario } from "../scenario/parse-scenario.ts";
+import { readLesson } from "../scenario/read-lesson.ts";
 import type { Step } from "../scenario/scenario-schema.ts";
 import { BUGS } from "../sim/bugs/bug-cases.ts";
 import type { AskWorld, PlayAsk, PlayReport, PlaySpec } from "./play-protocol.ts";
@@ -12,6 +16,7 @@ import { readLink, readSteps, writeLink } from "./run-link.ts";
 /** Longest stretch of time that one question may play: 10 minutes. */
 const ADVANCE_MS_MAX = 600_000;
 const EVENTS_A_STEP_MAX = 2_000;
+const NODES_DEFAULT = 5;
 const OTHER_VERSION = "This link is of another version of the lab: it may play another run here.";
 
 interface Played {
@@ -19,11 +24,16 @@ interface Played {
   readonly lab: PlayedLab;
 }
 
-type Extra = Partial<Pick<PlayReport, "acted" | "hash" | "saved" | "notice">> & { readonly isNew?: boolean };
+type Extra = Partial<Pick<PlayReport, "acted" | "hash" | "saved" | "notice" | "lessons">> & {
+  readonly isNew?: boolean;
+};
 
-/** A world that is opened by the first question. */
-export function openPlayHost(): AskWorld {
-  const host = new PlayHost();
+/**
+ * A world that is opened by the first question.
+ * @param scenarios files of compose/scenarios by their names, and what they hold
+ */
+export function openPlayHost(scenarios: Readonly<Record<string, string>> = {}): AskWorld {
+  const host = new PlayHost(scenarios);
   let last: Promise<unknown> = Promise.resolve();
   return (asked) => {
     const next = last.then(() => host.answer(asked));
@@ -34,6 +44,11 @@ export function openPlayHost(): AskWorld {
 
 class PlayHost {
   #played: Played | null = null;
+  readonly #scenarios: Readonly<Record<string, string>>;
+
+  constructor(scenarios: Readonly<Record<string, string>>) {
+    this.#scenarios = scenarios;
+  }
 
   async answer(asked: PlayAsk): Promise<PlayReport> {
     switch (asked.ask) {
@@ -45,9 +60,14 @@ class PlayHost {
         await this.#reopen(spec, untilMs);
         return this.#report({ isNew: true, notice: isOtherVersion ? OTHER_VERSION : null });
       }
+      case "open-lesson":
+        await this.#reopen(this.#specOf(asked.file, asked.isCured), 0);
+        return this.#report({ isNew: true });
+      case "lessons":
+        return this.#report({ lessons: this.#readLessons() });
       case "advance": {
         const { lab } = this.#current;
-        await lab.advance(Math.min(asked.toMs, lab.nowMs + ADVANCE_MS_MAX));
+        await lab.advance(Math.min(asked.toMs, lab.nowMs + ADVANCE_MS_MAX), asked.holdAtSteps);
         return this.#report();
       }
       case "step":
@@ -68,18 +88,58 @@ class PlayHost {
     }
   }
 
+  #specOf(file: string, isCured: boolean): PlaySpec {
+    const text = this.#scenarios[file];
+    if (text === undefined) throw new LabError("notFound", `there is no scenario ${file}`, "choose one of the list");
+    const { nodes, bug } = readLesson(file, parseScenario(text, file));
+    const { seed = 1 } = parseScenario(text, file);
+    return { seed, nodes: nodes ?? NODES_DEFAULT, bug: isCured ? null : (bug?.bug ?? null), scenario: text, steps: [] };
+  }
+
+  /** The course first, in its order; those that need a cable or a kernel aren't there. */
+  #readLessons(): readonly Lesson[] {
+    const all = Object.entries(this.#scenarios).map(([file, text]) => ({ file, scenario: parseScenario(text, file) }));
+    const lessons = all
+      .filter(({ scenario }) => scenario.runtimes?.includes("sim") !== false)
+      .map(({ file, scenario }) => readLesson(file, scenario));
+    const placeOf = ({ place }: Lesson): number => place ?? Number.POSITIVE_INFINITY;
+    return lessons.sort((a, b) => placeOf(a) - placeOf(b) || (a.file < b.file ? -1 : 1));
+  }
+
   get #current(): Played {
     if (this.#played === null) throw new Error("no world is open");
     return this.#played;
   }
 
-  #report({ isNew = false, acted = null, hash = null, saved = null, notice = null }: Extra = {}): PlayReport {
+  #report({
+    isNew = false,
+    acted = null,
+    hash = null,
+    saved = null,
+    notice = null,
+    lessons = null,
+  }: Extra = {}): PlayReport {
     const { spec, lab } = this.#current;
     // First the lines: what is known of promises is known from them.
     const entries = lab.take();
-    const { nowMs, beganMs, broken, ended, outcomes } = lab;
+    const { nowMs, beganMs, broken, ended, outcomes, script } = lab;
     const opened = isNew ? { facts: lab.facts, bugs: BUGS.map(({ name, what }) => ({ name, what })) } : null;
-    return { opened, spec, entries, nowMs, beganMs, broken, ended, outcomes, acted, hash, saved, notice };
+    return {
+      opened,
+      spec,
+      entries,
+      nowMs,
+      beganMs,
+      broken,
+      ended,
+      outcomes,
+      script,
+      acted,
+      hash,
+      saved,
+      notice,
+      lessons,
+    };
   }
 
   async #reopen(spec: PlaySpec, untilMs: number): Promise<void> {

@@ -5,6 +5,7 @@
 import type { CheckResult } from "../check/verdict.ts";
 import type { Entry } from "../journal/entry.ts";
 import type { RunFacts } from "../journal/journal.ts";
+import type { Lesson } from "../scenario/lesson.ts";
 import type { Step } from "../scenario/scenario-schema.ts";
 
 /** All that decides a run. */
@@ -13,6 +14,8 @@ export interface PlaySpec {
   readonly nodes: number;
   /** A known bug that all nodes have (lab/sim/bugs); null: none. */
   readonly bug: string | null;
+  /** A scenario that plays by itself from the beginning, as its file has it (YAML); absent: none. */
+  readonly scenario?: string | undefined;
   /** The actions so far, in order: each with its instant (`at`) and in the background. */
   readonly steps: readonly Step[];
 }
@@ -22,8 +25,12 @@ export type PlayAsk =
   | { readonly ask: "open"; readonly spec: PlaySpec; readonly untilMs: number }
   /** The same from what stands behind the # of an address. */
   | { readonly ask: "open-link"; readonly link: string }
-  /** Time passes up to this instant (the nodes' wall clock). */
-  | { readonly ask: "advance"; readonly toMs: number }
+  /** A lesson of the course, in a new world. Its bug, if it is about one, is left out when it is cured. */
+  | { readonly ask: "open-lesson"; readonly file: string; readonly isCured: boolean }
+  /** What there is to open. */
+  | { readonly ask: "lessons" }
+  /** Time passes up to this instant (the nodes' wall clock). Held at steps: up to the beginning of a step of the scenario, but the first. */
+  | { readonly ask: "advance"; readonly toMs: number; readonly holdAtSteps?: boolean }
   /** The next event that leaves a line happens. */
   | { readonly ask: "step" }
   /** Something is done at the instant that is shown. In the past, that is where the run branches: what was done later is gone. */
@@ -35,6 +42,20 @@ export type PlayAsk =
 export interface StepOutcome {
   readonly state: "under way" | "done" | "failed";
   readonly text: string;
+}
+
+/** How far the scenario is that plays by itself. */
+export interface ScriptState {
+  readonly state: "running" | "passed" | "failed";
+  /** The next step waits for time to go on. */
+  readonly isHeld: boolean;
+  /** How many of its steps are over. */
+  readonly step: number;
+  readonly steps: number;
+  /** Of the step that is next, or under way: "kill leader". */
+  readonly text: string;
+  /** Why it failed; empty otherwise. */
+  readonly detail: string;
 }
 
 export interface PlayReport {
@@ -62,6 +83,10 @@ export interface PlayReport {
   readonly hash: string | null;
   /** Of `save`; no link: the run is too long for an address. */
   readonly saved: { readonly link: string | null; readonly scenario: string } | null;
+  /** Of the spec's scenario; null: there is none. */
+  readonly script: ScriptState | null;
+  /** Of `lessons`. */
+  readonly lessons: readonly Lesson[] | null;
   /** Something that the viewer should know. */
   readonly notice: string | null;
 }

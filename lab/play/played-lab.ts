@@ -6,7 +6,8 @@
  * the step into the same place.
  */
 import { CHECKERS } from "../check/checkers.ts";
-import { Judging } from "../check/judging.ts";
+import { Judging, judgeJournal } from "../check/judging.ts";
+import { missingQuietMs } from "../check/quiet.ts";
 import type { CheckResult } from "../check/verdict.ts";
 import { createLab, planFor } from "../cluster/execute-up.ts";
 import type { LabHandle } from "../cluster/lab-handle.ts";
@@ -23,12 +24,24 @@ import { spanMs } from "../scenario/step-context.ts";
 import { sabotageOf } from "../sim/bugs/sabotage.ts";
 import { TIME_STEP_MS } from "../sim/world/event-queue.ts";
 import type { SimJournalLine } from "../sim/world/sim-journal.ts";
-import type { PlaySpec, StepOutcome } from "./play-protocol.ts";
+import type { PlaySpec, ScriptState, StepOutcome } from "./play-protocol.ts";
 import { labNameOf, scenarioOf } from "./play-scenario.ts";
+import { Script } from "./script.ts";
 
 /** How far time may go on for a step to end: it asks a few nodes, and waits for nobody longer. */
 const STEP_MS_MAX = 1;
 const UP_MS_MAX = 120_000;
+/** As many as `lab run` waits. */
+const QUIET_ROUNDS_MAX = 8;
+
+interface Parts {
+  readonly engine: SimEngine;
+  readonly lab: LabHandle;
+  readonly seed: number;
+  readonly record: LabRecord;
+  readonly facts: RunFacts;
+  readonly script: Step | null;
+}
 
 export class PlayedLab {
   readonly facts: RunFacts;
@@ -37,24 +50,37 @@ export class PlayedLab {
   readonly #steps: StepQueue;
   readonly #judging: Judging;
   readonly #entries: Entry[] = [];
+  /** Lines that were judged, and nobody has taken yet. */
+  readonly #pending: Entry[] = [];
   readonly #results: StepResult[] = [];
+  /** The scenario that plays by itself; null: none. */
+  readonly #script: Script | null;
+  #verdict: CheckResult | null = null;
+  #isJudged = false;
   /** Numbers of the steps that have ended. */
   readonly #over = new Set<number>();
   readonly #record: LabRecord;
 
-  private constructor(parts: { engine: SimEngine; lab: LabHandle; seed: number; record: LabRecord; facts: RunFacts }) {
-    const { engine, lab, seed, record, facts } = parts;
+  private constructor(parts: Parts) {
+    const { engine, lab, seed, record, facts, script } = parts;
     this.#engine = engine;
     this.#record = record;
     this.facts = facts;
     this.#judging = new Judging(facts, CHECKERS);
     this.#steps = new StepQueue();
     const onStep = (step: StepResult, state: "begin" | "end"): void => {
-      const number = Number(step.path);
+      if (this.#script?.take(step, state) === true) return;
+      const number = Number(step.path) - (this.#script === null ? 0 : 1);
       this.#results[number - 1] = step;
       if (state === "end") this.#over.add(number);
     };
-    this.#play = beginPlay(lab, { runtime: "sim", seed, signal: new AbortController().signal, onStep });
+    const beforeStep = ({ path }: StepResult): Promise<void> =>
+      this.#script?.beforeStep(path, () => engine.clock.hold()) ?? Promise.resolve();
+    this.#play = beginPlay(lab, { runtime: "sim", seed, signal: new AbortController().signal, onStep, beforeStep });
+    this.#script = script === null ? null : new Script(script);
+    // Time doesn't pass for those who wait in it, only for those who look.
+    engine.clock.hold();
+    if (script !== null) this.#steps.push(script, 0);
     // A broken world shows as a failure of the clock.
     playSteps(this.#play, this.#steps).catch(() => {});
   }
@@ -63,11 +89,13 @@ export class PlayedLab {
    * Starts the nodes and waits until they agree, as `lab run` does before the first step.
    * @throws LabError("usage") for a bug that nobody knows
    */
-  static async open({ seed, nodes, bug }: Omit<PlaySpec, "steps">): Promise<PlayedLab> {
+  static async open(spec: Omit<PlaySpec, "steps">): Promise<PlayedLab> {
+    const { seed, bug } = spec;
     const engine = new SimEngine(seed, bug === null ? {} : sabotageOf(bug));
     const name = labNameOf();
     const record = new LabRecord(engine, name);
-    const plan = planFor(engine, labOf(scenarioOf({ seed, nodes, bug, steps: [] }), name));
+    const scenario = scenarioOf({ ...spec, steps: [] });
+    const plan = planFor(engine, labOf(scenario, name));
     const { signal } = new AbortController();
     const steps = [{ do: "create", nodes: plan.spec.nodes }, { do: "wait" }] as const;
     const options = { timeoutMs: UP_MS_MAX, progress: () => {}, onNotice: () => {}, signal };
@@ -75,9 +103,9 @@ export class PlayedLab {
     const { run, profile, voters } = plan.spec;
     const facts: RunFacts = {
       ...{ lab: "lab", run, runtime: "sim", profile, nodes: plan.spec.nodes, voters, seed },
-      ...{ isDetailed: true, hasWire: true },
+      ...{ isDetailed: true, hasWire: scenario.wire !== false },
     };
-    return new PlayedLab({ engine, lab, seed, record, facts });
+    return new PlayedLab({ engine, lab, seed, record, facts, script: scenario.steps[0] ?? null });
   }
 
   /** The nodes' wall clock, with its fraction. */
@@ -94,15 +122,39 @@ export class PlayedLab {
     return this.#engine.clock.failure?.message ?? null;
   }
 
-  /** Plays up to this instant; into the past it can't go. */
-  async advance(toMs: number): Promise<void> {
+  /** Plays up to this instant, or to the beginning of a step of the scenario that comes before it; into the past it can't go. */
+  async advance(toMs: number, holdAtSteps = false): Promise<void> {
     const { clock } = this.#engine;
-    if (toMs - EPOCH_MS > clock.nowMs()) await clock.playTo(toMs - EPOCH_MS);
+    const goalMs = toMs - EPOCH_MS;
+    this.#script?.goOn(holdAtSteps);
+    if (goalMs > clock.nowMs()) await clock.playTo(goalMs);
+    if (this.#script?.isRunning === false && !this.#isJudged) await this.#judge();
+  }
+
+  /** The scenario is over: its promises get the time that they may take, as `lab run` gives it. */
+  async #judge(): Promise<void> {
+    this.#isJudged = true;
+    const { clock } = this.#engine;
+    const journal = () => ({ facts: this.facts, entries: this.#entries, gaps: [] });
+    for (let round = 0; round < QUIET_ROUNDS_MAX && clock.failure === null; round++) {
+      this.#pending.push(...this.take());
+      const missingMs = missingQuietMs(journal());
+      if (missingMs === null) break;
+      await clock.playTo(clock.nowMs() + missingMs);
+    }
+    this.#verdict = judgeJournal(journal(), CHECKERS).find(({ verdict }) => verdict === "invalid") ?? null;
+  }
+
+  /** How far the scenario is that plays by itself; null: none does. */
+  get script(): ScriptState | null {
+    const { broken } = this;
+    return this.#script?.describe(broken === null ? null : `${broken.check}: ${broken.violations[0]?.what}`) ?? null;
   }
 
   /** Plays all that happens at the next instant at which something does. */
   async step(): Promise<void> {
     const { clock } = this.#engine;
+    this.#script?.goOn(false);
     const { nextAtMs } = clock;
     if (nextAtMs !== null) await clock.playTo(nextAtMs);
   }
@@ -115,6 +167,7 @@ export class PlayedLab {
   /** Does it now, and gives it a millisecond for it. @returns the step with its instant */
   async act(wanted: Step): Promise<Step> {
     const { clock } = this.#engine;
+    this.#script?.goOn(false);
     const atMs = await this.#pickInstant();
     const step: Step = { ...wanted, at: `${atMs}ms`, background: true };
     const number = this.#steps.push(step);
@@ -131,11 +184,12 @@ export class PlayedLab {
   /** The lines since the last call, in the order in which they were written. */
   take(): readonly Entry[] {
     const lines = this.#record.take();
+    const before = this.#pending.splice(0);
     for (const line of lines) {
       this.#entries.push(line);
       this.#judging.take(line);
     }
-    return lines;
+    return [...before, ...lines];
   }
 
   /** Results of the steps that have begun. */
@@ -149,7 +203,7 @@ export class PlayedLab {
   /** By the lines that were taken, or by what the world itself checks at each step: then time has come to its end. */
   get broken(): CheckResult | null {
     const { breach } = this.#judging;
-    if (breach === null) return this.#ending;
+    if (breach === null) return this.#ending ?? this.#verdict;
     const { checker, what, proof } = breach;
     return { check: checker.name, verdict: "invalid", violations: [{ what, proof }], detail: checker.promise };
   }
@@ -239,10 +293,11 @@ class StepQueue implements AsyncIterable<Step> {
   #wake: (() => void) | null = null;
 
   /** @returns the step's number, from 1 */
-  push(step: Step): number {
+  push(step: Step, count = 1): number {
     this.#steps.push(step);
     this.#wake?.();
-    return ++this.#count;
+    this.#count += count;
+    return this.#count;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Step> {

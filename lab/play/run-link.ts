@@ -12,7 +12,7 @@ import type { PlaySpec } from "./play-protocol.ts";
 import { scenarioOf } from "./play-scenario.ts";
 
 /** Raised when an older page would play another run from the same link. */
-export const LINK_VERSION = 1;
+export const LINK_VERSION = 2;
 const LINK_CHARS_MAX = 8_192;
 const JSON_BYTES_MAX = 1 << 20;
 /** An hour of virtual time. */
@@ -35,6 +35,7 @@ const Link = z.object({
     .max(2 ** 31),
   nodes: z.int().min(1).max(PLAY_NODES_MAX),
   bug: z.string().nullable(),
+  scenario: z.string().max(JSON_BYTES_MAX).optional(),
   until: z.number().min(0).max(UNTIL_MS_MAX),
   steps: z.array(z.unknown()).max(1_000),
 });
@@ -43,8 +44,16 @@ const AGAIN = "ask for the link once more, or start a run of your own";
 
 /** @throws LabError("failed") for a run that is too long for an address: it can be saved as a scenario */
 export async function writeLink(spec: PlaySpec, untilMs: number): Promise<string> {
-  const { seed, nodes, bug, steps } = spec;
-  const json = JSON.stringify({ v: LINK_VERSION, seed, nodes, bug, until: Math.round(untilMs * 1_000) / 1_000, steps });
+  const { seed, nodes, bug, scenario, steps } = spec;
+  const json = JSON.stringify({
+    v: LINK_VERSION,
+    seed,
+    nodes,
+    bug,
+    scenario,
+    until: Math.round(untilMs * 1_000) / 1_000,
+    steps,
+  });
   const packed = await transform(new TextEncoder().encode(json), new CompressionStream("deflate-raw"), JSON_BYTES_MAX);
   const link = toBase64Url(packed);
   if (link.length <= LINK_CHARS_MAX) return link;
@@ -56,17 +65,17 @@ export async function readLink(link: string): Promise<LinkedRun> {
   if (link.length > LINK_CHARS_MAX) throw new LabError("usage", "this link is too long to be a run", AGAIN);
   const parsed = Link.safeParse(await unpack(link));
   if (!parsed.success) throw new LabError("usage", "this link doesn't hold a run", AGAIN);
-  const { v, seed, nodes, bug, until, steps } = parsed.data;
+  const { v, seed, nodes, bug, scenario, until, steps } = parsed.data;
   if (bug !== null && !BUGS.some(({ name }) => name === bug))
     throw new LabError("usage", `this link wants a bug that this version doesn't know: ${bug.slice(0, 40)}`, AGAIN);
-  const spec = readSteps({ seed, nodes, bug, steps: steps as PlaySpec["steps"] });
+  const spec = readSteps({ seed, nodes, bug, scenario, steps: steps as PlaySpec["steps"] });
   return { spec, untilMs: until, isOtherVersion: v !== LINK_VERSION };
 }
 
 /** The same, with steps as the scenario's schema reads them. @throws LabError("usage") */
 export function readSteps(spec: PlaySpec): PlaySpec {
   if (spec.steps.length === 0) return spec;
-  const parsed = Scenario.safeParse(scenarioOf(spec));
+  const parsed = Scenario.safeParse(scenarioOf({ ...spec, scenario: undefined }));
   if (!parsed.success) throw new LabError("usage", "a step of this run can't be read", AGAIN);
   return { ...spec, steps: parsed.data.steps };
 }

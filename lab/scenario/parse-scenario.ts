@@ -2,6 +2,7 @@
  * Reads a scenario file: YAML to Scenario, with line and column of its mistakes, also of those that only the whole file shows.
  */
 
+import { LabError } from "../base/lab-error.ts";
 import { suggest } from "../base/suggest.ts";
 import { complain, type Located, parseYaml } from "../base/yaml-file.ts";
 import { CHECKERS } from "../check/checkers.ts";
@@ -45,6 +46,17 @@ export function whyNotOn(step: Step, runtime: ScenarioRuntime): string | null {
     return "simulated nodes know nothing of SIGHUP";
   const limit = ONLY_ON[verb];
   return limit === undefined || limit.runtimes.includes(runtime) ? null : limit.why;
+}
+
+/** @throws LabError("unsupported") for a scenario that isn't meant for this runtime */
+export function assertRunsOn(scenario: Scenario, runtime: ScenarioRuntime): void {
+  const runtimes = scenario.runtimes ?? RUNTIMES;
+  if (runtimes.includes(runtime)) return;
+  throw new LabError(
+    "unsupported",
+    `scenario ${scenario.name} isn't for ${runtime}: its runtimes are ${runtimes.join(", ")}`,
+    `use --runtime ${runtimes[0]}`,
+  );
 }
 
 /** A step that can't be done somewhere says what is done there instead, before anything runs. */

@@ -30,7 +30,7 @@ export interface Play {
   readonly onStep: OnStep;
   /** Steps that nobody waits for until the end; they never reject. */
   readonly background: Promise<void>[];
-  /** Each of the scenario's own steps (not those inside others) begins when this resolves. */
+  /** Each step, those inside others too, begins when this resolves. */
   readonly beforeStep?: (step: StepResult) => Promise<void>;
 }
 
@@ -59,7 +59,7 @@ export async function playSteps(play: Play, steps: Iterable<Step> | AsyncIterabl
 
 async function playStep(play: Play, step: Step, path: string): Promise<void> {
   const { context, startedMs } = play;
-  if (/^\d+$/.test(path)) await play.beforeStep?.(describe(play, step, path));
+  await play.beforeStep?.(describe(play, step, path));
   if (step.at !== undefined)
     await sleep(context.clock, Math.max(0, startedMs + spanMs(step.at) - context.clock.nowMs()), context.signal);
   const work = playNow(play, step, path);

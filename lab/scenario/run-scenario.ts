@@ -24,9 +24,10 @@ import { heal } from "../faults/service.ts";
 import type { Journal } from "../journal/journal.ts";
 import { type Sabotage, sabotageOf } from "../sim/bugs/sabotage.ts";
 import { labOf } from "./lab-of.ts";
+import { assertRunsOn } from "./parse-scenario.ts";
 import { beginPlay, type OnStep, type Play, playSteps } from "./play.ts";
 import type { ScenarioResult, ScenarioVerdict, StepResult } from "./result.ts";
-import { RUNTIMES, type Scenario, type ScenarioRuntime, type Step } from "./scenario-schema.ts";
+import type { Scenario, ScenarioRuntime, Step } from "./scenario-schema.ts";
 
 export interface RunOptions {
   readonly runtime: ScenarioRuntime;
@@ -49,7 +50,7 @@ export interface RunOptions {
   /** In virtual time: a known bug that all nodes have (lab/sim/bugs). */
   readonly bug?: string;
   readonly onStep?: OnStep;
-  /** Somebody decides when each of the scenario's steps begins. */
+  /** Somebody decides when each step begins, those inside others too. */
   readonly beforeStep?: (step: StepResult) => Promise<void>;
 }
 
@@ -70,17 +71,6 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   if (options.runtime !== "sim" || options.on !== undefined) return await runOn(scenario, seed, options);
   await using _session = await openSimSession(seed, sabotage);
   return await runOn(scenario, seed, options);
-}
-
-/** @throws LabError("unsupported") for a scenario that isn't meant for this runtime */
-export function assertRunsOn(scenario: Scenario, runtime: ScenarioRuntime): void {
-  const runtimes = scenario.runtimes ?? RUNTIMES;
-  if (runtimes.includes(runtime)) return;
-  throw new LabError(
-    "unsupported",
-    `scenario ${scenario.name} isn't for ${runtime}: its runtimes are ${runtimes.join(", ")}`,
-    `use --runtime ${runtimes[0]}`,
-  );
 }
 
 /** The bug that all nodes have on purpose. @throws LabError("usage") where there is no such bug, or nodes are real */

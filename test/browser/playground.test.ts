@@ -127,6 +127,32 @@ it("the playground must be one file of less than 300 kB, compressed", () => {
   expect(html.toString()).not.toMatch(/<(?:script|link)[^>]+(?:src|href)="(?!data:)/);
 });
 
+it("a card of the course must ask, run the bug and its cure in fresh worlds, compare, and be kept", async () => {
+  const page = await open();
+  const panel = page.getByRole("tabpanel");
+  await page.getByRole("tab", { name: "Course" }).click();
+  await page.getByRole("button", { name: "Two winners of one election" }).click();
+  expect(await page.getByRole("button", { name: "Run it with the bug" }).count()).toBe(0);
+  await page.getByLabel("Your number").fill("2");
+  await page.getByRole("button", { name: "That is my prediction" }).click();
+  await page.getByRole("button", { name: "Run it with the bug" }).click();
+  const next = page.getByRole("button", { name: "Next step" });
+  for (const say of ["can't hear", "coordinator dies", "Each half"]) {
+    await expect.poll(() => panel.locator('[aria-current="step"]').innerText(), { timeout: 20_000 }).toContain(say);
+    await next.click();
+  }
+  await expect.poll(() => panel.innerText(), { timeout: 20_000 }).toContain("✓ As you predicted: 2");
+  expect((await look(page)).checks).toEqual(["one-leader"]);
+  await takePicture(page, "playground-course");
+  await page.getByRole("button", { name: "Run it without" }).click();
+  for (let step = 0; step < 5; step++) await next.click({ timeout: 20_000 });
+  await expect.poll(() => panel.innerText(), { timeout: 20_000 }).toContain("Without the bug, every promise was kept");
+  await page.reload();
+  await page.getByRole("tab", { name: "Course" }).click();
+  await expect.poll(() => panel.innerText()).toContain("1 of 16 done, 1 predicted right");
+  await closeQuietly(page);
+});
+
 describe("five nodes in a page from the disk", () => {
   it("must live in a worker, elect another leader by clicks, and give the journal that Node gives", async () => {
     const page = await open();

@@ -6,7 +6,8 @@
 import { renderStep, renderSummary } from "../../lab/cli/ui/scenario-lines.ts";
 import { exportSvg } from "../../lab/export/svg.ts";
 import { BUG_LESSONS, type BugLesson, COURSE } from "../../lab/scenario/course-order.ts";
-import { answerOf, type Lesson, readLesson } from "../../lab/scenario/lesson.ts";
+import { answerOf, type Lesson } from "../../lab/scenario/lesson.ts";
+import { readLesson } from "../../lab/scenario/read-lesson.ts";
 import type { ScenarioResult } from "../../lab/scenario/result.ts";
 import { LESSON_PICTURES, type LessonPicture } from "./lesson-pictures.ts";
 import { FOLDER, type Made, playForPicture } from "./pictures.ts";

@@ -63,12 +63,13 @@ export function registerScenarioCommands(program: Command, context: CommandConte
 }
 
 async function run(context: CommandContext, files: readonly string[], flags: RunFlags): Promise<void> {
-  const [{ applySettings }, { parseSeed }, { EXIT }, { exitOf }, { assertRunsOn, readBug }] = await Promise.all([
+  const [{ applySettings }, { parseSeed }, { EXIT }, { exitOf }, { readBug }, { assertRunsOn }] = await Promise.all([
     import("../../scenario/scenario-settings.ts"),
     import("../../sim/swarm/choice.ts"),
     import("../../base/lab-error.ts"),
     import("../../scenario/result.ts"),
     import("../../scenario/run-scenario.ts"),
+    import("../../scenario/parse-scenario.ts"),
   ]);
   const seed = flags.seed === undefined ? undefined : parseSeed(flags.seed, "--seed");
   // All of them are read before the first one runs.

@@ -87,6 +87,12 @@ export class VirtualClock implements LabClock {
     return promise;
   }
 
+  /** The world stands still at this very event: even what is due at the same instant comes only after the next `playTo`. */
+  hold(): void {
+    this.#horizonMs = Number.NEGATIVE_INFINITY;
+    this.#arrive();
+  }
+
   /** Instant of the next event, the lab's own timers included; null: there is none. */
   get nextAtMs(): number | null {
     return this.#queue.nextAtMs();

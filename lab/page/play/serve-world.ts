@@ -12,8 +12,11 @@ export type Answer =
   | { readonly number: number; readonly report: PlayReport }
   | { readonly number: number; readonly error: string };
 
+/** Files of compose/scenarios by their names: the build puts them in. */
+declare const SHIPPED_SCENARIOS: Readonly<Record<string, string>>;
+
 export function serveWorld(): void {
-  const ask = openPlayHost();
+  const ask = hostWorld();
   addEventListener("message", ({ data }: MessageEvent<Question>) => {
     const { number, asked } = data;
     ask(asked).then(
@@ -25,5 +28,5 @@ export function serveWorld(): void {
 
 /** The same without a worker. */
 export function hostWorld(): AskWorld {
-  return openPlayHost();
+  return openPlayHost(SHIPPED_SCENARIOS);
 }

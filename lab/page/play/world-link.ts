@@ -1,12 +1,12 @@
 /**
  * Ties the world to the page's store: lets time pass as it is shown, has done what buttons say, and keeps what is told.
  */
-import { formatCommand, isLabCommand } from "../../dash/page-command.ts";
+import { formatCommand, isLabCommand, type LabCommand } from "../../dash/page-command.ts";
 import type { CommandReply, DashCommand } from "../../dash/protocol.ts";
 import type { AskWorld, PlayAsk, PlayReport, PlaySpec } from "../../play/play-protocol.ts";
 import { stepOf } from "../../play/step-of.ts";
 import type { CommandTaker } from "../app/command-taker.ts";
-import type { HandledWorld, Store } from "../app/page-store.ts";
+import { type HandledWorld, isPlaying, type Store } from "../app/page-store.ts";
 import type { PlayedWorld } from "../model/playback.ts";
 import { findEntry, markViolations } from "../model/violations.ts";
 
@@ -19,9 +19,13 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
   bugs: HandledWorld["bugs"] = [];
   saved: HandledWorld["saved"] = null;
   outcomes: HandledWorld["outcomes"] = [];
+  /** The lesson that plays; null: none. */
+  #lesson: { readonly file: string; readonly pace: "step" | "whole"; readonly isCured: boolean } | null = null;
   readonly #store: Store;
   readonly #world: AskWorld;
   #isPassing = false;
+  /** Worlds that are being opened: time of the one that is shown is none of theirs. */
+  #openings = 0;
 
   constructor(store: Store, world: AskWorld) {
     this.#store = store;
@@ -55,9 +59,10 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
 
   /** Time passes up to this instant, which is soon shown. */
   ask(toMs: number): void {
-    if (this.#isPassing || toMs <= this.headMs) return;
+    if (this.#isPassing || this.#openings > 0 || toMs <= this.headMs) return;
     this.#isPassing = true;
-    void this.#tell({ ask: "advance", toMs }).finally(() => {
+    const holdAtSteps = this.#lesson?.pace === "step";
+    void this.#tell({ ask: "advance", toMs, holdAtSteps }).finally(() => {
       this.#isPassing = false;
     });
   }
@@ -67,7 +72,8 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
   }
 
   restart(change: Partial<PlaySpec>): void {
-    const spec = { ...(this.spec ?? FIRST_SPEC), ...change, steps: change.steps ?? [] };
+    const { scenario: _, ...spec } = { ...(this.spec ?? FIRST_SPEC), ...change, steps: change.steps ?? [] };
+    this.#endLesson();
     void this.#tell({ ask: "open", spec, untilMs: 0 }).then(() => {
       this.#store.order = null;
       this.#store.playback.follow();
@@ -90,7 +96,7 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
   async send(command: DashCommand): Promise<CommandReply> {
     const line = formatCommand(command, this.#store.facts.lab);
     const failed = { ok: false, line, exit: "failed", hint: "" } as const;
-    if (!isLabCommand(command)) return { ...failed, message: "the page can't do this yet" };
+    if (!isLabCommand(command)) return await this.#study(command);
     const { playback } = this.#store;
     this.#store.trouble = "";
     const isNow = playback.mode === "live" || playback.isAtHead;
@@ -105,8 +111,55 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
     return { ok: true, line, data: null, said };
   }
 
+  async #study(command: Exclude<DashCommand, LabCommand>): Promise<CommandReply> {
+    const store = this.#store;
+    const { playback } = store;
+    store.trouble = "";
+    if (command.verb === "scenario") {
+      const { file, pace, isCured = false } = command;
+      this.#lesson = { file, pace, isCured };
+      const report = await this.#tell({ ask: "open-lesson", file, isCured });
+      if (report === null) this.#endLesson();
+      if (report !== null && pace === "whole") playback.follow();
+    } else if (command.verb === "next") {
+      playback.follow();
+      if (store.progress !== null) store.tell({ ...store.progress, state: "running" });
+    } else {
+      if (store.progress !== null) store.tell({ ...store.progress, state: "stopped", detail: "" });
+      this.#endLesson();
+    }
+    store.changed();
+    const { trouble } = store;
+    if (trouble !== "") return { ok: false, line: "", exit: "failed", message: trouble, hint: "" };
+    return { ok: true, line: "", data: null, said: [] };
+  }
+
+  #endLesson(): void {
+    this.#lesson = null;
+    if (isPlaying(this.#store.progress)) this.#store.progress = null;
+  }
+
+  /** Where the lesson stands. @param isHeld before a step: it is read first */
+  #follow({ script, opened, broken }: PlayReport): void {
+    const store = this.#store;
+    if (script === null || this.#lesson === null) return;
+    const { file, pace, isCured } = this.#lesson;
+    const { step, steps, text, detail } = script;
+    const isHeld = script.isHeld || (opened !== null && pace === "step");
+    const state = script.state !== "running" ? script.state : isHeld ? "waiting" : "running";
+    if (isHeld || script.state !== "running") store.playback.pause();
+    store.tell({ type: "scenario", file, state, step, steps, text, detail, ...(isCured && { isCured }) });
+    if (script.state !== "running") this.#lesson = null;
+    // Then came a while in which promises could be broken, and nothing to see.
+    const end = store.history.marks.all.findLast(({ kind }) => kind === "step");
+    if (script.state === "passed" && end !== undefined) store.seek(end.atMs);
+    if (broken !== null) store.tab = "experiments";
+  }
+
   /** Null: it couldn't be done; the page says why. */
   async #tell(asked: PlayAsk): Promise<PlayReport | null> {
+    const isOpening = asked.ask.startsWith("open");
+    if (isOpening) this.#openings += 1;
     try {
       const report = await this.#world(asked);
       this.#receive(report);
@@ -115,6 +168,8 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
       this.#store.trouble = error instanceof Error ? error.message : String(error);
       this.#store.changed();
       return null;
+    } finally {
+      if (isOpening) this.#openings -= 1;
     }
   }
 
@@ -128,9 +183,11 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
       store.trouble = "";
       store.isLoading = false;
       this.bugs = opened.bugs;
+      if (store.catalogue === null) void this.#tell({ ask: "lessons" });
     }
     if (spec !== this.spec && opened !== null) this.saved = null;
     if (entries.length > 0) this.saved = null;
+    if (report.lessons !== null) store.catalogue = { scenarios: report.lessons, runs: [] };
     this.saved = report.saved ?? this.saved;
     this.spec = spec;
     this.outcomes = report.outcomes;
@@ -150,6 +207,7 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
       store.selectEvent(last === undefined ? null : findEntry(store.history, last));
       store.tab = "verdict";
     }
+    this.#follow(report);
     store.changed(opened !== null);
   }
 }

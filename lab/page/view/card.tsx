@@ -88,7 +88,6 @@ function Predict(properties: CardProperties & { readonly record: LessonRecord | 
 
 function Run(properties: CardProperties & { readonly progress: ScenarioProgress | null }) {
   const { store, lesson, progress } = properties;
-  const isOn = isPlaying(progress);
   const [hasCommands, showCommands] = useState(false);
   const isReal = store.world === null;
   const section = useInSight(`${progress?.state} ${progress?.step}`, "end");
@@ -105,7 +104,6 @@ function Run(properties: CardProperties & { readonly progress: ScenarioProgress 
         </>
       )}
       <Buttons {...properties} />
-      {isOn && lesson.observe !== "" && <p class="hint">{lesson.observe}</p>}
       {progress !== null && (
         <>
           <Steps lesson={lesson} progress={progress} hasCommands={hasCommands} />
@@ -114,6 +112,11 @@ function Run(properties: CardProperties & { readonly progress: ScenarioProgress 
             commands
           </label>
         </>
+      )}
+      {progress?.state === "passed" && progress.isCured === true && (
+        <p class="outcome done" role="status">
+          Without the bug, every promise was kept.
+        </p>
       )}
       {progress?.state === "stopped" && (
         <p class="outcome" role="status">
@@ -221,7 +224,7 @@ function Compare(properties: CardProperties & { readonly outcome: NonNullable<Le
   const right = store.course.isRight(lesson);
   const isAsItShould = (outcome.state === "passed") === (bug === null || store.world === null);
   const parts: readonly (readonly [string, readonly string[]])[] = [
-    ["4 Explain", [lesson.teaches, lesson.explain]],
+    ["4 Explain", [lesson.teaches, lesson.explain, lesson.observe]],
     ["5 Break it more", [lesson.more]],
   ];
   const section = useInSight(outcome.detail, "start");
