@@ -163,6 +163,11 @@ function explainIssue(issue: Issue, context: Explaining): readonly Explanation[]
         hint: suggestOr(key, known, "known"),
       }));
     }
+    case "invalid_key": {
+      const [inner] = issue.issues;
+      if (inner === undefined) break;
+      return [{ path: issue.path, message: `${name}: ${inner.message}`, hint: context.help }];
+    }
     case "invalid_union": {
       const nested = bestBranch(issue.errors);
       if (nested === undefined) break;

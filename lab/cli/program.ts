@@ -5,6 +5,7 @@ import { STANDARD_LAB } from "../base/hint.ts";
 import { LabError } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
 import { suggest } from "../base/suggest.ts";
+import { registerProgramCommands } from "./commands/ask.ts";
 import { registerCareCommands } from "./commands/care.ts";
 import { registerChaosCommands } from "./commands/chaos.ts";
 import { registerCheckCommands } from "./commands/check.ts";
@@ -61,6 +62,7 @@ export function describeProgram(program: Command, context: CommandContext, run: 
   registerWatchCommands(program, context);
   registerJournalCommands(program, context);
   registerTalkCommands(program, context, run.typed);
+  registerProgramCommands(program, context);
   registerCheckCommands(program, context);
   registerLifecycleCommands(program, context);
   registerDiskCommands(program, context);

@@ -10,6 +10,7 @@ import { type Entry, formatEntry, isOfRun, parseEntry } from "../journal/entry.t
 import { assembleJournal, type Journal } from "../journal/journal.ts";
 import { readLabEntries } from "../journal/lab-journal.ts";
 import type { LabHandle } from "./lab-handle.ts";
+import { lineReader } from "./program-facts.ts";
 
 /** Lines of nodes that were removed, in the lab's folder. */
 const REMOVED = "removed.jsonl";
@@ -73,9 +74,10 @@ async function readNodeEntries(
   const signal = options.signal ?? new AbortController().signal;
   const entries: Entry[] = [];
   const request = { follow: false, tail: null, sinceMs: options.sinceMs ?? null, signal };
+  const read = await lineReader(lab);
   for await (const line of lab.engine.logs(lab.name, nodes, request)) {
     options.onLine?.(line);
-    const entry = parseEntry(line.text);
+    const entry = read(line);
     if (entry !== null) entries.push(entry);
   }
   return entries;

@@ -34,6 +34,18 @@ export type ParsedCondition = { readonly text: string } & (
     }
   | { readonly word: "status"; readonly node: NodeId; readonly comparison: "=" | "!="; readonly value: RunStatus }
   | { readonly word: "elected"; readonly node: NodeId; readonly value: boolean }
+  /** Of programs that aren't ours; `node` null: of all that run. */
+  | {
+      readonly word: "fact";
+      readonly fact: string;
+      readonly node: NodeId | null;
+      readonly comparison: "=" | "!=";
+      readonly value: string;
+    }
+  /** `times` null: at least once. */
+  | { readonly word: "log"; readonly node: NodeId | null; readonly pattern: string; readonly times: number | null }
+  | { readonly word: "ask"; readonly question: string; readonly node: NodeId | null; readonly expression: string }
+  | { readonly word: "expr"; readonly expression: string }
 );
 
 export const RUN_STATUSES = ["running", "paused", "exited"] as const;
@@ -54,8 +66,28 @@ const KNOWN = [...PLAIN, ...Object.keys(NUMBERS), "state", "status", "coordinato
 const USAGE =
   "write agree, converged, conserved, ready, elected, leader=4, nodes=5, state:3=FAILED, status:3=exited, balance:2=130, holdback=0 or pending=0";
 
+/**
+ * Conditions of programs that aren't ours: `fact:leader=4`, `fact:leader:3!=yes`, `log:3=elected`, `log:3#2=elected` (twice),
+ * `ask:members:1 members[name="n4"].status = "failed"`, `expr $count(nodes[leader="yes"]) = 1`. Null: it is another one.
+ */
+function parseProgramCondition(text: string): ParsedCondition | null {
+  const nodeOf = (digits: string | undefined): NodeId | null => (digits === undefined ? null : Number(digits));
+  const [, fact, of, comparison, value] = /^fact:([a-z][a-z0-9-]*)(?::(\d{1,5}))?(=|!=)(.*)$/.exec(text) ?? [];
+  if (fact !== undefined && value !== undefined)
+    return { text, word: "fact", fact, node: nodeOf(of), comparison: comparison as "=", value };
+  const [, writer, times, pattern] = /^log(?::(\d{1,5}))?(?:#(\d{1,6}))?=(.+)$/s.exec(text) ?? [];
+  if (pattern !== undefined) return { text, word: "log", node: nodeOf(writer), pattern, times: nodeOf(times) };
+  const [, question, asked, where] = /^ask:([a-z][a-z0-9-]*)(?::(\d{1,5}))?\s+(.+)$/s.exec(text) ?? [];
+  if (question !== undefined && where !== undefined)
+    return { text, word: "ask", question, node: nodeOf(asked), expression: where };
+  const [, expression] = /^expr\s+(.+)$/s.exec(text) ?? [];
+  return expression === undefined ? null : { text, word: "expr", expression };
+}
+
 /** Throws LabError("usage") for what it doesn't know. */
 export function parseConditionText(text: string): ParsedCondition {
+  const ofProgram = parseProgramCondition(text.trim());
+  if (ofProgram !== null) return ofProgram;
   const match = /^([a-z]+)(?::(\d{1,5}))?(?:@(\d+(?:,\d+)*))?(?:(=|!=|<=|>=|<|>)(.+))?$/.exec(text.trim());
   if (match === null) throw unknown(text, "");
   const [, name = "", subject, eyes, operator, value] = match;

@@ -19,6 +19,7 @@ import { MADE_FILE } from "./made-record.ts";
 import { describeMinted } from "./minted.ts";
 import { type LabPlan, type LabRequest, planLab } from "./plan-lab.ts";
 import type { UpPlan, UpStep } from "./plan-up.ts";
+import { programHost, waitForReady } from "./program-lab.ts";
 import { type Agreed, waitForAgreement } from "./wait-for.ts";
 
 export interface ExecuteOptions {
@@ -98,7 +99,10 @@ async function createNodes(
   { progress, signal }: ExecuteOptions,
 ): Promise<readonly NodeInfo[]> {
   const { run, nodes: ids, voters, profile } = spec;
-  await allDone([engine.prepare(progress, signal), engine.createLab(spec, progress, signal)]);
+  const { program = null } = spec;
+  const prepared =
+    program === null ? engine.prepare(progress, signal) : programHost(engine).prepare(program, progress, signal);
+  await allDone([prepared, engine.createLab(spec, progress, signal)]);
   throwIfAborted(signal);
   const notebook = { state, clock: engine.world.clock, run };
   await noteAction(notebook, { action: "up", nodes: ids, voters, profile }, `up ${run}`);
@@ -111,6 +115,10 @@ async function createNodes(
 
 async function waitIf(steps: readonly UpStep[], lab: LabHandle, options: ExecuteOptions): Promise<Agreed | null> {
   if (!steps.some((step) => step.do === "wait")) return null;
+  if (lab.info.program != null) {
+    await waitForReady(lab, lab.running, options);
+    return null;
+  }
   options.progress({ step: "agree", state: "start" });
   const agreed = await waitForAgreement(lab, {
     timeoutMs: options.timeoutMs,
@@ -160,6 +168,16 @@ function throwIfAborted(signal: AbortSignal): void {
 }
 
 function describeLab(spec: LabSpec): Omit<LabInfo, "nodes"> {
-  const { name, runtime, run, profile, voters, token } = spec;
-  return { name, runtime, run, profile, voters, token, createdAtMs: Date.now(), network: null };
+  const { name, runtime, run, profile, voters, token, program = null } = spec;
+  return {
+    name,
+    runtime,
+    run,
+    profile,
+    voters,
+    token: program === null ? token : null,
+    program,
+    createdAtMs: Date.now(),
+    network: null,
+  };
 }

@@ -28,8 +28,7 @@ export async function killNodes(
   signal: string,
   eligible: (node: NodeInfo) => boolean,
 ): Promise<Killed> {
-  const answers = await lab.ping();
-  const before = findCoordinator(answers);
+  const before = lab.info.program == null ? findCoordinator(await lab.ping()) : await lab.coordinator();
   const resolved = await lab.resolve(selector, eligible);
   const chosen = resolved.map(
     (node): Chosen => ({ ...node, role: before === null ? null : node.id === before ? "coordinator" : "follower" }),

@@ -5,10 +5,11 @@
 import type { NodeId } from "../../node/wire/ids.ts";
 import { REAL_CLOCK, sleep } from "../base/lab-clock.ts";
 import { LabError } from "../base/lab-error.ts";
-import { type Entry, isOfRun, parseEntry, processOf } from "../journal/entry.ts";
+import { type Entry, isOfRun, processOf } from "../journal/entry.ts";
 import { LabJournalTail } from "../journal/lab-journal.ts";
 import { TimeOrder } from "../journal/time-order.ts";
 import type { LabHandle } from "./lab-handle.ts";
+import { lineReader } from "./program-facts.ts";
 
 export interface FollowOptions {
   /** Lines of each node from before now; null: all. */
@@ -87,10 +88,11 @@ async function followNode(
     const sinceMs: number | null = lastMs;
     const request = { follow: true, tail: sinceMs === null ? tail : null, sinceMs, signal };
     try {
-      for await (const { text } of lab.engine.logs(lab.name, [id], request)) {
+      const read = await lineReader(lab);
+      for await (const line of lab.engine.logs(lab.name, [id], request)) {
         if (isTroubled) onTrouble?.(null);
         isTroubled = false;
-        const entry = parseEntry(text);
+        const entry = read(line);
         if (entry === null) continue;
         lastMs = entry.time;
         take(entry);

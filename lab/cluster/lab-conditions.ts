@@ -24,7 +24,10 @@ export interface Condition {
 /** Throws LabError("usage") for what it doesn't know. */
 export function parseCondition(text: string): Condition {
   const parsed = parseConditionText(text);
-  return { text, look: (lab, answers) => look(parsed, lab, answers) };
+  return {
+    text,
+    look: (lab, answers) => (lab.info.program == null ? look(parsed, lab, answers) : lookAtStranger(parsed, lab)),
+  };
 }
 
 /** All of them at the same look; of several that don't hold, the first one is told. */
@@ -36,8 +39,22 @@ export async function lookAtAll(conditions: readonly Condition[], lab: LabHandle
   return { done: true, seen: "" };
 }
 
+/** Loaded for labs that need it: a browser's labs don't. */
+async function lookAtStranger(condition: ParsedCondition, lab: LabHandle): Promise<View> {
+  return await (await import("./program-conditions.ts")).lookAtProgram(lab, condition);
+}
+
 function look(condition: ParsedCondition, lab: LabHandle, answers: Answers): View | Promise<View> {
   switch (condition.word) {
+    case "fact":
+    case "log":
+    case "ask":
+    case "expr":
+      throw new LabError(
+        "unsupported",
+        `"${condition.text}" is about programs of one's own`,
+        "these nodes are the lab's own peers",
+      );
     case "agree":
       return lookAtAgreement(lab, answers, (agreement) => agreement.agreed);
     case "converged":

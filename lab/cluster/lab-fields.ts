@@ -6,11 +6,12 @@ import * as z from "zod";
 import { AMOUNT_MAX, NodeId } from "../../node/wire/ids.ts";
 import { PROFILE_NAMES } from "../../node/wire/profile.ts";
 import type { NodeSpec } from "../engine/engine.ts";
+import { ProgramFields } from "../kind/program-spec.ts";
 import { NODES_MAX } from "./plan-lab.ts";
 
 const Credits = z.int().min(0).max(AMOUNT_MAX);
 const Env = z.record(
-  z.string().regex(/^DS_[A-Z0-9_]+$/, "must be the name of a DS_… variable"),
+  z.string().regex(/^[A-Za-z_]\w*$/, "must be the name of a variable"),
   z
     .union([z.string(), z.number(), z.boolean()])
     .transform((value) => (typeof value === "boolean" ? (value ? "1" : "0") : String(value))),
@@ -31,10 +32,28 @@ export const LAB_FIELDS = {
     .optional()
     .meta({ description: "whether a higher id takes over when it is ready (default: true)" }),
   env: Env.optional().meta({ description: "DS_… variables of all nodes" }),
+  node: z
+    .union([ProgramFields, z.string().min(1)])
+    .optional()
+    .meta({ description: "a program that isn't ours, which the nodes run; or a lab file that describes one" }),
 };
 
 const LabFields = z.object(LAB_FIELDS);
 export type LabFields = z.output<typeof LabFields>;
+
+/** Our own peers know variables of theirs only; a program of somebody else may know any. */
+export function checkVariables(file: Pick<LabFields, "env" | "node" | "nodes">, context: z.RefinementCtx): void {
+  if (file.node !== undefined) return;
+  const check = (env: LabFields["env"], path: readonly PropertyKey[]): void => {
+    for (const name of Object.keys(env ?? {})) {
+      if (/^DS_[A-Z0-9_]+$/.test(name)) continue;
+      context.addIssue({ code: "custom", path: [...path, name], message: "must be the name of a DS_… variable" });
+    }
+  };
+  check(file.env, ["env"]);
+  if (typeof file.nodes !== "object") return;
+  for (const [id, entry] of Object.entries(file.nodes)) check(entry?.env, ["nodes", id, "env"]);
+}
 
 /** Credits and preemption are variables too; those that are named win. */
 export function toEnv(file: LabFields): Readonly<Record<string, string>> {

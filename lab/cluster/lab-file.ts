@@ -14,13 +14,16 @@ import type { ProfileName } from "../../node/wire/profile.ts";
 import { BY_HAND_BYTES_MAX, readUserFile } from "../base/user-file.ts";
 import { parseYaml } from "../base/yaml-file.ts";
 import type { NodeSpec } from "../engine/engine.ts";
-import { LAB_FIELDS, toEnv, toNodes } from "./lab-fields.ts";
+import type { ProgramFields } from "../kind/program-spec.ts";
+import { checkVariables, LAB_FIELDS, toEnv, toNodes } from "./lab-fields.ts";
 
-const LabFile = z.strictObject({
-  name: z.string().optional(),
-  runtime: z.enum(["docker", "local", "auto"]).optional(),
-  ...LAB_FIELDS,
-});
+const LabFile = z
+  .strictObject({
+    name: z.string().optional(),
+    runtime: z.enum(["docker", "local", "auto"]).optional(),
+    ...LAB_FIELDS,
+  })
+  .superRefine(checkVariables);
 
 /** A file's content in the lab's own terms; what isn't said is absent. */
 export interface LabConfig {
@@ -30,6 +33,7 @@ export interface LabConfig {
   readonly runtime?: "docker" | "local" | "auto";
   readonly voters?: readonly NodeId[];
   readonly env: Readonly<Record<string, string>>;
+  readonly node?: ProgramFields | string;
 }
 
 /** Throws LabError("usage") that names file, line and column. */
@@ -53,5 +57,6 @@ export function parseLabConfig(text: string, path: string): LabConfig {
     ...(file.profile !== undefined && { profile: file.profile }),
     ...(file.runtime !== undefined && { runtime: file.runtime }),
     ...(file.voters !== undefined && { voters: file.voters }),
+    ...(file.node !== undefined && { node: file.node }),
   };
 }

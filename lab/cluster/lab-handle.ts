@@ -20,6 +20,7 @@ import type { LabAction } from "../journal/lab-entry.ts";
 import { noteAction } from "../journal/lab-journal.ts";
 import { DeathWatch } from "./deaths.ts";
 import { type Agreement, type Answers, findCoordinator, judgeAgreement, judgeConvergence } from "./judge-agreement.ts";
+import { findHolder, readFacts } from "./program-facts.ts";
 import { needsCoordinator, parseSelector, resolveGroups } from "./selectors.ts";
 import { findSides } from "./sides.ts";
 
@@ -133,6 +134,10 @@ export class LabHandle implements AsyncDisposable {
    * @throws LabError with the node's refusal, or with the reason why it can't answer (paused, exited, silent)
    */
   async call(id: NodeId, body: ControlBody, options: CallOptions = {}): Promise<{ data: unknown; text: string }> {
+    if (this.#info.program != null) {
+      const message = `the nodes of lab "${this.name}" run another program, which doesn't know "${body.op}"`;
+      throw new LabError("unsupported", message, "ask it what its lab file describes under ask:");
+    }
     this.#assertAnswering(this.node(id));
     try {
       return await this.#control.call(this.target(id), body, this.#withSignal(options));
@@ -148,6 +153,7 @@ export class LabHandle implements AsyncDisposable {
 
   /** Each of these nodes' word about itself; null: no answer. Default: all that run and aren't paused. */
   async ping(ids: readonly NodeId[] = this.running, options: CallOptions = {}): Promise<Answers> {
+    if (this.#info.program != null) return new Map(ids.map((id) => [id, null]));
     const all = this.#withSignal({ timeoutMs: PING_TIMEOUT_MS, ...options });
     const answers = await Promise.all(
       ids.map((id) => {
@@ -164,6 +170,7 @@ export class LabHandle implements AsyncDisposable {
   }
 
   async coordinator(): Promise<NodeId | null> {
+    if (this.#info.program != null) return findHolder(await readFacts(this), "leader");
     return findCoordinator(await this.ping());
   }
 

@@ -5,8 +5,10 @@ import type { PingData } from "../../node/wire/control.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
 import type { NodeInfo, NodeStatus } from "../engine/engine.ts";
 import { describeExit } from "../engine/node-status.ts";
+import type { Facts } from "../kind/program-lines.ts";
 import type { Answers } from "./judge-agreement.ts";
 import type { LabHandle } from "./lab-handle.ts";
+import { readFacts } from "./program-facts.ts";
 
 export interface NodeRow {
   readonly id: NodeId;
@@ -29,12 +31,17 @@ export interface NodeRow {
   /** The kernel ended it because memory ran out. */
   readonly oomKilled: boolean;
   readonly startedAtMs: number | null;
+  /** What its output told last, where nodes run a program that isn't ours. */
+  readonly facts?: Facts;
 }
 
 /** Asks the engine and the nodes. */
 export async function reportNodes(lab: LabHandle): Promise<readonly NodeRow[]> {
   await lab.refresh();
-  return describeNodes(lab, await lab.ping());
+  const rows = describeNodes(lab, await lab.ping());
+  if (lab.info.program == null) return rows;
+  const facts = await readFacts(lab);
+  return rows.map((row) => ({ ...row, address: lab.node(row.id).ip, facts: facts.get(row.id) ?? {} }));
 }
 
 export function describeNodes(lab: LabHandle, answers: Answers): readonly NodeRow[] {
@@ -70,6 +77,7 @@ export function stateOf(row: NodeRow): string {
     return how === null ? "exited" : `exited (${how})`;
   }
   if (row.status === "paused" || row.status === "created") return row.status;
-  const state = row.phase ?? (row.status === "starting" ? "starting" : "no answer");
+  const silent = row.facts === undefined ? "no answer" : "running";
+  const state = row.phase ?? (row.status === "starting" ? "starting" : silent);
   return row.unplugged ? `${state}, unplugged` : state;
 }

@@ -6,6 +6,7 @@
 import { MEMBERS_MAX, type NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../base/lab-error.ts";
 import type { LabSpec, NodeSpec, RuntimeName } from "../engine/engine.ts";
+import type { Program } from "../kind/program-spec.ts";
 
 /** Most nodes that `up` starts at once; what a cluster's messages are sized for. */
 export const NODES_MAX = MEMBERS_MAX;
@@ -20,6 +21,8 @@ export interface LabRequest {
   readonly env: Readonly<Record<string, string>>;
   /** Null: computed from the ids. */
   readonly voters: readonly NodeId[] | null;
+  /** What the nodes run; absent: our own peers. */
+  readonly program?: Program | null;
 }
 
 export interface Secrets {
@@ -37,6 +40,7 @@ export interface LabPlan {
 export function planLab(request: LabRequest, runtime: RuntimeName, secrets: Secrets): LabPlan {
   const nodes = listNodes(request.nodes);
   const ids = nodes.map((node) => node.id);
+  if (request.program != null) return planStrangers(request, request.program, nodes, { runtime, secrets });
   const voters = request.voters ?? chooseVoters(ids);
   const strangers = voters.filter((id) => !ids.includes(id));
   if (strangers.length > 0) {
@@ -56,6 +60,33 @@ export function planLab(request: LabRequest, runtime: RuntimeName, secrets: Secr
       nodes: ids,
       env: { DS_DISCOVERY: discoverySeconds(ids.length), ...request.env },
       ...secrets,
+    },
+  };
+}
+
+/** Nodes that run a program of somebody else: they have no voters, no keys, and no variables of ours. */
+function planStrangers(
+  { name, profile, env }: LabRequest,
+  program: Program,
+  nodes: readonly NodeSpec[],
+  { runtime, secrets }: { readonly runtime: RuntimeName; readonly secrets: Secrets },
+): LabPlan {
+  const ids = nodes.map((node) => node.id);
+  const own = Object.entries(env).filter(([variable]) => !variable.startsWith("DS_"));
+  const withEnv = { ...program, env: { ...program.env, ...Object.fromEntries(own) } };
+  return {
+    nodes,
+    spec: {
+      name,
+      runtime,
+      profile,
+      voters: [],
+      nodes: ids,
+      env: {},
+      program: withEnv,
+      run: secrets.run,
+      token: "",
+      keys: "",
     },
   };
 }
@@ -126,7 +157,9 @@ export function describePlan(plan: LabPlan): string {
     `runtime   ${spec.runtime}`,
     `profile   ${spec.profile}`,
     `nodes     ${spec.nodes.join(", ")}`,
-    `voters    ${spec.voters.join(", ")} (majority ${Math.floor(spec.voters.length / 2) + 1})`,
+    ...(spec.program == null
+      ? [`voters    ${spec.voters.join(", ")} (majority ${Math.floor(spec.voters.length / 2) + 1})`]
+      : [`program   ${spec.program.image ?? spec.program.command?.join(" ")}`]),
   ];
   for (const [name, value] of Object.entries(spec.env)) lines.push(`all       ${name}=${value}`);
   for (const node of nodes) {

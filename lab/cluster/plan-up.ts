@@ -75,6 +75,7 @@ function describeStep(step: UpStep, { spec }: LabPlan): string {
     case "start":
       return `start node ${step.nodes.join(", ")} again, with the ledger that it had`;
     case "wait":
+      if (spec.program != null) return "wait until all nodes are ready";
       return "wait until all nodes agree on a coordinator";
     default:
       return step satisfies never;

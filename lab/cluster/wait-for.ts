@@ -129,7 +129,8 @@ export async function waitUntil(
         },
       );
     }
-    await sleep(clock, askEveryMs(lab.running.length), options.signal);
+    const everyMs = lab.info.program == null ? askEveryMs(lab.running.length) : LOOK_MS / 2;
+    await sleep(clock, everyMs, options.signal);
   }
 }
 

@@ -9,6 +9,7 @@
 import type { NodeId } from "../../node/wire/ids.ts";
 import type { Hint, Hints } from "../base/hint.ts";
 import type { World } from "../control/world.ts";
+import type { Program } from "../kind/program-spec.ts";
 
 export type RuntimeName = "docker" | "local" | "sim";
 
@@ -28,6 +29,8 @@ export interface LabSpec {
   readonly keys: string;
   /** Further `DS_*` variables for every node. */
   readonly env: Readonly<Record<string, string>>;
+  /** What its nodes run; absent: our own peers. */
+  readonly program?: Program | null;
 }
 
 export interface NodeSpec {
@@ -57,6 +60,8 @@ export interface NodeInfo {
   readonly startedAtMs: number | null;
   /** Cut off by `unplug`. */
   readonly unplugged: boolean;
+  /** By the image's own health check; absent: it has none. */
+  readonly isHealthy?: boolean;
 }
 
 export interface LabInfo {
@@ -70,6 +75,8 @@ export interface LabInfo {
   readonly createdAtMs: number | null;
   /** Subnet (docker) or `127.0.0.1:base` (local). */
   readonly network: string | null;
+  /** What its nodes run; absent or null: our own peers. */
+  readonly program?: Program | null;
   readonly nodes: readonly NodeInfo[];
 }
 
@@ -88,6 +95,8 @@ export interface LogLine {
   /** One line of the node's stdout or stderr, without the newline. */
   readonly text: string;
   readonly stream: "stdout" | "stderr";
+  /** When it was written, wall clock; absent: the engine doesn't note it. */
+  readonly atMs?: number;
 }
 
 export interface LogOptions {
@@ -124,12 +133,30 @@ export interface Finding {
   readonly isUnreachable?: boolean;
 }
 
+/** Runs programs that aren't ours (lab/kind). What these methods throw is as with `Engine`. */
+export interface ProgramHost {
+  /** @throws LabError("failed") for an image that can be had neither here nor elsewhere, or can't be built; LabError("usage") without one */
+  prepare(program: Program, progress: Progress, signal: AbortSignal): Promise<void>;
+  /**
+   * Runs a command in the node, as the node's own user. A command that fails is a result.
+   * @throws LabError("failed") for a node that doesn't run; LabError("timeout")
+   */
+  exec(lab: string, id: NodeId, command: readonly string[], timeoutMs: number): Promise<ExecResult>;
+  /** Whether the node has a helper: then it may have faults. */
+  hasHelper(lab: string, id: NodeId): Promise<boolean>;
+  dropHelper(lab: string, id: NodeId): Promise<void>;
+  /** The node was started while it had faults, and waits until they are in force: it goes on. */
+  release(lab: string, id: NodeId): Promise<void>;
+}
+
 /**
  * Every method may throw LabError("engineUnreachable") when the engine stops answering, and every method that names a node or a lab
  * LabError("notFound") when it isn't there, unless its comment says otherwise. A method that brings about what holds already succeeds.
  */
 export interface Engine extends AsyncDisposable {
   readonly name: RuntimeName;
+  /** Absent: it runs our own peers only. */
+  readonly programs?: ProgramHost;
   /** The time, network and chance that its nodes live in. */
   readonly world: World;
   /** `detail` is one line for people. @throws LabError("engineUnreachable") when the engine can't be used */

@@ -12,7 +12,7 @@ import { LabError } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
 import type { KernelFaults } from "../engine/engine.ts";
 import { applyFaults, assertApplied } from "./apply.ts";
-import { whyNoEgress, withReorderDelay } from "./compile.ts";
+import { chooseBackends, whyNoEgress, withReorderDelay } from "./compile.ts";
 import { adopt, keepUnhealed, takeBack } from "./failed.ts";
 import type { Fault, FaultList, FaultReport } from "./fault.ts";
 import { adoptForeign, readFaults, writeFaults } from "./fault-store.ts";
@@ -58,6 +58,7 @@ export function setFault(lab: FaultableLab, request: FaultRequest): Promise<Faul
     const { cause, kind, pairs, egress } = request;
     const impairment = kernel.netem ? withReorderDelay(request.impairment) : request.impairment;
     const untilMs = request.forMs === null ? null : nowMs + request.forMs;
+    assertWithoutShim(lab, { ...request, impairment }, kernel);
     const change = addFault(fitToNodes(before, lab.ids), { cause, kind, pairs, impairment, egress, untilMs });
     // Also receivers that have the same effect of another fault: what is said to hold is read back.
     const force = change.added.map((fault) => fault.to);
@@ -67,6 +68,31 @@ export function setFault(lab: FaultableLab, request: FaultRequest): Promise<Faul
     const { list, reports } = applied;
     return { id: change.id, added: change.added, replaced: change.replaced, list, reports, kernel };
   });
+}
+
+/** Only our own nodes can delay datagrams by themselves. @throws LabError("unsupported") */
+function assertWithoutShim(lab: FaultableLab, { impairment, egress }: FaultRequest, kernel: KernelFaults): void {
+  if (lab.info.program == null) return;
+  const fault = {
+    id: "f1",
+    cause: "",
+    kind: "netem",
+    from: 1,
+    to: 2,
+    impairment,
+    untilMs: null,
+    egress,
+    openEnd: null,
+  } as const;
+  if (!chooseBackends(fault, kernel).includes("shim")) return;
+  const missing = kernel.nft
+    ? "delay, jitter, duplicates and reordering need tc netem"
+    : "faults need nftables or tc netem";
+  throw new LabError(
+    "unsupported",
+    `${missing}, which this engine's kernel hasn't: a program that isn't ours can't do it itself`,
+    ["use partition, isolate, --loss or --rate", "or an engine whose kernel has sch_netem"],
+  );
 }
 
 /** Ends faults; with `{all: true}` every node that runs is cleared, also of what the list doesn't know. */

@@ -32,6 +32,8 @@ export type LabAction =
       /** `SIGKILL`, where the engine knows what ended it. */
       readonly signal?: string;
     }
+  /** Nodes that run a program of somebody else were given an order of the lab file. */
+  | { readonly action: "tell"; readonly nodes: readonly NodeId[]; readonly order: string }
   /** Their disks were replaced by empty ones. */
   | { readonly action: "wipe"; readonly nodes: readonly NodeId[] }
   /** An older copy of their disks was put back. */
@@ -87,6 +89,7 @@ const LISTS = {
   remove: ["nodes"],
   leave: ["nodes"],
   died: ["nodes"],
+  tell: ["nodes"],
   wipe: ["nodes"],
   restore: ["nodes"],
   pause: ["nodes"],

@@ -10,6 +10,8 @@ import { ConditionText, Expected, expectedText, Span } from "./values.ts";
 const Id = z.string().regex(/^[1-9]\d{0,4}$/, "must be a node's number");
 const byNode = <T extends z.ZodType>(value: T) => z.record(Id, value);
 
+const Name = z.string().regex(/^[a-z][a-z0-9-]*$/, "must be a name such as leader");
+
 /** YAML's `yes` is a word, not a truth: it is what people write. */
 const Answer = z.union([z.boolean(), z.enum(["yes", "no"])]).transform((value) => value === true || value === "yes");
 
@@ -58,10 +60,41 @@ export const Conditions = z
       .union([Expected, byNode(Expected)])
       .optional()
       .meta({ description: "number of open trades, at every node" }),
+    fact: Name.optional().meta({
+      description: "program of one's own: a fact, with `is`, and `of` which node (default: all)",
+    }),
+    log: z
+      .union([NodeId, z.literal("all")])
+      .optional()
+      .meta({ description: "program of one's own: this node's output `matches` a pattern (`times`: so often)" }),
+    ask: Name.optional().meta({
+      description: "program of one's own: an answer, with `where` an expression, and `of` which node",
+    }),
+    expr: z.string().min(1).optional().meta({ description: "an expression over nodes and their facts, in JSONata" }),
+    of: NodeId.optional(),
+    is: z.union([z.string(), z.number(), z.boolean()]).optional(),
+    where: z.string().min(1).optional(),
+    matches: z.string().min(1).optional(),
+    times: z.int().min(0).max(999_999).optional(),
     that: z.array(ConditionText).min(1).optional().meta({ description: "conditions as `lab wait` takes them" }),
     within: Span.optional().meta({ description: "time limit" }),
   })
   .superRefine((value, context) => {
+    const lacks =
+      value.fact !== undefined && value.is === undefined
+        ? "a fact needs `is`"
+        : value.log !== undefined && value.matches === undefined
+          ? "a log needs `matches`"
+          : value.ask !== undefined && value.where === undefined
+            ? "an answer needs `where`"
+            : null;
+    if (lacks !== null) {
+      const params = {
+        hint: "write { fact: leader, is: 4 }, { log: 3, matches: elected } or { ask: members, of: 1, where: … }",
+      };
+      context.addIssue({ code: "custom", message: lacks, params });
+      return;
+    }
     if (listConditions(value).length > 0) return;
     const hint = "say what: agree, converged, coordinator: 4, balance: { 1: 70 }, …";
     context.addIssue({ code: "custom", message: "nothing is asked for", params: { hint } });
@@ -84,7 +117,21 @@ export function listConditions(conditions: Conditions): readonly string[] {
     ...perNode("balance", balance),
     ...perNode("holdback", holdback),
     ...perNode("pending", pending),
+    ...programConditions(conditions),
     ...(that ?? []),
+  ];
+}
+
+function programConditions({ fact, log, ask, expr, of, is, where, matches, times }: Conditions): readonly string[] {
+  const at = of === undefined ? "" : `:${of}`;
+  const equals = is === undefined ? "" : ` = ${JSON.stringify(String(is))}`;
+  return [
+    ...(fact === undefined ? [] : [`fact:${fact}${at}=${is}`]),
+    ...(log === undefined
+      ? []
+      : [`log${log === "all" ? "" : `:${log}`}${times === undefined ? "" : `#${times}`}=${matches}`]),
+    ...(ask === undefined ? [] : [`ask:${ask}${at} ${is === undefined ? where : `$string(${where})`}${equals}`]),
+    ...(expr === undefined ? [] : [`expr ${expr}`]),
   ];
 }
 

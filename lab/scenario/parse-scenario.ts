@@ -50,7 +50,7 @@ export function whyNotOn(step: Step, runtime: ScenarioRuntime): string | null {
 
 /** @throws LabError("unsupported") for a scenario that isn't meant for this runtime */
 export function assertRunsOn(scenario: Scenario, runtime: ScenarioRuntime): void {
-  const runtimes = scenario.runtimes ?? RUNTIMES;
+  const runtimes = runtimesOf(scenario);
   if (runtimes.includes(runtime)) return;
   throw new LabError(
     "unsupported",
@@ -59,9 +59,15 @@ export function assertRunsOn(scenario: Scenario, runtime: ScenarioRuntime): void
   );
 }
 
+/** Virtual time runs the lab's own peers only. */
+function runtimesOf({ runtimes: named, node }: Scenario): readonly ScenarioRuntime[] {
+  const runtimes: readonly ScenarioRuntime[] = named ?? RUNTIMES;
+  return node === undefined ? runtimes : runtimes.filter((runtime) => runtime !== "sim");
+}
+
 /** A step that can't be done somewhere says what is done there instead, before anything runs. */
 function checkRuntimes({ value, locate }: Located<Scenario>, path: string): void {
-  const runtimes = value.runtimes ?? RUNTIMES;
+  const runtimes = runtimesOf(value);
   walkSteps(value.steps, ["steps"], (step, where) => {
     const { verb } = verbOf(step);
     for (const runtime of step.runtimes ?? runtimes) {
@@ -91,10 +97,17 @@ function checkRuntimes({ value, locate }: Located<Scenario>, path: string): void
 }
 
 function checkCheckers({ value, locate }: Located<Scenario>, path: string): void {
-  if (!Array.isArray(value.checks)) return;
+  if (!Array.isArray(value.checks) || value.node !== undefined) return;
   const known = CHECKERS.map((checker) => checker.name);
   value.checks.forEach((name, index) => {
-    if (known.includes(name)) return;
+    if (typeof name === "string" && known.includes(name)) return;
+    if (typeof name !== "string")
+      throw complain(
+        path,
+        locate(["checks", index]),
+        "this check is for a program of one's own (node:)",
+        "name checkers of the lab",
+      );
     const near = suggest(name, known);
     const hint = near === undefined ? `checkers are: ${known.join(", ")}` : `did you mean "${near}"?`;
     throw complain(path, locate(["checks", index]), `there is no checker "${name}"`, hint);

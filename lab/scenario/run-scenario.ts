@@ -22,6 +22,7 @@ import type { Engine, Progress } from "../engine/engine.ts";
 import { openSimSession } from "../engine/sim/sim-session.ts";
 import { heal } from "../faults/service.ts";
 import type { Journal } from "../journal/journal.ts";
+import type { Program } from "../kind/program-spec.ts";
 import { type Sabotage, sabotageOf } from "../sim/bugs/sabotage.ts";
 import { labOf } from "./lab-of.ts";
 import { assertRunsOn } from "./parse-scenario.ts";
@@ -39,6 +40,8 @@ export interface RunOptions {
   readonly on?: string;
   /** Where the lab of `on` lives, when that can't be found by its name (a simulated world that isn't the session's). */
   readonly engine?: Engine;
+  /** What the nodes run, instead of what the scenario says. */
+  readonly program?: Program;
   /** Where the scenario was read. */
   readonly file?: string;
   /** Leave the lab as it is at the end. */
@@ -96,7 +99,7 @@ async function runOn(scenario: Scenario, seed: number, options: RunOptions): Pro
     const failure = await playAll(play, scenario, ending);
     const ended = failure === null ? null : await endEarly(play, failure, options);
     const tookMs = clock.nowMs() - play.startedMs;
-    const found = await judgeInTime(lab, scenario, seed, ended === null ? signal : null);
+    const found = await judgeInTime(lab, scenario, seed, ended === null ? signal : null, options.file);
     if (!isOwn && ended !== null) await healUp(lab, options.progress);
     const { verdict, reason } = conclude(ended, user.aborted, play.results, found.checks);
     const summary = { scenario, file: options.file ?? null, runtime: options.runtime, seed, lab: lab.name };
@@ -124,7 +127,11 @@ async function openLab(scenario: Scenario, options: RunOptions, signal: AbortSig
     return new LabHandle(options.engine, info, { progress, signal });
   }
   if (on !== undefined) return await openHandle(on, { runtime, progress, signal });
-  const request = labOf(scenario, nameOf(scenario, options));
+  const program =
+    scenario.node === undefined
+      ? null
+      : (options.program ?? (await (await forPrograms()).programOfScenario(scenario, options.file ?? ".")));
+  const request = labOf(scenario, nameOf(scenario, options), program);
   const onNotice = (detail: string) => progress({ step: "up", state: "info", detail });
   const wanted = {
     runtime,
@@ -145,6 +152,9 @@ async function openLab(scenario: Scenario, options: RunOptions, signal: AbortSig
     throw error;
   }
 }
+
+/** What only such scenarios need is loaded for them: the browser's labs have no files. */
+const forPrograms = () => import("./program-scenario.ts");
 
 /** Null: every step did what it should, and every order was answered. */
 async function playAll(play: Play, scenario: Scenario, ending: AbortController): Promise<LabError | null> {
@@ -196,11 +206,14 @@ async function judgeInTime(
   scenario: Scenario,
   seed: number,
   patience: AbortSignal | null,
+  file?: string,
 ): Promise<Found> {
   for (let round = 1; ; round++) {
-    const found = await judge(lab, scenario, seed);
-    const isOpen = found.checks.some((check) => check.verdict === "inconclusive");
-    const missingMs = isOpen ? missingQuietMs(found.journal) : null;
+    const found = await judge(lab, scenario, seed, file);
+    const { program = null } = lab.info;
+    const graceMs = program === null || round > 1 ? 0 : (await forPrograms()).graceOf(scenario, program, found.checks);
+    const isOpen = lab.info.program == null && found.checks.some((check) => check.verdict === "inconclusive");
+    const missingMs = isOpen ? missingQuietMs(found.journal) : graceMs || null;
     if (patience === null || patience.aborted || missingMs === null || round === QUIET_ROUNDS_MAX) return found;
     lab.progress({
       step: "quiet",
@@ -213,13 +226,27 @@ async function judgeInTime(
 }
 
 /** By a handle of its own: also an interrupted run is judged. */
-async function judge({ engine, info, progress }: LabHandle, scenario: Scenario, seed: number): Promise<Found> {
+async function judge(
+  { engine, info, progress }: LabHandle,
+  scenario: Scenario,
+  seed: number,
+  file?: string,
+): Promise<Found> {
   const lab = new LabHandle(engine, info, { progress });
   await lab.note({ action: "check" }, "check");
   const { journal, evidence } = await collectEvidence(lab, { seed });
   const { checks = "all" } = scenario;
-  const names = checks === "all" ? undefined : checks === "none" ? [] : checks;
+  if (info.program != null) {
+    const { runProgramChecks } = await import("../kind/program-checks.ts");
+    const wanted = (await forPrograms()).checksOfProgram(scenario, info.program);
+    return { journal, evidence, checks: await runProgramChecks(journal, wanted, dirnameOf(file)) };
+  }
+  const names = checks === "all" ? undefined : checks === "none" ? [] : (checks as readonly string[]);
   return { journal, evidence, checks: runChecks(journal, names) };
+}
+
+function dirnameOf(file = "."): string {
+  return file.replace(/[^/\\]*$/, "") || ".";
 }
 
 function conclude(

@@ -16,7 +16,8 @@
  */
 import * as z from "zod";
 import { suggest } from "../base/suggest.ts";
-import { LAB_FIELDS } from "../cluster/lab-fields.ts";
+import { checkVariables, LAB_FIELDS } from "../cluster/lab-fields.ts";
+import { ProgramCheck } from "../kind/check-schema.ts";
 import { ACTIONS, type ActionFields, type ActionVerb } from "./actions.ts";
 import { Span } from "./values.ts";
 
@@ -202,10 +203,11 @@ export const Scenario = z
       .meta({ description: "runtimes on which it can run (default: all)" }),
     wire: z.boolean().optional().meta({ description: "journal every datagram (default: true)" }),
     checks: z
-      .union([z.enum(["all", "none"]), z.array(z.string()).min(1)])
+      .union([z.enum(["all", "none"]), z.array(z.string()).min(1), z.array(ProgramCheck).min(1)])
       .optional()
       .meta({ description: "checks at the end (default: all)" }),
     steps: Steps,
   })
+  .superRefine(checkVariables)
   .meta({ title: "A scenario of energy-lab" });
 export type Scenario = z.output<typeof Scenario> & { readonly name: string };

@@ -18,6 +18,7 @@ export const LAB_ROOMS: readonly Room[] = [
   { name: "check", purpose: "one promise a file" },
   { name: "export", purpose: "one format a file" },
   { name: "sim", purpose: "virtual time, network, disks" },
+  { name: "kind", purpose: "programs that nodes run" },
   { name: "engine", purpose: "Docker, local, simulated nodes" },
   { name: "faults", purpose: "request, compile, apply, verify" },
   { name: "cluster", purpose: "the use cases of a lab" },

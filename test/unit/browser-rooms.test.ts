@@ -10,7 +10,7 @@ import { PROJECT_ROOT } from "../support/sources.ts";
 const ENTRIES = ["lab/play/play-host.ts", "lab/scenario/parse-scenario.ts"];
 
 const MAY_RUN_IN_BROWSERS =
-  /^(?:node\/(?:wire|core|runtime)|lab\/(?:base|control|journal|check|sim\/(?:bugs|checks|cluster|world)|engine|engine\/sim|faults|cluster|scenario|play))\//;
+  /^(?:node\/(?:wire|core|runtime)|lab\/(?:base|control|journal|check|sim\/(?:bugs|checks|cluster|world)|engine|engine\/sim|faults|kind|cluster|scenario|play))\//;
 
 test("the simulated lab must run without Node", async () => {
   const { metafile, warnings } = await build({

@@ -134,6 +134,8 @@ async function readRequest(
     throw new LabError("usage", `--nodes: "${flags.nodes}" isn't a number`, "write for example --nodes 5");
   }
   const { checkLabName } = await import("../../base/state-dir.ts");
+  const { loadProgram } = await import("../../cluster/load-program.ts");
+  const program = file?.node === undefined ? null : await loadProgram(file.node, flags.file ?? ".");
   const name = checkLabName(options.isNamed ? options.name : (file?.name ?? options.name));
   return {
     runtime: options.isRuntimeNamed ? options.runtime : (file?.runtime ?? defaults.runtime ?? "auto"),
@@ -143,6 +145,7 @@ async function readRequest(
       nodes: count ?? file?.nodes ?? defaults.nodes ?? 5,
       // A count on the command line makes other nodes than the file's voters speak of.
       voters: count === undefined ? (file?.voters ?? null) : null,
+      program,
       env: { ...defaults.env, ...file?.env, ...(flags.journal === undefined ? {} : describeAsEnv(flags.journal)) },
     },
   };
@@ -150,6 +153,10 @@ async function readRequest(
 
 async function printUp(context: CommandContext, { lab, agreed }: UpResult, tookMs: number): Promise<void> {
   const { printer } = context;
+  if (lab.info.program != null) {
+    await printPrograms(context, lab, tookMs);
+    return;
+  }
   const [{ describeNodes }, { renderNodes }, { formatDuration }] = await Promise.all([
     import("../../cluster/node-rows.ts"),
     import("../ui/node-table.ts"),
@@ -186,13 +193,31 @@ async function printUp(context: CommandContext, { lab, agreed }: UpResult, tookM
   printer.say(`next: ${commands.join("    ")}`);
 }
 
+async function printPrograms(context: CommandContext, lab: LabHandle, tookMs: number): Promise<void> {
+  const [{ reportNodes }, { renderNodes }, { formatDuration }] = await Promise.all([
+    import("../../cluster/node-rows.ts"),
+    import("../ui/node-table.ts"),
+    import("../../base/duration.ts"),
+  ]);
+  const rows = await reportNodes(lab);
+  const { name, runtime, run, program } = lab.info;
+  const { printer } = context;
+  printer.data(
+    { name, runtime, run, image: program?.image ?? null, tookMs: Math.round(tookMs), nodes: rows },
+    renderNodes(rows, printer.color),
+  );
+  printer.say(
+    `\n${rows.length} nodes of lab "${name}" run ${program?.image ?? "the program"} after ${formatDuration(tookMs)}`,
+  );
+}
+
 async function scale(context: CommandContext, text: string, flags: { wait: boolean; timeout: string }): Promise<void> {
   const [
     change,
     { LabError },
     { parseDuration },
     { waitForAgreement },
-    { describeNodes },
+    { describeNodes, reportNodes },
     { renderNodes },
     { warnAboutMinting },
   ] = await Promise.all([
@@ -218,11 +243,16 @@ async function scale(context: CommandContext, text: string, flags: { wait: boole
       await change.scale(lab, prepared, context.signal);
       return prepared.plan;
     });
-    const agreed = flags.wait
-      ? await waitForAgreement(lab, { timeoutMs, signal: context.signal, onReason: context.onReason("agree") })
-      : null;
+    if (lab.info.program != null) {
+      const { waitForReady } = await import("../../cluster/program-lab.ts");
+      if (flags.wait) await waitForReady(lab, lab.running, { timeoutMs, signal: context.signal });
+    }
+    const agreed =
+      flags.wait && lab.info.program == null
+        ? await waitForAgreement(lab, { timeoutMs, signal: context.signal, onReason: context.onReason("agree") })
+        : null;
     printer.clear();
-    const rows = describeNodes(lab, agreed?.answers ?? (await lab.ping()));
+    const rows = agreed === null ? await reportNodes(lab) : describeNodes(lab, agreed.answers);
     printer.data(
       {
         added: plan.add.map((node) => node.id),

@@ -115,7 +115,7 @@ async function kill(context: CommandContext, selector: string, flags: KillFlags)
     const takesAway = !["none", "resumes"].includes(effectOfSignal(signal, lab.info.runtime));
     const killed = chosen.map((node) => ({ id: node.id, role: node.role }));
     const survivors = lab.running.filter((id) => !takesAway || !chosen.some((node) => node.id === id));
-    const lostLeader = takesAway && chosen.some((node) => node.role === "coordinator");
+    const lostLeader = takesAway && lab.info.program == null && chosen.some((node) => node.role === "coordinator");
     // The answer of -o json is one value, so it comes when everything is known.
     if (!printer.json) {
       printer.data(null, describe(verb, chosen, { lostLeader, before }));
@@ -204,10 +204,15 @@ async function start(
     },
     async (lab) => {
       if (flags.wait !== true) {
-        context.next(NEXT.waitForAgreement());
+        if (lab.info.program == null) context.next(NEXT.waitForAgreement());
         return;
       }
       await lab.refresh();
+      if (lab.info.program != null) {
+        const { waitForReady } = await import("../../cluster/program-lab.ts");
+        await waitForReady(lab, lab.running, { timeoutMs, signal: context.signal });
+        return;
+      }
       const { agreement } = await waitForAgreement(lab, {
         timeoutMs,
         signal: context.signal,

@@ -12,6 +12,7 @@ const COLUMNS = [
 ] as const;
 
 export function renderNodes(rows: readonly NodeRow[], color: boolean): string {
+  if (rows.some(({ facts }) => facts !== undefined)) return renderPrograms(rows, color);
   const cells = rows.map((row) => [
     String(row.id),
     roleOf(row),
@@ -26,6 +27,22 @@ export function renderNodes(rows: readonly NodeRow[], color: boolean): string {
     if (column === 2) return colour(text, colourOf(rows[row]));
     return text;
   });
+}
+
+/** Nodes that run a program of somebody else: what their output told last are the columns. */
+function renderPrograms(rows: readonly NodeRow[], color: boolean): string {
+  const facts = [...new Set(rows.flatMap((row) => Object.keys(row.facts ?? {})))].sort();
+  const columns = [COLUMNS[0], COLUMNS[2], ...facts.map((fact) => ({ title: fact.toUpperCase() })), COLUMNS[5]];
+  const cells = rows.map((row) => [
+    String(row.id),
+    stateOf(row),
+    ...facts.map((fact) => row.facts?.[fact] ?? "-"),
+    row.address ?? "-",
+  ]);
+  if (!color) return renderTable(columns, cells);
+  const paint = (text: string, row: number, column: number) =>
+    column === 1 ? colour(text, rows[row]?.status === "exited" ? "red" : "green") : text;
+  return renderTable(columns, cells, paint);
 }
 
 function roleOf(row: NodeRow): string {

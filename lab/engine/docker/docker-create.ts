@@ -10,11 +10,13 @@ import type { NodeId } from "../../../node/wire/ids.ts";
 import { interrupted, LabError, noSuchLab } from "../../base/lab-error.ts";
 import { NEXT } from "../../base/next.ts";
 import { readDetail } from "../../journal/detail.ts";
+import type { Program } from "../../kind/program-spec.ts";
 import type { LabSpec, NodeInfo, NodeSpec, Progress } from "../engine.ts";
 import { allow, statusOf } from "./docker-errors.ts";
-import { containerName, labLabels, networkName, nodeLabels } from "./docker-labels.ts";
+import { containerName, networkLabels, networkName, nodeLabels } from "./docker-labels.ts";
 import { describeNode, listNodeContainers, UNICAST_PORT_BASE } from "./docker-labs.ts";
 import { createBridge, type LabNetwork, listLabNetworks, removeNetwork } from "./docker-network.ts";
+import { explainStart, fillContainer, planProgram } from "./docker-program.ts";
 import { SECRET_VARIABLES, secretsMount, writeSecrets } from "./docker-secrets.ts";
 import { addressOf, reachesBridge } from "./docker-subnet.ts";
 
@@ -39,7 +41,12 @@ export async function createLabNetwork(
   progress({ step: "network", state: "start" });
   let made: Bridge;
   try {
-    made = await createBridge(docker, { name: networkName(spec.name), labels: labLabels(spec), seed: spec.name });
+    made = await createBridge(docker, {
+      name: networkName(spec.name),
+      labels: networkLabels(spec),
+      seed: spec.name,
+      isOutside: spec.program?.network?.outside !== false,
+    });
   } catch (error) {
     progress({ step: "network", state: "failed" });
     throw statusOf(error) === 409 ? labExists(spec.name) : error;
@@ -73,8 +80,13 @@ export async function createNodes(
   const network = options.network ?? (await listLabNetworks(docker, spec.name))[0];
   if (network === undefined) throw noSuchLab(spec.name);
   const direct = await reachesBridge(network.subnet);
-  const plans = nodes.map((node) =>
-    planContainer(spec, node, network, { image: options.image, publish: !direct && options.localEngine }),
+  const { program = null } = spec;
+  const plans = await Promise.all(
+    nodes.map((node) =>
+      program === null
+        ? planContainer(spec, node, network, { image: options.image, publish: !direct && options.localEngine })
+        : planStranger(docker, spec, node, network, program),
+    ),
   );
   stopIf(signal);
   const made: string[] = [];
@@ -88,9 +100,13 @@ export async function createNodes(
       const container = await docker.createContainer(plan.container);
       made.push(container.id);
       stopIf(signal);
-      secrets ??= writeSecrets(docker, container.id, { keys: spec.keys, token: spec.token });
-      await secrets;
-      await container.start();
+      if (program === null) {
+        secrets ??= writeSecrets(docker, container.id, { keys: spec.keys, token: spec.token });
+        await secrets;
+      } else await fillContainer(docker, container.id, program);
+      await container.start().catch((error: unknown) => {
+        throw (program === null ? null : explainStart(error, id, program)) ?? error;
+      });
       stopIf(signal);
       progress({ step: "start", state: "done", node: id });
       return startedNode(spec.name, id, container.id, plan, direct);
@@ -104,7 +120,7 @@ export async function createNodes(
     throw failure.reason;
   }
   const infos = results.filter((result) => result.status === "fulfilled").map((result) => result.value);
-  return direct ? infos : readPublished(docker, spec, infos);
+  return direct || program !== null ? infos : readPublished(docker, spec, infos);
 }
 
 /** Engines before 28 set this by themselves; newer ones take it from here. The entry point expects it (LAB_NEIGHBOURS). */
@@ -116,12 +132,25 @@ function macOf(ip: string): string {
 interface ContainerPlan {
   readonly id: NodeId;
   readonly ip: string;
+  /** Of its control channel; 0: it has none. */
   readonly port: number;
   readonly container: Docker.ContainerCreateOptions;
 }
 
 const PIDS_MAX = 1_024;
 const MEMORY_BYTES_MAX = 1024 ** 3;
+
+async function planStranger(
+  docker: Docker,
+  spec: LabSpec,
+  node: NodeSpec,
+  network: Bridge,
+  program: Program,
+): Promise<ContainerPlan> {
+  const ip = addressOf(network.subnet, node.id);
+  const container = await planProgram(docker, { spec, node, program, network, mac: macOf(ip) });
+  return { id: node.id, ip, port: 0, container };
+}
 
 function planContainer(
   spec: LabSpec,
@@ -194,7 +223,7 @@ function startedNode(lab: string, id: NodeId, container: string, plan: Container
     oomKilled: false,
     handle: container.slice(0, 12),
     ip: plan.ip,
-    control: direct ? `${plan.ip}:${plan.port}` : null,
+    control: direct && plan.port > 0 ? `${plan.ip}:${plan.port}` : null,
     startedAtMs: Date.now(),
     unplugged: false,
   };

@@ -18,6 +18,7 @@ import type {
   LogOptions,
   NodeInfo,
   NodeSpec,
+  ProgramHost,
   Progress,
 } from "../engine.ts";
 import { cancelHelpers, startResumer } from "../helpers.ts";
@@ -28,9 +29,10 @@ import { restoreDisk, saveDisk, wipeDisk } from "./docker-disk.ts";
 import { checkEngine, examine } from "./docker-doctor.ts";
 import { explain } from "./docker-errors.ts";
 import { watchLab } from "./docker-events.ts";
-import { execAsRoot, execControl, type NodePlace } from "./docker-exec.ts";
+import { execAsRoot, execControl, execInHelper, execPlain, type NodePlace } from "./docker-exec.ts";
+import { dropHelper, ensureHelper, findHelper } from "./docker-helper.ts";
 import { buildImage, type ImagePlan, planImage } from "./docker-image.ts";
-import { listLabs, listNodeContainers, readLabSpec } from "./docker-labs.ts";
+import { findNode, listLabs, listNodeContainers, readLabSpec } from "./docker-labs.ts";
 import { findLeftovers } from "./docker-leftovers.ts";
 import { readLogs } from "./docker-logs.ts";
 import type { LabNetwork } from "./docker-network.ts";
@@ -45,6 +47,7 @@ import {
   unplugNode,
 } from "./docker-nodes.ts";
 import { kernelFaultsOf } from "./docker-probe.ts";
+import { prepareProgram, setGate } from "./docker-program.ts";
 import { readProxies } from "./docker-proxies.ts";
 import { watchPulse, whileAnswering } from "./docker-pulse.ts";
 import { replaceKeys } from "./docker-secrets.ts";
@@ -62,6 +65,26 @@ export class DockerEngine implements Engine {
 
   /** Containers as the last look at a lab showed them, `lab/id` -> container: a fault on many nodes needn't look again for each. */
   readonly #seen = new Map<string, string>();
+
+  /** Labs whose nodes run a program that isn't ours, as the last look showed them. */
+  readonly #strangers = new Set<string>();
+
+  readonly programs: ProgramHost = {
+    prepare: (program, progress, signal) =>
+      this.#do("prepare the program's image", () => prepareProgram(this.#docker, program, progress, signal)),
+    exec: (lab, id, command, timeoutMs) =>
+      this.#do(`run a command in node ${id}`, () => execPlain(this.#docker, this.#place(lab, id), command, timeoutMs)),
+    hasHelper: (lab, id) =>
+      this.#do(`look for the helper of node ${id}`, async () => (await findHelper(this.#docker, lab, id)) !== null),
+    dropHelper: (lab, id) =>
+      this.#do(`remove the helper of node ${id}`, async () => {
+        await dropHelper(this.#docker, lab, id);
+      }),
+    release: (lab, id) =>
+      this.#do(`let node ${id} go on`, async () =>
+        setGate(this.#docker, (await findNode(this.#docker, lab, id)).id, "go"),
+      ),
+  };
 
   readonly #environment: Environment;
 
@@ -82,12 +105,8 @@ export class DockerEngine implements Engine {
 
   prepare(progress: Progress, signal: AbortSignal): Promise<void> {
     return this.#do("build the node image", async () => {
-      const planned = await planImage(progress, this.#environment);
-      const plan = { ...planned, proxies: await readProxies(this.#connection.endpoint.host, this.#environment) };
-      this.#image = plan;
-      const built = await buildImage(this.#docker, plan, progress, signal);
       // While the user waits anyway: the first fault then finds the answer on disk.
-      if (built) await kernelFaultsOf(this.#docker, progress);
+      if (await this.#build(progress, signal)) await kernelFaultsOf(this.#docker, progress);
     });
   }
 
@@ -98,12 +117,14 @@ export class DockerEngine implements Engine {
   lab(name: string): Promise<LabInfo | null> {
     return this.#do(`look up lab "${name}"`, async () => {
       const [info = null] = await listLabs(this.#docker, name);
+      if (info?.program != null) this.#strangers.add(name);
       for (const node of info?.nodes ?? []) this.#seen.set(`${name}/${node.id}`, node.handle);
       return info;
     });
   }
 
   createLab(spec: LabSpec, progress: Progress, signal: AbortSignal): Promise<void> {
+    if (spec.program != null) this.#strangers.add(spec.name);
     return this.#do(`create the network of lab "${spec.name}"`, async () => {
       this.#networks.set(spec.name, await createLabNetwork(this.#docker, spec, progress, signal));
     });
@@ -116,7 +137,7 @@ export class DockerEngine implements Engine {
     signal: AbortSignal,
   ): Promise<readonly NodeInfo[]> {
     return this.#do(`start the nodes of lab "${spec.name}"`, async () => {
-      const { tag: image } = await this.#planImage();
+      const image = spec.program?.image ?? (await this.#planImage()).tag;
       const network = this.#networks.get(spec.name) ?? null;
       const localEngine = this.#connection.endpoint.local;
       return createNodes(this.#docker, { spec, nodes, image, network, localEngine }, progress, signal);
@@ -134,7 +155,13 @@ export class DockerEngine implements Engine {
   }
 
   start(lab: string, id: NodeId): Promise<void> {
-    return this.#do(`start node ${id}`, () => startNode(this.#docker, lab, id));
+    return this.#do(`start node ${id}`, async () => {
+      // A helper lives in the network of the node's last process: the faults get another one, before the program speaks.
+      if (this.#strangers.has(lab) && (await dropHelper(this.#docker, lab, id))) {
+        await setGate(this.#docker, (await findNode(this.#docker, lab, id)).id, "hold");
+      }
+      await startNode(this.#docker, lab, id);
+    });
   }
 
   stop(lab: string, id: NodeId, graceMs: number): Promise<void> {
@@ -170,7 +197,10 @@ export class DockerEngine implements Engine {
   }
 
   remove(lab: string, id: NodeId): Promise<void> {
-    return this.#do(`remove node ${id}`, () => removeNode(this.#docker, lab, id));
+    return this.#do(`remove node ${id}`, async () => {
+      if (this.#strangers.has(lab)) await dropHelper(this.#docker, lab, id);
+      await removeNode(this.#docker, lab, id);
+    });
   }
 
   unplug(lab: string, id: NodeId): Promise<void> {
@@ -200,13 +230,19 @@ export class DockerEngine implements Engine {
     script: string,
     options: { detach?: boolean; stdin?: string } = {},
   ): Promise<ExecResult> {
-    return this.#do(`run a script in node ${id}`, () =>
-      execAsRoot(this.#docker, this.#place(lab, id), script, options),
-    );
+    return this.#do(`run a script in node ${id}`, async () => {
+      if (!this.#strangers.has(lab)) return await execAsRoot(this.#docker, this.#place(lab, id), script, options);
+      const [node, image] = await Promise.all([findNode(this.#docker, lab, id), this.#ensureTools()]);
+      return await execInHelper(this.#docker, await ensureHelper(this.#docker, lab, node, image), script, options);
+    });
   }
 
   kernelFaults(progress: Progress): Promise<KernelFaults> {
-    return this.#do("try the kernel's fault tools", () => kernelFaultsOf(this.#docker, progress));
+    return this.#do("try the kernel's fault tools", async () => {
+      // A lab of somebody else's program runs without our image until its first fault.
+      if (this.#strangers.size > 0) await this.#ensureTools(progress);
+      return await kernelFaultsOf(this.#docker, progress);
+    });
   }
 
   events(lab: string, signal: AbortSignal): ReturnType<Engine["events"]> {
@@ -234,6 +270,20 @@ export class DockerEngine implements Engine {
 
   #place(lab: string, id: NodeId): NodePlace {
     return { lab, id, seen: this.#seen.get(`${lab}/${id}`) ?? null };
+  }
+
+  /** True when there was something to build. */
+  async #build(progress: Progress, signal: AbortSignal): Promise<boolean> {
+    const planned = await planImage(progress, this.#environment);
+    const plan = { ...planned, proxies: await readProxies(this.#connection.endpoint.host, this.#environment) };
+    this.#image = plan;
+    return await buildImage(this.#docker, plan, progress, signal);
+  }
+
+  /** The image with the fault tools, built where it isn't there. */
+  async #ensureTools(progress: Progress = () => {}): Promise<string> {
+    if (this.#image === null) await this.#build(progress, new AbortController().signal);
+    return (await this.#planImage()).tag;
   }
 
   async #planImage(): Promise<ImagePlan> {

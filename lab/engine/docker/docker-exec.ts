@@ -76,6 +76,36 @@ export async function execAsRoot(
   return await execInNode(docker, place, { command: ["sh", "-c", script], user: "0", ...options });
 }
 
+/** The same in a helper of the node, which shares its network. */
+export function execInHelper(
+  docker: Docker,
+  helper: string,
+  script: string,
+  options: { detach?: boolean; stdin?: string },
+): Promise<ExecResult> {
+  return execIn(docker, helper, { command: ["sh", "-c", script], user: "0", ...options });
+}
+
+/** A command of the user in a node that runs somebody else's program. */
+export async function execPlain(
+  docker: Docker,
+  place: NodePlace,
+  command: readonly string[],
+  timeoutMs: number,
+): Promise<ExecResult> {
+  const signal = AbortSignal.timeout(timeoutMs);
+  try {
+    return await execInNode(docker, place, { command, signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new LabError(
+      "timeout",
+      `"${command.join(" ")}" didn't end in node ${place.id} within ${timeoutMs} ms`,
+      NEXT.readLogs(place.id),
+    );
+  }
+}
+
 /** One control request by the node's own client, over loopback inside the container. Resolves to its answer, a line of JSON. */
 export async function execControl(
   docker: Docker,

@@ -110,10 +110,16 @@ export async function buildImage(
   return true;
 }
 
+export interface Build extends Pick<ImagePlan, "tag" | "files" | "proxies"> {
+  /** Value of the build argument BASE; null: the Dockerfile's own. */
+  readonly base: string | null;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
 /** The builder's complaint, or null when the image is there. */
-async function runBuild(
+export async function runBuild(
   docker: Docker,
-  plan: ImagePlan,
+  plan: Build,
   version: "1" | "2",
   output: string[],
   progress: Progress,
@@ -121,7 +127,8 @@ async function runBuild(
 ): Promise<string | null> {
   const options = {
     t: plan.tag,
-    buildargs: { ...plan.proxies, BASE: plan.base },
+    buildargs: { ...plan.proxies, ...(plan.base !== null && { BASE: plan.base }) },
+    ...(plan.labels !== undefined && { labels: { ...plan.labels } }),
     rm: true,
     forcerm: true,
     version,
@@ -180,7 +187,7 @@ async function ensureBase(docker: Docker, base: string, progress: Progress, sign
 }
 
 /** Why it can't be pulled; null when it is here now. */
-async function pull(docker: Docker, base: string, signal: AbortSignal): Promise<string | null> {
+export async function pull(docker: Docker, base: string, signal: AbortSignal): Promise<string | null> {
   try {
     const stream: NodeJS.ReadableStream = await docker.pull(base, { abortSignal: signal });
     for await (const item of readJsonLines(stream as AsyncIterable<Buffer>)) {

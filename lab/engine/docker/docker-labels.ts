@@ -16,7 +16,11 @@ export const DOCKER_LABELS = {
   maker: "energy-lab.maker",
   /** Names of the variables that this node has for itself, so that the lab's own can be read back. */
   nodeEnv: "energy-lab.node-env",
-  /** On images: `node`. */
+  /** On a lab's network and nodes: the program that its nodes run (JSON). */
+  program: "energy-lab.program",
+  /** On a helper: the node whose network it shares. */
+  helper: "energy-lab.helper",
+  /** On images: `node`, or `program`. */
   image: "energy-lab.image",
   /** On throw-away containers and networks: what they try out. Never part of a lab. */
   probe: "energy-lab.probe",
@@ -59,6 +63,12 @@ export function labLabels(spec: LabSpec): Record<string, string> {
     [DOCKER_LABELS.nodes]: spec.nodes.join(","),
     [DOCKER_LABELS.maker]: maker(),
   };
+}
+
+/** The network knows what the nodes run: it is there before them, and outlives each. */
+export function networkLabels(spec: LabSpec): Record<string, string> {
+  const { program = null } = spec;
+  return { ...labLabels(spec), ...(program !== null && { [DOCKER_LABELS.program]: JSON.stringify(program) }) };
 }
 
 export function nodeLabels(spec: LabSpec, node: NodeSpec, address: string): Record<string, string> {

@@ -5,6 +5,7 @@
 import type Docker from "dockerode";
 import type { NodeId } from "../../../node/wire/ids.ts";
 import { noSuchLab, noSuchNode } from "../../base/lab-error.ts";
+import type { Program } from "../../kind/program-spec.ts";
 import type { LabInfo, LabSpec, NodeInfo, NodeStatus } from "../engine.ts";
 import { allow } from "./docker-errors.ts";
 import { DOCKER_LABELS, labelled, parseIds } from "./docker-labels.ts";
@@ -68,7 +69,9 @@ export async function findNode(docker: Docker, lab: string, id: NodeId): Promise
 
 /** The specification that `up` was given, read from the containers alone. Null: it has none, or `lab up` didn't make it (compose). */
 export async function readLabSpec(docker: Docker, lab: string): Promise<LabSpec | null> {
-  const containers = await listNodeContainers(docker, lab);
+  const [containers, [network]] = await Promise.all([listNodeContainers(docker, lab), listLabNetworks(docker, lab)]);
+  const program = readProgramLabel(network);
+  if (network !== undefined && program !== null) return programSpec(lab, network, program);
   const [secrets, ...environments] = await Promise.all([
     readSecrets(docker, containers),
     ...containers.map((container) => readEnvironment(docker, container)),
@@ -95,6 +98,23 @@ export async function readLabSpec(docker: Docker, lab: string): Promise<LabSpec 
     ...secrets,
     env,
   };
+}
+
+/** The program that the nodes of this network run; null: our own. */
+export function readProgramLabel(network: LabNetwork | null | undefined): Program | null {
+  const text = network?.labels[DOCKER_LABELS.program];
+  if (text === undefined) return null;
+  try {
+    return JSON.parse(text) as Program;
+  } catch {
+    return null;
+  }
+}
+
+function programSpec(lab: string, { labels }: LabNetwork, program: Program): LabSpec {
+  const [run, profile] = [labels[DOCKER_LABELS.run] ?? "", labels[DOCKER_LABELS.profile] ?? "default"];
+  const nodes = parseIds(labels[DOCKER_LABELS.nodes]);
+  return { name: lab, runtime: "docker", run, profile, voters: [], nodes, token: "", keys: "", env: {}, program };
 }
 
 /** Variables that addNodes sets for every node; all others are the lab's own. */
@@ -125,7 +145,8 @@ async function describeLab(
     Promise.all(containers.map((container) => readEnd(docker, container))),
   ]);
   const portBase = Number(environment.DS_UNICAST_PORT_BASE ?? UNICAST_PORT_BASE);
-  const direct = network !== null && (await reachesBridge(network.subnet));
+  const program = readProgramLabel(network);
+  const direct = network !== null && program === null && (await reachesBridge(network.subnet));
   return {
     name,
     runtime: "docker",
@@ -135,6 +156,7 @@ async function describeLab(
     token: environment.DS_CONTROL_TOKEN ?? token,
     createdAtMs: network?.createdAtMs ?? (first ? first.info.Created * 1000 : null),
     network: network?.subnet ?? null,
+    program,
     nodes: containers.map((container, i) => ({ ...describeNode(name, container, portBase, direct), ...ends[i] })),
   };
 }
@@ -174,7 +196,14 @@ export function describeNode(lab: string, container: NodeContainer, portBase: nu
     control: unplugged ? null : address,
     startedAtMs: null,
     unplugged,
+    ...readHealth(info.Status),
   };
+}
+
+/** An engine tells it in words only, unless each container is inspected. */
+function readHealth(status: string): Pick<NodeInfo, "isHealthy"> {
+  const [, word] = /\((healthy|unhealthy|health: starting)\)/.exec(status) ?? [];
+  return word === undefined ? {} : { isHealthy: word === "healthy" };
 }
 
 function statusFrom(state: string): NodeStatus {

@@ -171,8 +171,8 @@ function openLog(docker: Docker, id: string, options: LogOptions, after?: string
   });
 }
 
-function strip({ node, stream, text }: StampedLine): LogLine {
-  return { node, stream, text };
+function strip({ node, stream, text, at }: StampedLine): LogLine {
+  return { node, stream, text, ...(at !== "" && { atMs: Date.parse(at) }) };
 }
 
 function compare(a: string, b: string): number {

@@ -25,10 +25,17 @@ export async function listLabNetworks(docker: Docker, lab?: string): Promise<rea
   return found.map(toLabNetwork).toSorted((a, b) => a.createdAtMs - b.createdAtMs || (a.id < b.id ? -1 : 1));
 }
 
+interface NetworkWish {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** False: nothing that its nodes send elsewhere finds its way back. */
+  readonly isOutside?: boolean;
+}
+
 /** Creates a bridge on a free /24. Two at the same moment may try the same range: the engine refuses one, which tries the next. */
 export async function createBridge(
   docker: Docker,
-  options: { name: string; labels: Readonly<Record<string, string>>; seed: string },
+  options: NetworkWish & { seed: string },
 ): Promise<{ id: string; name: string; subnet: string }> {
   const [networks, host] = await Promise.all([docker.listNetworks(), hostRanges()]);
   const taken = [...networks.flatMap(rangesOf), ...host];
@@ -44,17 +51,14 @@ export async function createBridge(
   ]);
 }
 
-async function createOn(
-  docker: Docker,
-  options: { name: string; labels: Readonly<Record<string, string>> },
-  subnet: string,
-): Promise<Docker.Network | null> {
+async function createOn(docker: Docker, options: NetworkWish, subnet: string): Promise<Docker.Network | null> {
   try {
     return await docker.createNetwork({
       Name: options.name,
       CheckDuplicate: true,
       Driver: "bridge",
       EnableIPv6: false,
+      ...(options.isOutside === false && { Options: { "com.docker.network.bridge.enable_ip_masquerade": "false" } }),
       Labels: { ...options.labels },
       IPAM: { Driver: "default", Config: [{ Subnet: subnet, ...splitSubnet(subnet) }] },
     });
