@@ -70,15 +70,16 @@ export function mintAccount(state: NodeState, extra: readonly Row[]): number {
   return writeId;
 }
 
-/** Adds an account that another node knows. A different genesis under a known id is a conflict. */
+/** Adds an account that another node knows. A different genesis under a known id is a conflict. There is always room for the own account. */
 export function adoptAccount(
   state: NodeState,
   genesis: Genesis,
   extra: readonly Row[] = [],
-): "adopted" | "same" | "conflict" {
+): "adopted" | "same" | "conflict" | "no room" {
   const known = state.ledger.accounts.get(genesis.id);
   if (known !== undefined) return isSameGenesis(known.genesis, genesis) ? "same" : "conflict";
-  if (state.phase === "HALTED" || state.ledger.accounts.size >= MEMBERS_MAX) return "conflict";
+  const isOwnThere = genesis.id === state.self.id || state.ledger.accounts.has(state.self.id);
+  if (state.phase === "HALTED" || state.ledger.accounts.size >= MEMBERS_MAX - (isOwnThere ? 0 : 1)) return "no room";
   if (genesis.initial !== state.config.initialCredits) {
     journal(state, {
       kind: "state",

@@ -8,7 +8,7 @@
 import { MEMBERS_MAX, type NodeId } from "../../wire/ids.ts";
 import type { MessageOf } from "../../wire/message.ts";
 import { isVoter } from "../election/roles.ts";
-import { journal } from "../kernel/outbox.ts";
+import { count, journal } from "../kernel/outbox.ts";
 import { hasTimer, setTimer, takeTurn } from "../kernel/timers.ts";
 import type { Origin } from "../kernel/types.ts";
 import { accountOf, adoptAccount } from "../ledger/ledger.ts";
@@ -37,6 +37,7 @@ export function onJoin(state: NodeState, message: MessageOf<"JOIN">, from: Origi
   }
   // A restarted member may not have met all nodes that have an account.
   if (accountOf(state, from.sender) === undefined && state.ledger.accounts.size >= MEMBERS_MAX) {
+    count(state, "members_full");
     refuseJoin(state, from, nonce, { refused: "FULL" });
     return;
   }

@@ -26,6 +26,7 @@ import { beatIntervalMs, payForBeat, spread, takeRumours } from "../membership/r
 import { dropWaitingForLost, fencesOf, onFences } from "../recovery/fence.ts";
 import { reviewPromise } from "../recovery/promises.ts";
 import { compact } from "../replication/compaction.ts";
+import { drainHeld } from "../replication/delivery.ts";
 import { buildDigest, onDigest } from "../replication/repair.ts";
 import type { NodeState } from "../state.ts";
 import { FRAME_BYTES } from "./join-answer.ts";
@@ -172,7 +173,7 @@ export function onHeartbeat(state: NodeState, message: MessageOf<"HEARTBEAT">, f
   onRumours(state, payload.rumours);
   noteClaim(state, payload, from.sender);
   onFences(state, payload.fences, from.sender);
-  reviewPromise(state, payload, from);
+  if (reviewPromise(state, payload, from)) drainHeld(state);
   if (accountOf(state, state.self.id) !== undefined || payload.digest.size > 0)
     onDigest(state, from.sender, payload.digest, payload.ledger_hash);
   compact(state);

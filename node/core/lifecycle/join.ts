@@ -12,6 +12,7 @@ import { noteSeenTerm } from "../election/abstention.ts";
 import { noteClaim } from "../election/claims.ts";
 import { answerEarly } from "../election/election.ts";
 import { journal } from "../kernel/outbox.ts";
+import { becomeConflict } from "../kernel/phase.ts";
 import { drawHex64 } from "../kernel/random.ts";
 import type { Recovered } from "../kernel/rows.ts";
 import { cancelTimer, setTimer } from "../kernel/timers.ts";
@@ -280,14 +281,7 @@ function giveUp(state: NodeState, by: NodeId): void {
   const reason =
     `Node ${by} refused node ${id}: its group knows ${MEMBERS_MAX} nodes, the most that a group can have (those that left or failed ` +
     "count too). Start with the number of a node that has left, or start another group (DS_MULTICAST_PORT or DS_KEYS)";
-  state.phase = "CONFLICT";
-  journal(state, {
-    kind: "state",
-    level: "error",
-    msg: `JOIN refused by Node ${by}: FULL`,
-    from: by,
-    phase: "CONFLICT",
-  });
+  becomeConflict(state, `JOIN refused by Node ${by}: FULL`, { from: by });
   state.outbox.push({ type: "exit", code: 1, reason });
 }
 

@@ -7,7 +7,7 @@
  */
 
 import type { NodeId } from "../../wire/ids.ts";
-import { journal, persist } from "../kernel/outbox.ts";
+import { count, journal, persist } from "../kernel/outbox.ts";
 import { isRestoring } from "../kernel/phase.ts";
 import { takeTurn } from "../kernel/timers.ts";
 import type { NodeState } from "../state.ts";
@@ -54,6 +54,7 @@ function askForRestart(state: NodeState, known: number, by: NodeId): void {
   if (state.phase !== "READY" || known < self.incarnation || !takeTurn(state, "mistaken", "", GAP_MS)) return;
   const isNews = known > join.mistakenFor;
   if (isNews) join.mistakenFor = known;
+  count(state, "restart_requests");
   const writeId = isNews ? persist(state, [{ table: "incarnation", atLeast: known }]) : undefined;
   const msg = `Node ${by} ignores this process: it knows incarnation ${known}, and this is ${self.incarnation}. ${restartText(state)}`;
   journal(state, { kind: "state", level: "error", msg, from: by }, writeId);

@@ -32,26 +32,27 @@ export function isNeedless(state: NodeState, { sender, address }: Origin): boole
   return true;
 }
 
-/** A heartbeat of the owner: is the promise still wanted? */
+/** A heartbeat of the owner: is the promise still wanted? True: no longer, and what it held back can be delivered. */
 export function reviewPromise(
   state: NodeState,
   { phase, fences }: MessageOf<"HEARTBEAT">["payload"],
   from: Origin,
-): void {
+): boolean {
   const promise = state.recovery.promises.get(from.sender);
-  if (promise === undefined) return;
+  if (promise === undefined) return false;
   const isFenced = (fences?.get(from.sender) ?? 0) > promise.at;
   if (phase !== "READY" || isFenced || from.incarnation < promise.incarnation) {
     promise.readySinceMs = null;
-    return;
+    return false;
   }
   promise.readySinceMs ??= state.nowMs;
-  if (state.nowMs - promise.readySinceMs < state.config.timing.heartbeatTimeoutMs) return;
+  if (state.nowMs - promise.readySinceMs < state.config.timing.heartbeatTimeoutMs) return false;
   state.recovery.promises.delete(from.sender);
   persist(state, [{ table: "fence", account: from.sender, at: null }]);
   count(state, "promises_dropped");
   const msg = `Dropped the promise about the log of Node ${from.sender} after debit ${promise.at}: that node is READY and has no fence there`;
   journal(state, { kind: "state", level: "warn", msg, from: from.sender });
+  return true;
 }
 
 /** `Node 3 after debit 4`, for status. */

@@ -33,7 +33,7 @@ import {
 } from "../recovery/fence.ts";
 import type { NodeState } from "../state.ts";
 import { closeCredited, intentRowOf, type PendingTrade, takeCredited } from "../trading/trade-table.ts";
-import { restsOnDiverged } from "./divergence.ts";
+import { restsOnDiverged, showHash } from "./divergence.ts";
 import { raiseConflict, raiseDivergence, raiseEquivocation } from "./equivocation.ts";
 
 export function onTradeConfirm(state: NodeState, message: MessageOf<"TRADE_CONFIRM">): void {
@@ -234,11 +234,20 @@ function onFault(state: NodeState, record: TradeRecord, fault: string): void {
   const { seller_id: origin } = record;
   const { fencedAt = 0 } = accountOf(state, origin) ?? {};
   const divergedAt = state.causal.diverged.get(origin);
-  if (isFence(record) && fault === "chain" && divergedAt !== undefined) {
+  if (fault === "chain" && (isFence(record) ? divergedAt !== undefined : leadsToFence(state, record))) {
     // Of the two logs the owner goes on with the other one.
-    becomeFencedOff(state, origin, divergedAt);
+    becomeFencedOff(state, origin, divergedAt ?? record.seq - 1);
     return;
   }
+  if (fault === "chain" && origin === state.self.id) {
+    raiseConflict(
+      state,
+      record,
+      "doesn't follow from the log that this node got back: other nodes have two logs of it",
+    );
+    return;
+  }
+  if (fault === "chain" && fencedAt === 0) showHash(state, origin, record.seq - 1);
   const cause = restsOnDiverged(state, record);
   if (cause !== null) {
     raiseDivergence(state, record, cause);
@@ -251,6 +260,17 @@ function onFault(state: NodeState, record: TradeRecord, fault: string): void {
   noteLost(state, record);
   // Or ours is the lost one, should its owner have another fence under that number.
   if (origin !== state.self.id) askForFence(state, origin, fencedAt, origin);
+}
+
+/** The held debits behind this one follow from it, up to a fence: so goes the log with which its owner came back. */
+function leadsToFence(state: NodeState, record: TradeRecord): boolean {
+  const queue = state.causal.holdback.get(record.seller_id);
+  for (let last = record; ; ) {
+    const next = queue?.get(last.seq + 1);
+    if (next === undefined || next.prev_hash !== recordHash(last)) return false;
+    if (isFence(next)) return true;
+    last = next;
+  }
 }
 
 function drain(state: NodeState, batch: Batch): void {

@@ -39,6 +39,13 @@ export function compareLedgers(state: NodeState, peer: NodeId): void {
   }
 }
 
+/** A later debit of that log doesn't fit this node's: its owner is shown what is here, since vectors that differ aren't compared. */
+export function showHash(state: NodeState, id: NodeId, seq: number): void {
+  const row = rowOf(state, id, seq);
+  if (row !== null && takeTurn(state, "compared", id, COMPARE_GAP_MS))
+    unicast(state, id, "HASHES", { rows: [row], answer: false });
+}
+
 export function onHashes(state: NodeState, message: MessageOf<"HASHES">, from: Origin): void {
   const differing: HashRow[] = [];
   for (const row of message.payload.rows) {

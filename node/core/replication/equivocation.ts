@@ -6,6 +6,7 @@ import type { NodeId } from "../../wire/ids.ts";
 import type { TradeRecord } from "../../wire/message.ts";
 import { fieldsOf } from "../causal/broadcast.ts";
 import { count, journal } from "../kernel/outbox.ts";
+import { becomeConflict } from "../kernel/phase.ts";
 import { takeTurn } from "../kernel/timers.ts";
 import type { NodeState } from "../state.ts";
 
@@ -42,12 +43,7 @@ export function raiseDivergence(state: NodeState, record: TradeRecord, cause: No
 export function raiseConflict(state: NodeState, record: TradeRecord, why: string): void {
   noteEquivocation(state, record.seller_id);
   if (state.phase === "CONFLICT") return;
-  state.phase = "CONFLICT";
-  journal(state, {
-    kind: "drop",
-    level: "error",
-    msg: `EQUIVOCATION: record ${record.seller_id}/${record.seq} ${why}; this node stops taking part. To bring it back: stop it, move its data directory away (keep it), start it again`,
-    phase: "CONFLICT",
-    ...fieldsOf(record),
-  });
+  const advice = "To bring it back: stop it, move its data directory away (keep it), start it again";
+  const msg = `EQUIVOCATION: record ${record.seller_id}/${record.seq} ${why}; this node stops taking part. ${advice}`;
+  becomeConflict(state, msg, { kind: "drop", ...fieldsOf(record) });
 }
