@@ -28,10 +28,11 @@ export const answers: Checker = {
         .some((id) => story.lives.wiped.has(Number(id)));
     const compare = (answer: Answer | undefined, delivery: Delivery | undefined): void => {
       if (answer === undefined || delivery === undefined || isExcused(delivery.trade)) return;
-      report(`${answer.name} was refused for certain, and executed as ${nameOf(delivery)}`, [
-        answer.entry,
-        delivery.entry,
-      ]);
+      report(
+        `${answer.name} was refused for certain, and executed as ${nameOf(delivery)}`,
+        [answer.entry, delivery.entry],
+        delivery.origin,
+      );
     };
     return {
       take({ entry, delivery }) {

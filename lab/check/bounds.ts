@@ -1,6 +1,6 @@
 /**
  * How long the promises about time may take, in milliseconds (L1 to L5 in node/PROTOCOL.md#promises). They follow from the timing that the nodes say they
- * have, or from the profile; groups above ten take longer, because their probes are spread.
+ * have, or from the profile; groups above ten take longer, because news takes more rounds to reach everybody.
  */
 import type { RunFacts } from "../journal/journal.ts";
 import type { Story } from "../journal/story/story.ts";
@@ -31,9 +31,14 @@ const TIMINGS: Readonly<Record<string, Timing>> = {
   original: { heartbeatMs: 2_000, heartbeatTimeoutMs: 10_000, electionTimeoutMs: 5_000, probeIntervalMs: 5_000 },
 };
 
+/** How many times as long a group takes as one of ten: gossip takes a number of rounds that grows with the logarithm of the size. */
+export function crowdOf(nodes: number): number {
+  return Math.max(1, 1 + Math.log10(nodes / 10));
+}
+
 export function boundsOf(facts: RunFacts, story: Story): Bounds {
   const { heartbeatMs, heartbeatTimeoutMs, electionTimeoutMs, probeIntervalMs } = timingOf(facts, story);
-  const crowd = Math.max(1, story.lives.ofNode.size / 10);
+  const crowd = crowdOf(story.lives.ofNode.size);
   // The longest suspicion, the longest wait for two answers before it, as of nodes that are slow themselves, and the rounds before that.
   const detectMs = (1.5 * heartbeatTimeoutMs + 10 * probeIntervalMs) * crowd;
   return {

@@ -23,7 +23,7 @@ export const causalDelivery: Checker = {
         const lack = record === undefined ? null : findLack(record, vector);
         if (record === undefined || lack === null) continue;
         const what = `node ${node} has ${nameOf(record)} from a snapshot without ${nameOf(lack)}, which it follows`;
-        report(what, [record.entry, entry]);
+        report(what, [record.entry, entry], record.origin);
       }
     };
     return {
@@ -36,7 +36,7 @@ export const causalDelivery: Checker = {
         if (lack !== null) {
           const has = `${lack.origin}/${replica.clock.get(lack.origin) ?? 0}`;
           const what = `node ${life.node} delivers ${nameOf(delivery)}, which follows ${nameOf(lack)}, and has only ${has}`;
-          report(what, [lineOf(lack), entry]);
+          report(what, [lineOf(lack), entry], delivery.origin);
         }
         const name = nameOf(delivery);
         if (!known.has(name) || delivery.origin === life.node) known.set(name, delivery);

@@ -29,8 +29,8 @@ export interface RunUnderCheck {
   readonly facts: RunFacts;
   /** It has taken a line before the checkers do. */
   readonly story: Story;
-  /** The lines prove it; the last one is where it broke. Lines that aren't there can be left out. */
-  readonly report: (what: string, proof: readonly (Entry | null | undefined)[]) => void;
+  /** The lines prove it; the last one is where it broke. Lines that aren't there can be left out. `about`: Violation. */
+  readonly report: (what: string, proof: readonly (Entry | null | undefined)[], about?: number) => void;
 }
 
 /** A line, and what all checkers would read of it. */

@@ -23,14 +23,18 @@ export const clocks: Checker = {
             const now = told.get(id) ?? 0;
             if (now === before || (now > before && entry.books === "snapshot")) continue;
             const how = now < before ? "goes back" : "moves without a debit";
-            report(`the clock of node ${life.node} ${how}: ${id}/${now} after ${id}/${before}`, [entry]);
+            report(`the clock of node ${life.node} ${how}: ${id}/${now} after ${id}/${before}`, [entry], id);
           }
         } else if (delivery !== null) {
           looked += 1;
           const before = replica.clock.get(delivery.origin) ?? 0;
           // A number that was there before is a delivery too many, not a clock that jumps.
           if (delivery.seq <= before + 1) return;
-          report(`node ${life.node} counts ${nameOf(delivery)} right after ${delivery.origin}/${before}`, [entry]);
+          report(
+            `node ${life.node} counts ${nameOf(delivery)} right after ${delivery.origin}/${before}`,
+            [entry],
+            delivery.origin,
+          );
         }
       },
       finish: () => ({ counted: `${formatCount(looked)} vectors`, judged: looked }),

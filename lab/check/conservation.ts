@@ -28,7 +28,11 @@ export const conservation: Checker = {
           // Each tells of its own ledger: what it says of another one may be a lie that it was told.
           if (first.hash !== entry.hash) {
             const who = `node ${entry.diverged} has used number ${String(entry.record_seq)} twice`;
-            report(`${who}: nodes ${first.node} and ${entry.node} hold different debits under it`, [first, entry]);
+            report(
+              `${who}: nodes ${first.node} and ${entry.node} hold different debits under it`,
+              [first, entry],
+              entry.diverged,
+            );
           }
         }
         if (life === null || replica === null) return;

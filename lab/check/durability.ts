@@ -86,11 +86,15 @@ function compare({ report }: RunUnderCheck, { clock, lines, promised }: Memory, 
     const kept = now.get(id);
     if (kept !== undefined && kept >= seq) continue;
     const has = kept === undefined ? `doesn't know the account of node ${id}` : `has ${id}/${kept}`;
-    report(`node ${boot.node} had ${id}/${seq} before its restart, and ${has} after it`, [lines.get(id), boot]);
+    report(
+      `node ${boot.node} had ${id}/${seq} before its restart, and ${has} after it`,
+      [lines.get(id), boot],
+      boot.node,
+    );
   }
   if (promised === null || typeof boot.seen !== "number" || promised.term <= boot.seen) return;
   const what = `node ${boot.node} has used term ${promised.term}, and knows of ${boot.seen} only after its restart`;
-  report(what, [promised.entry, boot]);
+  report(what, [promised.entry, boot], boot.node);
 }
 
 /** Nothing leaves a payer that its disk could still forget: what others have of it is there at its next start. */
@@ -99,5 +103,5 @@ function compareWithOthers({ story, report }: RunUnderCheck, known: Delivery | u
   const kept = readVector(boot.vc).get(boot.node) ?? 0;
   if (kept >= known.seq) return;
   const what = `node ${known.entry.node} has ${nameOf(known)}, and its payer starts again with ${boot.node}/${kept}`;
-  report(what, [known.entry, boot]);
+  report(what, [known.entry, boot], boot.node);
 }

@@ -44,7 +44,7 @@ function createRepeatsCheck({ story, report }: RunUnderCheck) {
     if (other === undefined) numbers.set(trade, delivery);
     // Where a disk was lost, the end of its log may be given up, and executed a second time (node/protocol/recovery.md).
     else if (nameOf(other) !== nameOf(delivery) && !story.lives.wiped.has(origin))
-      report(`trade ${trade} is executed as ${nameOf(other)} and as ${nameOf(delivery)}`, [other.entry, entry]);
+      report(`trade ${trade} is executed as ${nameOf(other)} and as ${nameOf(delivery)}`, [other.entry, entry], origin);
   };
   return {
     get transfers() {
@@ -56,10 +56,11 @@ function createRepeatsCheck({ story, report }: RunUnderCheck) {
       applied.set(life, own);
       const name = nameOf(delivery);
       if (delivery.seq <= (replica.clock.get(delivery.origin) ?? 0))
-        report(`node ${life.node} applies ${name} (trade ${delivery.trade}) again`, [
-          own.get(name) ?? life.boot,
-          entry,
-        ]);
+        report(
+          `node ${life.node} applies ${name} (trade ${delivery.trade}) again`,
+          [own.get(name) ?? life.boot, entry],
+          delivery.origin,
+        );
       own.set(name, entry);
       takeNumber(delivery);
     },
@@ -75,7 +76,7 @@ function reportMissing({ finals, due, boundMs }: Outcome, report: RunUnderCheck[
       const what = `node ${life.node} lacks ${lacks} at the end, which node ${at} had ${seconds(boundMs)} earlier`;
       const source = finals.find((other) => other.life.node === at);
       const advance = source?.advances.find((one) => one.origin === origin && one.seq === seq);
-      report(what, [advance?.entry, last]);
+      report(what, [advance?.entry, last], origin);
     }
   }
 }

@@ -18,7 +18,11 @@ export const incarnations: Checker = {
       const before = story.lives.ofNode.get(life.node)?.at(life.number - 1);
       if (life.number === 0 || before === undefined || story.lives.wiped.has(life.node)) return;
       if (entry.inc > before.inc || entry.durable === false) return;
-      report(`node ${life.node} starts as incarnation ${entry.inc} after ${before.inc}`, [lastLine.get(before), entry]);
+      report(
+        `node ${life.node} starts as incarnation ${entry.inc} after ${before.inc}`,
+        [lastLine.get(before), entry],
+        life.node,
+      );
     };
     const takeView = (entry: Entry, life: Life): void => {
       const { peer, peer_inc: inc } = entry;
@@ -28,7 +32,7 @@ export const incarnations: Checker = {
       const before = views.get(peer);
       if (before !== undefined && inc < (before.peer_inc ?? 0)) {
         const what = `node ${life.node} goes back from incarnation ${before.peer_inc} of node ${peer} to ${inc}`;
-        report(what, [before, entry]);
+        report(what, [before, entry], life.node);
       }
       views.set(peer, entry);
     };

@@ -7,7 +7,7 @@ import type { Gap, Journal, RunFacts } from "../journal/journal.ts";
 import { readDelivery } from "../journal/story/deliveries.ts";
 import { Story } from "../journal/story/story.ts";
 import { Accusations } from "./accusations.ts";
-import type { Checker, CheckFold, Line } from "./checker.ts";
+import type { Checker, CheckFold, Line, RunUnderCheck } from "./checker.ts";
 import { Ending } from "./ending.ts";
 import { Replicas } from "./replica.ts";
 import type { CheckResult, Violation } from "./verdict.ts";
@@ -79,10 +79,10 @@ export class Judging {
     const violations: Violation[] = [];
     const seat: { -readonly [K in keyof Seat]: Seat[K] } = { checker, fold: null, violations, count: 0 };
     if (needs === "details" && !facts.isDetailed) return seat;
-    const report = (what: string, proof: readonly (Entry | null | undefined)[]): void => {
+    const report: RunUnderCheck["report"] = (what, proof, about) => {
       seat.count += 1;
       if (violations.length >= VIOLATIONS_MAX) return;
-      const violation = { what, proof: proof.filter((line) => line !== null && line !== undefined) };
+      const violation = { what, proof: proof.filter((line) => line !== null && line !== undefined), about };
       violations.push(violation);
       this.#breach ??= { checker, ...violation };
     };

@@ -33,7 +33,7 @@ export const oneHistory: Checker = {
         if (first === undefined || wiped.has(delivery.origin)) records.set(name, delivery);
         else if (describe(first) !== describe(delivery)) {
           const what = `${name} is ${describe(delivery)} at node ${entry.node}, and ${describe(first)} at node ${first.entry.node}`;
-          report(what, [first.entry, entry]);
+          report(what, [first.entry, entry], delivery.origin);
         }
       },
       finish: () => ({ counted: `${formatCount(records.size)} transfers`, judged: records.size }),

@@ -32,7 +32,11 @@ export const oneLeader: Checker = {
       if (first === undefined) votes.set(key, entry);
       else if (first.vote !== entry.vote) {
         const both = `for node ${String(first.vote)} and for node ${entry.vote}`;
-        report(`node ${entry.node} votes twice in term ${String(entry.vote_term)}: ${both}`, [first, entry]);
+        report(
+          `node ${entry.node} votes twice in term ${String(entry.vote_term)}: ${both}`,
+          [first, entry],
+          entry.node,
+        );
       }
     };
     const takeTerm = (entry: Entry, life: Life): void => {
@@ -40,7 +44,8 @@ export const oneLeader: Checker = {
       if (typeof entry.seen !== "number" || !life.isWhole) return;
       const before = highest.get(life);
       const seen = before === undefined ? -1 : (before.seen as number);
-      if (entry.seen < seen) report(`node ${life.node} goes back from term ${seen} to ${entry.seen}`, [before, entry]);
+      if (entry.seen < seen)
+        report(`node ${life.node} goes back from term ${seen} to ${entry.seen}`, [before, entry], life.node);
       else if (entry.seen > seen) highest.set(life, entry);
     };
     return {

@@ -20,7 +20,7 @@ export const requestsOnce: Checker = {
         if (first === undefined) executed.set(request, delivery);
         else if (nameOf(first) !== nameOf(delivery) && !hasForgotten(delivery, first, request)) {
           const what = `request ${request} is executed as ${nameOf(first)} and as ${nameOf(delivery)}`;
-          report(what, [first.entry, delivery.entry]);
+          report(what, [first.entry, delivery.entry], delivery.origin);
         }
       },
       finish: () => ({ counted: `${formatCount(executed.size)} orders`, judged: executed.size }),

@@ -14,6 +14,8 @@ export interface Violation {
   readonly what: string;
   /** The lines that prove it, in the journal's order; the last one is where it broke. */
   readonly proof: readonly Entry[];
+  /** The account or node that it is about; absent: more than one, or nobody can say. */
+  readonly about?: number | undefined;
 }
 
 export interface CheckResult {

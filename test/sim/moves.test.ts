@@ -6,6 +6,7 @@ import { drawWorld } from "../../lab/sim/cluster/sim-world.ts";
 import { drawPlan, MOVE_NAMES, MOVES, type MoveName, type Plan } from "../../lab/sim/swarm/moves.ts";
 import { runSwarm } from "../../lab/sim/swarm/play-schedule.ts";
 import { Premises } from "../../lab/sim/swarm/premises.ts";
+import { RARE_EVENT_NAMES, RARE_EVENTS } from "../../lab/sim/swarm/rare-events.ts";
 import { Draw } from "../../lab/sim/world/draw.ts";
 
 function movesOf(plan: Plan): Set<MoveName> {
@@ -31,17 +32,35 @@ it("each move must be drawn at about its rate", () => {
   }
 });
 
+/** Schedules that draw the move, in order. */
+function* seedsWith(name: MoveName): Generator<number> {
+  for (let seed = 1; ; seed += 1) if (movesOf(drawPlan(drawWorld(seed, new Draw(seed, "swarm")))).has(name)) yield seed;
+}
+
 /** A node must happen to wait when a loss is accepted. */
-const FIRST = MOVE_NAMES.filter((name) => name !== "accept-loss").map((name): [MoveName, number] => {
-  let seed = 1;
-  while (!movesOf(drawPlan(drawWorld(seed, new Draw(seed, "swarm")))).has(name)) seed += 1;
-  return [name, seed];
-});
+const FIRST = MOVE_NAMES.filter((name) => name !== "accept-loss").map((name): [MoveName, number] => [
+  name,
+  seedsWith(name).next().value,
+]);
 
 it.each(FIRST)("the move %s must be made alone in schedule %i", (name, seed) => {
   const { moves } = runSwarm(seed, {}, { moves: [name] });
   expect(Object.keys(moves)).toEqual([name]);
   expect(moves[name]).toBeGreaterThan(0);
+});
+
+describe("what seldom happens", () => {
+  const reached = new Set<string>();
+  it.each(RARE_EVENT_NAMES)("must be reached within 500 schedules: %s", { timeout: 120_000 }, (event) => {
+    if (reached.has(event)) return;
+    const move = RARE_EVENTS[event];
+    for (const seed of move === null ? [1, 2, 3, 4, 5, 6, 7, 8] : seedsWith(move)) {
+      if (seed > 500) break;
+      for (const other of Object.keys(runSwarm(seed).rare)) reached.add(other);
+      if (reached.has(event)) return;
+    }
+    expect.fail(`the move ${move} doesn't lead there`);
+  });
 });
 
 describe("what a schedule may expect", () => {
@@ -56,8 +75,11 @@ describe("what a schedule may expect", () => {
     const premises = new Premises(sim);
     premises.onDisksLost([1, 2, 3]);
     expect(premises.needsPerson).toBe(true);
-    expect(sim.excuses.reasons.get("S1")).toMatch(/other voters know account/);
-    expect(sim.excuses.reasons.get("S6")).toMatch(/3 of 5 voters/);
+    expect(sim.excuses.reasons.get("S1")).toMatchObject({
+      reason: expect.stringMatching(/other voters know account/),
+      accounts: null,
+    });
+    expect(sim.excuses.reasons.get("S6")).toMatchObject({ reason: expect.stringMatching(/3 of 5 voters/) });
     expect(sim.excuses.reasons.has("S8")).toBe(false);
   });
 

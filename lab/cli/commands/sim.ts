@@ -301,13 +301,16 @@ function describeReport(report: SwarmReport): string {
 }
 
 /** `stranger 31 (15 %) 4120 x`: in how many schedules, at which rate, how often in all. */
-function describeMoves({ moves, outside, stopped }: SwarmReport): string[] {
+function describeMoves({ moves, rare, outside, stopped }: SwarmReport): string[] {
   const rows = Object.entries(moves).map(
     ([name, { rate, schedules, times }]) =>
       `  ${name.padEnd(14)} ${`${schedules}`.padStart(6)} schedules (rate ${(rate * 100).toFixed(0)} %), ${times} times`,
   );
   const end = `promises without their premises: broken in ${outside} schedules; in ${stopped} the group stopped and said why`;
-  return ["moves of the adversary:", ...rows, end];
+  const events = Object.entries(rare).map(
+    ([name, { schedules, times }]) => `  ${name.padEnd(20)} ${`${schedules}`.padStart(6)} schedules, ${times} times`,
+  );
+  return ["moves of the adversary:", ...rows, "rare events (counters of the nodes):", ...events, end];
 }
 
 function describeSpread({ p50, p99, max }: { p50: number; p99: number; max: number }): string {

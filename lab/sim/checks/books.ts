@@ -59,6 +59,8 @@ export class Books {
 
   /** The process is gone; what its disk didn't keep never happened, unless somebody else has seen it. */
   onDown(node: SimNode): void {
+    // A second process with the id of another one.
+    if (node.slot !== node.id) return;
     const durable = node.store.durableSeq(node.id);
     for (const [key, record] of this.known) {
       const [origin, seq] = parseKey(key);
@@ -145,11 +147,16 @@ export class Books {
       const fence = this.fences.get(origin)?.at(-1) ?? Number.POSITIVE_INFINITY;
       if (seq >= fence && fencedAt < fence) {
         const why = () => `node ${node.id} has ${key} of before the fence ${fence}, and nobody accepted its loss`;
-        this.judge.require(this.lossAccepted.has(origin), "S7", why);
+        this.judge.require(this.lossAccepted.has(origin), "S7", why, origin);
         continue;
       }
       const isKnown = this.known.has(key) || this.orphans.has(key);
-      this.judge.require(isKnown, "S5", () => `node ${node.id} has ${key} from a snapshot, and its payer has not`);
+      this.judge.require(
+        isKnown,
+        "S5",
+        () => `node ${node.id} has ${key} from a snapshot, and its payer has not`,
+        origin,
+      );
     }
   }
 
@@ -159,7 +166,12 @@ export class Books {
     this.deliveries += 1;
     // What a node applies in memory and can't write down is in no line of its journal.
     const before = replica.clock.get(origin) ?? 0;
-    this.judge.require(seq === before + 1, "S4", () => `node ${node.id} delivers ${key} after ${origin}/${before}`);
+    this.judge.require(
+      seq === before + 1,
+      "S4",
+      () => `node ${node.id} delivers ${key} after ${origin}/${before}`,
+      origin,
+    );
     if (isFence(record)) {
       const isOther = this.isOtherThanKnown(key, record);
       // A fence that only a lost disk and the absent had may be followed by another one under its number.
@@ -174,6 +186,7 @@ export class Books {
         this.lossAccepted.has(origin),
         "S7",
         () => `node ${node.id} has ${key} of before the fence ${missed}, and nobody accepted its loss`,
+        origin,
       );
       replica.clock.set(origin, seq);
       return;
@@ -185,6 +198,7 @@ export class Books {
         isDurable || this.orphans.has(key),
         "S5",
         () => `node ${node.id} delivers ${key}, which its payer has not on disk`,
+        origin,
       );
     }
     const known = this.known.get(key) ?? this.learn(node, key, record);
@@ -195,6 +209,7 @@ export class Books {
         known.text === text,
         "S10",
         () => `number ${key} is used again: at node ${node.id} it is ${text}, and was ${known.text}`,
+        origin,
       );
     replica.clock.set(origin, seq);
   }
@@ -213,6 +228,7 @@ export class Books {
       isBack || node.id === record.seller_id,
       "S5",
       () => `node ${node.id} delivers ${key}, which its payer has not on disk`,
+      record.seller_id,
     );
     const { nonce } = node.state?.ledger.accounts.get(record.seller_id)?.genesis ?? {};
     const issued = this.issues.get(record.seller_id) ?? nonce;
@@ -220,6 +236,7 @@ export class Books {
       nonce === issued,
       "S1",
       () => `node ${node.id} pays from an account that was issued twice: as ${nonce}, and to others as ${issued}`,
+      record.seller_id,
     );
     const known =
       orphan !== undefined && isBack ? orphan : { isFence: isFence(record), text, tradeId: record.trade_id };
@@ -238,6 +255,7 @@ export class Books {
       voters.length === 0 || promised.length > voters.length / 2,
       "S7",
       () => `node ${origin} fences its log at ${seq} with the promises of [${promised.join(", ")}] alone`,
+      origin,
     );
     for (const other of this.nodes.values()) {
       const has = other.id === origin ? 0 : other.store.durableSeq(origin);
@@ -245,6 +263,7 @@ export class Books {
         has < seq || this.lossAccepted.has(origin),
         "S7",
         () => `node ${origin} fences its log at ${seq}, node ${other.id} has ${has} of it on its disk`,
+        origin,
       );
     }
     for (const [key, record] of this.known) {
@@ -272,6 +291,7 @@ export class Books {
         issued === genesis.nonce,
         "S1",
         () => `account ${id} is issued twice: node ${node.id} knows it as ${genesis.nonce}, others as ${issued}`,
+        id,
       );
       this.issues.set(id, genesis.nonce);
       const stored = owner.store.genesisOf(id)?.nonce;
@@ -280,6 +300,7 @@ export class Books {
         isDurable,
         "S5",
         () => `node ${node.id} knows account ${id} as ${genesis.nonce}, its owner's disk has ${stored}`,
+        id,
       );
     }
   }

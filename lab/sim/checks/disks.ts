@@ -67,8 +67,9 @@ export class Disks {
   /** An executed trade that a client hears of is on the disk of the node that confirms it; and what a disk still has is never refused (S3). */
   onReply(node: SimNode, result: CommandResult): void {
     if (!result.ok && result.definite && result.tradeId !== undefined) {
+      const key = this.books.executedAs(result.tradeId);
       const why = () => `node ${node.id} refuses ${result.tradeId} (${result.code}), which was executed`;
-      this.judge.require(this.books.executedAs(result.tradeId) === undefined, "S3", why);
+      this.judge.require(key === undefined, "S3", why, Number(key?.split("/")[0]));
     }
     const data = result.ok ? (result.data as { trade_id?: string; state?: string }) : {};
     if (data.trade_id === undefined || (data.state !== "settled" && data.state !== "committed")) return;
@@ -107,6 +108,6 @@ export class Disks {
   }
 
   private require(condition: boolean, node: SimNode, does: string, instead = "which is not on its disk"): void {
-    this.judge.require(condition, "S5", () => `node ${node.id} ${does} before it is on disk: ${instead}`);
+    this.judge.require(condition, "S5", () => `node ${node.id} ${does} before it is on disk: ${instead}`, node.id);
   }
 }

@@ -31,7 +31,7 @@ export class JournalWatch {
   get breach(): JournalBreach | null {
     const breach = this.#judging?.breach ?? null;
     if (breach === null) return null;
-    if (!this.#excuses.covers(breach.checker.guards, () => breach.what))
+    if (!this.#excuses.covers(breach.checker.guards, () => breach.what, breach.about))
       return new JournalBreach(breach.checker, breach.what);
     this.#judging?.dropBreach();
     return null;
@@ -43,8 +43,8 @@ export class JournalWatch {
     for (const { check, verdict, violations, detail } of results) {
       const checker = CHECKERS.find(({ name }) => name === check);
       if (verdict !== "invalid" || checker === undefined) continue;
-      const what = violations[0]?.what ?? detail;
-      if (!this.#excuses.covers(checker.guards, () => what)) return new JournalBreach(checker, what);
+      for (const { what, about } of violations.length === 0 ? [{ what: detail, about: undefined }] : violations)
+        if (!this.#excuses.covers(checker.guards, () => what, about)) return new JournalBreach(checker, what);
     }
     return null;
   }

@@ -21,21 +21,35 @@ export class InvariantError extends Error {
 /** More of the same say nothing new. */
 const BROKEN_MAX = 20;
 
+/** Null: whatever it is about. */
+interface Excuse {
+  readonly reason: string;
+  readonly accounts: Set<number> | null;
+}
+
 /**
- * The promises whose premises are gone in this run, each with the reason. They may break; what broke is kept, since it must not stay
- * unnoticed by the nodes themselves.
+ * The promises whose premises are gone in this run, each with the reason, and for which accounts (the numbers of their owners). They may
+ * break; what broke is kept, since it must not stay unnoticed by the nodes themselves.
  */
 export class Excuses {
-  readonly reasons = new Map<Property, string>();
+  readonly reasons = new Map<Property, Excuse>();
   readonly broken: string[] = [];
 
-  give(properties: readonly Property[], reason: string): void {
-    for (const property of properties) if (!this.reasons.has(property)) this.reasons.set(property, reason);
+  /** @param accounts default: all */
+  give(properties: readonly Property[], reason: string, accounts: readonly number[] | null = null): void {
+    for (const property of properties) {
+      const known = this.reasons.get(property);
+      if (known?.accounts === null) continue;
+      const both = accounts === null ? null : new Set([...(known?.accounts ?? []), ...accounts]);
+      this.reasons.set(property, { reason: known?.reason ?? reason, accounts: both });
+    }
   }
 
-  /** Whether that breach is one of a promise without its premise. */
-  covers(property: string, describe: () => string): boolean {
-    if (!this.reasons.has(property as Property)) return false;
+  /** Whether that breach is one of a promise without its premise. `about`: the account; absent: several, or nobody can say. */
+  covers(property: string, describe: () => string, about?: number): boolean {
+    const excuse = this.reasons.get(property as Property);
+    if (excuse === undefined) return false;
+    if (excuse.accounts !== null && about !== undefined && !excuse.accounts.has(about)) return false;
     if (this.broken.length < BROKEN_MAX) this.broken.push(describe());
     return true;
   }
@@ -51,8 +65,9 @@ export class Judge {
     this.excuses = excuses;
   }
 
-  require(condition: boolean, property: Property, describe: () => string): void {
+  /** @param about the account */
+  require(condition: boolean, property: Property, describe: () => string, about?: number): void {
     if (condition || this.blind.has(property)) return;
-    if (!this.excuses.covers(property, describe)) throw new InvariantError(property, describe());
+    if (!this.excuses.covers(property, describe, about)) throw new InvariantError(property, describe());
   }
 }

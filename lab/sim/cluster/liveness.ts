@@ -74,6 +74,7 @@ export function expectRecovery(sim: SimCluster, bounds = LIVENESS_BOUNDS): Recov
   );
   const ledgerMs = elapsedMs();
   sim.runUntil(() => isSettled(sim.running()), within(bounds.tradesMs), "the end of all trades after the heal", "L2");
+  sim.runUntil(() => owesNothing(sim), within(bounds.tradesMs), "the end of promises that nobody needs", "L2");
   sim.runUntil(() => sim.converged(), within(bounds.highestMs), "the highest node's leadership", "L3");
   const highestMs = elapsedMs();
   expectConservation(sim);
@@ -83,6 +84,11 @@ export function expectRecovery(sim: SimCluster, bounds = LIVENESS_BOUNDS): Recov
   if (!sim.excuses.reasons.has("L5")) letJoin(sim, bounds.joinMs * slowness);
   sim.checkOutcomes();
   return { leaderMs, ledgerMs, highestMs };
+}
+
+/** Nobody holds payments back for a node that is READY and never lost its disk. */
+function owesNothing(sim: SimCluster): boolean {
+  return sim.running().every(({ state }) => state === null || state.recovery.promises.size === 0);
 }
 
 /** L1: what the owners hold is what was issued. */

@@ -10,7 +10,6 @@
 import type { CoreConfig, Origin } from "../../../node/core/kernel/types.ts";
 import { nameMessage } from "../../../node/runtime/wire-lines.ts";
 import { decodeBody } from "../../../node/wire/codec.ts";
-import type { Impairment } from "../../../node/wire/control.ts";
 import { peekBody, peekHeader } from "../../../node/wire/envelope.ts";
 import type { Message } from "../../../node/wire/message.ts";
 import type { LabAction } from "../../journal/lab-entry.ts";
@@ -21,18 +20,15 @@ import { describeCause, SimFailure } from "../checks/sim-failure.ts";
 import { Draw } from "../world/draw.ts";
 import { EventQueue } from "../world/event-queue.ts";
 import { LINK_LAN, type LinkModel, Network } from "../world/network.ts";
-import { type DiskFault, type DiskImage, SimStore } from "../world/sim-disk.ts";
+import { DISK_SSD, type DiskFault, type DiskImage, type DiskModel, SimStore } from "../world/sim-disk.ts";
 import { SimJournal } from "../world/sim-journal.ts";
-import { type NodeObserver, SimNode } from "../world/sim-node.ts";
+import { addCounters, type NodeObserver, SimNode } from "../world/sim-node.ts";
+import type { Load } from "../world/sim-process.ts";
+import { impairmentOf, type Pair, pairsOf } from "./impairment.ts";
 import { describeState, isAgreed, isConverged } from "./inspect.ts";
 import { observeCluster, type SimCommand, type SimOrder } from "./observer.ts";
 import { configOf, linkOf, rulesOf, type SimOptions } from "./sim-options.ts";
 import { factsOf } from "./sim-run.ts";
-
-interface Pair {
-  readonly from: number;
-  readonly to: number;
-}
 
 export class SimCluster {
   readonly queue: EventQueue;
@@ -54,6 +50,9 @@ export class SimCluster {
   /** Names of the faults that are in force: cuts, and single links with a model of their own. */
   private readonly cuts: string[] = [];
   private readonly shaped: string[] = [];
+  private readonly slowDisks = new Set<number>();
+  /** The core's counters of all processes that have ended. */
+  private readonly ended = new Map<string, number>();
   private cutCount = 0;
   /** Addresses that were changed. */
   moves = 0;
@@ -104,6 +103,7 @@ export class SimCluster {
       network: this.network,
       draw: new Draw(this.seed, `process ${slot}`),
       observer: this.observer,
+      tally: this.ended,
       tickLagMs: this.options.tickLagMs ?? 0.5,
       turnMs: this.options.turnMs ?? 0,
       clockDriftPpm: this.options.clockDriftPpm ?? 100,
@@ -126,6 +126,13 @@ export class SimCluster {
 
   get nowMs(): number {
     return this.queue.nowMs;
+  }
+
+  /** The core's counters, summed over all processes there ever were. */
+  counters(): Map<string, number> {
+    const sums = new Map(this.ended);
+    for (const { state } of this.nodes.values()) addCounters(sums, state?.counters ?? new Map());
+    return sums;
   }
 
   /** Every process that runs and is not frozen, by slot. */
@@ -227,10 +234,37 @@ export class SimCluster {
     this.node(slot).store.fault = fault;
   }
 
+  /** Every write takes so long from now on. */
+  slowDisk(slot: number, model: Partial<DiskModel>): void {
+    this.note(`disk of ${slot} slow ${JSON.stringify(model)}`);
+    const { store } = this.node(slot);
+    store.model = { ...store.model, ...model };
+    this.slowDisks.add(slot);
+  }
+
   repairDisk(slot: number): void {
-    if (this.node(slot).store.fault === null) return;
+    const { store } = this.node(slot);
+    const wasSlow = this.slowDisks.delete(slot);
+    if (store.fault === null && !wasSlow) return;
     this.note(`disk of ${slot} repaired`);
-    this.node(slot).store.fault = null;
+    store.fault = null;
+    store.model = { ...DISK_SSD, ...this.options.disk };
+    if (wasSlow) this.guard(() => store.close());
+  }
+
+  /** From now on the process has too little time, and its sockets overflow; null: no longer. */
+  burden(slot: number, load: Load | null): void {
+    if (this.node(slot).load === load) return;
+    this.node(slot).load = load;
+    const fault = `load ${slot}`;
+    if (load === null) {
+      this.act({ action: "heal", healed: [fault], plugged: [] }, `${slot} has time again`);
+      return;
+    }
+    const others = [...this.nodes.keys()].filter((other) => other !== slot);
+    const pairs = [...pairsOf([slot], others), ...pairsOf(others, [slot])];
+    const impairment = { ...impairmentOf(LINK_LAN), delayMs: load.stepMs * load.bufferedMax };
+    this.act({ action: "impair", fault, pairs, impairment, untilMs: null }, `load ${slot} ${JSON.stringify(load)}`);
   }
 
   /** The clock of the process's machine is set by so much; the process dies first. */
@@ -365,8 +399,8 @@ export class SimCluster {
   }
 
   /** These promises may break from now on, since a premise of theirs is gone. */
-  excuse(properties: readonly Property[], reason: string): void {
-    this.excuses.give(properties, reason);
+  excuse(properties: readonly Property[], reason: string, accounts?: readonly number[]): void {
+    this.excuses.give(properties, reason, accounts);
   }
 
   /** Ends the run as a breach of `property` unless the condition holds. */
@@ -463,17 +497,4 @@ export class SimCluster {
       return this.fail(error instanceof Error ? error.message : String(error), error);
     }
   }
-}
-
-/** All directed pairs of different nodes. */
-function pairsOf(from: readonly number[], to: readonly number[] = from): readonly Pair[] {
-  return from.flatMap((a) => to.filter((b) => b !== a).map((b) => ({ from: a, to: b })));
-}
-
-/** The model of a link in the words of the lab. Bursts of loss count as heavy loss. */
-function impairmentOf(model: LinkModel): Impairment {
-  const { delayMs, duplicate, reorder, rateKbps } = model;
-  const jitterMs = model.distribution === "pareto" ? 5 * model.jitterMs : model.jitterMs;
-  const loss = model.burstEnter > 0 ? Math.max(model.loss, 0.5) : model.loss;
-  return { cut: false, delayMs, jitterMs, loss, duplicate, reorder, rateBps: rateKbps * 1_000 };
 }

@@ -68,6 +68,6 @@ export function expectNamed(sim: SimCluster): void {
     ({ node, level, kind }) =>
       node !== 0 && (level === "warn" || level === "error") && kind !== "election" && kind !== "member",
   );
-  sim.excuse(["S4", "L3", "L4"], "the group can't get well without what it has lost");
+  sim.excuse(["S2", "S4", "L3", "L4"], "the group can't get well without what it has lost");
   if (stopped.length === 0 && !isNamed) sim.fail("outside of its premises, the group isn't one, and nobody says so");
 }

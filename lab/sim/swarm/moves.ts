@@ -10,6 +10,7 @@ import { type SimOptions, votersOf } from "../cluster/sim-options.ts";
 import { Draw } from "../world/draw.ts";
 import type { DiskImage } from "../world/sim-disk.ts";
 import type { Premises } from "./premises.ts";
+import { askInName, fillGroup, loseTail, payEarly, spendTwice, startTwin } from "./staged-moves.ts";
 
 /** Share of the schedules in which each move is made. */
 export const MOVES = {
@@ -34,6 +35,30 @@ export const MOVES = {
   "new-address": 0.08,
   /** The clock of a machine is set between two processes. */
   "clock-step": 0.08,
+  /** A process is too slow: each thing takes it time, and its sockets overflow. */
+  "slow-process": 0.08,
+  /** The sockets of all processes are read in turns: what came by multicast, or to one process, overtakes the other. */
+  "two-sockets": 0.08,
+  /** Writes take seconds. */
+  "slow-disk": 0.08,
+  /** Disks confirm what they haven't written, and the power fails. */
+  "lying-disk": 0.06,
+  /** A member with the key says well-formed things that aren't so (world/liar.ts). */
+  liar: 0.06,
+  /** A second process with a node's id, on an empty disk or a copy of the node's. */
+  twin: 0.05,
+  /** A node was started with another list of voters. */
+  "other-voters": 0.05,
+  /** A debit that one node alone has seen is given up with its payer's disk, and that node comes back. */
+  "lost-tail": 0.05,
+  /** An older disk is put back while those who know more are away; in half of the cases the node pays once more. */
+  "double-spend": 0.05,
+  /** A member asks in another node's name for promises about its log. */
+  "false-fence": 0.05,
+  /** More debits than a node holds back come before the first one. */
+  "early-debits": 0.03,
+  /** A member tells of so many accounts that there is no room for a newcomer. */
+  "full-group": 0.01,
   /** Copies of datagrams, whole and damaged, to anybody from anywhere (world/stranger.ts). */
   stranger: 0.15,
 } as const satisfies Record<string, number>;
@@ -52,8 +77,17 @@ export interface Plan {
   /** They start when an action of the schedule does it, or at its end. */
   readonly late: ReadonlySet<number>;
   readonly counts: MoveCounts;
+  readonly liars: readonly LiarPlan[];
   /** Events that come before an action, by its number. */
   readonly timed: readonly Timed[];
+}
+
+interface LiarPlan {
+  readonly id: number;
+  /** For each datagram that any node sends. */
+  readonly chance: number;
+  /** It tells of accounts and payments too, which nothing signs. */
+  readonly forges: boolean;
 }
 
 interface Timed {
@@ -72,6 +106,7 @@ interface Draft {
   readonly configs: Map<number, Partial<CoreConfig>>;
   readonly late: Set<number>;
   readonly counts: MoveCounts;
+  readonly liars: LiarPlan[];
   readonly timed: Timed[];
 }
 
@@ -79,7 +114,16 @@ interface Draft {
 export function drawPlan(options: SimOptions, only: readonly MoveName[] = MOVE_NAMES): Plan {
   const { nodes, seed } = options;
   const ids = typeof nodes === "number" ? Array.from({ length: nodes }, (_, i) => i + 1) : nodes;
-  const draft = { options, ids, world: {}, configs: new Map(), late: new Set<number>(), counts: {}, timed: [] };
+  const draft = {
+    options,
+    ids,
+    world: {},
+    configs: new Map(),
+    late: new Set<number>(),
+    counts: {},
+    liars: [],
+    timed: [],
+  };
   for (const name of MOVE_NAMES) {
     const draw = new Draw(seed, `move ${name}`);
     if (draw.chance(MOVES[name]) && only.includes(name)) DRAWN[name]({ ...draft, draw });
@@ -128,8 +172,9 @@ const DRAWN: Readonly<Record<MoveName, (draft: Draft) => void>> = {
   },
   "accept-loss": (draft) => {
     for (let n = draft.draw.integer(4, 12); n > 0; n--)
-      happen(draft, "accept-loss", (sim) => {
+      happen(draft, "accept-loss", (sim, premises) => {
         const waiting = sim.running().filter(({ state }) => state?.phase === "RECOVERING");
+        if (waiting.length > 0) premises.onLossAccepted();
         for (const { id } of waiting) sim.command(id, { op: "recover", acceptLoss: true });
         return waiting.length;
       });
@@ -197,6 +242,90 @@ const DRAWN: Readonly<Record<MoveName, (draft: Draft) => void>> = {
       });
     }
   },
+  "slow-process": (draft) => {
+    for (let n = draft.draw.integer(1, 3); n > 0; n--) {
+      const id = draft.draw.pick(draft.ids);
+      const load = { stepMs: draft.draw.pick([3, 15, 60]), pollMs: 0, bufferedMax: draft.draw.pick([4, 32, 256]) };
+      happen(draft, "slow-process", (sim) => {
+        sim.burden(id, load);
+        return 1;
+      });
+    }
+  },
+  "two-sockets": ({ draw, ids, options, timed }) => {
+    const load = { stepMs: 0, pollMs: draw.pick([1, 10, 50]), bufferedMax: 8_192 };
+    const some = draw.chance(0.5) ? ids : shuffle(draw, ids).slice(0, draw.integer(1, ids.length));
+    if ((options.multicast ?? true) === false) return;
+    const run = (sim: SimCluster): number => {
+      for (const id of some) sim.burden(id, load);
+      return some.length;
+    };
+    timed.push({ at: 0, name: "two-sockets", run });
+  },
+  "slow-disk": (draft) => {
+    const id = draft.draw.pick(draft.ids);
+    const model = draft.draw.pick([
+      { syncMinMs: 200, syncMaxMs: 1_500 },
+      { stall: 0.3, stallMs: 6_000 },
+    ]);
+    happen(draft, "slow-disk", (sim) => {
+      sim.slowDisk(id, model);
+      return 1;
+    });
+  },
+  "lying-disk": (draft) => {
+    for (let n = draft.draw.integer(1, 3); n > 0; n--) {
+      const some = shuffle(draft.draw, draft.ids).slice(0, draft.draw.chance(0.7) ? 1 : draft.ids.length);
+      const unwrittenMs = draft.draw.pick([5, 50, 500]);
+      happen(draft, "lying-disk", (sim, premises) => {
+        const images = some.map((id): [number, DiskImage] => [id, sim.saveDisk(id)]);
+        sim.runFor(unwrittenMs);
+        for (const [id, image] of images) premises.onOldDisk(id, image);
+        for (const [id, image] of images) sim.restoreDisk(id, image);
+        for (const id of some) sim.start(id);
+        return some.length;
+      });
+    }
+  },
+  liar: ({ draw, ids, liars, counts }) => {
+    liars.push({ id: Math.max(...ids) + 9, chance: draw.pick([0.01, 0.1]), forges: draw.chance(0.3) });
+    counts.liar = 0;
+  },
+  twin: (draft) => {
+    const id = draft.draw.pick(draft.ids);
+    const isCopy = draft.draw.chance(0.5);
+    happen(draft, "twin", (sim, premises) => startTwin(sim, premises, id, isCopy));
+  },
+  "other-voters": (draft) => {
+    const id = draft.draw.pick(draft.ids);
+    const voters = shuffle(draft.draw, draft.ids).slice(0, 1);
+    happen(draft, "other-voters", (sim, premises) => {
+      premises.onOtherVoters(id);
+      sim.node(id).config = { ...sim.node(id).config, voters };
+      sim.restart(id);
+      return 1;
+    });
+  },
+  "lost-tail": (draft) => {
+    const [payer = 1, payee = 2] = shuffle(draft.draw, draft.ids);
+    happen(draft, "lost-tail", (sim, premises) => loseTail(sim, premises, payer, payee));
+  },
+  "double-spend": (draft) => {
+    const [payer = 1, witness = 2] = shuffle(draft.draw, draft.ids);
+    const paysAgain = draft.draw.chance(0.5);
+    happen(draft, "double-spend", (sim, premises) => spendTwice(sim, premises, { payer, witness, paysAgain }));
+  },
+  "false-fence": (draft) => {
+    const id = draft.draw.pick(draft.ids);
+    happen(draft, "false-fence", (sim) => askInName(sim, id));
+  },
+  "early-debits": (draft) => {
+    const [payer = 1, payee = 2, victim] = shuffle(draft.draw, draft.ids);
+    if (victim === undefined) return;
+    draft.world.initialCredits = 1_000;
+    happen(draft, "early-debits", (sim) => payEarly(sim, payer, payee, victim));
+  },
+  "full-group": (draft) => happen(draft, "full-group", fillGroup),
   stranger: ({ draw, world }) => {
     world.hostile = draw.pick([0.01, 0.1, 0.4]);
   },

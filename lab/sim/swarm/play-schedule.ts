@@ -12,8 +12,10 @@ import { describeWorld, drawWorld } from "../cluster/sim-world.ts";
 import { Draw } from "../world/draw.ts";
 import { LINK_LAN, type LinkModel } from "../world/network.ts";
 import { decideAsPerson, expectNamed } from "./aftermath.ts";
+import { addLiar, removeLiar } from "./liars.ts";
 import { drawPlan, type MoveCounts, type MoveName, type Plan } from "./moves.ts";
 import { Premises } from "./premises.ts";
+import { countEvents, type EventCounts } from "./rare-events.ts";
 import { injectFault, MUTED_WORLD } from "./swarm-faults.ts";
 
 /** A healed network still doubles and reorders: that is no fault. */
@@ -35,6 +37,7 @@ export interface SwarmResult {
   readonly nodes: number;
   readonly faults: number;
   readonly moves: MoveCounts;
+  readonly rare: EventCounts;
   /** The first breach of a promise that had lost its premise; null: there was none. In the end all was well, or the nodes said what wasn't. */
   readonly outside: string | null;
   /** Decisions of a person in the end. */
@@ -71,6 +74,9 @@ export function runSwarm(seed: number, options: Partial<SimOptions> = {}, play: 
   sim.note(describeWorld(world), "local");
   sim.noteUp();
   play.onCluster?.(sim);
+  const liars = plan.liars.map(({ id, chance, forges }) =>
+    addLiar(sim, id, chance, (message) => premises.onLie(message, forges)),
+  );
   sim.startAll(draw.chance(0.5) ? 0 : draw.integer(1, 400), plan.late);
   const moves: MoveCounts = { ...plan.counts };
   const faults = runSafetyPhase(sim, draw, {
@@ -84,6 +90,7 @@ export function runSwarm(seed: number, options: Partial<SimOptions> = {}, play: 
     },
   });
   if (world.hostile !== undefined) moves.stranger = sim.network.stranger.sent;
+  for (const liar of liars) moves.liar = removeLiar(sim, liar);
   return { ...runLivenessPhase(sim, draw, premises), faults, moves };
 }
 
@@ -164,10 +171,23 @@ function orderTrade(
 export function endFaults(sim: SimCluster): void {
   sim.heal();
   sim.shape(HEALTHY);
+  for (const { slot, id } of [...sim.nodes.values()]) {
+    if (slot === id) continue;
+    // A person keeps one of two processes with an id, and starts it again: it takes an incarnation above the other one's.
+    sim.remove(slot);
+    sim.restart(id);
+  }
   for (const id of sim.ids) {
     sim.node(id).fuse = null;
     sim.repairDisk(id);
+    sim.burden(id, null);
     sim.resume(id);
+    const { voters } = sim.config;
+    const node = sim.node(id);
+    if (node.config.voters !== voters) {
+      node.config = { ...node.config, voters };
+      sim.restart(id);
+    }
     // What a person would do: a node whose disk failed has stopped trading until it is started again.
     if (sim.node(id).state?.phase === "HALTED") sim.restart(id);
   }
@@ -186,6 +206,7 @@ function runLivenessPhase(sim: SimCluster, draw: Draw, premises: Premises): Omit
   const [outside = null] = sim.excuses.broken;
   return {
     outside,
+    rare: countEvents(sim.counters()),
     decisions,
     fingerprint: sim.journal.fingerprint(),
     nodes: sim.ids.length,

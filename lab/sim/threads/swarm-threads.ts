@@ -13,6 +13,7 @@ import { replayCommand, type SeedRange, type WorldChoice } from "../swarm/choice
 import { MOVE_NAMES, MOVES, type MoveName } from "../swarm/moves.ts";
 import { percentile } from "../swarm/percentile.ts";
 import type { SwarmResult } from "../swarm/play-schedule.ts";
+import { RARE_EVENT_NAMES, type RareEvent } from "../swarm/rare-events.ts";
 import type { Played } from "./swarm-worker.ts";
 
 export interface SwarmRequest {
@@ -61,6 +62,8 @@ export interface SwarmReport {
   readonly faults: number;
   /** Of the adversary's moves: the share of schedules that draw each, how many made it, and how often in all. */
   readonly moves: Readonly<Record<MoveName, MoveTotal>>;
+  /** Of what the protocol provides for and seldom happens: how many schedules reached it, and how often in all. */
+  readonly rare: Readonly<Record<RareEvent, { readonly schedules: number; readonly times: number }>>;
   /** Schedules in which a promise broke that had lost its premise. */
   readonly outside: number;
   /** Schedules whose group couldn't get well without what it had lost, and said so. */
@@ -151,7 +154,7 @@ function sumUp(run: {
   workers: number;
 }): SwarmReport {
   const { range, results, seconds, workers } = run;
-  const sum = (pick: (result: SwarmResult) => number) => results.reduce((total, result) => total + pick(result), 0);
+  const total = (pick: (result: SwarmResult) => number) => results.reduce((all, result) => all + pick(result), 0);
   const recoveries = results.flatMap(({ recovery }) => recovery ?? []);
   const spread = (pick: (recovery: Recovery) => number): Spread => {
     const samples = recoveries.map(pick);
@@ -164,13 +167,14 @@ function sumUp(run: {
     seconds,
     perSecond: (results.length + run.failures.length) / seconds,
     workers,
-    virtualSeconds: sum((result) => result.virtualMs) / 1_000,
-    faults: sum((result) => result.faults),
+    virtualSeconds: total((result) => result.virtualMs) / 1_000,
+    faults: total((result) => result.faults),
     moves: sumMoves(results),
+    rare: sumRare(results),
     outside: results.filter(({ outside }) => outside !== null).length,
     stopped: results.filter(({ recovery }) => recovery === null).length,
-    tradesExecuted: sum((result) => result.executed),
-    deliveries: sum((result) => result.deliveries),
+    tradesExecuted: total((result) => result.executed),
+    deliveries: total((result) => result.deliveries),
     recovery:
       recoveries.length === 0
         ? null
@@ -183,9 +187,19 @@ function sumUp(run: {
 }
 
 function sumMoves(results: readonly SwarmResult[]): Record<MoveName, MoveTotal> {
-  const totals = MOVE_NAMES.map((name): [MoveName, MoveTotal] => {
-    const times = results.map(({ moves }) => moves[name] ?? 0).filter((count) => count > 0);
-    return [name, { rate: MOVES[name], schedules: times.length, times: times.reduce((sum, count) => sum + count, 0) }];
-  });
+  const totals = MOVE_NAMES.map((name) => [
+    name,
+    { rate: MOVES[name], ...sum(results.map(({ moves }) => moves[name])) },
+  ]);
   return Object.fromEntries(totals) as Record<MoveName, MoveTotal>;
+}
+
+function sumRare(results: readonly SwarmResult[]): SwarmReport["rare"] {
+  const totals = RARE_EVENT_NAMES.map((name) => [name, sum(results.map(({ rare }) => rare[name]))]);
+  return Object.fromEntries(totals) as SwarmReport["rare"];
+}
+
+function sum(times: readonly (number | undefined)[]): { schedules: number; times: number } {
+  const made = times.filter((count) => count !== undefined && count > 0) as number[];
+  return { schedules: made.length, times: made.reduce((all, count) => all + count, 0) };
 }

@@ -18,6 +18,7 @@ import type { DatagramPort, Receive, StorePort } from "../../../node/runtime/por
 import { lineOfLost, type Sent } from "../../../node/runtime/wire-lines.ts";
 import {
   type Authenticator,
+  audienceOf,
   DATAGRAM_BYTES_MAX,
   type DropReason,
   isControlDatagram,
@@ -30,7 +31,7 @@ import type { EventQueue } from "./event-queue.ts";
 import { type Network, slotOf } from "./network.ts";
 import { SIM_KEYS } from "./seal.ts";
 import type { SimStore } from "./sim-disk.ts";
-import { SimProcess } from "./sim-process.ts";
+import { type Load, SimProcess } from "./sim-process.ts";
 
 /** Journal and checkers. Called synchronously, in the order in which things happen. */
 export interface NodeObserver {
@@ -95,6 +96,8 @@ export interface SimNodeOptions {
   readonly network: Network;
   readonly draw: Draw;
   readonly observer: NodeObserver;
+  /** Gets the core's counters of each process at its end. */
+  readonly tally: Map<string, number>;
   /** The process's clock runs up to this many millionths too fast or too slow. */
   readonly clockDriftPpm: number;
   /** Null: this node gets its orders by `feed` only. */
@@ -126,6 +129,11 @@ interface Life {
   readonly shell: Shell;
 }
 
+/** To the sums in `tally`. */
+export function addCounters(tally: Map<string, number>, counters: ReadonlyMap<string, number>): void {
+  for (const [name, times] of counters) tally.set(name, (tally.get(name) ?? 0) + times);
+}
+
 export class SimNode {
   /** How the last process ended; null while it runs or after a kill. */
   exit: { readonly code: number; readonly reason: string } | null = null;
@@ -141,6 +149,8 @@ export class SimNode {
   clockErrorMs = 0;
   /** The process is killed when it has done this many more things: written, sent, answered. Null: it isn't. */
   fuse: number | null = null;
+  /** What keeps its process behind, this one and the next; null: nothing. */
+  load: Load | null = null;
   private life: Life | null = null;
   private receiver: Receive = () => {};
   private isDeaf = false;
@@ -202,8 +212,9 @@ export class SimNode {
   /** SIGKILL, power cut: nothing more is sent, unconfirmed writes may be lost. */
   kill(): void {
     if (this.life === null) return;
-    const { process, shell } = this.life;
+    const { process, shell, state } = this.life;
     this.life = null;
+    addCounters(this.options.tally, state.counters);
     this.downAtMs = this.options.queue.nowMs;
     process.end();
     shell.stop();
@@ -239,7 +250,7 @@ export class SimNode {
 
   /** A control request, from a client at `address`. Nobody hears it in a process that is down. */
   receiveControl(datagram: Uint8Array, address: string): void {
-    this.life?.process.receive(() => this.receiver(datagram, address));
+    this.life?.process.receive("own", () => this.receiver(datagram, address));
   }
 
   /** Reading of its machine's clock, in milliseconds since 1970. */
@@ -253,6 +264,7 @@ export class SimNode {
     return new SimProcess({
       ...this.options,
       timersFirst: process.timersFirst ?? false,
+      load: () => this.load,
       timerDeath: shell.timersDie === true ? TIMER_DEATH : 0,
       wallMs: control?.wallMs ?? (() => Math.round(queue.nowMs)),
     });
@@ -338,7 +350,7 @@ export class SimNode {
       listen: (receive) => {
         this.receiver = receive;
         network.attach(this.slot, (datagram, from) =>
-          process.receive(() => {
+          process.receive(audienceOf(datagram) === "group" ? "group" : "own", () => {
             if (!this.isDeaf) receive(datagram, from);
           }),
         );
