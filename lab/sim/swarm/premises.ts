@@ -85,7 +85,7 @@ export class Premises {
     const forged = accountsIn(message);
     if (forged.length > 0 && !forges) return false;
     if (forged.length > 0) this.excuseAccounts(forged, "a member forges accounts and payments");
-    // Who leads is believed until that one speaks or is missed.
+    // The others believe that until the named node speaks or is missed.
     if ("elected" in message.payload && message.payload.elected)
       this.sim.excuse(VOTES, "a member names an elected coordinator");
     return true;
