@@ -16,6 +16,7 @@ import { registerCourseCommand } from "./commands/course.ts";
 import { registerDashCommands } from "./commands/dash.ts";
 import { registerDiskCommands } from "./commands/disk.ts";
 import { registerFaultCommands } from "./commands/faults.ts";
+import { registerGradeCommand } from "./commands/grade.ts";
 import { registerJournalCommands } from "./commands/journal.ts";
 import { registerKeyCommands } from "./commands/keys.ts";
 import { registerLifecycleCommands } from "./commands/lifecycle.ts";
@@ -68,6 +69,7 @@ export function describeProgram(program: Command, context: CommandContext, run: 
   registerDiskCommands(program, context);
   registerFaultCommands(program, context);
   registerScenarioCommands(program, context);
+  registerGradeCommand(program, context);
   registerCourseCommand(program, context);
   registerSimCommands(program, context);
   registerReportCommands(program, context);
