@@ -3,38 +3,46 @@
  * wrote it; among what these leave open, by wall clock. So causes come first also where clocks of milliseconds, or of several hosts,
  * would say otherwise (Lamport, "Time, Clocks, and the Ordering of Events in a Distributed System", 1978).
  */
+import { type HeapEntry, isBefore, popHeap, pushHeap } from "../../node/core/kernel/heap.ts";
 import type { Entry } from "./entry.ts";
 
 export function orderCausally(entries: readonly Entry[]): readonly Entry[] {
   const queues = queuePerNode(entries);
   const waiting = countCauses(entries);
-  const heads = new Heap(queues.map((queue) => ({ queue, at: 0 })));
+  const heads: Cursor[] = [];
+  for (const queue of queues) pushHeap(heads, cursorAt(queue, 0));
   const ordered: Entry[] = [];
   const parked = new Map<string, Cursor[]>();
-  for (let cursor = heads.pop(); cursor !== undefined; cursor = heads.pop()) {
+  for (let cursor = popHeap(heads); cursor !== undefined; cursor = popHeap(heads)) {
     const entry = cursor.queue[cursor.at] as Entry;
     const cause = causeOf(entry);
     if (cause !== null && (waiting.get(cause) ?? 0) > 0) {
       parked.set(cause, [...(parked.get(cause) ?? []), cursor]);
       // Clocks that contradict each other in a circle can't be satisfied: the earliest of those who wait goes first.
-      if (heads.size === 0) releaseEarliest(parked, waiting, heads);
+      if (heads.length === 0) releaseEarliest(parked, waiting, heads);
       continue;
     }
     ordered.push(entry);
     const effect = effectOf(entry);
     if (effect !== null && waiting.delete(effect)) {
-      for (const released of parked.get(effect) ?? []) heads.push(released);
+      for (const released of parked.get(effect) ?? []) pushHeap(heads, released);
       parked.delete(effect);
     }
-    if (cursor.at + 1 < cursor.queue.length) heads.push({ queue: cursor.queue, at: cursor.at + 1 });
-    else if (heads.size === 0) releaseEarliest(parked, waiting, heads);
+    if (cursor.at + 1 < cursor.queue.length) pushHeap(heads, cursorAt(cursor.queue, cursor.at + 1));
+    else if (heads.length === 0) releaseEarliest(parked, waiting, heads);
   }
   return ordered;
 }
 
-interface Cursor {
+/** The next line of a node: the earliest of all goes first; of equal instants that of the lower node. */
+interface Cursor extends HeapEntry {
   readonly queue: readonly Entry[];
   readonly at: number;
+}
+
+function cursorAt(queue: readonly Entry[], at: number): Cursor {
+  const { time, node } = queue[at] as Entry;
+  return { queue, at, atMs: time, seq: node };
 }
 
 /** The cause of this line, by name; null: nothing that another node wrote. */
@@ -99,7 +107,7 @@ function queuePerNode(entries: readonly Entry[]): Entry[][] {
   return [...queues.values()];
 }
 
-function releaseEarliest(parked: Map<string, Cursor[]>, waiting: Map<string, number>, heads: Heap): void {
+function releaseEarliest(parked: Map<string, Cursor[]>, waiting: Map<string, number>, heads: Cursor[]): void {
   let earliest: string | null = null;
   let head: Cursor | null = null;
   for (const [cause, cursors] of parked)
@@ -110,58 +118,6 @@ function releaseEarliest(parked: Map<string, Cursor[]>, waiting: Map<string, num
       }
   if (earliest === null) return;
   waiting.delete(earliest);
-  for (const cursor of parked.get(earliest) ?? []) heads.push(cursor);
+  for (const cursor of parked.get(earliest) ?? []) pushHeap(heads, cursor);
   parked.delete(earliest);
-}
-
-function isBefore(a: Cursor, b: Cursor): boolean {
-  const [left, right] = [a.queue[a.at] as Entry, b.queue[b.at] as Entry];
-  return left.time !== right.time ? left.time < right.time : left.node < right.node;
-}
-
-/** Of the nodes' next lines, the earliest first. */
-class Heap {
-  private readonly items: Cursor[] = [];
-
-  constructor(items: readonly Cursor[]) {
-    for (const item of items) this.push(item);
-  }
-
-  get size(): number {
-    return this.items.length;
-  }
-
-  push(item: Cursor): void {
-    let at = this.items.push(item) - 1;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (!isBefore(this.items[at] as Cursor, this.items[parent] as Cursor)) return;
-      this.swap(at, parent);
-      at = parent;
-    }
-  }
-
-  pop(): Cursor | undefined {
-    const first = this.items[0];
-    const last = this.items.pop();
-    if (last === undefined || this.items.length === 0) return first;
-    this.items[0] = last;
-    for (let at = 0; ; ) {
-      const left = 2 * at + 1;
-      const right = left + 1;
-      let least = at;
-      for (const child of [left, right])
-        if (child < this.items.length && isBefore(this.items[child] as Cursor, this.items[least] as Cursor))
-          least = child;
-      if (least === at) return first;
-      this.swap(at, least);
-      at = least;
-    }
-  }
-
-  private swap(a: number, b: number): void {
-    const item = this.items[a] as Cursor;
-    this.items[a] = this.items[b] as Cursor;
-    this.items[b] = item;
-  }
 }

@@ -49,8 +49,8 @@ describe("timers", () => {
     const { state } = new CoreNode(1);
     const heard: number[] = [];
     const handlers: TimerHandlers<"nak"> = { nak: (_state, origin) => heard.push(origin) };
-    fireTimer(handlers, state, { kind: "nak", key: 7, atMs: 1, seq: 1 });
-    fireTimer(handlers, state, { kind: "told", key: 8, atMs: 1, seq: 2 });
+    fireTimer(handlers, state, { kind: "nak", key: 7, atMs: 1, seq: 1, isLive: false });
+    fireTimer(handlers, state, { kind: "told", key: 8, atMs: 1, seq: 2, isLive: false });
     expect(heard).toEqual([7]);
   });
 

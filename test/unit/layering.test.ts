@@ -81,7 +81,7 @@ const layers: readonly Layer[] = [
   {
     name: "lab, pure",
     files: pureLab,
-    mayImport: [pureLab, wire, /^lab\/engine\/engine\.ts$/, /^(zod|yaml)$/],
+    mayImport: [pureLab, wire, /^node\/core\/kernel\/heap\.ts$/, /^lab\/engine\/engine\.ts$/, /^(zod|yaml)$/],
     mayNotUse: clockAndTimers,
   },
   {

@@ -5,13 +5,11 @@
  * seed gives the same run. Instants are milliseconds since the start of the simulation, in steps of 1/1024 ms: exact in binary, so
  * that converting between clocks with different offsets never loses the last digit.
  */
-import { popHeap, pushHeap } from "../../../node/core/kernel/heap.ts";
+import { type HeapEntry, popHeap, pushHeap } from "../../../node/core/kernel/heap.ts";
 
 export const TIME_STEP_MS = 1 / 1024;
 
-export interface ScheduledEvent {
-  readonly atMs: number;
-  readonly seq: number;
+export interface ScheduledEvent extends HeapEntry {
   /** Null once cancelled. */
   run: (() => void) | null;
 }
@@ -31,7 +29,7 @@ export class EventQueue {
   at(atMs: number, run: () => void): ScheduledEvent {
     const rounded = Math.max(this.nowMs, Math.ceil(atMs / TIME_STEP_MS) * TIME_STEP_MS);
     const event: ScheduledEvent = { atMs: rounded, seq: this.nextSeq++, run };
-    pushHeap(this.heap, event, isBefore);
+    pushHeap(this.heap, event);
     return event;
   }
 
@@ -43,7 +41,7 @@ export class EventQueue {
   nextAtMs(): number | null {
     for (let top = this.heap[0]; top !== undefined; top = this.heap[0]) {
       if (top.run !== null) return top.atMs;
-      popHeap(this.heap, isBefore);
+      popHeap(this.heap);
     }
     return null;
   }
@@ -55,14 +53,10 @@ export class EventQueue {
       this.nowMs = Math.max(this.nowMs, limitMs);
       return false;
     }
-    const event = popHeap(this.heap, isBefore) as ScheduledEvent;
+    const event = popHeap(this.heap) as ScheduledEvent;
     this.nowMs = event.atMs;
     this.executed += 1;
     event.run?.();
     return true;
   }
-}
-
-function isBefore(a: ScheduledEvent, b: ScheduledEvent): boolean {
-  return a.atMs < b.atMs || (a.atMs === b.atMs && a.seq < b.seq);
 }

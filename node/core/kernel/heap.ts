@@ -1,8 +1,12 @@
 /** A binary heap in a plain array: the entry that comes before all others is at index 0. */
 
-export type IsBefore<T> = (a: T, b: T) => boolean;
+/** Entries go by their instants; of equal ones by their numbers. */
+export interface HeapEntry {
+  readonly atMs: number;
+  readonly seq: number;
+}
 
-export function pushHeap<T>(heap: T[], entry: T, isBefore: IsBefore<T>): void {
+export function pushHeap<T extends HeapEntry>(heap: T[], entry: T): void {
   let at = heap.length;
   heap.push(entry);
   while (at > 0) {
@@ -16,7 +20,7 @@ export function pushHeap<T>(heap: T[], entry: T, isBefore: IsBefore<T>): void {
 }
 
 /** Takes out the first entry; undefined: the heap is empty. */
-export function popHeap<T>(heap: T[], isBefore: IsBefore<T>): T | undefined {
+export function popHeap<T extends HeapEntry>(heap: T[]): T | undefined {
   const top = heap[0];
   const last = heap.pop();
   if (last === undefined || heap.length === 0) return top;
@@ -32,4 +36,8 @@ export function popHeap<T>(heap: T[], isBefore: IsBefore<T>): T | undefined {
   }
   heap[at] = last;
   return top;
+}
+
+export function isBefore(a: HeapEntry, b: HeapEntry): boolean {
+  return a.atMs < b.atMs || (a.atMs === b.atMs && a.seq < b.seq);
 }

@@ -6,7 +6,7 @@
  */
 import type { NodeId } from "../../wire/ids.ts";
 import type { NodeState } from "../state.ts";
-import { popHeap, pushHeap } from "./heap.ts";
+import { type HeapEntry, popHeap, pushHeap } from "./heap.ts";
 
 /** There is one timer of this kind. */
 type Single = "";
@@ -94,16 +94,16 @@ export type TimerHandlers<K extends keyof ActingTimers = keyof ActingTimers> = {
   readonly [T in K]: (state: NodeState, key: ActingTimers[T]) => void;
 };
 
-export interface TimerEntry {
+export interface TimerEntry extends HeapEntry {
   readonly kind: TimerKind;
   readonly key: string | number;
-  readonly atMs: number;
-  readonly seq: number;
+  /** False: it was moved, cancelled or taken. */
+  isLive: boolean;
 }
 
 export interface TimerTable {
   readonly heap: TimerEntry[];
-  readonly live: Map<string, TimerEntry>;
+  readonly live: Map<TimerKind, Map<string | number, TimerEntry>>;
   nextSeq: number;
 }
 
@@ -113,23 +113,33 @@ export function createTimers(): TimerTable {
 
 /** Sets or moves the timer (kind, key) to the instant `atMs`. */
 export function setTimer<K extends TimerKind>(timers: TimerTable, kind: K, key: TimerKeys[K], atMs: number): void {
-  const entry: TimerEntry = { kind, key, atMs, seq: timers.nextSeq++ };
-  timers.live.set(nameOf(kind, key), entry);
-  pushHeap(timers.heap, entry, isBefore);
+  const entry: TimerEntry = { atMs, seq: timers.nextSeq++, kind, key, isLive: true };
+  const others = timers.live.get(kind);
+  if (others === undefined) timers.live.set(kind, new Map([[key, entry]]));
+  else {
+    const before = others.get(key);
+    if (before !== undefined) before.isLive = false;
+    others.set(key, entry);
+  }
+  pushHeap(timers.heap, entry);
 }
 
 /** Moves a timer, if it is set, to `byMs` later. */
 export function delayTimer<K extends TimerKind>(timers: TimerTable, kind: K, key: TimerKeys[K], byMs: number): void {
-  const armed = timers.live.get(nameOf(kind, key));
+  const armed = timers.live.get(kind)?.get(key);
   if (armed !== undefined) setTimer(timers, kind, key, armed.atMs + byMs);
 }
 
 export function cancelTimer<K extends TimerKind>(timers: TimerTable, kind: K, key: TimerKeys[K]): void {
-  timers.live.delete(nameOf(kind, key));
+  const others = timers.live.get(kind);
+  const armed = others?.get(key);
+  if (armed === undefined) return;
+  armed.isLive = false;
+  others?.delete(key);
 }
 
 export function hasTimer<K extends TimerKind>(timers: TimerTable, kind: K, key: TimerKeys[K]): boolean {
-  return timers.live.has(nameOf(kind, key));
+  return timers.live.get(kind)?.has(key) === true;
 }
 
 /** True at most once in `gapMs` for a kind and key: whatever the limit is for may be done now. */
@@ -155,8 +165,9 @@ export function takeDue(timers: TimerTable, nowMs: number): TimerEntry | null {
   discardDead(timers);
   const top = timers.heap[0];
   if (top === undefined || top.atMs > nowMs) return null;
-  popHeap(timers.heap, isBefore);
-  timers.live.delete(nameOf(top.kind, top.key));
+  popHeap(timers.heap);
+  top.isLive = false;
+  timers.live.get(top.kind)?.delete(top.key);
   return top;
 }
 
@@ -166,17 +177,6 @@ export function fireTimer(handlers: Partial<TimerHandlers>, state: NodeState, du
   (handlers as Partial<Record<TimerKind, (state: NodeState, key: unknown) => void>>)[due.kind]?.(state, due.key);
 }
 
-function nameOf(kind: TimerKind, key: string | number): string {
-  return `${kind}/${key}`;
-}
-
 function discardDead(timers: TimerTable): void {
-  for (let top = timers.heap[0]; top !== undefined; top = timers.heap[0]) {
-    if (timers.live.get(nameOf(top.kind, top.key))?.seq === top.seq) return;
-    popHeap(timers.heap, isBefore);
-  }
-}
-
-function isBefore(a: TimerEntry, b: TimerEntry): boolean {
-  return a.atMs < b.atMs || (a.atMs === b.atMs && a.seq < b.seq);
+  while (timers.heap[0]?.isLive === false) popHeap(timers.heap);
 }
