@@ -111,7 +111,7 @@ export function createIntake(options: IntakeOptions): Intake {
       // Multicast loops back to its sender: known by the boot id before any cryptography.
       if (peeked?.sender === self.id && peeked.bootId === self.bootId) return drop("own");
       source = address;
-      const opened = openDatagram(datagram, authenticator, self, options.datagramBytesMax);
+      const opened = openDatagram(datagram, authenticator, self, options.datagramBytesMax, peeked);
       if (!opened.ok) return drop(opened.reason, opened.detail);
       const { header } = opened;
       const { sender, incarnation, bootId, packetSeq } = header;
@@ -129,12 +129,13 @@ export function createIntake(options: IntakeOptions): Intake {
         return drop(isOld ? "replay" : "out_of_window", `packet ${packetSeq}`, { header, index: 0 });
       }
       const known = peerOf(sender)?.incarnation ?? 0;
-      return decoded.flatMap((one, index) => {
+      const accepted: Accepted[] = [];
+      for (const [index, one] of decoded.entries()) {
         const fault = faultOf(one, header, opened.audience, known);
-        if (fault !== null) return drop(fault.reason, fault.detail, { header, index });
-        if (!one.ok) return [];
-        return [{ message: one.message, from, packetSeq, index, bytes: datagram.length }];
-      });
+        if (fault !== null) drop(fault.reason, fault.detail, { header, index });
+        else if (one.ok) accepted.push({ message: one.message, from, packetSeq, index, bytes: datagram.length });
+      }
+      return accepted;
     },
     settle({ from, packetSeq }) {
       if (peerOf(from.sender)?.bootId !== from.bootId) return false;

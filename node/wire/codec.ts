@@ -18,11 +18,23 @@ export type Decoded = { ok: true; message: Message } | { ok: false; reason: Drop
  * different on the wire. A test holds the two against each other.
  */
 export function encodeMessage(message: Message): Uint8Array {
-  return encoder.encode(JSON.stringify(message, writeClock));
+  return encoder.encode(JSON.stringify(withWrittenClocks(message)));
 }
 
-function writeClock(_key: string, value: unknown): unknown {
-  return value instanceof Map ? encodeClock(value as Clock) : value;
+/** Copies only what has a clock in it: handed to JSON as a replacer, this would be called for each field, and cost as much again. */
+function withWrittenClocks(value: object): unknown {
+  if (value instanceof Map) return encodeClock(value as Clock);
+  const parts = value as Readonly<Record<string, unknown>>;
+  let copy: Record<string, unknown> | null = null;
+  for (const key in parts) {
+    const part = parts[key];
+    if (typeof part !== "object" || part === null) continue;
+    const written = withWrittenClocks(part);
+    if (written === part) continue;
+    copy ??= (Array.isArray(value) ? [...value] : { ...value }) as Record<string, unknown>;
+    copy[key] = written;
+  }
+  return copy ?? value;
 }
 
 /** The messages of a datagram's body, in order: one object, or an array of several that left together (`joinBodies`). */

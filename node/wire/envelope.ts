@@ -7,6 +7,7 @@
  * one process is worthless to every other, and to its successor after a restart, whose replay windows are empty. The tag comes from an
  * `Authenticator` that is handed in: HMAC-SHA-256 cut to 128 bits in the runtime (RFC 2104, RFC 4868), a cheap one in the simulator. Sources: node/protocol/wire.md#envelope; RFC 9147 for what a replay window needs.
  */
+import { hex32, hexByte } from "./hex.ts";
 import type { NodeId } from "./ids.ts";
 
 export const PROTOCOL_VERSION = 2;
@@ -22,6 +23,7 @@ const FLAG_NODE = 0x04;
 const FLAG_PROCESS = 0x08;
 /** Receiver's id in 2 bytes, its boot id in 8. */
 const PSEUDO_BYTES = 10;
+const TO_GROUP = new Uint8Array(PSEUDO_BYTES);
 
 /** Whom a datagram is for: everybody, a node whichever process of it runs, or one process. */
 export type Audience = "group" | "node" | "process";
@@ -97,18 +99,17 @@ export function sealDatagram(
   to: Recipient | null = null,
 ): Uint8Array {
   const datagram = new Uint8Array(OVERHEAD_BYTES + body.length);
-  const view = new DataView(datagram.buffer);
   datagram[0] = 0x45;
   datagram[1] = 0x54;
   datagram[2] = PROTOCOL_VERSION;
   datagram[3] = (header.control ? FLAG_CONTROL : 0) | flagOf(to);
   datagram[4] = header.keyId;
   datagram[5] = to === null ? 0 : hintOf(to);
-  view.setUint16(6, header.sender);
-  view.setUint32(8, header.incarnation);
-  writeBootId(view, 12, header.bootId);
-  view.setUint16(20, Math.floor(header.packetSeq / 0x1_0000_0000));
-  view.setUint32(22, header.packetSeq % 0x1_0000_0000);
+  writeUint16(datagram, 6, header.sender);
+  writeUint32(datagram, 8, header.incarnation);
+  writeBootId(datagram, 12, header.bootId);
+  writeUint16(datagram, 20, Math.floor(header.packetSeq / 0x1_0000_0000));
+  writeUint32(datagram, 22, header.packetSeq % 0x1_0000_0000);
   datagram.set(body, HEADER_BYTES);
   const signed = datagram.subarray(0, HEADER_BYTES + body.length);
   const tag = authenticator.tag(header, signed, pseudoHeader(to));
@@ -125,30 +126,29 @@ export function isControlDatagram(datagram: Uint8Array): boolean {
 /** The header of something that looks like one of our datagrams, before any authentication (for fault injection and routing only). */
 export function peekHeader(datagram: Uint8Array): Header | null {
   if (datagram.length < OVERHEAD_BYTES || datagram[0] !== 0x45 || datagram[1] !== 0x54) return null;
-  const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength);
   return {
     control: ((datagram[3] ?? 0) & FLAG_CONTROL) !== 0,
     keyId: datagram[4] ?? 0,
-    sender: view.getUint16(6),
-    incarnation: view.getUint32(8),
-    bootId: hex32(view.getUint32(12)) + hex32(view.getUint32(16)),
-    packetSeq: view.getUint16(20) * 0x1_0000_0000 + view.getUint32(22),
+    sender: readUint16(datagram, 6),
+    incarnation: readUint32(datagram, 8),
+    bootId: hex32(readUint32(datagram, 12)) + hex32(readUint32(datagram, 16)),
+    packetSeq: readUint16(datagram, 20) * 0x1_0000_0000 + readUint32(datagram, 22),
   };
 }
 
 /**
  * Checks length, magic, version, receiver and tag, in that order. Replay and incarnation are the receiver's next steps. Never throws.
- * `receiver`: null on the control channel, which names its receiver in the request.
+ * `receiver`: null on the control channel, which names its receiver in the request. `header`: what `peekHeader` gave, if the caller has it.
  */
 export function openDatagram(
   datagram: Uint8Array,
   authenticator: Authenticator,
   receiver: (Recipient & { readonly bootId: string }) | null,
   maxBytes = DATAGRAM_BYTES_MAX,
+  header = peekHeader(datagram),
 ): Opened {
   if (datagram.length > maxBytes) return { ok: false, reason: "oversize", detail: `${datagram.length} B` };
   if (datagram.length < OVERHEAD_BYTES) return { ok: false, reason: "truncated", detail: `${datagram.length} B` };
-  const header = peekHeader(datagram);
   if (header === null) return { ok: false, reason: "magic" };
   if (datagram[2] !== PROTOCOL_VERSION) return { ok: false, reason: "version", detail: `version ${datagram[2]}` };
   const audience = audienceOf(datagram);
@@ -187,23 +187,37 @@ function flagOf(to: Recipient | null): number {
  * taken for a forgery. It proves nothing.
  */
 function hintOf({ id, bootId }: Recipient): number {
-  return (id & 0xff) ^ (bootId === null ? 0 : Number.parseInt(bootId.slice(0, 2), 16));
+  return (id & 0xff) ^ (bootId === null ? 0 : hexByte(bootId, 0));
 }
 
 function pseudoHeader(to: Recipient | null): Uint8Array {
+  if (to === null) return TO_GROUP;
   const pseudo = new Uint8Array(PSEUDO_BYTES);
-  if (to === null) return pseudo;
-  const view = new DataView(pseudo.buffer);
-  view.setUint16(0, to.id);
-  if (to.bootId !== null) writeBootId(view, 2, to.bootId);
+  writeUint16(pseudo, 0, to.id);
+  if (to.bootId !== null) writeBootId(pseudo, 2, to.bootId);
   return pseudo;
 }
 
-function writeBootId(view: DataView, at: number, bootId: string): void {
-  view.setUint32(at, Number.parseInt(bootId.slice(0, 8), 16));
-  view.setUint32(at + 4, Number.parseInt(bootId.slice(8, 16), 16));
+function writeBootId(bytes: Uint8Array, at: number, bootId: string): void {
+  for (let i = 0; i < 8; i++) bytes[at + i] = hexByte(bootId, 2 * i);
 }
 
-function hex32(value: number): string {
-  return value.toString(16).padStart(8, "0");
+// Not by a DataView: it would have to be made for each datagram, and moves small arrays out of the fast heap.
+
+function writeUint16(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 8;
+  bytes[at + 1] = value;
+}
+
+function writeUint32(bytes: Uint8Array, at: number, value: number): void {
+  writeUint16(bytes, at, value >>> 16);
+  writeUint16(bytes, at + 2, value);
+}
+
+function readUint16(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+}
+
+function readUint32(bytes: Uint8Array, at: number): number {
+  return readUint16(bytes, at) * 0x1_0000 + readUint16(bytes, at + 2);
 }

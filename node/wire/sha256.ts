@@ -4,6 +4,7 @@
  *
  * Source: FIPS 180-4, sections 4.1.2, 5.1.1, 5.3.3 and 6.2. Tested against node:crypto.
  */
+import { hex32 } from "./hex.ts";
 
 // FIPS 180-4, 4.2.2: the first 32 bits of the fractional parts of the cube roots of the first 64 primes.
 // Words are signed 32-bit integers throughout: with unsigned ones every second sum would be a double, and hashing take twice as long.
@@ -35,18 +36,14 @@ const BLOCK_BYTES = 64;
 /** The 32-byte digest as 64 hex digits. A string is hashed as UTF-8. */
 export function sha256Hex(input: string | Uint8Array): string {
   let text = "";
-  for (const word of digestWords(input)) text += hexOf(word);
+  for (const word of digestWords(input)) text += hex32(word);
   return text;
 }
 
 /** The first 8 bytes of the digest as 16 hex digits: the length of every fingerprint in the protocol. */
 export function sha256Hex64(input: string | Uint8Array): string {
   const words = digestWords(input);
-  return hexOf(words[0] as number) + hexOf(words[1] as number);
-}
-
-function hexOf(word: number): string {
-  return (word >>> 0).toString(16).padStart(8, "0");
+  return hex32(words[0] as number) + hex32(words[1] as number);
 }
 
 // Working memory, reused: a hash is one synchronous call, and records are hashed by the thousand.

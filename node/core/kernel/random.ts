@@ -3,6 +3,7 @@
  *
  * Integers only, so every JavaScript engine draws the same numbers.
  */
+import { hex32 } from "../../wire/hex.ts";
 import { sha256Hex64 } from "../../wire/sha256.ts";
 
 export interface RandomState {
@@ -36,7 +37,7 @@ export function drawBelow(random: RandomState, bound: number): number {
 
 /** 16 hex digits. */
 export function drawHex64(random: RandomState): string {
-  return drawUint32(random).toString(16).padStart(8, "0") + drawUint32(random).toString(16).padStart(8, "0");
+  return hex32(drawUint32(random)) + hex32(drawUint32(random));
 }
 
 /** A number that nobody can tell before it was sent, not even from others: 16 hex digits. */

@@ -6,6 +6,7 @@
  * Sources: Guerraoui et al., PODC 2019 (arXiv 1906.05574): money with single-owner accounts needs no consensus; node/protocol/trading.md.
  */
 import { type Clock, encodeClock } from "../../wire/clock.ts";
+import { hex32 } from "../../wire/hex.ts";
 import { MEMBERS_MAX, type NodeId } from "../../wire/ids.ts";
 import type { Genesis, TradeRecord } from "../../wire/message.ts";
 import { sha256Hex64 } from "../../wire/sha256.ts";
@@ -116,7 +117,7 @@ export function frozenDurable({ ledger }: NodeState): Clock {
 /** Fingerprint of the durable ledger, 16 hex digits: equal durable vectors of one cluster give equal fingerprints. */
 export function ledgerHash(state: NodeState): string {
   const { high, low } = state.ledger.fingerprint;
-  return high.toString(16).padStart(8, "0") + low.toString(16).padStart(8, "0");
+  return hex32(high) + hex32(low);
 }
 
 /** Sum of all balances beside the sum of the initial credits that were delivered: equal at every instant. */
