@@ -55,9 +55,7 @@ export function observeCluster({ queue, invariants, journal, commands, onSend }:
     onSend: (node, message, sent) => {
       const { to, bytes } = sent;
       invariants.onSend(node, message, to);
-      journal.mixSent(
-        () => `${node.slot}.${node.incarnation}@${queue.nowMs}>${to ?? "*"} ${message.message_type} ${bytes}`,
-      );
+      journal.mixSent(node.slot, node.incarnation, queue.nowMs, to, message.message_type, bytes);
       writeWire(node, () => lineOfSent(message, sent, node));
       onSend(node, message, to);
     },

@@ -3,10 +3,12 @@
  * they could not on a real network; it is frozen, so that a core that writes into it fails at once.
  */
 import { type Decoded, decodeBody } from "../../../node/wire/codec.ts";
+import { audienceOf } from "../../../node/wire/envelope.ts";
 
 const decoded = new WeakMap<Uint8Array, readonly Decoded[]>();
 
 export function decodeOnce(body: Uint8Array, datagram: Uint8Array): readonly Decoded[] {
+  if (audienceOf(datagram) !== "group") return decodeBody(body);
   const known = decoded.get(datagram);
   if (known !== undefined) return known;
   const messages = decodeBody(body);
@@ -18,5 +20,6 @@ export function decodeOnce(body: Uint8Array, datagram: Uint8Array): readonly Dec
 function freeze(value: unknown): void {
   if (typeof value !== "object" || value === null || value instanceof Map) return;
   Object.freeze(value);
-  for (const part of Object.values(value)) freeze(part);
+  const parts = value as Readonly<Record<string, unknown>>;
+  for (const key in parts) freeze(parts[key]);
 }

@@ -143,7 +143,8 @@ export class Network {
     slots.delete(from);
     this.stranger.onHeard?.({ datagram, from, to: [...slots] });
     this.onSent?.(from, datagram.length, (to.multicast ? 1 : 0) + to.addresses.length, slots.size);
-    for (const slot of [...slots].sort((a, b) => a - b)) this.carry(from, slot, datagram);
+    const ordered = slots.size < 2 ? slots : [...slots].sort((a, b) => a - b);
+    for (const slot of ordered) this.carry(from, slot, datagram);
   }
 
   /** Changes every link, those with a model of their own included. */
@@ -242,10 +243,16 @@ export function addressOf(slot: number, port = PORT): string {
 
 /** Whose address that is, or was; null: none of a slot's. */
 export function slotOf(address: string): number | null {
+  const known = knownSlots.get(address);
+  if (known !== undefined) return known;
   const match = /^10\.(\d+)\.(\d+)\.(\d+):6\d{3}$/.exec(address);
   if (match === null) return null;
-  return Number(match[1]) * 65_536 + Number(match[2]) * 256 + Number(match[3]);
+  const slot = Number(match[1]) * 65_536 + Number(match[2]) * 256 + Number(match[3]);
+  knownSlots.set(address, slot);
+  return slot;
 }
+
+const knownSlots = new Map<string, number>();
 
 function nameOf(from: number, to: number): number {
   return from * 2 ** 26 + to;

@@ -191,20 +191,20 @@ export class SimStore {
   }
 
   recover(): Recovered {
-    return structuredClone({
+    const { rows, ownSince } = this.disk;
+    return {
       term: this.disk.term,
       votedFor: this.disk.votedFor,
       abstains: this.disk.abstains,
       own: this.disk.own,
-      departures: [...this.disk.departures.values()],
-      accounts: [...this.disk.accounts.values()],
-      ...(this.disk.rows.size === 0
-        ? {}
-        : { compacted: { rows: [...this.disk.rows.values()], ownSince: this.disk.ownSince } }),
-      records: this.disk.records.filter(({ seller_id, seq }) => seq > (this.disk.rows.get(seller_id)?.seq ?? 0)),
-      intents: [...this.disk.intents.values()],
+      departures: [...this.disk.departures.values()].map(copyDeparture),
+      accounts: [...this.disk.accounts.values()].map((account) => ({ ...account })),
+      ...(rows.size === 0 ? {} : { compacted: { rows: [...rows.values()].map(copySnapshot), ownSince } }),
+      // Frozen when they were written.
+      records: this.disk.records.filter(({ seller_id, seq }) => seq > (rows.get(seller_id)?.seq ?? 0)),
+      intents: [...this.disk.intents.values()].map((intent) => ({ ...intent })),
       fences: [...this.disk.fences].map(([account, fence]) => ({ account, ...fence })),
-    });
+    };
   }
 
   /** What node `self` finds in its records, as the runtime's archive does. */
@@ -308,7 +308,7 @@ export class SimStore {
       }
       case "snapshot":
         for (const taken of row.rows) {
-          this.disk.rows.set(taken.id, structuredClone(taken));
+          this.disk.rows.set(taken.id, copySnapshot(taken));
           this.disk.counts.set(taken.id, Math.max(taken.seq, this.durableSeq(taken.id)));
         }
         this.disk.ownSince = row.ownSince;
@@ -331,7 +331,7 @@ export class SimStore {
         return;
       case "departure":
         if (row.departure === null) this.disk.departures.delete(row.node);
-        else this.disk.departures.set(row.node, structuredClone(row.departure));
+        else this.disk.departures.set(row.node, copyDeparture(row.departure));
         return;
       case "fence":
         if (row.at === null) this.disk.fences.delete(row.account);
@@ -348,6 +348,14 @@ export class SimStore {
         return;
     }
   }
+}
+
+function copySnapshot(row: SnapshotRow): SnapshotRow {
+  return { ...row, paid: new Map(row.paid), named: new Map(row.named) };
+}
+
+function copyDeparture(departure: Departure): Departure {
+  return { ...departure, clock: new Map(departure.clock) };
 }
 
 function nameOfDebit(origin: number, seq: number): string {

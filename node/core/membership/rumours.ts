@@ -62,6 +62,7 @@ export function spreadAtOnce(state: NodeState, rumour: Rumour): void {
 /** The rumours for one message: those about `first`, then the least told. */
 export function takeRumours(state: NodeState, max: number, first: NodeId | null = null): Rumour[] {
   const { items } = state.rumours;
+  if (items.length === 0) return [];
   items.sort(
     (a, b) =>
       Number(b.rumour.of === first) - Number(a.rumour.of === first) ||
