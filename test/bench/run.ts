@@ -81,8 +81,7 @@ if (wanted("faults")) {
 if (wanted("footprint") && runtime === "docker") await benchFootprint(report);
 if (wanted("trades")) {
   const sizes = values.quick ? [5] : [2, 5, 20];
-  await benchThroughput(report, { runtime: "local", sizes, seconds: values.quick ? 5 : 15 });
-  if (runtime === "docker") await benchThroughput(report, { runtime, sizes, seconds: values.quick ? 5 : 15 });
+  await benchThroughput(report, { runtime, sizes, seconds: values.quick ? 10 : 30 });
 }
 if (positionals.includes("chaos")) {
   const { minutes, nodes, seed, profile, rate, kinds, network } = values;

@@ -1,10 +1,9 @@
 /**
  * Trades: how long one takes, and how many a second a group makes, with a disk and memory-only, beside what the machine allows.
  *
- * A trade is done when both ends have it on disk (`until: settled`). The floor of its latency is two round trips between two processes
- * on loopback and two commits of one row, each measured in the same run on the same disk; the floor of throughput is how many
- * rows one process commits in batches of 64. The load comes from this process, over the control channel, closed loop: so many
- * requests of each node are under way all the time.
+ * A trade is done when both ends have it on disk (`until: settled`). The floor is the bare peer (bare/peer.ts): the same datagrams and
+ * commits without a protocol, under the same load, in turns with ours, so that both meet the same noise. Beside it stands what no
+ * peer can reach: two round trips between two processes and two commits of one row, and the rows that one process commits in batches.
  */
 import { spawn } from "node:child_process";
 import { createSocket, type Socket } from "node:dgram";
@@ -16,19 +15,36 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { LabHandle } from "../../lab/cluster/lab-handle.ts";
 import { openHandle } from "../../lab/cluster/open-handle.ts";
-import type { NodeId } from "../../node/wire/ids.ts";
+import { startBarePeers } from "./bare/peers.ts";
 import { lab as cli } from "./command.ts";
-import type { Report } from "./report.ts";
+import { Load, type Target } from "./load.ts";
+import type { Goal, Report } from "./report.ts";
+import { summarise } from "./stats.ts";
 
 const UNDER_WAY_PER_NODE = 48;
 /** Nobody runs out of money: what is measured is trading, not refusing. */
 const CREDITS = 1_000_000_000;
+/** Each competitor has its turn in each of them. */
+const ROUNDS = 5;
+
+type Runtime = "docker" | "local";
 
 export interface ThroughputOptions {
-  readonly runtime: "docker" | "local";
+  /** `docker` measures local nodes too, in the same run. */
+  readonly runtime: Runtime;
   readonly sizes: readonly number[];
   /** Length of each measurement under load. */
   readonly seconds: number;
+}
+
+/** Who trades, and what was measured of it so far. */
+interface Competitor {
+  readonly what: string;
+  readonly load: Load;
+  readonly alone: number[];
+  readonly busy: number[];
+  /** Trades a second, by round. */
+  readonly rates: number[];
 }
 
 export async function benchThroughput(report: Report, options: ThroughputOptions): Promise<void> {
@@ -38,109 +54,89 @@ export async function benchThroughput(report: Report, options: ThroughputOptions
 }
 
 async function benchSize(report: Report, options: ThroughputOptions, size: number, durable: boolean): Promise<void> {
-  const name = "bench-trades";
-  const where = `${size} nodes, ${durable ? "durable" : "memory only"}`;
+  report.heading(`  ${size} nodes, ${durable ? "durable" : "memory only"}`);
+  await using stack = new AsyncDisposableStack();
+  const bare = stack.use(await startBarePeers(size, durable));
+  const competitors = [competitor("bare peers", stack.use(await Load.open(bare.targets, bare.token)))];
+  const labs: LabHandle[] = [];
+  for (const runtime of options.runtime === "docker" ? (["local", "docker"] as const) : (["local"] as const)) {
+    const lab = await openLab(stack, runtime, size, durable);
+    labs.push(lab);
+    competitors.push(competitor(runtime, stack.use(await Load.open(await targetsOf(lab), lab.info.token))));
+  }
+  // Compilers and caches warm up before anything counts.
+  for (const { load } of competitors) await load.run(2_000, 8);
+  const floors: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    floors.push(await floorMs(durable));
+    for (const one of competitors) await measure(report, one, options.seconds / ROUNDS);
+  }
+  tell(report, competitors, durable && size === 5);
+  report.row({ what: "  floor: two round trips, two commits", unit: "ms", samples: floors, goal: null });
+  if (durable) {
+    const what = "  floor: rows a second, 64 a commit, one process";
+    report.row({ what, unit: "1/s", samples: [rowsPerSecond()], goal: null });
+  }
+  for (const lab of labs) await assertConserved(lab, size);
+}
+
+function competitor(what: string, load: Load): Competitor {
+  return { what, load, alone: [], busy: [], rates: [] };
+}
+
+async function openLab(
+  stack: AsyncDisposableStack,
+  runtime: Runtime,
+  size: number,
+  durable: boolean,
+): Promise<LabHandle> {
+  const name = `bench-trades-${runtime}`;
   const directory = await mkdtemp(join(tmpdir(), "bench-trades-"));
+  stack.defer(() => rm(directory, { recursive: true, force: true }));
   const file = join(directory, "lab.yaml");
   const env = durable ? "" : "env: { DS_DATA_DIR: '' }\n";
   await writeFile(file, `name: ${name}\nnodes: ${size}\nprofile: fast\ncredits: ${CREDITS}\n${env}`);
-  try {
-    await cli("up", "-f", file, "--runtime", options.runtime);
-    await using lab = await openHandle(name, { runtime: options.runtime });
-    const incarnations = new Map<NodeId, number>();
-    for (const [id, ping] of await lab.ping()) if (ping !== null) incarnations.set(id, ping.inc);
-    const load = new Load(lab, incarnations);
-    // Compilers and caches warm up before anything counts.
-    await load.run(2_000, 8);
-    const alone: number[] = [];
-    const floors: number[] = [];
-    for (let round = 0; round < 5; round++) {
-      alone.push(...(await load.oneByOne(40)));
-      floors.push(await floorMs(durable));
-    }
-    const busy = await load.run(options.seconds * 1_000, UNDER_WAY_PER_NODE);
-    const [rate] = [busy.latencies.length / (busy.tookMs / 1_000)];
-    report.row({ what: `${where}: one trade at a time`, unit: "ms", samples: alone, goal: null });
-    report.row({ what: "  floor: two round trips, two commits", unit: "ms", samples: floors, goal: null });
+  stack.defer(async () => void (await cli("down", "--name", name, "--runtime", runtime)));
+  await cli("up", "-f", file, "--runtime", runtime);
+  return stack.use(await openHandle(name, { runtime }));
+}
+
+/** @throws Error when a node doesn't answer */
+export async function targetsOf(lab: LabHandle): Promise<readonly Target[]> {
+  return [...(await lab.ping())].map(([id, ping]) => {
+    const [host = "", port = ""] = lab.target(id).address?.split(":") ?? [];
+    if (ping === null || port === "") throw new Error(`node ${id} did not answer`);
+    return { id, host, port: Number(port), inc: ping.inc };
+  });
+}
+
+async function measure(report: Report, { what, load, alone, busy, rates }: Competitor, seconds: number): Promise<void> {
+  alone.push(...(await load.oneByOne(40)));
+  const loaded = await load.run(seconds * 1_000, UNDER_WAY_PER_NODE);
+  busy.push(...loaded.latencies);
+  rates.push(loaded.latencies.length / (loaded.tookMs / 1_000));
+  if (loaded.refused > 0) report.note(`${what}: ${loaded.refused} trades were refused: ${loaded.why}`);
+}
+
+function tell(report: Report, competitors: readonly Competitor[], hasGoals: boolean): void {
+  const [bare, local] = competitors as [Competitor, Competitor];
+  const ratio = (what: string, samples: readonly number[], goal: Goal): void =>
+    report.row({ what: `  ${what}`, unit: "ratio", samples, goal: hasGoals ? goal : null });
+  for (const { what, alone, busy, rates } of competitors) {
+    report.row({ what: `${what}: one trade at a time`, unit: "ms", samples: alone, goal: null });
     report.row({
-      what: "  latency / floor",
-      unit: "ratio",
-      samples: [median(alone) / median(floors)],
-      goal: durable && size === 5 ? { of: "median", atMost: 1.5 } : null,
-    });
-    report.row({
-      what: `  trades a second, ${UNDER_WAY_PER_NODE} under way at each node`,
+      what: `  trades a second, ${UNDER_WAY_PER_NODE} under way at each`,
       unit: "1/s",
-      samples: [rate],
-      goal: durable && size === 5 ? { of: "median", atLeast: 3_000 } : null,
+      samples: rates,
+      goal: null,
     });
-    report.row({ what: "  latency under that load", unit: "ms", samples: busy.latencies, goal: null });
-    if (durable)
-      report.row({
-        what: "  floor: rows a second, 64 a commit, one process",
-        unit: "1/s",
-        samples: [rowsPerSecond()],
-        goal: null,
-      });
-    if (busy.refused > 0) report.note(`${busy.refused} trades were refused: ${busy.why}`);
-    await assertConserved(lab, size);
-  } finally {
-    await cli("down", "--name", name);
-    await rm(directory, { recursive: true, force: true });
-  }
-}
-
-interface Loaded {
-  readonly latencies: number[];
-  readonly tookMs: number;
-  readonly refused: number;
-  readonly why: string;
-}
-
-class Load {
-  readonly #lab: LabHandle;
-  readonly #incarnations: ReadonlyMap<NodeId, number>;
-  #turn = 0;
-
-  constructor(lab: LabHandle, incarnations: ReadonlyMap<NodeId, number>) {
-    this.#lab = lab;
-    this.#incarnations = incarnations;
-  }
-
-  async oneByOne(count: number): Promise<number[]> {
-    const latencies: number[] = [];
-    const ids = this.#lab.running;
-    for (let i = 0; i < count; i++) latencies.push(await this.#sell(ids[i % ids.length] as NodeId));
-    return latencies;
-  }
-
-  async run(spanMs: number, underWay: number): Promise<Loaded> {
-    const latencies: number[] = [];
-    const startMs = performance.now();
-    let refused = 0;
-    let why = "";
-    const work = async (from: NodeId): Promise<void> => {
-      while (performance.now() - startMs < spanMs) {
-        try {
-          latencies.push(await this.#sell(from));
-        } catch (error) {
-          refused += 1;
-          why = (error as Error).message;
-        }
-      }
-    };
-    await Promise.all(this.#lab.running.flatMap((id) => Array.from({ length: underWay }, () => work(id))));
-    return { latencies, tookMs: performance.now() - startMs, refused, why };
-  }
-
-  async #sell(from: NodeId): Promise<number> {
-    const others = this.#lab.running.filter((id) => id !== from);
-    const peer = others[this.#turn++ % others.length] as NodeId;
-    const startMs = performance.now();
-    const inc = this.#incarnations.get(from);
-    if (inc === undefined) throw new Error(`node ${from} did not answer`);
-    await this.#lab.call(from, { op: "sell", peer, amount: 1, inc, until: "settled" }, { timeoutMs: 20_000 });
-    return performance.now() - startMs;
+    report.row({ what: "  latency under that load", unit: "ms", samples: busy, goal: null });
+    const rateOf = (other: Competitor): number[] => rates.map((rate, round) => rate / (other.rates[round] as number));
+    if (what === "local") {
+      ratio("latency / bare peer's", [median(alone) / median(bare.alone)], { of: "median", atMost: 1.6 });
+      ratio("trades a second / bare peer's", rateOf(bare), { of: "median", atLeast: 0.6 });
+    } else if (what === "docker")
+      ratio("trades a second / local nodes'", rateOf(local), { of: "median", atLeast: 0.8 });
   }
 }
 
@@ -226,6 +222,4 @@ function rowsPerSecond(): number {
   });
 }
 
-function median(samples: readonly number[]): number {
-  return [...samples].sort((a, b) => a - b)[Math.floor(samples.length / 2)] ?? Number.NaN;
-}
+const median = (samples: readonly number[]): number => summarise(samples).median;
