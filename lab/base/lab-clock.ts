@@ -20,7 +20,8 @@ export const REAL_CLOCK: LabClock = {
   wallMs: () => Date.now(),
   failure: null,
   after(delayMs, run) {
-    const timer = setTimeout(run, delayMs);
+    // What is due already: Node warns of a negative delay, on the user's terminal.
+    const timer = setTimeout(run, Math.max(0, delayMs));
     return () => clearTimeout(timer);
   },
 };
