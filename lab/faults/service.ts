@@ -45,11 +45,8 @@ export interface HealOutcome {
  */
 export function setFault(lab: FaultableLab, request: FaultRequest): Promise<FaultOutcome> {
   if (request.kind === "unplug") return unplug(lab, request);
-  return lab.locked(request.cause, async () => {
-    const [kernel, before] = await Promise.all([
-      lab.engine.kernelFaults(lab.progress),
-      readFaults(lab, lab.clock.wallMs()),
-    ]);
+  return lockedWithKernel(lab, request.cause, async (kernel) => {
+    const before = await readFaults(lab, lab.clock.wallMs());
     const whyNot = request.egress ? whyNoEgress(request.impairment, kernel) : null;
     if (whyNot !== null) {
       throw new LabError("unsupported", whyNot, "leave --egress off: it is then done at each receiver");
@@ -98,11 +95,8 @@ function assertWithoutShim(lab: FaultableLab, { impairment, egress }: FaultReque
 /** Ends faults; with `{all: true}` every node that runs is cleared, also of what the list doesn't know. */
 export function heal(lab: FaultableLab, target: HealTarget): Promise<HealOutcome> {
   const cause = describeHeal(target);
-  return lab.locked(cause, async () => {
-    const [kernel, before] = await Promise.all([
-      lab.engine.kernelFaults(lab.progress),
-      readFaults(lab, lab.clock.wallMs()),
-    ]);
+  return lockedWithKernel(lab, cause, async (kernel) => {
+    const before = await readFaults(lab, lab.clock.wallMs());
     const { list: healedList, healed } = healFaults(before, target);
     const all = "all" in target;
     if (healed.length === 0 && "id" in target) throw noSuchFault(target.id, before);
@@ -120,6 +114,18 @@ export function heal(lab: FaultableLab, target: HealTarget): Promise<HealOutcome
     }
     return { healed, plugged, list: applied.list, reports: applied.reports };
   });
+}
+
+/** Asks the engine what its kernel can while the lab is locked and looked at. */
+function lockedWithKernel<T>(
+  lab: FaultableLab,
+  cause: string,
+  change: (kernel: KernelFaults) => Promise<T>,
+): Promise<T> {
+  const kernel = lab.engine.kernelFaults(lab.progress);
+  // Its failure is reported where it is awaited; the lock may fail first.
+  kernel.catch(() => {});
+  return lab.locked(cause, async () => change(await kernel));
 }
 
 /** This list takes the place of whatever the nodes have. A new generation even when it was empty: a node may know of more. */
