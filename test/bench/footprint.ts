@@ -1,13 +1,13 @@
 /**
  * The cost of an idle lab: image size above its base, a node's memory, an idle node's share of a core; and the
- * CLI's own start.
+ * CLI's own start, and what looking at a lab takes.
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type Docker from "dockerode";
 import { openHandle } from "../../lab/cluster/open-handle.ts";
 import { connectDocker } from "../../lab/engine/docker/docker-connect.ts";
 import { StateData } from "../../node/wire/control.ts";
-import { lab as cli } from "./command.ts";
+import { lab as cli, run } from "./command.ts";
 import type { Report } from "./report.ts";
 
 const NAME = "bench-idle";
@@ -22,6 +22,26 @@ export async function benchCli(report: Report, rounds: number): Promise<void> {
     if (round > 0) samples.push(ms);
   }
   report.row({ what: "lab --help, whole process", unit: "ms", samples, goal: { of: "median", atMost: 200 } });
+  const ofNpx: number[] = [];
+  for (let round = 0; round < rounds; round++)
+    ofNpx.push((await run("npx", ["lab", "--help"])).ms - (await cli("--help")).ms);
+  report.row({ what: "  npx's own share of a command", unit: "ms", samples: ofNpx, goal: null });
+  await benchLooks(report, rounds);
+}
+
+/** Commands that only look at a lab, without npx. */
+async function benchLooks(report: Report, rounds: number): Promise<void> {
+  const place = ["--name", "bench-looks", "--runtime", "local"];
+  await cli("up", "--nodes", "5", ...place);
+  try {
+    for (const verb of ["ps", "status", "balance"]) {
+      const samples: number[] = [];
+      for (let round = 0; round < rounds; round++) samples.push((await cli(verb, ...place)).ms);
+      report.row({ what: `lab ${verb}, five local nodes`, unit: "ms", samples, goal: { of: "median", atMost: 250 } });
+    }
+  } finally {
+    await cli("down", ...place);
+  }
 }
 
 export async function benchFootprint(report: Report): Promise<void> {
