@@ -37,7 +37,7 @@ export interface ThroughputOptions {
   readonly seconds: number;
 }
 
-/** Who trades, and what was measured of it so far. */
+/** A group of peers under a load, with its measurements so far. */
 interface Competitor {
   readonly what: string;
   readonly load: Load;
