@@ -100,6 +100,7 @@ export const NEXT = {
       ...["shell", "--runtime", "sim"],
       ...(seed === undefined ? [] : ["--seed", `${seed}`]),
     ),
+  listTraffic: () => hint("list what is on its way", "flight"),
   playSchedules: () => hint("or play whole schedules", "sim"),
   /** @param command what plays the run again, from the words after `lab` */
   playAgain: (command: readonly string[]) => hint("play it again", ...command),

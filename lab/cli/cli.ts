@@ -80,7 +80,8 @@ async function runLine(
   const program = new Command(standard.prefix);
   const context = createContext(program, { printer, run, signal, standard });
   describeProgram(program, context, {
-    typed: (line) => runTyped(line, { prompt: run, signal, standard: standardOfPrompt(context.options) }),
+    typed: (line, again) =>
+      runTyped(line, { prompt: run, signal, standard: standardOfPrompt(context.options), again: again ?? null }),
     captured: (line) => runCaptured(line, signal, context.caller),
   });
   if (argv.length === 0) {
@@ -101,13 +102,21 @@ async function runLine(
 /** Runs a command that was typed at the prompt of another: interrupted, it ends and the prompt is back. */
 async function runTyped(
   argv: readonly string[],
-  { prompt, signal, standard }: { prompt: Run; signal: AbortSignal; standard: Standard },
+  {
+    prompt,
+    signal,
+    standard,
+    again,
+  }: { prompt: Run; signal: AbortSignal; standard: Standard; again: AbortSignal | null },
 ): Promise<number> {
   const foreground = new AbortController();
   prompt.foreground = foreground;
+  const silence = { write: () => {} };
+  const streams = again === null ? {} : { streams: { stdout: silence, stderr: silence } };
+  const ends = [signal, foreground.signal, ...(again === null ? [] : [again])];
   try {
     const own: Run = { exitCode: EXIT.ok, mayFinish: true, foreground: null };
-    return await runLine(argv, own, AbortSignal.any([signal, foreground.signal]), { standard });
+    return await runLine(argv, own, AbortSignal.any(ends), { standard, ...streams });
   } finally {
     prompt.foreground = null;
   }

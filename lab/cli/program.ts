@@ -11,12 +11,12 @@ import { registerChaosCommands } from "./commands/chaos.ts";
 import { registerCheckCommands } from "./commands/check.ts";
 import { registerClusterCommands } from "./commands/cluster.ts";
 import { registerCompletionCommands } from "./commands/completion.ts";
-import type { CommandContext, RunCaptured } from "./commands/context.ts";
+import type { CommandContext, RunCaptured, RunLine } from "./commands/context.ts";
 import { registerCourseCommand } from "./commands/course.ts";
 import { registerDashCommands } from "./commands/dash.ts";
 import { registerDiskCommands } from "./commands/disk.ts";
 import { registerFaultCommands } from "./commands/faults.ts";
-import { registerGradeCommand } from "./commands/grade.ts";
+import { registerHoldCommands } from "./commands/hold.ts";
 import { registerJournalCommands } from "./commands/journal.ts";
 import { registerKeyCommands } from "./commands/keys.ts";
 import { registerLifecycleCommands } from "./commands/lifecycle.ts";
@@ -50,7 +50,7 @@ const NOTES: readonly Note[] = [
 
 /** How commands run the lines that were typed at a prompt, or asked for by the page. */
 export interface LineRunners {
-  readonly typed: (argv: string[]) => Promise<number>;
+  readonly typed: RunLine;
   readonly captured: RunCaptured;
 }
 
@@ -68,8 +68,8 @@ export function describeProgram(program: Command, context: CommandContext, run: 
   registerLifecycleCommands(program, context);
   registerDiskCommands(program, context);
   registerFaultCommands(program, context);
+  registerHoldCommands(program, context);
   registerScenarioCommands(program, context);
-  registerGradeCommand(program, context);
   registerCourseCommand(program, context);
   registerSimCommands(program, context);
   registerReportCommands(program, context);

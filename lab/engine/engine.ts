@@ -10,6 +10,7 @@ import type { NodeId } from "../../node/wire/ids.ts";
 import type { Hint, Hints } from "../base/hint.ts";
 import type { World } from "../control/world.ts";
 import type { Program } from "../kind/program-spec.ts";
+import type { Traffic } from "../sim/cluster/traffic.ts";
 
 export type RuntimeName = "docker" | "local" | "sim";
 
@@ -260,6 +261,8 @@ export interface Engine extends AsyncDisposable {
     lab: string,
     signal: AbortSignal,
   ): AsyncIterable<{ atMs: number; node: NodeId; what: "start" | "die" | "pause" | "unpause" | "oom" }>;
+  /** What is under way in the lab, to be held in hand; absent where that can't be seen. */
+  traffic?(lab: string): Traffic;
   /** Things that belong to no living lab. */
   leftovers(): Promise<readonly Leftover[]>;
   /** Removes leftovers; what is gone already is no error. */

@@ -16,8 +16,6 @@ export type {
   LabOptions,
   Netem,
   NodeOptions,
-  NodeProgram,
-  NodeQuestion,
   NodeRef,
   NodeStatus,
   Runtime,

@@ -2,7 +2,9 @@
  * The world behind the playground's page: does what it is asked, one thing at a time, and reports. It knows nothing of browsers, so
  * tests ask it as the page does.
  */
+
 import { LabError } from "../base/lab-error.ts";
+import type { Entry } from "../journal/entry.ts";
 import type { Lesson } from "../scenario/lesson.ts";
 import { parseScenario } from "../scenario/parse-scenario.ts";
 import { readLesson } from "../scenario/read-lesson.ts";
@@ -24,7 +26,7 @@ interface Played {
   readonly lab: PlayedLab;
 }
 
-type Extra = Partial<Pick<PlayReport, "acted" | "hash" | "saved" | "notice" | "lessons">> & {
+type Extra = Partial<Pick<PlayReport, "entries" | "acted" | "hash" | "saved" | "notice" | "lessons">> & {
   readonly isNew?: boolean;
 };
 
@@ -71,7 +73,7 @@ class PlayHost {
         return this.#report();
       }
       case "step":
-        return await this.#step();
+        return await this.#step(asked.until === "flight");
       case "act":
         return await this.#act(readStep(asked.step), asked.atMs);
       case "hash": {
@@ -111,35 +113,14 @@ class PlayHost {
     return this.#played;
   }
 
-  #report({
-    isNew = false,
-    acted = null,
-    hash = null,
-    saved = null,
-    notice = null,
-    lessons = null,
-  }: Extra = {}): PlayReport {
+  #report(extra: Extra = {}): PlayReport {
     const { spec, lab } = this.#current;
     // First the lines: what is known of promises is known from them.
-    const entries = lab.take();
-    const { nowMs, beganMs, broken, ended, outcomes, script } = lab;
+    const { isNew = false, entries = lab.take(), ...told } = extra;
+    const { nowMs, beganMs, broken, ended, outcomes, script, traffic } = lab;
     const opened = isNew ? { facts: lab.facts, bugs: BUGS.map(({ name, what }) => ({ name, what })) } : null;
-    return {
-      opened,
-      spec,
-      entries,
-      nowMs,
-      beganMs,
-      broken,
-      ended,
-      outcomes,
-      script,
-      acted,
-      hash,
-      saved,
-      notice,
-      lessons,
-    };
+    const state = { opened, spec, entries, nowMs, beganMs, broken, ended, outcomes, script, ...traffic };
+    return { ...state, acted: null, hash: null, saved: null, notice: null, lessons: null, ...told };
   }
 
   async #reopen(spec: PlaySpec, untilMs: number): Promise<void> {
@@ -164,14 +145,17 @@ class PlayHost {
   }
 
   /** Most events are timers that find nothing to do: the next one is one that somebody writes down. */
-  async #step(): Promise<PlayReport> {
+  async #step(isForFlight: boolean): Promise<PlayReport> {
     const { lab } = this.#current;
+    const before = new Set(lab.traffic.flights.map(({ name }) => name));
+    const entries: Entry[] = [];
     for (let count = 0; count < EVENTS_A_STEP_MAX; count++) {
       await lab.step();
-      const report = this.#report();
-      if (report.entries.length > 0 || report.ended !== null) return report;
+      entries.push(...lab.take());
+      const isThere = isForFlight ? lab.traffic.flights.some(({ name }) => !before.has(name)) : entries.length > 0;
+      if (isThere || lab.ended !== null) return this.#report({ entries });
     }
-    return this.#report();
+    return this.#report({ entries });
   }
 }
 

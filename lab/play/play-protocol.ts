@@ -7,6 +7,7 @@ import type { Entry } from "../journal/entry.ts";
 import type { RunFacts } from "../journal/journal.ts";
 import type { Lesson } from "../scenario/lesson.ts";
 import type { Step } from "../scenario/scenario-schema.ts";
+import type { DueTimer, Flight } from "../sim/cluster/traffic.ts";
 
 /** All that decides a run. */
 export interface PlaySpec {
@@ -31,8 +32,8 @@ export type PlayAsk =
   | { readonly ask: "lessons" }
   /** Time passes up to this instant (the nodes' wall clock). Held at steps: up to the beginning of a step of the scenario, but the first. */
   | { readonly ask: "advance"; readonly toMs: number; readonly holdAtSteps?: boolean }
-  /** The next event that leaves a line happens. */
-  | { readonly ask: "step" }
+  /** The next event that leaves a line happens; with `flight`, all up to the first that puts something on its way. */
+  | { readonly ask: "step"; readonly until?: "flight" }
   /** Something is done at the instant that is shown. In the past, that is where the run branches: what was done later is gone. */
   | { readonly ask: "act"; readonly step: Step /** Null: now. */; readonly atMs: number | null }
   | { readonly ask: "hash" }
@@ -87,6 +88,9 @@ export interface PlayReport {
   readonly script: ScriptState | null;
   /** Of `lessons`. */
   readonly lessons: readonly Lesson[] | null;
+  /** What is on its way, and which timers are due, in the order in which that happens (wall clock, with fractions). */
+  readonly flights: readonly Flight[];
+  readonly timers: readonly DueTimer[];
   /** Something that the viewer should know. */
   readonly notice: string | null;
 }

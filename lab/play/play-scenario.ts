@@ -1,6 +1,6 @@
 /** A run of the playground as a scenario: `lab run --runtime sim` plays it again. */
 import { formatScenario } from "../scenario/format-scenario.ts";
-import { assertRunsOn, parseScenario } from "../scenario/parse-scenario.ts";
+import { assertRunsOn, parseScenario, whyNotOn } from "../scenario/parse-scenario.ts";
 import type { Scenario, Step } from "../scenario/scenario-schema.ts";
 import type { PlaySpec } from "./play-protocol.ts";
 
@@ -13,13 +13,14 @@ export function labNameOf(): string {
 
 /** Of a run with a scenario of its own, that is the first step: it plays beside what somebody does. */
 export function scenarioOf({ seed, nodes, scenario, steps }: PlaySpec): Scenario {
+  const only = steps.every((step) => whyNotOn(step, "local") === null) ? {} : { runtimes: ["sim" as const] };
   if (scenario !== undefined) {
     const own = parseScenario(scenario, "scenario.yaml");
     assertRunsOn(own, "sim");
     const script: Step = { at: "1ms", background: true, sequence: own.steps };
-    return { ...own, name: NAME, seed, steps: [script, ...steps] };
+    return { ...own, ...only, name: NAME, seed, steps: [script, ...steps] };
   }
-  return { name: NAME, title: "What somebody did in the playground", nodes, profile: "default", seed, steps };
+  return { name: NAME, title: "What somebody did in the playground", nodes, profile: "default", seed, ...only, steps };
 }
 
 /** The file, with the command that plays it again. @param shownMs how long the run was looked at: so long it lasts */

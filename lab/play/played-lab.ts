@@ -24,13 +24,15 @@ import { spanMs } from "../scenario/step-context.ts";
 import { sabotageOf } from "../sim/bugs/sabotage.ts";
 import { TIME_STEP_MS } from "../sim/world/event-queue.ts";
 import type { SimJournalLine } from "../sim/world/sim-journal.ts";
-import type { PlaySpec, ScriptState, StepOutcome } from "./play-protocol.ts";
+import type { PlayReport, PlaySpec, ScriptState, StepOutcome } from "./play-protocol.ts";
 import { labNameOf, scenarioOf } from "./play-scenario.ts";
 import { Script } from "./script.ts";
 
 /** How far time may go on for a step to end: it asks a few nodes, and waits for nobody longer. */
 const STEP_MS_MAX = 1;
 const UP_MS_MAX = 120_000;
+/** Most timers in a report. */
+const TIMERS_MAX = 50;
 /** As many as `lab run` waits. */
 const QUIET_ROUNDS_MAX = 8;
 
@@ -176,6 +178,8 @@ export class PlayedLab {
     while (!this.#over.has(number) && clock.failure === null) {
       const { nextAtMs } = clock;
       if (nextAtMs === null || nextAtMs > beginMs + STEP_MS_MAX) break;
+      // A trade takes longer in any case, and its messages are to be seen on their way.
+      if (("sell" in step || "buy" in step) && this.traffic.flights.length > 0) break;
       await clock.playTo(nextAtMs);
     }
     return step;
@@ -212,6 +216,14 @@ export class PlayedLab {
     if (this.ended === null) return null;
     const violations = [{ what: this.ended, proof: [] }];
     return { check: "world", verdict: "invalid", violations, detail: "what the simulator checks at every step" };
+  }
+
+  /** As a report has it. */
+  get traffic(): Pick<PlayReport, "flights" | "timers"> {
+    if (this.ended !== null) return { flights: [], timers: [] };
+    const traffic = this.#engine.traffic(labNameOf());
+    const onWall = <Due extends { readonly dueMs: number }>(due: Due): Due => ({ ...due, dueMs: EPOCH_MS + due.dueMs });
+    return { flights: traffic.flights().map(onWall), timers: traffic.timers().slice(0, TIMERS_MAX).map(onWall) };
   }
 
   /** Of the lines that were taken. */

@@ -1,5 +1,7 @@
 /** Which code does which verb. */
 
+import { redirectFlight } from "../faults/single-message.ts";
+import type { Redirection } from "../sim/cluster/traffic.ts";
 import type { ActionFields, ActionVerb } from "./actions.ts";
 import { electionStep, expectStep, recoverStep, sleepStep, waitStep } from "./look-steps.ts";
 import { healStep, isolateStep, netemStep, partitionStep, plugStep, unplugStep } from "./network-steps.ts";
@@ -19,7 +21,7 @@ import {
   stopStep,
   wipeStep,
 } from "./node-steps.ts";
-import type { Outcome, StepContext } from "./step-context.ts";
+import { type Outcome, type StepContext, spanMs } from "./step-context.ts";
 import { loadStep, tradeStep } from "./trade-steps.ts";
 
 type Act<V extends ActionVerb> = (context: StepContext, fields: ActionFields<V>, path: string) => Promise<Outcome>;
@@ -48,6 +50,10 @@ const ACTS: { readonly [V in ActionVerb]: Act<V> } = {
   unplug: unplugStep,
   plug: plugStep,
   heal: healStep,
+  deliver: (context, { message, before }) => trafficStep(context, message, { do: "deliver", before }),
+  drop: (context, { message }) => trafficStep(context, message, { do: "drop" }),
+  duplicate: (context, { message }) => trafficStep(context, message, { do: "duplicate" }),
+  delay: (context, { message, by }) => trafficStep(context, message, { do: "delay", byMs: spanMs(by) }),
   election: electionStep,
   recover: recoverStep,
   wait: waitStep,
@@ -64,4 +70,8 @@ export async function act<V extends ActionVerb>(
 ): Promise<Outcome> {
   const run: Act<V> = ACTS[verb];
   return await run(context, fields, path);
+}
+
+async function trafficStep({ lab }: StepContext, message: string, how: Redirection): Promise<Outcome> {
+  return { resolved: await redirectFlight(lab, message, how), seen: "" };
 }

@@ -6,7 +6,7 @@
 import * as z from "zod";
 import { NODES_MAX } from "../cluster/plan-lab.ts";
 import { Conditions, readConditionWords } from "./condition-schema.ts";
-import { Amount, Chance, Delay, Nodes, Rate, Span } from "./values.ts";
+import { Amount, Chance, Delay, Flight, Nodes, Rate, Span } from "./values.ts";
 
 const SIGNALS = ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGSTOP", "SIGCONT"] as const;
 const Signal = z.preprocess(
@@ -226,6 +226,20 @@ const readCount =
     return count === null || Number.isNaN(count) ? null : { [field]: count };
   };
 
+const Deliver = z.strictObject({
+  message: Flight,
+  before: Flight.optional().meta({ description: "directly before this one arrives (default: now)" }),
+});
+
+/** `3-1.17>2`, and maybe a word with a value. */
+const readFlightWords =
+  (field: string) =>
+  ([message, word, value, ...rest]: readonly string[]): object | null => {
+    if (message === undefined || rest.length > 0) return null;
+    if (word === undefined) return { message };
+    return word === field && value !== undefined ? { message, [field]: value } : null;
+  };
+
 /** Every verb that changes or looks at the lab, without those that hold other steps. */
 export const ACTIONS = {
   sell: verb(Trade, readTradeWords, "sell: NODE PEER AMOUNT"),
@@ -265,6 +279,10 @@ export const ACTIONS = {
     "heal: [NODES], heal: { fault: f1 }",
     ",",
   ),
+  deliver: verb(Deliver, readFlightWords("before"), "deliver: MESSAGE [before MESSAGE]"),
+  drop: verb(z.strictObject({ message: Flight }), readFlightWords(""), "drop: MESSAGE"),
+  duplicate: verb(z.strictObject({ message: Flight }), readFlightWords(""), "duplicate: MESSAGE"),
+  delay: verb(z.strictObject({ message: Flight, by: Span }), readFlightWords("by"), "delay: MESSAGE by SPAN"),
   election: verb(
     z.strictObject({ node: Nodes.optional() }),
     (words) => (words.length === 0 ? {} : words.length === 1 ? { node: words[0] } : null),

@@ -50,10 +50,10 @@ function describeFields(action: ReturnType<typeof verbOf>): string {
   }
 }
 
-/** Nodes first, then whatever else is said, by its name. */
+/** Nodes (or the message) first, then whatever else is said, by its name. */
 function describeOthers(fields: Readonly<Record<string, unknown>>): string {
-  const { nodes, node, ...others } = fields;
-  const who = nodes ?? node;
+  const { nodes, node, message, ...others } = fields;
+  const who = nodes ?? node ?? message;
   const rest = Object.entries(others).flatMap(([name, value]) => named(name, value));
   return [...(who === undefined ? [] : [String(who)]), ...rest].join(" ");
 }

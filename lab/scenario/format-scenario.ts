@@ -60,6 +60,7 @@ function formatFields(verb: string, fields: unknown): unknown {
   if (keys.length === 1 && keys[0] === "nodes" && !(verb === "heal" && value.nodes === "all"))
     return shorten(String(value.nodes));
   if (keys.length === 1 && keys[0] === "to") return value.to;
+  if (keys.length === 1 && keys[0] === "message") return value.message;
   if (verb === "sleep") return value.for;
   if (verb === "load" && value.stop === true) return "stop";
   if ((verb === "sell" || verb === "buy") && keys.length === 3 && !/\s/.test(`${value.node}${value.peer}`))

@@ -10,10 +10,15 @@ import { type Composites, RUNTIMES, Scenario, type ScenarioRuntime, type Step, v
 
 const NAME_CHARS_MAX = 30;
 
+const VIRTUAL = { runtimes: ["sim"], why: "only virtual time can hold a single message" } as const;
 /** Verbs that a runtime can't do; all others work everywhere. */
 const ONLY_ON: Readonly<Record<string, { readonly runtimes: readonly ScenarioRuntime[]; readonly why: string }>> = {
   unplug: { runtimes: ["docker"], why: "only containers have a network cable" },
   plug: { runtimes: ["docker"], why: "only containers have a network cable" },
+  deliver: VIRTUAL,
+  drop: VIRTUAL,
+  duplicate: VIRTUAL,
+  delay: VIRTUAL,
 };
 
 /** @param path only for messages. @throws LabError("usage") that names file, line and column */

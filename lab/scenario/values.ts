@@ -71,3 +71,12 @@ export const Expected = z
 export function expectedText(subject: string, expected: string): string {
   return /^[<>!=]/.test(expected) ? `${subject}${expected}` : `${subject}=${expected}`;
 }
+
+/** A message on its way, by the name that the simulator gives it (lab/sim/cluster/traffic.ts). */
+export const Flight = z
+  .string()
+  .regex(
+    /^\d+-\d+\.\d+>\d+(?:\*\d+)?$/,
+    "must be a message on its way: 3-1.17>2 is packet 17 of node 3's first life, to node 2",
+  )
+  .meta({ description: "sender, its life, the packet, and the receiver: 3-1.17>2", examples: ["3-1.17>2"] });

@@ -125,6 +125,9 @@ const timerHandlers: TimerHandlers = {
   "vote-resend": askForVotes,
 };
 
+/** Kinds of timers that do something when they are due. */
+export const ACTING_TIMERS: ReadonlySet<string> = new Set(Object.keys(timerHandlers));
+
 type Handlers = { readonly [T in MessageType]: (state: NodeState, message: MessageOf<T>, from: Origin) => void };
 
 const handlers: Handlers = {

@@ -9,6 +9,7 @@
 import { createRandom, drawUint32, type RandomState } from "../core/kernel/random.ts";
 import type { Impairment, ImpairmentRule } from "../wire/control.ts";
 import { type Header, peekHeader } from "../wire/envelope.ts";
+import type { Held } from "./ports.ts";
 
 export interface ImpairmentsOptions {
   /** Hands a packet on to the node. */
@@ -21,7 +22,7 @@ export interface ImpairmentsOptions {
   readonly wallNowMs: () => number;
   /** Monotonic clock in milliseconds. */
   readonly nowMs: () => number;
-  readonly schedule: (run: () => void, delayMs: number) => void;
+  readonly schedule: (run: Held, delayMs: number, datagram: Uint8Array) => void;
 }
 
 export interface Impairments {
@@ -130,10 +131,11 @@ function deliverAfter(injector: Injector, delayMs: number, datagram: Uint8Array,
   }
   injector.held += 1;
   options.count("impaired_delayed");
-  options.schedule(() => {
-    injector.held -= 1;
-    options.deliver(datagram, address);
-  }, delayMs);
+  const run: Held = (fate = "comes") => {
+    if (fate !== "copied") injector.held -= 1;
+    if (fate !== "lost") options.deliver(datagram, address);
+  };
+  options.schedule(run, delayMs, datagram);
 }
 
 function lose(options: ImpairmentsOptions, datagram: Uint8Array, reason: string): void {

@@ -68,6 +68,6 @@ export function createInbound(options: InboundOptions): Impairments {
     seed: options.seed,
     wallNowMs: clock.wallMs,
     nowMs: clock.nowMs,
-    schedule: (run, delayMs) => void schedule.after(delayMs, run),
+    schedule: (run, delayMs, datagram) => void schedule.after(delayMs, run, datagram),
   });
 }

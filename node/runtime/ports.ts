@@ -16,9 +16,14 @@ export interface Clock {
 
 export type Cancel = () => void;
 
+/** What becomes of something that was under way: it comes; so does a copy of it, beside itself; or it never comes. */
+export type Fate = "comes" | "copied" | "lost";
+/** What waits. Where nobody meddles with it, it comes. */
+export type Held = (fate?: Fate) => void;
+
 export interface Schedule {
-  /** Runs `run` once, when `delayMs` have passed or a little later. */
-  after(delayMs: number, run: () => void): Cancel;
+  /** Runs `run` once, when `delayMs` have passed or a little later. @param held the datagram that waits for it, for worlds that show it */
+  after(delayMs: number, run: Held, held?: Uint8Array): Cancel;
   /** Runs `run` again and again, about every `intervalMs`. */
   every(intervalMs: number, run: () => void): Cancel;
   /** Runs `run` once the current turn of the event loop has handled all that arrived for it. */

@@ -29,6 +29,7 @@ interface Played {
     readonly isLoading: boolean;
     readonly trouble: string;
     readonly atMs: number;
+    readonly flying: readonly { readonly x: number; readonly y: number }[];
     readonly checks: readonly { readonly check: string }[];
     readonly playback: { mode: string; setSpeed(speed: number): void };
   };
@@ -206,6 +207,52 @@ describe("five nodes in a page from the disk", () => {
     await expect.poll(() => page.locator("header .badge").innerText()).toContain("THE PAST");
     await page.getByRole("button", { name: "Kill the leader" }).click();
     await expect.poll(async () => (await look(page)).spec.steps.map((step) => "kill" in step)).toEqual([true]);
+    await closeQuietly(page);
+  });
+
+  it("must hold messages in hand: drop one by a click on it, treat others in the tray, and take a branch up again", async () => {
+    const page = await open();
+    const steps = async () =>
+      (await look(page)).spec.steps.map(({ at: _at, background: _background, ...step }) => step);
+    await page.getByRole("button", { name: "Hold the next message" }).click();
+    await expect.poll(() => page.locator(".flight").count()).toBeGreaterThan(0);
+    await page.locator("summary", { hasText: "Timers that are due" }).click();
+    await takePicture(page, "playground-5-tray");
+    const name = (await page.locator(".flight p").first().getAttribute("title")) ?? "";
+    await page.locator(".flight").first().getByRole("button", { name: "Delay 200 ms" }).click();
+    await expect.poll(steps).toEqual([{ delay: { message: name, by: "200ms" } }]);
+    await expect.poll(() => page.locator(".outcome").innerText()).toContain("by 0.20 s");
+    expect(
+      await page.locator(".flight p").evaluateAll((rows) => rows.map((row) => row.getAttribute("title"))),
+    ).toContain(name);
+    expect((await look(page)).mode).toBe("paused");
+
+    // Shown for longer than it flies: the click drops it where it was sent.
+    await page.getByRole("button", { name: "Go on" }).click();
+    const dropped = async (): Promise<boolean> => {
+      await page.evaluate(() => {
+        const ring = document.querySelector<HTMLElement>(".canvas.ring canvas");
+        const [spot] = (globalThis.energyLab as unknown as Played).store.flying;
+        if (ring === null || spot === undefined) return;
+        const { left, top } = ring.getBoundingClientRect();
+        ring.dispatchEvent(new MouseEvent("click", { clientX: left + spot.x, clientY: top + spot.y, bubbles: true }));
+      });
+      return (await steps()).some((step) => "drop" in step);
+    };
+    await expect.poll(dropped, { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => page.locator(".outcome").innerText()).toContain("dropped ");
+    const branch = page.getByRole("group", { name: "Other branches" }).getByRole("button").first();
+    await expect.poll(() => branch.innerText()).toContain("nothing more was done");
+    expect(await hashOf(page)).toBe(await hashInNode(await look(page)));
+    await takePicture(page, "playground-6-branch");
+    const left = JSON.stringify(await steps());
+    await branch.click();
+    await expect.poll(async () => JSON.stringify(await steps())).not.toBe(left);
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.getByRole("button", { name: "Hold the next message" }).click();
+    await expect.poll(() => page.locator(".flight").count()).toBeGreaterThan(0);
+    await page.locator(".tray").scrollIntoViewIfNeeded();
+    await takePicture(page, "playground-7-tray-phone");
     await closeQuietly(page);
   });
 

@@ -95,12 +95,41 @@ it("a script for the shell must end with the exit code of what failed first, and
   expect(stdout.trimEnd().split("\n").at(-1)).toMatch(/100/);
 });
 
-it.each([["up"], ["ps"], ["sell", "1", "2", "5"], ["down"], ["ls"]])(
-  "a single command can't have simulated nodes: %s must say so with exit code 6",
-  async (...args) => {
-    const { code, stderr } = await home.lab(...args, "--runtime", "sim");
-    expect(code).toBe(6);
-    expect(stderr).toContain("lab shell --runtime sim");
-    expect(await home.leftovers()).toEqual([]);
-  },
-);
+it("a shell in virtual time must list what is under way, let it be treated, and go back", async () => {
+  const input = [
+    ...["up --nodes 3", "sell 1 2 30", "flight", "step", "flight", "drop 1", "drop 9", "delay 1 --by 50ms", "flight"],
+    ...["sleep 2s", "kill leader", "sleep 3s", "back 6s", "ps", "balance 2", "back 1h", "ls"],
+  ];
+  const { code, stdout, stderr } = await home.start(["shell", "--runtime", "sim"], { input: `${input.join("\n")}\n` })
+    .done;
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/nothing is on its way\n\ntimer +of node +about +is due\n/);
+  expect(stdout).toMatch(/ms since the beginning\n {2}[A-Z_ +]+ \d-1\.\d+>\d is on its way/);
+  const [first = "", second = ""] = [...stdout.matchAll(/^[12] +(\d-1\.\d+>\d) /gm)].map(([, name]) => name ?? "");
+  expect(stdout).toMatch(new RegExp(`^dropped [A-Z_ +]+ ${first}$`, "m"));
+  expect(stdout).toMatch(new RegExp(`^delayed [A-Z_ +]+ ${second} by 0.05 s$`, "m"));
+  expect(stdout).toMatch(new RegExp(`^1 +${second} .* in 0.05 s`, "m"));
+  expect(stderr).toMatch(/there is no message 9: the list has 1\n +list what is on its way: .*flight/);
+  // One second and a bit after the sale and before the kill: the coordinator is there, and the sale is done.
+  expect(stdout).toMatch(/ 3 +COORDINATOR [\s\S]*130/);
+  expect(stderr).toMatch(/forgotten: kill, sleep\n/);
+  expect(stderr.trimEnd()).toMatch(/forgotten: up, sell, .*\n?[\s\S]*$/);
+  expect(await home.leftovers()).toEqual([]);
+});
+
+it.each([
+  ["up"],
+  ["ps"],
+  ["flight"],
+  ["step"],
+  ["back", "2s"],
+  ["drop", "1"],
+  ["sell", "1", "2", "5"],
+  ["down"],
+  ["ls"],
+])("a single command can't have simulated nodes: %s must say so with exit code 6", async (...args) => {
+  const { code, stderr } = await home.lab(...args, "--runtime", "sim");
+  expect(code).toBe(6);
+  expect(stderr).toContain("lab shell --runtime sim");
+  expect(await home.leftovers()).toEqual([]);
+});

@@ -13,6 +13,7 @@ import { writeLink } from "../../lab/play/run-link.ts";
 import { parseScenario } from "../../lab/scenario/parse-scenario.ts";
 import { runScenario } from "../../lab/scenario/run-scenario.ts";
 import type { Step } from "../../lab/scenario/scenario-schema.ts";
+import type { Flight } from "../../lab/sim/cluster/traffic.ts";
 import { Draw } from "../../lab/sim/world/draw.ts";
 
 const SPEC: PlaySpec = { seed: 1, nodes: 5, bug: null, steps: [] };
@@ -132,6 +133,13 @@ describe("the past", () => {
             { netem: { nodes: node, delay: "40ms", jitter: "10ms", loss: "10%" } },
             { heal: {} },
             { election: { node } },
+            ...player.last.flights
+              .slice(0, 2)
+              .flatMap(({ name }) => [
+                { drop: { message: name } },
+                { duplicate: { message: name } },
+                { delay: { message: name, by: "120ms" } },
+              ]),
           ]),
         );
       }
@@ -144,6 +152,96 @@ describe("the past", () => {
       expect(await hashOfRun(player), "as a scenario").toBe(hash);
     },
   );
+});
+
+describe("what is under way", () => {
+  /** Plays on, event by event, until something that `wanted` describes is on its way. */
+  async function flightOf(player: Player, wanted: (flight: Flight) => boolean): Promise<Flight> {
+    for (let events = 0; events < 3_000; events++) {
+      const found = player.last.flights.find(wanted);
+      if (found !== undefined) return found;
+      await player.ask({ ask: "step" });
+    }
+    throw new Error("nothing like it was sent");
+  }
+  const isTrade = ({ types }: Flight) => types.includes("TRADE_REQUEST");
+
+  test("must be named by sender and packet, with the instant at which it arrives, and which timers are due", async () => {
+    const player = new Player();
+    await player.open();
+    await player.act({ sell: { node: "1", peer: "2", amount: 5 } });
+    const { name, from, to, types, dueMs } = await flightOf(player, isTrade);
+    expect(name).toMatch(/^1-1\.\d+>2$/);
+    expect({ from, to, types }).toEqual({ from: 1, to: 2, types: expect.arrayContaining(["TRADE_REQUEST"]) });
+    await player.pass(dueMs - player.last.nowMs + 0.01);
+    expect(player.last.flights.map((flight) => flight.name)).not.toContain(name);
+    const id = name.split(">")[0] ?? "";
+    expect(player.entries.find((entry) => entry.kind === "recv" && entry.id === id)?.time).toBeCloseTo(dueMs, 2);
+    const { timers, nowMs } = player.last;
+    expect(timers.map(({ kind }) => kind)).toContain("beat");
+    expect(timers.every((timer) => timer.dueMs > nowMs - 5)).toBe(true);
+    expect(timers.map((timer) => timer.dueMs)).toEqual(timers.map((timer) => timer.dueMs).sort((a, b) => a - b));
+  });
+
+  test("must do what is asked of it: a dropped message is lost, a doubled one comes twice, a delayed one late", async () => {
+    const player = new Player();
+    await player.open();
+    await player.act({ sell: { node: "1", peer: "2", amount: 5 } });
+    const lost = await flightOf(player, isTrade);
+    const dropped = await player.act({ drop: { message: lost.name } });
+    expect(dropped.outcomes[1]).toMatchObject({
+      state: "done",
+      text: expect.stringContaining("dropped TRADE_REQUEST"),
+    });
+    await player.pass(1);
+    const id = (flight: Flight) => flight.name.split(">")[0];
+    const fates = (flight: Flight) =>
+      player.entries.filter((entry) => entry.id === id(flight) && entry.node === flight.to).map(({ kind }) => kind);
+    expect(fates(lost)).toEqual(["drop"]);
+    const again = await flightOf(player, (flight) => isTrade(flight) && flight.name !== lost.name);
+    await player.act({ duplicate: { message: again.name } });
+    expect(player.last.flights.map(({ name }) => name)).toContain(`${again.name}*2`);
+    await player.pass(1);
+    expect(fates(again)).toEqual(["recv", "duplicate"]);
+    const late = await flightOf(player, ({ types }) => types.includes("HEARTBEAT"));
+    await player.act({ delay: { message: late.name, by: "50ms" } });
+    expect(player.last.flights.find(({ name }) => name === late.name)?.dueMs).toBeCloseTo(late.dueMs + 50, 5);
+    await player.pass(40);
+    expect(fates(late)).toEqual([]);
+    await player.act({ deliver: { message: late.name } });
+    expect(fates(late)[0]).toBe("recv");
+    const gone = await player.act({ drop: { message: late.name } });
+    expect(gone.outcomes.at(-1)).toMatchObject({ state: "failed", text: `${late.name} isn't on its way` });
+    await player.pass(3_000);
+    expect(player.last.broken).toBeNull();
+    expect(player.last.spec.steps).toHaveLength(6);
+    expect(await hashOfRun(player)).toBe(await player.hash());
+  });
+
+  test("must be seen while a link delays it, and overtake what it is put before", async () => {
+    const player = new Player();
+    await player.open();
+    await player.act({ netem: { nodes: "2", delay: "80ms" } });
+    const toTwo = () => player.last.flights.filter(({ to }) => to === 2);
+    await flightOf(player, () => toTwo().length > 1);
+    const [first, second] = toTwo();
+    await player.act({ deliver: { message: second?.name, before: first?.name } });
+    const names = player.last.flights.map(({ name }) => name);
+    expect(names.indexOf(second?.name ?? "") + 1).toBe(names.indexOf(first?.name ?? ""));
+    await player.act({ drop: { message: first?.name } });
+    await player.pass(500);
+    expect(await hashOfRun(player)).toBe(await player.hash());
+  });
+
+  test("must be refused where nodes live in real time, with a sentence and a way on", async () => {
+    const text = formatPlay({ ...SPEC, steps: [{ at: "1ms", background: true, drop: { message: "1-1.5>2" } }] }, 10);
+    const scenario = parseScenario(text, "playground.yaml");
+    await expect(runScenario(scenario, { runtime: "local" })).rejects.toMatchObject({ exit: "unsupported" });
+    expect(() => parseScenario("steps:\n  - drop 1-1.5>2\n", "x.yaml")).toThrow(
+      "drop can't be done on local: only virtual time can hold a single message",
+    );
+    expect(() => parseScenario("steps:\n  - drop 3\n", "x.yaml")).toThrow("must be a message on its way");
+  });
 });
 
 describe("what can't be done", () => {

@@ -65,6 +65,7 @@ export const HINT_SAMPLES: { readonly [K in keyof typeof NEXT]: readonly Hint[] 
   showHelp: [NEXT.showHelp("kill")],
   listCommands: [NEXT.listCommands()],
   openSimShell: [NEXT.openSimShell(), NEXT.openSimShell(7)],
+  listTraffic: [NEXT.listTraffic()],
   playSchedules: [NEXT.playSchedules()],
   playAgain: [NEXT.playAgain(again), NEXT.playAgain(schedule)],
   makeSmaller: [NEXT.makeSmaller(schedule)],

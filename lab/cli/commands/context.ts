@@ -29,6 +29,12 @@ export interface CapturedRun {
   readonly stderr: string;
 }
 
+/**
+ * Resolves to the line's exit code.
+ * @param again the line was done before, and is done again in silence; this signal ends it
+ */
+export type RunLine = (argv: readonly string[], again?: AbortSignal) => Promise<number>;
+
 export type RunCaptured = (argv: readonly string[]) => Promise<CapturedRun>;
 
 export interface CommandContext {

@@ -6,11 +6,10 @@
  */
 import { createInterface } from "node:readline";
 import type { Command } from "commander";
-import { renderHint } from "../../base/hint.ts";
 import { EXIT, LabError } from "../../base/lab-error.ts";
 import type { LabHandle } from "../../cluster/lab-handle.ts";
 import type { ControlBody } from "../../control/control-client.ts";
-import type { CommandContext } from "./context.ts";
+import type { CommandContext, RunLine } from "./context.ts";
 
 const QUIT: ReadonlySet<string> = new Set(["quit", "exit", "q"]);
 
@@ -52,9 +51,6 @@ function completeNodeLine(line: string, peers: readonly number[]): readonly [rea
   return [choices.filter((choice) => choice.startsWith(last)).map((choice) => `${choice} `), last];
 }
 
-/** Resolves to the line's exit code. */
-type RunLine = (argv: string[]) => Promise<number>;
-
 /** The same in a simulated world, which ends with the prompt. */
 export async function openSimShell(
   context: CommandContext,
@@ -62,30 +58,16 @@ export async function openSimShell(
   seedText: string,
   runLine: RunLine,
 ): Promise<void> {
-  const [{ openSimSession }, { parseSeed }, { parseDuration, formatDuration }, { sleep }] = await Promise.all([
+  const [{ SimShell }, { openSimSession }, { parseSeed }] = await Promise.all([
+    import("./sim-shell.ts"),
     import("../../engine/sim/sim-session.ts"),
     import("../../sim/swarm/choice.ts"),
-    import("../../base/duration.ts"),
-    import("../../base/lab-clock.ts"),
   ]);
   // The session has a state folder of its own, and the history of what was typed outlives it.
   const history = await shellHistory();
   await using session = await openSimSession(parseSeed(seedText, "--seed"));
-  const { clock } = session.engine;
-  const runSim: RunLine = async (argv) => {
-    if (argv[0] !== "sleep") return await runLine([...argv, "--runtime", "sim"]);
-    try {
-      const span = argv[1]?.startsWith("-") === false ? argv[1] : "";
-      await sleep(clock, parseDuration(span, "sleep"), context.signal);
-      context.printer.say(`${formatDuration(clock.nowMs())} since the beginning`);
-      return EXIT.ok;
-    } catch (error) {
-      if (!(error instanceof LabError) || error.exit === "interrupted") throw error;
-      context.printer.say([`lab: ${error.message}`, ...error.hints.map((hint) => `  ${renderHint(hint)}`)].join("\n"));
-      return EXIT[error.exit];
-    }
-  };
-  await openLabShell(context, program, { runLine: runSim, history });
+  const shell = new SimShell(session, context, runLine);
+  await openLabShell(context, program, { runLine: (argv) => shell.run(argv), history });
 }
 
 /** Each line is a `lab` command without the word `lab`. In a script the first failure counts, although the rest is still done. */

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { NEXT } from "../../base/next.ts";
 import { addNotes, type Note } from "../ui/notes.ts";
-import type { CommandContext } from "./context.ts";
+import type { CommandContext, RunLine } from "./context.ts";
 
 interface TradeFlags {
   wait: boolean;
@@ -15,14 +15,10 @@ interface RecoverFlags {
 }
 
 const SHELL_NOTES: readonly Note[] = [
-  "With --runtime sim, the shell's labs are simulated. Virtual time passes while a command waits, or with `sleep 5s`.",
+  "With --runtime sim, the shell's labs are simulated. Virtual time passes while a command waits, or with `sleep 5s` and `step`; `back 2s` goes back. `flight` lists the messages on their way, which `deliver`, `drop`, `duplicate` and `delay` take.",
 ];
 
-export function registerTalkCommands(
-  program: Command,
-  context: CommandContext,
-  runLine: (argv: string[]) => Promise<number>,
-): void {
+export function registerTalkCommands(program: Command, context: CommandContext, runLine: RunLine): void {
   for (const kind of ["sell", "buy"] as const) {
     const sentence =
       kind === "sell" ? "node FROM sells AMOUNT credits to node PEER" : "node FROM buys AMOUNT credits from node PEER";
@@ -193,7 +189,7 @@ async function shell(
   program: Command,
   selector: string | undefined,
   flags: { seed: string },
-  runLine: (argv: string[]) => Promise<number>,
+  runLine: RunLine,
 ): Promise<void> {
   const { openNodeShell, openLabShell, openSimShell, shellHistory } = await import("./shell.ts");
   if (selector === undefined) {

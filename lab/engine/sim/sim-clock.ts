@@ -29,6 +29,8 @@ export class VirtualClock implements LabClock {
   /** No later event is played; infinite: nobody holds the world back. */
   #horizonMs = Number.POSITIVE_INFINITY;
   #onHorizon: (() => void) | null = null;
+  /** No later event is played in any case; who reaches it is told, and releases the clock. */
+  #limit: { readonly atMs: number; readonly onReached: () => void } | null = null;
 
   constructor(queue: EventQueue, seed: number) {
     this.#queue = queue;
@@ -93,6 +95,19 @@ export class VirtualClock implements LabClock {
     this.#arrive();
   }
 
+  /** Nobody holds the world back any more. */
+  release(): void {
+    this.#horizonMs = Number.POSITIVE_INFINITY;
+    this.#limit = null;
+    this.#arrive();
+    this.#turnSoon();
+  }
+
+  /** Time passes as ever while somebody waits, up to this instant. Then `onReached` has to release the clock. */
+  limit(atMs: number, onReached: () => void): void {
+    this.#limit = { atMs, onReached };
+  }
+
   /** Instant of the next event, the lab's own timers included; null: there is none. */
   get nextAtMs(): number | null {
     return this.#queue.nextAtMs();
@@ -116,7 +131,8 @@ export class VirtualClock implements LabClock {
     try {
       for (let i = 0; i < EVENTS_PER_TURN && this.#isWanted() && !this.#concernsLab; i++) {
         if (this.failure !== null) for (const fire of [...this.#waiting]) fire();
-        if (this.failure !== null || !this.#queue.runNext(this.#horizonMs)) this.#arrive();
+        const limitMs = this.#limit?.atMs ?? Number.POSITIVE_INFINITY;
+        if (this.failure !== null || !this.#queue.runNext(Math.min(this.#horizonMs, limitMs))) this.#arrive();
       }
     } catch (error) {
       this.fail(error);
@@ -129,6 +145,10 @@ export class VirtualClock implements LabClock {
   }
 
   #arrive(): void {
+    if (this.#limit !== null && this.#queue.nowMs >= this.#limit.atMs) {
+      this.#limit.onReached();
+      return;
+    }
     this.#onHorizon?.();
     this.#onHorizon = null;
   }

@@ -17,6 +17,7 @@ import type { OpenControlTransport } from "../../control/udp-control.ts";
 import type { World } from "../../control/world.ts";
 import type { Sabotage } from "../../sim/bugs/sabotage.ts";
 import { SimCluster } from "../../sim/cluster/sim-cluster.ts";
+import { type Traffic, trafficOf } from "../../sim/cluster/traffic.ts";
 import { Draw } from "../../sim/world/draw.ts";
 import { EventQueue } from "../../sim/world/event-queue.ts";
 import { addressOf, slotOf } from "../../sim/world/network.ts";
@@ -363,6 +364,10 @@ export class SimEngine implements Engine {
       before = new Map(nodes.map(({ id, status }) => [id, status]));
       await sleep(this.clock, POLL_MS, signal).catch(() => {});
     }
+  }
+
+  traffic(lab: string): Traffic {
+    return trafficOf(this.#labOf(lab).cluster);
   }
 
   leftovers(): Promise<readonly Leftover[]> {

@@ -13,6 +13,8 @@ let current: SimEngine | null = null;
 
 export interface SimSession extends AsyncDisposable {
   readonly engine: SimEngine;
+  /** Begins again: another world of the same seed takes the place of this one. */
+  restart(): void;
 }
 
 /**
@@ -26,10 +28,14 @@ export async function openSimSession(seed: number, sabotage?: Sabotage): Promise
   const folder = await mkdtemp(join(tmpdir(), "energy-lab-sim-"));
   const before = process.env.XDG_STATE_HOME;
   process.env.XDG_STATE_HOME = folder;
-  const engine = new SimEngine(seed, sabotage);
-  current = engine;
+  current = new SimEngine(seed, sabotage);
   return {
-    engine,
+    get engine() {
+      return currentSimEngine();
+    },
+    restart() {
+      current = new SimEngine(seed, sabotage);
+    },
     async [Symbol.asyncDispose]() {
       current = null;
       if (before === undefined) delete process.env.XDG_STATE_HOME;

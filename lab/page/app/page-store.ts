@@ -8,9 +8,10 @@ import type { Catalogue, CommandReply, ScenarioProgress, Snapshot } from "../../
 import type { Entry } from "../../journal/entry.ts";
 import type { Gap, RunFacts } from "../../journal/journal.ts";
 import type { MessageKind } from "../../journal/message-kinds.ts";
-import type { PlaySpec, StepOutcome } from "../../play/play-protocol.ts";
+import type { PlayReport, PlaySpec, StepOutcome } from "../../play/play-protocol.ts";
 import { type Cone, findCone } from "../model/causality.ts";
 import type { ClusterState } from "../model/cluster-state.ts";
+import type { Copy } from "../model/copies.ts";
 import { History } from "../model/history.ts";
 import { Playback } from "../model/playback.ts";
 import type { RunAbout } from "../model/run-inside.ts";
@@ -18,6 +19,14 @@ import { CourseRecord } from "./course-record.ts";
 
 export type Tab = "try" | "verdict" | "inspect" | "credits" | "break" | "experiments";
 export type Theme = "auto" | "light" | "dark";
+
+export interface Branch {
+  /** Names it. */
+  readonly number: number;
+  readonly spec: PlaySpec;
+  /** How long it was, since its first step could begin. */
+  readonly untilMs: number;
+}
 
 /** Questions of views to a world in the page. */
 export interface HandledWorld {
@@ -29,8 +38,19 @@ export interface HandledWorld {
   readonly beganMs: number;
   /** The run as it is shown, as a link and a scenario; null: not asked for yet, or changed since. */
   readonly saved: { readonly link: string | null; readonly scenario: string } | null;
-  /** Plays the next event, and stands still there. */
-  step(): void;
+  /** At its head: what is on its way, and which timers are due. */
+  readonly flights: PlayReport["flights"];
+  readonly timers: PlayReport["timers"];
+  /** Runs that were left for this one, newest first. */
+  readonly branches: readonly Branch[];
+  /** Plays the next event, or up to one that is on its way, and stands still there. */
+  step(until?: "flight"): void;
+  /** Time passes up to this instant, and stands still there. */
+  pass(toMs: number): void;
+  /** Does a step of a scenario at the instant that is shown, or at another one; what comes of it is kept as for a command. */
+  act(step: object, atMs?: number): Promise<void>;
+  /** Goes on with a run that was left. */
+  take(branch: number): void;
   /** Begins again with another world. */
   restart(change: Partial<PlaySpec>): void;
   save(): void;
@@ -79,6 +99,9 @@ export class Store {
   lesson: string | null = null;
   /** The world in the page itself (lab/page/play); null: the run comes from elsewhere. */
   world: HandledWorld | null = null;
+
+  /** Messages as the ring shows them, to be clicked on: places in pixels of the picture. */
+  readonly flying: { readonly copy: Copy; readonly x: number; readonly y: number }[] = [];
 
   /** What was asked of the server last, and what came of it; null as `reply`: it is under way. */
   order: { readonly line: string; readonly reply: CommandReply | null } | null = null;

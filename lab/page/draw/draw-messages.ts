@@ -5,7 +5,7 @@
 
 import { MESSAGE_KINDS, type MessageKind } from "../../journal/message-kinds.ts";
 import type { Story } from "../../journal/story/story.ts";
-import { forEachCopy } from "../model/copies.ts";
+import { type Copy, forEachCopy } from "../model/copies.ts";
 import { traceCross, traceMessage } from "./glyphs.ts";
 import type { Palette } from "./palette.ts";
 
@@ -21,6 +21,8 @@ export interface MessagesFrame {
   readonly spots: ReadonlyMap<number, { readonly x: number; readonly y: number }>;
   readonly hidden: ReadonlySet<MessageKind>;
   readonly nodeRadius: number;
+  /** Called for each message that flies, with its place. */
+  readonly onFlying?: (copy: Copy, x: number, y: number) => void;
   /** No movement: messages are lines that are there and then aren't. */
   readonly isStill: boolean;
 }
@@ -66,6 +68,7 @@ export function drawMessages(frame: MessagesFrame): void {
     const tail = frame.isStill
       ? along(a, b, 0.1, frame.nodeRadius)
       : along(a, b, Math.max(0, at - 0.12), frame.nodeRadius);
+    frame.onFlying?.(flight, place.x, place.y);
     const drawn = { ...place, tailX: tail.x, tailY: tail.y };
     const list = byKind.get(flight.kind);
     if (list === undefined) byKind.set(flight.kind, [drawn]);

@@ -5,10 +5,14 @@ import { formatCommand, isLabCommand, type LabCommand } from "../../dash/page-co
 import type { CommandReply, DashCommand } from "../../dash/protocol.ts";
 import type { AskWorld, PlayAsk, PlayReport, PlaySpec } from "../../play/play-protocol.ts";
 import { stepOf } from "../../play/step-of.ts";
+import type { Step } from "../../scenario/scenario-schema.ts";
 import type { CommandTaker } from "../app/command-taker.ts";
-import { type HandledWorld, isPlaying, type Store } from "../app/page-store.ts";
+import { type Branch, type HandledWorld, isPlaying, type Store } from "../app/page-store.ts";
+import { nameStep } from "../model/branches.ts";
 import type { PlayedWorld } from "../model/playback.ts";
 import { findEntry, markViolations } from "../model/violations.ts";
+
+const BRANCHES_MAX = 12;
 
 export const FIRST_SPEC: PlaySpec = { seed: 1, nodes: 5, bug: null, steps: [] };
 
@@ -21,6 +25,10 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
   outcomes: HandledWorld["outcomes"] = [];
   /** The lesson that plays; null: none. */
   #lesson: { readonly file: string; readonly pace: "step" | "whole"; readonly isCured: boolean } | null = null;
+  flights: HandledWorld["flights"] = [];
+  timers: HandledWorld["timers"] = [];
+  branches: readonly Branch[] = [];
+  #branchCount = 0;
   readonly #store: Store;
   readonly #world: AskWorld;
   #isPassing = false;
@@ -67,13 +75,34 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
     });
   }
 
-  step(): void {
-    void this.#tell({ ask: "step" });
+  step(until?: "flight"): void {
+    void this.#tell({ ask: "step", ...(until !== undefined && { until }) });
+  }
+
+  pass(toMs: number): void {
+    this.#store.playback.pause();
+    void this.#tell({ ask: "advance", toMs });
+  }
+
+  take(index: number): void {
+    const taken = this.branches[index];
+    if (taken === undefined) return;
+    this.#leave();
+    this.branches = this.branches.filter((branch) => branch !== taken);
+    void this.#tell({ ask: "open", spec: taken.spec, untilMs: taken.untilMs });
+  }
+
+  /** What is shown now can be taken up again. */
+  #leave(): void {
+    if (this.spec === null || this.spec.steps.length === 0) return;
+    const left = { number: ++this.#branchCount, spec: this.spec, untilMs: this.headMs - this.beganMs };
+    this.branches = [left, ...this.branches].slice(0, BRANCHES_MAX);
   }
 
   restart(change: Partial<PlaySpec>): void {
     const { scenario: _, ...spec } = { ...(this.spec ?? FIRST_SPEC), ...change, steps: change.steps ?? [] };
     this.#endLesson();
+    this.branches = [];
     void this.#tell({ ask: "open", spec, untilMs: 0 }).then(() => {
       this.#store.order = null;
       this.#store.playback.follow();
@@ -95,16 +124,27 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
 
   async send(command: DashCommand): Promise<CommandReply> {
     const line = formatCommand(command, this.#store.facts.lab);
-    const failed = { ok: false, line, exit: "failed", hint: "" } as const;
     if (!isLabCommand(command)) return await this.#study(command);
+    return await this.#do(stepOf(command), line);
+  }
+
+  async act(step: object, atMs?: number): Promise<void> {
+    const line = nameStep(step);
+    await this.#store.run(() => this.#do(step as Step, line, atMs), line);
+  }
+
+  async #do(step: Step, line: string, wantedMs?: number): Promise<CommandReply> {
+    const failed = { ok: false, line, exit: "failed", hint: "" } as const;
     const { playback } = this.#store;
     this.#store.trouble = "";
-    const isNow = playback.mode === "live" || playback.isAtHead;
-    const atMs = isNow ? null : playback.atMs;
-    const report = await this.#tell({ ask: "act", step: stepOf(command), atMs });
+    const isNow = wantedMs === undefined && (playback.mode === "live" || playback.isAtHead);
+    const atMs = isNow ? null : (wantedMs ?? playback.atMs);
+    if (atMs !== null && atMs < this.headMs) this.#leave();
+    const wasPaused = playback.mode === "paused";
+    const report = await this.#tell({ ask: "act", step, atMs });
     const outcome = report?.outcomes[report.acted ?? -1];
     if (outcome === undefined) return { ...failed, message: this.#store.trouble };
-    if (!isNow) playback.follow();
+    if (!isNow && !(wasPaused && isOfTray(step))) playback.follow();
     const { state, text } = outcome;
     if (state === "failed") return { ...failed, message: text };
     const said = state === "under way" ? ["begun; what comes of it stands below"] : text === "" ? [] : [text];
@@ -191,6 +231,8 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
     this.saved = report.saved ?? this.saved;
     this.spec = spec;
     this.outcomes = report.outcomes;
+    this.flights = report.flights;
+    this.timers = report.timers;
     this.headMs = report.nowMs;
     this.beganMs = report.beganMs;
     if (entries.length > 0) store.add(entries);
@@ -210,4 +252,9 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
     this.#follow(report);
     store.changed(opened !== null);
   }
+}
+
+/** What is done to a single message is done while time stands still, and so it stays. */
+function isOfTray(step: Step): boolean {
+  return "deliver" in step || "drop" in step || "duplicate" in step || "delay" in step;
 }

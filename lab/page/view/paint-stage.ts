@@ -24,6 +24,7 @@ export interface StageMotion {
   readonly buttons: Map<number, HTMLButtonElement>;
   drag: { readonly id: number; x: number; y: number; hasMoved: boolean } | null;
   paintedMs: number;
+  readonly flying: Store["flying"];
 }
 
 /** Returns whether a node is still on its way. */
@@ -54,6 +55,7 @@ export function paintStage({ store, palette }: Shared, surface: Surface, motion:
     apart: store.apart,
   };
   drawRing(frame);
+  motion.flying.length = 0;
   drawMessages({
     ctx,
     palette,
@@ -65,6 +67,7 @@ export function paintStage({ store, palette }: Shared, surface: Surface, motion:
     hidden: store.hidden,
     nodeRadius: layout.nodeRadius,
     isStill,
+    ...(store.world !== null && { onFlying: (copy, x, y) => motion.flying.push({ copy, x, y }) }),
   });
   drawNodes(frame);
   moveButtons(motion, layout);

@@ -6,6 +6,7 @@ import { formatCommand } from "../../dash/page-command.ts";
 import type { DashCommand } from "../../dash/protocol.ts";
 import type { Store } from "../app/page-store.ts";
 import { type ClusterState, idsOf, type NodeState } from "../model/cluster-state.ts";
+import { flightOf } from "../model/flying.ts";
 import { describeNode, formatIds } from "../model/headline.ts";
 import type { Shared } from "./app.tsx";
 import { Canvas, type Surface } from "./canvas.tsx";
@@ -22,11 +23,18 @@ export function Stage(shared: Shared) {
     buttons: new Map(),
     drag: null,
     paintedMs: 0,
+    flying: store.flying,
   });
   const paint = useMemo(() => (surface: Surface) => paintStage(shared, surface, motion), [shared.palette, store, loop]);
   return (
     <>
-      <Canvas loop={loop} paint={paint} label={describeAll(state)} class="ring">
+      <Canvas
+        loop={loop}
+        paint={paint}
+        label={describeAll(state)}
+        class="ring"
+        onClick={(x, y) => dropAt(store, motion, x, y)}
+      >
         {idsOf(state).map((id) => (
           <NodeButton
             key={id}
@@ -41,6 +49,23 @@ export function Stage(shared: Shared) {
       {store.apart.size > 0 && <CutBar {...shared} />}
     </>
   );
+}
+
+/** Half the width of a finger. */
+const REACH_PX = 14;
+
+/**
+ * Drops the message that was clicked on. It is shown for longer than it flies: one that has arrived by now is dropped where it was sent,
+ * which begins a branch there.
+ */
+function dropAt({ world, atMs }: Store, { flying }: StageMotion, x: number, y: number): void {
+  const far = (spot: { readonly x: number; readonly y: number }) => Math.hypot(spot.x - x, spot.y - y);
+  const [nearest] = flying.toSorted((a, b) => far(a) - far(b));
+  if (world === null || nearest === undefined || far(nearest) > REACH_PX) return;
+  const { copy } = nearest;
+  const message = flightOf(copy);
+  const isUnderWay = world.flights.some(({ name }) => name === message) && copy.sentAtMs <= atMs;
+  void world.act({ drop: { message } }, isUnderWay ? undefined : copy.sentAtMs);
 }
 
 function StageNotice({ store }: { readonly store: Store }) {

@@ -2,14 +2,16 @@
  * The playground's first panel: what to try, the hold on time, what was done, and how to keep the run or begin another one.
  */
 import { useState } from "preact/hooks";
-import type { Step } from "../../scenario/scenario-schema.ts";
 import type { Store } from "../app/page-store.ts";
+import { nameStep } from "../model/branches.ts";
 import { idsOf } from "../model/cluster-state.ts";
 import { formatClock } from "../model/format-time.ts";
 import { formatIds } from "../model/headline.ts";
 import type { Shared } from "./app.tsx";
+import { Branches } from "./branches.tsx";
 import { Do, Outcome } from "./break-it.tsx";
 import { CommandRow } from "./command-row.tsx";
+import { Tray } from "./tray.tsx";
 
 export function TryIt(shared: Shared) {
   const { store } = shared;
@@ -20,7 +22,9 @@ export function TryIt(shared: Shared) {
       <Invitations {...shared} />
       <Outcome {...shared} />
       <TimeHold store={store} />
+      <Tray store={store} />
       <Done store={store} />
+      <Branches store={store} />
       <Rules store={store} />
       <Keep store={store} />
     </>
@@ -103,7 +107,9 @@ function TimeHold({ store }: { readonly store: Store }) {
         </button>
       </div>
       {!isRunning && !playback.isAtHead && (
-        <p class="hint">This is the past. Your next action begins a branch here, and drops all that came later.</p>
+        <p class="hint">
+          This is the past. Your next action begins a branch here; the run that you leave is listed below.
+        </p>
       )}
     </fieldset>
   );
@@ -151,12 +157,6 @@ function Done({ store }: { readonly store: Store }) {
       </ol>
     </fieldset>
   );
-}
-
-/** "kill leader", "sell 1 2 10". */
-function nameStep(step: Step): string {
-  const [verb, fields] = Object.entries(step).find(([name]) => name !== "at" && name !== "background") ?? ["", {}];
-  return [verb, ...Object.values(fields as Record<string, unknown>).map(String)].join(" ");
 }
 
 /** Known bugs as switches: the lamp says when a promise breaks. */

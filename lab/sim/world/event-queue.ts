@@ -6,12 +6,20 @@
  * that converting between clocks with different offsets never loses the last digit.
  */
 import { type HeapEntry, popHeap, pushHeap } from "../../../node/core/kernel/heap.ts";
+import type { Held } from "../../../node/runtime/ports.ts";
 
 export const TIME_STEP_MS = 1 / 1024;
 
 export interface ScheduledEvent extends HeapEntry {
   /** Null once cancelled. */
-  run: (() => void) | null;
+  run: Held | null;
+  /** The datagram that arrives with it; null: it is something else. */
+  readonly cargo: Cargo | null;
+}
+
+export interface Cargo {
+  readonly to: number;
+  readonly datagram: Uint8Array;
 }
 
 export class EventQueue {
@@ -22,15 +30,31 @@ export class EventQueue {
   private nextSeq = 1;
 
   /** Runs `run` after `delayMs` (not negative). The handle can be given to `cancel`. */
-  after(delayMs: number, run: () => void): ScheduledEvent {
-    return this.at(this.nowMs + delayMs, run);
+  after(delayMs: number, run: Held, cargo: Cargo | null = null): ScheduledEvent {
+    return this.at(this.nowMs + delayMs, run, cargo);
   }
 
-  at(atMs: number, run: () => void): ScheduledEvent {
+  at(atMs: number, run: Held, cargo: Cargo | null = null): ScheduledEvent {
     const rounded = Math.max(this.nowMs, Math.ceil(atMs / TIME_STEP_MS) * TIME_STEP_MS);
-    const event: ScheduledEvent = { atMs: rounded, seq: this.nextSeq++, run };
+    const event: ScheduledEvent = { atMs: rounded, seq: this.nextSeq++, run, cargo };
     pushHeap(this.heap, event);
     return event;
+  }
+
+  /** Puts something in directly before another event, whatever else happens at its instant. */
+  before({ atMs, seq }: ScheduledEvent, run: Held, cargo: Cargo | null): ScheduledEvent {
+    const neighbours = this.heap.filter((event) => event.atMs === atMs && event.seq < seq);
+    const below = Math.max(seq - 1, ...neighbours.map((event) => event.seq));
+    const event: ScheduledEvent = { atMs, seq: (below + seq) / 2, run, cargo };
+    pushHeap(this.heap, event);
+    return event;
+  }
+
+  /** Datagrams that are to arrive, in that order. */
+  get arrivals(): readonly ScheduledEvent[] {
+    return this.heap
+      .filter(({ run, cargo }) => run !== null && cargo !== null)
+      .sort((a, b) => a.atMs - b.atMs || a.seq - b.seq);
   }
 
   cancel(event: ScheduledEvent): void {

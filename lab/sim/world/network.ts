@@ -5,6 +5,7 @@
  * Cuts are receiver-side, as the lab's real faults are: a datagram that is in flight when the cut begins is lost too.
  */
 
+import type { Held } from "../../../node/runtime/ports.ts";
 import { type Distribution, drawJitter } from "./distribution.ts";
 import type { Draw } from "./draw.ts";
 import type { EventQueue } from "./event-queue.ts";
@@ -183,7 +184,8 @@ export class Network {
       }
       const extraMs = this.draw.chance(model.reorder) ? this.draw.between(0, model.reorderMs) : 0;
       const jitterMs = drawJitter(this.draw, model.distribution, model.jitterMs);
-      this.queue.after(waitMs + model.delayMs + jitterMs + extraMs, () => this.arrive(from, to, datagram));
+      const run: Held = (fate) => (fate === "lost" ? this.lose : this.arrive).call(this, from, to, datagram);
+      this.queue.after(waitMs + model.delayMs + jitterMs + extraMs, run, { to, datagram });
     }
   }
 

@@ -248,6 +248,11 @@ export class SimNode {
     return Math.floor(this.life?.process.nowMs() ?? 0);
   }
 
+  /** True time at which its clock will show `localMs`, about. It runs. */
+  instantOf(localMs: number): number {
+    return this.life?.process.instantOf(localMs) ?? localMs;
+  }
+
   /** A control request, from a client at `address`. Nobody hears it in a process that is down. */
   receiveControl(datagram: Uint8Array, address: string): void {
     this.life?.process.receive("own", () => this.receiver(datagram, address));

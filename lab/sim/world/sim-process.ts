@@ -2,7 +2,7 @@
  * One process in virtual time, from its start to its end: its clock, the event loop with its timers, and what a kernel does to it. It can be
  * frozen (everything that happens to it meanwhile comes when it goes on) and it can die (nothing that was under way comes).
  */
-import type { Cancel, Clock, Schedule } from "../../../node/runtime/ports.ts";
+import type { Cancel, Clock, Held, Schedule } from "../../../node/runtime/ports.ts";
 import type { Draw } from "./draw.ts";
 import { type EventQueue, TIME_STEP_MS } from "./event-queue.ts";
 import { LocalClock } from "./local-clock.ts";
@@ -18,6 +18,8 @@ export interface Load {
 }
 
 export interface ProcessOptions {
+  /** Its place in the network. */
+  readonly slot: number;
   readonly queue: EventQueue;
   readonly draw: Draw;
   /** The clock runs up to this many millionths too fast or too slow. */
@@ -66,11 +68,16 @@ export class SimProcess implements Clock, Schedule {
 
   readonly nowMs = (): number => this.clock.read(this.options.queue.nowMs);
 
+  /** True time at which this process's clock will show `localMs`, about. */
+  instantOf(localMs: number): number {
+    return this.options.queue.nowMs + this.clock.spanOf(localMs - this.nowMs());
+  }
+
   readonly wallMs = (): number => this.options.wallMs();
 
-  readonly after = (delayMs: number, run: () => void): Cancel => {
+  readonly after = (delayMs: number, run: Held, held?: Uint8Array): Cancel => {
     if (this.options.timerDeath > 0) this.isTimeless ||= this.options.draw.chance(this.options.timerDeath);
-    return this.isTimeless ? () => {} : this.setTimer(delayMs, run);
+    return this.isTimeless ? () => {} : this.setTimer(delayMs, run, held);
   };
 
   readonly every = (intervalMs: number, run: () => void): Cancel => {
@@ -177,17 +184,20 @@ export class SimProcess implements Clock, Schedule {
     return sockets[this.reads.from].shift() ?? sockets[this.reads.from === "own" ? "group" : "own"].shift();
   }
 
-  private setTimer(delayMs: number, run: () => void): Cancel {
-    const { queue, draw, tickLagMs } = this.options;
+  private setTimer(delayMs: number, run: Held, held?: Uint8Array): Cancel {
+    const { slot, queue, draw, tickLagMs } = this.options;
     let isCancelled = false;
     const lagMs = TIME_STEP_MS + draw.between(0, tickLagMs);
-    const fire = (): void => {
+    const fire: Held = (fate) => {
       if (isCancelled || this.status === "ended") return;
-      this.serve(this.overdue, () => {
-        if (!isCancelled) run();
-      });
+      const serve = (): void => {
+        if (!isCancelled) run(fate);
+      };
+      if (fate === "lost") serve();
+      else this.serve(this.overdue, serve);
     };
-    const event = queue.after(this.clock.spanOf(delayMs) + lagMs, fire);
+    const cargo = held === undefined ? null : { to: slot, datagram: held };
+    const event = queue.after(this.clock.spanOf(delayMs) + lagMs, fire, cargo);
     return () => {
       isCancelled = true;
       queue.cancel(event);
