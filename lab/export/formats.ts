@@ -10,16 +10,16 @@ import { exportSvg } from "./svg.ts";
 
 export interface Format {
   readonly render: (journal: Journal, options: ExportOptions) => string;
-  /** Whether it draws messages: then it has little to show of a journal without them. */
-  readonly isOfMessages: boolean;
+  /** What it shows: without messages there are no arrows, and without trades nothing at all. */
+  readonly shows: "lines" | "messages" | "trades";
 }
 
 export const FORMATS: Readonly<Record<string, Format>> = {
-  shiviz: { render: exportShiviz, isOfMessages: true },
-  tsviz: { render: exportTsviz, isOfMessages: true },
-  svg: { render: exportSvg, isOfMessages: true },
-  mermaid: { render: exportMermaid, isOfMessages: true },
-  perfetto: { render: exportPerfetto, isOfMessages: true },
-  otlp: { render: exportOtlp, isOfMessages: false },
-  csv: { render: exportCsv, isOfMessages: false },
+  shiviz: { render: exportShiviz, shows: "messages" },
+  tsviz: { render: exportTsviz, shows: "messages" },
+  svg: { render: exportSvg, shows: "messages" },
+  mermaid: { render: exportMermaid, shows: "messages" },
+  perfetto: { render: exportPerfetto, shows: "messages" },
+  otlp: { render: exportOtlp, shows: "trades" },
+  csv: { render: exportCsv, shows: "lines" },
 };

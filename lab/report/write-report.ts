@@ -17,7 +17,6 @@ import { dirname, join } from "node:path";
 import { LabError } from "../base/lab-error.ts";
 import type { RunRecord } from "../cluster/run-record.ts";
 import { projectRoot } from "../engine/node-bundle.ts";
-import { originOf } from "../export/export-options.ts";
 import { exportMermaid } from "../export/mermaid.ts";
 import { parseEntry } from "../journal/entry.ts";
 import { formatTime } from "../journal/notable.ts";
@@ -113,7 +112,7 @@ function lessonOf(scenario: string | null): Lesson | null {
 function drawWindow({ journal, checks }: RunRecord): string | null {
   if (journal.entries.length === 0) return null;
   const last = checks.flatMap(({ violations }) => violations)[0]?.proof.at(-1);
-  return exportMermaid(journal, last === undefined ? {} : { aroundMs: last.time - originOf(journal) });
+  return exportMermaid(journal, last === undefined ? {} : { around: last });
 }
 
 function describeConfig({ evidence: { spec, info } }: RunRecord): object {

@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { exportCsv } from "../../lab/export/csv.ts";
 import { findLosses, readChronicle } from "../../lab/export/diagram/chronicle.ts";
 import { layOutSpaceTime } from "../../lab/export/diagram/plan-diagram.ts";
+import { requireSome } from "../../lab/export/export-options.ts";
 import { FORMATS } from "../../lab/export/formats.ts";
 import { chooseWindow } from "../../lab/export/interesting-window.ts";
 import { exportMermaid } from "../../lab/export/mermaid.ts";
@@ -99,9 +100,62 @@ describe("a stored run", () => {
     expect(chosen.toMs - chosen.fromMs).toBeLessThanOrEqual(600);
     expect(atMs("leads, term 1")).toBeLessThan(chosen.fromMs);
     expect(atMs("leads, term 3")).toBeGreaterThan(chosen.fromMs);
-    const around = chooseWindow(history, 100, killedMs - history.originMs);
+    const around = chooseWindow(history, 100, history.nodes, killedMs);
     expect(killedMs).toBeGreaterThanOrEqual(around.fromMs);
     expect(killedMs).toBeLessThanOrEqual(around.toMs);
+  });
+});
+
+describe("a diagram of a busy run", () => {
+  const told = (text: string) =>
+    text.split("\n").filter((line) => line.startsWith("  N") && !/: from | more left out$/.test(line));
+
+  it.each([60, 12, 3, 1])("must show what made it interesting when %i lines have room", (linesMax) => {
+    const texts = told(exportMermaid(journal, { linesMax }));
+    expect(texts.length).toBe(linesMax);
+    // Who led is what weighs most in this run.
+    expect(texts.join("\n")).toMatch(/leads, term [23]/);
+  });
+
+  it("must show any line that it is to show, and nothing else if only one has room", () => {
+    for (const around of journal.entries) {
+      const texts = told(exportMermaid(journal, { around: structuredClone(around), linesMax: 1 }));
+      expect(texts.length, around.msg).toBe(1);
+    }
+    const delivery = journal.entries.find(({ kind }) => kind === "deliver") as Entry;
+    const [only = ""] = told(exportMermaid(journal, { around: delivery, linesMax: 1 }));
+    expect(only).toContain(`N${delivery.node}: ${delivery.msg.split(/[^\w ]/)[0]}`);
+  });
+
+  it("must give room to deaths and elections before everyday messages, wherever those are", () => {
+    const killed = journal.entries.findIndex(({ kind, role }) => kind === "election" && role === "COORDINATOR");
+    const sends = journal.entries.filter(({ kind }) => kind === "send");
+    const busy = Array.from({ length: 40 }, (_, round) =>
+      sends.map((entry) => ({ ...entry, seq: entry.seq + 10_000 * (round + 1), id: `${entry.id}-${round}` })),
+    ).flat();
+    expect(killed).toBeGreaterThan(0);
+    const crowded = { ...journal, entries: [...journal.entries, ...busy].sort((a, b) => a.time - b.time) };
+    const text = exportMermaid(crowded, { heartbeats: true });
+    for (const term of [2, 3]) expect(text).toContain(`leads, term ${term}`);
+    expect(text).toContain("killed");
+    expect(text).toMatch(/\d{3,} more left out/);
+  });
+});
+
+describe("what would be an empty file", () => {
+  it.each([
+    [{ nodes: [9] }, "lines", /no line of a node was selected \(the journal has \d+ lines of nodes 1,2,3 in /],
+    [{ fromMs: 3_600_000 }, "messages", /no line of a node was selected/],
+    [{ toMs: 1 }, "trades", /no trade was selected/],
+  ] as const)("%j must be refused for %s", (options, shows, said) => {
+    expect(() => requireSome(journal, options, shows)).toThrow(said);
+  });
+
+  it("must not be seen where something is", () => {
+    for (const { shows } of Object.values(FORMATS))
+      expect(() => requireSome(journal, { nodes: [1] }, shows)).not.toThrow();
+    const empty = { ...journal, entries: [] };
+    expect(() => requireSome(empty, {}, "lines")).toThrow("the journal is empty");
   });
 });
 

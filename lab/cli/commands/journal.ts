@@ -78,8 +78,9 @@ interface ExportFlags {
 }
 
 async function exportJournal(context: CommandContext, name: string, flags: ExportFlags): Promise<void> {
-  const [{ FORMATS }, { LabError }, { parseDuration }] = await Promise.all([
+  const [{ FORMATS }, { requireSome }, { LabError }, { parseDuration }] = await Promise.all([
     import("../../export/formats.ts"),
+    import("../../export/export-options.ts"),
     import("../../base/lab-error.ts"),
     import("../../base/duration.ts"),
   ]);
@@ -102,7 +103,8 @@ async function exportJournal(context: CommandContext, name: string, flags: Expor
   const format = FORMATS[name];
   if (format === undefined)
     throw new LabError("usage", `there is no format "${name}"`, `use ${FORMAT_NAMES.join(", ")}`);
-  if (format.isOfMessages && !journal.entries.some(({ kind }) => kind === "send")) {
+  requireSome(journal, options, format.shows);
+  if (format.shows === "messages" && !journal.entries.some(({ kind }) => kind === "send")) {
     context.printer.say("there are no arrows: the nodes of this lab record no messages");
     context.next(NEXT.journalWire());
   }
@@ -149,8 +151,10 @@ async function events(context: CommandContext, flags: EventFlags): Promise<void>
   const types = flags.type === undefined ? null : parseTypes(flags.type);
   const sinceAt = await readSince(flags.since);
   const show = (entries: readonly Entry[], filter: EntryFilter): void => {
-    for (const entry of entries)
-      if (isWanted(entry, filter)) context.printer.item(entry, renderEvent(entry, context.printer.color));
+    const wanted = entries.filter((entry) => isWanted(entry, filter));
+    for (const entry of wanted) context.printer.item(entry, renderEvent(entry, context.printer.color));
+    if (wanted.length === 0 && flags.follow !== true)
+      context.printer.say(`none of the journal's ${entries.length} lines was selected`);
   };
   if (flags.run !== undefined) {
     const { readRun } = await import("../../journal/stored-run.ts");
