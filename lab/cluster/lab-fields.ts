@@ -5,8 +5,9 @@
 import * as z from "zod";
 import { AMOUNT_MAX, NodeId } from "../../node/wire/ids.ts";
 import { PROFILE_NAMES } from "../../node/wire/profile.ts";
-import type { NodeSpec } from "../engine/engine.ts";
+import type { Limits, NodeSpec } from "../engine/engine.ts";
 import { ProgramFields } from "../kind/program-spec.ts";
+import { LIMIT_FIELDS, parseMemory } from "./limits.ts";
 import { NODES_MAX } from "./plan-lab.ts";
 
 const Credits = z.int().min(0).max(AMOUNT_MAX);
@@ -31,6 +32,7 @@ export const LAB_FIELDS = {
     .boolean()
     .optional()
     .meta({ description: "whether a higher id takes over when it is ready (default: true)" }),
+  ...LIMIT_FIELDS,
   env: Env.optional().meta({ description: "DS_… variables of all nodes" }),
   node: z
     .union([ProgramFields, z.string().min(1)])
@@ -61,6 +63,13 @@ export function toEnv(file: LabFields): Readonly<Record<string, string>> {
   if (file.credits !== undefined) env.DS_INITIAL_CREDITS = String(file.credits);
   if (file.preempt !== undefined) env.DS_PREEMPT = file.preempt ? "1" : "0";
   return env;
+}
+
+export function toLimits({ memory, pids }: LabFields): Limits {
+  return {
+    ...(memory !== undefined && { memoryBytes: parseMemory(memory, "memory") }),
+    ...(pids !== undefined && { pids }),
+  };
 }
 
 /** A count, or the nodes ascending; undefined: not said. */

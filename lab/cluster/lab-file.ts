@@ -13,9 +13,9 @@ import type { NodeId } from "../../node/wire/ids.ts";
 import type { ProfileName } from "../../node/wire/profile.ts";
 import { BY_HAND_BYTES_MAX, readUserFile } from "../base/user-file.ts";
 import { parseYaml } from "../base/yaml-file.ts";
-import type { NodeSpec } from "../engine/engine.ts";
+import type { Limits, NodeSpec } from "../engine/engine.ts";
 import type { ProgramFields } from "../kind/program-spec.ts";
-import { checkVariables, LAB_FIELDS, toEnv, toNodes } from "./lab-fields.ts";
+import { checkVariables, LAB_FIELDS, toEnv, toLimits, toNodes } from "./lab-fields.ts";
 
 const LabFile = z
   .strictObject({
@@ -33,6 +33,7 @@ export interface LabConfig {
   readonly runtime?: "docker" | "local" | "auto";
   readonly voters?: readonly NodeId[];
   readonly env: Readonly<Record<string, string>>;
+  readonly limits: Limits;
   readonly node?: ProgramFields | string;
 }
 
@@ -52,6 +53,7 @@ export function parseLabConfig(text: string, path: string): LabConfig {
   const nodes = toNodes(file.nodes);
   return {
     env: toEnv(file),
+    limits: toLimits(file),
     ...(file.name !== undefined && { name: file.name }),
     ...(nodes !== undefined && { nodes }),
     ...(file.profile !== undefined && { profile: file.profile }),

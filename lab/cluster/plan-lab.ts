@@ -5,8 +5,9 @@
  */
 import { MEMBERS_MAX, type NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../base/lab-error.ts";
-import type { LabSpec, NodeSpec, RuntimeName } from "../engine/engine.ts";
+import type { LabSpec, Limits, NodeSpec, RuntimeName } from "../engine/engine.ts";
 import type { Program } from "../kind/program-spec.ts";
+import { checkLimits } from "./limits.ts";
 
 /** Most nodes that `up` starts at once; what a cluster's messages are sized for. */
 export const NODES_MAX = MEMBERS_MAX;
@@ -19,6 +20,8 @@ export interface LabRequest {
   /** A count (ids 1 to N), or the nodes by id. */
   readonly nodes: number | readonly NodeSpec[];
   readonly env: Readonly<Record<string, string>>;
+  /** Absent: the engine's own. */
+  readonly limits?: Limits;
   /** Null: computed from the ids. */
   readonly voters: readonly NodeId[] | null;
   /** What the nodes run; absent: our own peers. */
@@ -38,6 +41,8 @@ export interface LabPlan {
 
 /** Throws LabError("usage") for a lab that can't be. */
 export function planLab(request: LabRequest, runtime: RuntimeName, secrets: Secrets): LabPlan {
+  const limits = request.limits ?? {};
+  checkLimits(limits, runtime);
   const nodes = listNodes(request.nodes);
   const ids = nodes.map((node) => node.id);
   if (request.program != null) return planStrangers(request, request.program, nodes, { runtime, secrets });
@@ -58,6 +63,7 @@ export function planLab(request: LabRequest, runtime: RuntimeName, secrets: Secr
       profile: request.profile,
       voters,
       nodes: ids,
+      limits,
       env: { DS_DISCOVERY: discoverySeconds(ids.length), ...request.env },
       ...secrets,
     },
@@ -66,14 +72,19 @@ export function planLab(request: LabRequest, runtime: RuntimeName, secrets: Secr
 
 /** Nodes that run a program of somebody else: they have no voters, no keys, and no variables of ours. */
 function planStrangers(
-  { name, profile, env }: LabRequest,
+  { name, profile, env, limits = {} }: LabRequest,
   program: Program,
   nodes: readonly NodeSpec[],
   { runtime, secrets }: { readonly runtime: RuntimeName; readonly secrets: Secrets },
 ): LabPlan {
   const ids = nodes.map((node) => node.id);
   const own = Object.entries(env).filter(([variable]) => !variable.startsWith("DS_"));
-  const withEnv = { ...program, env: { ...program.env, ...Object.fromEntries(own) } };
+  const withEnv = {
+    ...program,
+    ...(limits.memoryBytes !== undefined && { memory: Math.floor(limits.memoryBytes / 2 ** 20) }),
+    ...(limits.pids !== undefined && { processes: limits.pids }),
+    env: { ...program.env, ...Object.fromEntries(own) },
+  };
   return {
     nodes,
     spec: {
@@ -161,6 +172,9 @@ export function describePlan(plan: LabPlan): string {
       ? [`voters    ${spec.voters.join(", ")} (majority ${Math.floor(spec.voters.length / 2) + 1})`]
       : [`program   ${spec.program.image ?? spec.program.command?.join(" ")}`]),
   ];
+  const { memoryBytes, pids } = spec.limits ?? {};
+  if (memoryBytes !== undefined) lines.push(`memory    ${Math.round(memoryBytes / 1024 ** 2)} MB each`);
+  if (pids !== undefined) lines.push(`pids      ${pids} each`);
   for (const [name, value] of Object.entries(spec.env)) lines.push(`all       ${name}=${value}`);
   for (const node of nodes) {
     for (const [name, value] of Object.entries(node.env)) lines.push(`node ${node.id}    ${name}=${value}`);

@@ -14,6 +14,12 @@ import type { Traffic } from "../sim/cluster/traffic.ts";
 
 export type RuntimeName = "docker" | "local" | "sim";
 
+/** What a container may use at most; absent: 1 GiB of memory, 1,024 processes and threads. */
+export interface Limits {
+  readonly memoryBytes?: number;
+  readonly pids?: number;
+}
+
 /** Everything that a lab is, decided before anything is created (`up --dry-run` prints it). */
 export interface LabSpec {
   readonly name: string;
@@ -28,6 +34,8 @@ export interface LabSpec {
   readonly token: string;
   /** Cluster keys in `DS_KEYS` form. */
   readonly keys: string;
+  /** Of each container; other runtimes have none. */
+  readonly limits?: Limits;
   /** Further `DS_*` variables for every node. */
   readonly env: Readonly<Record<string, string>>;
   /** What its nodes run; absent: our own peers. */

@@ -87,6 +87,10 @@ function planRequest(options: LabOptions): LabRequest {
     nodes: listNodes(options.nodes ?? NODES),
     env: { ...describeAsEnv(options.journal ?? "wire"), ...credits, ...options.env },
     voters: options.voters ?? null,
+    limits: {
+      ...(options.memoryBytes !== undefined && { memoryBytes: options.memoryBytes }),
+      ...(options.pids !== undefined && { pids: options.pids }),
+    },
   };
 }
 

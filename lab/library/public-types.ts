@@ -22,6 +22,9 @@ export interface LabOptions {
   readonly credits?: number;
   /** Ids whose majority elects. Default: the first odd number of nodes, up to five. */
   readonly voters?: readonly NodeId[];
+  /** What each container may use; other runtimes have no limits. Defaults: 1 GiB, and 1,024 processes and threads. */
+  readonly memoryBytes?: number;
+  readonly pids?: number;
   /** `DS_…` variables of every node. */
   readonly env?: Readonly<Record<string, string>>;
   /** Decides everything that is drawn in virtual time; ignored by the other runtimes. Default: 1. */

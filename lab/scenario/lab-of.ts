@@ -1,5 +1,5 @@
 /** The lab that a scenario asks for. */
-import { toEnv, toNodes } from "../cluster/lab-fields.ts";
+import { toEnv, toLimits, toNodes } from "../cluster/lab-fields.ts";
 import type { LabRequest } from "../cluster/plan-lab.ts";
 import type { Program } from "../kind/program-spec.ts";
 import type { Scenario } from "./scenario-schema.ts";
@@ -13,6 +13,7 @@ export function labOf(scenario: Scenario, name: string, program: Program | null 
     nodes: toNodes(scenario.nodes) ?? 5,
     voters: scenario.voters ?? null,
     program,
+    limits: toLimits(scenario),
     env: { ...detail, ...toEnv(scenario) },
   };
 }

@@ -2,9 +2,10 @@
 import { parse } from "yaml";
 import { LabError } from "../base/lab-error.ts";
 import { suggest } from "../base/suggest.ts";
+import { LAB_FIELDS } from "../cluster/lab-fields.ts";
 import { Scenario } from "./scenario-schema.ts";
 
-const FIELDS = ["nodes", "profile", "credits", "voters", "preempt", "seed", "wire", "checks", "runtimes"];
+const FIELDS = [...Object.keys(LAB_FIELDS).filter((name) => name !== "env"), ...["seed", "wire", "checks", "runtimes"]];
 
 /** Throws LabError("usage") for what can't be set so. */
 export function applySettings(scenario: Scenario, settings: readonly string[]): Scenario {

@@ -7,22 +7,10 @@
 import * as z from "zod";
 import { AMOUNT_MAX } from "../../node/wire/ids.ts";
 import { parseDuration } from "../base/duration.ts";
-import { LabError } from "../base/lab-error.ts";
+import { checkedBy } from "../base/yaml-file.ts";
 import { parseConditionText } from "../cluster/condition-text.ts";
 import { parseSelector } from "../cluster/selectors.ts";
 import { parseChance, parseDelayMs, parseRateBps } from "../faults/parse-fault.ts";
-
-/** Runs a parser of the lab on a text, and makes its LabError a complaint about this place of the file. */
-export function checkedBy(check: (text: string) => unknown): (text: string, context: z.core.$RefinementCtx) => void {
-  return (text, context) => {
-    try {
-      check(text);
-    } catch (error) {
-      if (!(error instanceof LabError)) throw error;
-      context.addIssue({ code: "custom", message: error.message, params: { hint: error.hint } });
-    }
-  };
-}
 
 /** A number is read for the complaint that says which unit to add. */
 const Written = z.union([z.string(), z.number()]).transform(String);

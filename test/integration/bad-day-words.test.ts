@@ -38,6 +38,10 @@ test.each([
   ["stop 1 --grace 10", "write 10s"],
   ["wait agree --timeout 5", "write 5s"],
   ["events --since 5", "write 5s"],
+  ["up --memory 256", "write 256MB"],
+  ["up --memory much", "write 256MB or 1GB"],
+  ["up --memory 6MB", "write 64MB to 1024GB"],
+  ["up --pids 3", "write a number from 32 to"],
 ])("`lab %s` must be refused, and say %j", async (args, hint) => {
   const { code, stdout, stderr } = await home.lab(...args.split(" "));
   expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: "", stderr: expect.stringContaining(`\n  ${hint}`) });

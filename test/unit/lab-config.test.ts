@@ -21,7 +21,12 @@ describe("lab.yaml must be read", () => {
       profile: "fast",
       runtime: "local",
       env: {},
+      limits: {},
     });
+  });
+
+  test("with limits of containers", () => {
+    expect(parseLabConfig("memory: 0.5g\npids: 64\n", "f").limits).toEqual({ memoryBytes: 2 ** 29, pids: 64 });
   });
 
   test("with nodes by number, and credits and preemption as variables", () => {
@@ -34,6 +39,7 @@ describe("lab.yaml must be read", () => {
         { id: 7, env: { DS_INITIAL_CREDITS: "500" } },
       ],
       env: { DS_INITIAL_CREDITS: "50", DS_PREEMPT: "0" },
+      limits: {},
     });
   });
 
@@ -46,7 +52,7 @@ describe("lab.yaml must be read", () => {
   });
 
   test("when it is empty", () => {
-    expect(parseLabConfig("", "f")).toEqual({ env: {} });
+    expect(parseLabConfig("", "f")).toEqual({ env: {}, limits: {} });
   });
 
   test("as the project ships it", () => {
@@ -57,6 +63,7 @@ describe("lab.yaml must be read", () => {
 
 describe("a mistake in lab.yaml must be shown with line, column and a cure", () => {
   test.each([
+    ["memory without a unit", "memory: 256\n", "lab.yaml:1:1: ", "write 256MB"],
     ["an unknown field", "name: a\nnoeds: 3\n", "lab.yaml:2:1: ", 'did you mean "nodes"?'],
     ["an unknown field of a node", "nodes:\n  1: { credit: 5 }\n", "lab.yaml:2:8: ", 'did you mean "credits"?'],
     ["an unknown profile", "nodes: 3\nprofile: fats\n", "lab.yaml:2:1: ", 'did you mean "fast"?'],

@@ -55,6 +55,21 @@ describe("a plan", () => {
     }
   });
 
+  test("must keep limits, and show them", () => {
+    const plan = planLab({ ...request, limits: { memoryBytes: 256 * 2 ** 20, pids: 64 } }, "docker", secrets);
+    expect(plan.spec.limits).toEqual({ memoryBytes: 256 * 2 ** 20, pids: 64 });
+    expect(describePlan(plan)).toMatch(/memory +256 MB each\npids +64 each/);
+  });
+
+  test.each([
+    ["local", { pids: 64 }, "unsupported"],
+    ["sim", { memoryBytes: 2 ** 30 }, "unsupported"],
+    ["docker", { memoryBytes: 2 ** 20 }, "usage"],
+    ["docker", { pids: 1 }, "usage"],
+  ] as const)("on %s must refuse the limits %j as %s", (runtime, limits, exit) => {
+    expect(() => planLab({ ...request, limits }, runtime, secrets)).toThrow(expect.objectContaining({ exit }));
+  });
+
   test.each([0, 1_001, 1.5])("must refuse %d nodes", (nodes) => {
     expect(() => planLab({ ...request, nodes }, "local", secrets)).toThrow(expect.objectContaining({ exit: "usage" }));
   });

@@ -21,6 +21,8 @@ interface UpFlags {
   timeout: string;
   dryRun?: boolean;
   journal?: JournalDetail;
+  memory?: string;
+  pids?: string;
 }
 
 export function registerClusterCommands(program: Command, context: CommandContext): void {
@@ -37,6 +39,8 @@ export function registerClusterCommands(program: Command, context: CommandContex
         "what nodes record: events; detailed adds deliveries (for checks); wire adds messages (for pictures)",
       ).choices(JOURNAL_DETAILS),
     )
+    .option("--memory <size>", "how much memory each container may use: 256MB (default: 1GB)")
+    .option("--pids <count>", "how many processes and threads each container may have (default: 1024)")
     .option("--wait", "return when all nodes agree", true)
     .option("--no-wait", "return when the nodes are started")
     .option("--timeout <time>", "time limit for the agreement", "60s")
@@ -114,8 +118,9 @@ async function readRequest(
   context: CommandContext,
   flags: UpFlags,
 ): Promise<{ request: LabRequest; runtime: CommandContext["options"]["runtime"] }> {
-  const [{ loadLabConfig }, { projectRoot }, { LabError }, { join }] = await Promise.all([
+  const [{ loadLabConfig }, { parseMemory, parsePids }, { projectRoot }, { LabError }, { join }] = await Promise.all([
     import("../../cluster/lab-file.ts"),
+    import("../../cluster/limits.ts"),
     import("../../engine/node-bundle.ts"),
     import("../../base/lab-error.ts"),
     import("node:path"),
@@ -146,6 +151,12 @@ async function readRequest(
       // A count on the command line makes other nodes than the file's voters speak of.
       voters: count === undefined ? (file?.voters ?? null) : null,
       program,
+      limits: {
+        ...defaults.limits,
+        ...file?.limits,
+        ...(flags.memory !== undefined && { memoryBytes: parseMemory(flags.memory, "--memory") }),
+        ...(flags.pids !== undefined && { pids: parsePids(flags.pids, "--pids") }),
+      },
       env: { ...defaults.env, ...file?.env, ...(flags.journal === undefined ? {} : describeAsEnv(flags.journal)) },
     },
   };

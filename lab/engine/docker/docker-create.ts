@@ -7,11 +7,12 @@
  */
 import type Docker from "dockerode";
 import type { NodeId } from "../../../node/wire/ids.ts";
-import { interrupted, LabError, noSuchLab } from "../../base/lab-error.ts";
+import { interrupted, LabError } from "../../base/lab-error.ts";
 import { NEXT } from "../../base/next.ts";
 import { readDetail } from "../../journal/detail.ts";
 import type { Program } from "../../kind/program-spec.ts";
 import type { LabSpec, NodeInfo, NodeSpec, Progress } from "../engine.ts";
+import { endpointOf, networkOf, startContainer } from "./docker-attach.ts";
 import { allow, statusOf } from "./docker-errors.ts";
 import { containerName, networkLabels, networkName, nodeLabels } from "./docker-labels.ts";
 import { describeNode, listNodeContainers, UNICAST_PORT_BASE } from "./docker-labs.ts";
@@ -77,8 +78,7 @@ export async function createNodes(
   signal: AbortSignal,
 ): Promise<readonly NodeInfo[]> {
   const { spec, nodes } = options;
-  const network = options.network ?? (await listLabNetworks(docker, spec.name))[0];
-  if (network === undefined) throw noSuchLab(spec.name);
+  const network = options.network ?? (await networkOf(docker, spec.name));
   const direct = await reachesBridge(network.subnet);
   const { program = null } = spec;
   const plans = await Promise.all(
@@ -104,7 +104,7 @@ export async function createNodes(
         secrets ??= writeSecrets(docker, container.id, { keys: spec.keys, token: spec.token });
         await secrets;
       } else await fillContainer(docker, container.id, program);
-      await container.start().catch((error: unknown) => {
+      await startContainer(docker, spec.name, id, container.id, plan.ip).catch((error: unknown) => {
         throw (program === null ? null : explainStart(error, id, program)) ?? error;
       });
       stopIf(signal);
@@ -121,12 +121,6 @@ export async function createNodes(
   }
   const infos = results.filter((result) => result.status === "fulfilled").map((result) => result.value);
   return direct || program !== null ? infos : readPublished(docker, spec, infos);
-}
-
-/** Engines before 28 set this by themselves; newer ones take it from here. The entry point expects it (LAB_NEIGHBOURS). */
-function macOf(ip: string): string {
-  const bytes = ip.split(".").map((byte) => Number(byte).toString(16).padStart(2, "0"));
-  return ["02", "42", ...bytes].join(":");
 }
 
 interface ContainerPlan {
@@ -148,7 +142,7 @@ async function planStranger(
   program: Program,
 ): Promise<ContainerPlan> {
   const ip = addressOf(network.subnet, node.id);
-  const container = await planProgram(docker, { spec, node, program, network, mac: macOf(ip) });
+  const container = await planProgram(docker, { spec, node, program, network, endpoint: endpointOf(ip) });
   return { id: node.id, ip, port: 0, container };
 }
 
@@ -176,6 +170,7 @@ function planContainer(
     ...spec.env,
     ...node.env,
   };
+  const memoryBytes = spec.limits?.memoryBytes ?? MEMORY_BYTES_MAX;
   const container: Docker.ContainerCreateOptions = {
     name: containerName(spec.name, node.id),
     Hostname: `node-${node.id}`,
@@ -191,14 +186,16 @@ function planContainer(
       // For the faults that the lab applies as root; the node itself runs without any capability.
       CapAdd: ["NET_ADMIN"],
       // A node of a small lab needs a tenth of either. One that goes wild must not take the machine with it.
-      PidsLimit: PIDS_MAX,
-      Memory: MEMORY_BYTES_MAX,
+      PidsLimit: spec.limits?.pids ?? PIDS_MAX,
+      Memory: memoryBytes,
+      // The same: no swap on top, which would make everything slow instead.
+      MemorySwap: memoryBytes,
       LogConfig: { Type: "json-file", Config: logSize(environment) },
       ...(how.publish && { PortBindings: { [`${port}/udp`]: [{ HostIp: "127.0.0.1", HostPort: "" }] } }),
     },
     ...(how.publish && { ExposedPorts: { [`${port}/udp`]: {} } }),
     NetworkingConfig: {
-      EndpointsConfig: { [network.name]: { IPAMConfig: { IPv4Address: ip }, MacAddress: macOf(ip) } },
+      EndpointsConfig: { [network.name]: endpointOf(ip) },
     },
   };
   return { id: node.id, ip, port, container };

@@ -205,7 +205,11 @@ async function describeSubnets(docker: Docker): Promise<readonly Finding[]> {
       level: "fail",
       found: "no private /24 is free",
       consequence: "no lab can be started on Docker",
-      cure: [NEXT.collectGarbage(), "remove unused networks: docker network prune", LOCAL_INSTEAD],
+      cure: [
+        NEXT.collectGarbage(),
+        "remove a network that nobody needs: docker network ls, docker network rm NAME",
+        LOCAL_INSTEAD,
+      ],
     },
   ];
 }

@@ -33,12 +33,15 @@ export function sentenceOf(error: unknown): string {
 
 /** Refusals of engines, by the words that they use. */
 const REFUSALS = {
+  // A published port of the host has "bind:" before it.
+  addressTaken: /(?<!bind: )address already in use/i,
   addressesOverlap: /overlap|conflicts with network|networks have same|already allocated/i,
   alreadyConnected: /already exists in network|already attached|endpoint with name .* already exists/i,
   alreadyPaused: /already paused/i,
   beingRemoved: /removal .* is already in progress/i,
   hasEndpoints: /active endpoints/i,
   invalidSignal: /invalid signal/i,
+  networkGone: /network \S+ not found/i,
   notFrozen: /unable to freeze/i,
   notPaused: /not paused/i,
   notRunning: /not running/i,
@@ -147,7 +150,7 @@ const CURES: readonly [RegExp, (sentence: string) => LabError][] = [
     () =>
       new LabError("failed", "the engine has no free address range for a network", [
         NEXT.collectGarbage(),
-        "remove unused networks: docker network prune",
+        "remove a network that nobody needs: docker network ls, docker network rm NAME",
       ]),
   ],
   [
@@ -167,11 +170,6 @@ const CURES: readonly [RegExp, (sentence: string) => LabError][] = [
         NEXT.removeLab(),
         "or choose another --name",
       ]),
-  ],
-  [
-    /address already in use/i,
-    (sentence) =>
-      new LabError("failed", `an address of the lab is taken: ${sentence}`, [NEXT.collectGarbage(), "then try again"]),
   ],
 ];
 

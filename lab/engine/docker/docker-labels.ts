@@ -73,7 +73,8 @@ export function networkLabels(spec: LabSpec): Record<string, string> {
 
 export function nodeLabels(spec: LabSpec, node: NodeSpec, address: string): Record<string, string> {
   return {
-    ...labLabels(spec),
+    // The program as well: a network that was pruned is made again by what the nodes say.
+    ...networkLabels(spec),
     [DOCKER_LABELS.node]: String(node.id),
     [DOCKER_LABELS.address]: address,
     [DOCKER_LABELS.nodeEnv]: Object.keys(node.env).join(","),

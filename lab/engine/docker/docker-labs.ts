@@ -78,8 +78,10 @@ export async function readLabSpec(docker: Docker, lab: string): Promise<LabSpec 
   ]);
   const first = environments.findIndex((environment) => environment.DS_NODE_ID !== undefined);
   const found = environments[first];
-  const labels = containers[first]?.info.Labels;
-  if (secrets === null || found === undefined || labels === undefined) return null;
+  const container = containers[first];
+  if (secrets === null || found === undefined || container === undefined) return null;
+  const labels = container.info.Labels;
+  const { HostConfig: host } = await docker.getContainer(container.id).inspect();
   const env: Record<string, string> = {};
   for (const [i, environment] of environments.entries()) {
     // A variable that a node has for itself says nothing about the lab's.
@@ -96,13 +98,17 @@ export async function readLabSpec(docker: Docker, lab: string): Promise<LabSpec 
     voters: parseIds(labels[DOCKER_LABELS.voters] ?? found.DS_VOTERS),
     nodes: parseIds(labels[DOCKER_LABELS.nodes] ?? found.DS_NODES),
     ...secrets,
+    limits: { memoryBytes: host.Memory ?? 0, pids: host.PidsLimit ?? 0 },
     env,
   };
 }
 
 /** The program that the nodes of this network run; null: our own. */
 export function readProgramLabel(network: LabNetwork | null | undefined): Program | null {
-  const text = network?.labels[DOCKER_LABELS.program];
+  return readProgram(network?.labels[DOCKER_LABELS.program]);
+}
+
+export function readProgram(text: string | undefined): Program | null {
   if (text === undefined) return null;
   try {
     return JSON.parse(text) as Program;

@@ -51,7 +51,8 @@ export async function createBridge(
   ]);
 }
 
-async function createOn(docker: Docker, options: NetworkWish, subnet: string): Promise<Docker.Network | null> {
+/** Null: the engine refuses this range, because it overlaps with another network's. */
+export async function createOn(docker: Docker, options: NetworkWish, subnet: string): Promise<Docker.Network | null> {
   try {
     return await docker.createNetwork({
       Name: options.name,

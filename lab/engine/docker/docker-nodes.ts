@@ -7,17 +7,17 @@ import type Docker from "dockerode";
 import type { NodeId } from "../../../node/wire/ids.ts";
 import { LabError } from "../../base/lab-error.ts";
 import { NEXT } from "../../base/next.ts";
+import { plugContainer, startContainer } from "./docker-attach.ts";
 import { allow, isRefusal, statusOf } from "./docker-errors.ts";
 import { DOCKER_LABELS } from "./docker-labels.ts";
 import { findNode, type NodeContainer } from "./docker-labs.ts";
-import { listLabNetworks } from "./docker-network.ts";
 
 const FREEZE_TRIES_MAX = 10;
 
 export async function startNode(docker: Docker, lab: string, id: NodeId): Promise<void> {
   const node = await findNode(docker, lab, id);
   if (node.state === "paused") throw isPaused(id);
-  await allow([304], docker.getContainer(node.id).start());
+  await startContainer(docker, lab, id, node.id, node.info.Labels[DOCKER_LABELS.address]);
 }
 
 export async function stopNode(docker: Docker, lab: string, id: NodeId, graceMs: number): Promise<void> {
@@ -107,21 +107,7 @@ export async function unplugNode(docker: Docker, lab: string, id: NodeId): Promi
 
 /** Puts it back with the address that it had. The interface may have another name afterwards (eth1). */
 export async function plugNode(docker: Docker, lab: string, id: NodeId): Promise<void> {
-  const [node, networks] = await Promise.all([findNode(docker, lab, id), listLabNetworks(docker, lab)]);
-  const [network] = networks;
-  if (network === undefined) {
-    throw new LabError("failed", `lab "${lab}" has no network any more`, [NEXT.removeLab(lab), NEXT.startLab(lab)]);
-  }
-  if (Object.keys(node.info.NetworkSettings.Networks).includes(network.name)) return;
-  const address = node.info.Labels[DOCKER_LABELS.address];
-  try {
-    await docker.getNetwork(network.id).connect({
-      Container: node.id,
-      EndpointConfig: address === undefined ? {} : { IPAMConfig: { IPv4Address: address } },
-    });
-  } catch (error) {
-    if (!isRefusal(error, "alreadyConnected")) throw error;
-  }
+  await plugContainer(docker, lab, await findNode(docker, lab, id));
 }
 
 export function isPaused(id: NodeId): LabError {

@@ -92,13 +92,13 @@ export interface ProgramContainer {
   readonly node: NodeSpec;
   readonly program: Program;
   readonly network: { readonly name: string; readonly subnet: string };
-  readonly mac: string;
+  readonly endpoint: Docker.EndpointSettings;
 }
 
 /** What the engine is asked to create. */
 export async function planProgram(
   docker: Docker,
-  { spec, node, program, network, mac }: ProgramContainer,
+  { spec, node, program, network, endpoint }: ProgramContainer,
 ): Promise<Docker.ContainerCreateOptions> {
   const place = placeOf(node.id, spec.nodes, network.subnet);
   const ip = addressOf(network.subnet, node.id);
@@ -131,7 +131,7 @@ export async function planProgram(
       // The engine's own name server asks the host's.
       ...(program.network?.outside === false && { Dns: ["127.0.0.1"] }),
     },
-    NetworkingConfig: { EndpointsConfig: { [network.name]: { IPAMConfig: { IPv4Address: ip }, MacAddress: mac } } },
+    NetworkingConfig: { EndpointsConfig: { [network.name]: endpoint } },
   };
 }
 
