@@ -113,7 +113,7 @@ describe("a diagram of a busy run", () => {
   it.each([60, 12, 3, 1])("must show what made it interesting when %i lines have room", (linesMax) => {
     const texts = told(exportMermaid(journal, { linesMax }));
     expect(texts.length).toBe(linesMax);
-    // Who led is what weighs most in this run.
+    // Elections weigh most in this run.
     expect(texts.join("\n")).toMatch(/leads, term [23]/);
   });
 

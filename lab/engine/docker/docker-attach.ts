@@ -1,5 +1,5 @@
 /**
- * Ties nodes to their lab's network, each by the address that it keeps. Other users of the engine may have interfered: whoever took an
+ * Ties nodes to their lab's network, each by the address that it keeps. Other users of the engine may have interfered: the container that took an
  * address is named, and a network that was pruned while all nodes were stopped is made again as it was.
  */
 import type Docker from "dockerode";
