@@ -19,6 +19,16 @@ const REASONS: Readonly<Record<string, readonly [why: string, hint: string]>> = 
   ENFILE: ["this machine has too many files open", "end what you don't need, and repeat the command"],
 };
 
+/**
+ * What a user named can't be written.
+ * @param subject begins the sentence: a path, or "the report"
+ */
+export function cantWrite(subject: string, error: unknown, hint: string): LabError {
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  const [why] = REASONS[code] ?? [message];
+  return new LabError("failed", `${subject} can't be written: ${why}`, hint, { cause: error, details: { code } });
+}
+
 /** Null: it isn't one of those. */
 export function explainSystemError(error: unknown): LabError | null {
   const { code = "", path, syscall } = (error ?? {}) as NodeJS.ErrnoException;

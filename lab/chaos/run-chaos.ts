@@ -8,6 +8,7 @@ import type { NodeId } from "../../node/wire/ids.ts";
 import { renderCommand } from "../base/hint.ts";
 import { LabError } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
+import { cantWrite } from "../base/system-error.ts";
 import type { LabHandle } from "../cluster/lab-handle.ts";
 import type { Progress } from "../engine/engine.ts";
 import { formatScenario } from "../scenario/format-scenario.ts";
@@ -145,14 +146,7 @@ async function writeScenario(file: string, scenario: Scenario, comment: readonly
     await mkdir(join(file, ".."), { recursive: true });
     await writeFile(file, formatScenario(scenario, { comment }));
   } catch (cause) {
-    throw new LabError(
-      "failed",
-      `${file} can't be written: ${(cause as Error).message}`,
-      "name another folder: --report DIR",
-      {
-        cause,
-      },
-    );
+    throw cantWrite(file, cause, "name another folder: --report DIR");
   }
 }
 

@@ -6,6 +6,7 @@
  */
 
 import { Command } from "commander";
+import { ONE_SIGNAL_MS } from "../../node/runtime/job-control.ts";
 import { type Caller, renderHint } from "../base/hint.ts";
 import { EXIT, interrupted } from "../base/lab-error.ts";
 import type { Progress } from "../engine/engine.ts";
@@ -24,9 +25,6 @@ interface Run {
   /** A command that was typed at a prompt: the first Ctrl-C is for it. */
   foreground: AbortController | null;
 }
-
-/** A person who presses Ctrl-C twice takes longer. */
-const ONE_SIGNAL_MS = 150;
 
 /** Runs one command line and ends the process. */
 export async function main(argv: readonly string[]): Promise<void> {

@@ -144,20 +144,31 @@ export function planScale(
   return { add, remove, warning: warnAboutVoters(voters, sorted.slice(0, count)) };
 }
 
+/** How many are more than half of `count`. */
+export function majorityOf(count: number): number {
+  return Math.floor(count / 2) + 1;
+}
+
 /** Empty when a new node can open its account: that takes the word of a majority of the voters (node/protocol/joining.md#a-new-account). */
 export function warnAboutMinting(voters: readonly NodeId[], running: readonly NodeId[]): string {
-  const left = voters.filter((id) => running.includes(id)).length;
-  const needed = Math.floor(voters.length / 2) + 1;
-  if (voters.length === 0 || left >= needed) return "";
-  return `only ${left} of the ${voters.length} voters (${voters.join(",")}) run, ${needed} are needed before a new node can open an account`;
+  const [there, needed] = ["run", "are needed before a new node can open an account"];
+  return warnWithoutMajority(voters, running, { there, needed });
 }
 
 /** Empty when those who remain can still elect. */
 export function warnAboutVoters(voters: readonly NodeId[], remaining: readonly NodeId[]): string {
-  const left = voters.filter((id) => remaining.includes(id)).length;
-  const needed = Math.floor(voters.length / 2) + 1;
-  if (voters.length === 0 || left >= needed) return "";
-  return `only ${left} of the ${voters.length} voters (${voters.join(",")}) remain, ${needed} are needed: coordinators will be provisional`;
+  const [there, needed] = ["remain", "are needed: coordinators will be provisional"];
+  return warnWithoutMajority(voters, remaining, { there, needed });
+}
+
+function warnWithoutMajority(
+  voters: readonly NodeId[],
+  ids: readonly NodeId[],
+  { there, needed }: { readonly there: string; readonly needed: string },
+): string {
+  const left = voters.filter((id) => ids.includes(id)).length;
+  if (voters.length === 0 || left >= majorityOf(voters.length)) return "";
+  return `only ${left} of the ${voters.length} voters (${voters.join(",")}) ${there}, ${majorityOf(voters.length)} ${needed}`;
 }
 
 /** The lab for people, secrets left out. */
@@ -169,7 +180,7 @@ export function describePlan(plan: LabPlan): string {
     `profile   ${spec.profile}`,
     `nodes     ${spec.nodes.join(", ")}`,
     ...(spec.program == null
-      ? [`voters    ${spec.voters.join(", ")} (majority ${Math.floor(spec.voters.length / 2) + 1})`]
+      ? [`voters    ${spec.voters.join(", ")} (majority ${majorityOf(spec.voters.length)})`]
       : [`program   ${spec.program.image ?? spec.program.command?.join(" ")}`]),
   ];
   const { memoryBytes, pids } = spec.limits ?? {};

@@ -11,6 +11,7 @@ import type { Hint } from "../base/hint.ts";
 import { LabError, noSuchNode } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
 import { suggest } from "../base/suggest.ts";
+import { majorityOf } from "./plan-lab.ts";
 
 const WORDS = ["leader", "followers", "majority", "minority", "all"] as const;
 export type SelectorWord = (typeof WORDS)[number];
@@ -89,12 +90,12 @@ function halve(view: ClusterView, draw: () => number): Halves {
   const order = shuffle(view.eligible, draw);
   const isVoter = (id: NodeId) => view.voters.includes(id);
   const voters = order.filter(isVoter);
-  const needed = view.voters.length === 0 ? 0 : Math.floor(view.voters.length / 2) + 1;
+  const needed = view.voters.length === 0 ? 0 : majorityOf(view.voters.length);
   const core = voters.slice(0, needed);
   const others = order.filter((id) => !core.includes(id));
   // The rest of the voters come last: the majority has as few of them as it needs.
   const filling = [...others.filter((id) => !isVoter(id)), ...others.filter(isVoter)];
-  const missing = Math.max(0, Math.floor(order.length / 2) + 1 - core.length);
+  const missing = Math.max(0, majorityOf(order.length) - core.length);
   const majority = [...core, ...filling.slice(0, missing)].sort((a, b) => a - b);
   return { majority, minority: view.eligible.filter((id) => !majority.includes(id)) };
 }

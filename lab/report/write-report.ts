@@ -15,6 +15,7 @@ import { appendFile, mkdir, readFile, readlink, rename, rm, symlink, writeFile }
 import { arch, cpus, release, totalmem, type } from "node:os";
 import { dirname, join } from "node:path";
 import { LabError } from "../base/lab-error.ts";
+import { cantWrite } from "../base/system-error.ts";
 import type { RunRecord } from "../cluster/run-record.ts";
 import { projectRoot } from "../engine/node-bundle.ts";
 import { exportMermaid } from "../export/mermaid.ts";
@@ -68,7 +69,9 @@ export async function writeReport(
     return { path, files: [...files.keys()] };
   } catch (error) {
     await rm(temporary, { recursive: true, force: true }).catch(() => {});
-    throw explain(error, folder);
+    throw error instanceof LabError
+      ? error
+      : cantWrite(`the report in ${folder}`, error, "name another folder with --report");
   }
 }
 
@@ -195,21 +198,4 @@ async function pointLatest(folder: string, name: string): Promise<void> {
 async function addStepSummary(path: string | undefined, markdown: string): Promise<void> {
   if (path === undefined || path === "") return;
   await appendFile(path, `${markdown}\n`).catch(() => {});
-}
-
-function explain(error: unknown, folder: string): unknown {
-  if (error instanceof LabError || !(error instanceof Error)) return error;
-  const { code = "" } = error as NodeJS.ErrnoException;
-  const causes: Readonly<Record<string, readonly [what: string, hint: string]>> = {
-    ENOSPC: ["no space is left there", "make room, or name another folder with --report"],
-    EDQUOT: ["your quota is used up there", "make room, or name another folder with --report"],
-    EROFS: ["that file system can only be read", "name another folder with --report"],
-    EACCES: ["you may not write there", "name another folder with --report"],
-    EPERM: ["you may not write there", "name another folder with --report"],
-    ENOTDIR: ["a part of that path is a file", "name another folder with --report"],
-    EEXIST: ["a file has that name", "name another folder with --report"],
-  };
-  const [what, hint] = causes[code] ?? [error.message, "name another folder with --report"];
-  const message = `the report can't be written to ${folder}: ${what}`;
-  return new LabError("failed", message, hint, { cause: error, details: { code, folder } });
 }

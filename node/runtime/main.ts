@@ -2,11 +2,13 @@
  * Entry of the image, and what `lab node` and the local engine start by path: reads the configuration, starts one node, and ends
  * the process in an orderly way, whatever ends it. The only file that exits.
  */
+
 import { fstatSync } from "node:fs";
 import { join } from "node:path";
 import { parseArguments, USAGE } from "./arguments.ts";
 import { loadConfig, type NodeConfig } from "./config.ts";
 import { EXIT_BUG, OperatorError } from "./errors.ts";
+import { ONE_SIGNAL_MS } from "./job-control.ts";
 import { createJournal, type Journal, openLogFile } from "./journal-writer.ts";
 import { type LineSink, openStdout } from "./line-sink.ts";
 import type { NodeOptions, RunningNode } from "./node.ts";
@@ -94,9 +96,6 @@ async function runNode(config: NodeConfig, isQuiet: boolean): Promise<void> {
   if (speaker !== "nobody") await open();
   else if (config.prompt === null) onLateInput(() => void open());
 }
-
-/** A second Ctrl-C that comes sooner is the first one, by way of another process (npx, the shell, `lab`). */
-const ONE_SIGNAL_MS = 500;
 
 const INTERRUPTED = `Ctrl-C: leaving the group. The others get a LEAVE, so they see no failure. (Ctrl-C again ends at once.)
 To see a crash, type kill or press Ctrl-\\ instead.

@@ -4,10 +4,12 @@
  * Log lines and answers arrive while a person types: each is written over the typed line, which is then drawn again. Lines from a pipe
  * are done one after the other, and trades wait until the node is READY, so that a script works at any speed.
  */
+
 import { createInterface, type Interface } from "node:readline";
 import type { ControlResult } from "../wire/control.ts";
 import { HELP_AT_PROMPT, parseCommandLine } from "./command-line.ts";
 import type { NodeRequest } from "./control-server.ts";
+import { stopJob } from "./job-control.ts";
 import type { LineSink } from "./line-sink.ts";
 
 export interface PromptOptions {
@@ -155,13 +157,11 @@ function serveTerminal(line: Interface, options: PromptOptions): void {
   // Its window was closed: reading and raw mode fail from now on. Readline passes the error on.
   line.on("error", () => options.onQuit("asked"));
   line.on("SIGTSTP", () => {
-    // The whole job stops, or the shell that waits for npx would never notice.
-    process.once("SIGCONT", () => {
+    stdin.setRawMode(false);
+    stopJob(() => {
       stdin.setRawMode(true);
       line.prompt(true);
     });
-    stdin.setRawMode(false);
-    process.kill(0, "SIGTSTP");
   });
 }
 

@@ -112,13 +112,13 @@ describe("a report", () => {
       fillDisk(folder);
       await expect(write()).rejects.toMatchObject({
         exit: "failed",
-        message: `the report can't be written to ${folder}: no space is left there`,
+        message: `the report in ${folder} can't be written: the disk is full`,
         hint: expect.stringContaining("--report"),
       });
       expect(readdirSync(folder)).toEqual(["ballast"]);
       rmSync(join(folder, "ballast"));
       setReadOnly(folder);
-      await expect(write()).rejects.toThrow("can only be read");
+      await expect(write()).rejects.toThrow("the file system is read-only");
     },
   );
 });

@@ -24,17 +24,17 @@ export function registerDiskCommands(program: Command, context: CommandContext):
 }
 
 async function save(context: CommandContext, selector: string, file: string): Promise<void> {
-  const [{ writeFile }, { saveDisks }, { LabError }, { resolveOne }] = await Promise.all([
+  const [{ writeFile }, { saveDisks }, { cantWrite }, { resolveOne }] = await Promise.all([
     import("node:fs/promises"),
     import("../../cluster/change.ts"),
-    import("../../base/lab-error.ts"),
+    import("../../base/system-error.ts"),
     import("../../cluster/trade.ts"),
   ]);
   await context.withLab(async (lab) => {
     const id = await resolveOne(lab, selector);
     const image = (await lab.locked(`disk save ${id}`, () => saveDisks(lab, [id]))).get(id) as Uint8Array;
-    await writeFile(file, image, { mode: 0o600 }).catch((error: Error) => {
-      throw new LabError("usage", `${file} can't be written: ${error.message}`, "name another file", { cause: error });
+    await writeFile(file, image, { mode: 0o600 }).catch((error: unknown) => {
+      throw cantWrite(file, error, "name another file");
     });
     context.printer.data({ saved: id, file, bytes: image.length }, `saved the disk of ${id} to ${file}`);
     context.next(NEXT.restoreDisk(id, file));

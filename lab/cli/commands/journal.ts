@@ -117,9 +117,7 @@ async function exportJournal(context: CommandContext, name: string, flags: Expor
   try {
     await writeFile(flags.out, text);
   } catch (error) {
-    throw new LabError("failed", `can't write ${flags.out}: ${(error as Error).message}`, "name another file", {
-      cause: error,
-    });
+    throw (await import("../../base/system-error.ts")).cantWrite(flags.out, error, "name another file");
   }
   context.printer.say(`wrote ${flags.out}`);
 }

@@ -4,7 +4,7 @@
  *
  * Source: xterm control sequences (1049 alternate screen, 25 cursor, 7 wrapping, 2026 synchronised output).
  */
-import { stopJob } from "./stop-job.ts";
+import { stopJob } from "../../../node/runtime/job-control.ts";
 
 const ENTER = "\u001b[?1049h\u001b[?25l\u001b[?7l";
 const LEAVE = "\u001b[?7h\u001b[?25h\u001b[?1049l";

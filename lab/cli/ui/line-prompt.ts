@@ -5,7 +5,7 @@
  * whole, Ctrl-C is a signal again), and what was to appear meanwhile waits.
  */
 import { clearLine, createInterface, cursorTo, type Interface } from "node:readline";
-import { stopJob } from "./stop-job.ts";
+import { stopJob } from "../../../node/runtime/job-control.ts";
 
 export interface PromptOptions {
   readonly text: string;
