@@ -1,6 +1,7 @@
 /**
  * "Did you mean": the nearest of some known words, by Damerau's distance (insert, delete, replace, swap neighbours).
  */
+import { LabError } from "./lab-error.ts";
 
 /** The nearest word within a third of its length, at most 3 edits; undefined when nothing is near. */
 export function suggest(word: string, known: readonly string[]): string | undefined {
@@ -17,6 +18,15 @@ export function suggest(word: string, known: readonly string[]): string | undefi
 export function didYouMean(word: string, known: readonly string[], all: string): string {
   const near = suggest(word, known);
   return near === undefined ? `${all}: ${known.join(", ")}` : `did you mean "${near}"?`;
+}
+
+/** `kill,pause`: words of a closed set. @param one what one of them is: "kind". @throws LabError("usage") with the nearest word */
+export function pickWords<T extends string>(text: string, known: readonly T[], one: string): readonly T[] {
+  return [...new Set(text.split(",").map((word) => word.trim()))].map((word) => {
+    const found = known.find((candidate) => candidate === word);
+    if (found !== undefined) return found;
+    throw new LabError("usage", `there is no ${one} "${word}"`, didYouMean(word, known, `${one}s`));
+  });
 }
 
 export function editDistance(a: string, b: string): number {

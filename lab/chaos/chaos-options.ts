@@ -7,7 +7,8 @@ import { PROFILE_NAMES, type ProfileName } from "../../node/wire/profile.ts";
 import { parseDuration } from "../base/duration.ts";
 import { renderCommand } from "../base/hint.ts";
 import { LabError } from "../base/lab-error.ts";
-import { suggest } from "../base/suggest.ts";
+import { parseCount, parsePerSecond } from "../base/numbers.ts";
+import { pickWords } from "../base/suggest.ts";
 import { ACTIONS } from "../scenario/actions.ts";
 import { parseSeed } from "../sim/swarm/choice.ts";
 import { CHAOS_KINDS, type ChaosKind } from "./fault-schedule.ts";
@@ -52,11 +53,11 @@ export function parseChaosFlags(flags: ChaosFlags, drawn: number, existing: Exis
     nodes: count,
     profile,
     spanMs: Math.max(100, Math.round(spanMs / 10) * 10),
-    rate: flags.rate === undefined ? EVENTS_PER_SECOND : parseRate(flags.rate, "--rate", 20),
+    rate: flags.rate === undefined ? EVENTS_PER_SECOND : parsePerSecond(flags.rate, "--rate", 20),
     // Which id a new node gets is only sure where the ids are 1 to n.
     kinds: existing?.ids.some((id) => id > count) === true ? kinds.filter((kind) => kind !== "scale") : kinds,
     maxDown: flags.maxDown === undefined ? defaultMaxDown(count) : parseCount(flags.maxDown, "--max-down", 0, count),
-    tradesPerSecond: flags.load === undefined ? TRADES_PER_SECOND : parseRate(flags.load, "--load", 10_000, 0),
+    tradesPerSecond: flags.load === undefined ? TRADES_PER_SECOND : parsePerSecond(flags.load, "--load", 10_000, 0),
     ...(flags.network === undefined ? {} : { network: parseNetwork(flags.network) }),
   };
 }
@@ -82,7 +83,7 @@ export function chaosCommand(options: ChaosOptions): string {
 
 /** Of `netem`, the last command about a link holds: one of the schedule would end what the network suffers all the time. */
 function readKinds({ kinds: text, network }: ChaosFlags): readonly ChaosKind[] {
-  const kinds = text === undefined ? DEFAULT_KINDS : parseKinds(text);
+  const kinds = text === undefined ? DEFAULT_KINDS : pickWords(text, CHAOS_KINDS, "kind");
   if (network === undefined) return kinds;
   if (text !== undefined && kinds.includes("netem"))
     throw new LabError(
@@ -91,18 +92,6 @@ function readKinds({ kinds: text, network }: ChaosFlags): readonly ChaosKind[] {
       "leave one of them out",
     );
   return kinds.filter((kind) => kind !== "netem");
-}
-
-/** `kill,pause,partition`. */
-function parseKinds(text: string): readonly ChaosKind[] {
-  const words = text.split(",").map((word) => word.trim());
-  return [...new Set(words)].map((word) => {
-    const kind = CHAOS_KINDS.find((candidate) => candidate === word);
-    if (kind !== undefined) return kind;
-    const near = suggest(word, CHAOS_KINDS);
-    const hint = near === undefined ? `kinds: ${CHAOS_KINDS.join(", ")}` : `did you mean ${near}?`;
-    throw new LabError("usage", `--kinds: there is no kind "${word}"`, hint);
-  });
 }
 
 /** `delay 20ms jitter 20ms loss 5%`: for all links alike, from beginning to end. */
@@ -115,17 +104,4 @@ function parseNetwork(text: string): string {
     `--network: "${text}" can't be read`,
     'write for example --network "jitter 20ms loss 5%"',
   );
-}
-
-/** `0.5`, `0.5/s`. */
-function parseRate(text: string, option: string, max: number, least = Number.MIN_VALUE): number {
-  const rate = /^\d+(\.\d+)?(\/s)?$/.test(text) ? Number.parseFloat(text) : Number.NaN;
-  if (rate >= least && rate <= max) return rate;
-  throw new LabError("usage", `${option}: "${text}" isn't a rate`, `write for example 0.5/s, at most ${max}/s`);
-}
-
-function parseCount(text: string, option: string, min: number, max: number): number {
-  const count = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
-  if (count >= min && count <= max) return count;
-  throw new LabError("usage", `${option} can't be "${text}"`, `use ${min} to ${max}`);
 }

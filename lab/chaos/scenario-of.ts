@@ -77,7 +77,7 @@ function networkStep(network: string): Step {
 }
 
 function loadSteps({ tradesPerSecond: rate }: ChaosSchedule): readonly Step[] {
-  return rate > 0 ? [{ load: { rate, amount: AMOUNTS } }] : [];
+  return rate > 0 ? [{ load: { rate: `${rate}/s`, amount: AMOUNTS } }] : [];
 }
 
 interface TimedStep {

@@ -6,7 +6,7 @@
 import * as z from "zod";
 import { NODES_MAX } from "../cluster/plan-lab.ts";
 import { Conditions, readConditionWords } from "./condition-schema.ts";
-import { Amount, Chance, Delay, Flight, Nodes, Rate, Span } from "./values.ts";
+import { Amount, Chance, Delay, Flight, Nodes, PerSecond, Rate, Span } from "./values.ts";
 
 const SIGNALS = ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGSTOP", "SIGCONT"] as const;
 const Signal = z.preprocess(
@@ -87,7 +87,7 @@ function readTradeWords(words: readonly string[]): object | null {
 
 const Load = z
   .strictObject({
-    rate: z.number().positive().max(10_000).optional().meta({ description: "trades a second" }),
+    rate: PerSecond.optional(),
     for: Span.optional().meta({
       description: "length of the load; without it, in the background until `load: stop` or the end",
     }),
@@ -108,15 +108,15 @@ const Load = z
     const isStop = load.stop === true;
     if (isStop === (load.rate === undefined) && !(isStop && Object.keys(load).length > 1)) return;
     const message = isStop ? "a load that stops has no other fields" : "a load needs a rate";
-    context.addIssue({ code: "custom", message, params: { hint: "write `load: 20 for 10s` or `load: stop`" } });
+    context.addIssue({ code: "custom", message, params: { hint: "write `load: 20/s for 10s` or `load: stop`" } });
   });
 
 function readLoadWords(words: readonly string[]): object | null {
   if (words.join(" ") === "stop") return { stop: true };
   const [rate = "", preposition, span] = words;
-  if (!/^\d+(\.\d+)?(\/s)?$/.test(rate) || (preposition ?? "for") !== "for" || words.length > 3) return null;
+  if (!/^[.\d]/.test(rate) || (preposition ?? "for") !== "for" || words.length > 3) return null;
   if (preposition !== undefined && span === undefined) return null;
-  return { rate: Number(rate.replace("/s", "")), ...(span !== undefined && { for: span }) };
+  return { rate, ...(span !== undefined && { for: span }) };
 }
 
 const OnNodes = z.strictObject({ nodes: Nodes });

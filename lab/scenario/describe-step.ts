@@ -32,7 +32,7 @@ function describeFields(action: ReturnType<typeof verbOf>): string {
       const { stop, rate, pairs } = action.fields;
       if (stop === true) return "stop";
       const who = pairs === undefined ? [] : [`between ${pairs.map((pair) => pair.join(" and ")).join(", ")}`];
-      return [`${rate}/s`, ...who, ...named("for", action.fields.for)].join(" ");
+      return [`${rate}`, ...who, ...named("for", action.fields.for)].join(" ");
     }
     case "partition": {
       const { groups = [], shape, bridge, oneWay } = action.fields;

@@ -8,7 +8,7 @@
  *     - kill: leader                # the same as a map
  *       note: somebody must notice
  *     - wait: { coordinator: 2, within: 10s }
- *     - parallel: [start 3, { load: { rate: 20, for: 5s } }]
+ *     - parallel: [start 3, { load: { rate: 20/s, for: 5s } }]
  *
  * A step is one verb, and around it: `at` (not before this time since the first step), `background` (the next one doesn't wait for it),
  * `note`, `say`, `explain`, `runtimes` and `otherwise` (where a runtime can't do it). The reader gives every step one form (actions.ts);

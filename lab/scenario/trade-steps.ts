@@ -9,6 +9,7 @@ import type { LoadPlan } from "./loads.ts";
 import { type OrderResult, placeOrder } from "./orders.ts";
 import type { LoadSummary } from "./result.ts";
 import { type Outcome, resolveOne, type StepContext, spanMs } from "./step-context.ts";
+import { readPerSecond } from "./values.ts";
 
 const ANSWER_MS = 15_000;
 
@@ -66,7 +67,7 @@ async function planLoad(context: StepContext, path: string, fields: ActionFields
   const amount = fields.amount ?? 1;
   return {
     path,
-    rate: fields.rate ?? 1,
+    rate: fields.rate === undefined ? 1 : readPerSecond(fields.rate),
     forMs: fields.for === undefined ? null : spanMs(fields.for),
     settled: fields.settled,
     pairs: fields.pairs === undefined ? null : pairs,

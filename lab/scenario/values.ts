@@ -7,6 +7,7 @@
 import * as z from "zod";
 import { AMOUNT_MAX } from "../../node/wire/ids.ts";
 import { parseDuration } from "../base/duration.ts";
+import { parsePerSecond } from "../base/numbers.ts";
 import { checkedBy } from "../base/yaml-file.ts";
 import { parseConditionText } from "../cluster/condition-text.ts";
 import { parseSelector } from "../cluster/selectors.ts";
@@ -33,6 +34,11 @@ export const Chance = z
 export const Rate = Written.superRefine(checkedBy((text) => parseRateBps(text, "rate"))).meta({
   description: "bits a second: 64kbit, 1mbit",
 });
+
+const TRADES_PER_SECOND_MAX = 10_000;
+export const readPerSecond = (text: string): number => parsePerSecond(text, "rate", TRADES_PER_SECOND_MAX);
+
+export const PerSecond = Written.superRefine(checkedBy(readPerSecond)).meta({ description: "trades a second: 20/s" });
 
 const NODES = "nodes: 3, 1,2, 1-3, leader, followers, random, random(2), majority, minority, all";
 

@@ -41,6 +41,8 @@ const FILES: readonly (readonly [name: string, content: string | Buffer, said: R
     /:2:\d+: delay: 100 has no unit; write 100ms/,
   ],
   ["a span without a unit", "steps:\n  - sleep: 5\n", /:2:\d+: a span of time: 5 has no unit; write 5s/],
+  ["a rate without a unit", "steps:\n  - load: { rate: 20 }\n", /:2:\d+: rate: 20 has no unit; write 20\/s/],
+  ["a rate in words without a unit", "steps:\n  - load 20 for 5s\n", /:2:\d+: .*20 has no unit; write 20\/s/],
   ["a very large number", "nodes: 1e999\n", /:1:1: /],
   ["__proto__", `__proto__: { a: 1 }\n${STEPS}`, /:1:1: unknown field "__proto__"/],
 ];

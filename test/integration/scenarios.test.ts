@@ -27,7 +27,7 @@ async function writeScenario(folder: string, steps: string): Promise<string> {
 
 test("Ctrl-C in the middle must end the steps, judge what was seen, and leave nothing", async () => {
   await using home = await openLabHome();
-  const path = await writeScenario(home.path, "  - load 20\n  - pause 2\n  - isolate 3\n  - sleep 1h\n");
+  const path = await writeScenario(home.path, "  - load 20/s\n  - pause 2\n  - isolate 3\n  - sleep 1h\n");
   const running = home.start(["run", path]);
   await running.saw("sleep 1h");
   running.child.kill("SIGINT");

@@ -35,7 +35,7 @@ nodes: 5
 wire: false
 profile: fast
 steps:
-  - load: { rate: 5 }
+  - load: { rate: 5/s }
   - sleep 15s
   - kill leader
   - sleep 10s

@@ -125,7 +125,7 @@ describe("the past", () => {
             { kill: { nodes: "leader" } },
             { start: { nodes: "all" } },
             { wipe: { nodes: node } },
-            { load: { rate: 20, for: "1s" } },
+            { load: { rate: "20/s", for: "1s" } },
             { pause: { nodes: node, for: "700ms" } },
             { sell: { node, peer, amount: 7 } },
             { buy: { node, peer, amount: 3 } },

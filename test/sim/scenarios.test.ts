@@ -59,7 +59,7 @@ describe("a run", () => {
   });
 
   test("must not call a share of no trades enough", async () => {
-    const { verdict, reason } = await run("  - kill 1,2\n  - load: { rate: 20, for: 1s, settled: 100% }\n");
+    const { verdict, reason } = await run("  - kill 1,2\n  - load: { rate: 20/s, for: 1s, settled: 100% }\n");
     expect(verdict).toBe("failed");
     expect(reason).toContain("0 of 0 trades settled");
   });
@@ -133,7 +133,7 @@ describe("steps", () => {
   });
 
   test("must wait for what was ordered before the run is judged", async () => {
-    const { loads, verdict } = await run("  - load 50\n  - sleep 2s\n");
+    const { loads, verdict } = await run("  - load 50/s\n  - sleep 2s\n");
     expect(verdict).toBe("valid");
     expect(loads).toMatchObject([{ path: "1", offered: 100, settled: 100, refused: 0, open: 0 }]);
   });
@@ -172,7 +172,7 @@ describe("a run must fail, with the step, what was seen and what to do", () => {
     ["nobody to be meant", "  - start all\n", 'step 1: "all" means no node now: nothing started'],
     [
       "a load of which too little settles",
-      "  - isolate 2\n  - load: { rate: 5, for: 2s, pairs: [[1, 2]], settled: 50% }\n",
+      "  - isolate 2\n  - load: { rate: 5/s, for: 2s, pairs: [[1, 2]], settled: 50% }\n",
       "step 2: fewer than 50% of the trades settled",
     ],
     [
@@ -189,7 +189,7 @@ describe("a run must fail, with the step, what was seen and what to do", () => {
   });
 
   test("and end what goes on beside it", async () => {
-    const { steps, tookMs } = await run("  - load 20\n  - parallel: [sleep 60s, expect leader=1]\n  - heal\n");
+    const { steps, tookMs } = await run("  - load 20/s\n  - parallel: [sleep 60s, expect leader=1]\n  - heal\n");
     expect(lines(steps)).toEqual([
       "1 ok: load 20/s",
       "2 failed: parallel 2 steps",
@@ -205,7 +205,7 @@ test("a run that is interrupted must be judged until there, and leave its world"
   const onStep = (step: StepResult) => {
     if (step.path === "3") stop.abort();
   };
-  const { verdict, steps, checks } = await run("  - load 20\n  - kill leader\n  - sleep 1h\n", {
+  const { verdict, steps, checks } = await run("  - load 20/s\n  - kill leader\n  - sleep 1h\n", {
     signal: stop.signal,
     onStep,
   });

@@ -32,8 +32,9 @@ describe("options of a chaos run", () => {
   });
 
   test.each<[ChaosFlags, RegExp]>([
-    [{ kinds: "kill,pouse" }, /--kinds: there is no kind "pouse"/],
+    [{ kinds: "kill,pouse" }, /there is no kind "pouse"/],
     [{ rate: "often" }, /--rate: "often"/],
+    [{ rate: "2" }, /--rate: 2 has no unit/],
     [{ nodes: "1" }, /--nodes can't be "1"/],
     [{ network: "loss 5% for 3s" }, /--network: "loss 5% for 3s"/],
     [{ network: "lost 5%" }, /--network/],

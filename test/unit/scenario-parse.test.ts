@@ -22,8 +22,8 @@ describe("a step must mean the same in words and in fields", () => {
     ["sell 1 2 30", "sell: { node: 1, peer: 2, amount: 30 }"],
     ["sell 1 2 30", "sell: 1 2 30"],
     ["buy leader random 5", "buy: { node: leader, peer: random, amount: 5 }"],
-    ["load 20 for 10s", "load: { rate: 20, for: 10s }"],
-    ["load 2.5/s", "load: 2.5"],
+    ["load 20/s for 10s", "load: { rate: 20/s, for: 10s }"],
+    ["load 2.5/s", "load: { rate: 2.5/s }"],
     ["load stop", "load: { stop: true }"],
     ["kill leader", "kill: { nodes: leader }"],
     ["kill 1 2", "kill: [1, 2]"],
@@ -127,8 +127,8 @@ describe("a mistake in a scenario must be shown with line, column and a cure", (
     ["a condition without anything", `${header}  - expect: { within: 5s }\n`, "x.yaml:3:5: nothing is asked for", ""],
     [
       "amounts the wrong way round",
-      `${header}  - load: { rate: 5, amount: [9, 3] }\n`,
-      "x.yaml:3:22: the least comes first",
+      `${header}  - load: { rate: 5/s, amount: [9, 3] }\n`,
+      "x.yaml:3:24: the least comes first",
       "",
     ],
     [
@@ -210,7 +210,7 @@ describe("a scenario that is written down must be the same when it is read", () 
       within: maybe(span),
     }).map((sell) => ({ sell })),
     fields({
-      rate: fc.integer({ min: 1, max: 99 }),
+      rate: fc.integer({ min: 1, max: 99 }).map((rate) => `${rate}/s`),
       for: maybe(span),
       settled: maybe(fc.constant("90%")),
       amount: maybe(fc.tuple(id, id).map(([a, b]): [number, number] => [Math.min(a, b), Math.max(a, b)])),

@@ -118,8 +118,18 @@ async function readRequest(
   context: CommandContext,
   flags: UpFlags,
 ): Promise<{ request: LabRequest; runtime: CommandContext["options"]["runtime"] }> {
-  const [{ loadLabConfig }, { parseMemory, parsePids }, { projectRoot }, { LabError }, { join }] = await Promise.all([
+  const [
+    { loadLabConfig },
+    { parseCount },
+    { NODES_MAX },
+    { parseMemory, parsePids },
+    { projectRoot },
+    { LabError },
+    { join },
+  ] = await Promise.all([
     import("../../cluster/lab-file.ts"),
+    import("../../base/numbers.ts"),
+    import("../../cluster/plan-lab.ts"),
     import("../../cluster/limits.ts"),
     import("../../engine/node-bundle.ts"),
     import("../../base/lab-error.ts"),
@@ -134,10 +144,7 @@ async function readRequest(
   if (!PROFILE_NAMES.some((name) => name === profile)) {
     throw new LabError("usage", `there is no profile "${profile}"`, didYouMean(profile, PROFILE_NAMES, "profiles"));
   }
-  const count = flags.nodes === undefined ? undefined : Number(flags.nodes);
-  if (count !== undefined && !Number.isInteger(count)) {
-    throw new LabError("usage", `--nodes: "${flags.nodes}" isn't a number`, "write for example --nodes 5");
-  }
+  const count = flags.nodes === undefined ? undefined : parseCount(flags.nodes, "--nodes", 1, NODES_MAX);
   const { checkLabName } = await import("../../base/state-dir.ts");
   const { loadProgram } = await import("../../cluster/load-program.ts");
   const program = file?.node === undefined ? null : await loadProgram(file.node, flags.file ?? ".");

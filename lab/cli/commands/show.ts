@@ -159,15 +159,12 @@ async function balance(context: CommandContext, selector: string): Promise<void>
 }
 
 async function history(context: CommandContext, selector: string | undefined, flags: { tail?: string }): Promise<void> {
-  const [{ readHistory }, { renderTable }, { LabError }] = await Promise.all([
+  const [{ readHistory }, { renderTable }, { parseCount }] = await Promise.all([
     import("../../cluster/trade.ts"),
     import("../ui/table.ts"),
-    import("../../base/lab-error.ts"),
+    import("../../base/numbers.ts"),
   ]);
-  const tail = flags.tail === undefined ? null : Number(flags.tail);
-  if (tail !== null && !(Number.isInteger(tail) && tail > 0)) {
-    throw new LabError("usage", `--tail: "${flags.tail}" isn't a number of trades`, "write for example --tail 20");
-  }
+  const tail = flags.tail === undefined ? null : parseCount(flags.tail, "--tail", 1, 1_000_000);
   await context.withLab(async (lab) => {
     const id = await pickOne(lab, selector);
     const { total, entries } = await readHistory(lab, id, tail);

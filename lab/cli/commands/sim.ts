@@ -66,12 +66,14 @@ export function registerSimCommands(program: Command, context: CommandContext): 
 }
 
 async function sim(context: CommandContext, flags: SimFlags): Promise<void> {
-  const [{ LabError }, { parseActions, parseMoves, parseRules, parseSeed, parseSeedRange }] = await Promise.all([
-    import("../../base/lab-error.ts"),
-    import("../../sim/swarm/choice.ts"),
-  ]);
-  const nodes = flags.nodes === undefined ? undefined : parseCount(flags.nodes, 2, 200);
-  const workers = flags.workers === undefined ? undefined : parseCount(flags.workers, 1, 256);
+  const [{ LabError }, { parseCount }, { parseActions, parseMoves, parseRules, parseSeed, parseSeedRange }] =
+    await Promise.all([
+      import("../../base/lab-error.ts"),
+      import("../../base/numbers.ts"),
+      import("../../sim/swarm/choice.ts"),
+    ]);
+  const nodes = flags.nodes === undefined ? undefined : parseCount(flags.nodes, "--nodes", 2, 200);
+  const workers = flags.workers === undefined ? undefined : parseCount(flags.workers, "--workers", 1, 256);
   const choice: WorldChoice = {
     ...(nodes === undefined ? {} : { nodes }),
     ...(flags.profile === undefined ? {} : { profile: flags.profile }),
@@ -79,8 +81,6 @@ async function sim(context: CommandContext, flags: SimFlags): Promise<void> {
     ...(flags.moves === undefined ? {} : { moves: parseMoves(flags.moves) }),
     ...(flags.only === undefined ? {} : { only: parseActions(flags.only) }),
   };
-  if (Number.isNaN(nodes)) throw new LabError("usage", `--nodes can't be "${flags.nodes}"`, "use 2 to 200");
-  if (Number.isNaN(workers)) throw new LabError("usage", `--workers can't be "${flags.workers}"`, "use 1 to 256");
   if (flags.bugs !== undefined) {
     const { showBugs } = await import("./bugs.ts");
     const range = flags.seeds === undefined ? null : parseSeedRange(flags.seeds, "--seeds");
@@ -321,10 +321,4 @@ function describeSpread({ p50, p99, max }: { p50: number; p99: number; max: numb
 function describeFailure(property: string, reason: string): string {
   const [first = ""] = reason.split("\n");
   return first.startsWith(`${property}: `) ? first : `${property}: ${first}`;
-}
-
-/** NaN for what isn't a whole number from `min` to `max`. */
-function parseCount(text: string, min: number, max: number): number {
-  const count = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
-  return count >= min && count <= max ? count : Number.NaN;
 }

@@ -1,6 +1,6 @@
 /** What `lab watch` does: one screen in a terminal, lines elsewhere. */
 import { REAL_CLOCK, sleep } from "../../base/lab-clock.ts";
-import { LabError } from "../../base/lab-error.ts";
+import { parseCount } from "../../base/numbers.ts";
 import type { LabHandle } from "../../cluster/lab-handle.ts";
 import type { Feed } from "../../dash/feed.ts";
 import { openLiveFeed } from "../../dash/live-source.ts";
@@ -22,10 +22,7 @@ const FRAME_MS = 100;
 const EVENTS_MAX = 1_000;
 
 export async function runWatch(context: CommandContext, flags: WatchFlags, run: RunCaptured): Promise<void> {
-  const past = Number(flags.events);
-  if (!Number.isInteger(past) || past < 0) {
-    throw new LabError("usage", `--events: "${flags.events}" isn't a number`, "write for example --events 20");
-  }
+  const past = parseCount(flags.events, "--events", 0, EVENTS_MAX);
   context.finishOnInterrupt();
   await context.withLab(async (lab) => {
     const stop = new AbortController();

@@ -46,15 +46,12 @@ interface LogFlags {
 const GONE_POLL_MS = 1_000;
 
 async function logs(context: CommandContext, selector: string, flags: LogFlags): Promise<void> {
-  const [{ parseDuration }, { LabError }, { isProbe, renderLogLine }] = await Promise.all([
+  const [{ parseDuration }, { parseCount }, { isProbe, renderLogLine }] = await Promise.all([
     import("../../base/duration.ts"),
-    import("../../base/lab-error.ts"),
+    import("../../base/numbers.ts"),
     import("../ui/log-line.ts"),
   ]);
-  const tail = flags.tail === undefined ? null : Number(flags.tail);
-  if (tail !== null && !(Number.isInteger(tail) && tail >= 0)) {
-    throw new LabError("usage", `--tail: "${flags.tail}" isn't a number of lines`, "write for example --tail 20");
-  }
+  const tail = flags.tail === undefined ? null : parseCount(flags.tail, "--tail", 0, 1_000_000);
   const ageMs = flags.since === undefined ? null : parseDuration(flags.since, "--since");
   context.finishOnInterrupt();
   await context.withLab(async (lab) => {

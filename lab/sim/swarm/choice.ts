@@ -6,9 +6,9 @@ import { RULES, type Rule } from "../../../node/core/kernel/rules.ts";
 import type { ProfileName } from "../../../node/wire/profile.ts";
 import { renderCommand } from "../../base/hint.ts";
 import { LabError } from "../../base/lab-error.ts";
-import { didYouMean } from "../../base/suggest.ts";
+import { pickWords } from "../../base/suggest.ts";
 import type { SimOptions } from "../cluster/sim-options.ts";
-import { MOVE_NAMES, MOVES, type MoveName } from "./moves.ts";
+import { MOVE_NAMES, type MoveName } from "./moves.ts";
 
 /** The largest seed: seeds stay exact in every number that is made of them. */
 export const SEED_MAX = 2_147_483_647;
@@ -50,19 +50,12 @@ export function parseSeedRange(text: string, option: string): SeedRange {
 
 /** `causalDelivery,nak`. @throws LabError("usage") that names the rules that there are */
 export function parseRules(text: string): readonly Rule[] {
-  return text.split(",").map((word) => {
-    if (Object.hasOwn(RULES, word)) return word as Rule;
-    throw new LabError("usage", `there is no rule "${word}"`, didYouMean(word, Object.keys(RULES), "rules"));
-  });
+  return pickWords(text, Object.keys(RULES) as Rule[], "rule");
 }
 
 /** `stranger,lost-disks`, or `none`. @throws LabError("usage") that names the moves that there are */
 export function parseMoves(text: string): readonly MoveName[] {
-  if (text === "none") return [];
-  return text.split(",").map((word) => {
-    if (Object.hasOwn(MOVES, word)) return word as MoveName;
-    throw new LabError("usage", `there is no move "${word}"`, `moves: ${MOVE_NAMES.join(", ")}; or none`);
-  });
+  return text === "none" ? [] : pickWords(text, [...MOVE_NAMES, "none"] as MoveName[], "move");
 }
 
 /** `3,17,22`. @throws LabError("usage") */
