@@ -22,18 +22,25 @@ export class CliLab implements AsyncDisposable {
   readonly name: string;
   readonly stateHome: string;
   readonly #runtime: string;
+  /** Further variables of its commands. */
+  readonly #more: NodeJS.ProcessEnv;
   readonly #peers = new Map<number, Peer>();
 
-  private constructor(name: string, home: string, runtime: string) {
+  private constructor(name: string, home: string, runtime: string, more: NodeJS.ProcessEnv = {}) {
     this.name = name;
+    this.#more = more;
     this.#runtime = runtime;
     this.stateHome = home;
   }
 
   /** A name that nobody else uses; nothing is started. */
-  static async named(prefix: string, runtime: "docker" | "local" = "docker"): Promise<CliLab> {
+  static async named(
+    prefix: string,
+    runtime: "docker" | "swarm" | "local" = "docker",
+    more: NodeJS.ProcessEnv = {},
+  ): Promise<CliLab> {
     stateHome ??= mkdtemp(join(tmpdir(), "lab-test-state-"));
-    return new CliLab(`${prefix}-${randomBytes(3).toString("hex")}`, await stateHome, runtime);
+    return new CliLab(`${prefix}-${randomBytes(3).toString("hex")}`, await stateHome, runtime, more);
   }
 
   /** Starts the nodes and waits until they agree. */
@@ -51,7 +58,7 @@ export class CliLab implements AsyncDisposable {
 
   /** The same lab for somebody whose own files are in `home`. */
   seenFrom(home: string): CliLab {
-    return new CliLab(this.name, home, this.#runtime);
+    return new CliLab(this.name, home, this.#runtime, this.#more);
   }
 
   /** One command, whatever comes of it. */
@@ -117,7 +124,7 @@ export class CliLab implements AsyncDisposable {
     // The test may have taken it down itself.
     const { code, stderr } = await this.run("down");
     if (code !== 0 && code !== 3) throw new Error(`lab down ended with ${code}:\n${stderr}`);
-    if (this.#runtime === "local") return;
+    if (this.#runtime !== "docker") return;
     const label = `label=energy-lab.lab=${this.name}`;
     const left = await Promise.all([
       docker("ps", "-a", "-q", "--filter", label),
@@ -127,7 +134,13 @@ export class CliLab implements AsyncDisposable {
   }
 
   get #environment(): NodeJS.ProcessEnv {
-    return { ...process.env, XDG_STATE_HOME: this.stateHome, LAB_NAME: this.name, LAB_RUNTIME: this.#runtime };
+    return {
+      ...process.env,
+      XDG_STATE_HOME: this.stateHome,
+      LAB_NAME: this.name,
+      LAB_RUNTIME: this.#runtime,
+      ...this.#more,
+    };
   }
 }
 
