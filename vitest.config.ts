@@ -40,6 +40,7 @@ export default defineConfig({
         exclude: "test/docker/netem/**",
       }),
       project("browser", "test/browser", { testTimeoutMs: 30_000, parallel: false }),
+      project("swarm", "test/swarm", { testTimeoutMs: 120_000, parallel: false }),
       project("netem", "test/docker/netem", { testTimeoutMs: 120_000, parallel: false }),
     ],
   },

@@ -4,17 +4,18 @@
 //
 //   npm test                       everything that this machine can run
 //   npm test -- --all              the extended tests too (LAB_TEST_ALL=1)
-//   npm test -- unit               some suites: lint types unit sim browser integration docker netem
+//   npm test -- unit               some suites: lint types unit sim browser integration docker netem swarm
 //   npm test -- unit/selectors     some files, by a part of their path
 //
-// LAB_TEST_DOCKER=required, LAB_TEST_NETEM=required and LAB_TEST_BROWSER=required make a failure of what is otherwise skipped
-// for want of an engine, of the kernel's netem, or of a Chromium. A failure doesn't stop the run: one run tells everything.
+// LAB_TEST_DOCKER=required, LAB_TEST_NETEM=required, LAB_TEST_SWARM=required and LAB_TEST_BROWSER=required make a failure of what
+// is otherwise skipped for want of an engine, of the kernel's netem, of namespaces that are hosts, or of a Chromium. A failure doesn't stop the run: one run tells everything.
 import { spawn } from "node:child_process";
 import { globSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 import { probeBrowser } from "./support/browser.ts";
 import { type Availability, probeDocker, probeNetem, probeRyuk } from "./support/docker-available.ts";
+import { probeSwarmHosts } from "./support/swarm-hosts.ts";
 
 const root = join(import.meta.dirname, "..");
 const artifacts = join(root, ".test-artifacts");
@@ -88,6 +89,14 @@ const suites: readonly Suite[] = [
     budgetS: 60,
     prepare: prepareNetemTests,
     requiredBy: "LAB_TEST_NETEM",
+  },
+  {
+    name: "swarm",
+    projects: ["swarm"],
+    files: listTests("test/swarm"),
+    budgetS: 90,
+    prepare: prepareSwarmTests,
+    requiredBy: "LAB_TEST_SWARM",
   },
 ];
 
@@ -205,6 +214,15 @@ async function prepareNetemTests(): Promise<Availability> {
   return docker.available ? probeNetem(docker.image) : docker;
 }
 
+/** The image, which the hosts' manager gets from this machine's engine; and whether this machine can pretend to be several. */
+async function prepareSwarmTests(): Promise<Availability> {
+  const hosts = probeSwarmHosts();
+  if (!hosts.available) return hosts;
+  const docker = await probeDocker();
+  if (docker.available) process.env.LAB_TEST_IMAGE = docker.image;
+  return docker;
+}
+
 /** Adds a finished project's tests to the counts; what vitest calls an error outside a test counts as a failure. */
 function countReport(name: string, path: string, exitCode: number): void {
   const failedBefore = counts.failed;
@@ -264,7 +282,7 @@ async function run(script: string, ...args: readonly string[]): Promise<number> 
 
 function parseSelection(args: readonly string[]) {
   const words = args.filter((arg) => !arg.startsWith("--"));
-  const known = new Set(["lint", "types", "unit", "sim", "integration", "browser", "docker", "netem"]);
+  const known = new Set(["lint", "types", "unit", "sim", "integration", "browser", "docker", "netem", "swarm"]);
   const names = new Set(words.filter((word) => known.has(word)));
   if (names.has("docker")) names.add("netem");
   return {

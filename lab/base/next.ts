@@ -90,6 +90,7 @@ export const NEXT = {
   journalWire: () => about("wire", hint("to record messages, start another lab", "up", "--journal", "wire")),
 
   // This machine, and worlds of their own.
+  listHosts: () => hint("see the swarm's hosts", "hosts"),
   runDoctor: () => hint("see what works here", "doctor"),
   collectGarbage: () => hint("remove what interrupted commands left behind", "gc"),
   showHelp: (...command: readonly string[]) => hint("see what it takes", "help", ...command),

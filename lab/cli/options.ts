@@ -4,7 +4,7 @@ import { LabError } from "../base/lab-error.ts";
 import type { RuntimeChoice } from "../cluster/open-engine.ts";
 import type { GlobalOptions } from "./commands/context.ts";
 
-export const RUNTIMES: readonly RuntimeChoice[] = ["docker", "local", "auto", "sim"];
+export const RUNTIMES: readonly RuntimeChoice[] = ["docker", "swarm", "local", "auto", "sim"];
 
 export function readOptions(program: Command): GlobalOptions {
   const { name, runtime, output, verbose } = program.opts<{
@@ -17,7 +17,7 @@ export function readOptions(program: Command): GlobalOptions {
   const chosen = runtime ?? fromEnvironment;
   const choice = RUNTIMES.find((runtime) => runtime === chosen);
   if (chosen !== undefined && chosen !== "" && choice === undefined) {
-    throw new LabError("usage", `LAB_RUNTIME is "${chosen}"`, "use docker, local, auto or sim");
+    throw new LabError("usage", `LAB_RUNTIME is "${chosen}"`, "use docker, swarm, local, auto or sim");
   }
   return {
     name,

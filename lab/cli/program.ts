@@ -17,6 +17,7 @@ import { registerDashCommands } from "./commands/dash.ts";
 import { registerDiskCommands } from "./commands/disk.ts";
 import { registerFaultCommands } from "./commands/faults.ts";
 import { registerHoldCommands } from "./commands/hold.ts";
+import { registerHostsCommand } from "./commands/hosts.ts";
 import { registerJournalCommands } from "./commands/journal.ts";
 import { registerKeyCommands } from "./commands/keys.ts";
 import { registerLifecycleCommands } from "./commands/lifecycle.ts";
@@ -77,6 +78,7 @@ export function describeProgram(program: Command, context: CommandContext, run: 
   registerDashCommands(program, context, run.captured);
   registerChaosCommands(program, context);
   registerCareCommands(program, context);
+  registerHostsCommand(program, context);
   registerWordsCommand(program, context);
   registerCompletionCommands(program, context);
   registerHelpCommand(program);
@@ -91,9 +93,10 @@ function describeOptions(program: Command, { printer, caller }: CommandContext):
     .usage("[options] <command>")
     .option("-n, --name <lab>", "the lab (or LAB_NAME)", process.env.LAB_NAME || STANDARD_LAB)
     .addOption(
-      new Option("--runtime <where>", "docker, local, auto, or sim for run, chaos and shell (or LAB_RUNTIME)").choices(
-        RUNTIMES,
-      ),
+      new Option(
+        "--runtime <where>",
+        "docker, swarm, local, auto, or sim for run, chaos and shell (or LAB_RUNTIME)",
+      ).choices(RUNTIMES),
     )
     .addOption(new Option("-o, --output <format>", "text or json").choices(["text", "json"]).default("text"))
     .option("--verbose", "show where an error comes from")

@@ -9,11 +9,11 @@ import { findOnPath, isSameFile } from "../base/this-machine.ts";
 import type { Finding, Progress, RuntimeName } from "../engine/engine.ts";
 import { projectRoot } from "../engine/node-bundle.ts";
 import { findGarbage } from "./inventory.ts";
-import { isWithoutDocker, openEngine, type RuntimeChoice } from "./open-engine.ts";
+import { isAbsent, openEngine, type RuntimeChoice } from "./open-engine.ts";
 
 export async function examine(choice: RuntimeChoice, progress: Progress): Promise<readonly Finding[]> {
   const findings: Finding[] = [checkNode(), checkCommand(process.env.PATH ?? "", process.argv[1] ?? ""), checkBundle()];
-  for (const runtime of choice === "auto" ? (["docker", "local"] as const) : [choice]) {
+  for (const runtime of choice === "auto" ? (["docker", "swarm", "local"] as const) : [choice]) {
     progress({ step: "doctor", state: "start", detail: runtime });
     findings.push(...(await examineRuntime(runtime, choice)));
   }
@@ -68,6 +68,7 @@ async function examineRuntime(runtime: RuntimeName, choice: RuntimeChoice): Prom
     return [{ check: runtime, level: "ok", found: detail, consequence: "", cure: "" }, ...(await engine.doctor())];
   } catch (error) {
     if (!(error instanceof LabError)) throw error;
+    if (runtime === "swarm" && choice === "auto") return [];
     const isOptional = runtime === "docker" && choice === "auto";
     return [
       {
@@ -78,7 +79,7 @@ async function examineRuntime(runtime: RuntimeName, choice: RuntimeChoice): Prom
           ? "`lab up` uses local processes; kernel faults (nftables, netem) and cable pulls need Docker"
           : "it can't be used",
         cure: error.hints,
-        isUnreachable: error.exit === "engineUnreachable" && !(await isWithoutDocker(error)),
+        isUnreachable: error.exit === "engineUnreachable" && !(await isAbsent(error, runtime)),
       },
     ];
   }

@@ -2,10 +2,10 @@
 import { LabError } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
 import { StateDir } from "../base/state-dir.ts";
-import type { Engine, Progress } from "../engine/engine.ts";
+import { type Engine, hasContainers, type Progress, type RuntimeName } from "../engine/engine.ts";
 import { LabHandle } from "./lab-handle.ts";
 import { readMadeRecord } from "./made-record.ts";
-import { openEngine, type RuntimeChoice } from "./open-engine.ts";
+import { describeRuntime, openEngine, type RuntimeChoice } from "./open-engine.ts";
 
 export interface FindOptions {
   readonly runtime: RuntimeChoice;
@@ -23,10 +23,8 @@ export async function findExisting(engine: Engine, name: string, options: FindOp
   if (info !== null) return new LabHandle(engine, info, labOptions);
   // A simulated world is a world of its own.
   if (engine.name === "sim") return null;
-  if (engine.name === "local") {
-    await assertNotInDocker(name);
-    return null;
-  }
+  await assertNotElsewhere(name, engine.name);
+  if (engine.name === "local") return null;
   const local = await openEngine("local");
   const there = await local.lab(name);
   if (there === null) return null;
@@ -41,21 +39,23 @@ export async function findExisting(engine: Engine, name: string, options: FindOp
   ]);
 }
 
-/** Docker is asked only if it had the name last. */
-async function assertNotInDocker(name: string): Promise<void> {
-  const record = await readMadeRecord(new StateDir(name));
-  if (record?.runtime !== "docker") return;
+/** Docker and its swarm are asked only if they had the name last. */
+async function assertNotElsewhere(name: string, here: RuntimeName): Promise<void> {
+  const { runtime = here } = (await readMadeRecord(new StateDir(name))) ?? {};
+  if (runtime === here || !hasContainers(runtime)) return;
   let exists: boolean | null = null;
   try {
-    await using docker = await openEngine("docker");
-    exists = (await docker.lab(name)) !== null;
+    await using other = await openEngine(runtime);
+    exists = (await other.lab(name)) !== null;
   } catch (error) {
     if (!(error instanceof LabError)) throw error;
   }
   if (exists === false) return;
   throw new LabError(
     "failed",
-    exists ? `lab "${name}" exists in Docker already` : `lab "${name}" was made in Docker, which can't be asked`,
-    ["choose another --name", exists ? NEXT.removeLabFirst(name, "docker") : NEXT.runDoctor()],
+    exists
+      ? `lab "${name}" exists in ${describeRuntime(runtime)} already`
+      : `lab "${name}" was made in ${describeRuntime(runtime)}, which can't be asked`,
+    ["choose another --name", exists ? NEXT.removeLabFirst(name, runtime) : NEXT.runDoctor()],
   );
 }

@@ -6,14 +6,14 @@ import { LabError } from "../base/lab-error.ts";
 import { isLocked } from "../base/lock.ts";
 import { findProcess, sendSignal } from "../base/process-table.ts";
 import { listDoomedDirs, listStateDirs, StateDir } from "../base/state-dir.ts";
-import type { Engine, LabInfo, Leftover, RuntimeName } from "../engine/engine.ts";
+import { type Engine, hasContainers, type LabInfo, type Leftover, type RuntimeName } from "../engine/engine.ts";
 import { type Helper, listHelpers } from "../engine/helpers.ts";
 import { readMadeRecord } from "./made-record.ts";
-import { isWithoutDocker, openEngine, type RuntimeChoice } from "./open-engine.ts";
+import { isAbsent, openEngine, type RuntimeChoice, runtimesOf } from "./open-engine.ts";
 
 export interface Inventory {
   readonly labs: readonly LabInfo[];
-  /** Why Docker couldn't be asked; null: it was, or wasn't to be, or there is none. */
+  /** Why Docker, or its swarm, couldn't be asked; null: they were, or weren't to be, or there is none. */
   readonly unreachable: LabError | null;
 }
 
@@ -56,15 +56,11 @@ export async function findGarbage(
     garbage.push(...(await staleFolders(labs, unreachable)));
     for (const helper of await listHelpers()) {
       // A lab in a Docker that can't be asked may still be there.
-      const mayExist = labs.has(helper.lab) || (unreachable !== null && helper.runtime === "docker");
+      const mayExist = labs.has(helper.lab) || (unreachable !== null && hasContainers(helper.runtime));
       if (!mayExist) garbage.push(lonelyHelper(helper));
     }
   }
   return { garbage, unreachable };
-}
-
-function runtimesOf(choice: RuntimeChoice): readonly RuntimeName[] {
-  return choice === "auto" ? ["local", "docker"] : [choice];
 }
 
 async function ask<T>(
@@ -76,8 +72,8 @@ async function ask<T>(
     await using engine = await openEngine(runtime);
     return { value: await question(engine), error: null };
   } catch (error) {
-    if (choice !== "auto" || runtime !== "docker" || !(error instanceof LabError)) throw error;
-    return { value: null, error: (await isWithoutDocker(error)) ? null : error };
+    if (choice !== "auto" || runtime === "local" || !(error instanceof LabError)) throw error;
+    return { value: null, error: (await isAbsent(error, runtime)) ? null : error };
   }
 }
 
@@ -94,7 +90,7 @@ async function isAbandoned(name: string): Promise<boolean> {
 
 function abandonedLab(lab: LabInfo): Garbage {
   return {
-    kind: lab.runtime === "docker" ? "container" : "process",
+    kind: hasContainers(lab.runtime) ? "container" : "process",
     id: lab.nodes.map((node) => node.handle).join(",") || "-",
     lab: lab.name,
     why: "the process that made it for itself, or was bringing it up, is gone",
@@ -116,7 +112,7 @@ async function staleFolders(
     if (labs.has(name)) continue;
     const state = new StateDir(name);
     const record = await readMadeRecord(state);
-    if (record?.runtime === "docker" && unreachable !== null) continue;
+    if (record?.runtime !== undefined && hasContainers(record.runtime) && unreachable !== null) continue;
     if (record?.upBy != null && (await findProcess(record.upBy)) !== null) continue;
     if (await isLocked(state)) continue;
     stale.push({

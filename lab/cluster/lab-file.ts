@@ -13,14 +13,21 @@ import type { NodeId } from "../../node/wire/ids.ts";
 import type { ProfileName } from "../../node/wire/profile.ts";
 import { BY_HAND_BYTES_MAX, readUserFile } from "../base/user-file.ts";
 import { parseYaml } from "../base/yaml-file.ts";
-import type { Limits, NodeSpec } from "../engine/engine.ts";
+import type { Limits, NodeSpec, SwarmWishes } from "../engine/engine.ts";
 import type { ProgramFields } from "../kind/program-spec.ts";
 import { checkVariables, LAB_FIELDS, toEnv, toLimits, toNodes } from "./lab-fields.ts";
 
 const LabFile = z
   .strictObject({
     name: z.string().optional(),
-    runtime: z.enum(["docker", "local", "auto"]).optional(),
+    runtime: z.enum(["docker", "swarm", "local", "auto"]).optional(),
+    swarm: z
+      .strictObject({
+        hosts: z.array(z.string()).optional(),
+        multicast: z.enum(["helper", "unicast"]).optional(),
+        encrypted: z.boolean().optional(),
+      })
+      .optional(),
     ...LAB_FIELDS,
   })
   .superRefine(checkVariables);
@@ -30,11 +37,12 @@ export interface LabConfig {
   readonly name?: string;
   readonly nodes?: number | readonly NodeSpec[];
   readonly profile?: ProfileName;
-  readonly runtime?: "docker" | "local" | "auto";
+  readonly runtime?: "docker" | "swarm" | "local" | "auto";
   readonly voters?: readonly NodeId[];
   readonly env: Readonly<Record<string, string>>;
   readonly limits: Limits;
   readonly node?: ProgramFields | string;
+  readonly swarm?: Partial<SwarmWishes>;
 }
 
 /** Throws LabError("usage") that names file, line and column. */
@@ -60,5 +68,10 @@ export function parseLabConfig(text: string, path: string): LabConfig {
     ...(file.runtime !== undefined && { runtime: file.runtime }),
     ...(file.voters !== undefined && { voters: file.voters }),
     ...(file.node !== undefined && { node: file.node }),
+    ...(file.swarm !== undefined && { swarm: dropUnsaid(file.swarm) }),
   };
+}
+
+function dropUnsaid(fields: { [K in keyof SwarmWishes]?: SwarmWishes[K] | undefined }): Partial<SwarmWishes> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

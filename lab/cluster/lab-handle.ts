@@ -12,7 +12,7 @@ import type { LabState } from "../base/lab-state.ts";
 import { NEXT } from "../base/next.ts";
 import { type CallOptions, type ControlBody, ControlClient, type ControlTarget } from "../control/control-client.ts";
 import { drawFraction } from "../control/world.ts";
-import type { Engine, LabInfo, NodeInfo, Progress } from "../engine/engine.ts";
+import { type Engine, hasContainers, type LabInfo, type NodeInfo, type Progress } from "../engine/engine.ts";
 import { describeExit, isUp } from "../engine/node-status.ts";
 import { FaultList } from "../faults/fault.ts";
 import { FAULTS_FILE } from "../faults/fault-store.ts";
@@ -121,7 +121,7 @@ export class LabHandle implements AsyncDisposable {
       });
     }
     // Without a token a container obeys its own loopback only (compose).
-    const isInsideOnly = info.unplugged || (this.#info.runtime === "docker" && this.#info.token === null);
+    const isInsideOnly = info.unplugged || (hasContainers(this.#info.runtime) && this.#info.token === null);
     return {
       node: id,
       address: isInsideOnly ? null : info.control,
@@ -220,6 +220,7 @@ export class LabHandle implements AsyncDisposable {
       running: this.running,
       voters: this.#info.voters,
       coordinator,
+      places: new Map(this.#info.nodes.map((node) => [node.id, node])),
     };
     return resolveGroups(groups, view, draw).map((ids) =>
       ids.map((id) => ({
@@ -259,6 +260,7 @@ export class LabHandle implements AsyncDisposable {
 
   #assertAnswering(node: NodeInfo): void {
     const { id, status } = node;
+    if (status === "unreachable") throw unreachableNode(node);
     if (status === "paused") {
       throw new LabError("failed", `node ${id} is paused: it can't answer`, NEXT.resumeNodes([id]), {
         details: { node: id, status },
@@ -276,6 +278,12 @@ export class LabHandle implements AsyncDisposable {
   #withSignal(options: CallOptions): CallOptions {
     return this.#signal === undefined || options.signal !== undefined ? options : { ...options, signal: this.#signal };
   }
+}
+
+function unreachableNode({ id, status, host = "" }: NodeInfo): LabError {
+  return new LabError("failed", `node ${id} can't be reached: its host ${host} is away`, NEXT.listHosts(), {
+    details: { node: id, status, host },
+  });
 }
 
 /** "killed 5 (coordinator)", "paused 1,2". */

@@ -33,6 +33,8 @@ export interface NodeRow {
   readonly startedAtMs: number | null;
   /** What its output told last, where nodes run a program that isn't ours. */
   readonly facts?: Facts;
+  /** The host that it was placed on, by name; null: there is but one. */
+  readonly host: string | null;
 }
 
 /** Asks the engine and the nodes. */
@@ -67,6 +69,7 @@ function describeNode(info: NodeInfo, ping: PingData | null): NodeRow {
     finishedAtMs: info.finishedAtMs,
     oomKilled: info.oomKilled,
     startedAtMs: info.startedAtMs,
+    host: info.host ?? null,
   };
 }
 
@@ -76,7 +79,7 @@ export function stateOf(row: NodeRow): string {
     const how = describeExit(row);
     return how === null ? "exited" : `exited (${how})`;
   }
-  if (row.status === "paused" || row.status === "created") return row.status;
+  if (row.status === "paused" || row.status === "created" || row.status === "unreachable") return row.status;
   const silent = row.facts === undefined ? "no answer" : "running";
   const state = row.phase ?? (row.status === "starting" ? "starting" : silent);
   return row.unplugged ? `${state}, unplugged` : state;

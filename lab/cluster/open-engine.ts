@@ -12,8 +12,23 @@ import { readMadeRecord } from "./made-record.ts";
 /** The runtime that the user asked for; `auto` falls back from docker to local. */
 export type RuntimeChoice = RuntimeName | "auto";
 
+/** The runtimes in which a lab may be, the cheapest to ask first. */
+export function runtimesOf(choice: RuntimeChoice): readonly RuntimeName[] {
+  return choice === "auto" ? ["local", "docker", "swarm"] : [choice];
+}
+
+const RUNTIME_WORDS = { docker: "Docker", swarm: "a Docker Swarm", local: "the local runtime", sim: "virtual time" };
+
+export function describeRuntime(runtime: RuntimeName): string {
+  return RUNTIME_WORDS[runtime];
+}
+
 /** Opens one adapter. @throws LabError("engineUnreachable") for docker when no engine is configured or answers; LabError("unsupported") for sim without a session */
 export async function openEngine(name: RuntimeName): Promise<Engine> {
+  if (name === "swarm") {
+    const { SwarmEngine } = await import("../engine/swarm/swarm-engine.ts");
+    return SwarmEngine.open();
+  }
   if (name === "docker") {
     const { DockerEngine } = await import("../engine/docker/docker-engine.ts");
     return DockerEngine.open();
@@ -29,10 +44,11 @@ export async function openEngine(name: RuntimeName): Promise<Engine> {
 /**
  * The engine for a new lab.
  * @param onFallback told why Docker isn't used
+ * @param onSwarm told how many hosts a lab could have instead of this one
  */
 export async function chooseEngine(
   choice: RuntimeChoice,
-  options: { signal: AbortSignal; onFallback: (why: string) => void },
+  options: { signal: AbortSignal; onFallback: (why: string) => void; onSwarm?: (hosts: number) => void },
 ): Promise<Engine> {
   if (choice !== "auto") {
     const engine = await openEngine(choice);
@@ -42,7 +58,8 @@ export async function chooseEngine(
   let docker: Engine | null = null;
   try {
     docker = await openEngine("docker");
-    await docker.check(options.signal);
+    const { facts } = await docker.check(options.signal);
+    if (typeof facts.swarmHosts === "number") options.onSwarm?.(facts.swarmHosts);
     return docker;
   } catch (error) {
     await docker?.[Symbol.asyncDispose]();
@@ -58,9 +75,8 @@ export async function chooseEngine(
  */
 export async function findLab(name: string, choice: RuntimeChoice): Promise<{ engine: Engine; info: LabInfo }> {
   const found: { engine: Engine; info: LabInfo }[] = [];
-  let unreachable: unknown;
-  const names: readonly RuntimeName[] = choice === "auto" ? ["local", "docker"] : [choice];
-  for (const runtime of names) {
+  let unreachable: { error: LabError; runtime: RuntimeName } | null = null;
+  for (const runtime of runtimesOf(choice)) {
     try {
       const engine = await openEngine(runtime);
       const info = await engine.lab(name);
@@ -68,7 +84,7 @@ export async function findLab(name: string, choice: RuntimeChoice): Promise<{ en
       else found.push({ engine, info });
     } catch (error) {
       if (choice !== "auto" || !(error instanceof LabError)) throw error;
-      unreachable = error;
+      unreachable ??= { error, runtime };
     }
     // A local lab is found without the price of asking Docker, unless the name may be in both.
     if (found.length > 0 && !(await mayBeElsewhere(name, runtime))) break;
@@ -78,31 +94,32 @@ export async function findLab(name: string, choice: RuntimeChoice): Promise<{ en
     await Promise.all(found.map(({ engine }) => engine[Symbol.asyncDispose]()));
     throw new LabError(
       "usage",
-      `there are two labs named "${name}", one in Docker and one of local processes`,
-      "say which: --runtime docker or --runtime local",
+      `there are two labs named "${name}", one in ${describeRuntime(first.info.runtime)} and one in ${describeRuntime(second.info.runtime)}`,
+      `say which: --runtime ${first.info.runtime} or --runtime ${second.info.runtime}`,
     );
   }
   if (first !== undefined) return first;
-  if (unreachable instanceof LabError) {
-    throw new LabError(
-      (await isWithoutDocker(unreachable)) ? "notFound" : "engineUnreachable",
-      `there is no local lab named "${name}", and Docker can't be asked: ${unreachable.message}`,
-      [NEXT.listLabs(), NEXT.startLab(name), NEXT.runDoctor()],
-      { cause: unreachable },
-    );
-  }
-  throw noSuchLab(name);
+  if (unreachable === null) throw noSuchLab(name);
+  const { error, runtime } = unreachable;
+  const isNoWhere = await isAbsent(error, runtime);
+  if (isNoWhere && runtime === "swarm") throw noSuchLab(name);
+  throw new LabError(
+    isNoWhere ? "notFound" : "engineUnreachable",
+    `there is no local lab named "${name}", and ${describeRuntime(runtime)} can't be asked: ${error.message}`,
+    [NEXT.listLabs(), NEXT.startLab(name), NEXT.runDoctor()],
+    { cause: error },
+  );
 }
 
-/** Docker isn't set up on this machine, and no lab was made in one: then there is none that it could be asked about. */
-export async function isWithoutDocker(error: LabError): Promise<boolean> {
+/** This runtime isn't set up on this machine, and no lab was made in it: then there is none that it could be asked about. */
+export async function isAbsent(error: LabError, runtime: RuntimeName): Promise<boolean> {
   if (error.details.absent !== true) return false;
   const records = await Promise.all((await listStateDirs()).map((name) => readMadeRecord(new StateDir(name))));
-  return records.every((record) => record?.runtime !== "docker");
+  return records.every((record) => record?.runtime !== runtime);
 }
 
-/** The CLI's own record says that the last lab of this name was made in Docker: then it is asked too. */
+/** The CLI's own record says that the last lab of this name was made in another runtime: then it is asked too. */
 async function mayBeElsewhere(name: string, runtime: RuntimeName): Promise<boolean> {
-  if (runtime !== "local") return false;
-  return (await readMadeRecord(new StateDir(name)))?.runtime === "docker";
+  const madeIn = (await readMadeRecord(new StateDir(name)))?.runtime;
+  return madeIn !== undefined && madeIn !== runtime && madeIn !== "sim";
 }

@@ -5,7 +5,7 @@
  */
 import { MEMBERS_MAX, type NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../base/lab-error.ts";
-import type { LabSpec, Limits, NodeSpec, RuntimeName } from "../engine/engine.ts";
+import type { LabSpec, Limits, NodeSpec, RuntimeName, SwarmWishes } from "../engine/engine.ts";
 import type { Program } from "../kind/program-spec.ts";
 import { checkLimits } from "./limits.ts";
 
@@ -26,6 +26,8 @@ export interface LabRequest {
   readonly voters: readonly NodeId[] | null;
   /** What the nodes run; absent: our own peers. */
   readonly program?: Program | null;
+  /** How it lies on a swarm; absent: as `SwarmWishes` says, or somewhere else. */
+  readonly swarm?: SwarmWishes;
 }
 
 export interface Secrets {
@@ -47,6 +49,10 @@ export function planLab(request: LabRequest, runtime: RuntimeName, secrets: Secr
   const ids = nodes.map((node) => node.id);
   if (request.program != null) return planStrangers(request, request.program, nodes, { runtime, secrets });
   const voters = request.voters ?? chooseVoters(ids);
+  if (request.swarm !== undefined && runtime !== "swarm") {
+    const message = `hosts, multicast and encryption are chosen on a swarm, and this lab is in ${runtime}`;
+    throw new LabError("usage", message, "write --runtime swarm");
+  }
   const strangers = voters.filter((id) => !ids.includes(id));
   if (strangers.length > 0) {
     throw new LabError(
@@ -66,6 +72,7 @@ export function planLab(request: LabRequest, runtime: RuntimeName, secrets: Secr
       limits,
       env: { DS_DISCOVERY: discoverySeconds(ids.length), ...request.env },
       ...secrets,
+      ...(request.swarm !== undefined && { swarm: request.swarm }),
     },
   };
 }
@@ -77,6 +84,12 @@ function planStrangers(
   nodes: readonly NodeSpec[],
   { runtime, secrets }: { readonly runtime: RuntimeName; readonly secrets: Secrets },
 ): LabPlan {
+  if (runtime === "swarm")
+    throw new LabError(
+      "unsupported",
+      "a swarm runs our own nodes only, and this lab names a program",
+      "write --runtime docker",
+    );
   const ids = nodes.map((node) => node.id);
   const own = Object.entries(env).filter(([variable]) => !variable.startsWith("DS_"));
   const withEnv = {
@@ -186,6 +199,12 @@ export function describePlan(plan: LabPlan): string {
   const { memoryBytes, pids } = spec.limits ?? {};
   if (memoryBytes !== undefined) lines.push(`memory    ${Math.round(memoryBytes / 1024 ** 2)} MB each`);
   if (pids !== undefined) lines.push(`pids      ${pids} each`);
+  if (spec.swarm !== undefined) {
+    const { hosts, multicast, encrypted } = spec.swarm;
+    lines.push(
+      `swarm     ${hosts?.join(", ") ?? "all active hosts"}; multicast by ${multicast}${encrypted ? "; encrypted" : ""}`,
+    );
+  }
   for (const [name, value] of Object.entries(spec.env)) lines.push(`all       ${name}=${value}`);
   for (const node of nodes) {
     for (const [name, value] of Object.entries(node.env)) lines.push(`node ${node.id}    ${name}=${value}`);
@@ -194,7 +213,7 @@ export function describePlan(plan: LabPlan): string {
 }
 
 /** The plan without its secrets, for -o json. */
-export function publicPlan(plan: LabPlan): unknown {
+export function publicPlan(plan: LabPlan): Readonly<Record<string, unknown>> {
   const { token: _token, keys: _keys, ...spec } = plan.spec;
   return { ...spec, nodes: plan.nodes };
 }

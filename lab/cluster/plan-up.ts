@@ -6,13 +6,15 @@
 import type { NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
-import type { LabInfo } from "../engine/engine.ts";
+import { hasContainers, type LabInfo } from "../engine/engine.ts";
 import { describePlan, type LabPlan } from "./plan-lab.ts";
 
 export interface UpPlan {
   /** The lab as it was asked for. */
   readonly lab: LabPlan;
   readonly steps: readonly UpStep[];
+  /** Where each node would go, on a swarm. */
+  readonly hosts?: ReadonlyMap<NodeId, string>;
 }
 
 export type UpStep =
@@ -61,15 +63,21 @@ function assertSame({ spec }: LabPlan, existing: LabInfo, mustBeNew: boolean): v
 }
 
 /** For people: the lab, then what is done, a line each. Secrets are left out. */
-export function describeUp({ lab, steps }: UpPlan): string {
+export function describeUp({ lab, steps, hosts = new Map() }: UpPlan): string {
   const lines = steps.map((step, index) => `step ${index + 1}    ${describeStep(step, lab)}`);
-  return [describePlan(lab), ...(lines.length === 0 ? ["nothing to do: the lab is there"] : lines)].join("\n");
+  const places = [...new Set(hosts.values())].map((host) => {
+    const ids = [...hosts].filter(([, other]) => other === host).map(([id]) => id);
+    return `host ${host}`.padEnd(10) + ids.join(", ");
+  });
+  return [describePlan(lab), ...places, ...(lines.length === 0 ? ["nothing to do: the lab is there"] : lines)].join(
+    "\n",
+  );
 }
 
 function describeStep(step: UpStep, { spec }: LabPlan): string {
   switch (step.do) {
     case "create":
-      return spec.runtime === "docker"
+      return hasContainers(spec.runtime)
         ? `create 1 network and ${step.nodes.length} containers, and the image if it isn't there`
         : `create ${step.nodes.length} processes, with ledgers and logs in the state folder`;
     case "start":

@@ -21,7 +21,9 @@ const ANSWER_BYTES_MAX = 2 ** 20;
 /** @throws LabError("unsupported") where only our own peers can run */
 export function programHost(engine: Engine): ProgramHost {
   if (engine.programs !== undefined) return engine.programs;
-  const where = { docker: "this engine", local: "the local runtime", sim: "virtual time" }[engine.name];
+  const where = { docker: "this engine", swarm: "a swarm", local: "the local runtime", sim: "virtual time" }[
+    engine.name
+  ];
   throw new LabError("unsupported", `${where} can't run a program that isn't ours (node:)`, "use --runtime docker");
 }
 

@@ -1,6 +1,6 @@
 /**
- * Which nodes a command means: `3`, `1,2`, `1-3`, `leader`, `followers`, `random`, `random(2)`, `majority`, `minority`, `all`,
- * combined by commas.
+ * Which nodes a command means: `3`, `1,2`, `1-3`, `leader`, `followers`, `random`, `random(2)`, `majority`, `minority`, `all`, on a swarm
+ * `host:h2` and `zone:eu`, combined by commas.
  *
  * Idea: parsing and resolving are separate. A selector is resolved when the command fires, against what the cluster looks like at
  * that moment, and printed as resolved. Ids that are named must exist; words (`all`, `followers`, `random`, ranges too) mean those
@@ -20,7 +20,10 @@ export type SelectorPart =
   | { readonly type: "id"; readonly id: NodeId }
   | { readonly type: "range"; readonly from: NodeId; readonly to: NodeId }
   | { readonly type: "random"; readonly count: number }
+  | { readonly type: "place"; readonly kind: PlaceKind; readonly name: string }
   | { readonly type: "word"; readonly word: SelectorWord };
+
+type PlaceKind = "host" | "zone";
 
 /** The state of the cluster that a selector is resolved against. */
 export interface ClusterView {
@@ -35,6 +38,8 @@ export interface ClusterView {
   readonly voters: readonly NodeId[];
   /** Null: none, or not agreed. */
   readonly coordinator: NodeId | null;
+  /** Where nodes are; of labs on one host nobody is anywhere. */
+  readonly places: ReadonlyMap<NodeId, { readonly host?: string; readonly zone?: string }>;
 }
 
 /** Throws LabError("usage") for text that is no selector. */
@@ -110,7 +115,8 @@ function shuffle(ids: readonly NodeId[], draw: () => number): readonly NodeId[] 
   return order;
 }
 
-const usageHint = "write 3, 1,2 or 1-3, or one of leader, followers, random, random(2), majority, minority, all";
+const usageHint =
+  "write 3, 1,2 or 1-3, or one of leader, followers, random, random(2), majority, minority, all; on a swarm host:h2 or zone:eu";
 
 function parsePart(text: string): SelectorPart {
   const range = /^(\d{1,5})-(\d{1,5})$/.exec(text);
@@ -122,6 +128,8 @@ function parsePart(text: string): SelectorPart {
   if (/^\d+$/.test(text)) return { type: "id", id: toId(text) };
   const random = /^random(?:\(([1-9]\d{0,2})\))?$/.exec(text);
   if (random !== null) return { type: "random", count: Number(random[1] ?? 1) };
+  const place = /^(host|zone):([\w.-]{1,63})$/.exec(text);
+  if (place !== null) return { type: "place", kind: place[1] as PlaceKind, name: place[2] ?? "" };
   const word = WORDS.find((candidate) => candidate === text || aliases[text] === candidate);
   if (word === undefined) {
     const near = suggest(text, [...WORDS, "random", "random(2)"]);
@@ -161,7 +169,18 @@ function resolvePart(part: SelectorPart, view: ClusterView, chance: Chance): rea
       .slice(0, part.count)
       .sort((a, b) => a - b);
   }
+  if (part.type === "place") return resolvePlace(part.kind, part.name, view);
   return resolveWord(part.word, view, chance);
+}
+
+function resolvePlace(kind: PlaceKind, name: string, view: ClusterView): readonly NodeId[] {
+  const there = view.nodes.filter((id) => view.places.get(id)?.[kind] === name);
+  if (there.length > 0) return there.filter((id) => view.eligible.includes(id));
+  const known = [...new Set([...view.places.values()].map((place) => place[kind]))].filter(
+    (other) => other !== undefined,
+  );
+  const others = known.length === 0 ? "" : ` (there are some in ${known.toSorted().join(", ")})`;
+  throw nobody(view, `no node is on ${kind} ${name}${others}`, NEXT.listNodes());
 }
 
 function resolveWord(word: SelectorWord, view: ClusterView, chance: Chance): readonly NodeId[] {

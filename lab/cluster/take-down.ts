@@ -2,10 +2,10 @@
 import { LabError } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
 import { StateDir } from "../base/state-dir.ts";
-import type { Leftover, Progress, RuntimeName } from "../engine/engine.ts";
+import type { Leftover, Progress } from "../engine/engine.ts";
 import { cancelHelpers } from "../engine/helpers.ts";
 import { readMadeRecord } from "./made-record.ts";
-import { isWithoutDocker, openEngine, type RuntimeChoice } from "./open-engine.ts";
+import { describeRuntime, isAbsent, openEngine, type RuntimeChoice, runtimesOf } from "./open-engine.ts";
 
 /**
  * Removes a lab from every runtime that has something of it, whatever state it is in; safe to repeat. The lab's files belong to the
@@ -24,16 +24,15 @@ export async function takeDown(
   const isElsewhere = choice !== "auto" && madeIn !== null && madeIn !== choice;
   if (choice !== "sim" && !isElsewhere) await cancelHelpers(name);
   const removed: Leftover[] = [];
-  const runtimes: readonly RuntimeName[] = choice === "auto" ? ["local", "docker"] : [choice];
-  for (const runtime of runtimes) {
+  for (const runtime of runtimesOf(choice)) {
     try {
       await using engine = await openEngine(runtime);
       removed.push(...(await engine.destroyLab(name, progress)));
     } catch (error) {
       if (choice !== "auto" || !(error instanceof LabError) || error.exit !== "engineUnreachable") throw error;
       // Docker may have the lab, unless it was found in the other runtime, or there is no Docker.
-      const isFound = removed.length > 0 && madeIn !== "docker";
-      if (!isFound && !(await isWithoutDocker(error))) throw error;
+      const isFound = removed.length > 0 && madeIn !== runtime;
+      if (!isFound && !(await isAbsent(error, runtime))) throw error;
     }
     if (choice === "auto" && runtime === "local" && removed.length > 0 && madeIn === "local") break;
   }
@@ -41,7 +40,7 @@ export async function takeDown(
     if (removed.length > 0) return removed;
     throw new LabError(
       "notFound",
-      `lab "${name}" was made in ${madeIn === "docker" ? "Docker" : "the local runtime"}, not where --runtime ${choice} looks`,
+      `lab "${name}" was made in ${describeRuntime(madeIn)}, not where --runtime ${choice} looks`,
       NEXT.removeLab(name, madeIn),
     );
   }

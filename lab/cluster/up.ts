@@ -24,7 +24,8 @@ export interface UpOptions extends ExecuteOptions, UpWishes {
 
 /** A lab that can't be is refused before anything is asked or looked at. @throws LabError("usage") */
 export function assertPossible(request: LabRequest): void {
-  assertVariables(planFor({ name: "docker", world: REAL_WORLD }, request));
+  const name = request.swarm === undefined ? "docker" : "swarm";
+  assertVariables(planFor({ name, world: REAL_WORLD }, request));
 }
 
 /** The plan of `up`; nothing is made. @throws LabError as `up` does */
@@ -33,7 +34,10 @@ export async function dryRun(request: LabRequest, options: UpOptions): Promise<U
   const engine = await openFor(options);
   await using existing = await findExisting(engine, request.name, options);
   await using _own = existing === null ? engine : null;
-  return planUp(planFor(engine, request), existing?.info ?? null, options);
+  const plan = planUp(planFor(engine, request), existing?.info ?? null, options);
+  const { spec } = plan.lab;
+  const hosts = existing === null ? await engine.plannedHosts?.(spec, spec.nodes) : undefined;
+  return { ...plan, ...(hosts !== undefined && { hosts }) };
 }
 
 /**
@@ -74,7 +78,11 @@ export async function disown(state: LabState): Promise<void> {
 }
 
 function openFor(options: UpOptions): Promise<Engine> {
-  return chooseEngine(options.runtime, { signal: options.signal, onFallback: noteFallback(options) });
+  const onSwarm = (hosts: number) =>
+    options.onNotice(
+      `using this host alone; a Docker Swarm of ${hosts} hosts is there: --runtime swarm uses all of them`,
+    );
+  return chooseEngine(options.runtime, { signal: options.signal, onFallback: noteFallback(options), onSwarm });
 }
 
 /** Docker answers, but can't have the image's base. */

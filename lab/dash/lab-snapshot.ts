@@ -29,11 +29,20 @@ export async function takeSnapshot(lab: LabHandle, signal?: AbortSignal): Promis
     readFaults(lab, lab.clock.wallMs()),
   ]);
   const nodes = lab.ids.map((id, i): NodeView => {
-    const { status, exitCode, unplugged, startedAtMs, control, ip } = lab.node(id);
+    const { status, exitCode, unplugged, startedAtMs, control, ip, host } = lab.node(id);
     const words = says[i] ?? null;
     // A node that answers runs, whatever a health check has seen so far.
     const seen = words !== null && status === "starting" ? "running" : status;
-    return { id, status: seen, exitCode, unplugged, startedAtMs, address: control ?? ip, says: words };
+    return {
+      id,
+      status: seen,
+      exitCode,
+      unplugged,
+      startedAtMs,
+      address: control ?? ip,
+      says: words,
+      ...(host !== undefined && { host }),
+    };
   });
   const answers = new Map(
     nodes.filter((node) => node.status === "running").map((node): [NodeId, PingData | null] => [node.id, node.says]),

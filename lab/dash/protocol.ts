@@ -98,6 +98,8 @@ export interface NodeView {
   readonly unplugged: boolean;
   readonly startedAtMs: number | null;
   readonly address: string | null;
+  /** Of a swarm, by name; absent: there is but one. */
+  readonly host?: string;
   /** The node's own words; null: it can't or doesn't answer. */
   readonly says: NodeWords | null;
 }

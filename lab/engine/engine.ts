@@ -1,6 +1,6 @@
 /**
- * The interface to the thing that runs nodes. Adapters: docker/ (containers), local/ (processes on loopback), sim/ (nodes in virtual
- * time inside this process).
+ * The interface to the thing that runs nodes. Adapters: docker/ (containers), swarm/ (containers on several hosts), local/ (processes on
+ * loopback), sim/ (nodes in virtual time inside this process).
  *
  * Engines own *where* nodes run; they know nothing of the protocol. They keep no state of their own: a lab is found again by
  * its labels (docker) or its directory (local), so `down` and `gc` work after any crash of the CLI.
@@ -12,7 +12,22 @@ import type { World } from "../control/world.ts";
 import type { Program } from "../kind/program-spec.ts";
 import type { Traffic } from "../sim/cluster/traffic.ts";
 
-export type RuntimeName = "docker" | "local" | "sim";
+export type RuntimeName = "docker" | "swarm" | "local" | "sim";
+
+/** Whether nodes are containers there, with a kernel interface and a cable of their own. */
+export function hasContainers(runtime: RuntimeName): boolean {
+  return runtime === "docker" || runtime === "swarm";
+}
+
+/** How a lab lies on the hosts of a Docker Swarm. */
+export interface SwarmWishes {
+  /** Names of the hosts that nodes may be placed on; null: all that are active. */
+  readonly hosts: readonly string[] | null;
+  /** `helper`: a service carries multicast across hosts; `unicast`: nodes are told each other's addresses (DS_PEERS). */
+  readonly multicast: "helper" | "unicast";
+  /** The overlay is encrypted by the engines (IPsec). */
+  readonly encrypted: boolean;
+}
 
 /** What a container may use at most; absent: 1 GiB of memory, 1,024 processes and threads. */
 export interface Limits {
@@ -40,6 +55,8 @@ export interface LabSpec {
   readonly env: Readonly<Record<string, string>>;
   /** What its nodes run; absent: our own peers. */
   readonly program?: Program | null;
+  /** Absent: any host, by the helper, in the clear. */
+  readonly swarm?: SwarmWishes;
 }
 
 export interface NodeSpec {
@@ -48,7 +65,8 @@ export interface NodeSpec {
   readonly env: Readonly<Record<string, string>>;
 }
 
-export type NodeStatus = "starting" | "running" | "paused" | "exited" | "created";
+/** `unreachable`: its host doesn't answer; what became of the node is unknown. */
+export type NodeStatus = "starting" | "running" | "paused" | "exited" | "created" | "unreachable";
 
 export interface NodeInfo {
   readonly lab: string;
@@ -71,6 +89,29 @@ export interface NodeInfo {
   readonly unplugged: boolean;
   /** By the image's own health check; absent: it has none. */
   readonly isHealthy?: boolean;
+  /** The host that it was placed on, by name; absent where there is but one. */
+  readonly host?: string;
+  /** Where that host stands, by its label `energy-lab.zone`; absent: it has none. */
+  readonly zone?: string;
+}
+
+/** A host of a swarm. */
+export interface HostInfo {
+  readonly name: string;
+  readonly zone: string | null;
+  /** `ready`: the swarm has it and its engine answers; `away`: its engine doesn't; else the manager's word: `down`, `drain`, `pause`. */
+  readonly state: string;
+  /** Why it is away; empty: it isn't. */
+  readonly why: string;
+  readonly isManager: boolean;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  /** Nodes of all labs there; null: nobody can tell. */
+  readonly nodes: number | null;
+  readonly address: string;
+  readonly endpoint: string;
+  /** Of a request to its engine and back; null: it doesn't answer. */
+  readonly latencyMs: number | null;
 }
 
 export interface LabInfo {
@@ -124,7 +165,7 @@ export interface ExecResult {
 
 /** Something that a lab left behind; `gc` removes it. */
 export interface Leftover {
-  readonly kind: "container" | "network" | "volume" | "process" | "directory" | "image";
+  readonly kind: "container" | "network" | "volume" | "process" | "directory" | "image" | "service" | "config";
   readonly id: string;
   readonly lab: string;
   readonly why: string;
@@ -194,6 +235,10 @@ export interface Engine extends AsyncDisposable {
     progress: Progress,
     signal: AbortSignal,
   ): Promise<readonly NodeInfo[]>;
+  /** Where `addNodes` would put nodes of a new lab, by host; absent where there is but one. @throws LabError as `addNodes` does */
+  plannedHosts?(spec: LabSpec, ids: readonly NodeId[]): Promise<ReadonlyMap<NodeId, string>>;
+  /** The hosts, by name; absent where there is but one. */
+  hosts?(): Promise<readonly HostInfo[]>;
   /** The specification of the lab, read back from its nodes or directory (after loss of the CLI's own state). Null: nothing tells. */
   readSpec(name: string): Promise<LabSpec | null>;
   /**

@@ -58,9 +58,9 @@ export async function startResumer(lab: string, runtime: RuntimeName, id: NodeId
 export async function listHelpers(): Promise<readonly Helper[]> {
   const helpers: Helper[] = [];
   for (const { pid, value } of await findByEnvironment(VARIABLE)) {
-    const match = /^([^/]+)\/(docker|local)\/(\d+)\/(\d+)(\/.*)$/.exec(decodeURI(value));
+    const match = /^([^/]+)\/(docker|swarm|local)\/(\d+)\/(\d+)(\/.*)$/.exec(decodeURI(value));
     if (match?.[1] === undefined || match[5] !== stateRoot() || pid === process.pid) continue;
-    const runtime = match[2] === "docker" ? "docker" : "local";
+    const runtime = match[2] as RuntimeName;
     helpers.push({ pid, lab: match[1], runtime, node: Number(match[3]), untilMs: Number(match[4]) });
   }
   return helpers;

@@ -10,7 +10,7 @@
 import type { NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
-import type { KernelFaults } from "../engine/engine.ts";
+import { hasContainers, type KernelFaults } from "../engine/engine.ts";
 import { applyFaults, assertApplied } from "./apply.ts";
 import { chooseBackends, whyNoEgress, withReorderDelay } from "./compile.ts";
 import { adopt, keepUnhealed, takeBack } from "./failed.ts";
@@ -137,7 +137,7 @@ function overruling(list: FaultList, ids: readonly NodeId[]): FaultList {
 /** Pulls the network cables of nodes: they hear nobody, and their control channel goes by exec. */
 async function unplug(lab: FaultableLab, request: FaultRequest): Promise<FaultOutcome> {
   const ids = request.pairs.map((pair) => pair.to);
-  if (lab.info.runtime !== "docker") {
+  if (!hasContainers(lab.info.runtime)) {
     throw new LabError(
       "unsupported",
       `${lab.info.runtime === "local" ? "local processes" : "simulated nodes"} have no network cable to pull`,

@@ -10,7 +10,7 @@ import { findForgetful, orderCausally } from "./order.ts";
 export interface RunFacts {
   readonly lab: string;
   readonly run: string | null;
-  readonly runtime: "docker" | "local" | "sim";
+  readonly runtime: "docker" | "swarm" | "local" | "sim";
   readonly profile: string;
   readonly nodes: readonly NodeId[];
   readonly voters: readonly NodeId[];

@@ -14,7 +14,7 @@ import { assembleJournal, type Gap, type Journal, type RunFacts } from "./journa
 const Facts = z.looseObject({
   lab: z.string(),
   run: z.string().nullable(),
-  runtime: z.enum(["docker", "local", "sim"]),
+  runtime: z.enum(["docker", "swarm", "local", "sim"]),
   profile: z.string(),
   nodes: z.array(NodeId),
   voters: z.array(NodeId),

@@ -95,7 +95,7 @@ export class Lab implements AsyncDisposable {
   }
 
   /** Where it really runs, once `auto` was decided. */
-  get runtime(): "docker" | "local" | "sim" {
+  get runtime(): "docker" | "swarm" | "local" | "sim" {
     return this.#inner.info.runtime;
   }
 

@@ -17,7 +17,7 @@ import type { LabOptions, Runtime } from "./public-types.ts";
 
 const AGREE_MS = 60_000;
 const NODES = 3;
-const RUNTIMES: readonly Runtime[] = ["auto", "docker", "local", "sim"];
+const RUNTIMES: readonly Runtime[] = ["auto", "docker", "swarm", "local", "sim"];
 
 export interface OpenedLab {
   readonly inner: LabHandle;

@@ -7,7 +7,7 @@ import type { JournalDetail } from "../journal/detail.ts";
 import type { Journal } from "../journal/journal.ts";
 
 /** Where nodes live. `auto`: Docker where an engine answers, local processes otherwise. `sim`: virtual time, inside this process. */
-export type Runtime = "auto" | "docker" | "local" | "sim";
+export type Runtime = "auto" | "docker" | "swarm" | "local" | "sim";
 
 export interface LabOptions {
   /** How many (ids 1 to N), or which: `{ 1: { credits: 500 }, 2: {}, 7: {} }`. Default: 3. */
@@ -51,8 +51,8 @@ export interface NodeOptions {
 /** A node as the engine and the node itself describe it. Fields are null while it doesn't answer. */
 export interface NodeStatus {
   readonly id: NodeId;
-  /** The engine's word. */
-  readonly status: "starting" | "running" | "paused" | "exited" | "created";
+  /** The engine's word. `unreachable`: its host in the swarm doesn't answer. */
+  readonly status: "starting" | "running" | "paused" | "exited" | "created" | "unreachable";
   readonly role: "FOLLOWER" | "CANDIDATE" | "COORDINATOR" | null;
   /** `READY` when it takes part. */
   readonly phase: string | null;

@@ -29,7 +29,7 @@ export const Results = z.object({
   run: z.object({
     lab: z.string(),
     id: z.string().nullable(),
-    runtime: z.enum(["docker", "local", "sim"]),
+    runtime: z.enum(["docker", "swarm", "local", "sim"]),
     profile: z.string(),
     nodes: z.array(NodeId),
     voters: z.array(NodeId),

@@ -84,7 +84,12 @@ function countChecks(checks: Results["checks"]): string {
 }
 
 function describeRun({ nodes, runtime, profile, seed }: Results["run"]): string {
-  const where = { docker: "in Docker", local: "as local processes", sim: "in virtual time" } as const;
+  const where = {
+    docker: "in Docker",
+    swarm: "on a Docker Swarm",
+    local: "as local processes",
+    sim: "in virtual time",
+  } as const;
   return `${nodes.length} nodes ${where[runtime]}, profile ${profile}${seed === null ? "" : `, seed ${seed}`}`;
 }
 

@@ -13,8 +13,8 @@ const NAME_CHARS_MAX = 30;
 const VIRTUAL = { runtimes: ["sim"], why: "only virtual time can hold a single message" } as const;
 /** Verbs that a runtime can't do; all others work everywhere. */
 const ONLY_ON: Readonly<Record<string, { readonly runtimes: readonly ScenarioRuntime[]; readonly why: string }>> = {
-  unplug: { runtimes: ["docker"], why: "only containers have a network cable" },
-  plug: { runtimes: ["docker"], why: "only containers have a network cable" },
+  unplug: { runtimes: ["docker", "swarm"], why: "only containers have a network cable" },
+  plug: { runtimes: ["docker", "swarm"], why: "only containers have a network cable" },
   deliver: VIRTUAL,
   drop: VIRTUAL,
   duplicate: VIRTUAL,
@@ -45,7 +45,7 @@ function nameOf(path: string): string {
 /** Why this step can't be done there; null: it can, as far as one knows before the kernel was asked. */
 export function whyNotOn(step: Step, runtime: ScenarioRuntime): string | null {
   const { verb, fields } = verbOf(step);
-  if (verb === "netem" && fields.egress === true && runtime !== "docker")
+  if (verb === "netem" && fields.egress === true && runtime !== "docker" && runtime !== "swarm")
     return "only containers have an interface of their own";
   if (verb === "kill" && fields.signal === "SIGHUP" && runtime === "sim")
     return "simulated nodes know nothing of SIGHUP";

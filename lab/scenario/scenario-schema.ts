@@ -21,7 +21,7 @@ import { ProgramCheck } from "../kind/check-schema.ts";
 import { ACTIONS, type ActionFields, type ActionVerb } from "./actions.ts";
 import { Span } from "./values.ts";
 
-export const RUNTIMES = ["sim", "local", "docker"] as const;
+export const RUNTIMES = ["sim", "local", "docker", "swarm"] as const;
 export type ScenarioRuntime = (typeof RUNTIMES)[number];
 
 /** The fields of a step beside its verb. */

@@ -60,6 +60,7 @@ export const HINT_SAMPLES: { readonly [K in keyof typeof NEXT]: readonly Hint[] 
   listChecks: [NEXT.listChecks()],
   journalDetailed: [NEXT.journalDetailed()],
   journalWire: [NEXT.journalWire()],
+  listHosts: [NEXT.listHosts()],
   runDoctor: [NEXT.runDoctor()],
   collectGarbage: [NEXT.collectGarbage()],
   showHelp: [NEXT.showHelp("kill")],

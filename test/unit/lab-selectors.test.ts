@@ -9,6 +9,13 @@ const view: ClusterView = {
   running: [1, 2, 4, 5],
   voters: [1, 2, 3, 4, 5],
   coordinator: 5,
+  places: new Map([
+    [1, { host: "h1", zone: "eu" }],
+    [2, { host: "h2", zone: "eu" }],
+    [3, { host: "h2", zone: "eu" }],
+    [4, { host: "h3" }],
+    [5, { host: "h3" }],
+  ]),
 };
 const resolve = (text: string, over: Partial<ClusterView> = {}, draw = () => 0) =>
   resolveGroups([parseSelector(text)], { ...view, ...over }, draw)[0] ?? [];
@@ -27,12 +34,21 @@ describe("a selector must mean", () => {
     ["leader, 1", [5, 1]],
     ["random", [1]],
     ["random(3)", [2, 4, 5]],
+    ["host:h3", [4, 5]],
+    ["host:h2", [2]],
+    ["zone:eu,5", [1, 2, 5]],
   ] as const)("%s -> %j", (text, ids) => {
     expect(resolve(text)).toEqual(ids);
   });
 
   test("any eligible node by `random`", () => {
     expect(resolve("random", {}, () => 0.999)).toEqual([5]);
+  });
+
+  test("a host or a zone that has nodes, and an error must name those", () => {
+    expect(() => resolve("host:h9")).toThrow("no node is on host h9 (there are some in h1, h2, h3)");
+    expect(() => resolve("zone:us")).toThrow("no node is on zone us (there are some in eu)");
+    expect(() => resolve("host:h1", { places: new Map() })).toThrow("no node is on host h1");
   });
 
   test("nobody by `all` when the command can't apply to anyone", () => {

@@ -146,8 +146,8 @@ const layers: readonly Layer[] = [
     mayNotUse: clockAndTimers,
   },
   {
-    name: "lab/engine/docker",
-    files: /^lab\/engine\/docker\//,
+    name: "lab/engine/docker, swarm",
+    files: /^lab\/engine\/(docker|swarm)\//,
     mayNotImport: [/^lab\/sim\//, /^commander$/, core, runtime],
   },
   {

@@ -8,7 +8,7 @@ import { didYouMean } from "../../base/suggest.ts";
 import type { UpResult } from "../../cluster/execute-up.ts";
 import type { LabHandle } from "../../cluster/lab-handle.ts";
 import type { LabRequest } from "../../cluster/plan-lab.ts";
-import type { LabSpec } from "../../engine/engine.ts";
+import type { LabSpec, SwarmWishes } from "../../engine/engine.ts";
 import { describeAsEnv, JOURNAL_DETAILS, type JournalDetail } from "../../journal/detail.ts";
 import type { CommandContext } from "./context.ts";
 import { down, sayUnasked } from "./down.ts";
@@ -23,6 +23,9 @@ interface UpFlags {
   journal?: JournalDetail;
   memory?: string;
   pids?: string;
+  hosts?: string;
+  multicast?: SwarmWishes["multicast"];
+  encrypted?: boolean;
 }
 
 export function registerClusterCommands(program: Command, context: CommandContext): void {
@@ -41,6 +44,17 @@ export function registerClusterCommands(program: Command, context: CommandContex
     )
     .option("--memory <size>", "how much memory each container may use: 256MB (default: 1GB)")
     .option("--pids <count>", "how many processes and threads each container may have (default: 1024)")
+    .option(
+      "--hosts <hosts>",
+      "on a swarm: hosts that nodes are put on, as h1,h2, zone:eu or a label disk=ssd (default: all)",
+    )
+    .addOption(
+      new Option(
+        "--multicast <way>",
+        "on a swarm: helper (a service carries it across hosts) or unicast (nodes are told the others' addresses)",
+      ).choices(["helper", "unicast"]),
+    )
+    .option("--encrypted", "on a swarm: the engines encrypt what nodes send to other hosts (IPsec)")
     .option("--wait", "return when all nodes agree", true)
     .option("--no-wait", "return when the nodes are started")
     .option("--timeout <time>", "time limit for the agreement", "60s")
@@ -92,7 +106,8 @@ async function up(context: CommandContext, flags: UpFlags): Promise<void> {
       import("../../cluster/plan-up.ts"),
       import("../../cluster/plan-lab.ts"),
     ]);
-    context.printer.data(publicPlan(plan.lab), context.printer.wrapped(describeUp(plan)));
+    const hosts = plan.hosts === undefined ? {} : { hosts: Object.fromEntries(plan.hosts) };
+    context.printer.data({ ...publicPlan(plan.lab), ...hosts }, context.printer.wrapped(describeUp(plan)));
     return;
   }
   const startedAtMs = performance.now();
@@ -164,9 +179,22 @@ async function readRequest(
         ...(flags.memory !== undefined && { memoryBytes: parseMemory(flags.memory, "--memory") }),
         ...(flags.pids !== undefined && { pids: parsePids(flags.pids, "--pids") }),
       },
+      ...readWishes(flags, file?.swarm),
       env: { ...defaults.env, ...file?.env, ...(flags.journal === undefined ? {} : describeAsEnv(flags.journal)) },
     },
   };
+}
+
+/** The command line's words win over the file's, one by one. */
+function readWishes(flags: UpFlags, file: Partial<SwarmWishes> = {}): { swarm?: SwarmWishes } {
+  const said = {
+    ...file,
+    ...(flags.hosts !== undefined && { hosts: flags.hosts.split(",").map((host) => host.trim()) }),
+    ...(flags.multicast !== undefined && { multicast: flags.multicast }),
+    ...(flags.encrypted !== undefined && { encrypted: flags.encrypted }),
+  };
+  if (Object.keys(said).length === 0) return {};
+  return { swarm: { hosts: null, multicast: "helper", encrypted: false, ...said } };
 }
 
 async function printUp(context: CommandContext, { lab, agreed }: UpResult, tookMs: number): Promise<void> {
@@ -195,7 +223,12 @@ async function printUp(context: CommandContext, { lab, agreed }: UpResult, tookM
     },
     renderNodes(rows, printer.color),
   );
-  const where = { docker: "in Docker", local: "as local processes", sim: "in virtual time" }[runtime];
+  const where = {
+    docker: "in Docker",
+    swarm: "on a Docker Swarm",
+    local: "as local processes",
+    sim: "in virtual time",
+  }[runtime];
   if (agreed === null) {
     printer.say(`\nlab "${name}" starts ${where}`);
     context.next({ ...NEXT.waitForAgreement(), lab: name });

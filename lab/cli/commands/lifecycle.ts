@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import type { Hint } from "../../base/hint.ts";
 import { NEXT } from "../../base/next.ts";
 import type { Chosen, LabHandle } from "../../cluster/lab-handle.ts";
-import type { NodeInfo } from "../../engine/engine.ts";
+import type { NodeInfo, RuntimeName } from "../../engine/engine.ts";
 import type { CommandContext } from "./context.ts";
 
 const NODES = "which nodes: 3, 1,2, 1-3, leader, followers, random, random(2), majority, minority, all";
@@ -110,6 +110,10 @@ async function kill(context: CommandContext, selector: string, flags: KillFlags)
     const { chosen, before, atMs } = await lab.locked(`kill ${selector}`, () =>
       failover.killNodes(lab, selector, signal, isAlive),
     );
+    if (chosen.length === 0) {
+      printer.data({ signal, killed: [], coordinatorBefore: before, agreement: null, tookMs: null }, "nothing to kill");
+      return;
+    }
     const verb = signal === "SIGKILL" ? "killed" : `sent ${signal} to`;
     // A signal that a node handles or ignores takes nobody away: nothing follows from it.
     const takesAway = !["none", "resumes"].includes(effectOfSignal(signal, lab.info.runtime));
@@ -280,7 +284,7 @@ async function remove(context: CommandContext, selector: string): Promise<void> 
   ]);
   await changeNodes(
     context,
-    { selector, verb: "rm", past: "removed", eligible: () => true, hint: null },
+    { selector, verb: "rm", past: "removed", eligible: ({ status }) => status !== "unreachable", hint: null },
     async (lab, ids) => {
       const warning = warnAboutVoters(
         lab.info.voters,
@@ -345,7 +349,7 @@ async function resumeAt(name: string, runtime: string, id: number, untilMs: numb
     import("node:timers/promises"),
   ]);
   await sleep(Math.max(0, untilMs - Date.now()));
-  await using engine = await openEngine(runtime === "docker" ? "docker" : "local");
+  await using engine = await openEngine(runtime as RuntimeName);
   for (let attempt = 0; attempt < 20; attempt++) {
     try {
       const info = await engine.lab(name);
@@ -367,6 +371,6 @@ async function catchUpWithFaults(name: string, runtime: string, id: number): Pro
     import("../../cluster/open-handle.ts"),
     import("../../faults/service.ts"),
   ]);
-  await using lab = await openHandle(name, { runtime: runtime === "docker" ? "docker" : "local" });
+  await using lab = await openHandle(name, { runtime: runtime as RuntimeName });
   await lab.locked(`resume ${id}`, () => reapplyFaults(lab, [id]));
 }

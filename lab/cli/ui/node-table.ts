@@ -10,9 +10,13 @@ const COLUMNS = [
   { title: "BALANCE", align: "right" },
   { title: "ADDRESS" },
 ] as const;
+/** Where there are several. */
+const HOST = { title: "HOST" } as const;
 
 export function renderNodes(rows: readonly NodeRow[], color: boolean): string {
   if (rows.some(({ facts }) => facts !== undefined)) return renderPrograms(rows, color);
+  const hasHosts = rows.some((row) => row.host !== null);
+  const columns = hasHosts ? [...COLUMNS, HOST] : COLUMNS;
   const cells = rows.map((row) => [
     String(row.id),
     roleOf(row),
@@ -20,9 +24,10 @@ export function renderNodes(rows: readonly NodeRow[], color: boolean): string {
     row.term === null ? "-" : String(row.term),
     row.balance === null ? "-" : String(row.balance),
     row.address ?? "-",
+    ...(hasHosts ? [row.host ?? "-"] : []),
   ]);
-  if (!color) return renderTable(COLUMNS, cells);
-  return renderTable(COLUMNS, cells, (text, row, column) => {
+  if (!color) return renderTable(columns, cells);
+  return renderTable(columns, cells, (text, row, column) => {
     if (column === 1 && rows[row]?.role === "COORDINATOR") return colour(text, "bold");
     if (column === 2) return colour(text, colourOf(rows[row]));
     return text;
@@ -51,6 +56,6 @@ function roleOf(row: NodeRow): string {
 }
 
 function colourOf(row: NodeRow | undefined): "green" | "red" | "yellow" {
-  if (row?.status === "exited") return "red";
+  if (row?.status === "exited" || row?.status === "unreachable") return "red";
   return row?.phase === "READY" && !row.unplugged ? "green" : "yellow";
 }

@@ -8,7 +8,12 @@ import type { Printer } from "./printer.ts";
 import { paintVerdict, verdictPaint } from "./runs-table.ts";
 import { colour, renderTable } from "./table.ts";
 
-const WHERE = { docker: "in Docker", local: "as local processes", sim: "in virtual time" } as const;
+const WHERE = {
+  docker: "in Docker",
+  swarm: "on a Docker Swarm",
+  local: "as local processes",
+  sim: "in virtual time",
+} as const;
 
 export function renderHeader(scenario: Scenario, runtime: keyof typeof WHERE): string {
   const { name, title, teaches } = scenario;

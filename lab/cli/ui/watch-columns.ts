@@ -39,10 +39,12 @@ const STATE: Draft = {
     return unplugged ? "unplugged" : says.phase;
   },
   paint: ({ says, status, unplugged }) => {
-    if (status === "exited") return "red";
+    if (status === "exited" || status === "unreachable") return "red";
     return says?.phase === "READY" && !unplugged ? "green" : "yellow";
   },
 };
+/** On a swarm only. */
+const HOST: Draft = { title: "HOST", align: "left", cell: ({ host }) => host ?? "-" };
 const TERM: Draft = { title: "TERM", align: "right", cell: ({ says }) => say(says?.term) };
 const BALANCE: Draft = { title: "BALANCE", align: "right", cell: ({ says }) => say(says?.balance) };
 const SUM: Draft = { title: "SUM", align: "right", cell: ({ says }) => say(says?.sum) };
@@ -90,7 +92,9 @@ const SETS: readonly (readonly Draft[])[] = [
 
 /** The fullest set that fits into `width`; the barest when none does. */
 export function chooseColumns(nodes: readonly NodeView[], width: number): readonly Column[] {
-  const sets = SETS.map((set) => set.map((draft) => measure(draft, nodes)));
+  const hasHosts = nodes.some(({ host }) => host !== undefined);
+  const withHosts = hasHosts ? SETS.map(([node = NODE, ...rest]) => [node, HOST, ...rest]) : SETS;
+  const sets = withHosts.map((set) => set.map((draft) => measure(draft, nodes)));
   const fits = (set: readonly Column[]): boolean => set.reduce((sum, column) => sum + column.width + 1, -1) <= width;
   return sets.find(fits) ?? (sets.at(-1) as readonly Column[]);
 }

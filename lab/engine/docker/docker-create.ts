@@ -72,7 +72,8 @@ export async function createNodes(
     image: string;
     /** Null: the lab exists already, and with it its secrets. */
     network: Bridge | null;
-    localEngine: boolean;
+    /** Address on the host for control ports; null: none is published. */
+    publishOn: string | null;
   },
   progress: Progress,
   signal: AbortSignal,
@@ -84,7 +85,7 @@ export async function createNodes(
   const plans = await Promise.all(
     nodes.map((node) =>
       program === null
-        ? planContainer(spec, node, network, { image: options.image, publish: !direct && options.localEngine })
+        ? planContainer(spec, node, network, { image: options.image, publishOn: direct ? null : options.publishOn })
         : planStranger(docker, spec, node, network, program),
     ),
   );
@@ -150,7 +151,7 @@ function planContainer(
   spec: LabSpec,
   node: NodeSpec,
   network: Bridge,
-  how: { image: string; publish: boolean },
+  how: { image: string; publishOn: string | null },
 ): ContainerPlan {
   const ip = addressOf(network.subnet, node.id);
   const port = portBaseOf(spec) + node.id;
@@ -191,9 +192,11 @@ function planContainer(
       // The same: no swap on top, which would make everything slow instead.
       MemorySwap: memoryBytes,
       LogConfig: { Type: "json-file", Config: logSize(environment) },
-      ...(how.publish && { PortBindings: { [`${port}/udp`]: [{ HostIp: "127.0.0.1", HostPort: "" }] } }),
+      ...(how.publishOn !== null && {
+        PortBindings: { [`${port}/udp`]: [{ HostIp: how.publishOn, HostPort: "" }] },
+      }),
     },
-    ...(how.publish && { ExposedPorts: { [`${port}/udp`]: {} } }),
+    ...(how.publishOn !== null && { ExposedPorts: { [`${port}/udp`]: {} } }),
     NetworkingConfig: {
       EndpointsConfig: { [network.name]: endpointOf(ip) },
     },
@@ -226,7 +229,7 @@ function startedNode(lab: string, id: NodeId, container: string, plan: Container
   };
 }
 
-/** Which port the engine chose on 127.0.0.1 is known only afterwards. */
+/** Which port the engine chose on the host is known only afterwards. */
 async function readPublished(docker: Docker, spec: LabSpec, infos: readonly NodeInfo[]): Promise<readonly NodeInfo[]> {
   const containers = await listNodeContainers(docker, spec.name);
   return infos.map((info) => {
@@ -240,7 +243,7 @@ function portBaseOf(spec: LabSpec): number {
   return Number(spec.env.DS_UNICAST_PORT_BASE ?? UNICAST_PORT_BASE);
 }
 
-function labExists(name: string): LabError {
+export function labExists(name: string): LabError {
   return new LabError(
     "usage",
     `there is a lab named "${name}" already`,

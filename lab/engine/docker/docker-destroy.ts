@@ -6,14 +6,18 @@ import type Docker from "dockerode";
 import { LabError } from "../../base/lab-error.ts";
 import type { Leftover, Progress } from "../engine.ts";
 import { allow } from "./docker-errors.ts";
-import { DOCKER_LABELS, labelled } from "./docker-labels.ts";
+import { DOCKER_LABELS, isOfRuntime, labelled } from "./docker-labels.ts";
 import { listLabNetworks, removeNetwork } from "./docker-network.ts";
 import { removeContainer } from "./docker-nodes.ts";
 
 const ROUNDS_MAX = 5;
 
 /** Everything that carries the lab's label. */
-export async function listLabThings(docker: Docker, lab: string): Promise<readonly Leftover[]> {
+export async function listLabThings(
+  docker: Docker,
+  lab: string,
+  runtime: "docker" | "swarm" = "docker",
+): Promise<readonly Leftover[]> {
   const filters = labelled([DOCKER_LABELS.lab, lab]);
   const [containers, networks, volumes] = await Promise.all([
     docker.listContainers({ all: true, filters }),
@@ -21,17 +25,26 @@ export async function listLabThings(docker: Docker, lab: string): Promise<readon
     docker.listVolumes({ filters: { label: filters.label } }),
   ]);
   const why = "part of the lab";
+  const isOurs = ({ Labels: labels }: { Labels?: Record<string, string> }) => isOfRuntime(labels, runtime);
   return [
-    ...containers.map((container) => ({ kind: "container" as const, id: container.Id, lab, why })),
-    ...networks.map((network) => ({ kind: "network" as const, id: network.id, lab, why })),
-    ...(volumes.Volumes ?? []).map((volume) => ({ kind: "volume" as const, id: volume.Name, lab, why })),
+    ...containers.filter(isOurs).map((container) => ({ kind: "container" as const, id: container.Id, lab, why })),
+    // A swarm's networks are its manager's to remove.
+    ...networks
+      .filter(({ labels }) => runtime === "docker" && isOfRuntime(labels, runtime))
+      .map((network) => ({ kind: "network" as const, id: network.id, lab, why })),
+    ...(volumes.Volumes ?? []).filter(isOurs).map((volume) => ({ kind: "volume" as const, id: volume.Name, lab, why })),
   ];
 }
 
-export async function destroy(docker: Docker, lab: string, progress: Progress): Promise<readonly Leftover[]> {
+export async function destroy(
+  docker: Docker,
+  runtime: "docker" | "swarm",
+  lab: string,
+  progress: Progress,
+): Promise<readonly Leftover[]> {
   const removed: Leftover[] = [];
   for (let round = 0; round < ROUNDS_MAX; round++) {
-    const things = await listLabThings(docker, lab);
+    const things = await listLabThings(docker, lab, runtime);
     if (things.length === 0) return removed;
     if (round > 0) progress({ step: "remove", state: "info", detail: `${things.length} more` });
     removed.push(...(await removeThings(docker, things)));

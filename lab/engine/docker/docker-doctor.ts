@@ -24,7 +24,10 @@ export async function checkEngine(
   signal?: AbortSignal,
 ): Promise<{ detail: string; facts: Readonly<Record<string, unknown>> }> {
   const late = AbortSignal.timeout(ANSWER_WITHIN_MS);
-  const version = await within(docker.version(), AbortSignal.any(signal ? [signal, late] : [late])).catch((error) => {
+  const until = AbortSignal.any(signal ? [signal, late] : [late]);
+  // Only a manager answers this.
+  const hosts = within(docker.listNodes(), until).catch(() => []);
+  const version = await within(docker.version(), until).catch((error) => {
     if (signal?.aborted) throw interrupted("run it again");
     if (late.aborted) {
       throw new LabError(
@@ -57,6 +60,8 @@ export async function checkEngine(
     kernel: version.KernelVersion,
     endpoint: endpoint.host,
     context: endpoint.context,
+    // Of the swarm that this engine manages; null: it manages none, or none with other hosts.
+    swarmHosts: (await hosts).length > 1 ? (await hosts).length : null,
   };
   const context = endpoint.context === null ? "" : `, context ${endpoint.context}`;
   return { detail: `Docker ${version.Version} at ${endpoint.host}${context}`, facts };

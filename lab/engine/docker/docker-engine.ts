@@ -54,9 +54,17 @@ import { replaceKeys } from "./docker-secrets.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** What is different for an engine that is one host of a swarm. */
+export interface DockerOptions {
+  /** Labs of the other runtime in the same engine are left alone. */
+  readonly runtime?: "docker" | "swarm";
+  /** Address of the host on which nodes' control ports are published; absent: loopback, if the engine is on this machine. */
+  readonly publishOn?: string;
+}
+
 export class DockerEngine implements Engine {
   readonly world = REAL_WORLD;
-  readonly name = "docker";
+  readonly name: "docker" | "swarm";
   readonly #connection: Connection;
   readonly #docker: Docker;
   #image: ImagePlan | null = null;
@@ -88,15 +96,24 @@ export class DockerEngine implements Engine {
 
   readonly #environment: Environment;
 
-  private constructor(connection: Connection, environment: Environment) {
+  readonly #publishOn: string | null;
+
+  private constructor(connection: Connection, environment: Environment, options: DockerOptions) {
     this.#connection = connection;
+    this.name = options.runtime ?? "docker";
+    this.#publishOn = options.publishOn ?? (connection.endpoint.local ? "127.0.0.1" : null);
     this.#environment = environment;
     this.#docker = connection.docker;
   }
 
   /** Finds out which engine is meant; the first request reaches it. Throws LabError("engineUnreachable"). */
-  static async open(environment: Environment = process.env): Promise<DockerEngine> {
-    return new DockerEngine(await connectDocker(environment), environment);
+  static async open(environment: Environment = process.env, options: DockerOptions = {}): Promise<DockerEngine> {
+    return new DockerEngine(await connectDocker(environment), environment, options);
+  }
+
+  /** New nodes of this lab go on a network that is there, and bring the lab's secrets along. */
+  useNetwork(lab: string, network: Pick<LabNetwork, "id" | "name" | "subnet">): void {
+    this.#networks.set(lab, network);
   }
 
   check(signal?: AbortSignal): Promise<{ detail: string; facts: Readonly<Record<string, unknown>> }> {
@@ -111,12 +128,12 @@ export class DockerEngine implements Engine {
   }
 
   labs(): Promise<readonly LabInfo[]> {
-    return this.#do("list the labs", () => listLabs(this.#docker));
+    return this.#do("list the labs", () => listLabs(this.#docker, this.name));
   }
 
   lab(name: string): Promise<LabInfo | null> {
     return this.#do(`look up lab "${name}"`, async () => {
-      const [info = null] = await listLabs(this.#docker, name);
+      const [info = null] = await listLabs(this.#docker, this.name, name);
       if (info?.program != null) this.#strangers.add(name);
       for (const node of info?.nodes ?? []) this.#seen.set(`${name}/${node.id}`, node.handle);
       return info;
@@ -139,8 +156,8 @@ export class DockerEngine implements Engine {
     return this.#do(`start the nodes of lab "${spec.name}"`, async () => {
       const image = spec.program?.image ?? (await this.#planImage()).tag;
       const network = this.#networks.get(spec.name) ?? null;
-      const localEngine = this.#connection.endpoint.local;
-      return createNodes(this.#docker, { spec, nodes, image, network, localEngine }, progress, signal);
+      const publishOn = this.#publishOn;
+      return createNodes(this.#docker, { spec, nodes, image, network, publishOn }, progress, signal);
     });
   }
 
@@ -213,7 +230,7 @@ export class DockerEngine implements Engine {
 
   destroyLab(name: string, progress: Progress): Promise<readonly Leftover[]> {
     this.#networks.delete(name);
-    return this.#do(`take lab "${name}" down`, () => destroy(this.#docker, name, progress));
+    return this.#do(`take lab "${name}" down`, () => destroy(this.#docker, this.name, name, progress));
   }
 
   async *logs(lab: string, nodes: readonly NodeId[], options: LogOptions): AsyncGenerator<LogLine> {
@@ -250,7 +267,7 @@ export class DockerEngine implements Engine {
   }
 
   leftovers(): Promise<readonly Leftover[]> {
-    return this.#do("look for leftovers", () => findLeftovers(this.#docker, () => this.#planImage()));
+    return this.#do("look for leftovers", () => findLeftovers(this.#docker, this.name, () => this.#planImage()));
   }
 
   collect(leftovers: readonly Leftover[]): Promise<void> {

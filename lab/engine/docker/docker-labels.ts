@@ -56,7 +56,7 @@ export function makerLives(label: string | undefined): boolean | null {
 export function labLabels(spec: LabSpec): Record<string, string> {
   return {
     [DOCKER_LABELS.lab]: spec.name,
-    [DOCKER_LABELS.runtime]: "docker",
+    [DOCKER_LABELS.runtime]: spec.runtime,
     [DOCKER_LABELS.run]: spec.run,
     [DOCKER_LABELS.profile]: spec.profile,
     [DOCKER_LABELS.voters]: spec.voters.join(","),
@@ -69,6 +69,14 @@ export function labLabels(spec: LabSpec): Record<string, string> {
 export function networkLabels(spec: LabSpec): Record<string, string> {
   const { program = null } = spec;
   return { ...labLabels(spec), ...(program !== null && { [DOCKER_LABELS.program]: JSON.stringify(program) }) };
+}
+
+/** Whether a thing with these labels belongs to this runtime: compose's things have no runtime, and are Docker's. */
+export function isOfRuntime(
+  labels: Readonly<Record<string, string>> | undefined,
+  runtime: "docker" | "swarm",
+): boolean {
+  return (labels?.[DOCKER_LABELS.runtime] === "swarm") === (runtime === "swarm");
 }
 
 export function nodeLabels(spec: LabSpec, node: NodeSpec, address: string): Record<string, string> {

@@ -8,7 +8,7 @@ import { noSuchLab, noSuchNode } from "../../base/lab-error.ts";
 import type { Program } from "../../kind/program-spec.ts";
 import type { LabInfo, LabSpec, NodeInfo, NodeStatus } from "../engine.ts";
 import { allow } from "./docker-errors.ts";
-import { DOCKER_LABELS, labelled, parseIds } from "./docker-labels.ts";
+import { DOCKER_LABELS, isOfRuntime, labelled, parseIds } from "./docker-labels.ts";
 import { type LabNetwork, listLabNetworks } from "./docker-network.ts";
 import { findToken, readSecrets, SECRET_VARIABLES } from "./docker-secrets.ts";
 import { reachesBridge } from "./docker-subnet.ts";
@@ -23,8 +23,13 @@ export interface NodeContainer {
   readonly info: Docker.ContainerInfo;
 }
 
-export async function listLabs(docker: Docker, lab?: string): Promise<readonly LabInfo[]> {
-  const [containers, networks] = await Promise.all([listNodeContainers(docker, lab), listLabNetworks(docker, lab)]);
+export async function listLabs(docker: Docker, runtime: "docker" | "swarm", lab?: string): Promise<readonly LabInfo[]> {
+  const [allContainers, allNetworks] = await Promise.all([
+    listNodeContainers(docker, lab),
+    listLabNetworks(docker, lab),
+  ]);
+  const containers = allContainers.filter(({ info }) => isOfRuntime(info.Labels, runtime));
+  const networks = allNetworks.filter(({ labels }) => isOfRuntime(labels, runtime));
   const names = new Set([
     ...containers.map((container) => container.info.Labels[DOCKER_LABELS.lab] ?? ""),
     ...networks.map((network) => network.lab),
@@ -92,7 +97,7 @@ export async function readLabSpec(docker: Docker, lab: string): Promise<LabSpec 
   }
   return {
     name: lab,
-    runtime: "docker",
+    runtime: runtimeOf(labels),
     run: labels[DOCKER_LABELS.run] ?? found.DS_RUN ?? "",
     profile: labels[DOCKER_LABELS.profile] ?? found.DS_PROFILE ?? "default",
     voters: parseIds(labels[DOCKER_LABELS.voters] ?? found.DS_VOTERS),
@@ -121,6 +126,10 @@ function programSpec(lab: string, { labels }: LabNetwork, program: Program): Lab
   const [run, profile] = [labels[DOCKER_LABELS.run] ?? "", labels[DOCKER_LABELS.profile] ?? "default"];
   const nodes = parseIds(labels[DOCKER_LABELS.nodes]);
   return { name: lab, runtime: "docker", run, profile, voters: [], nodes, token: "", keys: "", env: {}, program };
+}
+
+function runtimeOf(labels: Readonly<Record<string, string>>): "docker" | "swarm" {
+  return isOfRuntime(labels, "swarm") ? "swarm" : "docker";
 }
 
 /** Variables that addNodes sets for every node; all others are the lab's own. */
@@ -155,7 +164,7 @@ async function describeLab(
   const direct = network !== null && program === null && (await reachesBridge(network.subnet));
   return {
     name,
-    runtime: "docker",
+    runtime: runtimeOf(labels),
     run,
     profile: labels[DOCKER_LABELS.profile] ?? environment.DS_PROFILE ?? "default",
     voters: parseIds(labels[DOCKER_LABELS.voters] ?? environment.DS_VOTERS),
@@ -191,7 +200,12 @@ export function describeNode(lab: string, container: NodeContainer, portBase: nu
   const ip = info.Labels[DOCKER_LABELS.address] ?? (end?.IPAddress || end?.IPAMConfig?.IPv4Address || null);
   const port = portBase + container.node;
   const published = info.Ports.find((other) => other.PrivatePort === port && other.PublicPort && other.Type === "udp");
-  const address = direct && ip !== null ? `${ip}:${port}` : published ? `127.0.0.1:${published.PublicPort}` : null;
+  const address =
+    direct && ip !== null
+      ? `${ip}:${port}`
+      : published
+        ? `${published.IP === "0.0.0.0" ? "127.0.0.1" : published.IP}:${published.PublicPort}`
+        : null;
   return {
     lab,
     id: container.node,

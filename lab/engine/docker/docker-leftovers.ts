@@ -8,14 +8,19 @@
 import type Docker from "dockerode";
 import type { Leftover } from "../engine.ts";
 import type { ImagePlan } from "./docker-image.ts";
-import { DOCKER_LABELS, IMAGE_REPOSITORY, labelled, makerLives } from "./docker-labels.ts";
+import { DOCKER_LABELS, IMAGE_REPOSITORY, isOfRuntime, labelled, makerLives } from "./docker-labels.ts";
 
 const SETTLED_AFTER_MS = 60_000;
 /** Another checkout of the project may be about to use the image that it has just built. */
 const IMAGE_SETTLED_AFTER_MS = 600_000;
 
 /** @param plan what `up` would use now; may fail (no bundle): then every unused image is old */
-export async function findLeftovers(docker: Docker, plan: () => Promise<ImagePlan>): Promise<readonly Leftover[]> {
+export async function findLeftovers(
+  docker: Docker,
+  runtime: "docker" | "swarm",
+  plan: () => Promise<ImagePlan>,
+): Promise<readonly Leftover[]> {
+  const isOurs = ({ Labels: labels }: { Labels?: Record<string, string> | undefined }) => isOfRuntime(labels, runtime);
   const [containers, probes, networks, { Volumes: volumes }, images] = await Promise.all([
     docker.listContainers({ all: true, filters: labelled(DOCKER_LABELS.lab) }),
     docker.listContainers({ all: true, filters: labelled(DOCKER_LABELS.probe) }),
@@ -25,7 +30,7 @@ export async function findLeftovers(docker: Docker, plan: () => Promise<ImagePla
   ]);
   return [
     ...containers
-      .filter((info) => info.State === "created" && isAbandoned(info.Labels, info.Created * 1000))
+      .filter((info) => isOurs(info) && info.State === "created" && isAbandoned(info.Labels, info.Created * 1000))
       .map((info) =>
         leftover("container", info.Id, info.Labels, "it was never started, and the command that made it is gone"),
       ),
@@ -35,6 +40,8 @@ export async function findLeftovers(docker: Docker, plan: () => Promise<ImagePla
     ...networks
       .filter((network) => {
         const labels = network.Labels ?? {};
+        // A swarm's networks are its manager's to remove: who uses them isn't known here.
+        if (runtime === "swarm" || !isOurs(network)) return false;
         if (!isAbandoned(labels, Date.parse(network.Created))) return false;
         const lab = labels[DOCKER_LABELS.lab];
         return (
@@ -47,7 +54,7 @@ export async function findLeftovers(docker: Docker, plan: () => Promise<ImagePla
       .filter((volume) => {
         const { CreatedAt = "" } = volume as { CreatedAt?: string };
         const isUsed = containers.some((info) => info.Mounts.some((mount) => mount.Name === volume.Name));
-        return !isUsed && isAbandoned(volume.Labels ?? {}, Date.parse(CreatedAt));
+        return isOurs(volume) && !isUsed && isAbandoned(volume.Labels ?? {}, Date.parse(CreatedAt));
       })
       .map((volume) => leftover("volume", volume.Name, volume.Labels ?? {}, "no node uses it")),
     ...images,

@@ -36,7 +36,7 @@ export function parseRange(cidr: string): Range | null {
   return { first: value - (value % size), size };
 }
 
-function formatAddress(value: number): string {
+export function formatAddress(value: number): string {
   return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join(".");
 }
 

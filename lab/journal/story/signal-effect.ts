@@ -34,6 +34,6 @@ export function effectOfSignal(signal: string | undefined, runtime: RunFacts["ru
   const name = signal.startsWith("SIG") ? signal : `SIG${signal}`;
   const known = EFFECTS[name];
   if (known !== undefined) return known;
-  if (runtime === "docker") return "none";
+  if (runtime === "docker" || runtime === "swarm") return "none";
   return TERMINAL_STOPS.has(name) ? "pauses" : "ends";
 }

@@ -131,6 +131,7 @@ function NodeCard({ store }: Shared) {
   facts.push(["own balance", node.balance === null ? "–" : String(node.balance)]);
   if (view?.says != null && view.says.reserved > 0) facts.push(["reserved", String(view.says.reserved)]);
   if (view?.address != null) facts.push(["address", view.address]);
+  if (view?.host !== undefined) facts.push(["host", view.host]);
   facts.push(["debits known", formatVector([...node.clock].map(([id, seq]) => [String(id), seq]))]);
   return (
     <section class="card" aria-label={`Node ${node.id}`}>
