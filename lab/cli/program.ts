@@ -14,6 +14,7 @@ import { registerCompletionCommands } from "./commands/completion.ts";
 import type { CommandContext, RunCaptured, RunLine } from "./commands/context.ts";
 import { registerCourseCommand } from "./commands/course.ts";
 import { registerDashCommands } from "./commands/dash.ts";
+import { registerDiffCommand } from "./commands/diff.ts";
 import { registerDiskCommands } from "./commands/disk.ts";
 import { registerFaultCommands } from "./commands/faults.ts";
 import { registerHoldCommands } from "./commands/hold.ts";
@@ -74,6 +75,7 @@ export function describeProgram(program: Command, context: CommandContext, run: 
   registerCourseCommand(program, context);
   registerSimCommands(program, context);
   registerReportCommands(program, context);
+  registerDiffCommand(program, context);
   registerPlayCommands(program, context);
   registerDashCommands(program, context, run.captured);
   registerChaosCommands(program, context);
