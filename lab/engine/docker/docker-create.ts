@@ -18,7 +18,7 @@ import { containerName, networkLabels, networkName, nodeLabels } from "./docker-
 import { describeNode, listNodeContainers, UNICAST_PORT_BASE } from "./docker-labs.ts";
 import { createBridge, type LabNetwork, listLabNetworks, removeNetwork } from "./docker-network.ts";
 import { explainStart, fillContainer, planProgram } from "./docker-program.ts";
-import { SECRET_VARIABLES, secretsMount, writeSecrets } from "./docker-secrets.ts";
+import { keepToken, SECRET_VARIABLES, secretsMount, writeSecrets } from "./docker-secrets.ts";
 import { addressOf, reachesBridge } from "./docker-subnet.ts";
 
 /** Above this, all nodes' addresses are fixed: a host's neighbour table holds 1024 entries for all its containers together. */
@@ -80,6 +80,8 @@ export async function createNodes(
 ): Promise<readonly NodeInfo[]> {
   const { spec, nodes } = options;
   const network = options.network ?? (await networkOf(docker, spec.name));
+  // Known here: getting it out of a container again would be a part of every start.
+  if (options.network !== null) await keepToken(spec.name, spec.run, spec.token);
   const direct = await reachesBridge(network.subnet);
   const { program = null } = spec;
   const plans = await Promise.all(

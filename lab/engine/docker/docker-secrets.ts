@@ -85,10 +85,14 @@ export async function findToken(
   if (kept?.token !== undefined && run !== null && kept.run === run) return kept.token;
   const secrets = await readSecrets(docker, containers);
   if (secrets === null) return null;
-  // Only beside what is there already: a folder would claim that this user made the lab.
-  const isOurs = (await state.readJson("lab.json", (json) => json)) !== null;
-  if (isOurs && run !== null) await state.writeJson(TOKEN_FILE, { run, token: secrets.token });
+  if (run !== null) await keepToken(lab, run, secrets.token);
   return secrets.token;
+}
+
+/** Only beside what is there already: a folder would claim that this user made the lab. */
+export async function keepToken(lab: string, run: string, token: string): Promise<void> {
+  const state = new StateDir(lab);
+  if ((await state.readJson("lab.json", (json) => json)) !== null) await state.writeJson(TOKEN_FILE, { run, token });
 }
 
 /** Replaces the keys; the token stays. Throws LabError("unsupported") for containers without the volume. */
