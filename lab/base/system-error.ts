@@ -19,13 +19,20 @@ const REASONS: Readonly<Record<string, readonly [why: string, hint: string]>> = 
   ENFILE: ["this machine has too many files open", "end what you don't need, and repeat the command"],
 };
 
+/** What is wrong with a path that a user named; of our own paths the same would be a bug. */
+const PATHS: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such folder",
+  EISDIR: "it is a folder",
+  EEXIST: "something else has that name",
+};
+
 /**
  * What a user named can't be written.
  * @param subject begins the sentence: a path, or "the report"
  */
 export function cantWrite(subject: string, error: unknown, hint: string): LabError {
   const { code = "", message } = error as NodeJS.ErrnoException;
-  const [why] = REASONS[code] ?? [message];
+  const [why] = REASONS[code] ?? [PATHS[code] ?? message];
   return new LabError("failed", `${subject} can't be written: ${why}`, hint, { cause: error, details: { code } });
 }
 

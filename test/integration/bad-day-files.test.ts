@@ -1,7 +1,7 @@
 // A bad day: files that somebody else wrote, and folders that belong to somebody else. Every one is refused with its name, the line, and exit
 // code 2, or taken; none is a bug in lab. The next case is a row.
 import { execFile } from "node:child_process";
-import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type LabHome, openLabHome } from "../support/cli.ts";
@@ -46,6 +46,30 @@ const FILES: readonly (readonly [name: string, content: string | Buffer, said: R
   ["a very large number", "nodes: 1e999\n", /:1:1: /],
   ["__proto__", `__proto__: { a: 1 }\n${STEPS}`, /:1:1: unknown field "__proto__"/],
 ];
+
+test.each([
+  ["nowhere/run.yaml", "there is no such folder"],
+  ["folder", "it is a folder"],
+  ["file/run.yaml", "a part of that path is no folder"],
+])("a place to write to, %s, must be refused with what is wrong with it", async (place, why) => {
+  await using home = await openLabHome();
+  await mkdir(join(home.path, "folder"));
+  await writeFile(join(home.path, "file"), "");
+  const file = join(home.path, place);
+  const run = join(import.meta.dirname, "../testdata/runs/leader-killed");
+  const { code, stderr } = await home.lab("export", "csv", "--run", run, "--out", file);
+  expect({ code, stderr }).toEqual({ code: 1, stderr: `lab: ${file} can't be written: ${why}\n  name another file\n` });
+});
+
+test("an export of nothing must be refused, and make no file", async () => {
+  await using home = await openLabHome();
+  const run = join(import.meta.dirname, "../testdata/runs/leader-killed");
+  const file = join(home.path, "out.csv");
+  const { code, stderr } = await home.lab("export", "csv", "--run", run, "--nodes", "9", "--out", file);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^lab: nothing to export: no line of a node was selected/);
+  expect(await readdir(home.path)).not.toContain("out.csv");
+});
 
 describe("files of others", () => {
   let home: LabHome;

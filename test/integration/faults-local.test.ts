@@ -1,8 +1,10 @@
 // Faults between local processes: everything is the nodes' own shim, since they have no network of their own.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parseImpairment } from "../../lab/faults/parse-fault.ts";
 import { StateData } from "../../node/wire/control.ts";
 import { CliLab, removeStateHome } from "../support/cli-lab.ts";
 import { eventually } from "../support/eventually.ts";
+import { IMPAIRMENT_VALUES } from "../support/impairment-values.ts";
 
 let lab: CliLab;
 beforeAll(async () => {
@@ -53,6 +55,16 @@ describe("faults between local processes", () => {
     ]);
     await eventually(async () => expect(await rulesOf(2)).toEqual([]), 5_000);
     expect(await lab.json<unknown[]>("faults")).toEqual([]);
+  });
+
+  it.each(IMPAIRMENT_VALUES)("must bring about and verify %s: %s", async (_name, flags) => {
+    const words = flags.split(" ");
+    expect(await lab.json("netem", "1", ...words)).toMatchObject({ verified: true });
+    const texts = Object.fromEntries(words.flatMap((word, i) => (i % 2 === 0 ? [[word.slice(2), words[i + 1]]] : [])));
+    const impairment = parseImpairment(texts, "--");
+    expect(await rulesOf(2)).toMatchObject([{ source: 1, impairment }]);
+    await lab.ok("heal");
+    expect(await rulesOf(2)).toEqual([]);
   });
 
   it("must cut the network into halves with a bridge, and say what can't be cut", async () => {
