@@ -166,3 +166,14 @@ describe("things change behind the lab's back", () => {
     );
   });
 });
+
+test("many nodes that start at once must share one network that is made again, also of a program", async () => {
+  await using many = await CliLab.named("t-bad-p");
+  await many.ok("up", "-f", "compose/programs/election/lab.yaml");
+  await many.ok("stop", "all");
+  await docker("network", "rm", `energy-lab-${many.name}`);
+  await many.ok("start", "all");
+  const rows = await many.json<{ status: string }[]>("ps");
+  expect(rows.map(({ status }) => status)).toEqual(Array.from({ length: 5 }, () => "running"));
+  await many.ok("scale", "6");
+});

@@ -23,8 +23,14 @@ export function endpointOf(ip: string): Docker.EndpointSettings {
  */
 export async function networkOf(docker: Docker, lab: string): Promise<LabNetwork> {
   const [network] = await listLabNetworks(docker, lab);
-  return network ?? remakeNetwork(docker, lab);
+  if (network !== undefined) return network;
+  const remake = remakes.get(lab) ?? remakeNetwork(docker, lab).finally(() => remakes.delete(lab));
+  remakes.set(lab, remake);
+  return remake;
 }
+
+/** Nodes that start at the same moment need one network: the engine refuses the second before it lists the first. */
+const remakes = new Map<string, Promise<LabNetwork>>();
 
 /** Starts a node's container. It may run already. */
 export async function startContainer(docker: Docker, lab: string, node: NodeId, id: string, ip: string | undefined) {
@@ -76,11 +82,11 @@ async function remakeNetwork(docker: Docker, lab: string): Promise<LabNetwork> {
   try {
     const program = readProgram(labels[DOCKER_LABELS.program]);
     const wish = { name: networkName(lab), labels, isOutside: program?.network?.outside !== false };
-    if ((await createOn(docker, wish, subnet)) !== null) return await networkOf(docker, lab);
+    await createOn(docker, wish, subnet);
   } catch (error) {
     if (statusOf(error) !== 409) throw error;
   }
-  // Another command, or another node's start, was faster; or the range is somebody else's by now.
+  // Ours, or that of a command that was faster; none if the range is somebody else's by now.
   const [network] = await listLabNetworks(docker, lab);
   if (network !== undefined) return network;
   throw new LabError("failed", `the network of lab "${lab}" is gone, and another one has its addresses (${subnet})`, [
