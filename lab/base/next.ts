@@ -104,6 +104,7 @@ export const NEXT = {
   listTraffic: () => hint("list what is on its way", "flight"),
   playSchedules: () => hint("or play whole schedules", "sim"),
   /** @param command what plays the run again, from the words after `lab` */
+  playInVirtualTime: (file: string) => hint("play it in virtual time", "run", file, "--runtime", "sim"),
   playAgain: (command: readonly string[]) => hint("play it again", ...command),
   makeSmaller: (command: readonly string[]) => hint("make it smaller", ...command, "--shrink"),
   seeMessages: (command: readonly string[]) => hint("see every message", ...command, "--trace"),

@@ -23,6 +23,7 @@ import { registerJournalCommands } from "./commands/journal.ts";
 import { registerKeyCommands } from "./commands/keys.ts";
 import { registerLifecycleCommands } from "./commands/lifecycle.ts";
 import { registerPlayCommands } from "./commands/playground.ts";
+import { registerRecordCommand } from "./commands/recording.ts";
 import { registerReportCommands } from "./commands/report.ts";
 import { registerScenarioCommands } from "./commands/scenario.ts";
 import { registerShowCommands } from "./commands/show.ts";
@@ -73,6 +74,7 @@ export function describeProgram(program: Command, context: CommandContext, run: 
   registerHoldCommands(program, context);
   registerScenarioCommands(program, context);
   registerCourseCommand(program, context);
+  registerRecordCommand(program, context);
   registerSimCommands(program, context);
   registerReportCommands(program, context);
   registerDiffCommand(program, context);

@@ -68,6 +68,7 @@ export const HINT_SAMPLES: { readonly [K in keyof typeof NEXT]: readonly Hint[] 
   openSimShell: [NEXT.openSimShell(), NEXT.openSimShell(7)],
   listTraffic: [NEXT.listTraffic()],
   playSchedules: [NEXT.playSchedules()],
+  playInVirtualTime: [NEXT.playInVirtualTime("day.yaml")],
   playAgain: [NEXT.playAgain(again), NEXT.playAgain(schedule)],
   makeSmaller: [NEXT.makeSmaller(schedule)],
   seeMessages: [NEXT.seeMessages(schedule)],

@@ -105,7 +105,7 @@ async function exportJournal(context: CommandContext, name: string, flags: Expor
     throw new LabError("usage", `there is no format "${name}"`, `use ${FORMAT_NAMES.join(", ")}`);
   requireSome(journal, options, format.shows);
   if (format.shows === "messages" && !journal.entries.some(({ kind }) => kind === "send")) {
-    context.printer.say("there are no arrows: the nodes of this lab record no messages");
+    context.printer.say("there are no arrows: the nodes of this lab write down no messages");
     context.next(NEXT.journalWire());
   }
   const text = format.render(journal, options);
