@@ -16,6 +16,7 @@ import { parseYaml } from "../base/yaml-file.ts";
 import type { Limits, NodeSpec, SwarmWishes } from "../engine/engine.ts";
 import type { ProgramFields } from "../kind/program-spec.ts";
 import { checkVariables, LAB_FIELDS, toEnv, toLimits, toNodes } from "./lab-fields.ts";
+import { type Latency, LatencyMatrix, toLatencies } from "./latency.ts";
 
 const LabFile = z
   .strictObject({
@@ -28,6 +29,7 @@ const LabFile = z
         encrypted: z.boolean().optional(),
       })
       .optional(),
+    latency: LatencyMatrix.optional(),
     ...LAB_FIELDS,
   })
   .superRefine(checkVariables);
@@ -43,6 +45,7 @@ export interface LabConfig {
   readonly limits: Limits;
   readonly node?: ProgramFields | string;
   readonly swarm?: Partial<SwarmWishes>;
+  readonly latencies?: readonly Latency[];
 }
 
 /** Throws LabError("usage") that names file, line and column. */
@@ -68,6 +71,7 @@ export function parseLabConfig(text: string, path: string): LabConfig {
     ...(file.runtime !== undefined && { runtime: file.runtime }),
     ...(file.voters !== undefined && { voters: file.voters }),
     ...(file.node !== undefined && { node: file.node }),
+    ...(file.latency !== undefined && { latencies: toLatencies(file.latency) }),
     ...(file.swarm !== undefined && { swarm: dropUnsaid(file.swarm) }),
   };
 }

@@ -28,6 +28,8 @@ export interface LabRequest {
   readonly program?: Program | null;
   /** How it lies on a swarm; absent: as `SwarmWishes` says, or somewhere else. */
   readonly swarm?: SwarmWishes;
+  /** Of packets between groups of nodes, each way. */
+  readonly latencies?: readonly { readonly between: readonly [string, string]; readonly delayMs: number }[];
 }
 
 export interface Secrets {

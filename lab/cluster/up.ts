@@ -9,6 +9,7 @@ import { REAL_WORLD } from "../control/real-world.ts";
 import type { Engine } from "../engine/engine.ts";
 import { completeLab, createLab, type ExecuteOptions, planFor, type UpResult } from "./execute-up.ts";
 import { findExisting } from "./find-existing.ts";
+import { setLatencies } from "./latency.ts";
 import { MADE_FILE, readMadeRecord } from "./made-record.ts";
 import { chooseEngine, type RuntimeChoice } from "./open-engine.ts";
 import type { LabRequest } from "./plan-lab.ts";
@@ -45,6 +46,13 @@ export async function dryRun(request: LabRequest, options: UpOptions): Promise<U
  * @throws LabError; what was made by then is removed again, except after a timeout: then the nodes stay to be looked at
  */
 export async function bringUp(request: LabRequest, options: UpOptions): Promise<UpResult> {
+  const result = await bringUpLocked(request, options);
+  // Each takes the lab's lock for itself.
+  if (result.created) await setLatencies(result.lab, request.latencies ?? []);
+  return result;
+}
+
+async function bringUpLocked(request: LabRequest, options: UpOptions): Promise<UpResult> {
   assertPossible(request);
   let engine = options.engine ?? (await openFor(options));
   try {

@@ -25,6 +25,17 @@ describe("lab.yaml must be read", () => {
     });
   });
 
+  test("with latencies between groups of nodes, and the hosts of a swarm", () => {
+    const text =
+      'latency: { "zone:eu": { "zone:us": 50ms, "host:h3": 80ms }, "1-2": { 3: 5ms } }\nswarm: { hosts: [h1], multicast: unicast }\n';
+    const { latencies, swarm } = parseLabConfig(text, "f");
+    expect(latencies).toHaveLength(3);
+    expect(latencies).toContainEqual({ between: ["zone:eu", "host:h3"], delayMs: 80 });
+    expect(swarm).toEqual({ hosts: ["h1"], multicast: "unicast" });
+    expect(failure('latency: { "zone:eu": { "zone:us": 50 } }').message).toContain("50");
+    expect(failure("latency: { nobody: { 1: 50ms } }").message).toContain("nobody");
+  });
+
   test("with limits of containers", () => {
     expect(parseLabConfig("memory: 0.5g\npids: 64\n", "f").limits).toEqual({ memoryBytes: 2 ** 29, pids: 64 });
   });

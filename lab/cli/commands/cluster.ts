@@ -180,6 +180,7 @@ async function readRequest(
         ...(flags.pids !== undefined && { pids: parsePids(flags.pids, "--pids") }),
       },
       ...readWishes(flags, file?.swarm),
+      ...(file?.latencies !== undefined && { latencies: file.latencies }),
       env: { ...defaults.env, ...file?.env, ...(flags.journal === undefined ? {} : describeAsEnv(flags.journal)) },
     },
   };

@@ -326,7 +326,7 @@ export class SwarmEngine implements Engine {
 
   async doctor(): Promise<readonly Finding[]> {
     const { examineSwarm } = await import("./swarm-doctor.ts");
-    return await examineSwarm(this.pool, this.#environment);
+    return await examineSwarm(this.pool);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -425,7 +425,11 @@ export class SwarmEngine implements Engine {
   /** The one door through which the manager's errors leave; each host's engine has its own. */
   async #do<T>(doing: string, work: () => Promise<T>): Promise<T> {
     try {
-      return await whileAnswering(this.pool.manager, work);
+      return await whileAnswering(this.pool.manager, async () => {
+        // An engine that manages no swarm is told from a swarm in trouble before anything else is asked.
+        await this.pool.list();
+        return await work();
+      });
     } catch (error) {
       throw explain(error, this.pool.manager.endpoint, doing);
     }
