@@ -1,5 +1,6 @@
 /** `lab sim` as a user runs it: its words, its data, its exit codes. */
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { openPlayHost } from "../../lab/play/play-host.ts";
 import { type LabHome, openLabHome } from "../support/cli.ts";
 
 let home: LabHome;
@@ -86,6 +87,18 @@ it("a shell in virtual time must take the lab's commands, answer the same each t
   expect(first.stdout).toMatch(/ 1 +70\n +2 +130\n/);
   expect((await play()).stdout).toBe(first.stdout);
   expect(await home.leftovers()).toEqual([]);
+});
+
+it("run --link must print a link that opens the run in the playground", async () => {
+  const file = "compose/scenarios/02-leader-failure.yaml";
+  const { code, stderr } = await home.lab("run", file, "--runtime", "sim", "--link");
+  expect(code).toBe(0);
+  const ask = openPlayHost();
+  const link = /^link: #run=(\S+)$/m.exec(stderr)?.[1] ?? "";
+  const { entries, spec, notice } = await ask({ ask: "open-link", link });
+  expect(notice).toBeNull();
+  expect(spec.scenario).toContain("kill");
+  expect(entries.some(({ action, signal }) => action === "kill" && signal === "SIGKILL")).toBe(true);
 });
 
 it("a script for the shell must end with the exit code of what failed first, and do the rest", async () => {

@@ -18,6 +18,7 @@ interface RunFlags {
   on?: string;
   keep?: boolean;
   bug?: string;
+  link?: boolean;
 }
 
 /** Steps that take longer are announced where nothing can be redrawn. */
@@ -48,6 +49,7 @@ export function registerScenarioCommands(program: Command, context: CommandConte
       .option("--report <dir>", "write the verdict, journal, logs and a page about each run into this folder")
       .addOption(new Option("--on <lab>", "play on this lab, and leave it standing").conflicts("keep"))
       .option("--keep", "leave the lab standing at the end")
+      .option("--link", "in virtual time: print a link that opens the run in the playground")
       .option("--bug <name>", "in virtual time: give all nodes this known bug, to see which check finds it")
       .action((files: string[], flags: RunFlags) => run(context, files, flags)),
     context.caller.prefix,
@@ -159,9 +161,27 @@ async function runOne(context: CommandContext, one: OneRun): Promise<RunOutcome>
   const written = await writeDown(result, realMs, flags.report ?? null);
   if (!printer.json) printer.data(null, lines.renderSummary(result, { printer, realMs }));
   const told = describeWritten(written);
+  if (flags.link === true) await tellLink(context, result);
   if (told !== null) printer.say(told);
   else if (result.verdict !== "valid") context.next(lines.hintsAfter(result, flags));
   return { result, value: { ...publicResult(result), report: written.path }, realMs, trouble: written.trouble };
+}
+
+/** What `play` opens. The verdict stands, whatever becomes of the link. */
+async function tellLink({ printer }: CommandContext, result: ScenarioResult): Promise<void> {
+  const { runtime, scenario, seed, bug, tookMs } = result;
+  if (runtime !== "sim") {
+    printer.say("there is no link: only a run in virtual time is decided by its scenario and seed");
+    return;
+  }
+  const [{ writeLink }, { formatScenario }] = await Promise.all([
+    import("../../play/run-link.ts"),
+    import("../../scenario/format-scenario.ts"),
+  ]);
+  const nodes = result.journal.facts.nodes.length;
+  const spec = { seed, nodes, bug, scenario: formatScenario(scenario), steps: [] };
+  const link = await writeLink(spec, tookMs).catch((error: Error) => error);
+  printer.say(typeof link === "string" ? `link: #run=${link}` : `there is no link: ${link.message}`);
 }
 
 /** A line for each step that is over; what is under way is shown where lines can be redrawn, elsewhere when it takes long. */
