@@ -11,7 +11,7 @@ import {
   sealControlRequest,
   splitRules,
 } from "../../node/wire/control-frame.ts";
-import { HEADER_BYTES, OVERHEAD_BYTES, sealDatagram } from "../../node/wire/envelope.ts";
+import { HEADER_BYTES, isControlDatagram, OVERHEAD_BYTES, sealDatagram } from "../../node/wire/envelope.ts";
 
 const token = "a long token";
 const BOOT = "00000000000000aa";
@@ -190,6 +190,7 @@ describe("control frames", () => {
   test("must keep peers' and control datagrams apart by flag and key", () => {
     const auth = controlAuthenticator(token, crypto);
     const datagram = sealControlRequest({ op: "ping", request_id: "r" }, client, auth);
+    expect(isControlDatagram(datagram)).toBe(true);
     expect(openControlRequest(datagram, auth)).toMatchObject({ ok: true, request: { op: "ping" } });
     expect(openControlRequest(datagram, controlAuthenticator("other token", crypto))).toEqual({
       ok: false,

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
 import { decodeMessage, encodeMessage } from "../../node/wire/codec.ts";
 import { Message } from "../../node/wire/message.ts";
+import { TOTAL_MODULUS, TotalsField } from "../../node/wire/totals.ts";
 
 describe("encodeMessage", () => {
   it("must write what the schemas would write, and decodeMessage must read it back", () => {
@@ -25,5 +26,19 @@ describe("encodeMessage", () => {
     sim.stop(1);
     sim.runFor(3_000);
     expect([...seen.keys()].length, `only ${[...seen.keys()].join(" ")}`).toBeGreaterThanOrEqual(16);
+  });
+});
+
+describe("totals on the wire", () => {
+  it("must be read back as they were, up to the largest", () => {
+    const totals = new Map([
+      [2, 1],
+      [1_000, TOTAL_MODULUS - 1],
+    ]);
+    expect(TotalsField.decode(TotalsField.encode(totals))).toEqual(totals);
+  });
+
+  it.each(["x", "1", `1:${TOTAL_MODULUS}`, "1:-1"])("must refuse %j", (text) => {
+    expect(TotalsField.safeDecode(text).success).toBe(false);
   });
 });
