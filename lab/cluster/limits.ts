@@ -38,8 +38,8 @@ export function parsePids(text: string, option: string): number {
 export function checkLimits({ memoryBytes, pids }: Limits, runtime: RuntimeName): void {
   if (memoryBytes === undefined && pids === undefined) return;
   if (runtime !== "docker") {
-    const where = runtime === "local" ? "local processes" : "simulated nodes";
-    const message = `${where} have no limits of memory and processes: those are a container's`;
+    const where = { local: "local processes", swarm: "the nodes of a swarm", sim: "simulated nodes" }[runtime];
+    const message = `${where} have no limits of memory and processes: only one engine's containers have`;
     throw new LabError("unsupported", message, "use --runtime docker, or leave memory and pids out");
   }
   if (memoryBytes !== undefined) parseMemory(`${memoryBytes / 1024}k`, "memory");
