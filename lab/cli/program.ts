@@ -17,6 +17,7 @@ import { registerDashCommands } from "./commands/dash.ts";
 import { registerDiffCommand } from "./commands/diff.ts";
 import { registerDiskCommands } from "./commands/disk.ts";
 import { registerFaultCommands } from "./commands/faults.ts";
+import { registerGradeCommand } from "./commands/grade.ts";
 import { registerHoldCommands } from "./commands/hold.ts";
 import { registerHostsCommand } from "./commands/hosts.ts";
 import { registerJournalCommands } from "./commands/journal.ts";
@@ -73,6 +74,7 @@ export function describeProgram(program: Command, context: CommandContext, run: 
   registerFaultCommands(program, context);
   registerHoldCommands(program, context);
   registerScenarioCommands(program, context);
+  registerGradeCommand(program, context);
   registerCourseCommand(program, context);
   registerRecordCommand(program, context);
   registerSimCommands(program, context);

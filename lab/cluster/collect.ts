@@ -46,6 +46,7 @@ export async function collectJournal(lab: LabHandle, options: CollectOptions = {
     nodes: [...new Set([...lab.ids, ...others.map((entry) => entry.node)])].sort((a, b) => a - b),
     seed: options.seed ?? null,
     ...readDetail(env),
+    ...(lab.info.program != null && { isForeign: true, isDetailed: true }),
   };
   return assembleJournal(facts, entries);
 }

@@ -18,6 +18,8 @@ export interface RunFacts {
   readonly seed: number | null;
   /** Whether every delivery was written down (DS_LOG_LEVEL=DEBUG); without that checkers can't judge deliveries. */
   readonly isDetailed: boolean;
+  /** Its nodes ran a program that isn't ours: our own promises aren't its own. */
+  readonly isForeign?: boolean | undefined;
   /** Whether every datagram was (DS_JOURNAL=wire); exporters draw arrows from them. */
   readonly hasWire: boolean;
 }

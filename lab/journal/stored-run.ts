@@ -21,6 +21,7 @@ const Facts = z.looseObject({
   seed: z.number().nullable(),
   isDetailed: z.boolean(),
   hasWire: z.boolean(),
+  isForeign: z.boolean().optional(),
   /** How many the journal had when it was written; absent: an older version wrote it. */
   lines: z.int().optional(),
 });

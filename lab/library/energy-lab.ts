@@ -16,6 +16,8 @@ export type {
   LabOptions,
   Netem,
   NodeOptions,
+  NodeProgram,
+  NodeQuestion,
   NodeRef,
   NodeStatus,
   Runtime,

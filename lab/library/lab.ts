@@ -28,7 +28,7 @@ import { heal, setFault } from "../faults/service.ts";
 import type { Journal } from "../journal/journal.ts";
 import { type CollectedRun, judgeRun } from "../report/judged-run.ts";
 import { writeReport } from "../report/write-report.ts";
-import { judge } from "./judge-run.ts";
+import { judge, judgeProgram } from "./judge-run.ts";
 import { LabNode } from "./node.ts";
 import { openLab } from "./open.ts";
 import type {
@@ -233,7 +233,9 @@ export class Lab implements AsyncDisposable {
   async check(...names: readonly string[]): Promise<CheckReport> {
     // When somebody looked: until then at least the run went on.
     await this.#inner.note({ action: "check" }, "check");
-    return judge(await this.journal(), names);
+    const journal = await this.journal();
+    const { program = null } = this.#inner.info;
+    return program === null ? judge(journal, names) : await judgeProgram(journal, program);
   }
 
   /**

@@ -9,6 +9,7 @@ import { normalizeSignal } from "../base/signals.ts";
 import { kill, leave, pause, restoreDisks, resume, saveDisks, start, stop, wipe } from "../cluster/change.ts";
 import type { LabHandle } from "../cluster/lab-handle.ts";
 import { reportNodes } from "../cluster/node-rows.ts";
+import { ask, questionOf } from "../cluster/program-lab.ts";
 import { readHistory, trade } from "../cluster/trade.ts";
 import { resolveFault } from "../faults/request.ts";
 import { heal, setFault } from "../faults/service.ts";
@@ -31,6 +32,16 @@ export class LabNode {
   constructor(lab: LabHandle, id: NodeId) {
     this.#lab = lab;
     this.id = id;
+  }
+
+  /** Of a program that isn't ours: its answer to a question that `node.ask` describes. */
+  async ask(name: string, ...args: readonly string[]): Promise<unknown> {
+    return await ask(this.#lab, this.id, questionOf(this.#lab, "ask", name), args);
+  }
+
+  /** Gives it an order that `node.tell` describes. */
+  async tell(name: string, ...args: readonly string[]): Promise<unknown> {
+    return await ask(this.#lab, this.id, questionOf(this.#lab, "tell", name), args);
   }
 
   /** Ends it at once, as a power cut would. @param signal another signal: `SIGTERM`, `SIGINT`, … */

@@ -13,6 +13,7 @@ import { takeDown } from "../cluster/take-down.ts";
 import { bringUp } from "../cluster/up.ts";
 import type { Engine, NodeSpec, Progress } from "../engine/engine.ts";
 import { describeAsEnv } from "../journal/detail.ts";
+import type { Program } from "../kind/program-spec.ts";
 import type { LabOptions, Runtime } from "./public-types.ts";
 
 const AGREE_MS = 60_000;
@@ -28,7 +29,8 @@ export interface OpenedLab {
 
 export async function openLab(options: LabOptions): Promise<OpenedLab> {
   const runtime = options.runtime ?? readRuntime(process.env.LAB_RUNTIME);
-  const request = planRequest(options);
+  const program = options.node === undefined ? null : await readNode(options.node);
+  const request = { ...planRequest(options), program };
   const seed = runtime === "sim" ? (options.seed ?? 1) : null;
   // A world of its own, beside the session's and others'. Loaded when it is needed: the simulator is half of the lab's code.
   const engine = seed === null ? null : new (await import("../engine/sim/sim-engine.ts")).SimEngine(seed);
@@ -92,6 +94,18 @@ function planRequest(options: LabOptions): LabRequest {
       ...(options.pids !== undefined && { pids: options.pids }),
     },
   };
+}
+
+/** By the same rules as in a lab file. @throws LabError("usage") */
+async function readNode(node: NonNullable<LabOptions["node"]>): Promise<Program> {
+  const [{ ProgramFields }, { readProgram }] = await Promise.all([
+    import("../kind/program-spec.ts"),
+    import("../kind/read-program.ts"),
+  ]);
+  const parsed = ProgramFields.safeParse(node);
+  if (parsed.success) return await readProgram(parsed.data, ".");
+  const [issue] = parsed.error.issues;
+  throw new LabError("usage", `node: ${issue?.path.join(".")}: ${issue?.message}`, "write it as in a lab file");
 }
 
 function listNodes(nodes: NonNullable<LabOptions["nodes"]>): number | readonly NodeSpec[] {

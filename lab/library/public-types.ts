@@ -34,13 +34,53 @@ export interface LabOptions {
    * here): every message too, which pictures need.
    */
   readonly journal?: JournalDetail;
-  /** How long the nodes may take to agree on a coordinator. Default: 60,000. */
+  /**
+   * What the nodes run instead of the lab's own peers, as under `node:` in a lab file: `{ image: "mine", facts: […] }`. Paths are seen from
+   * the working directory.
+   */
+  readonly node?: NodeProgram;
+  /** How long the nodes may take to agree on a coordinator, or to be ready. Default: 60,000. */
   readonly withinMs?: number;
   /** Ends whatever is being waited for. */
   readonly signal?: AbortSignal;
   /** Called with the progress in words, while a lab starts or is waited for. */
   readonly onProgress?: (line: string) => void;
 }
+
+/** See compose/programs/README.md. */
+export interface NodeProgram {
+  readonly image?: string;
+  /** A folder with a Dockerfile. */
+  readonly build?: string;
+  /** Words, or a line for `sh -c`. */
+  readonly command?: string | readonly string[];
+  readonly env?: Readonly<Record<string, string | number | boolean>>;
+  readonly files?: Readonly<Record<string, string>>;
+  readonly ready?:
+    | "health"
+    | { readonly log: string }
+    | { readonly exec: string | readonly string[] }
+    | { readonly udp: number; readonly send: string };
+  readonly network?: {
+    readonly udp?: readonly number[];
+    readonly groups?: readonly string[];
+    readonly outside?: boolean;
+  };
+  readonly ask?: Readonly<Record<string, NodeQuestion>>;
+  readonly tell?: Readonly<Record<string, NodeQuestion>>;
+  readonly facts?: readonly {
+    readonly match: string;
+    readonly kind: string;
+    readonly [field: string]: string | number | boolean;
+  }[];
+  readonly memory?: number;
+  readonly processes?: number;
+}
+
+export type NodeQuestion = { readonly as?: "json" | "lines" | "text" } & (
+  | { readonly exec: string | readonly string[] }
+  | { readonly udp: number; readonly send: string }
+);
 
 export interface NodeOptions {
   readonly credits?: number;
@@ -65,6 +105,8 @@ export interface NodeStatus {
   /** Rises with every start that kept the disk. */
   readonly incarnation: number | null;
   readonly exitCode: number | null;
+  /** The last value of each fact, of a program that isn't ours. */
+  readonly facts?: Readonly<Record<string, string>>;
 }
 
 export interface TradeResult {

@@ -5,6 +5,8 @@
 
 /** The conditions that `text` joins, as `lab wait` takes them. Pure; what can't be meant is refused by who parses them. */
 export function splitConditions(text: string): readonly string[] {
+  // Expressions and patterns of programs that aren't ours have words of their own.
+  if (/^\s*(ask:|expr\s|log[:#=])/.test(text)) return [text.trim()];
   return text
     .split(/&&|\band\b/)
     .map(normalise)

@@ -4,5 +4,6 @@ import type { NodeStatus } from "./public-types.ts";
 
 export function describeStatus(row: NodeRow): NodeStatus {
   const { id, status, role, phase, coordinator, term, elected, balance, incarnation, exitCode } = row;
-  return { id, status, role, phase, coordinator, term, elected, balance, incarnation, exitCode };
+  const facts = row.facts === undefined ? {} : { facts: row.facts };
+  return { id, status, role, phase, coordinator, term, elected, balance, incarnation, exitCode, ...facts };
 }

@@ -16,6 +16,31 @@ interface TestCase {
     | { readonly state: "failed"; readonly why: string; readonly text: string };
 }
 
+/** Test cases of several runs in one file, a suite for each group. @param why empty: it passed */
+export function renderCases(
+  title: string,
+  groups: ReadonlyMap<string, readonly { name: string; seconds: number; why: string }[]>,
+): string {
+  const suites = [...groups].map(([group, cases]) => {
+    const lines = cases.map(({ name, seconds, why }) => {
+      const head = `    <testcase classname="${escapeXml(group)}" name="${escapeXml(name)}" time="${seconds.toFixed(3)}"`;
+      return why === "" ? `${head}/>` : `${head}><failure message="${escapeXml(why)}"/></testcase>`;
+    });
+    const failures = cases.filter(({ why }) => why !== "").length;
+    return [
+      `  <testsuite name="${escapeXml(group)}" tests="${cases.length}" failures="${failures}">`,
+      ...lines,
+      "  </testsuite>",
+    ].join("\n");
+  });
+  return [
+    `<?xml version="1.0" encoding="UTF-8"?>`,
+    `<testsuites name="${escapeXml(title)}">`,
+    ...suites,
+    "</testsuites>\n",
+  ].join("\n");
+}
+
 export function renderJunit(record: RunRecord): string {
   const cases = [...listSteps(record), ...listChecks(record)];
   const seconds = record.tookMs / 1_000;

@@ -6,6 +6,7 @@ import { loadProgram } from "../cluster/load-program.ts";
 import { assertReadable } from "../cluster/program-conditions.ts";
 import type { ProgramCheck } from "../kind/check-schema.ts";
 import { parseExpression } from "../kind/expression.ts";
+import { standardChecks } from "../kind/program-checks.ts";
 import type { Program } from "../kind/program-spec.ts";
 import { type Conditions, listConditions } from "./condition-schema.ts";
 import { walkSteps } from "./parse-scenario.ts";
@@ -30,11 +31,9 @@ export async function programOfScenario(scenario: Scenario, file: string): Promi
   return program;
 }
 
-/** Without a word of the file: one leader at a time, on whom all agree, where the program tells who leads. */
-export function checksOfProgram({ checks = "all" }: Scenario, { facts = [] }: Program): readonly ProgramCheck[] {
+export function checksOfProgram({ checks = "all" }: Scenario, program: Program): readonly ProgramCheck[] {
   if (checks === "none") return [];
-  if (checks !== "all") return checks as readonly ProgramCheck[];
-  return facts.some(({ kind }) => kind === "leader") ? [{ "one-holder": "leader" }, { agree: "leader" }] : [];
+  return checks === "all" ? standardChecks(program) : (checks as readonly ProgramCheck[]);
 }
 
 /** How long the run has to go on, so that what is judged some time after the last fault can be; 0: it can be already. */

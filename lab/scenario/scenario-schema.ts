@@ -185,6 +185,18 @@ export const Scenario = z
       .regex(/^[a-z0-9](?:[a-z0-9-]{0,28}[a-z0-9])?$/, "must be 1 to 30 of a-z, 0-9 and -")
       .optional()
       .meta({ description: "name of the scenario and of its lab (default: the file's name)" }),
+    points: z
+      .number()
+      .min(0)
+      .max(1_000)
+      .optional()
+      .meta({ description: "of `lab grade`, for a run that is valid (default: 1)" }),
+    repeats: z
+      .int()
+      .min(1)
+      .max(100)
+      .optional()
+      .meta({ description: "runs of `lab grade`: all have to be valid (default: 1)" }),
     number: z.int().min(0).max(999).optional().meta({ description: "place in a course" }),
     title: line("one line: what happens"),
     teaches: line("what one sees here, in a few sentences"),

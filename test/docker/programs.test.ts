@@ -1,10 +1,11 @@
 // Programs that aren't ours, through the `lab` command: the example with its bug and its fix, faults from outside, and what goes wrong.
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { connectDocker } from "../../lab/engine/docker/docker-connect.ts";
+import { Lab } from "../../lab/library/lab.ts";
 import { CliLab, removeStateHome } from "../support/cli-lab.ts";
 import { eventually } from "../support/eventually.ts";
 import { PROJECT_ROOT } from "../support/sources.ts";
@@ -156,6 +157,53 @@ describe("what is wrong with a program", () => {
     ]) {
       expect((await lab.run(...words)).code).toBeGreaterThan(1);
     }
+  });
+});
+
+describe("lab grade", () => {
+  it("must give points, reasons and pages, and go on after a submission that can't be built", async () => {
+    await using lab = await CliLab.named("t-grade");
+    const home = await mkdtemp(join(folder, "grade-"));
+    const submissions = join(home, "submissions");
+    for (const name of ["anna", "bob", "carl"]) await cp(ELECTION, join(submissions, name), { recursive: true });
+    const bug = await readFile(join(ELECTION, "node.py"), "utf8");
+    await writeFile(join(submissions, "bob/node.py"), bug.replace('os.environ.get("FIXED") == "1"', "True"));
+    await writeFile(join(submissions, "carl/Dockerfile"), "FROM node:24-bookworm-slim\nRUN exit 3\n");
+    const out = join(home, "out");
+    const { code, stdout } = await lab.run("grade", join(ELECTION, "split.yaml"), "--node", submissions, "--out", out);
+    expect(stdout).toMatch(/anna +election-split +0\/1 +one-holder leader: nodes 2 and 5 are leader/);
+    expect(stdout).toMatch(/bob +election-split +1\/1\n/);
+    expect(stdout).toMatch(/carl +election-split +0\/1 +.*can't be built/);
+    expect(code).toBe(1);
+    expect(await readFile(join(out, "grades.csv"), "utf8")).toBe(
+      'submission,points,"election-split"\n"anna",0,0\n"bob",1,1\n"carl",0,0\n',
+    );
+    expect(await readFile(join(out, "anna.html"), "utf8")).toContain("<svg");
+    expect(await readFile(join(out, "junit.xml"), "utf8")).toMatch(/<testsuite name="bob" tests="1" failures="0">/);
+  }, 300_000);
+});
+
+describe("the library", () => {
+  it("must start, ask, break and judge a program of one's own", async () => {
+    await using lab = await Lab.up({
+      nodes: 3,
+      runtime: "docker",
+      node: {
+        build: join(PROJECT_ROOT, "compose/programs/init-node"),
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: as files write them
+        env: { NODE_ID: "${id}", NODE_IP: "${ip}" },
+        ready: { log: "^ready" },
+        ask: { status: { udp: 7400, send: "status", as: "json" } },
+        facts: [{ match: "^leader (?<value>\\d+)$", kind: "leader" }],
+      },
+    });
+    await lab.until("fact:leader == 3");
+    expect(await lab.node(1).ask("status")).toMatchObject({ leader: 3 });
+    expect((await lab.status()).map(({ facts }) => facts)).toEqual([{ leader: "3" }, { leader: "3" }, { leader: "3" }]);
+    await (await lab.leader()).kill();
+    await lab.until("agree && leader == 2");
+    expect((await lab.check()).results.map(({ verdict }) => verdict)).not.toContain("invalid");
+    await expect(lab.balances()).resolves.toEqual({});
   });
 });
 
