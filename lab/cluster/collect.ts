@@ -46,7 +46,7 @@ export async function collectJournal(lab: LabHandle, options: CollectOptions = {
     nodes: [...new Set([...lab.ids, ...others.map((entry) => entry.node)])].sort((a, b) => a - b),
     seed: options.seed ?? null,
     ...readDetail(env),
-    ...(lab.info.program != null && { isForeign: true, isDetailed: true }),
+    ...(lab.info.program != null && { isForeign: true, isDetailed: true, hasWire: lab.info.program.tap === true }),
   };
   return assembleJournal(facts, entries);
 }
@@ -74,12 +74,17 @@ async function readNodeEntries(
 ): Promise<readonly Entry[]> {
   const signal = options.signal ?? new AbortController().signal;
   const entries: Entry[] = [];
+  const output: LogLine[] = [];
+  const { program = null } = lab.info;
   const request = { follow: false, tail: null, sinceMs: options.sinceMs ?? null, signal };
   const read = await lineReader(lab);
   for await (const line of lab.engine.logs(lab.name, nodes, request)) {
     options.onLine?.(line);
+    output.push(...(program?.tap === true ? [line] : []));
     const entry = read(line);
     if (entry !== null) entries.push(entry);
   }
-  return entries;
+  if (program?.tap !== true) return entries;
+  // Loaded for labs that need it: a browser's labs don't.
+  return await (await import("./tapped.ts")).readTapped(lab, program, output);
 }

@@ -17,7 +17,7 @@ export async function lineReader(lab: LabHandle): Promise<(line: LogLine) => Ent
   return (line) => lines.read({ ...line, atMs: line.atMs ?? lab.clock.wallMs() });
 }
 
-async function openLines(lab: LabHandle): Promise<ProgramLines> {
+export async function openLines(lab: LabHandle): Promise<ProgramLines> {
   return new ProgramLines(
     lab.info.program ?? { files: {}, build: null, folder: "" },
     lab.info.run,

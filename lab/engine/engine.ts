@@ -10,6 +10,7 @@ import type { NodeId } from "../../node/wire/ids.ts";
 import type { Hint, Hints } from "../base/hint.ts";
 import type { World } from "../control/world.ts";
 import type { Program } from "../kind/program-spec.ts";
+import type { Decoded } from "../kind/tap.ts";
 import type { Traffic } from "../sim/cluster/traffic.ts";
 
 export type RuntimeName = "docker" | "swarm" | "local" | "sim";
@@ -195,6 +196,12 @@ export interface ProgramHost {
   /** Whether the node has a helper: then it may have faults. */
   hasHelper(lab: string, id: NodeId): Promise<boolean>;
   dropHelper(lab: string, id: NodeId): Promise<void>;
+  /** What the tap of each node has seen until now: files of tcpdump, and whether they are of what rules dropped. */
+  captures(
+    lab: string,
+  ): Promise<readonly { readonly node: NodeId; readonly isDrop: boolean; readonly file: Uint8Array }[]>;
+  /** Type and summary of each payload, by what the program says of its messages. Never fails. */
+  decode(payloads: readonly Uint8Array[], program: Program): Promise<readonly Decoded[]>;
   /** The node was started while it had faults, and waits until they are in force: it goes on. */
   release(lab: string, id: NodeId): Promise<void>;
 }
@@ -326,6 +333,8 @@ export interface Engine extends AsyncDisposable {
 
 /** The folder in a container that keeps its faults: in the writable layer, so that they outlive a restart. */
 export const FAULTS_DIR = "/run/lab/faults";
+/** The netlink group to which rules send what they drop, for the tap. */
+export const TAP_GROUP = 5;
 /** The generation of the list that the container had last, kept when its faults are gone. */
 export const FAULTS_VERSION = "/run/lab/faults.version";
 

@@ -157,7 +157,8 @@ interface NodeTask {
 async function applyToNode(lab: FaultableLab, task: NodeTask): Promise<FaultReport> {
   const { compiled, kernel, list, known, tellShim } = task;
   const { generation } = list;
-  const application = { compiled, kernel, generation, known: known.kernel, nowMs: lab.clock.wallMs() };
+  const isTapped = lab.info.program?.tap === true;
+  const application = { compiled, kernel, generation, known: known.kernel, nowMs: lab.clock.wallMs(), isTapped };
   const helpers = lab.info.program == null ? undefined : lab.engine.programs;
   const isClear = compiled.faults.length === 0;
   // A node of somebody else's program has a helper while it has faults, and none before and after.

@@ -9,7 +9,7 @@
  * The parts that don't depend on the list are in compile-library.ts.
  */
 import type { Impairment } from "../../node/wire/control.ts";
-import { FAULTS_DIR, FAULTS_VERSION, type KernelFaults } from "../engine/engine.ts";
+import { FAULTS_DIR, FAULTS_VERSION, type KernelFaults, TAP_GROUP } from "../engine/engine.ts";
 import { type CompiledNode, type KernelState, type Leaf, minorOf, perMillion } from "./compile.ts";
 import { SCRIPT_EXIT, SCRIPT_LIBRARY, TABLE } from "./compile-library.ts";
 
@@ -29,6 +29,8 @@ export interface Application {
   readonly known: readonly number[] | null;
   /** The lab's clock when it sends this: a host whose clock differs shifts the instants by the difference. */
   readonly nowMs: number;
+  /** The node's tap wants to see what rules drop. */
+  readonly isTapped?: boolean;
 }
 
 /** Names one application; a timer that finds another one in the container ends itself. */
@@ -53,7 +55,7 @@ set -u
 dir=${FAULTS_DIR} stamp=${stampOf(application)} sent=${application.nowMs} ip=${compiled.ip ?? "none"}
 ends="${ends.join(" ")}" over=${flag(isOverAtLast)} keep=${flag(compiled.faults.length > 0)}
 has_nft=${flag(kernel.nft)} has_netem=${flag(kernel.netem)}
-${compiled.steps.map(({ state }, index) => compileStep(state, index, compiled.peers, kernel)).join("\n")}
+${compiled.steps.map(({ state }, index) => compileStep(state, index, application)).join("\n")}
 ${SCRIPT_LIBRARY}`;
 }
 
@@ -116,14 +118,16 @@ exec sh ${FAULTS_DIR}/apply timer
 }
 
 /** The table's whole content in one transaction: it is never half there. */
-export function compileRuleset(state: KernelState): string {
+export function compileRuleset(state: KernelState, isTapped = false): string {
   const clear = `table inet ${TABLE} {}\ndelete table inet ${TABLE}\n`;
   if (state.cut.length + state.loss.length === 0) return clear;
+  // What is dropped goes to the tap first.
+  const drop = isTapped ? `log group ${TAP_GROUP} drop` : "drop";
   const set = state.cut.length === 0 ? "" : `  set cut { type ipv4_addr; elements = { ${state.cut.join(", ")} }; }\n`;
   const rules = [
-    ...(state.cut.length === 0 ? [] : ["    ip saddr @cut counter drop"]),
+    ...(state.cut.length === 0 ? [] : [`    ip saddr @cut counter ${drop}`]),
     ...state.loss.map(
-      ({ ip, chance }) => `    ip saddr ${ip} numgen random mod 1000000 < ${perMillion(chance)} counter drop`,
+      ({ ip, chance }) => `    ip saddr ${ip} numgen random mod 1000000 < ${perMillion(chance)} counter ${drop}`,
     ),
   ];
   return `${clear}table inet ${TABLE} {
@@ -152,11 +156,15 @@ export function describeNetem(impairment: Impairment): string {
   ].join(" ");
 }
 
-function compileStep(state: KernelState, index: number, peers: readonly string[], kernel: KernelFaults): string {
+function compileStep(
+  state: KernelState,
+  index: number,
+  { compiled: { peers }, kernel, isTapped }: Application,
+): string {
   const leaves = state.leaves.map((leaf) => describeLeaf(leaf, kernel));
   const egress = state.egress === null ? [] : [describeEgress(state.egress, peers, kernel)];
   return `rules_${index}() { nft -f - <<'END-OF-RULES'
-${compileRuleset(state)}END-OF-RULES
+${compileRuleset(state, isTapped)}END-OF-RULES
 }
 leaves_${index}() { :
 ${leaves.join("\n")}

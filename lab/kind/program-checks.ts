@@ -4,12 +4,11 @@
  */
 
 import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
-import { Worker } from "node:worker_threads";
 import * as z from "zod";
 import { formatDuration, parseDuration } from "../base/duration.ts";
 import type { CheckResult, Violation } from "../check/verdict.ts";
 import type { Journal } from "../journal/journal.ts";
+import { callModule } from "./call-module.ts";
 import type { ProgramCheck } from "./check-schema.ts";
 import { isTrue, parseExpression } from "./expression.ts";
 import type { Program } from "./program-spec.ts";
@@ -151,25 +150,11 @@ const Answer = z.object({
   violations: z.array(z.object({ what: z.string(), lines: z.array(z.int()).default([]) })).default([]),
 });
 
-/** Runs in a worker, which is ended when it takes too long. */
-const RUNNER = `
-import { parentPort, workerData } from "node:worker_threads";
-const { default: check } = await import(workerData.url);
-parentPort.postMessage(await check(workerData.journal));
-`;
-
 /** A module whose default export takes the journal and returns \`{ verdict, detail, violations: [{ what, lines }] }\`. */
 async function runModule(journal: Journal, path: string, name: string): Promise<CheckResult> {
   const fail = (why: string): CheckResult => ({ check: name, verdict: "inconclusive", violations: [], detail: why });
-  const url = new URL(`data:text/javascript,${encodeURIComponent(RUNNER)}`);
-  const worker = new Worker(url, { workerData: { url: pathToFileURL(path).href, journal } });
   try {
-    const answer = await new Promise<unknown>((accept, reject) => {
-      worker.once("message", accept);
-      worker.once("error", reject);
-      worker.once("exit", () => reject(new Error("it ended without an answer")));
-      setTimeout(() => reject(new Error(`it took more than ${MODULE_MS_MAX / 1000} s`)), MODULE_MS_MAX).unref();
-    });
+    const answer = await callModule(path, journal, MODULE_MS_MAX, "once");
     const parsed = Answer.safeParse(answer);
     if (!parsed.success) return fail(`it answered in another form: ${z.prettifyError(parsed.error)}`);
     const violations = parsed.data.violations.map(({ what, lines }) => ({
@@ -179,7 +164,5 @@ async function runModule(journal: Journal, path: string, name: string): Promise<
     return { check: name, verdict: parsed.data.verdict, violations, detail: parsed.data.detail };
   } catch (error) {
     return fail(`the module failed: ${(error as Error).message}`);
-  } finally {
-    await worker.terminate();
   }
 }

@@ -7,6 +7,7 @@ import type { NodeId } from "../../node/wire/ids.ts";
 import type { Entry } from "../journal/entry.ts";
 import { readLabAction } from "../journal/lab-entry.ts";
 import type { Program } from "./program-spec.ts";
+import type { Decoded, TapEvent } from "./tap.ts";
 
 /** A line of output, and when it was written (wall clock). */
 export interface OutputLine {
@@ -57,26 +58,54 @@ export class ProgramLines {
   }
 
   read({ node, text, stream, atMs = 0 }: OutputLine): Entry {
+    const { seq, mono, run } = this.#number(node, atMs);
     const inc = this.lifeAt(node, atMs);
-    const key = `${node}.${inc}`;
-    const seq = (this.#seqs.get(key) ?? 0) + 1;
-    this.#seqs.set(key, seq);
-    const beganMs = this.#begins.get(key) ?? atMs;
-    this.#begins.set(key, beganMs);
     const said = text.replaceAll(CONTROL, "\uFFFD").slice(0, CHARS_MAX);
-    const run = this.#run === null ? {} : { run: this.#run };
     const base = {
       ...run,
       node,
       inc,
       seq,
       time: atMs,
-      mono: atMs - beganMs,
+      mono,
       level: stream === "stderr" ? "warn" : "info",
       msg: said,
     } as const;
     const fact = this.#factOf(said);
     return fact === null ? { ...base, kind: "local" } : { ...base, kind: "state", ...fact };
+  }
+
+  /** A message that the tap saw, as a line of the node at whose end it was. */
+  message({ node, atMs, kind, from, to, send, datagram }: TapEvent, { type, summary }: Decoded, inc: number): Entry {
+    const { seq, mono, run } = this.#number(node, atMs);
+    const id = `${from}-${inc}.${send}`;
+    const ends = `${datagram.source}:${datagram.sourcePort} -> ${datagram.target}:${datagram.targetPort}`;
+    const verb = { send: "->", recv: "<-", drop: "x-", duplicate: "<- again" }[kind];
+    const reason = kind === "drop" ? { reason: "impaired_cut" } : {};
+    const peers = { from, ...(to !== undefined && { to }) };
+    const common = { ...run, node, inc: this.lifeAt(node, atMs), seq, time: atMs, mono, level: "info" } as const;
+    return {
+      ...common,
+      kind,
+      msg: `${verb} ${ends}  ${summary}`,
+      type,
+      id,
+      ...peers,
+      ...reason,
+      bytes: datagram.bytes,
+    };
+  }
+
+  #number(
+    node: NodeId,
+    atMs: number,
+  ): { readonly seq: number; readonly mono: number; readonly run: { readonly run?: string } } {
+    const key = `${node}.${this.lifeAt(node, atMs)}`;
+    const seq = (this.#seqs.get(key) ?? 0) + 1;
+    this.#seqs.set(key, seq);
+    const beganMs = this.#begins.get(key) ?? atMs;
+    this.#begins.set(key, beganMs);
+    return { seq, mono: Math.max(0, atMs - beganMs), run: this.#run === null ? {} : { run: this.#run } };
   }
 
   #factOf(

@@ -111,6 +111,8 @@ export interface Program extends Omit<ProgramFields, "files" | "build"> {
   readonly files: Readonly<Record<string, string>>;
   /** The folder that `image` is built from, absolute; null: it is pulled. */
   readonly build: string | null;
+  /** Each datagram is recorded, at both ends. */
+  readonly tap?: boolean;
   /** Folder of the lab file: decoders are found from here, and local processes run in it. */
   readonly folder: string;
 }

@@ -131,7 +131,9 @@ async function openLab(scenario: Scenario, options: RunOptions, signal: AbortSig
     scenario.node === undefined
       ? null
       : (options.program ?? (await (await forPrograms()).programOfScenario(scenario, options.file ?? ".")));
-  const request = labOf(scenario, nameOf(scenario, options), program);
+  // Messages are recorded where the program says how to read them, unless the file says otherwise.
+  const tap = program?.messages !== undefined && scenario.wire !== false;
+  const request = labOf(scenario, nameOf(scenario, options), program === null ? null : { ...program, tap });
   const onNotice = (detail: string) => progress({ step: "up", state: "info", detail });
   const wanted = {
     runtime,

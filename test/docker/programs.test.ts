@@ -160,6 +160,54 @@ describe("what is wrong with a program", () => {
   });
 });
 
+interface MessageLine {
+  readonly kind: string;
+  readonly node: number;
+  readonly inc: number;
+  readonly id?: string;
+  readonly type?: string;
+  readonly to?: number;
+}
+
+describe("the tap", () => {
+  it("must show each datagram at both ends, lost ones too, over a restart, and go with the lab", async () => {
+    await using lab = await CliLab.named("t-tap");
+    await lab.ok("up", "-f", join(ELECTION, "lab.yaml"), "--messages");
+    await lab.ok("wait", "agree", "leader=5", "--timeout", "60s");
+    await lab.ok("isolate", "2");
+    await lab.ok("wait", "fact:leader:2=2", "--timeout", "60s");
+    await lab.ok("heal");
+    await lab.ok("kill", "5");
+    await lab.ok("start", "5");
+    await lab.ok("wait", "fact:leader:5=5", "--timeout", "60s");
+    const text = await lab.ok("events", "-o", "json");
+    const events = text
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as MessageLine);
+    const of = (kind: string, node?: number) =>
+      events.filter((event) => event.kind === kind && event.node === (node ?? event.node));
+    const sent = of("send", 3).find(({ type, to }) => type === "HEARTBEAT" && to === undefined);
+    expect(
+      of("recv")
+        .filter(({ id }) => id === sent?.id)
+        .map(({ node }) => node)
+        .sort(),
+    ).toEqual([1, 2, 4, 5]);
+    expect(of("drop", 2).length).toBeGreaterThan(5);
+    expect(of("drop").every(({ node, id }) => node === 2 || id?.startsWith("2-"))).toBe(true);
+    // A drop is told once, though the interface saw it too.
+    const dropped = new Set(of("drop", 2).map(({ id }) => id));
+    expect(of("recv", 2).filter(({ id }) => dropped.has(id))).toEqual([]);
+    expect(of("send", 5).some(({ inc }) => inc === 1) && of("send", 5).some(({ inc }) => inc === 2)).toBe(true);
+    expect(await lab.ok("export", "svg")).toContain("<svg");
+    expect(await lab.ok("export", "shiviz")).toMatch(/^node3 \{.*"node3":\d+.*\}$/m);
+    await lab.ok("down");
+    const { Volumes: volumes } = await raw.docker.listVolumes({ filters: { label: [`energy-lab.lab=${lab.name}`] } });
+    expect([await containersOf(lab), volumes ?? []]).toEqual([[], []]);
+  }, 240_000);
+});
+
 describe("lab grade", () => {
   it("must give points, reasons and pages, and go on after a submission that can't be built", async () => {
     await using lab = await CliLab.named("t-grade");

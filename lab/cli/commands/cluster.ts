@@ -26,6 +26,7 @@ interface UpFlags {
   hosts?: string;
   multicast?: SwarmWishes["multicast"];
   encrypted?: boolean;
+  messages?: boolean;
 }
 
 export function registerClusterCommands(program: Command, context: CommandContext): void {
@@ -55,6 +56,7 @@ export function registerClusterCommands(program: Command, context: CommandContex
       ).choices(["helper", "unicast"]),
     )
     .option("--encrypted", "on a swarm: the engines encrypt what nodes send to other hosts (IPsec)")
+    .option("--messages", "record each datagram of a program of one's own, at both ends")
     .option("--wait", "return when all nodes agree", true)
     .option("--no-wait", "return when the nodes are started")
     .option("--timeout <time>", "time limit for the agreement", "60s")
@@ -172,7 +174,7 @@ async function readRequest(
       nodes: count ?? file?.nodes ?? defaults.nodes ?? 5,
       // A count on the command line makes other nodes than the file's voters speak of.
       voters: count === undefined ? (file?.voters ?? null) : null,
-      program,
+      program: program === null || flags.messages !== true ? program : { ...program, tap: true },
       limits: {
         ...defaults.limits,
         ...file?.limits,

@@ -17,7 +17,7 @@ import { allow, statusOf } from "./docker-errors.ts";
 import { containerName, networkLabels, networkName, nodeLabels } from "./docker-labels.ts";
 import { describeNode, listNodeContainers, UNICAST_PORT_BASE } from "./docker-labs.ts";
 import { createBridge, type LabNetwork, listLabNetworks, removeNetwork } from "./docker-network.ts";
-import { explainStart, fillContainer, planProgram } from "./docker-program.ts";
+import { explainStart, fillContainer, planProgram, setGate } from "./docker-program.ts";
 import { keepToken, SECRET_VARIABLES, secretsMount, writeSecrets } from "./docker-secrets.ts";
 import { addressOf, reachesBridge } from "./docker-subnet.ts";
 
@@ -107,6 +107,7 @@ export async function createNodes(
         secrets ??= writeSecrets(docker, container.id, { keys: spec.keys, token: spec.token });
         await secrets;
       } else await fillContainer(docker, container.id, program);
+      if (program?.tap === true) await setGate(docker, container.id, "hold");
       await startContainer(docker, spec.name, id, container.id, plan.ip).catch((error: unknown) => {
         throw (program === null ? null : explainStart(error, id, program)) ?? error;
       });

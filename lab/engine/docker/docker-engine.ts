@@ -5,7 +5,10 @@
 
 import type Docker from "dockerode";
 import type { NodeId } from "../../../node/wire/ids.ts";
+import { LabError } from "../../base/lab-error.ts";
 import { REAL_WORLD } from "../../control/real-world.ts";
+import { decodeAll } from "../../kind/decode.ts";
+import type { Program } from "../../kind/program-spec.ts";
 import type {
   Engine,
   ExecResult,
@@ -51,6 +54,7 @@ import { prepareProgram, setGate } from "./docker-program.ts";
 import { readProxies } from "./docker-proxies.ts";
 import { watchPulse, whileAnswering } from "./docker-pulse.ts";
 import { replaceKeys } from "./docker-secrets.ts";
+import { ensureTapImage, listeningScript, readCaptures } from "./docker-tap.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -75,23 +79,31 @@ export class DockerEngine implements Engine {
   readonly #seen = new Map<string, string>();
 
   /** Labs whose nodes run a program that isn't ours, as the last look showed them. */
-  readonly #strangers = new Set<string>();
+  readonly #strangers = new Map<string, Program>();
 
   readonly programs: ProgramHost = {
     prepare: (program, progress, signal) =>
-      this.#do("prepare the program's image", () => prepareProgram(this.#docker, program, progress, signal)),
+      this.#do("prepare the program's image", async () => {
+        await prepareProgram(this.#docker, program, progress, signal);
+        if (program.tap === true) await ensureTapImage(this.#docker, await this.#ensureTools(progress), progress);
+      }),
     exec: (lab, id, command, timeoutMs) =>
       this.#do(`run a command in node ${id}`, () => execPlain(this.#docker, this.#place(lab, id), command, timeoutMs)),
     hasHelper: (lab, id) =>
       this.#do(`look for the helper of node ${id}`, async () => (await findHelper(this.#docker, lab, id)) !== null),
     dropHelper: (lab, id) =>
       this.#do(`remove the helper of node ${id}`, async () => {
+        // It has the tap as well.
+        if (this.#isTapped(lab)) return;
         await dropHelper(this.#docker, lab, id);
       }),
     release: (lab, id) =>
-      this.#do(`let node ${id} go on`, async () =>
-        setGate(this.#docker, (await findNode(this.#docker, lab, id)).id, "go"),
-      ),
+      this.#do(`let node ${id} go on`, async () => {
+        if (this.#isTapped(lab)) await this.#tap(lab, id);
+        else await setGate(this.#docker, (await findNode(this.#docker, lab, id)).id, "go");
+      }),
+    decode: decodeAll,
+    captures: (lab) => this.#do(`read the messages of lab "${lab}"`, () => readCaptures(this.#docker, lab)),
   };
 
   readonly #environment: Environment;
@@ -134,14 +146,14 @@ export class DockerEngine implements Engine {
   lab(name: string): Promise<LabInfo | null> {
     return this.#do(`look up lab "${name}"`, async () => {
       const [info = null] = await listLabs(this.#docker, this.name, name);
-      if (info?.program != null) this.#strangers.add(name);
+      if (info?.program != null) this.#strangers.set(name, info.program);
       for (const node of info?.nodes ?? []) this.#seen.set(`${name}/${node.id}`, node.handle);
       return info;
     });
   }
 
   createLab(spec: LabSpec, progress: Progress, signal: AbortSignal): Promise<void> {
-    if (spec.program != null) this.#strangers.add(spec.name);
+    if (spec.program != null) this.#strangers.set(spec.name, spec.program);
     return this.#do(`create the network of lab "${spec.name}"`, async () => {
       this.#networks.set(spec.name, await createLabNetwork(this.#docker, spec, progress, signal));
     });
@@ -157,7 +169,14 @@ export class DockerEngine implements Engine {
       const image = spec.program?.image ?? (await this.#planImage()).tag;
       const network = this.#networks.get(spec.name) ?? null;
       const publishOn = this.#publishOn;
-      return createNodes(this.#docker, { spec, nodes, image, network, publishOn }, progress, signal);
+      const made = await createNodes(this.#docker, { spec, nodes, image, network, publishOn }, progress, signal);
+      if (spec.program?.tap === true) {
+        // All to their ends, so that none makes a helper while what was made is removed.
+        const taps = await Promise.allSettled(made.map(({ id }) => this.#tap(spec.name, id, progress)));
+        const failed = taps.find((tap) => tap.status === "rejected");
+        if (failed !== undefined) throw failed.reason;
+      }
+      return made;
     });
   }
 
@@ -174,7 +193,8 @@ export class DockerEngine implements Engine {
   start(lab: string, id: NodeId): Promise<void> {
     return this.#do(`start node ${id}`, async () => {
       // A helper lives in the network of the node's last process: the faults get another one, before the program speaks.
-      if (this.#strangers.has(lab) && (await dropHelper(this.#docker, lab, id))) {
+      const hadHelper = this.#strangers.has(lab) && (await dropHelper(this.#docker, lab, id));
+      if (hadHelper || this.#isTapped(lab)) {
         await setGate(this.#docker, (await findNode(this.#docker, lab, id)).id, "hold");
       }
       await startNode(this.#docker, lab, id);
@@ -249,8 +269,7 @@ export class DockerEngine implements Engine {
   ): Promise<ExecResult> {
     return this.#do(`run a script in node ${id}`, async () => {
       if (!this.#strangers.has(lab)) return await execAsRoot(this.#docker, this.#place(lab, id), script, options);
-      const [node, image] = await Promise.all([findNode(this.#docker, lab, id), this.#ensureTools()]);
-      return await execInHelper(this.#docker, await ensureHelper(this.#docker, lab, node, image), script, options);
+      return await execInHelper(this.#docker, await this.#helper(lab, id), script, options);
     });
   }
 
@@ -287,6 +306,28 @@ export class DockerEngine implements Engine {
 
   #place(lab: string, id: NodeId): NodePlace {
     return { lab, id, seen: this.#seen.get(`${lab}/${id}`) ?? null };
+  }
+
+  #isTapped(lab: string): boolean {
+    return this.#strangers.get(lab)?.tap === true;
+  }
+
+  async #helper(lab: string, id: NodeId, progress: Progress = () => {}): Promise<string> {
+    const [node, tools] = await Promise.all([findNode(this.#docker, lab, id), this.#ensureTools()]);
+    const isTapped = this.#isTapped(lab);
+    const image = isTapped ? await ensureTapImage(this.#docker, tools, progress) : tools;
+    return await ensureHelper(this.#docker, lab, node, { image, isTapped });
+  }
+
+  /** Lets a node that waits at its gate go on, when its tap listens. */
+  async #tap(lab: string, id: NodeId, progress: Progress = () => {}): Promise<void> {
+    const helper = await this.#helper(lab, id, progress);
+    const { exitCode, stderr } = await execInHelper(this.#docker, helper, listeningScript(id), {});
+    if (exitCode !== 0) {
+      const hint = ["leave --messages out", "has the engine's kernel nfnetlink_log?"];
+      throw new LabError("failed", `the tap of node ${id} doesn't listen: ${stderr.trim().split("\n").at(-1)}`, hint);
+    }
+    await setGate(this.#docker, (await findNode(this.#docker, lab, id)).id, "go");
   }
 
   /** True when there was something to build. */

@@ -11,10 +11,10 @@ import { allow, statusOf } from "./docker-errors.ts";
 import { containerName, DOCKER_LABELS, labelled, maker } from "./docker-labels.ts";
 import type { NodeContainer } from "./docker-labs.ts";
 import { notRunning } from "./docker-nodes.ts";
+import { tapMount, tapScript } from "./docker-tap.ts";
 
-export const TAP_FILE = "/run/lab/tap";
-/** It waits for its first order, then stays as long as there is a fault or a tap. */
-const MAIN = `trap 'exit 0' TERM; n=0; while [ $n -lt 30 ]; do if [ -e ${FAULTS_DIR}/apply ] || [ -e ${TAP_FILE} ]; then n=25; else n=$((n+1)); fi; sleep 1 & wait $!; done`;
+/** It waits for its first order, then stays as long as there is a fault. With a tap it stays as long as that. */
+const MAIN = `trap 'exit 0' TERM; n=0; while [ $n -lt 30 ]; do if [ -e ${FAULTS_DIR}/apply ]; then n=25; else n=$((n+1)); fi; sleep 1 & wait $!; done`;
 
 export async function findHelper(docker: Docker, lab: string, id: NodeId): Promise<string | null> {
   const filters = labelled([DOCKER_LABELS.lab, lab], [DOCKER_LABELS.helper, String(id)]);
@@ -23,7 +23,12 @@ export async function findHelper(docker: Docker, lab: string, id: NodeId): Promi
 }
 
 /** Its container, made where there is none. @throws LabError("failed") for a node that doesn't run */
-export async function ensureHelper(docker: Docker, lab: string, node: NodeContainer, image: string): Promise<string> {
+export async function ensureHelper(
+  docker: Docker,
+  lab: string,
+  node: NodeContainer,
+  { image, isTapped }: { readonly image: string; readonly isTapped: boolean },
+): Promise<string> {
   const found = await findHelper(docker, lab, node.node);
   if (found !== null) return found;
   if (node.state !== "running" && node.state !== "paused") throw notRunning(node);
@@ -33,16 +38,18 @@ export async function ensureHelper(docker: Docker, lab: string, node: NodeContai
       name,
       Image: image,
       Labels: { [DOCKER_LABELS.lab]: lab, [DOCKER_LABELS.helper]: String(node.node), [DOCKER_LABELS.maker]: maker() },
-      Entrypoint: ["/bin/sh", "-c", MAIN],
+      Entrypoint: ["/bin/sh", "-c", isTapped ? tapScript(node.node) : MAIN],
       Cmd: [],
       User: "0",
       Healthcheck: { Test: ["NONE"] },
       StopTimeout: 0,
       HostConfig: {
         NetworkMode: `container:${node.id}`,
-        AutoRemove: true,
+        // With a tap it never ends by itself, and its volume has to be free when the lab goes.
+        AutoRemove: !isTapped,
+        ...(isTapped && { Mounts: [tapMount(lab)] }),
         CapDrop: ["ALL"],
-        CapAdd: ["NET_ADMIN", "NET_RAW", "DAC_OVERRIDE", "KILL"],
+        CapAdd: ["NET_ADMIN", "NET_RAW", "DAC_OVERRIDE", "KILL", "SETUID", "SETGID"],
         PidsLimit: 64,
         LogConfig: { Type: "none", Config: {} },
       },

@@ -1,0 +1,86 @@
+/**
+ * The tap of a node: tcpdump in its helper, one on the interfaces and one on what rules drop. The files lie in a volume of the lab, so they
+ * outlive the helper, and go with the lab.
+ */
+import { createHash } from "node:crypto";
+import type { Readable } from "node:stream";
+import type Docker from "dockerode";
+import type { NodeId } from "../../../node/wire/ids.ts";
+import { LabError } from "../../base/lab-error.ts";
+import { PROGRAM_REPOSITORY } from "../../kind/read-program.ts";
+import { type Progress, TAP_GROUP } from "../engine.ts";
+import { unpackTar } from "../tar.ts";
+import { LOCAL_INSTEAD } from "./docker-errors.ts";
+import { hasImage, runBuild } from "./docker-image.ts";
+import { DOCKER_LABELS, labelled } from "./docker-labels.ts";
+
+const FOLDER = "/tap";
+/** A node's last four files of 8 MB are kept. */
+const FILES = "-C 8 -W 4";
+const BYTES_OF_DATAGRAM = 2_048;
+
+/** The node image with tcpdump, built when a lab wants its messages. @throws LabError("failed") with the builder's own words */
+export async function ensureTapImage(docker: Docker, tools: string, progress: Progress): Promise<string> {
+  const dockerfile = `FROM ${tools}\nRUN command -v tcpdump || { apt-get update -qq && apt-get install -y -qq --no-install-recommends tcpdump && rm -rf /var/lib/apt/lists/*; }\n`;
+  const tag = `${PROGRAM_REPOSITORY}:tap-${createHash("sha256").update(dockerfile).digest("hex").slice(0, 12)}`;
+  if (await hasImage(docker, tag)) return tag;
+  progress({ step: "tap", state: "start", detail: `build ${tag}, once` });
+  const files = [{ path: "Dockerfile", content: Buffer.from(dockerfile), mode: 0o644 }];
+  const labels = { [DOCKER_LABELS.image]: "program" };
+  const failure = await runBuild(
+    docker,
+    { tag, base: null, files, labels },
+    "1",
+    [],
+    () => {},
+    new AbortController().signal,
+  );
+  if (failure !== null)
+    throw new LabError("failed", `the image with tcpdump can't be built: ${failure}`, [
+      "leave --messages out",
+      LOCAL_INSTEAD,
+    ]);
+  progress({ step: "tap", state: "done" });
+  return tag;
+}
+
+/** The helper's main process with a tap: it says when both listen. Names have the instant, so that no life overwrites another's. */
+export function tapScript(id: NodeId): string {
+  const start = (what: string, source: string, filter = "") =>
+    `tcpdump -Z root -n -U --immediate-mode -s ${BYTES_OF_DATAGRAM} ${source} ${FILES} -w ${FOLDER}/${id}.${what}.$at ${filter} 2>${FOLDER}/${id}.${what}.err & `;
+  return (
+    `at=$(date +%s%3N); rm -f ${FOLDER}/${id}.*.err; ` +
+    start("seen", "-i any -y LINUX_SLL2", "'udp and not net 127.0.0.0/8'") +
+    start("drop", `-i nflog:${TAP_GROUP}`) +
+    "trap 'kill $(jobs -p); exit 0' TERM; wait"
+  );
+}
+
+/** Waits in the helper until both listen; fails after five seconds. */
+export function listeningScript(id: NodeId): string {
+  return `n=0; until grep -q listening ${FOLDER}/${id}.seen.err && grep -q listening ${FOLDER}/${id}.drop.err; do n=$((n+1)); [ $n -lt 100 ] || { cat ${FOLDER}/${id}.*.err >&2; exit 1; }; sleep 0.05; done 2>/dev/null`;
+}
+
+export function tapMount(lab: string): Docker.MountSettings {
+  const labels: Record<string, string> = { [DOCKER_LABELS.lab]: lab };
+  const options = { NoCopy: true, Labels: labels } as NonNullable<Docker.MountSettings["VolumeOptions"]>;
+  return { Type: "volume", Source: `energy-lab-${lab}-tap`, Target: FOLDER, VolumeOptions: options };
+}
+
+export interface CaptureFile {
+  readonly node: NodeId;
+  readonly isDrop: boolean;
+  readonly file: Uint8Array;
+}
+
+/** By any helper of the lab. Empty: there is none. */
+export async function readCaptures(docker: Docker, lab: string): Promise<readonly CaptureFile[]> {
+  const [helper] = await docker.listContainers({ filters: labelled([DOCKER_LABELS.lab, lab], DOCKER_LABELS.helper) });
+  if (helper === undefined) return [];
+  const archive = await docker.getContainer(helper.Id).getArchive({ path: FOLDER });
+  const files = await unpackTar(archive as Readable);
+  return files.flatMap(({ path, content }) => {
+    const [, id, what] = /(?:^|\/)(\d+)\.(seen|drop)\.\d+$/.exec(path) ?? [];
+    return id === undefined ? [] : [{ node: Number(id), isDrop: what === "drop", file: content }];
+  });
+}
