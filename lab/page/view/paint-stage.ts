@@ -67,7 +67,10 @@ export function paintStage({ store, palette }: Shared, surface: Surface, motion:
     hidden: store.hidden,
     nodeRadius: layout.nodeRadius,
     isStill,
-    ...(store.world !== null && { onFlying: (copy, x, y) => motion.flying.push({ copy, x, y }) }),
+    onFlying: (copy, x, y) => {
+      // Before the first action can happen, nothing can be dropped.
+      if (copy.sentAtMs > (store.world?.beganMs ?? Number.POSITIVE_INFINITY)) motion.flying.push({ copy, x, y });
+    },
   });
   drawNodes(frame);
   moveButtons(motion, layout);

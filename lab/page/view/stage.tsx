@@ -58,13 +58,15 @@ const REACH_PX = 14;
  * Drops the message that was clicked on. It is shown for longer than it flies: one that has arrived by now is dropped where it was sent,
  * which begins a branch there.
  */
-function dropAt({ world, atMs }: Store, { flying }: StageMotion, x: number, y: number): void {
+function dropAt({ world, atMs, playback }: Store, { flying }: StageMotion, x: number, y: number): void {
   const far = (spot: { readonly x: number; readonly y: number }) => Math.hypot(spot.x - x, spot.y - y);
   const [nearest] = flying.toSorted((a, b) => far(a) - far(b));
   if (world === null || nearest === undefined || far(nearest) > REACH_PX) return;
   const { copy } = nearest;
   const message = flightOf(copy);
-  const isUnderWay = world.flights.some(({ name }) => name === message) && copy.sentAtMs <= atMs;
+  // A world that goes on is further than the picture.
+  const isHeld = playback.mode === "paused";
+  const isUnderWay = isHeld && world.flights.some(({ name }) => name === message) && copy.sentAtMs <= atMs;
   void world.act({ drop: { message } }, isUnderWay ? undefined : copy.sentAtMs);
 }
 
