@@ -14,7 +14,7 @@ import { decodeClock, encodeClock } from "../wire/clock.ts";
 import type { NodeId } from "../wire/ids.ts";
 import type { Genesis, TradeRecord } from "../wire/message.ts";
 import { decodeTotals } from "../wire/totals.ts";
-import { COLUMNS, insertStatement, rowSum, type SqlValue, type TableName } from "./ledger-schema.ts";
+import { COLUMNS, insertStatement, RECORD_COLUMNS, rowSum, type SqlValue, type TableName } from "./ledger-schema.ts";
 
 export type RowWriter = (row: Row) => void;
 
@@ -151,19 +151,47 @@ function checkSum(table: TableName, row: SqlRow, index: number): void {
 
 /** The records behind the snapshot, in the order of their delivery; a long history isn't read at each boot. */
 function readRecords(database: DatabaseSync, snapshot: readonly SnapshotRow[]): TradeRecord[] {
-  if (snapshot.length === 0) return readTable(database, "records", "position").map(toRecord);
+  if (snapshot.length === 0) {
+    const records: TradeRecord[] = [];
+    const all = prepareRecords(database, "ORDER BY position");
+    // One at a time: as a list, a long history's rows would outlive the young heap.
+    for (const row of all.iterate()) records.push(readRecord(row as unknown as RecordRow));
+    return records;
+  }
   const covered = new Map(snapshot.map((row) => [row.id, row.seq]));
-  const behind = database.prepare("SELECT * FROM records WHERE origin = ? AND seq > ?");
-  const rows: SqlRow[] = [];
+  const behind = prepareRecords(database, "WHERE origin = ? AND seq > ?");
+  const rows: RecordRow[] = [];
   for (const { origin } of database.prepare("SELECT id AS origin FROM accounts").all() as { origin: number }[])
-    rows.push(...(behind.all(origin, covered.get(origin) ?? 0) as SqlRow[]));
-  return rows.sort((a, b) => Number(a.position) - Number(b.position)).map(readRecord);
+    rows.push(...(behind.all(origin, covered.get(origin) ?? 0) as unknown as RecordRow[]));
+  return rows.sort((a, b) => Number(a[0]) - Number(b[0])).map(readRecord);
 }
 
-/** A whole row of `records`. Throws when its sum is wrong or a value can't be read. */
-export function readRecord(row: SqlRow): TradeRecord {
-  checkSum("records", row, Number(row.position));
-  return toRecord(row);
+/** Columns as in `RECORD_COLUMNS`. */
+export type RecordRow = readonly SqlValue[];
+
+/** A query of `records` that returns `RecordRow`s. */
+export function prepareRecords(database: DatabaseSync, where: string): StatementSync {
+  const statement = database.prepare(`SELECT ${RECORD_COLUMNS} FROM records ${where}`);
+  statement.setReturnArrays(true);
+  return statement;
+}
+
+/** Throws when the row's sum is wrong or a value can't be read. */
+export function readRecord(row: RecordRow): TradeRecord {
+  const [position, origin, seq, tradeId, buyer, amount, deps, hash, requestId] = row;
+  if (row.at(-1) !== rowSum(row.slice(1, -1))) throw new Error(`row ${position} of records doesn't match its sum`);
+  const causes = decodeClock(String(deps));
+  if (causes === null) throw new Error(`record ${origin}/${seq} has unreadable dependencies`);
+  return {
+    trade_id: String(tradeId),
+    buyer_id: Number(buyer),
+    seller_id: Number(origin),
+    amount: Number(amount),
+    seq: Number(seq),
+    deps: causes,
+    prev_hash: String(hash),
+    ...(requestId === null ? {} : { request_id: String(requestId) }),
+  };
 }
 
 function recordValues(record: TradeRecord, self: NodeId): SqlValue[] {
@@ -195,21 +223,6 @@ function toSnapshotRow(row: SqlRow): SnapshotRow {
     number,
   ];
   return { id, seq, hash: String(row.hash), fenced, paid, named, taken, cause };
-}
-
-function toRecord(row: SqlRow): TradeRecord {
-  const deps = decodeClock(String(row.deps));
-  if (deps === null) throw new Error(`record ${row.origin}/${row.seq} has unreadable dependencies`);
-  return {
-    trade_id: String(row.trade_id),
-    buyer_id: Number(row.buyer),
-    seller_id: Number(row.origin),
-    amount: Number(row.amount),
-    seq: Number(row.seq),
-    deps,
-    prev_hash: String(row.prev_hash),
-    ...(row.request_id === null ? {} : { request_id: String(row.request_id) }),
-  };
 }
 
 function toAccount(row: SqlRow, keys: ReadonlyMap<NodeId, string>): Genesis {

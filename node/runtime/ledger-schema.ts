@@ -110,6 +110,9 @@ export const COLUMNS = {
   account_keys: ["id", "key"],
 } as const;
 
+/** A whole row of `records`, for statements that return arrays: objects of so many columns are slow to make and to read. */
+export const RECORD_COLUMNS = ["position", ...COLUMNS.records, "sum"].join(", ");
+
 export type TableName = keyof typeof COLUMNS;
 export type SqlValue = string | number | null;
 

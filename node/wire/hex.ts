@@ -14,6 +14,13 @@ export function hex32(word: number): string {
   );
 }
 
+/** The word that eight hex digits, from position `at` on, name. Signed, like all that JavaScript shifts. */
+export function readHex32(text: string, at: number): number {
+  return (
+    (hexByte(text, at) << 24) | (hexByte(text, at + 2) << 16) | (hexByte(text, at + 4) << 8) | hexByte(text, at + 6)
+  );
+}
+
 /** The byte that two hex digits, from position `at` on, name. */
 export function hexByte(text: string, at: number): number {
   return ((DIGITS[text.charCodeAt(at)] as number) << 4) | (DIGITS[text.charCodeAt(at + 1)] as number);

@@ -33,7 +33,7 @@ export async function benchRecovery(report: Report, options: { records: number; 
       what: "start, every record replayed",
       unit: "ms",
       samples: boots(folder, rounds),
-      goal: { of: "median", atMost: 1_000 },
+      goal: { of: "median", atMost: 800 },
     });
     const ledger = createLedger({ term: 0, votedFor: null, accounts: accounts(), records, intents: [] });
     foldLog(ledger, count - KEEP_RECORDS);

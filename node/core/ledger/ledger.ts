@@ -6,7 +6,7 @@
  * Sources: Guerraoui et al., PODC 2019 (arXiv 1906.05574): money with single-owner accounts needs no consensus; node/protocol/trading.md.
  */
 import { type Clock, encodeClock } from "../../wire/clock.ts";
-import { hex32 } from "../../wire/hex.ts";
+import { hex32, readHex32 } from "../../wire/hex.ts";
 import { MEMBERS_MAX, type NodeId } from "../../wire/ids.ts";
 import type { Genesis, TradeRecord } from "../../wire/message.ts";
 import { sha256Hex64 } from "../../wire/sha256.ts";
@@ -51,8 +51,10 @@ export function createLedger(recovered?: Recovered): LedgerState {
     const fault = faultOf(ledger, record);
     if (fault !== null) throw new CorruptLedgerError(`record ${record.seller_id}/${record.seq}: ${fault}`);
     applyRecord(ledger, record);
-    markRecordDurable(ledger, record);
   }
+  // Once for each account: what was mixed into the fingerprint before would be taken out again.
+  for (const account of ledger.accounts.values())
+    if (account.records.length > 0) setDurable(ledger, account, lastSeq(account), account.lastHash);
   return ledger;
 }
 
@@ -254,8 +256,8 @@ function setDurable(ledger: LedgerState, account: Account, seq: number, hash: st
 /** Exclusive or: mixing a hash in twice takes it out, and the order doesn't matter. */
 function mixIn(ledger: LedgerState, hash: string): void {
   const { fingerprint } = ledger;
-  fingerprint.high = (fingerprint.high ^ Number.parseInt(hash.slice(0, 8), 16)) >>> 0;
-  fingerprint.low = (fingerprint.low ^ Number.parseInt(hash.slice(8), 16)) >>> 0;
+  fingerprint.high = (fingerprint.high ^ readHex32(hash, 0)) >>> 0;
+  fingerprint.low = (fingerprint.low ^ readHex32(hash, 8)) >>> 0;
 }
 
 /** For checkers: an account is new here. */
