@@ -33,7 +33,8 @@ export function timelineOf(journal: Journal): readonly Moment[] {
   for (const entry of [...journal.entries].sort((a, b) => a.time - b.time)) {
     const { node, time, fact, value } = entry;
     if (node !== 0) {
-      running.add(node);
+      // Only what it writes shows that it runs: its helper keeps the network of a dead node, so the tap still sees arrivals there.
+      if (entry.kind === "local" || entry.kind === "state") running.add(node);
       if (typeof fact === "string" && typeof value === "string") facts.set(node, { ...facts.get(node), [fact]: value });
     } else follow(entry, { facts, running, paused, faults });
     add(time, entry);

@@ -153,6 +153,12 @@ describe("checks over facts", () => {
       "valid",
     ],
     [
+      "a dead node at whose end a datagram arrives",
+      { agree: "leader", within: "3s" },
+      [said(1, 0, "LEADER 1"), said(2, 0, "LEADER 1"), kill(2, 1_000), arrival(2, 1_100), end(9_000)],
+      "valid",
+    ],
+    [
       "a run that ends too early",
       { agree: "leader", within: "3s" },
       [...split, heal(2_000), end(3_000)],
@@ -186,6 +192,10 @@ function cut(time: number): Entry {
 
 function heal(time: number): Entry {
   return lab(time, { action: "heal", healed: ["f1"], plugged: [] });
+}
+
+function arrival(node: number, time: number): Entry {
+  return { run: "r", node, inc: 2, seq: ++seq, time, mono: 0, kind: "recv", level: "info", msg: "<-" };
 }
 
 function kill(id: number, time: number): Entry {
