@@ -32,6 +32,7 @@ export const BODY_BYTES_MAX = 16 * 1024;
 
 const ROUTES: Readonly<Record<string, { readonly method: "GET" | "POST"; readonly route: Route }>> = {
   "/": { method: "GET", route: "page" },
+  "/?present": { method: "GET", route: "page" },
   "/favicon.ico": { method: "GET", route: "icon" },
   "/metrics": { method: "GET", route: "metrics" },
   "/api/stream": { method: "POST", route: "stream" },

@@ -71,7 +71,7 @@ function drawDefinitions(): string {
     (kind) =>
       `<marker id="head-${kind}" viewBox="0 0 8 8" refX="7.4" refY="4" markerWidth="6.5" markerHeight="6.5" orient="auto"><path class="f-${kind}" d="M0 .8 8 4 0 7.2 1.8 4z"/></marker>`,
   );
-  const hatch = `<pattern id="hatch" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="paper" width="5" height="5"/><path d="M0 0V5" stroke="var(--repair)" stroke-width="2.4"/></pattern>`;
+  const hatch = `<pattern id="hatch" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="paper" width="5" height="5"/><path class="s-repair" d="M0 0V5" stroke-width="2.4"/></pattern>`;
   return `<defs>${heads.join("")}${hatch}</defs>`;
 }
 
@@ -92,9 +92,9 @@ function drawHead({ width, columns, arrows, holds, originMs, fromMs, toMs }: Spa
     x += 46 + words.length * 5.6;
   };
   if (arrows.some(({ fate }) => fate === "lost"))
-    sample((at) => `<path class="arrow lost" stroke="var(--soft)" d="M${at} 47h16"/>${cross(at + 19, 47)}`, "lost");
+    sample((at) => `<path class="arrow lost s-soft" d="M${at} 47h16"/>${cross(at + 19, 47)}`, "lost");
   if (arrows.some(({ isDouble }) => isDouble))
-    sample((at) => `<path class="arrow" stroke="var(--soft)" d="M${at} 45.5h24M${at} 49h24"/>`, "came twice");
+    sample((at) => `<path class="arrow s-soft" d="M${at} 45.5h24M${at} 49h24"/>`, "came twice");
   if (holds.length > 0) sample((at) => `<rect class="hold" x="${at + 8}" y="42" width="8" height="11"/>`, "held back");
   return [
     `<text class="title" x="16" y="25">${escapeXml(title)}</text>`,
@@ -109,21 +109,20 @@ function drawBands({ bands, columnPx, columns, originMs }: SpaceTimeLayout): rea
   const [first, last] = [columns[0]?.x ?? 0, columns.at(-1)?.x ?? 0];
   return bands.flatMap(({ fault, y0, y1, cuts, columns: touched }) => {
     const title = `<title>${escapeXml(`${fault.label}\n${formatSpan(fault.fromMs - originMs)} to ${fault.isOpen ? "the end" : formatSpan(fault.toMs - originMs)}`)}</title>`;
-    const fill = `fill="var(--${colourOf(fault.kind)})"`;
+    const colour = colourOf(fault.kind);
     const half = columnPx / 2 - 3;
-    const stroke = `stroke="var(--${colourOf(fault.kind)})"`;
     const edge = `d="M${round(first - half)} ${round(y0)}H${round(last + half)}${fault.isOpen ? "" : `M${round(first - half)} ${round(y1)}H${round(last + half)}`}"`;
     const boxes =
       fault.kind === "partition"
         ? [
-            `<rect class="band" ${fill} x="${round(first - half)}" y="${round(y0)}" width="${round(last - first + 2 * half)}" height="${round(y1 - y0)}">${title}</rect>`,
+            `<rect class="band f-${colour}" x="${round(first - half)}" y="${round(y0)}" width="${round(last - first + 2 * half)}" height="${round(y1 - y0)}">${title}</rect>`,
           ]
         : touched.map(
             (x) =>
-              `<rect class="band" ${fill} x="${round(x - half)}" y="${round(y0)}" width="${round(2 * half)}" height="${round(y1 - y0)}">${title}</rect>`,
+              `<rect class="band f-${colour}" x="${round(x - half)}" y="${round(y0)}" width="${round(2 * half)}" height="${round(y1 - y0)}">${title}</rect>`,
           );
-    const walls = cuts.map((x) => `<path class="wall" ${stroke} d="M${round(x)} ${round(y0)}V${round(y1)}"/>`);
-    return fault.kind === "pause" ? boxes : [...boxes, `<path class="edge" ${stroke} ${edge}/>`, ...walls];
+    const walls = cuts.map((x) => `<path class="wall s-${colour}" d="M${round(x)} ${round(y0)}V${round(y1)}"/>`);
+    return fault.kind === "pause" ? boxes : [...boxes, `<path class="edge s-${colour}" ${edge}/>`, ...walls];
   });
 }
 
@@ -141,7 +140,7 @@ function drawFaultWords({ bands, width }: SpaceTimeLayout): readonly string[] {
     .map(({ y: wanted, text, kind }) => {
       const y = Math.max(wanted + 3.5, (free.at(-1) ?? 0) + 12);
       free.push(y);
-      return `<text class="fault" fill="var(--${colourOf(kind)})" style="fill:var(--${colourOf(kind)})" x="${width - 144}" y="${round(y)}">${wrapWords(text, width - 144, y, free)}</text>`;
+      return `<text class="fault f-${colourOf(kind)}" x="${width - 144}" y="${round(y)}">${wrapWords(text, width - 144, y, free)}</text>`;
     });
 }
 
@@ -269,8 +268,8 @@ function drawSign(kind: Mark["moment"]["kind"], x: number, y: number): string {
   if (kind === "killed")
     return `<path class="cross" style="stroke-width:3" d="M${round(x - 6)} ${round(y - 6)}l12 12m0-12l-12 12"/>`;
   if (kind === "crown" || kind === "provisional") {
-    const fill = kind === "crown" ? "var(--accent)" : "var(--panel)";
-    return `<path d="M${round(x - 7)} ${round(y - 6)}l3.5 4 3.5-6 3.5 6 3.5-4-1.5 10h-11z" fill="${fill}" stroke="var(--accent)"/>`;
+    const fill = kind === "crown" ? "f-accent" : "f-panel";
+    return `<path class="${fill} s-accent" d="M${round(x - 7)} ${round(y - 6)}l3.5 4 3.5-6 3.5 6 3.5-4-1.5 10h-11z"/>`;
   }
   const style = MARK_STYLES[kind];
   const size = kind === "delivered" ? 2.4 : 3.2;

@@ -6,12 +6,14 @@ import { openSource } from "./app/connect.ts";
 import { runFrameLoop } from "./app/frame-loop.ts";
 import { listenToKeys } from "./app/keyboard.ts";
 import { Store } from "./app/page-store.ts";
+import { presentIfAsked } from "./app/present.ts";
 import "./page.css";
 import { App } from "./view/app.tsx";
 
 const store = new Store();
 const loop = runFrameLoop(store);
 listenToKeys(store, window);
+presentIfAsked(window);
 const server = await openSource(store).catch((error: unknown) => {
   store.isLoading = false;
   store.trouble = `This run can't be read: ${error instanceof Error ? error.message : String(error)}`;

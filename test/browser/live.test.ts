@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { listScenarios } from "../../lab/dash/catalogue.ts";
 import type { Lesson } from "../../lab/scenario/lesson.ts";
 import type { Prediction } from "../../lab/scenario/scenario-schema.ts";
-import { openBrowser, takePicture } from "../support/browser.ts";
+import { findBarriersOnPanels, openBrowser, takePicture } from "../support/browser.ts";
 import { type LabHome, openLabHome, type RunningCli } from "../support/cli.ts";
 import { until } from "../support/eventually.ts";
 
@@ -118,6 +118,38 @@ describe("the page on a lab that lives", { timeout: 90_000 }, () => {
       30_000,
     );
     await takePicture(page, "live-4-back");
+    await page.close();
+    expect(complaints.splice(0)).toEqual([]);
+  });
+
+  test("must impair the line between two nodes that is clicked, and undo it beside the answer", async () => {
+    const page = await open(url);
+    await until("the lab", async () => (await textOf(page, "header")).includes("Coordinator"), 30_000);
+    const box = async (id: number) => await page.getByRole("button", { name: `Node ${id},` }).boundingBox();
+    await until("nodes that stand still", async () => {
+      const before = await box(1);
+      await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve)));
+      const now = await box(1);
+      return before !== null && before.width > 30 && before.x === now?.x;
+    });
+    const [a, b] = [await box(1), await box(2)];
+    if (a === null || b === null) throw new Error("no nodes");
+    await page.mouse.click((a.x + b.x + a.width) / 2, (a.y + b.y + a.height) / 2);
+    await until("its form", async () => (await page.locator("#line-form select").first().inputValue()) === "1");
+    expect(await page.locator("#line-form select").last().inputValue()).toBe("2");
+    await takePicture(page, "live-link");
+    await page.getByRole("button", { name: "Apply" }).click();
+    const outcome = page.locator(".outcome");
+    await until("what was done", async () => (await outcome.innerText()).includes("Heal it"), 20_000);
+    expect(await outcome.innerText()).toContain("lab netem 1 --delay 100ms --loss 10% --to 2 --both");
+    expect(await outcome.boundingBox().then((seen) => seen !== null && seen.y + seen.height <= 720)).toBe(true);
+    await page.getByRole("button", { name: "Heal it" }).click();
+    await until(
+      "a clean network",
+      async () => (await page.getByRole("tabpanel").innerText()).includes("is clean"),
+      20_000,
+    );
+    expect(await findBarriersOnPanels(page)).toEqual([]);
     await page.close();
     expect(complaints.splice(0)).toEqual([]);
   });

@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildPlayground } from "../../build.mjs";
 import { openPlayHost } from "../../lab/play/play-host.ts";
 import type { PlaySpec } from "../../lab/play/play-protocol.ts";
-import { openBrowser, takePicture } from "../support/browser.ts";
+import { findBarriersOnPanels, openBrowser, takePicture } from "../support/browser.ts";
 
 /** Questions of a test to the page: its own parts (lab/page/play/playground.tsx). */
 interface Played {
@@ -148,6 +148,7 @@ it("a card of the course must ask, run the bug and its cure in fresh worlds, com
   await page.getByRole("button", { name: "Run it without" }).click();
   for (let step = 0; step < 5; step++) await next.click({ timeout: 20_000 });
   await expect.poll(() => panel.innerText(), { timeout: 20_000 }).toContain("Without the bug, every promise was kept");
+  expect(await findBarriersOnPanels(page)).toEqual([]);
   await page.reload();
   await page.getByRole("tab", { name: "Course" }).click();
   await expect.poll(() => panel.innerText()).toContain("1 of 16 done, 1 predicted right");

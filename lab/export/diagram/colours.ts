@@ -63,13 +63,6 @@ const DARK: Colours = {
 
 export const COLOURS = { light: LIGHT, dark: DARK } as const;
 
-/** `--paper: #f4f6f8; …`: the body of a rule. */
-export function declareColours(colours: Colours): string {
-  return Object.entries(colours)
-    .map(([name, value]) => `--${name}: ${value};`)
-    .join(" ");
-}
-
 /** How messages of a kind are named and dashed: told by more than colour. */
 export const KIND_STYLES: Readonly<Record<MessageKind, { readonly dash: string; readonly words: string }>> = {
   election: { dash: "", words: "election" },

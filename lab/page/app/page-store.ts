@@ -4,7 +4,7 @@
  */
 import type { CheckResult } from "../../check/verdict.ts";
 import type { StreamState } from "../../dash/client.ts";
-import type { Catalogue, CommandReply, ScenarioProgress, Snapshot } from "../../dash/protocol.ts";
+import type { Catalogue, CommandReply, DashCommand, ScenarioProgress, Snapshot } from "../../dash/protocol.ts";
 import type { Entry } from "../../journal/entry.ts";
 import type { Gap, RunFacts } from "../../journal/journal.ts";
 import type { MessageKind } from "../../journal/message-kinds.ts";
@@ -16,6 +16,7 @@ import { History } from "../model/history.ts";
 import { Playback } from "../model/playback.ts";
 import type { RunAbout } from "../model/run-inside.ts";
 import { CourseRecord } from "./course-record.ts";
+import { beginsLate, reconcile } from "./reconcile.ts";
 
 export type Tab = "try" | "verdict" | "inspect" | "credits" | "break" | "experiments";
 export type Theme = "auto" | "light" | "dark";
@@ -104,7 +105,14 @@ export class Store {
   readonly flying: { readonly copy: Copy; readonly x: number; readonly y: number }[] = [];
 
   /** What was asked of the server last, and what came of it; null as `reply`: it is under way. */
-  order: { readonly line: string; readonly reply: CommandReply | null } | null = null;
+  order: {
+    readonly line: string;
+    /** Null: a step of an experiment. */
+    readonly command: DashCommand | null;
+    /** What was shown when it was asked. */
+    readonly atMs: number;
+    readonly reply: CommandReply | null;
+  } | null = null;
 
   selectedNode: number | null = null;
   cone: Cone | null = null;
@@ -114,6 +122,8 @@ export class Store {
   /** Nodes that were dragged to the other side of a cut that isn't made yet. */
   readonly apart = new Set<number>();
   readonly hidden = new Set<MessageKind>(["probe"]);
+  /** The line that delay and loss are for: which nodes send, and to which one; null: to everybody. */
+  line: { readonly nodes: string; readonly to: number | null } = { nodes: "all", to: null };
   /** Height of the space-time diagram in time. */
   windowMs = 8_000;
   /** Raised when the pictures need to be drawn again, and when they need to be drawn from scratch. */
@@ -158,7 +168,15 @@ export class Store {
 
   /** The cluster as shown. It is changed by the next look: don't keep it. */
   get state(): ClusterState {
-    return this.history.stateAt(this.atMs);
+    const state = this.history.stateAt(this.atMs);
+    const { snapshot } = this;
+    if (snapshot !== null && this.mode === "live") reconcile(state, snapshot, this.history.story);
+    return state;
+  }
+
+  /** Lines are missing before the first one. */
+  get beginsLate(): boolean {
+    return this.mode === "live" && this.world === null && beginsLate(this.history.story);
   }
 
   /** What nodes and engine last said by then; null: nothing, or too long ago. */
@@ -224,9 +242,10 @@ export class Store {
     this.changed(true);
   }
 
-  /** Sends a command and keeps what came of it. */
-  async run(send: () => Promise<CommandReply>, line: string): Promise<void> {
-    this.order = { line, reply: null };
+  /** Sends a command and keeps what came of it. @returns whether it was done */
+  async run(send: () => Promise<CommandReply>, line: string, command: DashCommand | null = null): Promise<boolean> {
+    const order = { line, command, atMs: this.atMs };
+    this.order = { ...order, reply: null };
     this.changed();
     const reply = await send().catch(
       (error: unknown): CommandReply => ({
@@ -237,8 +256,9 @@ export class Store {
         hint: "is `lab dash` still running?",
       }),
     );
-    this.order = { line, reply };
+    this.order = { ...order, reply };
     this.changed();
+    return reply.ok;
   }
 
   seek(atMs: number): void {

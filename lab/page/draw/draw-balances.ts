@@ -80,7 +80,7 @@ function drawGrid(
   ctx.strokeStyle = palette.faint;
   ctx.fillStyle = palette.soft;
   ctx.lineWidth = 1;
-  ctx.font = `11px ${palette.mono}`;
+  ctx.font = `12px ${palette.mono}`;
   ctx.textAlign = "right";
   ctx.textBaseline = "middle";
   const step = niceStep((top - low) / 4);
@@ -104,7 +104,7 @@ function drawEnds(
   ends: { id: number; y: number }[],
   x: number,
 ): void {
-  ctx.font = `500 11px ${palette.mono}`;
+  ctx.font = `500 12px ${palette.mono}`;
   ctx.textAlign = "left";
   ctx.textBaseline = "middle";
   ends.sort((a, b) => a.y - b.y || a.id - b.id);

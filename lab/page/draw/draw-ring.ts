@@ -26,6 +26,8 @@ export interface RingFrame {
   readonly selected: number | null;
   /** A cut that is being prepared. */
   readonly apart: ReadonlySet<number>;
+  /** The line between two nodes that delay and loss are for; null: none is chosen. */
+  readonly link: readonly [number, number] | null;
 }
 
 const CUT_PAIRS_MAX = 60;
@@ -37,6 +39,7 @@ const CAPTIONS_MAX = 8;
 
 export function drawRing(frame: RingFrame): void {
   drawGuide(frame);
+  drawLink(frame);
   drawCuts(frame);
 }
 
@@ -54,6 +57,17 @@ function drawGuide({ ctx, palette, layout }: RingFrame): void {
   ctx.lineWidth = 1;
   ctx.beginPath();
   ctx.arc(layout.centre.x, layout.centre.y, layout.ringRadius, 0, Math.PI * 2);
+  ctx.stroke();
+}
+
+function drawLink({ ctx, palette, spots, link }: RingFrame): void {
+  const [from, to] = link?.map((id) => spots.get(id)) ?? [];
+  if (from === undefined || to === undefined) return;
+  ctx.strokeStyle = palette.accent;
+  ctx.lineWidth = 2.5;
+  ctx.beginPath();
+  ctx.moveTo(from.x, from.y);
+  ctx.lineTo(to.x, to.y);
   ctx.stroke();
 }
 
@@ -341,7 +355,7 @@ function drawImpairments({ ctx, palette, state, spots, layout }: RingFrame): voi
     ].filter((word) => word !== "");
     for (const { from } of fault.pairs) tags.set(from, words.length === 0 ? "impaired" : words.join(" "));
   }
-  ctx.font = `500 11px ${palette.mono}`;
+  ctx.font = `500 12px ${palette.mono}`;
   ctx.textBaseline = "middle";
   ctx.textAlign = "center";
   for (const [id, text] of tags) {

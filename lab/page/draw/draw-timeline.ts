@@ -55,7 +55,7 @@ function drawAxis(frame: TimelineFrame): void {
   const { ctx, palette, width, beginMs, endMs } = frame;
   ctx.strokeStyle = palette.faint;
   ctx.fillStyle = palette.soft;
-  ctx.font = `11px ${palette.mono}`;
+  ctx.font = `12px ${palette.mono}`;
   ctx.textBaseline = "alphabetic";
   ctx.textAlign = "center";
   ctx.lineWidth = 1;
@@ -128,7 +128,7 @@ function drawText(
   colour: string,
 ): void {
   if (room < 8) return;
-  ctx.font = `500 11px ${palette.font}`;
+  ctx.font = `500 12px ${palette.font}`;
   ctx.textAlign = "left";
   ctx.textBaseline = "middle";
   ctx.fillStyle = colour;

@@ -23,8 +23,14 @@ export interface Conservation {
 
 /**
  * @param words what nodes said of their copies when they were asked; used where the journal doesn't tell
+ * @param isLate the journal begins in the middle: what was issued, and what copies held, it doesn't tell
  */
-export function judgeConservation(state: ClusterState, words: ReadonlyMap<number, number> = new Map()): Conservation {
+export function judgeConservation(
+  state: ClusterState,
+  words: ReadonlyMap<number, number> = new Map(),
+  isLate = false,
+): Conservation {
+  if (isLate) return compareWords(state, words);
   const issued = [...state.accounts.values()].reduce((sum, initial) => sum + initial, 0);
   const sums = new Map<number, number | null>();
   const wrong: number[] = [];
@@ -47,6 +53,24 @@ export function judgeConservation(state: ClusterState, words: ReadonlyMap<number
   const whose = wrong.length === 1 ? "the copy of node" : "the copies of nodes";
   const text = `${whose} ${wrong.join(", ")} ${wrong.length === 1 ? "doesn't" : "don't"} add up to ${issued}`;
   return { ...facts, light: "broken", text };
+}
+
+/** Each copy's sum never changes, so copies with one sum have lost nothing since they were one. */
+function compareWords(state: ClusterState, words: ReadonlyMap<number, number>): Conservation {
+  const up = [...state.nodes.values()].filter((node) => isUp(node));
+  const sums = new Map(up.map(({ id }) => [id, words.get(id) ?? null]));
+  const told = [...sums].flatMap(([id, sum]) => (sum === null ? [] : [{ id, sum }]));
+  const issued = told[0]?.sum ?? 0;
+  const wrong = told.filter(({ sum }) => sum !== issued).map(({ id }) => id);
+  const held = [...state.nodes.values()].reduce((sum, node) => sum + (node.balance ?? 0), 0);
+  const facts = { issued, held, inFlight: 0, sums, wrong };
+  if (told.length === 0) return { ...facts, light: "unknown", text: "no copy is known yet" };
+  if (wrong.length === 0) return { ...facts, light: "kept", text: `all ${told.length} copies have the same sum` };
+  return {
+    ...facts,
+    light: "broken",
+    text: `copies differ: ${told.map(({ id, sum }) => `${sum} at ${id}`).join(", ")}`,
+  };
 }
 
 function sumOf(node: NodeState): number {

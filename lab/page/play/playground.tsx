@@ -5,6 +5,7 @@ import { render } from "preact";
 import { runFrameLoop } from "../app/frame-loop.ts";
 import { listenToKeys } from "../app/keyboard.ts";
 import { Store } from "../app/page-store.ts";
+import { presentIfAsked } from "../app/present.ts";
 import "../page.css";
 import { App } from "../view/app.tsx";
 import { openWorld } from "./open-world.ts";
@@ -14,6 +15,7 @@ export async function openPlayground(): Promise<void> {
   const store = new Store();
   const loop = runFrameLoop(store);
   listenToKeys(store, window);
+  presentIfAsked(window);
   const { ask, place } = await openWorld();
   const world = new WorldLink(store, ask);
   document.title = "energy-lab: playground";

@@ -4,70 +4,26 @@
 import { useState } from "preact/hooks";
 import { formatCommand } from "../../dash/page-command.ts";
 import type { DashCommand } from "../../dash/protocol.ts";
+import type { Store } from "../app/page-store.ts";
 import { idsOf } from "../model/cluster-state.ts";
 import { formatSpan } from "../model/format-time.ts";
 import { formatIds } from "../model/headline.ts";
 import type { Shared } from "./app.tsx";
 import { CommandRow } from "./command-row.tsx";
+import { Do } from "./do.tsx";
+import { Outcome } from "./outcome.tsx";
 
 export function BreakIt(shared: Shared) {
   return (
     <>
-      <Outcome {...shared} />
+      <p class="hint">Each button does what its line says. The same line works in a terminal.</p>
       <NodeForm {...shared} />
       <CutForm {...shared} />
       <LineForm {...shared} />
       <TradeForm {...shared} />
       <Faults {...shared} />
+      <Outcome {...shared} />
     </>
-  );
-}
-
-interface DoProperties extends Shared {
-  readonly command: DashCommand;
-  readonly name: string;
-  readonly isDanger?: boolean;
-  readonly isDisabled?: boolean;
-}
-
-export function Do({ store, server, command, name, isDanger = false, isDisabled = false }: DoProperties) {
-  const line = formatCommand(command, store.facts.lab);
-  const isBusy = store.order !== null && store.order.reply === null;
-  return (
-    <button
-      type="button"
-      class={isDanger ? "danger" : ""}
-      title={line}
-      disabled={server === null || isDisabled || isBusy}
-      onClick={() => {
-        if (server !== null) void store.run(() => server.send(command), line);
-      }}
-    >
-      {name}
-    </button>
-  );
-}
-
-/** The result of the last command. */
-export function Outcome({ store }: Shared) {
-  const { order } = store;
-  if (order === null)
-    return <p class="hint">Each button does what its line says. The same line works in a terminal.</p>;
-  const { reply } = order;
-  return (
-    <div class={`outcome ${reply === null ? "" : reply.ok ? "done" : "failed"}`} role="status">
-      <CommandRow store={store} line={order.line} />
-      {reply === null ? (
-        <p>under way …</p>
-      ) : reply.ok ? (
-        <p>{reply.said.length === 0 ? "done" : reply.said.slice(-3).join(" · ")}</p>
-      ) : (
-        <p>
-          {reply.message}
-          {reply.hint !== "" && <small> {reply.hint}</small>}
-        </p>
-      )}
-    </div>
   );
 }
 
@@ -145,66 +101,123 @@ function CutForm(shared: Shared) {
             {id}
           </button>
         ))}
-        <Do {...shared} command={{ verb: "partition", groups }} name="Cut" isDanger isDisabled={!isPossible} />
+        <Do
+          {...shared}
+          command={{ verb: "partition", groups }}
+          name="Cut"
+          isDanger
+          isDisabled={!isPossible}
+          onDone={() => putTogether(store)}
+        />
       </div>
       {isPossible && <CommandRow store={store} line={formatCommand({ verb: "partition", groups }, store.facts.lab)} />}
     </fieldset>
   );
 }
 
+/** A cut that is made is no plan any more. */
+export function putTogether(store: Store): void {
+  store.apart.clear();
+  store.changed();
+}
+
 function LineForm(shared: Shared) {
   const { store } = shared;
-  const [nodes, setNodes] = useState("all");
+  const { nodes, to } = store.line;
   const [delayMs, setDelay] = useState(100);
   const [loss, setLoss] = useState(10);
-  const command: DashCommand = { verb: "netem", nodes, delayMs, loss: loss / 100 };
+  const ids = idsOf(store.state);
+  const peer = to === null ? {} : { to: String(to), both: true };
+  const command: DashCommand = { verb: "netem", nodes, delayMs, loss: loss / 100, ...peer };
+  const choose = (line: Store["line"]): void => {
+    store.line = line;
+    store.changed();
+  };
+  const isPossible = to === null || nodes !== String(to);
   return (
-    <fieldset>
+    <fieldset id="line-form">
       <legend>Delay and loss</legend>
+      <p class="hint">Click the line between two nodes in the ring, or choose.</p>
       <div class="sliders">
         <label>
-          what
-          <select value={nodes} onChange={(event) => setNodes(event.currentTarget.value)}>
-            <option value="all">all nodes send</option>
-            <option value="leader">the leader sends</option>
-            {idsOf(store.state).map((id) => (
+          from
+          <select value={nodes} onChange={({ currentTarget: { value } }) => choose({ nodes: value, to })}>
+            <option value="all">all nodes</option>
+            <option value="leader">the leader</option>
+            {ids.map((id) => (
               <option key={id} value={String(id)}>
-                node {id} sends
+                node {id}
               </option>
             ))}
           </select>
         </label>
         <label>
-          delay
-          <input
-            type="range"
-            min={0}
-            max={1000}
-            step={10}
-            value={delayMs}
-            aria-valuetext={`${delayMs} milliseconds`}
-            onInput={(event) => setDelay(Number(event.currentTarget.value))}
-          />
-          <output>{delayMs} ms</output>
+          to
+          <select
+            value={to === null ? "" : String(to)}
+            onChange={({ currentTarget: { value } }) => choose({ nodes, to: value === "" ? null : Number(value) })}
+          >
+            <option value="">everybody</option>
+            {ids.map((id) => (
+              <option key={id} value={String(id)}>
+                node {id}, and back
+              </option>
+            ))}
+          </select>
         </label>
-        <label>
-          loss
-          <input
-            type="range"
-            min={0}
-            max={100}
-            value={loss}
-            aria-valuetext={`${loss} percent`}
-            onInput={(event) => setLoss(Number(event.currentTarget.value))}
-          />
-          <output>{loss} %</output>
-        </label>
+        <Slider name="delay" unit="ms" words="milliseconds" max={1_000} step={10} value={delayMs} set={setDelay} />
+        <Slider name="loss" unit="%" words="percent" max={100} step={1} value={loss} set={setLoss} />
       </div>
       <div class="row">
-        <Do {...shared} command={command} name="Apply" isDanger isDisabled={delayMs === 0 && loss === 0} />
+        <Do
+          {...shared}
+          command={command}
+          name="Apply"
+          isDanger
+          isDisabled={!isPossible || (delayMs === 0 && loss === 0)}
+        />
+        {to !== null && (
+          <Do
+            {...shared}
+            command={{ verb: "partition", groups: [nodes, String(to)] }}
+            name="Cut this line"
+            isDanger
+            isDisabled={!isPossible}
+          />
+        )}
       </div>
       <CommandRow store={store} line={formatCommand(command, store.facts.lab)} />
     </fieldset>
+  );
+}
+
+interface SliderProperties {
+  readonly name: string;
+  readonly unit: string;
+  readonly words: string;
+  readonly max: number;
+  readonly step: number;
+  readonly value: number;
+  readonly set: (value: number) => void;
+}
+
+function Slider({ name, unit, words, max, step, value, set }: SliderProperties) {
+  return (
+    <label>
+      {name}
+      <input
+        type="range"
+        min={0}
+        max={max}
+        step={step}
+        value={value}
+        aria-valuetext={`${value} ${words}`}
+        onInput={(event) => set(Number(event.currentTarget.value))}
+      />
+      <output>
+        {value} {unit}
+      </output>
+    </label>
   );
 }
 

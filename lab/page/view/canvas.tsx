@@ -4,6 +4,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { FrameLoop } from "../app/frame-loop.ts";
+import { zoomOf } from "../app/present.ts";
 import { useLatest } from "./hooks.ts";
 
 export interface Surface {
@@ -47,7 +48,7 @@ export function Canvas(properties: Properties) {
       // Asks for another frame, so that the last state is painted too.
       if (frameMs - paintedMs < (latest.current.everyMs ?? 0)) return true;
       paintedMs = frameMs;
-      const scale = Math.min(window.devicePixelRatio || 1, 2);
+      const scale = Math.min((window.devicePixelRatio || 1) * zoomOf(element), 3);
       const [pixels, rows] = [Math.round(width * scale), Math.round(height * scale)];
       if (element.width !== pixels || element.height !== rows) [element.width, element.height] = [pixels, rows];
       ctx.setTransform(scale, 0, 0, scale, 0, 0);
@@ -67,8 +68,10 @@ export function Canvas(properties: Properties) {
     };
   }, [loop, latest]);
   const spot = (event: MouseEvent): [number, number] => {
-    const box = (canvas.current as HTMLCanvasElement).getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
+    const element = canvas.current as HTMLCanvasElement;
+    const box = element.getBoundingClientRect();
+    const zoom = zoomOf(element);
+    return [(event.clientX - box.left) / zoom, (event.clientY - box.top) / zoom];
   };
   return (
     <div class={`canvas ${properties.class ?? ""}`}>

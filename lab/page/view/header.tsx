@@ -18,6 +18,8 @@ export function Header({ store }: Shared) {
   const verdict = about?.verdict ?? (checks.length > 0 ? worstOf(checks) : null);
   const isLive = playback.mode === "live";
   const isPlayed = store.world !== null;
+  // A page that shows nothing of the present says so; one that stands still where the present was is paused.
+  const isHeld = isPlayed ? playback.isAtHead : playback.mode === "paused";
   return (
     <header>
       <h1 title={about?.title ?? facts.lab}>
@@ -31,12 +33,11 @@ export function Header({ store }: Shared) {
         title={playback.canFollow ? "Follow the live run (L)" : "A stored run"}
       >
         <Icon name={isLive ? "live" : "play"} />{" "}
-        {isLive ? "LIVE" : !isPlayed ? "REPLAY" : playback.isAtHead ? "PAUSED" : "THE PAST"}
+        {isLive ? "LIVE" : !playback.canFollow ? "REPLAY" : isHeld ? "PAUSED" : "THE PAST"}
       </button>
       <p class={`headline ${headline.state}`} title={headline.text}>
         <span aria-hidden="true">{SIGNS[headline.state]}</span> {headline.text}
       </p>
-      <Light conservation={conservationOf(store)} />
       {verdict !== null && (
         <button type="button" class={`verdict ${verdict}`} onClick={() => show(store)}>
           <span aria-hidden="true">{verdict === "valid" ? "✓" : verdict === "invalid" ? "✕" : "?"}</span>{" "}
@@ -53,19 +54,9 @@ export function Header({ store }: Shared) {
           </span>
         </p>
       )}
+      <Light conservation={conservationOf(store)} isLate={store.beginsLate} />
       <div class="spacer" />
-      <button
-        type="button"
-        class="plain"
-        onClick={() => {
-          store.theme = THEMES[(THEMES.indexOf(store.theme) + 1) % THEMES.length] as Theme;
-          store.changed(true);
-        }}
-        title="Light or dark"
-      >
-        <span class="unseen">Theme: </span>
-        {store.theme === "auto" ? "Auto" : store.theme === "light" ? "Light" : "Dark"}
-      </button>
+      <ThemeButton store={store} />
       <button
         type="button"
         class="plain"
@@ -82,14 +73,31 @@ export function Header({ store }: Shared) {
   );
 }
 
+function ThemeButton({ store }: { readonly store: Store }) {
+  return (
+    <button
+      type="button"
+      class="plain"
+      onClick={() => {
+        store.theme = THEMES[(THEMES.indexOf(store.theme) + 1) % THEMES.length] as Theme;
+        store.changed(true);
+      }}
+      title="Light or dark"
+    >
+      <span class="unseen">Theme: </span>
+      {store.theme === "auto" ? "Auto" : store.theme === "light" ? "Light" : "Dark"}
+    </button>
+  );
+}
+
 export function conservationOf(store: Store): Conservation {
   const words = new Map<number, number>();
   for (const { id, says } of store.snapshot?.nodes ?? []) if (says !== null) words.set(id, says.sum);
-  return judgeConservation(store.state, words);
+  return judgeConservation(store.state, words, store.beginsLate);
 }
 
 /** The conservation light: a sign and a word beside its colour. */
-export function Light({ conservation }: { readonly conservation: Conservation }) {
+export function Light({ conservation, isLate }: { readonly conservation: Conservation; readonly isLate: boolean }) {
   const { light, issued, inFlight, text } = conservation;
   const sign = light === "kept" ? "✓" : light === "broken" ? "✕" : "?";
   const words =
@@ -102,7 +110,9 @@ export function Light({ conservation }: { readonly conservation: Conservation })
       <span>
         {words}
         <small>
-          {light === "broken" ? text : `${issued} issued${inFlight > 0 ? `, ${inFlight} on their way` : ""}`}
+          {light === "broken"
+            ? text
+            : `${issued} ${isLate ? "in each copy" : "issued"}${inFlight > 0 ? `, ${inFlight} on their way` : ""}`}
         </small>
       </span>
     </p>

@@ -3,9 +3,11 @@
  */
 import { useEffect, useRef } from "preact/hooks";
 import { MESSAGE_KINDS, type MessageKind } from "../../journal/message-kinds.ts";
+import type { Store } from "../app/page-store.ts";
 import { traceMessage } from "../draw/glyphs.ts";
 import type { Palette } from "../draw/palette.ts";
 import type { Shared } from "./app.tsx";
+import { CommandRow } from "./command-row.tsx";
 
 const KIND_WORDS: Readonly<Record<MessageKind, { readonly name: string; readonly says: string }>> = {
   trade: { name: "Trade", says: "request, response, confirm, acknowledgement" },
@@ -19,9 +21,14 @@ const KIND_WORDS: Readonly<Record<MessageKind, { readonly name: string; readonly
 export function Legend({ store, palette }: Shared) {
   if (!store.facts.hasWire && store.history.story.trips.all.length === 0)
     return (
-      <p class="legend hint">
-        No datagrams in this journal: <code>lab up --journal wire</code> writes them down.
-      </p>
+      <div class="legend hint">
+        <p>
+          {store.mayCommand
+            ? "This lab doesn't write its messages down, which saves it a third of the work of a trade. To see them fly, make it again:"
+            : "No messages in this journal: a lab writes them down if it is made with --journal wire."}
+        </p>
+        {store.mayCommand && <CommandRow store={store} line={lineThatShows(store)} />}
+      </div>
     );
   return (
     <fieldset class="legend">
@@ -35,6 +42,11 @@ export function Legend({ store, palette }: Shared) {
       ))}
     </fieldset>
   );
+}
+
+function lineThatShows({ facts, state }: Store): string {
+  const name = facts.lab === "lab" ? "" : ` --name ${facts.lab}`;
+  return `lab down${name} && lab up --nodes ${state.nodes.size} --journal wire${name}`;
 }
 
 function Sign({ kind, palette }: { readonly kind: MessageKind; readonly palette: Palette }) {

@@ -13,7 +13,7 @@ export function MatrixCanvas({ store, loop, palette }: Shared) {
     const ids = idsOf(state);
     const cell = Math.min(width - 24, height - 18) / ids.length;
     ctx.clearRect(0, 0, width, height);
-    ctx.font = `10px ${palette.mono}`;
+    ctx.font = `12px ${palette.mono}`;
     ctx.textBaseline = "middle";
     ids.forEach((row, r) => {
       const node = state.nodes.get(row);

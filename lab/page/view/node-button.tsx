@@ -1,7 +1,9 @@
 /**
  * The button that lies on top of a painted node: it selects the node, and dragging it away from its place sets the node apart for a cut.
  */
+
 import type { Store } from "../app/page-store.ts";
+import { zoomOf } from "../app/present.ts";
 import type { StageMotion } from "./paint-stage.ts";
 
 /** Dragged so far from its place, a node stands apart. */
@@ -51,7 +53,8 @@ function moveDrag({ id, store, motion }: Properties, event: PointerEvent & { cur
   const { drag } = motion;
   if (drag === null || event.buttons === 0) return;
   const box = (event.currentTarget.parentElement as HTMLElement).getBoundingClientRect();
-  [drag.x, drag.y] = [event.clientX - box.left, event.clientY - box.top];
+  const zoom = zoomOf(event.currentTarget);
+  [drag.x, drag.y] = [(event.clientX - box.left) / zoom, (event.clientY - box.top) / zoom];
   if (motion.spots.has(id) && Math.hypot(event.movementX, event.movementY) > 0) drag.hasMoved = true;
   store.changed();
 }

@@ -25,6 +25,7 @@ export interface StageMotion {
   drag: { readonly id: number; x: number; y: number; hasMoved: boolean } | null;
   paintedMs: number;
   readonly flying: Store["flying"];
+  nodeRadius: number;
 }
 
 /** Returns whether a node is still on its way. */
@@ -38,6 +39,7 @@ export function paintStage({ store, palette }: Shared, surface: Surface, motion:
   const cutPairs = findCutPairs(state);
   const layout = layoutRing(groupsOf(store, state, cutPairs), { width, height });
   motion.homes = layout.places;
+  motion.nodeRadius = layout.nodeRadius;
   const isGliding = glide(motion, spentMs, isStill);
   ctx.clearRect(0, 0, width, height);
   const frame: RingFrame = {
@@ -53,6 +55,7 @@ export function paintStage({ store, palette }: Shared, surface: Surface, motion:
     silenceOf: readSilences(store, atMs),
     selected: store.selectedNode,
     apart: store.apart,
+    link: store.tab === "break" && store.line.to !== null ? [Number(store.line.nodes), store.line.to] : null,
   };
   drawRing(frame);
   motion.flying.length = 0;

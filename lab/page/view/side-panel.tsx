@@ -52,6 +52,7 @@ export function SidePanel(shared: Shared) {
         ))}
       </div>
       <div id="panel" role="tabpanel" aria-labelledby={`tab-${tab}`} tabIndex={-1}>
+        {tab !== "try" && tab !== "verdict" && <h2 class="unseen">{NAMES[tab]}</h2>}
         {tab === "try" && <TryIt {...shared} />}
         {tab === "verdict" && <Verdicts {...shared} />}
         {tab === "inspect" && <Inspect {...shared} />}

@@ -86,7 +86,7 @@ const AGE_PX = 64;
 
 /** Times at the left edge, since the beginning of the run; in stretched spans finer ones. */
 function drawAges({ ctx, height }: Surface, sheet: SpaceTimeSheet, palette: Palette, beginMs: number): void {
-  ctx.font = `10px ${palette.mono}`;
+  ctx.font = `12px ${palette.mono}`;
   ctx.fillStyle = palette.soft;
   ctx.textAlign = "left";
   ctx.textBaseline = "middle";

@@ -6,11 +6,14 @@ import { formatCommand } from "../../dash/page-command.ts";
 import type { DashCommand } from "../../dash/protocol.ts";
 import type { Store } from "../app/page-store.ts";
 import { type ClusterState, idsOf, type NodeState } from "../model/cluster-state.ts";
+import { findLink } from "../model/find-link.ts";
 import { flightOf } from "../model/flying.ts";
 import { describeNode, formatIds } from "../model/headline.ts";
 import type { Shared } from "./app.tsx";
+import { putTogether } from "./break-it.tsx";
 import { Canvas, type Surface } from "./canvas.tsx";
 import { CommandRow } from "./command-row.tsx";
+import { Do } from "./do.tsx";
 import { NodeButton } from "./node-button.tsx";
 import { paintStage, type StageMotion } from "./paint-stage.ts";
 
@@ -24,8 +27,10 @@ export function Stage(shared: Shared) {
     drag: null,
     paintedMs: 0,
     flying: store.flying,
+    nodeRadius: 0,
   });
   const paint = useMemo(() => (surface: Surface) => paintStage(shared, surface, motion), [shared.palette, store, loop]);
+  const linkAt = (x: number, y: number) => findLink(motion.spots, motion.nodeRadius, { x, y });
   return (
     <>
       <Canvas
@@ -33,7 +38,12 @@ export function Stage(shared: Shared) {
         paint={paint}
         label={describeAll(state)}
         class="ring"
-        onClick={(x, y) => dropAt(store, motion, x, y)}
+        onClick={(x, y) => {
+          if (!dropAt(store, motion, x, y)) chooseLink(store, linkAt(x, y));
+        }}
+        onPointerMove={(x, y, event) => {
+          (event.currentTarget as HTMLElement).style.cursor = store.mayCommand && linkAt(x, y) ? "pointer" : "";
+        }}
       >
         {idsOf(state).map((id) => (
           <NodeButton
@@ -57,17 +67,29 @@ const REACH_PX = 14;
 /**
  * Drops the message that was clicked on. It is shown for longer than it flies: one that has arrived by now is dropped where it was sent,
  * which begins a branch there.
+ * @returns whether there was one
  */
-function dropAt({ world, atMs, playback }: Store, { flying }: StageMotion, x: number, y: number): void {
+function dropAt({ world, atMs, playback }: Store, { flying }: StageMotion, x: number, y: number): boolean {
   const far = (spot: { readonly x: number; readonly y: number }) => Math.hypot(spot.x - x, spot.y - y);
   const [nearest] = flying.toSorted((a, b) => far(a) - far(b));
-  if (world === null || nearest === undefined || far(nearest) > REACH_PX) return;
+  if (world === null || nearest === undefined || far(nearest) > REACH_PX) return false;
   const { copy } = nearest;
   const message = flightOf(copy);
   // A world that goes on is further than the picture.
   const isHeld = playback.mode === "paused";
   const isUnderWay = isHeld && world.flights.some(({ name }) => name === message) && copy.sentAtMs <= atMs;
   void world.act({ drop: { message } }, isUnderWay ? undefined : copy.sentAtMs);
+  return true;
+}
+
+/** A click between two nodes means the line between them. */
+function chooseLink(store: Store, link: readonly [number, number] | null): void {
+  if (!store.mayCommand || link === null) return;
+  const [from, to] = link;
+  store.line = { nodes: String(from), to };
+  store.tab = "break";
+  store.changed();
+  requestAnimationFrame(() => document.getElementById("line-form")?.scrollIntoView({ block: "center" }));
 }
 
 function StageNotice({ store }: { readonly store: Store }) {
@@ -84,7 +106,8 @@ function StageNotice({ store }: { readonly store: Store }) {
 }
 
 /** The cut that is being prepared, and the command that makes it. */
-function CutBar({ store, server }: Shared) {
+function CutBar(shared: Shared) {
+  const { store } = shared;
   const ids = idsOf(store.state);
   const rest = ids.filter((id) => !store.apart.has(id));
   const command: DashCommand = { verb: "partition", groups: [formatIds(rest), formatIds([...store.apart])] };
@@ -96,26 +119,16 @@ function CutBar({ store, server }: Shared) {
       ) : (
         <CommandRow store={store} line={formatCommand(command, store.facts.lab)} />
       )}
-      <button
-        type="button"
-        class="primary danger"
-        disabled={isWhole || server === null}
-        onClick={() => {
-          if (server === null) return;
-          void store.run(() => server.send(command), formatCommand(command, store.facts.lab));
-          store.apart.clear();
-          store.changed();
-        }}
-      >
-        Cut here
-      </button>
-      <button
-        type="button"
-        onClick={() => {
-          store.apart.clear();
-          store.changed();
-        }}
-      >
+      <Do
+        {...shared}
+        command={command}
+        name="Cut here"
+        isPrimary
+        isDanger
+        isDisabled={isWhole}
+        onDone={() => putTogether(store)}
+      />
+      <button type="button" onClick={() => putTogether(store)}>
         Cancel
       </button>
     </section>

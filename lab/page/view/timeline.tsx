@@ -76,6 +76,11 @@ function Transport({ store }: Shared) {
         </select>
       </label>
       <output class="clock">{formatClock(store.atMs - bounds.beginMs)}</output>
+      {store.beginsLate && (
+        <small class="late" title="Older lines aren't shown. What the journal doesn't tell, the nodes say themselves.">
+          since {new Date(bounds.beginMs).toLocaleTimeString()}
+        </small>
+      )}
       <span class="of">of {formatClock(Math.max(bounds.endMs, store.atMs) - bounds.beginMs)}</span>
     </div>
   );

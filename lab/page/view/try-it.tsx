@@ -9,8 +9,9 @@ import { formatClock } from "../model/format-time.ts";
 import { formatIds } from "../model/headline.ts";
 import type { Shared } from "./app.tsx";
 import { Branches } from "./branches.tsx";
-import { Do, Outcome } from "./break-it.tsx";
 import { CommandRow } from "./command-row.tsx";
+import { Do } from "./do.tsx";
+import { Outcome } from "./outcome.tsx";
 import { Tray } from "./tray.tsx";
 
 export function TryIt(shared: Shared) {
@@ -20,13 +21,13 @@ export function TryIt(shared: Shared) {
   return (
     <>
       <Invitations {...shared} />
-      <Outcome {...shared} />
       <TimeHold store={store} />
       <Tray store={store} />
       <Done store={store} />
       <Branches store={store} />
       <Rules store={store} />
       <Keep store={store} />
+      <Outcome {...shared} hasUndo={false} />
     </>
   );
 }

@@ -1,7 +1,7 @@
 /**
  * The checkers' verdicts on the run: the violation first, with the lines that prove it, each a step to its place in the pictures.
  */
-import { type CheckVerdict, worstOf } from "../../check/verdict.ts";
+import { type CheckResult, type CheckVerdict, worstOf } from "../../check/verdict.ts";
 import type { Entry } from "../../journal/entry.ts";
 import { formatClock } from "../model/format-time.ts";
 import { findEntry } from "../model/violations.ts";
@@ -28,7 +28,7 @@ export function Verdicts(shared: Shared) {
       <h2 class={`verdict-title ${verdict}`}>
         <span aria-hidden="true">{SIGNS[verdict]}</span> {verdict}
       </h2>
-      {about !== null && <p>{about.reason}</p>}
+      {about !== null && !isToldBelow(about.reason, checks) && <p>{about.reason}</p>}
       {about?.replay != null && <CommandRow store={store} line={about.replay} />}
       {store.gaps.length > 0 && (
         <p class="hint">Lines are missing in {store.gaps.length} places: what they told isn't in the pictures.</p>
@@ -57,6 +57,11 @@ export function Verdicts(shared: Shared) {
       ))}
     </>
   );
+}
+
+/** The reason for a verdict is often the violation that stands below. */
+function isToldBelow(reason: string, checks: readonly CheckResult[]): boolean {
+  return checks.some(({ violations }) => violations.some(({ what }) => reason.endsWith(what)));
 }
 
 function Proof({ entry, store }: Shared & { readonly entry: Entry }) {
