@@ -183,6 +183,8 @@ export async function buildPlayground() {
     jsxImportSource: "preact",
     logLevel: "silent",
     define: { SHIPPED_SCENARIOS: JSON.stringify(await readScenarios()) },
+    // No programs of one's own run in a browser, so nothing evaluates expressions over their answers.
+    alias: { jsonata: "./lab/play/no-expressions.ts" },
     plugins: [fitPackages()],
   });
   /** @param {string} ending */

@@ -15,7 +15,7 @@ describe("the installed package, with testcontainers", () => {
   it("must start single nodes and whole clusters, break them, and leave nothing behind", async () => {
     const { code, output } = await example.run("test:docker");
     expect(code, output).toBe(0);
-    expect(output).toMatch(/Tests {2}3 passed/);
+    expect(output).toMatch(/Tests {2}4 passed/);
     expect(await listAll()).toBe(before);
   });
 });

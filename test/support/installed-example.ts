@@ -34,6 +34,7 @@ interface LockedPackage {
 interface Manifest {
   readonly name: string;
   readonly version: string;
+  readonly bin?: Record<string, string>;
   readonly dependencies?: Record<string, string>;
   readonly devDependencies?: Record<string, string>;
   readonly peerDependencies?: Record<string, string>;
@@ -107,9 +108,9 @@ function makeLock(integrity: string): object {
   const lock = readJson<{ packages: Record<string, LockedPackage> }>("package-lock.json");
   const own = readJson<Manifest>("package.json");
   const example = readJson<Manifest>(`${EXAMPLE}/package.json`);
-  const { dependencies, peerDependencies, peerDependenciesMeta, version } = own;
+  const { bin, dependencies, peerDependencies, peerDependenciesMeta, version } = own;
   const resolved = example.devDependencies?.[own.name] ?? "";
-  const packed = { version, resolved, integrity, dependencies, peerDependencies, peerDependenciesMeta };
+  const packed = { version, resolved, integrity, bin, dependencies, peerDependencies, peerDependenciesMeta };
   const wanted = new Map<string, LockedPackage>();
   const add = (name: string, from: string): void => {
     const place = findPlace(lock.packages, name, from);
