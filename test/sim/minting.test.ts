@@ -32,6 +32,29 @@ describe("a new account", () => {
     });
   });
 
+  it("must not be opened by a sole voter that lost its disk while others know the old one", () => {
+    underSeeds(FILE, 10, (seed) => {
+      const sim = new SimCluster({ nodes: 3, seed, voters: [1] });
+      sim.startAll();
+      sim.runUntil(() => sim.converged(), 10_000, "the first agreement");
+      expect(stateOf(sim, 1).election.term, "terms used up").toBe(1);
+      const sale = sim.sell(1, 2, 30);
+      sim.runUntil(() => sale.final !== null, 5_000, "the payment");
+      sim.loseDisk(1);
+      sim.start(1);
+      sim.runUntil(() => sim.converged(), 10_000, "its return");
+      expect(stateOf(sim, 1).ledger.accounts.get(1)?.balance).toBe(70);
+    });
+  });
+
+  it("must be opened by a sole voter that nobody answers, which says at once what that risks", () => {
+    const sim = new SimCluster({ nodes: 3, seed: 1, voters: [1] });
+    sim.start(1);
+    sim.runUntil(() => stateOf(sim, 1).phase === "READY", 5_000, "READY");
+    const told = sim.journal.lines.filter(({ level, msg }) => level === "warn" && msg.startsWith("New account"));
+    expect(told.map(({ msg }) => msg)).toEqual([expect.stringContaining("move its data directory away (keep it)")]);
+  });
+
   it("must be opened without the voters that are away when a person says so, and used", () => {
     const sim = new SimCluster({ nodes: 3, seed: 1 });
     for (const id of [1, 3]) sim.start(id);

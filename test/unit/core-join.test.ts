@@ -139,7 +139,6 @@ describe("minting", () => {
     [9, FIVE, 3],
     [9, [1, 2, 3, 4], 3],
     [9, [1], 1],
-    [1, [1], 0],
   ])(
     "of node %i with the voters %j must wait until %i of the others know no account, and use it when they have it",
     (id, voters, needed) => {
@@ -161,6 +160,14 @@ describe("minting", () => {
       expect(node.state.join.confirmed).toBe(true);
     },
   );
+
+  test("of the sole voter must wait until discovery is over, and is confirmed at once", () => {
+    const node = fresh(1, { voters: [1] });
+    expect(isMinted(node)).toBe(false);
+    node.run(3_000);
+    expect(isMinted(node)).toBe(true);
+    expect(node.state.join.confirmed).toBe(true);
+  });
 
   test("must name the voters that it waits for, in status and once in the journal, and neither vote nor be READY before", () => {
     const node = fresh(1);

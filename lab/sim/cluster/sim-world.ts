@@ -9,8 +9,10 @@ import type { SimOptions } from "./sim-options.ts";
 
 export function drawWorld(seed: number, draw: Draw): SimOptions {
   const nodes = draw.chance(0.9) ? draw.integer(2, 7) : draw.integer(8, 12);
+  // Above sixteen accounts debits name their direct causes only (node/core/causal/causes.ts).
+  const crowd = new Draw(seed, "crowd");
   return {
-    nodes,
+    nodes: crowd.chance(0.01) ? crowd.integer(17, 22) : nodes,
     seed,
     profile: draw.chance(0.85) ? "fast" : "default",
     delayMs: draw.pick([0.1, 0.1, 1, 5, 20, 60]),

@@ -13,9 +13,19 @@ import type { Command, Origin } from "../kernel/types.ts";
 import type { Member } from "../membership/members.ts";
 import { hurryHeartbeat } from "../membership/rumours.ts";
 import type { NodeState } from "../state.ts";
+import { mayVote } from "./abstention.ts";
 import { weighClaim } from "./claims.ts";
 import { reviewPreemption } from "./preemption.ts";
-import { becomeLeaderless, claimOf, endCandidacy, isVoter, liveVoters, majority, tell } from "./roles.ts";
+import {
+  becomeLeaderless,
+  claimOf,
+  endCandidacy,
+  isVoter,
+  liveVoters,
+  majority,
+  majorityOfOthers,
+  tell,
+} from "./roles.ts";
 import { beginVote, loseRound, onVote, onVoteRequest, PATIENCE_MAX, retryDelayMs } from "./votes.ts";
 
 /** Waits of the longest kind without an elected coordinator, although a majority of voters is live, until the ids' order counts no more. */
@@ -24,6 +34,11 @@ const OVERDUE_WAITS = 2;
 /** May this node stand, vote and lead? From JOINING on, not while it leaves or after a fault. */
 function mayStand(state: NodeState): boolean {
   return state.phase === "JOINING" || state.phase === "SYNCING" || state.phase === "READY";
+}
+
+/** The sole voter on its way in: without its own vote it would burn a term. */
+function lacksOwnVote(state: NodeState): boolean {
+  return isVoter(state, state.self.id) && majorityOfOthers(state) === 0 && !mayVote(state);
 }
 
 /** Run after every input: does whatever the state asks for. */
@@ -47,6 +62,7 @@ export function reviewElection(state: NodeState): void {
   if (election.wanted !== null) {
     startElection(state, election.wanted === "answered" ? "rank" : "deference");
   } else if (election.coordinator === null) {
+    if (lacksOwnVote(state)) return;
     if (state.nowMs >= election.quietUntilMs) startElection(state, "rank");
     else armRetry(state, election.quietUntilMs);
   } else if (!hasTimer(state.timers, "election-retry", "") && isImprovable(state)) {

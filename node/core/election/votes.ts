@@ -106,7 +106,7 @@ export function loseRound(state: NodeState): void {
   const named = election.candidacy?.named ?? null;
   tell(state, "info", `No majority in term ${election.candidacy?.term ?? election.term}`);
   election.failures += 1;
-  if (election.candidacy?.preempts === true) noteDefeat(state);
+  if (election.candidacy?.preempts === true && canBeWon(state)) noteDefeat(state);
   election.patience = 0;
   election.quietUntilMs = state.nowMs + retryDelayMs(state);
   if (named !== null) {
@@ -115,6 +115,12 @@ export function loseRound(state: NodeState): void {
     if (election.coordinator === named.coordinator_id) return;
   }
   claimProvisionally(state);
+}
+
+/** Voters that wait for witnesses of their accounts don't vote: a round that needs them is no defeat. */
+function canBeWon(state: NodeState): boolean {
+  const waits = (id: NodeId) => ["JOINING", "SYNCING"].includes(state.members.get(id)?.phase ?? "");
+  return liveVoters(state).filter((id) => !waits(id)).length >= majority(state);
 }
 
 /** Leads under the highest known term, unless that would be a lesser claim than the one that we follow. */

@@ -22,8 +22,9 @@ import { awaitedWitnesses, isUnknownToWitnesses, noteWitness } from "../recovery
 import type { NodeState } from "../state.ts";
 
 export function mayMint(state: NodeState): boolean {
-  const { join, config } = state;
-  if (config.voters.length > 0 && state.rules.majorityMint) return isUnknownToWitnesses(state);
+  const { join } = state;
+  if (majorityOfOthers(state) > 0 && state.rules.majorityMint) return isUnknownToWitnesses(state);
+  // Where no voter has to be asked, every node that is there is.
   return !join.discovering && [...join.answers.values()].every(({ accountKnown }) => !accountKnown);
 }
 
@@ -36,9 +37,17 @@ export function mint(state: NodeState): void {
     state,
     join.confirmed || !hasVoters ? [] : [{ table: "own", standing: "unconfirmed" }],
   );
-  const note = join.confirmed ? "" : ", unconfirmed until other nodes have taken note of it";
+  const note = join.confirmed ? describeRisk(state) : ", unconfirmed until other nodes have taken note of it";
   const msg = `New account with ${config.initialCredits} credits${note}`;
-  journal(state, { kind: "state", level: "info", msg, balance: config.initialCredits });
+  const level = join.confirmed && note !== "" ? "warn" : "info";
+  journal(state, { kind: "state", level, msg, balance: config.initialCredits });
+}
+
+/** Of a sole voter that others should be there beside, and nobody answered. */
+function describeRisk({ config, join, self }: NodeState): string {
+  const isAlone = [...config.expected, ...config.peers.keys()].every((id) => id === self.id);
+  if (isAlone || join.answers.size > 0) return "";
+  return `. Nobody answered who could know an older one: if Node ${self.id} had one, stop it now, move its data directory away (keep it), and start it again while the others run`;
 }
 
 /** Another node says what it knows of our account. */
