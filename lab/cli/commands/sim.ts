@@ -21,6 +21,7 @@ interface SimFlags {
   moves?: string;
   trace?: boolean;
   keepGoing?: boolean;
+  coverage?: boolean;
   workers?: string;
   only?: string;
   bugs?: string | true;
@@ -57,6 +58,7 @@ export function registerSimCommands(program: Command, context: CommandContext): 
       .option("--shrink", "with --seed: make a failing schedule smaller")
       .option("--shrink-for <span>", "time limit for that", "60s")
       .option("--bugs [names]", "hunt known bugs with the checks of journals, over --seeds, or from --seed on")
+      .option("--coverage", "with --seeds: list the lines of the core that no schedule reached")
       .option("--keep-going", "with --seeds or --bugs: continue after a failure")
       .option("--workers <count>", "with --seeds or --bugs: number of threads (default: one for each core)")
       .action((flags: SimFlags) => sim(context, flags)),
@@ -106,6 +108,7 @@ async function sim(context: CommandContext, flags: SimFlags): Promise<void> {
       range: parseSeedRange(flags.seeds, "--seeds"),
       choice,
       keepGoing: flags.keepGoing === true,
+      coverage: flags.coverage === true,
       ...(workers === undefined ? {} : { workers }),
     });
   }
@@ -231,7 +234,13 @@ async function shrinkOne(context: CommandContext, seed: number, choice: WorldCho
 
 async function playMany(
   context: CommandContext,
-  request: { range: { from: number; to: number }; choice: WorldChoice; keepGoing: boolean; workers?: number },
+  request: {
+    range: { from: number; to: number };
+    choice: WorldChoice;
+    keepGoing: boolean;
+    coverage: boolean;
+    workers?: number;
+  },
 ): Promise<void> {
   const [{ runSeeds }, { replayWords }, { EXIT, LabError }, { renderBar }] = await Promise.all([
     import("../../sim/threads/swarm-threads.ts"),
@@ -291,6 +300,7 @@ function describeReport(report: SwarmReport): string {
     ...more,
     `${report.tradesExecuted} trades executed, ${report.deliveries} deliveries, ${report.faults} faults`,
     ...describeMoves(report),
+    ...describeCoverage(report),
     ...(recovery === null
       ? []
       : [
@@ -311,6 +321,16 @@ function describeMoves({ moves, rare, outside, stopped }: SwarmReport): string[]
     ([name, { schedules, times }]) => `  ${name.padEnd(20)} ${`${schedules}`.padStart(6)} schedules, ${times} times`,
   );
   return ["moves of the adversary:", ...rows, "rare events (counters of the nodes):", ...events, end];
+}
+
+function describeCoverage({ coverage }: SwarmReport): string[] {
+  if (coverage === null) return [];
+  const { lines, reached, unreached } = coverage;
+  const share = ((100 * reached) / Math.max(1, lines)).toFixed(2);
+  return [
+    `reached of node/core, assertions aside: ${reached} of ${lines} lines (${share} %); not reached:`,
+    ...unreached.map((line) => `  ${line}`),
+  ];
 }
 
 function describeSpread({ p50, p99, max }: { p50: number; p99: number; max: number }): string {

@@ -5,6 +5,7 @@
  * ends the run (unless it is to go on) as soon as all smaller seeds are through: the first failure is the smallest failing seed,
  * whichever thread was faster.
  */
+import { on } from "node:events";
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { LabError } from "../../base/lab-error.ts";
@@ -14,6 +15,14 @@ import { MOVE_NAMES, MOVES, type MoveName } from "../swarm/moves.ts";
 import { percentile } from "../swarm/percentile.ts";
 import type { SwarmResult } from "../swarm/play-schedule.ts";
 import { RARE_EVENT_NAMES, type RareEvent } from "../swarm/rare-events.ts";
+import {
+  COVERAGE_QUESTION,
+  type CoverageAnswer,
+  type CoverageReport,
+  coverageWorkerFile,
+  sumUpCoverage,
+  type Unreached,
+} from "./coverage.ts";
 import type { Played } from "./swarm-worker.ts";
 
 export interface SwarmRequest {
@@ -23,6 +32,8 @@ export interface SwarmRequest {
   readonly workers?: number;
   /** Play on after a failure. */
   readonly keepGoing: boolean;
+  /** Count which lines of the core are reached. In a checkout of the sources only. */
+  readonly coverage?: boolean;
   /** Ends the run; the report then says what ran until then. */
   readonly signal: AbortSignal;
   readonly onPlayed: (progress: SwarmProgress) => void;
@@ -64,6 +75,8 @@ export interface SwarmReport {
   readonly moves: Readonly<Record<MoveName, MoveTotal>>;
   /** Of what the protocol provides for and seldom happens: how many schedules reached it, and how often in all. */
   readonly rare: Readonly<Record<RareEvent, { readonly schedules: number; readonly times: number }>>;
+  /** Null: nobody asked. */
+  readonly coverage: CoverageReport | null;
   /** Schedules in which a promise broke that had lost its premise. */
   readonly outside: number;
   /** Schedules whose group couldn't get well without what it had lost, and said so. */
@@ -101,12 +114,18 @@ export async function runSeeds(request: SwarmRequest): Promise<SwarmReport> {
     request.onPlayed({ played: done, total, failed: failures.length, perSecond: done / seconds() });
   };
 
+  const reached: Unreached[] = [];
+  const cover =
+    request.coverage === true
+      ? { file: requireCoverageWorker(), note: (one: Unreached) => void reached.push(one) }
+      : null;
   await Promise.all(
     Array.from({ length: count }, () =>
-      runWorker(choice, signal, note, () => (nextSeed <= lastSeed ? nextSeed++ : null)),
+      runWorker(choice, signal, note, () => (nextSeed <= lastSeed ? nextSeed++ : null), cover),
     ),
   );
-  return sumUp({ range, results, failures, seconds: seconds(), workers: count });
+  const coverage = cover === null ? null : sumUpCoverage(reached);
+  return sumUp({ range, results, failures, seconds: seconds(), workers: count, coverage });
 }
 
 /** One thread, until `next` has nothing for it or the signal ends it. */
@@ -115,8 +134,9 @@ export async function runWorker<Task, Answer>(
   signal: AbortSignal,
   note: (answer: Answer) => void,
   next: () => Task | null,
+  cover: Cover | null = null,
 ): Promise<void> {
-  const worker = new Worker(workerFile(), { workerData: choice });
+  const worker = new Worker(cover?.file ?? workerFile(), { workerData: choice });
   try {
     await new Promise<void>((resolve, reject) => {
       const goOn = () => {
@@ -136,9 +156,34 @@ export async function runWorker<Task, Answer>(
       );
       goOn();
     });
+    if (cover === null) return;
+    worker.removeAllListeners("message");
+    worker.postMessage(COVERAGE_QUESTION);
+    // An interrupted thread tells the result of its last schedule first.
+    for await (const [answer] of on(worker, "message"))
+      if ("unreached" in (answer as object)) {
+        cover.note((answer as CoverageAnswer).unreached);
+        return;
+      }
   } finally {
     await worker.terminate();
   }
+}
+
+/** A thread that counts what it reaches, and what gets its count. */
+interface Cover {
+  readonly file: URL;
+  readonly note: (unreached: Unreached) => void;
+}
+
+function requireCoverageWorker(): URL {
+  const file = coverageWorkerFile();
+  if (file !== null) return file;
+  throw new LabError(
+    "usage",
+    "--coverage counts lines of the sources, which aren't here",
+    "run it in a checkout of the project",
+  );
 }
 
 /** Beside this file: as a source, or as the bundle of the same name. */
@@ -152,6 +197,7 @@ function sumUp(run: {
   failures: readonly SwarmFailure[];
   seconds: number;
   workers: number;
+  coverage: CoverageReport | null;
 }): SwarmReport {
   const { range, results, seconds, workers } = run;
   const total = (pick: (result: SwarmResult) => number) => results.reduce((all, result) => all + pick(result), 0);
@@ -170,6 +216,7 @@ function sumUp(run: {
     virtualSeconds: total((result) => result.virtualMs) / 1_000,
     faults: total((result) => result.faults),
     moves: sumMoves(results),
+    coverage: run.coverage,
     rare: sumRare(results),
     outside: results.filter(({ outside }) => outside !== null).length,
     stopped: results.filter(({ recovery }) => recovery === null).length,

@@ -59,6 +59,7 @@ function play(seed: number, choice: WorldChoice): Played {
   }
 }
 
-parentPort?.on("message", (task: number | HuntTask) =>
-  parentPort?.postMessage(typeof task === "number" ? play(task, workerData as WorldChoice) : hunt(task)),
-);
+parentPort?.on("message", (task: number | HuntTask | string) => {
+  if (typeof task === "number") parentPort?.postMessage(play(task, workerData as WorldChoice));
+  else if (typeof task === "object") parentPort?.postMessage(hunt(task));
+});
