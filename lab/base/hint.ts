@@ -40,6 +40,7 @@ const WITHOUT_LAB: ReadonlySet<string> = new Set([
   "gc",
   "help",
   "ls",
+  "play",
   "run",
   "shell",
   "sim",

@@ -84,6 +84,7 @@ export const NEXT = {
   partitionBridge: () => hint("or", "partition", "bridge"),
 
   // Journal and checks.
+  playRun: (run: string) => hint("hold its time in the playground", "play", run),
   openRun: (run: string) => hint("or open it in a browser", "dash", "--run", run),
   listChecks: () => hint("list the checks", "check", "--list"),
   journalDetailed: () => about("detailed", hint("to check more, start another lab", "up", "--journal", "detailed")),

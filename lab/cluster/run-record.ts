@@ -23,6 +23,8 @@ export interface RunRecord {
   readonly replay: string | null;
   /** The scenario file as it ran (YAML), with the seed that was drawn; null: there was none. */
   readonly scenario: string | null;
+  /** The known bug that all nodes had on purpose; absent: none. */
+  readonly bug?: string;
   readonly steps: readonly StepRecord[];
   readonly checks: readonly CheckResult[];
   readonly journal: Journal;

@@ -1,4 +1,5 @@
 /** A run of the playground as a scenario: `lab run --runtime sim` plays it again. */
+import { LabError } from "../base/lab-error.ts";
 import { formatScenario } from "../scenario/format-scenario.ts";
 import { assertRunsOn, parseScenario, whyNotOn } from "../scenario/parse-scenario.ts";
 import type { Scenario, Step } from "../scenario/scenario-schema.ts";
@@ -16,7 +17,13 @@ export function scenarioOf({ seed, nodes, scenario, steps }: PlaySpec): Scenario
   const only = steps.every((step) => whyNotOn(step, "local") === null) ? {} : { runtimes: ["sim" as const] };
   if (scenario !== undefined) {
     const own = parseScenario(scenario, "scenario.yaml");
-    assertRunsOn(own, "sim");
+    try {
+      assertRunsOn(own, "sim");
+    } catch (cause) {
+      const needs = own.node === undefined ? "a kernel or a cable" : "a program of its own";
+      const message = `the scenario ${own.name} can't be played here: it needs ${needs}, and here is virtual time`;
+      throw new LabError("unsupported", message, "run it on Docker or as local processes", { cause });
+    }
     const script: Step = { at: "1ms", background: true, sequence: own.steps };
     return { ...own, ...only, name: NAME, seed, steps: [script, ...steps] };
   }

@@ -42,16 +42,22 @@ const Link = z.object({
 
 const AGAIN = "ask for the link once more, or start a run of your own";
 
-/** @throws LabError("failed") for a run that is too long for an address: it can be saved as a scenario */
+/** @throws LabError("failed") for a run that is too long for an address, or too large for a page: it can be saved as a scenario */
 export async function writeLink(spec: PlaySpec, untilMs: number): Promise<string> {
   const { seed, nodes, bug, scenario, steps } = spec;
+  if (nodes > PLAY_NODES_MAX)
+    throw new LabError(
+      "failed",
+      `the playground has room for ${PLAY_NODES_MAX} nodes, and this run had ${nodes}`,
+      "play its scenario in virtual time",
+    );
   const json = JSON.stringify({
     v: LINK_VERSION,
     seed,
     nodes,
     bug,
     scenario,
-    until: Math.round(untilMs * 1_000) / 1_000,
+    until: Math.round(Math.min(untilMs, UNTIL_MS_MAX) * 1_000) / 1_000,
     steps,
   });
   const packed = await transform(new TextEncoder().encode(json), new CompressionStream("deflate-raw"), JSON_BYTES_MAX);
@@ -69,6 +75,8 @@ export async function readLink(link: string): Promise<LinkedRun> {
   if (bug !== null && !BUGS.some(({ name }) => name === bug))
     throw new LabError("usage", `this link wants a bug that this version doesn't know: ${bug.slice(0, 40)}`, AGAIN);
   const spec = readSteps({ seed, nodes, bug, scenario, steps: steps as PlaySpec["steps"] });
+  // A scenario that can't be read, or needs a cable or a kernel, says so itself.
+  if (scenario !== undefined) scenarioOf(spec);
   return { spec, untilMs: until, isOtherVersion: v !== LINK_VERSION };
 }
 

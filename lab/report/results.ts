@@ -26,6 +26,8 @@ export const Results = z.object({
   startedAt: z.string(),
   tookMs: z.number(),
   replay: z.string().nullable(),
+  /** A run in virtual time for `lab play`; null: there is none, or it is too long for an address. */
+  link: z.string().nullable().default(null),
   run: z.object({
     lab: z.string(),
     id: z.string().nullable(),
@@ -73,7 +75,8 @@ export const Results = z.object({
 });
 export type Results = z.infer<typeof Results>;
 
-export function describeResults(record: RunRecord): Results {
+/** @param link of a run that the playground can play */
+export function describeResults(record: RunRecord, link: string | null = null): Results {
   const { facts, entries, gaps } = record.journal;
   const [beginMs, endMs] = spanOf(record);
   return {
@@ -86,6 +89,7 @@ export function describeResults(record: RunRecord): Results {
     startedAt: new Date(record.startedAtMs).toISOString(),
     tookMs: Math.round(record.tookMs),
     replay: record.replay,
+    link,
     run: {
       lab: facts.lab,
       id: facts.run,

@@ -9,19 +9,22 @@ export interface Written {
   /** Null: it isn't there. */
   readonly path: string | null;
   readonly trouble: LabError | null;
+  /** Whether the playground can play it. */
+  readonly isPlayable: boolean;
 }
 
 /** @param folder null: none is wanted */
 export async function writeDown(result: ScenarioResult, tookMs: number, folder: string | null): Promise<Written> {
-  if (folder === null) return { path: null, trouble: null };
+  if (folder === null) return { path: null, trouble: null, isPlayable: false };
   const [{ describeRun }, { writeReport }] = await Promise.all([
     import("../scenario/record.ts"),
     import("./write-report.ts"),
   ]);
   try {
-    return { path: (await writeReport(folder, describeRun(result, tookMs))).path, trouble: null };
+    const { path, isPlayable } = await writeReport(folder, describeRun(result, tookMs));
+    return { path, trouble: null, isPlayable };
   } catch (error) {
-    if (error instanceof LabError) return { path: null, trouble: error };
+    if (error instanceof LabError) return { path: null, trouble: error, isPlayable: false };
     throw error;
   }
 }

@@ -23,6 +23,7 @@ import { parseEntry } from "../journal/entry.ts";
 import { formatTime } from "../journal/notable.ts";
 import { formatRun, LATEST } from "../journal/stored-run.ts";
 import { renderReport } from "../page/render-report.ts";
+import { linkOfRun } from "../play/link-of-run.ts";
 import type { Lesson } from "../scenario/lesson.ts";
 import { parseScenario } from "../scenario/parse-scenario.ts";
 import { readLesson } from "../scenario/read-lesson.ts";
@@ -36,6 +37,8 @@ export interface WrittenReport {
   readonly path: string;
   /** Names of its files, `logs/node-1.log` included. */
   readonly files: readonly string[];
+  /** A link to it, for the playground, is in it. */
+  readonly isPlayable: boolean;
 }
 
 /** Room for a date, a title and what tells two runs of one second apart. */
@@ -52,7 +55,7 @@ export async function writeReport(
   record: RunRecord,
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<WrittenReport> {
-  const files = await renderFiles(record);
+  const { files, isPlayable } = await renderFiles(record);
   const temporary = join(folder, `.report-${process.pid}-${randomBytes(4).toString("hex")}`);
   try {
     await mkdir(folder, { recursive: true });
@@ -66,7 +69,7 @@ export async function writeReport(
     const path = await moveToFreeName(temporary, join(folder, nameOf(record)));
     await pointLatest(folder, path.slice(folder.length).replace(/^[\\/]/, ""));
     await addStepSummary(environment.GITHUB_STEP_SUMMARY, files.get("summary.md") ?? "");
-    return { path, files: [...files.keys()] };
+    return { path, files: [...files.keys()], isPlayable };
   } catch (error) {
     await rm(temporary, { recursive: true, force: true }).catch(() => {});
     throw error instanceof LabError
@@ -75,10 +78,13 @@ export async function writeReport(
   }
 }
 
-async function renderFiles(run: RunRecord): Promise<ReadonlyMap<string, string>> {
+async function renderFiles(
+  run: RunRecord,
+): Promise<{ readonly files: ReadonlyMap<string, string>; readonly isPlayable: boolean }> {
   const secrets = listSecrets(run.evidence.spec, run.evidence.info);
   const record = maskData(run, secrets);
-  const results = describeResults(record);
+  const link = await linkOf(record);
+  const results = describeResults(record, link);
   const files = new Map<string, string>();
   const summary = summarise(results);
   files.set("verdict.txt", `${summary}\n`);
@@ -89,7 +95,7 @@ async function renderFiles(run: RunRecord): Promise<ReadonlyMap<string, string>>
   // From sources without a build: everything else is there.
   if (page !== null) {
     const { journal, checks, title, verdict, reason, replay, scenario, steps } = record;
-    const about = { title, verdict, reason, replay, lesson: lessonOf(scenario), steps };
+    const about = { title, verdict, reason, replay, link, lesson: lessonOf(scenario), steps };
     files.set("report.html", renderReport(page, journal, checks, about, summary));
   }
   for (const [name, text] of Object.entries(formatRun(record.journal))) files.set(name, text);
@@ -99,7 +105,18 @@ async function renderFiles(run: RunRecord): Promise<ReadonlyMap<string, string>>
   for (const [node, lines] of record.evidence.logs) {
     files.set(`logs/node-${node}.log`, lines.map((line) => `${formatLogLine(line)}\n`).join(""));
   }
-  return new Map([...files].map(([name, text]) => [name, replaceSecrets(text, secrets)]));
+  const masked = new Map([...files].map(([name, text]) => [name, replaceSecrets(text, secrets)]));
+  return { files: masked, isPlayable: link !== null };
+}
+
+/** Null: the playground can't play it. */
+async function linkOf({ journal: { facts }, scenario, bug, steps }: RunRecord): Promise<string | null> {
+  const beginMs = steps[0]?.startedAtMs ?? 0;
+  const tookMs = Math.max(0, ...steps.map((step) => step.startedAtMs + step.tookMs - beginMs));
+  return await linkOfRun({ facts, scenario, bug: bug ?? null, tookMs }).catch((error: unknown) => {
+    if (error instanceof LabError) return null;
+    throw error;
+  });
 }
 
 /** Null: there was no scenario, or none that this version can read. */

@@ -27,6 +27,7 @@ export function describeRun(result: ScenarioResult, tookMs: number): RunRecord {
       ],
     }),
     scenario: formatScenario({ ...scenario, seed }),
+    ...(bug !== null && { bug }),
     steps: steps.map((step) => describeStepRecord(step, beginMs)),
     checks,
     journal,

@@ -22,6 +22,7 @@ const ELSEWHERE: Partial<Record<keyof typeof NEXT, string>> = {
   repeatKeyRotation: "needs a node with keys of its own",
   readOrders: "needs a load of which much is refused",
   plug: "needs a network cable: Docker",
+  playRun: "opens a browser; test/integration/sim-command.test.ts runs it without",
 };
 
 const done = new Set<string>();

@@ -1,4 +1,6 @@
 /** `lab sim` as a user runs it: its words, its data, its exit codes. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { openPlayHost } from "../../lab/play/play-host.ts";
 import { type LabHome, openLabHome } from "../support/cli.ts";
@@ -89,16 +91,37 @@ it("a shell in virtual time must take the lab's commands, answer the same each t
   expect(await home.leftovers()).toEqual([]);
 });
 
-it("run --link must print a link that opens the run in the playground", async () => {
+it("run --link must print a link that opens the run in the playground, and its report must have the same one", async () => {
   const file = "compose/scenarios/02-leader-failure.yaml";
-  const { code, stderr } = await home.lab("run", file, "--runtime", "sim", "--link");
+  const out = join(home.path, "out");
+  const { code, stderr } = await home.lab("run", file, "--runtime", "sim", "--link", "--report", out);
   expect(code).toBe(0);
+  expect(stderr).toMatch(/hold its time in the playground: lab play \/.*leader-failure[\w-]*$/m);
   const ask = openPlayHost();
   const link = /^link: #run=(\S+)$/m.exec(stderr)?.[1] ?? "";
   const { entries, spec, notice } = await ask({ ask: "open-link", link });
   expect(notice).toBeNull();
   expect(spec.scenario).toContain("kill");
   expect(entries.some(({ action, signal }) => action === "kill" && signal === "SIGKILL")).toBe(true);
+  expect(readFileSync(join(out, "latest/report.html"), "utf8")).toContain(`"link":"${link}"`);
+  const played = await home.lab("play", out, "--no-open");
+  expect(played.stdout).toContain(`playground.html#run=${link}`);
+  const byFile = await home.lab("play", file, "--no-open");
+  const fileLink = /#run=(\S+)/.exec(byFile.stdout)?.[1] ?? "";
+  expect((await ask({ ask: "open-link", link: fileLink })).script).toMatchObject({ state: "running", step: 0 });
+});
+
+it.each([
+  ["damaged link", "#run=damaged", 2, "this link is damaged"],
+  ["script", "dist/node.js", 2, "dist/node.js:1:1"],
+  ["binary file", process.execPath, 2, "can't be read"],
+  ["folder without a run", "test", 2, "test"],
+])("play of a %s must be refused with a sentence", async (_what, run, code, sentence) => {
+  expect(await home.lab("play", run, "--no-open")).toMatchObject({
+    code,
+    stdout: "",
+    stderr: expect.stringContaining(sentence),
+  });
 });
 
 it("a script for the shell must end with the exit code of what failed first, and do the rest", async () => {

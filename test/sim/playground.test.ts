@@ -9,7 +9,7 @@ import { hashJournal } from "../../lab/journal/journal-hash.ts";
 import { openPlayHost } from "../../lab/play/play-host.ts";
 import type { AskWorld, PlayReport, PlaySpec } from "../../lab/play/play-protocol.ts";
 import { formatPlay } from "../../lab/play/play-scenario.ts";
-import { writeLink } from "../../lab/play/run-link.ts";
+import { LINK_VERSION, writeLink } from "../../lab/play/run-link.ts";
 import { parseScenario } from "../../lab/scenario/parse-scenario.ts";
 import { runScenario } from "../../lab/scenario/run-scenario.ts";
 import type { Step } from "../../lab/scenario/scenario-schema.ts";
@@ -306,6 +306,15 @@ describe("a link", () => {
     await expect(open(pack(JSON.stringify({ ...spec, nodes: 500 })))).rejects.toThrow("doesn't hold a run");
     await expect(open(pack(JSON.stringify({ ...spec, bug: "none" })))).rejects.toThrow("doesn't know: none");
     await expect(open(pack(JSON.stringify({ ...spec, steps: [{ shout: 1 }] })))).rejects.toThrow("can't be read");
+  });
+
+  test("to a scenario that needs a kernel or a cable must be refused with a sentence", async () => {
+    const spec = { v: LINK_VERSION, seed: 1, nodes: 3, bug: null, until: 10, steps: [] };
+    const scenario = "name: cable\nruntimes: [docker]\nsteps:\n  - unplug: 3\n";
+    await expect(open(pack(JSON.stringify({ ...spec, scenario })))).rejects.toThrow(
+      "the scenario cable can't be played here: it needs a kernel or a cable",
+    );
+    await expect(open(pack(JSON.stringify({ ...spec, scenario: "steps: 3" })))).rejects.toThrow("scenario.yaml:1");
   });
 
   test("of another version must be played, and said to be that", async () => {

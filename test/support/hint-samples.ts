@@ -56,6 +56,7 @@ export const HINT_SAMPLES: { readonly [K in keyof typeof NEXT]: readonly Hint[] 
   partitionOneWay: [NEXT.partitionOneWay()],
   partitionRing: [NEXT.partitionRing()],
   partitionBridge: [NEXT.partitionBridge()],
+  playRun: [NEXT.playRun("out/latest")],
   openRun: [NEXT.openRun("out/latest")],
   listChecks: [NEXT.listChecks()],
   journalDetailed: [NEXT.journalDetailed()],

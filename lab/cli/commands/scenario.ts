@@ -2,6 +2,7 @@
 import { type Command, Option } from "commander";
 import { renderHints } from "../../base/hint.ts";
 import type { LabError } from "../../base/lab-error.ts";
+import { NEXT } from "../../base/next.ts";
 import type { LabConfig } from "../../cluster/lab-file.ts";
 import type { LabRequest } from "../../cluster/plan-lab.ts";
 import type { OnStep } from "../../scenario/play.ts";
@@ -162,25 +163,23 @@ async function runOne(context: CommandContext, one: OneRun): Promise<RunOutcome>
   if (!printer.json) printer.data(null, lines.renderSummary(result, { printer, realMs }));
   const told = describeWritten(written);
   if (flags.link === true) await tellLink(context, result);
-  if (told !== null) printer.say(told);
-  else if (result.verdict !== "valid") context.next(lines.hintsAfter(result, flags));
+  if (told !== null) {
+    printer.say(told);
+    if (written.path !== null && written.isPlayable) context.next(NEXT.playRun(written.path));
+  } else if (result.verdict !== "valid") context.next(lines.hintsAfter(result, flags));
   return { result, value: { ...publicResult(result), report: written.path }, realMs, trouble: written.trouble };
 }
 
 /** What `play` opens. The verdict stands, whatever becomes of the link. */
 async function tellLink({ printer }: CommandContext, result: ScenarioResult): Promise<void> {
-  const { runtime, scenario, seed, bug, tookMs } = result;
-  if (runtime !== "sim") {
-    printer.say("there is no link: only a run in virtual time is decided by its scenario and seed");
-    return;
-  }
-  const [{ writeLink }, { formatScenario }] = await Promise.all([
-    import("../../play/run-link.ts"),
+  const [{ linkOfRun }, { formatScenario }] = await Promise.all([
+    import("../../play/link-of-run.ts"),
     import("../../scenario/format-scenario.ts"),
   ]);
-  const nodes = result.journal.facts.nodes.length;
-  const spec = { seed, nodes, bug, scenario: formatScenario(scenario), steps: [] };
-  const link = await writeLink(spec, tookMs).catch((error: Error) => error);
+  const { journal, seed, bug, tookMs } = result;
+  const scenario = formatScenario({ ...result.scenario, seed });
+  const facts = { ...journal.facts, runtime: result.runtime, seed };
+  const link = await linkOfRun({ facts, scenario, bug, tookMs }).catch((error: Error) => error);
   printer.say(typeof link === "string" ? `link: #run=${link}` : `there is no link: ${link.message}`);
 }
 

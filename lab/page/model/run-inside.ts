@@ -14,6 +14,8 @@ export interface RunAbout {
   readonly reason: string;
   /** The command that runs the same again; null: there is none. */
   readonly replay: string | null;
+  /** The same for the playground (`lab play`); null or absent: it can't play it. */
+  readonly link?: string | null;
   /** The words of the scenario; null: there was none. */
   readonly lesson: Lesson | null;
   readonly steps: readonly {

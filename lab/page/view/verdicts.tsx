@@ -30,6 +30,12 @@ export function Verdicts(shared: Shared) {
       </h2>
       {about !== null && !isToldBelow(about.reason, checks) && <p>{about.reason}</p>}
       {about?.replay != null && <CommandRow store={store} line={about.replay} />}
+      {about?.link != null && (
+        <>
+          <p class="hint">In the playground, where you can hold its time and go on otherwise:</p>
+          <CommandRow store={store} line={`lab play ${about.link}`} />
+        </>
+      )}
       {store.gaps.length > 0 && (
         <p class="hint">Lines are missing in {store.gaps.length} places: what they told isn't in the pictures.</p>
       )}
