@@ -34,7 +34,9 @@ async function refusal(work: Promise<unknown>): Promise<LabError> {
 
 describe("a lab on Docker", () => {
   it("must be found again with everything that it was made with", async () => {
-    await using lab = await TestLab.up(engine, [1, 2, 3], { env: { DS_LOG_LEVEL: "INFO", DS_INITIAL_CREDITS: "7" } });
+    const limits = { memoryBytes: 256 * 1024 ** 2, pids: 100 };
+    const env = { DS_LOG_LEVEL: "INFO", DS_INITIAL_CREDITS: "7" };
+    await using lab = await TestLab.up(engine, [1, 2, 3], { env, limits });
     await engine.addNodes(lab.spec, [{ id: 7, env: { DS_INITIAL_CREDITS: "9" } }], quiet, never);
     await using stranger = await openStandInEngine();
     const info = await stranger.lab(lab.spec.name);

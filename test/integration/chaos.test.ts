@@ -89,7 +89,7 @@ test("`chaos` must refuse what it doesn't know, and say what it does", async () 
   await using home = await openLabHome();
   expect(await home.lab("chaos", "--kinds", "kil")).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining("did you mean kill?"),
+    stderr: expect.stringContaining('did you mean "kill"?'),
   });
   expect(await home.lab("chaos", "--max-down", "9")).toMatchObject({ code: 2 });
   expect(await home.lab("chaos", "--on", "nothing")).toMatchObject({ code: 3 });

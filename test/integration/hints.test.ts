@@ -23,6 +23,7 @@ const ELSEWHERE: Partial<Record<keyof typeof NEXT, string>> = {
   readOrders: "needs a load of which much is refused",
   plug: "needs a network cable: Docker",
   playRun: "opens a browser; test/integration/sim-command.test.ts runs it without",
+  listHosts: "needs a swarm",
 };
 
 const done = new Set<string>();
@@ -202,6 +203,15 @@ describe("a hint about faults", () => {
 });
 
 describe("a hint about runs", () => {
+  test("of what was done must play it in virtual time", { timeout: 60_000 }, async () => {
+    await ok("up", "--nodes", "2", "--profile", "fast", "--name", "one", "--runtime", "local");
+    await ok("sell", "1", "2", "5", "--name", "one", "--runtime", "local");
+    const file = join(folder, "what was done.yaml");
+    const recorded = await run("record", "--to", file, "--name", "one", "--runtime", "local");
+    await ok("down", "one");
+    await follow("playInVirtualTime", recorded, null);
+  });
+
   test("that was interrupted must end its faults", { timeout: 60_000 }, async () => {
     const chaos = home.start(["chaos", "--on", "a", "--runtime", "local", "--for", "60s"], { cwd: folder });
     await chaos.saw("load");
@@ -259,6 +269,13 @@ describe("a hint about this machine", () => {
     expect((await follow("showHelp", await run("kill"), "lab help kill")).stdout).toContain("Usage: lab kill");
     const sim = await run("ps", "--runtime", "sim");
     await follow("openSimShell", sim, "lab shell --runtime sim");
+    const input = "up --nodes 2\ndrop 999\nflight\nquit\n";
+    const shell = await home.start(["shell", "--runtime", "sim"], { cwd: folder, input }).done;
+    expect(shell).toMatchObject({
+      stdout: expect.stringContaining("is due"),
+      stderr: expect.stringContaining("list what is on its way: lab flight\n"),
+    });
+    done.add("listTraffic");
     await follow("playSchedules", sim, "lab sim");
   });
 

@@ -21,7 +21,7 @@ describe("the command line", () => {
     [["wait", "agre"], 'lab: "agre" isn\'t a condition\n  did you mean "agree"?\n'],
     [["wait", "agree", "--timeout", "soon"], 'lab: --timeout: "soon" isn\'t a span of time\n'],
     [["up", "--profile", "quick"], 'lab: there is no profile "quick"\n'],
-    [["up", "--nodes", "many"], 'lab: --nodes: "many" isn\'t a number\n'],
+    [["up", "--nodes", "many"], 'lab: --nodes can\'t be "many"\n'],
     [["up", "--name", "../evil"], 'lab: "../evil" can\'t be the name of a lab\n'],
   ])("must answer %j with exit code 2", async (args, start) => {
     const { code, stdout, stderr } = await home.lab(...args);

@@ -152,7 +152,9 @@ async function events(context: CommandContext, flags: EventFlags): Promise<void>
     const wanted = entries.filter((entry) => isWanted(entry, filter));
     for (const entry of wanted) context.printer.item(entry, renderEvent(entry, context.printer.color));
     if (wanted.length === 0 && flags.follow !== true)
-      context.printer.say(`none of the journal's ${entries.length} lines was selected`);
+      context.printer.say(
+        entries.length === 0 ? "the journal has no lines" : `none of ${entries.length} lines was selected`,
+      );
   };
   if (flags.run !== undefined) {
     const { readRun } = await import("../../journal/stored-run.ts");
