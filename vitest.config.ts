@@ -1,10 +1,11 @@
 // Test projects, one a folder of tests. No retries anywhere: a test that passes the second time is a finding.
 //
 // Unit and simulator tests are pure and share the two cores. Integration and docker tests wait for real sockets, processes
-// and containers: their files run one at a time, or two where test/run.ts knows that they leave each other alone.
+// and containers: their files run one at a time, or several where test/run.ts knows that they leave each other alone.
 import { defineConfig } from "vitest/config";
 
-const sideBySide = process.env.LAB_TEST_SIDE_BY_SIDE === "1";
+const workers = Number(process.env.LAB_TEST_WORKERS ?? 2);
+const sideBySide = process.env.LAB_TEST_WORKERS !== undefined;
 
 // Software-emulated machines are many times slower; this variable says how much.
 const timeFactor = Number(process.env.LAB_TEST_TIME_FACTOR ?? 1);
@@ -29,7 +30,7 @@ function project(
 
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    maxWorkers: workers,
     projects: [
       project("unit", "test/unit", { testTimeoutMs: 30_000, parallel: true }),
       project("sim", "test/sim", { testTimeoutMs: 60_000, parallel: true }),

@@ -28,8 +28,8 @@ interface Suite {
   readonly files: readonly string[];
   /** What it may take on two cores, in seconds; a run prints it beside what it took. */
   readonly budgetS: number;
-  /** Two files at a time: for suites whose files leave each other alone. */
-  readonly sideBySide?: boolean;
+  /** How many files at a time, where they leave each other alone: more than there are cores where they mostly wait. */
+  readonly workers?: number;
   /** Can it run here? Asked just before it would. */
   readonly prepare?: () => Promise<Availability>;
   /** The environment variable that turns a skip into a failure when it says `required`. */
@@ -64,7 +64,7 @@ const suites: readonly Suite[] = [
     projects: ["integration"],
     files: integrationTests.filter(isShared),
     budgetS: 130,
-    sideBySide: true,
+    workers: 3,
   },
   {
     name: "integration, one at a time",
@@ -80,7 +80,7 @@ const suites: readonly Suite[] = [
     prepare: () => Promise.resolve(probeBrowser()),
     requiredBy: "LAB_TEST_BROWSER",
   },
-  { name: "docker", ...docker, files: dockerTests.filter(isShared), budgetS: 180, sideBySide: true },
+  { name: "docker", ...docker, files: dockerTests.filter(isShared), budgetS: 180, workers: 4 },
   { name: "docker, one at a time", ...docker, files: dockerTests.filter(isAlone), budgetS: 60 },
   {
     name: "netem",
@@ -190,7 +190,8 @@ async function runFiles(suite: Suite, files: readonly string[], projects: readon
 
   const report = join(artifacts, `${name.replaceAll(/\W+/g, "-")}.json`);
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  process.env.LAB_TEST_SIDE_BY_SIDE = suite.sideBySide === true ? "1" : "";
+  if (suite.workers === undefined) delete process.env.LAB_TEST_WORKERS;
+  else process.env.LAB_TEST_WORKERS = `${suite.workers}`;
   countReport(name, report, await run(vitest, "run", ...scope, ...reporters));
 }
 

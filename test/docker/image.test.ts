@@ -23,7 +23,7 @@ function node(id: number, environment: Record<string, string> = {}): GenericCont
     .withCommand([`${id}`])
     .withNetwork(network)
     .withEnvironment({ DS_PROFILE: "fast", ...environment })
-    .withWaitStrategy(Wait.forHealthCheck())
+    .withWaitStrategy(Wait.forLogMessage(/is READY/))
     .withStartupTimeout(60_000);
 }
 
@@ -35,7 +35,8 @@ async function control(container: StartedTestContainer, ...words: string[]): Pro
 
 describe("one node from the image", () => {
   it("must become healthy, lead itself provisionally, and run without privileges", async () => {
-    const one = await node(1).start();
+    // The image's own check comes every 15 s: one test waits for it.
+    const one = await node(1).withWaitStrategy(Wait.forHealthCheck()).start();
     try {
       const status = await control(one, "status");
       expect(status).toContain("Coordinator: Node 1");
