@@ -211,12 +211,12 @@ export async function buildPlayground() {
 }
 
 /** The scenarios that are shipped, by their paths in compose/scenarios: what they hold, without comments. */
-async function readScenarios() {
+export async function readScenarios() {
   const folder = join(root, "compose/scenarios");
   const names = (await readdir(folder, { recursive: true })).map((name) => name.replaceAll("\\", "/"));
   const files = names.filter((name) => /^(?:bugs\/)?[^/]+\.yaml$/.test(name)).sort();
   const texts = await Promise.all(files.map((name) => readFile(join(folder, name), "utf8")));
-  return Object.fromEntries(files.map((name, n) => [name, texts[n]?.replaceAll(/^#.*\n/gm, "")]));
+  return Object.fromEntries(files.map((name, n) => [name, (texts[n] ?? "").replaceAll(/^#.*\n/gm, "")]));
 }
 
 /** @param {string} text */

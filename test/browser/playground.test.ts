@@ -9,10 +9,13 @@ import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { buildPlayground } from "../../build.mjs";
+import { buildPlayground, readScenarios } from "../../build.mjs";
 import { openPlayHost } from "../../lab/play/play-host.ts";
 import type { PlaySpec } from "../../lab/play/play-protocol.ts";
 import { findBarriersOnPanels, openBrowser, takePicture } from "../support/browser.ts";
+import { drawLogs, hashRuns, listLessons } from "../support/played-runs.ts";
+
+const LAB_TEST_ALL = process.env.LAB_TEST_ALL !== undefined;
 
 /** Questions of a test to the page: its own parts (lab/page/play/playground.tsx). */
 interface Played {
@@ -152,6 +155,20 @@ it("a card of the course must ask, run the bug and its cure in fresh worlds, com
   await page.reload();
   await page.getByRole("tab", { name: "Course" }).click();
   await expect.poll(() => panel.innerText()).toContain("1 of 16 done, 1 predicted right");
+  await closeQuietly(page);
+});
+
+it("every engine must give the same journals: random actions, and scenarios", { timeout: 120_000 }, async () => {
+  const ask = openPlayHost(await readScenarios());
+  // All scenarios take a minute.
+  const lessons = (await listLessons(ask)).filter(({ name }) => LAB_TEST_ALL || name.includes("heartbeats"));
+  const runs = [...drawLogs(), ...lessons];
+  const page = await open();
+  // The page's own world would take a part of the processor.
+  await page.keyboard.press("Space");
+  const [here, there] = await Promise.all([hashRuns(runs, ask), page.evaluate(hashRuns, runs)]);
+  expect(runs.length).toBeGreaterThan(51);
+  expect(there).toEqual(here);
   await closeQuietly(page);
 });
 

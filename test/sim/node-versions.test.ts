@@ -4,7 +4,9 @@
  */
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
+import { build } from "esbuild";
 import { expect, it } from "vitest";
+import { readScenarios } from "../../build.mjs";
 
 const ROOT = join(import.meta.dirname, "../..");
 const SEEDS = [1, 7, 42];
@@ -19,11 +21,29 @@ function play(command: string, args: readonly string[]): string[] {
   });
 }
 
+/** The journals' names of the playground's runs: all scenarios, and random actions. */
+function playByHand(command: string, args: readonly string[]): string {
+  return execFileSync(command, [...args, BUNDLE], { cwd: ROOT, encoding: "utf8" });
+}
+
+/** Older versions don't know all of the sources' language. */
+const BUNDLE = join(ROOT, ".test-artifacts/played-runs.mjs");
+
 it.skipIf(process.env.LAB_TEST_ALL === undefined).each(["22", "24"])(
   "Node %s must play them as this one does",
   { timeout: 300_000 },
-  (version) => {
-    const other = play("npx", ["--yes", "--package", `node@${version}`, "node"]);
+  async (version) => {
+    const node = ["--yes", "--package", `node@${version}`, "node"];
+    const other = play("npx", node);
     expect(other).toEqual(play(process.execPath, []));
+    await build({
+      entryPoints: [join(ROOT, "test/support/print-played-runs.ts")],
+      outfile: BUNDLE,
+      ...{ bundle: true, platform: "node", target: "node22", format: "esm", packages: "external" },
+      define: { SHIPPED_SCENARIOS: JSON.stringify(await readScenarios()) },
+    });
+    const byHand = playByHand("npx", node);
+    expect(byHand.split("\n").length).toBeGreaterThan(80);
+    expect(byHand).toEqual(playByHand(process.execPath, []));
   },
 );

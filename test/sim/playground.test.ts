@@ -15,6 +15,7 @@ import { runScenario } from "../../lab/scenario/run-scenario.ts";
 import type { Step } from "../../lab/scenario/scenario-schema.ts";
 import type { Flight } from "../../lab/sim/cluster/traffic.ts";
 import { Draw } from "../../lab/sim/world/draw.ts";
+import { drawAction } from "../support/played-runs.ts";
 
 const SPEC: PlaySpec = { seed: 1, nodes: 5, bug: null, steps: [] };
 
@@ -117,22 +118,9 @@ describe("the past", () => {
       for (let count = 0; count < 12; count++) {
         await player.pass(draw.between(1, 900));
         for (let events = draw.integer(0, 20); events > 0; events--) await player.ask({ ask: "step" });
-        const node = String(draw.integer(1, 5));
-        const peer = String(draw.integer(1, 5));
         await player.act(
           draw.pick([
-            { kill: { nodes: node } },
-            { kill: { nodes: "leader" } },
-            { start: { nodes: "all" } },
-            { wipe: { nodes: node } },
-            { load: { rate: "20/s", for: "1s" } },
-            { pause: { nodes: node, for: "700ms" } },
-            { sell: { node, peer, amount: 7 } },
-            { buy: { node, peer, amount: 3 } },
-            { partition: { groups: ["1,2", "3-5"], for: "1500ms" } },
-            { netem: { nodes: node, delay: "40ms", jitter: "10ms", loss: "10%" } },
-            { heal: {} },
-            { election: { node } },
+            drawAction(draw),
             ...player.last.flights
               .slice(0, 2)
               .flatMap(({ name }) => [

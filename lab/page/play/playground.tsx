@@ -21,7 +21,7 @@ export async function openPlayground(): Promise<void> {
   document.title = "energy-lab: playground";
   render(<App store={store} loop={loop} server={world} />, document.getElementById("page") as HTMLElement);
   // For tests that measure, and compare runs.
-  Object.assign(window, { energyLab: { store, world, place, frames: loop.frames, paints: loop.paints } });
+  Object.assign(window, { energyLab: { store, world, place, openWorld, frames: loop.frames, paints: loop.paints } });
   await world.open(readFragment());
   // Another link in the same tab.
   addEventListener("hashchange", () => {
