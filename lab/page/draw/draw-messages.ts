@@ -76,11 +76,13 @@ export function drawMessages(frame: MessagesFrame): void {
   });
   for (const kind of MESSAGE_KINDS.toReversed()) drawKind(ctx, palette, kind, byKind.get(kind) ?? [], frame.nodeRadius);
   ctx.strokeStyle = palette.bad;
-  ctx.lineWidth = 2;
+  // Hundreds of losses at once must leave the nodes and the cut to be seen.
+  const isCrowded = frame.nodeRadius <= 16 || crosses.length > 60;
+  ctx.lineWidth = isCrowded ? 1.2 : 2;
   for (const { x, y, alpha } of crosses) {
-    ctx.globalAlpha = alpha;
+    ctx.globalAlpha = isCrowded ? alpha * 0.6 : alpha;
     ctx.beginPath();
-    traceCross(ctx, x, y, 5);
+    traceCross(ctx, x, y, isCrowded ? 3 : 5);
     ctx.stroke();
   }
   ctx.globalAlpha = 1;

@@ -6,9 +6,10 @@
  */
 import type { ClusterState, MemberState, NodeState, ProcessState } from "../model/cluster-state.ts";
 import { isUp } from "../model/cluster-state.ts";
-import { CAPTION_RADIUS, type RingLayout } from "../model/ring-layout.ts";
+import { CAPTION_RADIUS, HALO_PX, type RingLayout } from "../model/ring-layout.ts";
 import { hatch, traceCross, traceCrown, traceDot } from "./glyphs.ts";
 import type { Palette } from "./palette.ts";
+import { LabelRoom } from "./place-label.ts";
 
 export interface RingFrame {
   readonly ctx: CanvasRenderingContext2D;
@@ -16,6 +17,7 @@ export interface RingFrame {
   readonly state: ClusterState;
   readonly atMs: number;
   readonly layout: RingLayout;
+  readonly size: { readonly width: number; readonly height: number };
   /** Where the nodes are drawn now: they glide to their places. */
   readonly spots: ReadonlyMap<number, { readonly x: number; readonly y: number }>;
   readonly cutPairs: ReadonlySet<string>;
@@ -45,11 +47,27 @@ export function drawRing(frame: RingFrame): void {
 
 /** Above the messages. */
 export function drawNodes(frame: RingFrame): void {
-  for (const node of frame.state.nodes.values()) {
-    const spot = frame.spots.get(node.id);
-    if (spot !== undefined) drawNode(frame, node, spot.x, spot.y);
-  }
-  drawImpairments(frame);
+  const { state, spots, layout } = frame;
+  const standing = [...state.nodes.values()].flatMap((node) => {
+    const spot = spots.get(node.id);
+    return spot === undefined ? [] : [{ node, x: spot.x, y: spot.y }];
+  });
+  for (const { node, x, y } of standing) drawNode(frame, node, x, y);
+  const radius = layout.nodeRadius;
+  if (radius <= CAPTION_RADIUS) return;
+  const room = new LabelRoom(
+    frame.size,
+    standing.flatMap(({ node, x, y }) => {
+      const disc = { x, y, radius: radius + HALO_PX };
+      return isCrowned(node) ? [disc, { x, y: y - radius - 20, radius: 14 }] : [disc];
+    }),
+  );
+  for (const { node, x, y } of standing) drawCaption(frame, room, node, x, y);
+  drawImpairments(frame, room);
+}
+
+function isCrowned(node: NodeState): boolean {
+  return node.role === "COORDINATOR" && isUp(node);
 }
 
 function drawGuide({ ctx, palette, layout }: RingFrame): void {
@@ -170,7 +188,6 @@ function drawNode(frame: RingFrame, node: NodeState, x: number, y: number): void
     ctx.fill();
     ctx.stroke();
   }
-  if (radius > CAPTION_RADIUS) drawCaption(frame, node, process, x, y, radius);
 }
 
 /** The nodes that watch this node, and how long each has heard nothing from it. */
@@ -184,7 +201,7 @@ function drawSilence(frame: RingFrame, node: NodeState, x: number, y: number, ra
   }
   const share = (Math.PI * 2) / watchers.length;
   const pad = Math.min(0.09, share * 0.18);
-  const width = layout.nodeRadius > 16 ? 5 : 3;
+  const width = layout.nodeRadius > 20 ? 5 : 3;
   watchers.sort((a, b) => a.id - b.id);
   watchers.forEach((watcher, n) => {
     const from = -Math.PI / 2 + n * share + pad;
@@ -266,7 +283,8 @@ function drawInside(
   ctx.textBaseline = "middle";
   const isDark = process === "killed" || process === "stopped" || process === "left";
   ctx.fillStyle = isDark ? palette.soft : palette.ink;
-  const isSmall = radius <= 16;
+  // A balance that nobody can read is left to the panel.
+  const isSmall = radius <= 20;
   ctx.font = `650 ${isSmall ? Math.max(9, radius * 0.95) : Math.round(radius * 0.62)}px ${palette.font}`;
   ctx.fillText(String(node.id), x, isSmall ? y : y - radius * 0.24);
   if (isDark) {
@@ -294,46 +312,56 @@ function drawInside(
 }
 
 /** Outside of the ring: whom it follows in which term, or what keeps it from taking part. */
-function drawCaption(
-  { ctx, palette, layout, state }: RingFrame,
-  node: NodeState,
-  process: ProcessState,
-  x: number,
-  y: number,
-  radius: number,
-): void {
-  const { centre } = layout;
-  const words =
-    process === "killed" || process === "stopped"
-      ? process
-      : process === "left"
-        ? "has left"
-        : process === "paused"
-          ? "paused"
-          : node.phase !== "READY"
-            ? node.phase.toLowerCase()
-            : "";
-  ctx.textBaseline = "middle";
-  ctx.textAlign = "center";
+function drawCaption(frame: RingFrame, room: LabelRoom, node: NodeState, x: number, y: number): void {
+  const { ctx, palette, layout, state } = frame;
+  const words = hindranceOf(node);
   const held = node.held.size > 0 ? `${node.held.size} held back` : "";
-  const leads = node.role === "COORDINATOR" ? (node.elected ? "leads" : "leads without quorum") : "";
+  const leads = node.role === "COORDINATOR" ? (node.elected ? "leads" : "leads, no quorum") : "";
   const follows =
     node.role === "CANDIDATE" ? "stands" : node.coordinator === null ? "no leader" : `follows ${node.coordinator}`;
   const first = words !== "" ? words : leads !== "" ? leads : follows;
   const second = isUp(node) && words === "" ? `term ${node.term}` : "";
   ctx.font = `500 12px ${palette.font}`;
   const disagrees = isUp(node) && words === "" && !agreesWith(state, node);
-  ctx.fillStyle = words !== "" || disagrees ? palette.warn : palette.soft;
   const isUsual = words === "" && leads === "" && !disagrees && state.nodes.size > CAPTIONS_MAX;
   const lines = [isUsual ? "" : first, isUsual ? "" : second, held].filter((line) => line !== "");
-  // Away from the middle, where the messages are.
-  const isAbove = y < centre.y - 10;
-  const crown = node.role === "COORDINATOR" && isUp(node) ? radius * 0.62 + 8 : 0;
-  const top = isAbove ? y - radius - 20 - crown - (lines.length - 1) * LINE_PX : y + radius + 22;
+  if (lines.length === 0) return;
+  const width = Math.max(...lines.map((line) => ctx.measureText(line).width));
+  const height = lines.length * LINE_PX;
+  const clear = layout.nodeRadius + 13;
+  const above = { x, y: y - clear - (isCrowned(node) ? layout.nodeRadius * 0.62 + 8 : 0) - height / 2 };
+  const below = { x, y: y + clear + height / 2 };
+  const [right, left] = [1, -1].map((side) => ({ x: x + side * (clear + width / 2), y }));
+  const sides = x > layout.centre.x ? [right, left] : [left, right];
+  // Away from the middle, where the messages are; among neighbours on all sides there is room only there.
+  const ends = y < layout.centre.y - 10 ? [above, below] : [below, above];
+  const inwards = Math.atan2(layout.centre.y - y, layout.centre.x - x);
+  const inner = [0, 20, 40].map((more) => ({
+    x: x + Math.cos(inwards) * (clear + more + width / 2),
+    y: y + Math.sin(inwards) * (clear + more + height / 2),
+  }));
+  const box = room.place(
+    { width, height },
+    [...ends, ...sides, ...inner].filter((spot) => spot !== undefined),
+  );
+  ctx.textBaseline = "middle";
+  ctx.textAlign = "center";
+  ctx.lineJoin = "round";
+  ctx.lineWidth = 4;
+  ctx.strokeStyle = palette.paper;
   lines.forEach((line, n) => {
-    if (line === held) ctx.fillStyle = palette.warn;
-    ctx.fillText(line, x, top + n * LINE_PX);
+    const at = box.y - height / 2 + (n + 0.5) * LINE_PX;
+    ctx.fillStyle = words !== "" || disagrees || line === held ? palette.warn : palette.soft;
+    ctx.strokeText(line, box.x, at);
+    ctx.fillText(line, box.x, at);
   });
+}
+
+/** What keeps a node from taking part; "": nothing. */
+function hindranceOf({ process, phase }: NodeState): string {
+  if (process === "left") return "has left";
+  if (process !== "running") return process;
+  return phase === "READY" ? "" : phase.toLowerCase();
 }
 
 /** Whom it follows follows itself, in the same term. */
@@ -343,7 +371,7 @@ function agreesWith(state: ClusterState, node: NodeState): boolean {
 }
 
 /** Delay and loss at who sends, as a tag on its line. */
-function drawImpairments({ ctx, palette, state, spots, layout }: RingFrame): void {
+function drawImpairments({ ctx, palette, state, spots, layout }: RingFrame, room: LabelRoom): void {
   const tags = new Map<number, string>();
   for (const fault of state.faults) {
     if (fault.impairment === null || fault.impairment.cut) continue;
@@ -360,11 +388,17 @@ function drawImpairments({ ctx, palette, state, spots, layout }: RingFrame): voi
   ctx.textAlign = "center";
   for (const [id, text] of tags) {
     const spot = spots.get(id);
-    if (spot === undefined || layout.nodeRadius <= CAPTION_RADIUS) continue;
+    if (spot === undefined) continue;
     const width = ctx.measureText(text).width + 10;
     const toCentre = Math.atan2(layout.centre.y - spot.y, layout.centre.x - spot.x);
-    const x = spot.x + Math.cos(toCentre) * (layout.nodeRadius + 14 + width / 2);
-    const y = spot.y + Math.sin(toCentre) * (layout.nodeRadius + 22);
+    // Towards the middle, as near to the node as it can be read.
+    const centres = [14, 40, 66].flatMap((away) =>
+      [0, 0.5, -0.5].map((turn) => ({
+        x: spot.x + Math.cos(toCentre + turn) * (layout.nodeRadius + away + width / 2),
+        y: spot.y + Math.sin(toCentre + turn) * (layout.nodeRadius + away + 9),
+      })),
+    );
+    const { x, y } = room.place({ width, height: 20 }, centres);
     ctx.fillStyle = palette.panel;
     ctx.strokeStyle = palette.warn;
     ctx.lineWidth = 1;

@@ -37,7 +37,11 @@ export function drawTimeline(frame: TimelineFrame): void {
   const spans = barsWithin(history.story, frame.beginMs, frame.endMs);
   const faults = spans.filter((span) => span.kind === "fault");
   const nodes = spans.filter((span) => span.kind === "down" || span.kind === "paused");
-  for (const span of spans) if (span.kind === "lead") drawLead(frame, span);
+  const leads = spans.filter((span) => span.kind === "lead").sort((a, b) => a.fromMs - b.fromMs);
+  leads.forEach((span, n) => {
+    const next = leads.find((other, m) => m > n && other.isProvisional === span.isProvisional);
+    drawLead(frame, span, next);
+  });
   faults.forEach((span, n) => {
     drawBand(frame, span, faults[n + 1], ROW.faults, palette.bad, span.label);
   });
@@ -70,7 +74,8 @@ function drawAxis(frame: TimelineFrame): void {
   ctx.stroke();
 }
 
-function drawLead(frame: TimelineFrame, span: Bar): void {
+/** Both sides of a cut may have one: their names don't run into each other. */
+function drawLead(frame: TimelineFrame, span: Bar, next: Bar | undefined): void {
   const { ctx, palette } = frame;
   const [x1, x2] = [
     timelineX(frame, Math.max(span.fromMs, frame.beginMs)),
@@ -92,7 +97,8 @@ function drawLead(frame: TimelineFrame, span: Bar): void {
   }
   ctx.fillRect(x1, row - 6, 2, height);
   const term = width > 80 && !isProvisional ? ` · ${span.label}` : "";
-  drawText(frame, `${span.node}${term}`, x1 + 6, row + (isProvisional ? 0 : 2), width - 8, palette.ink);
+  const room = next === undefined ? width : Math.min(width, timelineX(frame, next.fromMs) - x1);
+  drawText(frame, `${span.node}${term}`, x1 + 6, row + (isProvisional ? 0 : 2), room - 8, palette.ink);
 }
 
 /** Its words may go beyond it, up to the next one. */
@@ -115,7 +121,7 @@ function drawBand(
   ctx.fillRect(x1, row - 6, width, 13);
   ctx.globalAlpha = 1;
   ctx.fillRect(x1, row - 6, 2, 13);
-  const room = next === undefined ? frame.width - x1 - 8 : timelineX(frame, next.fromMs) - x1 - 10;
+  const room = next === undefined ? frame.width - x1 - TIMELINE_PAD - 8 : timelineX(frame, next.fromMs) - x1 - 10;
   drawText(frame, text, x1 + 6, row + 1, room, palette.ink);
 }
 

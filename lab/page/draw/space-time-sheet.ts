@@ -294,7 +294,7 @@ export class SpaceTimeSheet {
     ctx.strokeStyle = look.palette.bad;
     ctx.lineWidth = 1.4;
     ctx.beginPath();
-    traceCross(ctx, x, y, 3.2);
+    traceCross(ctx, x, y, 3.2 * signUnit(geometry));
     ctx.stroke();
   }
 
@@ -316,7 +316,7 @@ export class SpaceTimeSheet {
       ctx.stroke();
       ctx.strokeStyle = look.palette.bad;
       ctx.beginPath();
-      traceCross(ctx, x + reach, y + 5, 3.2);
+      traceCross(ctx, x + reach, y + 5, 3.2 * signUnit(geometry));
       ctx.stroke();
     });
   }
@@ -354,8 +354,13 @@ export function drawEvent(
     drawArrow(ctx, kind, columnOf(geometry, sender.node), rowOf(cause), x, y);
     return;
   }
-  const spacing = (geometry.width - 2 * MARGIN) / Math.max(1, geometry.ids.length - 1);
-  drawSign(ctx, palette, entry, x, y, Math.min(1, Math.max(0.45, spacing / 26)), colour);
+  drawSign(ctx, palette, entry, x, y, signUnit(geometry), colour);
+}
+
+/** 1: full size; narrow columns have smaller signs. */
+function signUnit({ width, ids }: Geometry): number {
+  const spacing = (width - 2 * MARGIN) / Math.max(1, ids.length - 1);
+  return Math.min(1, Math.max(0.45, spacing / 26));
 }
 
 function drawArrow(
@@ -390,7 +395,6 @@ function drawSign(
   entry: Entry,
   x: number,
   y: number,
-  /** 1: full size; narrow columns have smaller signs. */
   unit: number,
   colour: string | null,
 ): void {

@@ -10,6 +10,9 @@ export interface Headline {
   readonly state: "agreed" | "provisional" | "disputed" | "none";
 }
 
+/** More nodes are counted. */
+const NAMED_MAX = 6;
+
 /** The leadership in one line. */
 export function describeLeadership(state: ClusterState): Headline {
   const running = [...state.nodes.values()].filter((node) => node.process === "running");
@@ -27,7 +30,7 @@ export function describeLeadership(state: ClusterState): Headline {
   const how = leader.elected ? `elected, term ${leader.term}` : `provisional, term ${leader.term}: no quorum`;
   if (others.length > 0)
     return {
-      text: `Coordinator ${leader.id}, ${how}; not followed by ${formatIds(others.map((node) => node.id))}`,
+      text: `Coordinator ${leader.id}, ${how}; not followed by ${others.length > NAMED_MAX ? `${others.length} nodes` : formatIds(others.map((node) => node.id))}`,
       state: "disputed",
     };
   return { text: `Coordinator ${leader.id}, ${how}`, state: leader.elected ? "agreed" : "provisional" };

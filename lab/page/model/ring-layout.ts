@@ -22,8 +22,11 @@ export interface RingLayout {
 }
 
 /** Nodes smaller than this have no caption. */
-export const CAPTION_RADIUS = 16;
+export const CAPTION_RADIUS = 14;
 const CAPTION_PX = 62;
+/** Around a node's disc lies the circle of those that watch it. */
+export const HALO_PX = 8;
+const ROWS_MAX = 4;
 
 /** Directed pairs between which nothing passes, as `from>to`. */
 export function findCutPairs(state: ClusterState): ReadonlySet<string> {
@@ -67,13 +70,18 @@ export function layoutRing(
   const slots = Math.max(1, count + gap * (groups.length > 1 ? groups.length : 0));
   const centre = { x: size.width / 2, y: size.height / 2 };
   const room = Math.max(60, Math.min(size.width, size.height) / 2);
-  const nodeRadius = Math.min(34, Math.max(8, (room * 1.35) / Math.max(count, 1)), room * 0.2);
+  const fullRadius = Math.min(34, Math.max(8, (room * 1.35) / Math.max(count, 1)), room * 0.2);
   // Captions stand above and below the nodes; nodes too small for captions need none.
-  const margin = nodeRadius > CAPTION_RADIUS ? { x: 34, y: CAPTION_PX } : { x: 30, y: 30 };
+  const isCaptioned = fullRadius > CAPTION_RADIUS;
+  const margin = isCaptioned ? { x: 34, y: CAPTION_PX } : { x: 30, y: 30 };
   const ringRadius = Math.max(
     40,
-    Math.min(size.width / 2 - nodeRadius - margin.x, size.height / 2 - nodeRadius - margin.y),
+    Math.min(size.width / 2 - fullRadius - margin.x, size.height / 2 - fullRadius - margin.y),
   );
+  const gapPx = (2 * Math.PI * ringRadius) / slots;
+  const leastRadius = isCaptioned ? CAPTION_RADIUS + 0.5 : 8;
+  const nodeRadius = Math.min(fullRadius, Math.max(leastRadius, gapPx / 2 - HALO_PX));
+  const rows = planRows(gapPx, 2 * (nodeRadius + HALO_PX), ringRadius);
   const places = new Map<number, Place>();
   const cuts: number[] = [];
   const firstLength = groups[0]?.length ?? 0;
@@ -83,11 +91,21 @@ export function layoutRing(
   for (const group of groups) {
     for (const id of group) {
       const angle = turn + (slot / slots) * 2 * Math.PI;
-      places.set(id, { x: centre.x + ringRadius * Math.cos(angle), y: centre.y + ringRadius * Math.sin(angle), angle });
+      const radius = ringRadius - (places.size % rows.count) * rows.depth;
+      places.set(id, { x: centre.x + radius * Math.cos(angle), y: centre.y + radius * Math.sin(angle), angle });
       slot += 1;
     }
     if (groups.length > 1) cuts.push(turn + ((slot - 0.5 + gap / 2) / slots) * 2 * Math.PI);
     slot += gap;
   }
   return { places, cuts, groups, nodeRadius, ringRadius, centre };
+}
+
+/** A ring that is too short for its nodes has more rows: its neighbours stand one behind the other. All in pixels. */
+function planRows(gap: number, need: number, ringRadius: number): { readonly count: number; readonly depth: number } {
+  if (gap >= need) return { count: 1, depth: 0 };
+  const depth = Math.sqrt(need * need - gap * gap * 0.7);
+  let count = 2;
+  while (count < ROWS_MAX && count * gap * (1 - ((count - 1) * depth) / ringRadius) < need) count += 1;
+  return { count, depth };
 }

@@ -48,6 +48,7 @@ export function paintStage({ store, palette }: Shared, surface: Surface, motion:
     state,
     atMs,
     layout,
+    size: { width, height },
     spots,
     cutPairs,
     // Large groups beat slower.

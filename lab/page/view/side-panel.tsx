@@ -51,7 +51,8 @@ export function SidePanel(shared: Shared) {
           </button>
         ))}
       </div>
-      <div id="panel" role="tabpanel" aria-labelledby={`tab-${tab}`} tabIndex={-1}>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: without it, the keyboard can't scroll a panel that has nothing to press */}
+      <div id="panel" role="tabpanel" aria-labelledby={`tab-${tab}`} tabIndex={0}>
         {tab !== "try" && tab !== "verdict" && <h2 class="unseen">{NAMES[tab]}</h2>}
         {tab === "try" && <TryIt {...shared} />}
         {tab === "verdict" && <Verdicts {...shared} />}

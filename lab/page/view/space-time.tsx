@@ -5,7 +5,8 @@ import { useMemo, useState } from "preact/hooks";
 import type { Palette } from "../draw/palette.ts";
 import { drawSpaceTime, pickEvent } from "../draw/space-time-overlay.ts";
 import { columnOf, type Geometry, type SheetLook, SpaceTimeSheet } from "../draw/space-time-sheet.ts";
-import { idsOf, isUp } from "../model/cluster-state.ts";
+import { type ClusterState, idsOf, isUp } from "../model/cluster-state.ts";
+import { type ColumnHead, planHeads } from "../model/column-heads.ts";
 import { formatSpan } from "../model/format-time.ts";
 import type { Shared } from "./app.tsx";
 import { Canvas, type Surface } from "./canvas.tsx";
@@ -42,13 +43,11 @@ export function SpaceTime({ store, loop, palette }: Shared) {
     <>
       <div class="columns" aria-hidden="true" key={ids}>
         {geometry !== null &&
-          idsOf(state).map((id, n, all) => {
+          headsOf(geometry, state).map(({ id, x }) => {
             const node = state.nodes.get(id);
-            const every = Math.ceil(all.length / 16);
-            if (n % every !== 0 && node?.role !== "COORDINATOR") return null;
             const mark = node?.role === "COORDINATOR" ? " leads" : node !== undefined && !isUp(node) ? " gone" : "";
             return (
-              <span key={id} class={`column${mark}`} style={{ left: `${columnOf(geometry, id)}px` }}>
+              <span key={id} class={`column${mark}`} style={{ left: `${x}px` }}>
                 {id}
               </span>
             );
@@ -81,20 +80,29 @@ export function SpaceTime({ store, loop, palette }: Shared) {
   );
 }
 
+function headsOf(geometry: Geometry, state: ClusterState): readonly ColumnHead[] {
+  const columns = idsOf(state).map((id) => ({ id, x: columnOf(geometry, id) }));
+  return planHeads(columns, (id) => state.nodes.get(id)?.role === "COORDINATOR", geometry.width);
+}
+
 /** Pixels between two times at the left edge. */
 const AGE_PX = 64;
 
-/** Times at the left edge, since the beginning of the run; in stretched spans finer ones. */
+/** Times at the left edge, since the beginning of the run. */
 function drawAges({ ctx, height }: Surface, sheet: SpaceTimeSheet, palette: Palette, beginMs: number): void {
   ctx.font = `12px ${palette.mono}`;
   ctx.fillStyle = palette.soft;
   ctx.textAlign = "left";
   ctx.textBaseline = "middle";
+  const ages: { readonly y: number; readonly atMs: number }[] = [];
+  let stepMs = Number.POSITIVE_INFINITY;
   for (let y = sheet.firstLine(AGE_PX); y < height - 6; y += AGE_PX) {
     const atMs = sheet.timeAt(y) - beginMs;
     if (y < 8 || atMs < 0) continue;
-    const stepMs = sheet.timeAt(y + AGE_PX) - sheet.timeAt(y);
-    const digits = stepMs < 8 ? 3 : stepMs < 80 ? 2 : 1;
-    ctx.fillText((atMs / 1_000).toFixed(digits), 4, y);
+    stepMs = Math.min(stepMs, sheet.timeAt(y + AGE_PX) - sheet.timeAt(y));
+    ages.push({ y, atMs });
   }
+  // As fine as the most stretched span needs, and the same for all: 5.80 beside 5.8 reads like two different times.
+  const digits = stepMs < 8 ? 3 : stepMs < 80 ? 2 : 1;
+  for (const { y, atMs } of ages) ctx.fillText((atMs / 1_000).toFixed(digits), 4, y);
 }
