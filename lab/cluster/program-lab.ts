@@ -3,7 +3,7 @@ import type { NodeId } from "../../node/wire/ids.ts";
 import { sleep } from "../base/lab-clock.ts";
 import { LabError } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
-import type { Engine, ProgramHost } from "../engine/engine.ts";
+import { type Engine, hasContainers, type ProgramHost } from "../engine/engine.ts";
 import { isAlive } from "../engine/node-status.ts";
 import { fillIn, fillWords, type Place, type Program, type Question } from "../kind/program-spec.ts";
 import type { LabHandle } from "./lab-handle.ts";
@@ -117,7 +117,7 @@ interface Socket {
 /** Whether it listens on the ports that the file names, on an address at which others reach it. */
 async function whyNotListening(lab: LabHandle, id: NodeId): Promise<string | null> {
   const wanted = programOf(lab).network?.udp ?? [];
-  if (wanted.length === 0 || lab.info.runtime !== "docker") return null;
+  if (wanted.length === 0) return null;
   const sockets = await readSockets(lab, id);
   if (sockets === null) return null;
   for (const port of wanted) {
@@ -207,7 +207,11 @@ async function askByUdp(lab: LabHandle, id: NodeId, port: number, text: string):
   const socket = process.getBuiltinModule("node:dgram").createSocket("udp4");
   try {
     const answer = new Promise<string>((resolve, reject) => {
-      socket.once("message", (bytes) => resolve(bytes.toString()));
+      socket.once("message", (bytes, { address }) => {
+        // Of several sockets on one port that are bound to no address, any may have been asked.
+        if (hasContainers(lab.info.runtime) || address === ip) resolve(bytes.toString());
+        else reject(sharesPort(id, port));
+      });
       socket.once("error", reject);
     });
     socket.send(text, port, ip ?? "127.0.0.1");
@@ -225,6 +229,13 @@ async function askByUdp(lab: LabHandle, id: NodeId, port: number, text: string):
   } finally {
     socket.close();
   }
+}
+
+function sharesPort(id: NodeId, port: number): LabError {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: as files write it
+  const hints = ["bind the socket to ${ip}, or ask by exec:", "or use --runtime docker"];
+  const message = `node ${id} shares UDP port ${port} with the other nodes of this machine: nobody can say whose answer it is`;
+  return new LabError("failed", message, hints);
 }
 
 /** The question of this name. @throws LabError("usage") */

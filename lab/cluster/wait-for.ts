@@ -214,7 +214,7 @@ export async function explainExit(lab: LabHandle, ids: readonly NodeId[]): Promi
   const node = lab.info.nodes.find(({ id }) => id === first);
   const end = node === undefined ? null : describeExit(node);
   const how = end === null ? "exited" : `exited (${end})`;
-  const who = ids.length === 1 ? `node ${first} ${how}` : `nodes ${ids.join(", ")} exited; node ${first}`;
+  const who = ids.length === 1 ? `node ${first} ${how}` : `nodes ${ids.join(", ")} exited; node ${first} ${how}`;
   const said =
     words.length === 0 ? " without a word" : ` and said last:\n${words.map((line) => `    ${line}`).join("\n")}`;
   return new LabError("failed", `${who}${said}`, [NEXT.readLogs(first), NEXT.startNodes(ids)], {

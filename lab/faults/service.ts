@@ -82,6 +82,10 @@ function assertWithoutShim(lab: FaultableLab, { impairment, egress }: FaultReque
     openEnd: null,
   } as const;
   if (!chooseBackends(fault, kernel).includes("shim")) return;
+  if (!hasContainers(lab.info.runtime)) {
+    const message = "processes of this machine share its network: a fault would need a network of each node's own";
+    throw new LabError("unsupported", message, ["kill, stop and pause work", "or use --runtime docker"]);
+  }
   const missing = kernel.nft
     ? "delay, jitter, duplicates and reordering need tc netem"
     : "faults need nftables or tc netem";

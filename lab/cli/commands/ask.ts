@@ -3,6 +3,13 @@ import { Argument, type Command } from "commander";
 import { addNotes, type Note } from "../ui/notes.ts";
 import type { CommandContext } from "./context.ts";
 
+/** How each language's program is started, in its image and by the local runtime alike. */
+const COMMANDS: Readonly<Record<string, string>> = {
+  python: "python3, -u, node.py",
+  node: "node, node.mjs",
+  go: "./node",
+};
+
 const NOTES: readonly Note[] = [
   "The lab file says under node: what a node can be asked, and how: by a command in it, or by a datagram.",
 ];
@@ -28,7 +35,7 @@ export function registerProgramCommands(program: Command, context: CommandContex
     .command("init")
     .helpGroup("Labs:")
     .description("write a small program with its lab file and a scenario, to begin from")
-    .addArgument(new Argument("<language>", "its language").choices(["python", "node", "go"]))
+    .addArgument(new Argument("<language>", "its language").choices(Object.keys(COMMANDS)))
     .argument("[folder]", "where (default: ./my-node); it must not exist")
     .action((language: string, folder: string | undefined) => init(context, language, folder ?? "my-node"));
 }
@@ -59,12 +66,13 @@ async function ask(
 }
 
 async function init(context: CommandContext, language: string, folder: string): Promise<void> {
-  const [{ LabError }, { projectRoot }, { cp, mkdir, readdir, copyFile }, { join }] = await Promise.all([
-    import("../../base/lab-error.ts"),
-    import("../../engine/node-bundle.ts"),
-    import("node:fs/promises"),
-    import("node:path"),
-  ]);
+  const [{ LabError }, { projectRoot }, { cp, mkdir, readdir, readFile, writeFile, copyFile }, { join }] =
+    await Promise.all([
+      import("../../base/lab-error.ts"),
+      import("../../engine/node-bundle.ts"),
+      import("node:fs/promises"),
+      import("node:path"),
+    ]);
   const programs = join(projectRoot(), "compose", "programs");
   try {
     await mkdir(folder);
@@ -74,7 +82,9 @@ async function init(context: CommandContext, language: string, folder: string): 
     throw new LabError("failed", message, "name another folder");
   }
   await cp(join(programs, `init-${language}`), folder, { recursive: true });
-  for (const file of ["lab.yaml", "split.yaml"]) await copyFile(join(programs, "init", file), join(folder, file));
+  await copyFile(join(programs, "init", "split.yaml"), join(folder, "split.yaml"));
+  const lab = await readFile(join(programs, "init", "lab.yaml"), "utf8");
+  await writeFile(join(folder, "lab.yaml"), lab.replace("COMMAND", COMMANDS[language] ?? ""));
   const files = (await readdir(folder)).sort().join(", ");
   context.printer.data({ folder, language }, `wrote ${folder}: ${files}`);
   context.printer.say(`\nnext: ${context.caller.prefix} up -f ${folder}/lab.yaml --name mine`);

@@ -11,7 +11,7 @@ import type { NodeId } from "../../../node/wire/ids.ts";
 import type { Hint } from "../../base/hint.ts";
 import { LabError, nodeStillRuns, noSuchLab, noSuchNode } from "../../base/lab-error.ts";
 import { NEXT } from "../../base/next.ts";
-import { sendSignal, waitForEnd } from "../../base/process-table.ts";
+import { waitForEnd } from "../../base/process-table.ts";
 import { PLATFORM } from "../../base/this-machine.ts";
 import { REAL_WORLD } from "../../control/real-world.ts";
 import type {
@@ -35,7 +35,16 @@ import { diagnose } from "./local-doctor.ts";
 import { findLeftovers, removeLeftovers } from "./local-leftovers.ts";
 import { readLogs } from "./local-logs.ts";
 import { BLOCK, hasLoopbackMulticast, type PortBlock, reservePorts } from "./local-ports.ts";
-import { endProcess, freeze, inspectNode, runningProcess, startProcess, stopProcess } from "./local-process.ts";
+import {
+  endProcess,
+  freeze,
+  inspectNode,
+  runningProcess,
+  signalGroup,
+  startProcess,
+  stopProcess,
+} from "./local-process.ts";
+import { LOCAL_PROGRAMS } from "./local-program.ts";
 import {
   emptyDisk,
   exists,
@@ -59,6 +68,7 @@ const EVENT_POLL_MS = 25;
 export class LocalEngine implements Engine {
   readonly world = REAL_WORLD;
   readonly name = "local";
+  readonly programs = LOCAL_PROGRAMS;
   #bundle: Promise<string> | null = null;
   /** Kept until this engine is closed: by then the nodes have bound their ports. */
   #ports: PortBlock | null = null;
@@ -87,7 +97,8 @@ export class LocalEngine implements Engine {
       run: record?.spec.run ?? null,
       profile: record?.spec.profile ?? "default",
       voters: record?.spec.voters ?? [],
-      token: record?.spec.token ?? null,
+      token: record?.spec.token || null,
+      program: record?.spec.program ?? null,
       createdAtMs: record?.createdAtMs ?? null,
       network: record === null ? null : `127.0.0.1:${record.portBase}`,
       nodes,
@@ -117,8 +128,9 @@ export class LocalEngine implements Engine {
 
   async addNodes(spec: LabSpec, nodes: readonly NodeSpec[], progress: Progress): Promise<readonly NodeInfo[]> {
     assertIdsFit(nodes.map((node) => node.id));
-    const [record, bundle] = await Promise.all([readLabRecord(spec.name), this.#ensureBundle(progress)]);
+    const record = await readLabRecord(spec.name);
     if (record === null) throw noSuchLab(spec.name);
+    const bundle = await this.#bundleFor(record, progress);
     // Nodes that come later expect those that are there.
     const current: LabRecord = { ...record, spec };
     return Promise.all(
@@ -142,9 +154,9 @@ export class LocalEngine implements Engine {
   }
 
   async start(lab: string, id: NodeId): Promise<void> {
-    const [record, bundle] = await Promise.all([this.#recordOf(lab, id), this.#ensureBundle(() => {})]);
+    const record = await this.#recordOf(lab, id);
     if ((await runningProcess(lab, id)) !== null) return;
-    await startProcess(record, id, bundle);
+    await startProcess(record, id, await this.#bundleFor(record, () => {}));
   }
 
   async stop(lab: string, id: NodeId, graceMs: number): Promise<void> {
@@ -156,7 +168,7 @@ export class LocalEngine implements Engine {
   async kill(lab: string, id: NodeId, signal: string): Promise<void> {
     const process = await this.#processOf(lab, id);
     try {
-      sendSignal(process.mark.pid, signal as NodeJS.Signals);
+      signalGroup(process.mark.pid, signal as NodeJS.Signals);
     } catch (error) {
       throw new LabError(
         "usage",
@@ -299,6 +311,11 @@ export class LocalEngine implements Engine {
   #ensureBundle(progress: Progress): Promise<string> {
     this.#bundle ??= ensureNodeBundle(progress);
     return this.#bundle;
+  }
+
+  /** Empty: its nodes run another program. */
+  #bundleFor({ spec }: LabRecord, progress: Progress): Promise<string> {
+    return spec.program == null ? this.#ensureBundle(progress) : Promise.resolve("");
   }
 
   async #recordOf(lab: string, id: NodeId): Promise<LabRecord> {

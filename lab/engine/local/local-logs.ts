@@ -14,7 +14,7 @@ import { nodeDir } from "./local-store.ts";
 const POLL_MS = 100;
 const CHUNK_BYTES = 256 * 1024;
 /** A log larger than this is put aside when its node starts again: at most twice this much is kept. */
-const LOG_BYTES_MAX = 32 * 2 ** 20;
+export const LOG_BYTES_MAX = 32 * 2 ** 20;
 const STREAMS = ["stdout", "stderr"] as const;
 
 export async function* readLogs(lab: string, nodes: readonly NodeId[], options: LogOptions): AsyncGenerator<LogLine> {
@@ -87,7 +87,7 @@ class Tail {
       this.#rest = Buffer.from(all.subarray(end + 1));
       if (end < 0) return [];
       const texts = all.subarray(0, end).toString("utf8").split("\n");
-      return texts.map((text) => ({ node: this.#node, stream: this.#stream, text }));
+      return texts.map((text) => ({ node: this.#node, stream: this.#stream, ...readStamp(text) }));
     } finally {
       await file.close();
     }
@@ -102,7 +102,7 @@ function mergeByTime(lines: readonly LogLine[]): LogLine[] {
     const key = `${line.node}/${line.stream}`;
     if (key !== file) last = 0;
     file = key;
-    last = timeOf(line.text) ?? last;
+    last = timeOf(line) ?? last;
     return { line, atMs: last };
   });
   return timed.sort((a, b) => a.atMs - b.atMs).map((item) => item.line);
@@ -110,7 +110,7 @@ function mergeByTime(lines: readonly LogLine[]): LogLine[] {
 
 function filterSince(lines: LogLine[], sinceMs: number | null): LogLine[] {
   if (sinceMs === null) return lines;
-  const from = lines.findIndex((line) => (timeOf(line.text) ?? 0) >= sinceMs);
+  const from = lines.findIndex((line) => (timeOf(line) ?? 0) >= sinceMs);
   return from < 0 ? [] : lines.slice(from);
 }
 
@@ -127,7 +127,15 @@ function lastLines(lines: readonly LogLine[], nodes: readonly NodeId[], tail: nu
     .reverse();
 }
 
-function timeOf(text: string): number | null {
+/** The instant that the keeper of somebody else's program puts before each line. */
+function readStamp(text: string): Pick<LogLine, "text" | "atMs"> {
+  const [stamp, at] = /^(\d{13}) /.exec(text) ?? [];
+  return stamp === undefined ? { text } : { text: text.slice(stamp.length), atMs: Number(at) };
+}
+
+function timeOf({ text, atMs }: LogLine): number | null {
+  if (atMs !== undefined) return atMs;
+
   const match = /"time":(\d{12,14})/.exec(text);
   return match === null ? null : Number(match[1]);
 }

@@ -11,7 +11,7 @@ import { LabError } from "../../base/lab-error.ts";
 import { NEXT } from "../../base/next.ts";
 
 export const BLOCK = 300;
-const FIRST = 10_000;
+export const FIRST_PORT = 10_000;
 const BLOCKS = 74;
 const LOOPBACK = "127.0.0.1";
 
@@ -31,7 +31,7 @@ export async function reservePorts(
 ): Promise<PortBlock> {
   const start = randomInt(BLOCKS);
   for (let i = 0; i < BLOCKS; i++) {
-    const base = FIRST + ((start + i) % BLOCKS) * BLOCK;
+    const base = FIRST_PORT + ((start + i) % BLOCKS) * BLOCK;
     const guard = await tryBind(base + BLOCK - 1);
     if (guard === null) continue;
     const free = !(await isTaken(base)) && (await areFree([base, ...ids.map((id) => base + id)]));

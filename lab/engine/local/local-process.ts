@@ -9,11 +9,14 @@ import type { NodeId } from "../../../node/wire/ids.ts";
 import { LabError } from "../../base/lab-error.ts";
 import { NEXT } from "../../base/next.ts";
 import { findProcess, type ProcessStatus, readProcess, sendSignal, waitForEnd } from "../../base/process-table.ts";
+import { PLATFORM } from "../../base/this-machine.ts";
 import type { NodeInfo, NodeStatus } from "../engine.ts";
 import { projectRoot } from "../node-bundle.ts";
 import { rotateLogs } from "./local-logs.ts";
+import { addressOf, type Launch, launchOf } from "./local-program.ts";
 import {
   DIR_VARIABLE,
+  inheritedEnv,
   LAB_VARIABLE,
   type LabRecord,
   markOf,
@@ -35,16 +38,17 @@ export async function startProcess(record: LabRecord, id: NodeId, bundle: string
   const dir = nodeDir(lab, id);
   // A killed node leaves its ready file behind.
   await Promise.all([rm(join(dir, "ready"), { force: true }), rotateLogs(dir)]);
-  const env = environmentOf(record, id, await readNodeEnv(lab, id));
+  const own = await readNodeEnv(lab, id);
+  const { args, cwd, env } = describeLaunch(record, id, own, bundle);
   const [stdout, stderr] = await Promise.all(
     ["stdout.log", "stderr.log"].map((name) => open(join(dir, name), "a", 0o600)),
   );
   try {
-    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", bundle, String(id)], {
-      cwd: dir,
+    const child = spawn(process.execPath, args, {
+      cwd,
       detached: true,
       windowsHide: true,
-      env,
+      env: { ...env, [LAB_VARIABLE]: `${lab}/${id}`, [DIR_VARIABLE]: markOf(dir) },
       stdio: ["ignore", stdout?.fd ?? "ignore", stderr?.fd ?? "ignore"],
     });
     await new Promise<void>((resolve, reject) => {
@@ -71,7 +75,7 @@ export async function inspectNode(lab: string, record: LabRecord | null, id: Nod
   const noted = await readProcessRecord(lab, id);
   if (noted === null) return describe(record, id, { pid: 0, status: "created", startedAtMs: null }, lab);
   const process = await findProcess(noted);
-  const status = await statusOf(lab, id, process);
+  const status = await statusOf(lab, id, process, record?.spec.program != null);
   const end = process === null ? await readExitRecord(lab, id, noted.pid) : null;
   return { ...describe(record, id, { pid: noted.pid, status, startedAtMs: noted.startedAtMs }, lab), ...end };
 }
@@ -86,6 +90,7 @@ export async function runningProcess(lab: string, id: NodeId): Promise<ProcessSt
 export async function endProcess(pid: number): Promise<void> {
   const process = await readProcess(pid);
   if (process === null) return;
+  signalGroup(pid, "SIGKILL");
   sendSignal(pid, "SIGKILL");
   if (!(await waitForEnd(process.mark, KILL_MS_MAX))) {
     throw new LabError("failed", `process ${pid} doesn't end`, "its disk may hang; see `ps`, then repeat");
@@ -95,15 +100,15 @@ export async function endProcess(pid: number): Promise<void> {
 /** SIGTERM, then SIGKILL after `graceMs`; a stopped process is let go on first. */
 export async function stopProcess(process: ProcessStatus, graceMs: number): Promise<void> {
   const { pid } = process.mark;
-  sendSignal(pid, "SIGTERM");
-  if (process.stopped) sendSignal(pid, "SIGCONT");
+  signalGroup(pid, "SIGTERM");
+  if (process.stopped) signalGroup(pid, "SIGCONT");
   if (await waitForEnd(process.mark, graceMs)) return;
   await endProcess(pid);
 }
 
 /** SIGSTOP or SIGCONT, and waits until the process table shows it. */
 export async function freeze(process: ProcessStatus, stopped: boolean): Promise<void> {
-  sendSignal(process.mark.pid, stopped ? "SIGSTOP" : "SIGCONT");
+  signalGroup(process.mark.pid, stopped ? "SIGSTOP" : "SIGCONT");
   for (let i = 0; i < 200; i++) {
     const now = await findProcess(process.mark);
     if (now === null || now.stopped === stopped) return;
@@ -111,16 +116,27 @@ export async function freeze(process: ProcessStatus, stopped: boolean): Promise<
   }
 }
 
+/** To a node's process and what it has started: each node is the head of a group. */
+export function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  sendSignal(PLATFORM.hasSignals ? -pid : pid, signal);
+}
+
+function describeLaunch(record: LabRecord, id: NodeId, own: Readonly<Record<string, string>>, bundle: string): Launch {
+  const { program, name } = record.spec;
+  if (program != null) return launchOf(record, program, id, own);
+  return {
+    args: ["--disable-warning=ExperimentalWarning", bundle, String(id)],
+    cwd: nodeDir(name, id),
+    env: environmentOf(record, id, own),
+  };
+}
+
 function environmentOf(record: LabRecord, id: NodeId, own: Readonly<Record<string, string>>): Record<string, string> {
   const { spec, portBase, multicast } = record;
   const dir = nodeDir(spec.name, id);
-  const inherited = ["PATH", "HOME", "TZ", "LANG", "TMPDIR", "SystemRoot"].flatMap((name) => {
-    const value = process.env[name];
-    return value === undefined ? [] : [[name, value] as const];
-  });
   const peers = spec.nodes.filter((other) => other !== id).map((other) => `${other}:${LOOPBACK}`);
   return {
-    ...Object.fromEntries(inherited),
+    ...inheritedEnv(),
     // Fifty nodes compile the same file: once is enough.
     NODE_COMPILE_CACHE: join(projectRoot(), "node_modules", ".cache", "lab"),
     DS_PROFILE: spec.profile,
@@ -137,14 +153,18 @@ function environmentOf(record: LabRecord, id: NodeId, own: Readonly<Record<strin
     ...(multicast ? {} : { DS_PEERS: peers.join(",") }),
     DS_DATA_DIR: join(dir, "data"),
     DS_READY_FILE: join(dir, "ready"),
-    [LAB_VARIABLE]: `${spec.name}/${id}`,
-    [DIR_VARIABLE]: markOf(dir),
   };
 }
 
-async function statusOf(lab: string, id: NodeId, process: ProcessStatus | null): Promise<NodeStatus> {
+async function statusOf(
+  lab: string,
+  id: NodeId,
+  process: ProcessStatus | null,
+  isProgram: boolean,
+): Promise<NodeStatus> {
   if (process === null) return "exited";
   if (process.stopped) return "paused";
+  if (isProgram) return "running";
   const names: readonly string[] = await readdir(nodeDir(lab, id)).catch(() => []);
   return names.includes("ready") ? "running" : "starting";
 }
@@ -155,6 +175,7 @@ function describe(
   now: { pid: number; status: NodeStatus; startedAtMs: number | null },
   lab = record?.spec.name ?? "",
 ): NodeInfo {
+  const isProgram = record?.spec.program != null;
   return {
     lab,
     id,
@@ -163,8 +184,8 @@ function describe(
     finishedAtMs: null,
     oomKilled: false,
     handle: now.pid === 0 ? "-" : String(now.pid),
-    ip: LOOPBACK,
-    control: record === null ? null : `${LOOPBACK}:${record.portBase + id}`,
+    ip: isProgram && record !== null ? addressOf(record.portBase, id) : LOOPBACK,
+    control: record === null || isProgram ? null : `${LOOPBACK}:${record.portBase + id}`,
     startedAtMs: now.startedAtMs,
     unplugged: false,
   };

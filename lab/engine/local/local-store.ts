@@ -18,6 +18,7 @@ import { stateRoot } from "../../base/state-dir.ts";
 import { DISK_FILES, packDisk, unpackDisk } from "../disk-image.ts";
 import type { LabSpec } from "../engine.ts";
 import type { TarFile } from "../tar.ts";
+import { BLOCK, FIRST_PORT } from "./local-ports.ts";
 
 /** Marks a node's process: `<lab>/<id>` for people, the folder for us. */
 export const LAB_VARIABLE = "ENERGY_LAB";
@@ -30,6 +31,22 @@ export interface LabRecord {
   /** False: every node sends its multicasts to each peer by unicast. */
   readonly multicast: boolean;
   readonly createdAtMs: number;
+}
+
+/** Which of the blocks of ports a lab has, from 0. */
+export function portIndex(portBase: number): number {
+  return (portBase - FIRST_PORT) / BLOCK;
+}
+
+/** Of the user's own environment: what any process needs. */
+export function inheritedEnv(): Readonly<Record<string, string>> {
+  const names = ["PATH", "HOME", "TZ", "LANG", "TMPDIR", "SystemRoot"];
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = process.env[name];
+      return value === undefined ? [] : [[name, value] as const];
+    }),
+  );
 }
 
 export interface ProcessRecord extends ProcessMark {
