@@ -4,15 +4,17 @@
  */
 
 import { LabError } from "../base/lab-error.ts";
+import { CHECKERS } from "../check/checkers.ts";
 import type { Entry } from "../journal/entry.ts";
 import type { Lesson } from "../scenario/lesson.ts";
 import { parseScenario } from "../scenario/parse-scenario.ts";
 import { readLesson } from "../scenario/read-lesson.ts";
 import type { Step } from "../scenario/scenario-schema.ts";
 import { BUGS } from "../sim/bugs/bug-cases.ts";
-import type { AskWorld, PlayAsk, PlayReport, PlaySpec } from "./play-protocol.ts";
+import type { AskWorld, PlayAsk, PlayBug, PlayReport, PlaySpec } from "./play-protocol.ts";
 import { formatPlay } from "./play-scenario.ts";
 import { PlayedLab, stepsBefore } from "./played-lab.ts";
+import { recipeOf } from "./recipes.ts";
 import { readLink, readSteps, writeLink } from "./run-link.ts";
 
 /** Longest stretch of time that one question may play: 10 minutes. */
@@ -20,6 +22,11 @@ const ADVANCE_MS_MAX = 600_000;
 const EVENTS_A_STEP_MAX = 2_000;
 const NODES_DEFAULT = 5;
 const OTHER_VERSION = "This link is of another version of the lab: it may play another run here.";
+
+const KNOWN_BUGS: readonly PlayBug[] = BUGS.map(({ name, what, check }) => {
+  const promise = CHECKERS.find((checker) => checker.name === check)?.promise ?? "";
+  return { name, what, promise, recipe: recipeOf(name) };
+});
 
 interface Played {
   readonly spec: PlaySpec;
@@ -118,7 +125,7 @@ class PlayHost {
     // First the lines: what is known of promises is known from them.
     const { isNew = false, entries = lab.take(), ...told } = extra;
     const { nowMs, beganMs, broken, ended, outcomes, script, traffic } = lab;
-    const opened = isNew ? { facts: lab.facts, bugs: BUGS.map(({ name, what }) => ({ name, what })) } : null;
+    const opened = isNew ? { facts: lab.facts, bugs: KNOWN_BUGS } : null;
     const state = { opened, spec, entries, nowMs, beganMs, broken, ended, outcomes, script, ...traffic };
     return { ...state, acted: null, hash: null, saved: null, notice: null, lessons: null, ...told };
   }

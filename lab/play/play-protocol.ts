@@ -59,12 +59,21 @@ export interface ScriptState {
   readonly detail: string;
 }
 
+/** A known bug that a world can have. */
+export interface PlayBug {
+  readonly name: string;
+  readonly what: string;
+  /** In words: the one that it breaks. */
+  readonly promise: string;
+  /** What breaks it; empty: nothing that is easily done by hand. */
+  readonly recipe: readonly Step[];
+}
+
 export interface PlayReport {
   /** Of a world that is new: what was told before is of another one. Null: the world goes on. */
   readonly opened: {
     readonly facts: RunFacts;
-    /** Those that a world can have. */
-    readonly bugs: readonly { readonly name: string; readonly what: string }[];
+    readonly bugs: readonly PlayBug[];
   } | null;
   readonly spec: PlaySpec;
   /** Lines since the last report, in the order in which they were written. */

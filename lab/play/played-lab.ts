@@ -7,7 +7,7 @@
  */
 import { CHECKERS } from "../check/checkers.ts";
 import { Judging, judgeJournal } from "../check/judging.ts";
-import { missingQuietMs } from "../check/quiet.ts";
+import { missingQuietMs, quietLeftMs } from "../check/quiet.ts";
 import type { CheckResult } from "../check/verdict.ts";
 import { createLab, planFor } from "../cluster/execute-up.ts";
 import type { LabHandle } from "../cluster/lab-handle.ts";
@@ -33,6 +33,8 @@ const STEP_MS_MAX = 1;
 const UP_MS_MAX = 120_000;
 /** Most timers in a report. */
 const TIMERS_MAX = 50;
+/** Between two looks whether promises that take time can be judged. */
+const LOOK_EVERY_MS = 1_000;
 /** As many as `lab run` waits. */
 const QUIET_ROUNDS_MAX = 8;
 
@@ -59,6 +61,8 @@ export class PlayedLab {
   readonly #script: Script | null;
   #verdict: CheckResult | null = null;
   #isJudged = false;
+  /** When the promises that take time are looked at next. */
+  #lookAtMs = 0;
   /** Numbers of the steps that have ended. */
   readonly #over = new Set<number>();
   readonly #record: LabRecord;
@@ -131,6 +135,7 @@ export class PlayedLab {
     this.#script?.goOn(holdAtSteps);
     if (goalMs > clock.nowMs()) await clock.playTo(goalMs);
     if (this.#script?.isRunning === false && !this.#isJudged) await this.#judge();
+    else if (this.#script === null) this.#judgeQuiet();
   }
 
   /** The scenario is over: its promises get the time that they may take, as `lab run` gives it. */
@@ -145,6 +150,20 @@ export class PlayedLab {
       await clock.playTo(clock.nowMs() + missingMs);
     }
     this.#verdict = judgeJournal(journal(), CHECKERS).find(({ verdict }) => verdict === "invalid") ?? null;
+  }
+
+  /** No line breaks a promise that takes time: it is judged once nothing has disturbed the run for as long as it may take. */
+  #judgeQuiet(): void {
+    const nowMs = this.#engine.clock.nowMs();
+    if (nowMs < this.#lookAtMs || this.broken !== null) return;
+    this.#lookAtMs = nowMs + LOOK_EVERY_MS;
+    this.#pending.push(...this.take());
+    const left = quietLeftMs(this.facts, this.#judging.story);
+    if (left === null || left.allMs > 0) return;
+    // The longer the run, the longer that takes, and the more seldom it is done.
+    this.#lookAtMs = nowMs + Math.max(LOOK_EVERY_MS, (nowMs - this.#play.startedMs) / 2);
+    const journal = { facts: this.facts, entries: this.#entries, gaps: [] };
+    this.#verdict = judgeJournal(journal, CHECKERS).find(({ verdict }) => verdict === "invalid") ?? null;
   }
 
   /** How far the scenario is that plays by itself; null: none does. */

@@ -278,7 +278,7 @@ describe("five nodes in a page from the disk", () => {
     await closeQuietly(page);
   });
 
-  it("must turn red where a bug breaks a promise, and show the lines that prove it", async () => {
+  it("must turn red where a bug breaks a promise, show what proves it, and give a badge to the hand that did it", async () => {
     const page = await open();
     await page.getByLabel("Bug").selectOption("amnesia");
     await expect.poll(async () => (await look(page)).spec.bug).toBe("amnesia");
@@ -289,6 +289,20 @@ describe("five nodes in a page from the disk", () => {
     await expect.poll(() => page.getByRole("tabpanel").locator(".violation li").count()).toBeGreaterThan(0);
     expect((await look(page)).mode).toBe("paused");
     await takePicture(page, "playground-3-broken");
+    // The next one is a game: which bug it is, hints say one by one, and the last hint plays it without a badge.
+    const panel = page.getByRole("tabpanel");
+    expect(await panel.locator(".won").innerText()).toContain("Broken by your own hand, without a hint");
+    await page.getByRole("button", { name: "Find another one" }).click();
+    await page.getByRole("tab", { name: "Try" }).click();
+    await expect.poll(async () => (await look(page)).spec.bug).toBe("no-incarnation");
+    expect(await page.getByLabel("Bug").count()).toBe(0);
+    for (const hint of [1, 2, 3]) await page.getByRole("button", { name: `Hint ${hint} of 4` }).click();
+    const recipe = "Do this: netem 3 delay 4s jitter 2s, then restart 3";
+    await expect.poll(() => panel.locator(".hints").innerText()).toContain(recipe);
+    await takePicture(page, "playground-8-hints");
+    await page.getByRole("button", { name: "Hint 4 of 4" }).click();
+    await expect.poll(async () => (await look(page)).checks.length, { timeout: 10_000 }).toBe(1);
+    expect(await panel.locator(".won").count()).toBe(0);
     await closeQuietly(page);
   });
 

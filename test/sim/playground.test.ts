@@ -9,10 +9,12 @@ import { hashJournal } from "../../lab/journal/journal-hash.ts";
 import { openPlayHost } from "../../lab/play/play-host.ts";
 import type { AskWorld, PlayReport, PlaySpec } from "../../lab/play/play-protocol.ts";
 import { formatPlay } from "../../lab/play/play-scenario.ts";
+import { recipeOf } from "../../lab/play/recipes.ts";
 import { LINK_VERSION, writeLink } from "../../lab/play/run-link.ts";
 import { parseScenario } from "../../lab/scenario/parse-scenario.ts";
 import { runScenario } from "../../lab/scenario/run-scenario.ts";
 import type { Step } from "../../lab/scenario/scenario-schema.ts";
+import { BUGS } from "../../lab/sim/bugs/bug-cases.ts";
 import type { Flight } from "../../lab/sim/cluster/traffic.ts";
 import { Draw } from "../../lab/sim/world/draw.ts";
 import { drawAction } from "../support/played-runs.ts";
@@ -262,6 +264,44 @@ describe("a known bug", () => {
     expect(nowMs - (proof.at(-1)?.time ?? 0)).toBeLessThan(60);
     expect(ended).toBeNull();
     expect(await hashOfRun(player)).toBe(await player.hash());
+  });
+});
+
+describe("find it", () => {
+  /** Plays a bug's recipe as its last hint does. @param bug null: the same in sound nodes */
+  async function playRecipe(name: string, bug: string | null): Promise<string | null> {
+    const player = new Player();
+    await player.open({ bug, steps: recipeOf(name) });
+    const end = player.last.spec.steps.at(-1)?.at ?? "0";
+    for (let ms = 0; ms < Number.parseFloat(end) + LONGEST_PROMISE_MS && player.last.broken === null; ms += 2_000)
+      await player.pass(2_000);
+    return player.last.broken?.check ?? null;
+  }
+  const LONGEST_PROMISE_MS = 65_000;
+  const withRecipe = BUGS.map(({ name }) => name).filter((name) => recipeOf(name).length > 0);
+
+  test("must have a recipe for most bugs", () => expect(withRecipe.length).toBeGreaterThan(18));
+
+  test.each(withRecipe)("the recipe for %s must break a promise", async (name) => {
+    expect(await playRecipe(name, name)).not.toBeNull();
+  });
+
+  // A promise that takes time is judged when nothing has disturbed the run for so long: not before, and not wrongly.
+  const inSound = process.env.LAB_TEST_ALL === undefined ? ["rival-leaders", "no-repair"] : withRecipe;
+  test.each(inSound)("the recipe for %s must break no promise of sound nodes", async (name) => {
+    expect(await playRecipe(name, null)).toBeNull();
+  });
+
+  test("a node whose messages somebody drops one by one must not turn the lamp red", async () => {
+    const player = new Player();
+    await player.open();
+    for (let count = 0; count < 60; count++) {
+      const flight = player.last.flights.find(({ from, to }) => from === 3 || to === 3);
+      if (flight === undefined) await player.ask({ ask: "step", until: "flight" });
+      else await player.act({ drop: { message: flight.name } });
+    }
+    await player.pass(60_000);
+    expect(player.last.broken).toBeNull();
   });
 });
 

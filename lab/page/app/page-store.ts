@@ -8,13 +8,14 @@ import type { Catalogue, CommandReply, DashCommand, ScenarioProgress, Snapshot }
 import type { Entry } from "../../journal/entry.ts";
 import type { Gap, RunFacts } from "../../journal/journal.ts";
 import type { MessageKind } from "../../journal/message-kinds.ts";
-import type { PlayReport, PlaySpec, StepOutcome } from "../../play/play-protocol.ts";
+import type { PlayBug, PlayReport, PlaySpec, StepOutcome } from "../../play/play-protocol.ts";
 import { type Cone, findCone } from "../model/causality.ts";
 import type { ClusterState } from "../model/cluster-state.ts";
 import type { Copy } from "../model/copies.ts";
 import { History } from "../model/history.ts";
 import { Playback } from "../model/playback.ts";
 import type { RunAbout } from "../model/run-inside.ts";
+import { findEntry } from "../model/violations.ts";
 import { CourseRecord } from "./course-record.ts";
 import { beginsLate, reconcile } from "./reconcile.ts";
 
@@ -34,7 +35,11 @@ export interface HandledWorld {
   readonly spec: PlaySpec | null;
   /** Of the spec's steps, as far as they have begun. */
   readonly outcomes: readonly StepOutcome[];
-  readonly bugs: readonly { readonly name: string; readonly what: string }[];
+  readonly bugs: readonly PlayBug[];
+  /** A bug that is to be found, and how many hints were taken; shown: the last one played it. Null: no game. */
+  readonly game: { readonly bug: string; readonly rung: number; readonly isShown: boolean } | null;
+  /** The bug whose promise the viewer has just broken; null: none. */
+  readonly won: string | null;
   /** Entry time at which the first step could begin. */
   readonly beganMs: number;
   /** The run as it is shown, as a link and a scenario; null: not asked for yet, or changed since. */
@@ -55,6 +60,9 @@ export interface HandledWorld {
   /** Begins again with another world. */
   restart(change: Partial<PlaySpec>): void;
   save(): void;
+  /** Begins a game about this bug. */
+  play(bug: string): void;
+  hint(): void;
 }
 
 type Playing = ScenarioProgress & { readonly state: "waiting" | "running" };
@@ -75,6 +83,8 @@ const NO_FACTS: RunFacts = {
   hasWire: false,
 };
 
+/** Of one violation: the last lines say where it broke. */
+export const PROOF_MAX = 12;
 /** Snapshots that are kept: about five minutes. */
 const SNAPSHOTS_MAX = 300;
 
@@ -129,6 +139,7 @@ export class Store {
   /** Raised when the pictures need to be drawn again, and when they need to be drawn from scratch. */
   version = 0;
   sheetVersion = 0;
+  #proof: { readonly of: readonly CheckResult[]; readonly events: readonly number[] } = { of: [], events: [] };
   readonly #listeners = new Set<() => void>();
 
   subscribe(listener: () => void): () => void {
@@ -206,6 +217,17 @@ export class Store {
     this.snapshots.push(snapshot);
     if (this.snapshots.length > SNAPSHOTS_MAX) this.snapshots.shift();
     this.changed();
+  }
+
+  /** The events that prove the first promise that was broken, as they are listed; none while nothing is selected. */
+  get proof(): readonly number[] {
+    if (this.cone === null) return [];
+    if (this.#proof.of !== this.checks) {
+      const proof = this.checks.find(({ verdict }) => verdict === "invalid")?.violations[0]?.proof ?? [];
+      const events = proof.slice(-PROOF_MAX).flatMap((entry) => findEntry(this.history, entry) ?? []);
+      this.#proof = { of: this.checks, events };
+    }
+    return this.#proof.events;
   }
 
   selectNode(id: number | null): void {

@@ -14,6 +14,8 @@ export interface OverlayFrame {
   readonly atMs: number;
   readonly isLive: boolean;
   readonly cone: Cone | null;
+  /** Numbers of the events that prove a broken promise, in their order. */
+  readonly proof: readonly number[];
 }
 
 /** Sheet, shade of the future, line of now, highlights. */
@@ -34,6 +36,39 @@ export function drawSpaceTime(frame: OverlayFrame): void {
     ctx.fillRect(0, Math.round(now) - 1, geometry.width, 1.5);
   }
   if (cone !== null) drawCone(frame, cone);
+  if (frame.proof.length > 0) drawProof(frame);
+}
+
+const PROOF_RADIUS = 9;
+
+/** Rings with numbers, from the first one to the last. */
+function drawProof({ ctx, look, geometry, sheet, proof }: OverlayFrame): void {
+  const { history, palette } = look;
+  ctx.strokeStyle = palette.bad;
+  ctx.fillStyle = palette.bad;
+  ctx.lineWidth = 2;
+  ctx.font = `bold 12px ${palette.font}`;
+  ctx.textAlign = "left";
+  ctx.textBaseline = "middle";
+  let before: readonly [number, number] | null = null;
+  proof.forEach((index, n) => {
+    const node = history.entry(index)?.node ?? 0;
+    if (node === 0) return;
+    const [x, y] = [columnOf(geometry, node), sheet.rowOf(index)];
+    ctx.setLineDash([2, 3]);
+    ctx.beginPath();
+    if (before !== null) {
+      ctx.moveTo(...before);
+      ctx.lineTo(x, y);
+      ctx.stroke();
+    }
+    ctx.setLineDash([]);
+    ctx.beginPath();
+    traceDot(ctx, x, y, PROOF_RADIUS);
+    ctx.stroke();
+    ctx.fillText(String(n + 1), x + PROOF_RADIUS + 3, y);
+    before = [x, y];
+  });
 }
 
 function drawCone({ ctx, look, geometry, sheet }: OverlayFrame, cone: Cone): void {

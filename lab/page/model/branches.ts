@@ -24,8 +24,15 @@ export function findParting<S extends DatedStep>(shown: readonly S[], other: rea
   return { atMs: null, step: null };
 }
 
-/** "kill leader", "sell 1 2 10", "drop 3-1.17>2". */
+/** Fields that need no name. */
+const PLAIN: ReadonlySet<string> = new Set(["nodes", "node", "peer", "amount", "groups", "message", "to", "fault"]);
+
+/** "kill leader", "sell 1 2 10", "drop 3-1.17>2", "netem 3 delay 2s". */
 export function nameStep(step: object): string {
   const [verb, fields] = Object.entries(step).find(([name]) => name !== "at" && name !== "background") ?? ["", {}];
-  return [verb, ...Object.values(fields as Record<string, unknown>).map(String)].join(" ");
+  const words = Object.entries(fields as Record<string, unknown>).map(([name, value]) => {
+    const text = Array.isArray(value) ? value.join(" ") : String(value);
+    return PLAIN.has(name) ? text : value === true ? name : `${name} ${text}`;
+  });
+  return [verb, ...words].join(" ");
 }

@@ -13,6 +13,8 @@ import type { PlayedWorld } from "../model/playback.ts";
 import { findEntry, markViolations } from "../model/violations.ts";
 
 const BRANCHES_MAX = 12;
+/** Before the one that plays the recipe. */
+const HINTS_MAX = 3;
 
 export const FIRST_SPEC: PlaySpec = { seed: 1, nodes: 5, bug: null, steps: [] };
 
@@ -21,6 +23,10 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
   beganMs = 0;
   spec: PlaySpec | null = null;
   bugs: HandledWorld["bugs"] = [];
+  game: HandledWorld["game"] = null;
+  won: HandledWorld["won"] = null;
+  /** Somebody else's run: nothing in it is done by the viewer's hand. */
+  #isLinked = false;
   saved: HandledWorld["saved"] = null;
   outcomes: HandledWorld["outcomes"] = [];
   /** The lesson that plays; null: none. */
@@ -50,6 +56,8 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
     const { playback } = this.#store;
     const linked = link === null ? null : await this.#tell({ ask: "open-link", link });
     if (linked !== null) {
+      this.game = null;
+      this.#isLinked = true;
       // The run is shown from its beginning, and goes on where it was left.
       playback.seek(this.beganMs, this.#store.bounds);
       playback.play(this.#store.bounds);
@@ -99,7 +107,25 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
     this.branches = [left, ...this.branches].slice(0, BRANCHES_MAX);
   }
 
+  play(bug: string): void {
+    this.restart({ bug });
+    this.game = { bug, rung: 0, isShown: false };
+  }
+
+  hint(): void {
+    const { game } = this;
+    const bug = this.bugs.find(({ name }) => name === game?.bug);
+    if (game === null || bug === undefined) return;
+    const rung = game.rung + 1;
+    const isShown = rung > HINTS_MAX;
+    if (isShown) this.restart({ steps: bug.recipe });
+    this.game = { ...game, rung, isShown };
+    this.#store.changed();
+  }
+
   restart(change: Partial<PlaySpec>): void {
+    this.game = null;
+    this.#isLinked = false;
     const { scenario: _, ...spec } = { ...(this.spec ?? FIRST_SPEC), ...change, steps: change.steps ?? [] };
     this.#endLesson();
     this.branches = [];
@@ -196,6 +222,14 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
     if (broken !== null) store.tab = "experiments";
   }
 
+  #giveBadge(check: string, { spec: { bug, steps }, script }: PlayReport): void {
+    const isOwn = !this.#isLinked && script === null && steps.length > 0 && this.game?.isShown !== true;
+    if (!isOwn || bug === null) return;
+    this.won = bug;
+    const outcome = { state: "passed", detail: check } as const;
+    this.#store.course.set(`bug/${bug}`, { prediction: this.game?.rung ?? 0, outcome });
+  }
+
   /** Null: it couldn't be done; the page says why. */
   async #tell(asked: PlayAsk): Promise<PlayReport | null> {
     const isOpening = asked.ask.startsWith("open");
@@ -223,6 +257,7 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
       store.trouble = "";
       store.isLoading = false;
       this.bugs = opened.bugs;
+      this.won = null;
       if (store.catalogue === null) void this.#tell({ ask: "lessons" });
     }
     if (spec !== this.spec && opened !== null) this.saved = null;
@@ -242,6 +277,7 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
     if (report.notice !== null) store.trouble = report.notice;
     if (broken !== null && store.checks.length === 0) {
       store.checks = [broken];
+      this.#giveBadge(broken.check, report);
       markViolations(store.history, store.checks);
       if (playback.mode === "live") playback.pause();
       // Where it broke, and what led there, stand out in the diagram.

@@ -28,7 +28,16 @@ export function SpaceTime({ store, loop, palette }: Shared) {
       const nowPx = sheet.placeRows(current, next).yAt(store.atMs);
       const bottomPx = isLive ? nowPx : nowPx + (1 - NOW_AT) * height;
       sheet.draw(current, next, scale, bottomPx, `${store.sheetVersion} ${isLive}`);
-      drawSpaceTime({ ctx, look: current, geometry: next, sheet, atMs: store.atMs, isLive, cone: store.cone });
+      drawSpaceTime({
+        ctx,
+        look: current,
+        geometry: next,
+        sheet,
+        atMs: store.atMs,
+        isLive,
+        cone: store.cone,
+        proof: store.proof,
+      });
       drawAges(surface, sheet, palette, store.history.beginMs);
       setGeometry((old) =>
         old?.width === width && old.ids.length === next.ids.length && old.height === height ? old : next,

@@ -11,6 +11,7 @@ import type { Shared } from "./app.tsx";
 import { Branches } from "./branches.tsx";
 import { CommandRow } from "./command-row.tsx";
 import { Do } from "./do.tsx";
+import { FindIt } from "./find-it.tsx";
 import { Outcome } from "./outcome.tsx";
 import { Tray } from "./tray.tsx";
 
@@ -25,7 +26,8 @@ export function TryIt(shared: Shared) {
       <Tray store={store} />
       <Done store={store} />
       <Branches store={store} />
-      <Rules store={store} />
+      <FindIt store={store} />
+      {world.game === null && <Rules store={store} />}
       <Keep store={store} />
       <Outcome {...shared} hasUndo={false} />
     </>

@@ -3,10 +3,12 @@
  */
 import { type CheckResult, type CheckVerdict, worstOf } from "../../check/verdict.ts";
 import type { Entry } from "../../journal/entry.ts";
+import { PROOF_MAX } from "../app/page-store.ts";
 import { formatClock } from "../model/format-time.ts";
 import { findEntry } from "../model/violations.ts";
 import type { Shared } from "./app.tsx";
 import { CommandRow } from "./command-row.tsx";
+import { Won } from "./find-it.tsx";
 
 const SIGNS: Readonly<Record<CheckVerdict, string>> = {
   valid: "✓",
@@ -15,8 +17,6 @@ const SIGNS: Readonly<Record<CheckVerdict, string>> = {
   "nothing to judge": "–",
 };
 const ORDER: readonly CheckVerdict[] = ["invalid", "inconclusive", "valid", "nothing to judge"];
-/** Of one violation: the last lines say where it broke. */
-const SHOWN_MAX = 12;
 
 export function Verdicts(shared: Shared) {
   const { store } = shared;
@@ -25,6 +25,7 @@ export function Verdicts(shared: Shared) {
   const sorted = [...checks].sort((a, b) => ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict));
   return (
     <>
+      <Won store={shared.store} />
       <h2 class={`verdict-title ${verdict}`}>
         <span aria-hidden="true">{SIGNS[verdict]}</span> {verdict}
       </h2>
@@ -53,7 +54,7 @@ export function Verdicts(shared: Shared) {
             <div key={violation.what} class="violation">
               <p>{violation.what}</p>
               <ol>
-                {violation.proof.slice(-SHOWN_MAX).map((entry) => (
+                {violation.proof.slice(-PROOF_MAX).map((entry) => (
                   <Proof key={`${entry.node}.${entry.inc}/${entry.seq}`} entry={entry} {...shared} />
                 ))}
               </ol>
