@@ -1,6 +1,8 @@
 /**
  * Ties the world to the page's store: lets time pass as it is shown, has done what buttons say, and keeps what is told.
  */
+
+import type { CheckResult } from "../../check/verdict.ts";
 import { formatCommand, isLabCommand, type LabCommand } from "../../dash/page-command.ts";
 import type { CommandReply, DashCommand } from "../../dash/protocol.ts";
 import type { AskWorld, PlayAsk, PlayReport, PlaySpec } from "../../play/play-protocol.ts";
@@ -222,6 +224,18 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
     if (broken !== null) store.tab = "experiments";
   }
 
+  /** Where it broke, and what led there, stand out in the diagram. */
+  #turnRed(broken: CheckResult, report: PlayReport): void {
+    const store = this.#store;
+    store.checks = [broken];
+    this.#giveBadge(broken.check, report);
+    markViolations(store.history, store.checks);
+    if (store.playback.mode === "live") store.playback.pause();
+    const last = broken.violations[0]?.proof.at(-1);
+    store.selectEvent(last === undefined ? null : findEntry(store.history, last));
+    store.tab = "verdict";
+  }
+
   #giveBadge(check: string, { spec: { bug, steps }, script }: PlayReport): void {
     const isOwn = !this.#isLinked && script === null && steps.length > 0 && this.game?.isShown !== true;
     if (!isOwn || bug === null) return;
@@ -275,16 +289,7 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
     if (playback.mode === "paused" && playback.isAtHead) playback.atMs = this.headMs;
     if (report.ended !== null) store.trouble = report.ended;
     if (report.notice !== null) store.trouble = report.notice;
-    if (broken !== null && store.checks.length === 0) {
-      store.checks = [broken];
-      this.#giveBadge(broken.check, report);
-      markViolations(store.history, store.checks);
-      if (playback.mode === "live") playback.pause();
-      // Where it broke, and what led there, stand out in the diagram.
-      const last = broken.violations[0]?.proof.at(-1);
-      store.selectEvent(last === undefined ? null : findEntry(store.history, last));
-      store.tab = "verdict";
-    }
+    if (broken !== null && store.checks.length === 0) this.#turnRed(broken, report);
     this.#follow(report);
     store.changed(opened !== null);
   }

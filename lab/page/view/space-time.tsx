@@ -6,7 +6,7 @@ import type { Palette } from "../draw/palette.ts";
 import { drawSpaceTime, pickEvent } from "../draw/space-time-overlay.ts";
 import { columnOf, type Geometry, type SheetLook, SpaceTimeSheet } from "../draw/space-time-sheet.ts";
 import { type ClusterState, idsOf, isUp } from "../model/cluster-state.ts";
-import { type ColumnHead, planHeads } from "../model/column-heads.ts";
+import { planHeads } from "../model/column-heads.ts";
 import { formatSpan } from "../model/format-time.ts";
 import type { Shared } from "./app.tsx";
 import { Canvas, type Surface } from "./canvas.tsx";
@@ -51,16 +51,7 @@ export function SpaceTime({ store, loop, palette }: Shared) {
   return (
     <>
       <div class="columns" aria-hidden="true" key={ids}>
-        {geometry !== null &&
-          headsOf(geometry, state).map(({ id, x }) => {
-            const node = state.nodes.get(id);
-            const mark = node?.role === "COORDINATOR" ? " leads" : node !== undefined && !isUp(node) ? " gone" : "";
-            return (
-              <span key={id} class={`column${mark}`} style={{ left: `${x}px` }}>
-                {id}
-              </span>
-            );
-          })}
+        {geometry !== null && <Heads state={state} geometry={geometry} />}
         <div class="zoom">
           <button type="button" class="plain" title="Zoom out (−)" tabIndex={-1} onClick={() => store.zoom(2)}>
             −
@@ -89,9 +80,18 @@ export function SpaceTime({ store, loop, palette }: Shared) {
   );
 }
 
-function headsOf(geometry: Geometry, state: ClusterState): readonly ColumnHead[] {
+function Heads({ state, geometry }: { readonly state: ClusterState; readonly geometry: Geometry }) {
   const columns = idsOf(state).map((id) => ({ id, x: columnOf(geometry, id) }));
-  return planHeads(columns, (id) => state.nodes.get(id)?.role === "COORDINATOR", geometry.width);
+  const isNamed = (id: number): boolean => state.nodes.get(id)?.role === "COORDINATOR";
+  return planHeads(columns, isNamed, geometry.width).map(({ id, x }) => {
+    const node = state.nodes.get(id);
+    const mark = node?.role === "COORDINATOR" ? " leads" : node !== undefined && !isUp(node) ? " gone" : "";
+    return (
+      <span key={id} class={`column${mark}`} style={{ left: `${x}px` }}>
+        {id}
+      </span>
+    );
+  });
 }
 
 /** Pixels between two times at the left edge. */
