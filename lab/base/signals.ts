@@ -3,7 +3,7 @@
  */
 import { constants } from "node:os";
 import { LabError } from "./lab-error.ts";
-import { suggest } from "./suggest.ts";
+import { didYouMean } from "./suggest.ts";
 
 /** "SIGKILL" and the like. Throws LabError("usage") with the nearest name. */
 export function normalizeSignal(text: string): NodeJS.Signals {
@@ -12,13 +12,7 @@ export function normalizeSignal(text: string): NodeJS.Signals {
   const byNumber = names.find((name) => String(constants.signals[name as NodeJS.Signals]) === text);
   const found = byNumber ?? names.find((name) => name === upper || name === `SIG${upper}`);
   if (found !== undefined) return found as NodeJS.Signals;
-  const near = suggest(
-    upper.replace(/^SIG/, ""),
-    names.map((name) => name.slice(3)),
-  );
-  throw new LabError(
-    "usage",
-    `there is no signal "${text}"`,
-    near === undefined ? "write KILL, TERM, INT, HUP, …" : `did you mean ${near}?`,
-  );
+  const short = names.map((name) => name.slice(3));
+  const hint = didYouMean(upper.replace(/^SIG/, ""), short, "write KILL, TERM, INT, HUP, …");
+  throw new LabError("usage", `there is no signal "${text}"`, hint);
 }

@@ -1,6 +1,7 @@
 /**
  * "Did you mean": the nearest of some known words, by Damerau's distance (insert, delete, replace, swap neighbours).
  */
+import type { Hints } from "./hint.ts";
 import { LabError } from "./lab-error.ts";
 
 /** The nearest word within a third of its length, at most 3 edits; undefined when nothing is near. */
@@ -14,10 +15,10 @@ export function suggest(word: string, known: readonly string[]): string | undefi
   return best?.word;
 }
 
-/** A hint for a word that isn't known: the nearest one, or all. @param all begins the list: "formats" */
-export function didYouMean(word: string, known: readonly string[], all: string): string {
+/** A hint for a word that isn't known: the nearest one. @param otherwise where none is near */
+export function didYouMean<T extends Hints>(word: string, known: readonly string[], otherwise: T): string | T {
   const near = suggest(word, known);
-  return near === undefined ? `${all}: ${known.join(", ")}` : `did you mean "${near}"?`;
+  return near === undefined || near === word ? otherwise : `did you mean "${near}"?`;
 }
 
 /** `kill,pause`: words of a closed set. @param one what one of them is: "kind". @throws LabError("usage") with the nearest word */
@@ -25,7 +26,11 @@ export function pickWords<T extends string>(text: string, known: readonly T[], o
   return [...new Set(text.split(",").map((word) => word.trim()))].map((word) => {
     const found = known.find((candidate) => candidate === word);
     if (found !== undefined) return found;
-    throw new LabError("usage", `there is no ${one} "${word}"`, didYouMean(word, known, `${one}s`));
+    throw new LabError(
+      "usage",
+      `there is no ${one} "${word}"`,
+      didYouMean(word, known, `${one}s: ${known.join(", ")}`),
+    );
   });
 }
 

@@ -9,7 +9,7 @@
 import { type Document, isMap, isScalar, LineCounter, type Node, type ParsedNode, parseDocument } from "yaml";
 import type * as z from "zod";
 import { LabError } from "./lab-error.ts";
-import { suggest } from "./suggest.ts";
+import { didYouMean } from "./suggest.ts";
 import { findBadAlias } from "./yaml-alias.ts";
 
 const COMPLAINTS_MAX = 10;
@@ -172,7 +172,7 @@ function explainIssue(issue: Issue, context: Explaining): readonly Explanation[]
       return issue.keys.map((key) => ({
         path: [...issue.path, key],
         message: `unknown field "${key}"`,
-        hint: suggestOr(key, known, "known"),
+        hint: didYouMean(key, known, `known are: ${known.join(", ")}`),
       }));
     }
     case "invalid_key": {
@@ -190,7 +190,9 @@ function explainIssue(issue: Issue, context: Explaining): readonly Explanation[]
       const value = read(context.json, issue.path);
       const known = issue.values.map(String);
       const message = `${name} can't be ${JSON.stringify(value)}`;
-      return [{ path: issue.path, message, hint: suggestOr(String(value), known, "allowed") }];
+      return [
+        { path: issue.path, message, hint: didYouMean(String(value), known, `allowed are: ${known.join(", ")}`) },
+      ];
     }
     case "custom": {
       const hint = issue.params?.hint;
@@ -210,11 +212,6 @@ function bestBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] |
         (issue.code === "invalid_type" || (issue.code === "invalid_union" && issue.errors.every(isMismatch))),
     );
   return branches.find((issues) => !isMismatch(issues));
-}
-
-function suggestOr(word: string, known: readonly string[], what: string): string {
-  const near = suggest(word, known);
-  return near === undefined ? `${what} are: ${known.join(", ")}` : `did you mean "${near}"?`;
 }
 
 /** "steps.3.kill" as a person counts: "step 4, kill". */

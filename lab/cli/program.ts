@@ -4,7 +4,7 @@ import packageFile from "../../package.json" with { type: "json" };
 import { STANDARD_LAB } from "../base/hint.ts";
 import { LabError } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
-import { suggest } from "../base/suggest.ts";
+import { didYouMean } from "../base/suggest.ts";
 import { registerProgramCommands } from "./commands/ask.ts";
 import { registerCareCommands } from "./commands/care.ts";
 import { registerChaosCommands } from "./commands/chaos.ts";
@@ -140,11 +140,8 @@ function registerHelpCommand(program: Command): void {
 }
 
 function noSuchCommand(text: string, word: string, above: Command): LabError {
-  const near = suggest(
-    word,
-    above.commands.map((command) => command.name()),
-  );
-  const hint = near === undefined ? NEXT.listCommands() : `did you mean ${near}?`;
+  const known = above.commands.map((command) => command.name());
+  const hint = didYouMean(word, known, NEXT.listCommands());
   return new LabError("usage", `unknown command "${text}"`, hint);
 }
 

@@ -47,11 +47,11 @@ function explainUsage(error: CommanderError & { readonly of?: string }): LabErro
   const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
   const message = first.replaceAll("'", '"');
   const suggestion = /\(Did you mean (.+)\?\)/.exec(rest.join(" "))?.[1];
-  if (suggestion !== undefined) return new LabError("usage", message, `did you mean ${suggestion}?`);
+  if (suggestion !== undefined) return new LabError("usage", message, `did you mean "${suggestion}"?`);
   const choice = /^(.*"(\S+)" is invalid(?: for [^.]*)?)\. Allowed choices are (.*)\.$/.exec(message);
   if (choice !== null) {
     const [, what = message, word = "", allowed = ""] = choice;
-    return new LabError("usage", what, didYouMean(word, allowed.split(", "), "allowed are"));
+    return new LabError("usage", what, didYouMean(word, allowed.split(", "), `allowed are: ${allowed}`));
   }
   return new LabError(
     "usage",

@@ -6,7 +6,7 @@
 import type { NodeId } from "../../node/wire/ids.ts";
 import { PeerState } from "../../node/wire/message.ts";
 import { LabError } from "../base/lab-error.ts";
-import { suggest } from "../base/suggest.ts";
+import { didYouMean } from "../base/suggest.ts";
 
 export type Comparison = "=" | "!=" | "<" | "<=" | ">" | ">=";
 
@@ -144,16 +144,9 @@ function parseState(text: string): PeerState {
 function pick<T extends string>(text: string, allowed: readonly T[], what: string): T {
   const found = allowed.find((candidate) => candidate === text);
   if (found !== undefined) return found;
-  const near = suggest(text, allowed);
-  throw new LabError(
-    "usage",
-    `"${text}" isn't a ${what}`,
-    near === undefined ? `use ${allowed.join(", ")}` : `did you mean ${near}?`,
-  );
+  throw new LabError("usage", `"${text}" isn't a ${what}`, didYouMean(text, allowed, `use ${allowed.join(", ")}`));
 }
 
 function unknown(text: string, word: string): LabError {
-  const near = suggest(word, KNOWN);
-  const hint = near !== undefined && near !== word ? `did you mean "${near}"?` : USAGE;
-  return new LabError("usage", `"${text}" isn't a condition`, hint);
+  return new LabError("usage", `"${text}" isn't a condition`, didYouMean(word, KNOWN, USAGE));
 }

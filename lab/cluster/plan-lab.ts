@@ -96,7 +96,7 @@ function planStrangers(
   const own = Object.entries(env).filter(([variable]) => !variable.startsWith("DS_"));
   const withEnv = {
     ...program,
-    ...(limits.memoryBytes !== undefined && { memory: Math.floor(limits.memoryBytes / 2 ** 20) }),
+    ...(limits.memoryBytes !== undefined && { memory: `${limits.memoryBytes / 1024}k` }),
     ...(limits.pids !== undefined && { processes: limits.pids }),
     env: { ...program.env, ...Object.fromEntries(own) },
   };

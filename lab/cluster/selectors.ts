@@ -10,7 +10,7 @@ import type { NodeId } from "../../node/wire/ids.ts";
 import type { Hint } from "../base/hint.ts";
 import { LabError, noSuchNode } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
-import { suggest } from "../base/suggest.ts";
+import { didYouMean } from "../base/suggest.ts";
 import { majorityOf } from "./plan-lab.ts";
 
 const WORDS = ["leader", "followers", "majority", "minority", "all"] as const;
@@ -132,8 +132,8 @@ function parsePart(text: string): SelectorPart {
   if (place !== null) return { type: "place", kind: place[1] as PlaceKind, name: place[2] ?? "" };
   const word = WORDS.find((candidate) => candidate === text || aliases[text] === candidate);
   if (word === undefined) {
-    const near = suggest(text, [...WORDS, "random", "random(2)"]);
-    throw new LabError("usage", `"${text}" names no node`, near === undefined ? usageHint : `did you mean ${near}?`);
+    const hint = didYouMean(text, [...WORDS, "random", "random(2)"], usageHint);
+    throw new LabError("usage", `"${text}" names no node`, hint);
   }
   return { type: "word", word };
 }

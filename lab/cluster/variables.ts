@@ -2,7 +2,7 @@
 import { OperatorError } from "../../node/runtime/errors.ts";
 import { readSettings, SETTING_NAMES, unknownSettings } from "../../node/runtime/settings.ts";
 import { LabError } from "../base/lab-error.ts";
-import { suggest } from "../base/suggest.ts";
+import { didYouMean } from "../base/suggest.ts";
 import type { LabPlan } from "./plan-lab.ts";
 
 /** @throws LabError("usage") that names the variable */
@@ -10,8 +10,7 @@ export function assertVariables({ spec, nodes }: LabPlan): void {
   for (const env of [spec.env, ...nodes.map((node) => node.env)]) {
     const [unknown] = unknownSettings(env);
     if (unknown !== undefined) {
-      const near = suggest(unknown, SETTING_NAMES);
-      const hint = near === undefined ? "node/README.md lists them" : `did you mean ${near}?`;
+      const hint = didYouMean(unknown, SETTING_NAMES, "node/README.md lists them");
       throw new LabError("usage", `there is no variable ${unknown}`, hint);
     }
     try {

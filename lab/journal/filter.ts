@@ -3,7 +3,7 @@ import type { NodeId } from "../../node/wire/ids.ts";
 import { JournalKind } from "../../node/wire/journal.ts";
 import { MESSAGE_TYPES } from "../../node/wire/message.ts";
 import { LabError } from "../base/lab-error.ts";
-import { suggest } from "../base/suggest.ts";
+import { didYouMean } from "../base/suggest.ts";
 import type { Entry } from "./entry.ts";
 import { readLabAction } from "./lab-entry.ts";
 import { isBackground } from "./message-kinds.ts";
@@ -27,14 +27,8 @@ export function parseTypes(text: string): ReadonlySet<string> {
     words.map((word) => {
       const found = known.find((candidate) => candidate.toLowerCase() === word.toLowerCase());
       if (found !== undefined) return found;
-      const near = suggest(word, known);
-      throw new LabError(
-        "usage",
-        `--type: no line is of type "${word}"`,
-        near === undefined
-          ? `there are ${JournalKind.options.join(", ")}, and the messages' own types`
-          : `did you mean ${near}?`,
-      );
+      const all = `there are ${JournalKind.options.join(", ")}, and the messages' own types`;
+      throw new LabError("usage", `--type: no line is of type "${word}"`, didYouMean(word, known, all));
     }),
   );
 }

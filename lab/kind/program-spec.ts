@@ -6,6 +6,7 @@
  */
 import * as z from "zod";
 import type { NodeId } from "../../node/wire/ids.ts";
+import { BytesField, parseBytes } from "../base/memory.ts";
 
 const NAME = /^[a-z][a-z0-9-]{0,29}$/;
 const VARIABLES =
@@ -14,6 +15,11 @@ const VARIABLES =
 
 // biome-ignore lint/suspicious/noTemplateCurlyInString: as files write it
 const ARGS = "${args}";
+
+/** The engine's own least. @throws LabError("usage") */
+export function parseProgramMemory(text: string, option = "memory"): number {
+  return parseBytes(text, option, 6 * 1024 ** 2);
+}
 
 /** Text in which variables are filled in; `$${` stands for `${`. */
 const Text = z.string().superRefine((text, context) => {
@@ -94,7 +100,7 @@ export const ProgramFields = z
     messages: z
       .strictObject({ decode: z.string().meta({ description: "none, json, or a module ./decode.js" }) })
       .optional(),
-    memory: z.int().min(6).max(65_536).optional().meta({ description: "limit, MiB (default: 1024)" }),
+    memory: BytesField(parseProgramMemory).optional().meta({ description: "limit: 256MB (default: 1GB)" }),
     processes: z.int().min(1).max(65_536).optional().meta({ description: "limit (default: 1024)" }),
   })
   .superRefine(({ image, build, command }, context) => {

@@ -1,7 +1,7 @@
 /** Checkers over one journal, as the library's users see what they say. */
 
 import { LabError } from "../base/lab-error.ts";
-import { suggest } from "../base/suggest.ts";
+import { didYouMean } from "../base/suggest.ts";
 import { CHECKERS, runChecks } from "../check/checkers.ts";
 import { type CheckResult, worstOf } from "../check/verdict.ts";
 import type { Journal } from "../journal/journal.ts";
@@ -16,8 +16,7 @@ export function judge(journal: Journal, names: readonly string[]): CheckReport {
   const known = CHECKERS.map(({ name }) => name);
   const stranger = names.find((name) => !known.includes(name));
   if (stranger !== undefined) {
-    const near = suggest(stranger, known);
-    const hint = near === undefined ? `there are ${known.join(", ")}` : `did you mean "${near}"?`;
+    const hint = didYouMean(stranger, known, `there are ${known.join(", ")}`);
     throw new LabError("usage", `there is no checker "${stranger}"`, hint);
   }
   return describeResults(journal, names.length === 0 ? runChecks(journal) : runChecks(journal, names));

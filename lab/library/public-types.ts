@@ -73,7 +73,8 @@ export interface NodeProgram {
     readonly kind: string;
     readonly [field: string]: string | number | boolean;
   }[];
-  readonly memory?: number;
+  /** `256MB`; default: 1 GB. */
+  readonly memory?: string;
   readonly processes?: number;
 }
 

@@ -9,7 +9,7 @@ import { LabError } from "../base/lab-error.ts";
 import { loadProgram } from "../cluster/load-program.ts";
 import type { Progress } from "../engine/engine.ts";
 import { exportSvg } from "../export/svg.ts";
-import type { Program } from "../kind/program-spec.ts";
+import { type Program, parseProgramMemory } from "../kind/program-spec.ts";
 import { readProgram } from "../kind/read-program.ts";
 import type { ScenarioResult } from "../scenario/result.ts";
 import { runScenario } from "../scenario/run-scenario.ts";
@@ -25,7 +25,7 @@ export interface GradeOptions {
   /** Of one run, building not included. */
   readonly limitMs: number;
   /** Of each node, at most. */
-  readonly memoryMib: number;
+  readonly memory: string;
   readonly processes: number;
   readonly progress: Progress;
   readonly signal: AbortSignal;
@@ -127,7 +127,9 @@ async function limitedProgram(
   }
   const wanted = await loadProgram(scenario.node, file, true);
   const { image, build } = await readProgram({ build: folder }, ".");
-  const memory = Math.min(wanted.memory ?? options.memoryMib, options.memoryMib);
+  const [memory] = [wanted.memory ?? options.memory, options.memory].toSorted(
+    (a, b) => parseProgramMemory(a) - parseProgramMemory(b),
+  );
   const processes = Math.min(wanted.processes ?? options.processes, options.processes);
   const network = { ...wanted.network, outside: false };
   return { ...wanted, ...(image !== undefined && { image }), build, memory, processes, network };

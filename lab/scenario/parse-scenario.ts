@@ -3,7 +3,7 @@
  */
 
 import { LabError } from "../base/lab-error.ts";
-import { suggest } from "../base/suggest.ts";
+import { didYouMean } from "../base/suggest.ts";
 import { complain, type Located, parseYaml } from "../base/yaml-file.ts";
 import { CHECKERS } from "../check/checkers.ts";
 import { type Composites, RUNTIMES, Scenario, type ScenarioRuntime, type Step, verbOf } from "./scenario-schema.ts";
@@ -113,8 +113,7 @@ function checkCheckers({ value, locate }: Located<Scenario>, path: string): void
         "this check is for a program of one's own (node:)",
         "name checkers of the lab",
       );
-    const near = suggest(name, known);
-    const hint = near === undefined ? `checkers are: ${known.join(", ")}` : `did you mean "${near}"?`;
+    const hint = didYouMean(name, known, `checkers are: ${known.join(", ")}`);
     throw complain(path, locate(["checks", index]), `there is no checker "${name}"`, hint);
   });
 }

@@ -15,7 +15,7 @@
  * `format.ts` writes it down again.
  */
 import * as z from "zod";
-import { suggest } from "../base/suggest.ts";
+import { didYouMean } from "../base/suggest.ts";
 import { checkVariables, LAB_FIELDS } from "../cluster/lab-fields.ts";
 import { ProgramCheck } from "../kind/check-schema.ts";
 import { ACTIONS, type ActionFields, type ActionVerb } from "./actions.ts";
@@ -134,8 +134,7 @@ function explainText(verb: string, error: z.ZodError | undefined): { message: st
   if (verb in ACTIONS && custom !== undefined) {
     return { message: `${verb}: ${custom.message}`, params: { hint: String(custom.params?.hint ?? "") } };
   }
-  const near = suggest(verb, Object.keys(ACTIONS));
-  const hint = near === undefined ? `verbs are: ${VERBS.join(", ")}` : `did you mean "${near}"?`;
+  const hint = didYouMean(verb, Object.keys(ACTIONS), `verbs are: ${VERBS.join(", ")}`);
   const message =
     verb in ACTIONS || !VERBS.includes(verb as Verb)
       ? `there is no verb "${verb}"`

@@ -1,7 +1,7 @@
 /** `--set field=value`: another value for a field of a scenario's header, by the same rules as in the file. */
 import { parse } from "yaml";
 import { LabError } from "../base/lab-error.ts";
-import { suggest } from "../base/suggest.ts";
+import { didYouMean } from "../base/suggest.ts";
 import { LAB_FIELDS } from "../cluster/lab-fields.ts";
 import { Scenario } from "./scenario-schema.ts";
 
@@ -16,13 +16,8 @@ function applySetting(scenario: Scenario, setting: string): Scenario {
   const [, field = "", text = ""] = /^([\w.]+)=([\s\S]+)$/.exec(setting) ?? [];
   const variable = /^env\.(\w+)$/.exec(field)?.[1];
   if (variable === undefined && !FIELDS.includes(field)) {
-    const near = suggest(field, FIELDS);
     const known = `fields are: ${FIELDS.join(", ")}, env.DS_…`;
-    throw new LabError(
-      "usage",
-      `--set ${setting}: there is no such field`,
-      near === undefined ? known : `did you mean ${near}?`,
-    );
+    throw new LabError("usage", `--set ${setting}: there is no such field`, didYouMean(field, FIELDS, known));
   }
   const value: unknown = parse(text);
   const changed =

@@ -12,9 +12,9 @@ afterAll(async () => {
 });
 
 test.each([
-  ["help kil", "did you mean kill?"],
+  ["help kil", 'did you mean "kill"?'],
   ["help zzzz", "list the commands: lab --help"],
-  ["kil 3", "did you mean kill?"],
+  ["kil 3", 'did you mean "kill"?'],
   ["export mermaidd", 'did you mean "mermaid"?'],
   ["export pdf", "allowed are: svg, mermaid"],
   ["ps -o jsn", 'did you mean "json"?'],
@@ -24,7 +24,7 @@ test.each([
   ["up --profile defualt", 'did you mean "default"?'],
   ["run compose/scenarios/20-ring.yaml --runtime sim --bug no-causal-chek", 'did you mean "no-causal-check"?'],
   ["sim --bugs no-causal-chek", 'did you mean "no-causal-check"?'],
-  ["check --only conservatoin", "did you mean"],
+  ["check --only conservatoin", 'did you mean "conservation"?'],
   ["completion bsh", 'did you mean "bash"?'],
   ["words vter", 'did you mean "voter"?'],
   ["netem 1 --delay 100", "write 100ms"],
@@ -51,6 +51,8 @@ test.each([
   ["up --memory 256", "write 256MB"],
   ["up --memory much", "write 256MB or 1GB"],
   ["up --memory 6MB", "write 64MB to 1024GB"],
+  ["grade compose/scenarios/20-ring.yaml --node . --memory 256", "write 256MB"],
+  ["grade compose/scenarios/20-ring.yaml --node . --processes 1e2", "write a whole number from 6 to"],
   ["up --pids 3", "write a number from 32 to"],
 ])("`lab %s` must be refused, and say %j", async (args, hint) => {
   const { code, stdout, stderr } = await home.lab(...args.split(" "));

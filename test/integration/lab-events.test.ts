@@ -70,7 +70,7 @@ describe("the journal of a lab whose nodes write every message down", () => {
     });
     expect(await home.lab("events", "--type", "electoin")).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining("did you mean election?"),
+      stderr: expect.stringContaining('did you mean "election"?'),
     });
   });
 

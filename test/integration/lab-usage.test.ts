@@ -12,12 +12,12 @@ describe("the command line", () => {
   });
 
   test.each([
-    [["stauts"], 'lab: unknown command "stauts"\n  did you mean status?\n'],
-    [["ps", "--wathc"], 'lab: unknown option "--wathc"\n  did you mean --watch?\n'],
+    [["stauts"], 'lab: unknown command "stauts"\n  did you mean "status"?\n'],
+    [["ps", "--wathc"], 'lab: unknown option "--wathc"\n  did you mean "--watch"?\n'],
     [["kill"], 'lab: missing required argument "nodes"\n'],
     [["ps", "-o", "yaml"], "lab: option "],
     [["kill", "1-"], 'lab: "1-" names no node\n'],
-    [["kill", "1", "-s", "TREM"], 'lab: there is no signal "TREM"\n  did you mean TERM?\n'],
+    [["kill", "1", "-s", "TREM"], 'lab: there is no signal "TREM"\n  did you mean "TERM"?\n'],
     [["wait", "agre"], 'lab: "agre" isn\'t a condition\n  did you mean "agree"?\n'],
     [["wait", "agree", "--timeout", "soon"], 'lab: --timeout: "soon" isn\'t a span of time\n'],
     [["up", "--profile", "quick"], 'lab: there is no profile "quick"\n'],

@@ -113,7 +113,7 @@ test("variables that don't exist or can't be, and voters who aren't there, must 
   for (const [header, message] of [
     [
       "env: { DS_HEARTBEAT_INTERVALL: 1 }",
-      "there is no variable DS_HEARTBEAT_INTERVALL\n  did you mean DS_HEARTBEAT_INTERVAL?",
+      'there is no variable DS_HEARTBEAT_INTERVALL\n  did you mean "DS_HEARTBEAT_INTERVAL"?',
     ],
     ["env: { DS_HEARTBEAT_INTERVAL: abc }", 'DS_HEARTBEAT_INTERVAL is "abc"'],
     ["voters: [9]", "voter 9 is none of the nodes 1, 2, 3"],

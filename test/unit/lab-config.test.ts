@@ -74,6 +74,7 @@ describe("lab.yaml must be read", () => {
 
 describe("a mistake in lab.yaml must be shown with line, column and a cure", () => {
   test.each([
+    ["memory of a program without a unit", "node: { image: x, memory: 256 }\n", "lab.yaml:1:", "write 256MB"],
     ["memory without a unit", "memory: 256\n", "lab.yaml:1:1: ", "write 256MB"],
     ["an unknown field", "name: a\nnoeds: 3\n", "lab.yaml:2:1: ", 'did you mean "nodes"?'],
     ["an unknown field of a node", "nodes:\n  1: { credit: 5 }\n", "lab.yaml:2:8: ", 'did you mean "credits"?'],

@@ -63,7 +63,6 @@ describe("a plan", () => {
 
   test.each([
     ["local", { pids: 64 }, "unsupported"],
-    ["swarm", { pids: 64 }, "unsupported"],
     ["sim", { memoryBytes: 2 ** 30 }, "unsupported"],
     ["docker", { memoryBytes: 2 ** 20 }, "usage"],
     ["docker", { pids: 1 }, "usage"],

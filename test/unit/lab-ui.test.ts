@@ -148,7 +148,7 @@ describe("signals", () => {
   ])("%s must be %s", (text, name) => expect(normalizeSignal(text)).toBe(name));
   test("an unknown one must be refused with the nearest", () => {
     expect(() => normalizeSignal("TREM")).toThrow(
-      expect.objectContaining({ exit: "usage", hint: "did you mean TERM?" }),
+      expect.objectContaining({ exit: "usage", hint: 'did you mean "TERM"?' }),
     );
   });
 });

@@ -11,17 +11,14 @@ export interface BugFlags {
 }
 
 export async function showBugs(context: CommandContext, flags: BugFlags): Promise<void> {
-  const [{ huntBugs }, { BUGS }, { EXIT, LabError }, { didYouMean }] = await Promise.all([
+  const [{ huntBugs }, { BUGS }, { EXIT, LabError }, { pickWords }] = await Promise.all([
     import("../../sim/threads/hunt-threads.ts"),
     import("../../sim/bugs/bug-cases.ts"),
     import("../../base/lab-error.ts"),
     import("../../base/suggest.ts"),
   ]);
   const names = BUGS.map(({ name }) => name);
-  const bugs = flags.bugs === true ? names : flags.bugs.split(",").map((name) => name.trim());
-  const stranger = bugs.find((name) => !names.includes(name));
-  if (stranger !== undefined)
-    throw new LabError("usage", `there is no bug "${stranger}"`, didYouMean(stranger, names, "bugs"));
+  const bugs = flags.bugs === true ? names : pickWords(flags.bugs, names, "bug");
   const { printer, signal, progress } = context;
   context.finishOnInterrupt();
   const { from, within, workers } = flags;

@@ -67,7 +67,7 @@ async function checkProgram(journal: Journal, program: Program): Promise<readonl
 
 /** @throws LabError("usage") for a name that no checker has */
 async function parseNames(text: string): Promise<readonly string[]> {
-  const [{ CHECKERS, findUnknownCheckers }, { LabError }, { suggest }] = await Promise.all([
+  const [{ CHECKERS, findUnknownCheckers }, { LabError }, { didYouMean }] = await Promise.all([
     import("../../check/checkers.ts"),
     import("../../base/lab-error.ts"),
     import("../../base/suggest.ts"),
@@ -75,11 +75,8 @@ async function parseNames(text: string): Promise<readonly string[]> {
   const names = text.split(",").map((name) => name.trim());
   const [stranger] = findUnknownCheckers(names);
   if (stranger === undefined) return names;
-  const near = suggest(
-    stranger,
-    CHECKERS.map(({ name }) => name),
-  );
-  const hint = near === undefined ? NEXT.listChecks() : `did you mean "${near}"?`;
+  const known = CHECKERS.map(({ name }) => name);
+  const hint = didYouMean(stranger, known, NEXT.listChecks());
   throw new LabError("usage", `--only: there is no check "${stranger}"`, hint);
 }
 

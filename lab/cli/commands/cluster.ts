@@ -159,7 +159,11 @@ async function readRequest(
   const { options } = context;
   const profile = flags.profile ?? file?.profile ?? defaults.profile ?? "default";
   if (!PROFILE_NAMES.some((name) => name === profile)) {
-    throw new LabError("usage", `there is no profile "${profile}"`, didYouMean(profile, PROFILE_NAMES, "profiles"));
+    throw new LabError(
+      "usage",
+      `there is no profile "${profile}"`,
+      didYouMean(profile, PROFILE_NAMES, `profiles: ${PROFILE_NAMES.join(", ")}`),
+    );
   }
   const count = flags.nodes === undefined ? undefined : parseCount(flags.nodes, "--nodes", 1, NODES_MAX);
   const { checkLabName } = await import("../../base/state-dir.ts");

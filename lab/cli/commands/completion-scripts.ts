@@ -79,6 +79,6 @@ export function completionScript(shell: string): string {
   throw new LabError(
     "usage",
     `there is no completion for "${shell}"`,
-    didYouMean(shell, Object.keys(SCRIPTS), "there is one for"),
+    didYouMean(shell, Object.keys(SCRIPTS), `there is one for: ${Object.keys(SCRIPTS).join(", ")}`),
   );
 }

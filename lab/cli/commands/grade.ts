@@ -27,7 +27,7 @@ export function registerGradeCommand(program: Command, context: CommandContext):
       .requiredOption("--node <folders...>", "submissions (folders with a Dockerfile), or a folder of submissions")
       .option("-O, --out <folder>", "write grades.csv, junit.xml and a page for each submission into this folder")
       .option("--limit <time>", "time limit of a run", "5m")
-      .option("--memory <mib>", "memory limit of a node", "256")
+      .option("--memory <size>", "memory limit of a node", "256MB")
       .option("--processes <count>", "limit of a node's processes", "64")
       .action((files: string[], flags: GradeFlags) => grade(context, files, flags)),
     context.caller.prefix,
@@ -36,24 +36,24 @@ export function registerGradeCommand(program: Command, context: CommandContext):
 }
 
 async function grade(context: CommandContext, files: readonly string[], flags: GradeFlags): Promise<void> {
-  const [grading, { parseScenario }, { BY_HAND_BYTES_MAX, readUserFile }, { parseDuration }, { LabError, EXIT }] =
+  const [grading, { parseScenario }, { BY_HAND_BYTES_MAX, readUserFile }, { parseDuration }, { parseCount }] =
     await Promise.all([
       import("../../report/submissions.ts"),
       import("../../scenario/parse-scenario.ts"),
       import("../../base/user-file.ts"),
       import("../../base/duration.ts"),
-      import("../../base/lab-error.ts"),
+      import("../../base/numbers.ts"),
     ]);
-  const count = (name: "memory" | "processes"): number => {
-    const value = Number(flags[name]);
-    if (Number.isInteger(value) && value >= 6) return value;
-    throw new LabError("usage", `--${name}: "${flags[name]}" isn't a number from 6 on`, "write for example 256");
-  };
+  const [{ parseProgramMemory }, { EXIT }] = await Promise.all([
+    import("../../kind/program-spec.ts"),
+    import("../../base/lab-error.ts"),
+  ]);
   const limits = {
     limitMs: parseDuration(flags.limit, "--limit"),
-    memoryMib: count("memory"),
-    processes: count("processes"),
+    memory: flags.memory,
+    processes: parseCount(flags.processes, "--processes", 6, 65_536),
   };
+  parseProgramMemory(flags.memory, "--memory");
   const tests: GradeTest[] = [];
   for (const file of files) {
     tests.push({

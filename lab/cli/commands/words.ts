@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { GLOSSARY, WORDS_FILE, type Word } from "../../base/glossary.ts";
 import { LabError } from "../../base/lab-error.ts";
-import { suggest } from "../../base/suggest.ts";
+import { didYouMean } from "../../base/suggest.ts";
 import { addNotes, type Note, renderNotes } from "../ui/notes.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -29,7 +29,6 @@ function findWord(text: string): Word {
   const terms = GLOSSARY.map(({ term }) => term);
   const word = GLOSSARY.find(({ term }) => term === text.toLowerCase());
   if (word !== undefined) return word;
-  const near = suggest(text, terms);
-  const hint = near === undefined ? `the words are: ${terms.join(", ")}` : `did you mean "${near}"?`;
+  const hint = didYouMean(text, terms, `the words are: ${terms.join(", ")}`);
   throw new LabError("usage", `lab has no word "${text}" of its own`, hint);
 }

@@ -7,7 +7,7 @@
 import type Docker from "dockerode";
 import type { NodeId } from "../../../node/wire/ids.ts";
 import { LabError } from "../../base/lab-error.ts";
-import { fillIn, fillWords, type Place, type Program } from "../../kind/program-spec.ts";
+import { fillIn, fillWords, type Place, type Program, parseProgramMemory } from "../../kind/program-spec.ts";
 import { readFolder } from "../../kind/read-program.ts";
 import type { LabSpec, NodeSpec, Progress } from "../engine.ts";
 import { packTar } from "../tar.ts";
@@ -20,7 +20,7 @@ const GATE = "/.lab-gate";
 /** A command that died in between must not hold a node for ever. */
 const HELD_MS_MAX = 30_000;
 const GATE_SCRIPT = `n=0; while read -r s <${GATE} && [ "$s" = hold ] && [ $n -lt ${HELD_MS_MAX / 50} ]; do n=$((n+1)); sleep 0.05; done 2>/dev/null; exec "$@"`;
-const MEMORY_MIB = 1024;
+const MEMORY = "1GB";
 const PROCESSES = 1024;
 
 /** @throws LabError("failed") when the image can't be pulled or built, with the builder's own words */
@@ -112,6 +112,7 @@ export async function planProgram(
     ...mapValues(program.env ?? {}, (text) => fillIn(text, place)),
     ...node.env,
   };
+  const memoryBytes = parseProgramMemory(program.memory ?? MEMORY);
   return {
     name: containerName(spec.name, node.id),
     Hostname: `node-${node.id}`,
@@ -125,8 +126,8 @@ export async function planProgram(
     HostConfig: {
       NetworkMode: network.name,
       PidsLimit: program.processes ?? PROCESSES,
-      Memory: (program.memory ?? MEMORY_MIB) * 2 ** 20,
-      MemorySwap: (program.memory ?? MEMORY_MIB) * 2 ** 20,
+      Memory: memoryBytes,
+      MemorySwap: memoryBytes,
       LogConfig: { Type: "json-file", Config: { "max-size": "10m", "max-file": "3" } },
       // The engine's own name server asks the host's.
       ...(program.network?.outside === false && { Dns: ["127.0.0.1"] }),

@@ -15,7 +15,7 @@ export function sabotageOf(name: string): Sabotage {
   const bug = BUGS.find((candidate) => candidate.name === name);
   if (bug === undefined) {
     const names = BUGS.map((candidate) => candidate.name);
-    throw new LabError("usage", `there is no bug "${name}"`, didYouMean(name, names, "bugs"));
+    throw new LabError("usage", `there is no bug "${name}"`, didYouMean(name, names, `bugs: ${names.join(", ")}`));
   }
   return {
     rules: Object.fromEntries(bug.without.map((rule) => [rule, false])),
