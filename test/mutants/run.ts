@@ -9,23 +9,23 @@
  *
  * Exit code 1 when under 90 % are noticed, without those that test/mutants/equivalent.ts explains.
  */
-import { execFileSync, fork } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { listSources, PROJECT_ROOT } from "../support/sources.ts";
+import { type Covered, hasRun } from "./coverage.ts";
 import { whyEquivalent } from "./equivalent.ts";
 import { listMutants, type Mutant } from "./mutate.ts";
+import { Player } from "./player.ts";
 import { readTestGraph } from "./tests-of.ts";
-import type { Outcome, Task } from "./worker.ts";
 
 const WORKERS = 2;
 const SCORE_MIN = 0.9;
-/** Tests that a mutant is shown first: most die here. */
-const NEAREST = 6;
-/** A mutant that takes this much longer than the code as it is has been noticed: it hangs. */
-const DEADLINE_FACTOR = 3;
-const DEADLINE_EXTRA_MS = 30_000;
+/** A file of tests that takes this much longer than with the code as it is has noticed the mutant: it hangs. */
+const DEADLINE_FACTOR = 10;
+const DEADLINE_EXTRA_MS = 10_000;
+const BASELINE_MAX_MS = 300_000;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -36,7 +36,16 @@ const { values, positionals } = parseArgs({
     unit: { type: "boolean", default: false },
   },
 });
+const SUITES = values.unit ? ["test/unit"] : ["test/unit", "test/sim"];
+const CACHE = join(PROJECT_ROOT, "node_modules/.cache/mutants");
+mkdirSync(CACHE, { recursive: true });
 const graph = readTestGraph();
+
+interface Baseline {
+  readonly test: string;
+  readonly tookMs: number;
+  readonly covered: Covered;
+}
 
 interface Verdict {
   readonly mutant: Mutant;
@@ -47,10 +56,13 @@ const folders = positionals.length > 0 ? positionals : ["node/core", "node/wire"
 const replay = `npm run mutants -- ${folders.join(" ")} --seed ${values.seed} --count ${values.count}`;
 process.stdout.write(`${replay}\n`);
 const sample = folders.flatMap((folder) => draw(mutantsOf(folder), Number(values.count), Number(values.seed)));
-const queue = [...sample];
 const verdicts: Verdict[] = [];
-const deadlineMs = (await measureBaseline()) * DEADLINE_FACTOR + DEADLINE_EXTRA_MS;
-await Promise.all(Array.from({ length: Math.min(WORKERS, queue.length) }, work));
+const baseline = await measureBaseline();
+const queue = [...sample];
+await inParallel(async (player) => {
+  for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift())
+    tell({ mutant, noticedBy: await judge(mutant, player) });
+});
 process.exitCode = report() ? 0 : 1;
 
 function mutantsOf(folder: string): Mutant[] {
@@ -79,75 +91,64 @@ function draw(mutants: Mutant[], count: number, seed: number): Mutant[] {
   return mutants.slice(0, count);
 }
 
-async function work(): Promise<void> {
-  let player = await startPlayer();
-  for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
-    const stages = stagesFor(mutant.file);
-    const outcome = await player.play({ mutant, stages }, deadlineMs);
-    if (outcome === null) player = await startPlayer();
-    tell({ mutant, noticedBy: outcome === null ? "it never ends" : outcome.noticedBy });
-  }
-  player.end();
+async function inParallel(work: (player: Player) => Promise<void>): Promise<void> {
+  await Promise.all(
+    Array.from({ length: WORKERS }, async () => {
+      const player = new Player();
+      await work(player);
+      player.end();
+    }),
+  );
 }
 
-function stagesFor(file: string): string[][] {
-  const unit = graph.testsOf(file, "test/unit");
-  const stages = [unit.slice(0, NEAREST), unit.slice(NEAREST)];
-  return values.unit ? stages : [...stages, [...graph.testsOf(file, "test/sim")]];
+async function judge(mutant: Mutant, player: Player): Promise<string | null> {
+  const stale = graph.reaching(mutant.file);
+  for (const suite of SUITES) {
+    const tests = graph
+      .testsOf(mutant.file, suite)
+      .flatMap((test) => baseline.get(test) ?? [])
+      .filter(({ covered }) => hasRun(covered[mutant.file], mutant.start))
+      .sort((a, b) => a.tookMs - b.tookMs);
+    for (const { test, tookMs } of tests) {
+      const outcome = await player.play({ mutant, test, stale }, tookMs * DEADLINE_FACTOR + DEADLINE_EXTRA_MS);
+      if (outcome === null) return `${test}: it never ends`;
+      if (outcome.noticedBy !== null) return `${test}: ${outcome.noticedBy}`;
+    }
+  }
+  return null;
 }
 
 /**
- * How long all these tests take on the code as it is, in ms. Throws when one fails there, or when a test passes whose own
- * file can't even be loaded: then no mutant proves anything.
+ * How long each file of tests takes on the code as it is, and which code it runs: kept until something changes that it imports.
+ * What fails there, or can't be loaded here (JSX), can prove nothing and is left out by name.
  */
-async function measureBaseline(): Promise<number> {
-  const files = new Set(sample.flatMap(({ file }) => stagesFor(file).flat()));
-  const player = await startPlayer();
-  const began = performance.now();
-  const outcome = await player.play({ mutant: null, stages: [[...files]] }, Number.POSITIVE_INFINITY);
-  const tookMs = performance.now() - began;
-  const [first] = sample;
-  if (first === undefined) throw new Error("there is nothing to change");
-  const [file] = [...files];
-  if (file === undefined) throw new Error(`no test reaches ${first.file}`);
-  const broken = { ...first, file, start: 0, end: 0, replacement: 'throw new Error("mutant");\n' };
-  const known = await player.play({ mutant: broken, stages: [[file]] }, Number.POSITIVE_INFINITY);
-  const after = await player.play({ mutant: null, stages: [[file]] }, Number.POSITIVE_INFINITY);
-  player.end();
-  if (after?.noticedBy != null) throw new Error(`${file} still fails when the change is gone`);
-  if (known?.noticedBy === null) throw new Error(`${file} passes although it can't be loaded`);
-  if (outcome?.noticedBy != null) throw new Error(`fails without any mutant: ${outcome.noticedBy}`);
-  return tookMs;
-}
-
-interface Player {
-  /** Null: not within the deadline, and the process is gone. */
-  play(task: Task, deadlineMs: number): Promise<Outcome | null>;
-  end(): void;
-}
-
-async function startPlayer(): Promise<Player> {
-  const child = fork(join(import.meta.dirname, "worker.ts"), {
-    cwd: PROJECT_ROOT,
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
+async function measureBaseline(): Promise<Map<string, Baseline>> {
+  const files = [...new Set(sample.map(({ file }) => file))];
+  const tests = new Set(SUITES.flatMap((suite) => files.flatMap((file) => graph.testsOf(file, suite))));
+  const found = new Map<string, Baseline>();
+  const todo = [...tests];
+  await inParallel(async (player) => {
+    for (let test = todo.shift(); test !== undefined; test = todo.shift()) {
+      const path = join(CACHE, `${graph.digestOf(test)}.json`);
+      const known = existsSync(path)
+        ? (JSON.parse(readFileSync(path, "utf8")) as Baseline)
+        : await measure(test, player);
+      if (known === null) continue;
+      writeFileSync(path, JSON.stringify(known));
+      found.set(test, known);
+    }
   });
-  await new Promise((resolve) => child.once("message", resolve));
-  return {
-    play: (task, deadlineMs) =>
-      new Promise((resolve) => {
-        const timer = Number.isFinite(deadlineMs) ? setTimeout(end, deadlineMs, null) : undefined;
-        const onExit = (): void => end(null);
-        function end(outcome: Outcome | null): void {
-          clearTimeout(timer);
-          child.off("message", end).off("exit", onExit);
-          if (outcome === null) child.kill("SIGKILL");
-          resolve(outcome);
-        }
-        child.once("message", end).once("exit", onExit);
-        child.send(task);
-      }),
-    end: () => child.kill("SIGKILL"),
-  };
+  if (found.size === 0) throw new Error("no test reaches this code");
+  return found;
+}
+
+async function measure(test: string, player: Player): Promise<Baseline | null> {
+  const began = performance.now();
+  const outcome = await player.play({ mutant: null, test, stale: [] }, BASELINE_MAX_MS);
+  const covered = outcome?.covered ?? null;
+  if (outcome?.noticedBy === null && covered !== null) return { test, tookMs: performance.now() - began, covered };
+  process.stdout.write(`left out: ${test} fails without any mutant: ${outcome?.noticedBy ?? "it never ends"}\n`);
+  return null;
 }
 
 function tell(verdict: Verdict): void {

@@ -1,96 +1,100 @@
 /**
- * Runs tests against one mutant after the other, as told by its parent. The sources stay as they are: Vite is given the mutant's text
- * instead of the file's. A process of its own, because a mutant may never end; the parent kills it then.
+ * Runs files of tests against one mutant after the other, as told by its parent. The sources stay as they are: a hook of Node's loader
+ * gives the mutant's text instead of the file's, and loads again what imports it. A process of its own, because a mutant may never end;
+ * the parent kills it then.
  */
 import { readFileSync } from "node:fs";
+import { Session } from "node:inspector";
+import { type LoadHookContext, registerHooks, stripTypeScriptTypes } from "node:module";
 import { join } from "node:path";
-import { createVitest } from "vitest/node";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { PROJECT_ROOT } from "../support/sources.ts";
+import { coveredParts } from "./coverage.ts";
 import type { Mutant } from "./mutate.ts";
 
 export interface Task {
-  /** Null: the code as it is. */
+  /** Null: the code as it is; then it is told which code the tests ran. */
   readonly mutant: Mutant | null;
-  /** One list after the other, until a test fails. */
-  readonly stages: readonly (readonly string[])[];
+  readonly test: string;
+  /** The files to load again, from the project's root: those that reach the mutant's. */
+  readonly stale: readonly string[];
 }
 
 export interface Outcome {
   /** The test that failed first; null: none did. */
   readonly noticedBy: string | null;
+  /** By source file: where code begins that ran, and where it ends, in turns. */
+  readonly covered: Readonly<Record<string, readonly number[]>> | null;
 }
 
-/** A test on a busy machine: what hangs is the parent's business. */
-const TIMEOUT_MS = 120_000;
+const ROOT = pathToFileURL(`${PROJECT_ROOT}/`).href;
+const bench = await import("./bench.ts");
+const stripped = new Map<string, string>();
+let run = 0;
+let mutant: Mutant | null = null;
+let stale: ReadonlySet<string> | null = new Set();
 
-let active: { readonly path: string; readonly text: string } | null = null;
+/** Null: no file of the project. */
+function projectFile(url: string): string | null {
+  const path = url.startsWith(ROOT) ? (url.slice(ROOT.length).split("?")[0] ?? "") : "";
+  return /^(node|lab|test)\//.test(path) && !path.startsWith("test/mutants/") ? path : null;
+}
 
-/** One project of its own, since plugins of the whole don't reach the projects of vitest.config.ts. */
-const vitest = await createVitest(
-  {
-    config: false,
-    root: PROJECT_ROOT,
-    include: ["test/unit/**/*.test.ts", "test/sim/**/*.test.ts"],
-    testTimeout: TIMEOUT_MS,
-    hookTimeout: TIMEOUT_MS,
-    watch: false,
-    bail: 1,
-    reporters: [],
-    silent: true,
-    // It would give the unchanged text.
-    fsModuleCache: false,
-    pool: "threads",
-    maxWorkers: 1,
+registerHooks({
+  resolve(specifier, context, next) {
+    if (specifier === "vitest" && projectFile(context.parentURL ?? "") !== null)
+      return { url: new URL("bench.ts", import.meta.url).href, shortCircuit: true };
+    const found = next(specifier, context);
+    const file = projectFile(found.url);
+    if (file === null || (stale !== null && !stale.has(file))) return found;
+    return { ...found, url: `${found.url.split("?")[0]}?run=${run}` };
   },
-  {
-    plugins: [
-      {
-        name: "mutant",
-        enforce: "pre",
-        load: (id) => (active !== null && id.split("?")[0] === active.path ? active.text : null),
-      },
-    ],
+  load(url, context: LoadHookContext, next) {
+    const file = projectFile(url);
+    if (file === null || !file.endsWith(".ts")) return next(url, context);
+    return { format: "module", source: sourceOf(file, fileURLToPath(url)), shortCircuit: true };
   },
-);
-const specifications = await vitest.globTestSpecifications();
+});
 
+function sourceOf(file: string, path: string): string {
+  if (file === mutant?.file) {
+    const text = readFileSync(path, "utf8");
+    return stripTypeScriptTypes(text.slice(0, mutant.start) + mutant.replacement + text.slice(mutant.end));
+  }
+  const known = stripped.get(file) ?? stripTypeScriptTypes(readFileSync(path, "utf8"));
+  stripped.set(file, known);
+  return known;
+}
+
+let unhandled: string | null = null;
+for (const kind of ["uncaughtException", "unhandledRejection"] as const)
+  process.on(kind, (error) => {
+    unhandled ??= `an unhandled error: ${error}`;
+  });
 process.on("message", (task: Task) => {
   void play(task).then((outcome) => process.send?.(outcome));
 });
 process.send?.("ready");
 
-async function play({ mutant, stages }: Task): Promise<Outcome> {
-  const path = mutant === null ? null : join(PROJECT_ROOT, mutant.file);
-  if (mutant !== null && path !== null) {
-    const text = readFileSync(path, "utf8");
-    active = { path, text: text.slice(0, mutant.start) + mutant.replacement + text.slice(mutant.end) };
-    vitest.invalidateFile(path);
-  }
-  try {
-    for (const stage of stages) {
-      const failed = await runStage(stage);
-      if (failed !== null) return { noticedBy: failed };
-    }
-    return { noticedBy: null };
-  } finally {
-    active = null;
-    if (path !== null) vitest.invalidateFile(path);
-  }
-}
-
-async function runStage(files: readonly string[]): Promise<string | null> {
-  const wanted = new Set(files.map((file) => join(PROJECT_ROOT, file)));
-  const chosen = specifications.filter(({ moduleId }) => wanted.has(moduleId));
-  if (chosen.length === 0) return null;
-  // Vitest keeps the results of former runs, and stops at once when one of them has failed.
-  vitest.state.filesMap.clear();
-  vitest.state.idMap.clear();
-  vitest.state.errorsSet.clear();
-  const { testModules, unhandledErrors } = await vitest.runTestSpecifications(chosen);
-  for (const module of testModules) {
-    if (module.state() !== "failed" || !wanted.has(module.moduleId)) continue;
-    for (const test of module.children.allTests("failed")) return `${module.relativeModuleId}: ${test.fullName}`;
-    return module.relativeModuleId;
-  }
-  return unhandledErrors.length > 0 ? "an unhandled error" : null;
+async function play(task: Task): Promise<Outcome> {
+  run++;
+  mutant = task.mutant;
+  stale = mutant === null ? null : new Set(task.stale);
+  unhandled = null;
+  const load = (): Promise<unknown> => import(`${pathToFileURL(join(PROJECT_ROOT, task.test)).href}?run=${run}`);
+  if (mutant !== null) return { noticedBy: (await bench.runFile(load)) ?? unhandled, covered: null };
+  const session = new Session();
+  session.connect();
+  session.post("Profiler.enable");
+  session.post("Profiler.startPreciseCoverage", { callCount: true, detailed: true });
+  const noticedBy = (await bench.runFile(load)) ?? unhandled;
+  let covered: Outcome["covered"] = {};
+  session.post("Profiler.takePreciseCoverage", (_, { result }) => {
+    covered = coveredParts(
+      result.filter(({ url }) => projectFile(url)?.startsWith("test/") === false),
+      (url) => projectFile(url) ?? "",
+    );
+  });
+  session.disconnect();
+  return { noticedBy, covered };
 }

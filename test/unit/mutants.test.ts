@@ -1,5 +1,6 @@
 // The list of mutants stays small enough to play, and leaves alone what no test could notice.
 import { describe, expect, test } from "vitest";
+import { coveredParts, hasRun } from "../mutants/coverage.ts";
 import { listMutants } from "../mutants/mutate.ts";
 import { readTestGraph } from "../mutants/tests-of.ts";
 
@@ -39,4 +40,23 @@ test("the tests of a file must be those that reach it, the most specific first",
   expect(tests[0]).toBe("test/unit/money-sha256.test.ts");
   expect(tests).toContain("test/unit/core-doubts.test.ts");
   expect(graph.testsOf("lab/page/model/causality.ts", "test/unit")).not.toContain("test/unit/core-doubts.test.ts");
+});
+
+test("code within code that ran must count as run only where it ran itself", () => {
+  const range = (startOffset: number, endOffset: number, count: number) => ({ startOffset, endOffset, count });
+  const outer = { functionName: "", isBlockCoverage: true, ranges: [range(0, 100, 1), range(20, 60, 0)] };
+  const inner = { functionName: "f", isBlockCoverage: true, ranges: [range(30, 40, 2)] };
+  const { a } = coveredParts([{ scriptId: "1", url: "a?run=1", functions: [inner, outer] }], () => "a");
+  expect(a).toEqual([0, 20, 30, 40, 60, 100]);
+  expect([0, 19, 20, 35, 59, 60, 99, 100].map((offset) => hasRun(a, offset))).toEqual([
+    true,
+    true,
+    false,
+    true,
+    false,
+    true,
+    true,
+    false,
+  ]);
+  expect(hasRun(undefined, 0)).toBe(false);
 });
