@@ -29,6 +29,7 @@ const real = await import(import.meta.resolve("vitest", import.meta.url));
 export const { expect, vi } = real;
 
 let current = suiteOf(null, "");
+const collectors: [suite: Suite, body: Body][] = [];
 let finishers: Body[] = [];
 const hook = (kind: keyof Suite["hooks"]) => (body: Body) => void current.hooks[kind].push(body);
 export const [beforeAll, afterAll, beforeEach, afterEach] = [
@@ -65,23 +66,24 @@ function withVariants(register: Register) {
 
 export const test = withVariants((name, ...rest) => void current.children.push({ name, body: bodyOf(rest) }));
 export const it = test;
+/** What stands in it is looked at when the whole file was loaded, as with Vitest. */
 export const describe = withVariants((name, ...rest) => {
-  const outer = current;
-  current = suiteOf(outer, name);
-  outer.children.push(current);
-  try {
-    bodyOf(rest)();
-  } finally {
-    current = outer;
-  }
+  const suite = suiteOf(current, name);
+  current.children.push(suite);
+  collectors.push([suite, bodyOf(rest)]);
 });
 
 /** Loads a file of tests and runs them. The name of the first test that fails; null: all passed. */
 export async function runFile(load: () => Promise<unknown>): Promise<string | null> {
   const root = suiteOf(null, "");
   current = root;
+  collectors.length = 0;
   try {
     await load();
+    for (let next = collectors.shift(); next !== undefined; next = collectors.shift()) {
+      [current] = next;
+      await next[1]();
+    }
   } catch (error) {
     return `it can't be loaded: ${error}`;
   }

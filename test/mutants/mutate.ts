@@ -12,6 +12,8 @@ export interface Mutant {
   /** Offsets into the file's text. */
   readonly start: number;
   readonly end: number;
+  /** Where what it is a part of begins: `a` of `a ?? b`, which runs although `?? b` may not. */
+  readonly from: number;
   readonly replacement: string;
   /** From 1. */
   readonly line: number;
@@ -45,16 +47,18 @@ const OPERATORS: Readonly<Record<string, readonly string[]>> = {
   "--": ["++"],
 };
 
-const METHODS: Readonly<Record<string, string>> = {
-  every: "some",
-  some: "every",
-  min: "max",
-  max: "min",
-  startsWith: "endsWith",
-  add: "delete",
-  ceil: "floor",
-  floor: "ceil",
-};
+const METHODS = new Map(
+  Object.entries({
+    every: "some",
+    some: "every",
+    min: "max",
+    max: "min",
+    startsWith: "endsWith",
+    add: "delete",
+    ceil: "floor",
+    floor: "ceil",
+  }),
+);
 
 /** Types, and what only the compiler reads. */
 function isTypeOnly(node: SyntaxNode): boolean {
@@ -74,6 +78,7 @@ export function listMutants(file: string, text: string): Mutant[] {
         file,
         start,
         end,
+        from: node.start,
         replacement,
         line: lineOf(text, { ...node, start }),
         original: text.slice(start, end),
@@ -142,7 +147,7 @@ function literal({ start, end, value }: SyntaxNode, parent: SyntaxNode | undefin
 
 function swapMethod({ property, computed }: SyntaxNode, parent: SyntaxNode | undefined): Change[] {
   const { name, start, end } = property as SyntaxNode;
-  const other = METHODS[String(name)];
+  const other = METHODS.get(String(name));
   if (other === undefined || computed === true || parent?.type !== "CallExpression") return [];
   return [[start, end, other]];
 }

@@ -107,7 +107,7 @@ async function judge(mutant: Mutant, player: Player): Promise<string | null> {
     const tests = graph
       .testsOf(mutant.file, suite)
       .flatMap((test) => baseline.get(test) ?? [])
-      .filter(({ covered }) => hasRun(covered[mutant.file], mutant.start))
+      .filter(({ covered }) => hasRun(covered[mutant.file], mutant.from))
       .sort((a, b) => a.tookMs - b.tookMs);
     for (const { test, tookMs } of tests) {
       const outcome = await player.play({ mutant, test, stale }, tookMs * DEADLINE_FACTOR + DEADLINE_EXTRA_MS);
