@@ -7,7 +7,7 @@
  * even when a wiped disk repeats an incarnation. Derived keys are kept only once a datagram verified under them: random boot ids
  * must not be able to grow the cache.
  */
-import { createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from "node:crypto";
+import { hash, hkdfSync, timingSafeEqual } from "node:crypto";
 import { type Authenticator, type Header, TAG_BYTES } from "../wire/envelope.ts";
 import { MEMBERS_MAX } from "../wire/ids.ts";
 import { ConfigError } from "./errors.ts";
@@ -60,16 +60,16 @@ export interface Keyring extends Authenticator {
 export function createKeyring(initial: readonly ClusterKey[]): Keyring {
   let keys = initial;
   /** Least recently used first. */
-  const derived = new Map<string, KeyObject>();
+  const derived = new Map<string, MacKey>();
 
-  const lookUp = (header: Header): { name: string; key: KeyObject; cached: boolean } | null => {
+  const lookUp = (header: Header): { name: string; key: MacKey; cached: boolean } | null => {
     const name = `${header.keyId}/${header.sender}/${header.bootId}`;
     const known = derived.get(name);
     if (known !== undefined) return { name, key: known, cached: true };
     const clusterKey = keys.find((candidate) => candidate.id === header.keyId);
     return clusterKey === undefined ? null : { name, key: derive(clusterKey, header), cached: false };
   };
-  const remember = (name: string, key: KeyObject): void => {
+  const remember = (name: string, key: MacKey): void => {
     derived.delete(name);
     derived.set(name, key);
     if (derived.size <= DERIVED_KEYS_MAX) return;
@@ -110,12 +110,38 @@ export function createKeyring(initial: readonly ClusterKey[]): Keyring {
   };
 }
 
-/** A key object: HMAC with raw bytes costs seven times as much. */
-function derive(key: ClusterKey, header: Header): KeyObject {
-  const info = `${LABEL}|${header.sender}|${header.bootId}`;
-  return createSecretKey(Buffer.from(hkdfSync("sha256", key.secret, "", info, 32)));
+/** A key's two blocks, and behind the outer one room for the inner hash (RFC 2104, section 2). */
+interface MacKey {
+  readonly inner: Buffer;
+  readonly outer: Buffer;
 }
 
-function sign(key: KeyObject, bytes: Uint8Array, pseudo: Uint8Array): Buffer {
-  return createHmac("sha256", key).update(bytes).update(pseudo).digest().subarray(0, TAG_BYTES);
+const BLOCK_BYTES = 64;
+const HASH_BYTES = 32;
+
+function derive(key: ClusterKey, header: Header): MacKey {
+  const info = `${LABEL}|${header.sender}|${header.bootId}`;
+  const derived = Buffer.from(hkdfSync("sha256", key.secret, "", info, HASH_BYTES));
+  const block = (pad: number, bytes: number) =>
+    Buffer.alloc(bytes, pad).map((byte, i) => byte ^ (derived[i] ?? 0)) as Buffer;
+  return { inner: block(0x36, BLOCK_BYTES), outer: block(0x5c, BLOCK_BYTES + HASH_BYTES) };
+}
+
+let scratch = Buffer.alloc(2_048);
+const result = Buffer.alloc(HASH_BYTES);
+const tagOfResult = result.subarray(0, TAG_BYTES);
+
+/**
+ * HMAC-SHA-256, cut; valid until the next call. By two hashes in one go each: `createHmac` takes twice as long for a datagram, most of it
+ * for making its objects.
+ */
+function sign({ inner, outer }: MacKey, bytes: Uint8Array, pseudo: Uint8Array): Buffer {
+  const length = BLOCK_BYTES + bytes.length + pseudo.length;
+  if (scratch.length < length) scratch = Buffer.alloc(length);
+  scratch.set(inner);
+  scratch.set(bytes, BLOCK_BYTES);
+  scratch.set(pseudo, BLOCK_BYTES + bytes.length);
+  outer.write(hash("sha256", scratch.subarray(0, length), "binary"), BLOCK_BYTES, "binary");
+  result.write(hash("sha256", outer, "binary"), "binary");
+  return tagOfResult;
 }

@@ -20,15 +20,19 @@ export type RowWriter = (row: Row) => void;
 
 /** Throws SQLite's error, such as a unique key that exists. */
 export function createRowWriter(database: DatabaseSync, self: NodeId): RowWriter {
-  // Prepared when first used: most nodes never need most of them.
+  // Prepared when first used: most nodes never need most of them. A table's rows always meet a conflict in the same way.
   const statements = new Map<string, StatementSync>();
-  const run = (sql: string, values: readonly SqlValue[]): void => {
-    const statement = statements.get(sql) ?? database.prepare(sql);
-    statements.set(sql, statement);
-    statement.run(...values);
+  const prepare = (name: string, sql: string): StatementSync => {
+    const statement = database.prepare(sql);
+    statements.set(name, statement);
+    return statement;
   };
-  const insert = (table: TableName, values: readonly SqlValue[], conflict = ""): void =>
-    run(insertStatement(table, conflict), [...values, rowSum(values)]);
+  const run = (sql: string, values: readonly SqlValue[]): void =>
+    void (statements.get(sql) ?? prepare(sql, sql)).run(...values);
+  const insert = (table: TableName, values: readonly SqlValue[], conflict = ""): void => {
+    const statement = statements.get(table) ?? prepare(table, insertStatement(table, conflict));
+    statement.run(...values, rowSum(values));
+  };
   return (row) => {
     switch (row.table) {
       case "record":

@@ -7,7 +7,6 @@ import type { NodeId } from "../../wire/ids.ts";
 import type { MessageOf, TradeRecord } from "../../wire/message.ts";
 import type { Input } from "../kernel/types.ts";
 import type { NodeState } from "../state.ts";
-import { baseClock } from "./account.ts";
 import { parseTradeId } from "./trade-id.ts";
 
 export type RecallKey =
@@ -47,7 +46,7 @@ export function recallOf(state: NodeState, input: Input): RecallKey | null {
     const requestId = message.message_type === "TRADE_REQUEST" ? (message.payload.request_id ?? null) : null;
     return { kind: "trade", tradeId, payee: from.sender, requestId };
   }
-  if (input.type !== "command" || input.command.op === "election" || baseClock(state.ledger).size === 0) return null;
+  if (input.type !== "command" || input.command.op === "election" || !isAnyCompacted(state)) return null;
   const { requestId } = input.command;
   const { byRequest, answers } = state.trading;
   const isKnown = byRequest.has(requestId) || answers.has(requestId);
@@ -78,4 +77,9 @@ function compactedDebit(state: NodeState, ranges: MessageOf<"NAK">["payload"]["r
 /** Whether any own debit is compacted. */
 function hasCompacted(state: NodeState): boolean {
   return (state.ledger.accounts.get(state.self.id)?.base.seq ?? 0) > 0;
+}
+
+function isAnyCompacted(state: NodeState): boolean {
+  for (const { base } of state.ledger.accounts.values()) if (base.seq > 0) return true;
+  return false;
 }
