@@ -1,6 +1,9 @@
 /**
- * A fault on a whole lab, applied and verified: the command's time less the CLI's own start.
+ * A fault on a whole lab, applied and verified: the command's time less the CLI's own start. The floor on Docker is what the engine takes
+ * to run a program that does nothing in each container, all at once: a fault needs one such run a node.
  */
+import { connectDocker } from "../../lab/engine/docker/docker-connect.ts";
+import { execAsRoot } from "../../lab/engine/docker/docker-exec.ts";
 import { lab as cli } from "./command.ts";
 import type { Report } from "./report.ts";
 import { summarise } from "./stats.ts";
@@ -18,6 +21,7 @@ export async function benchFaults(
     const starts: number[] = [];
     const partitions: number[] = [];
     const netems: number[] = [];
+    const floors: number[] = [];
     const heals: number[] = [];
     const half = Math.floor(nodes / 2);
     for (let round = 0; round <= rounds; round++) {
@@ -26,6 +30,7 @@ export async function benchFaults(
       const heal = (await cli("heal", "--name", name)).ms;
       const netem = (await cli("netem", "all", "--loss", "5%", "--delay", "20ms", "--name", name)).ms;
       await cli("heal", "--name", name);
+      if (runtime === "docker") floors.push(await execFloorMs(name, nodes));
       if (round === 0) continue;
       starts.push(start);
       partitions.push(partition);
@@ -42,7 +47,20 @@ export async function benchFaults(
     });
     report.row({ what: "netem all --loss 5% --delay 20ms", unit: "ms", samples: beyond(netems), goal });
     report.row({ what: "heal", unit: "ms", samples: beyond(heals), goal });
+    if (floors.length > 1)
+      report.row({ what: "floor: an exec of nothing in each", unit: "ms", samples: floors.slice(1), goal: null });
   } finally {
     await cli("down", "--name", name);
   }
+}
+
+async function execFloorMs(lab: string, nodes: number): Promise<number> {
+  using connection = await connectDocker();
+  const startMs = performance.now();
+  await Promise.all(
+    Array.from({ length: nodes }, (_, index) =>
+      execAsRoot(connection.docker, { lab, id: index + 1, seen: null }, ":", {}),
+    ),
+  );
+  return performance.now() - startMs;
 }

@@ -4,7 +4,7 @@
  * It sends what a node sends (JSON in the envelope's 42 bytes, HMAC-SHA-256, bundles of one turn, multicast and a copy for the payee),
  * and stores what a node stores, in the same batches. It has no protocol: no checks, clocks, hashes, timers, detector or journal. A datagram
  * is lost for ever unless the client asks again. test/integration/bare-peer.test.ts holds its counts against a node's.
- * SIGTERM ends it; its last line is its counts.
+ * SIGTERM ends it; its last line is its counts. Without its parent, whose pipe is its stdin, it ends too.
  *
  *   node peer.ts ID PEERS PORT_BASE TOKEN_KEY DATABASE     PORT_BASE + ID: its socket; PORT_BASE: the group's; DATABASE may be ""
  */
@@ -32,6 +32,7 @@ const keys = Array.from({ length: peers + 1 }, (_, id) => createSecretKey(Buffer
 const pseudo = Buffer.alloc(10);
 const counts = { datagrams: 0, bytes: 0, commits: 0 };
 
+process.stdin.resume().once("close", () => process.exit());
 process.once("SIGTERM", () => {
   const { user, system } = process.cpuUsage();
   process.stdout.write(`${JSON.stringify({ ...counts, cpuSeconds: (user + system) / 1e6 })}\n`);

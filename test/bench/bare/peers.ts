@@ -35,7 +35,7 @@ export async function startBarePeers(size: number, durable: boolean): Promise<Ba
     const file = durable ? join(directory, `${index + 1}.db`) : "";
     const args = [join(import.meta.dirname, "peer.ts"), index + 1, size, portBase, key, file].map(String);
     const quiet = ["--disable-warning=ExperimentalWarning"];
-    const child = spawn(process.execPath, [...quiet, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, [...quiet, ...args], { stdio: ["pipe", "pipe", "inherit"] });
     return { child, lines: createInterface({ input: child.stdout })[Symbol.asyncIterator]() };
   });
   const end = async (): Promise<void> => {
