@@ -98,7 +98,8 @@ export function createKeyring(initial: readonly ClusterKey[]): Keyring {
       const found = lookUp(header);
       if (found === null) return null;
       if (!found.cached) remember(found.name, found.key);
-      return sign(found.key, bytes, pseudo);
+      // The caller may keep it.
+      return Uint8Array.from(sign(found.key, bytes, pseudo));
     },
     verify(header, bytes, pseudo, tag) {
       const found = lookUp(header);
