@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { LabelRoom } from "../../lab/page/draw/place-label.ts";
 import { HEAD_PX, planHeads } from "../../lab/page/model/column-heads.ts";
+import { spanOf, WHOLE_RUN, zoomOverview } from "../../lab/page/model/overview.ts";
 import { HALO_PX, layoutRing } from "../../lab/page/model/ring-layout.ts";
 
 const COUNTS = [3, 5, 20, 50];
@@ -58,4 +59,20 @@ it.each(COUNTS)("the heads of %i columns must not touch, and name all coordinato
       expect(xs.at(-1)).toBeLessThanOrEqual(width - HEAD_PX / 2);
     }
   }
+});
+
+it("the time line must zoom around the pointer, stay inside the run, and turn over when the moment leaves it", () => {
+  const run = { beginMs: 1_000, endMs: 101_000 };
+  expect(spanOf(WHOLE_RUN, run, 50_000)).toEqual(run);
+  const twice = zoomOverview(run, run, 2, 26_000);
+  const shown = spanOf(twice, run, 26_000);
+  // A quarter of the strip before and after.
+  expect(shown).toEqual({ beginMs: 13_500, endMs: 63_500 });
+  expect(spanOf(twice, run, 63_000)).toEqual(shown);
+  expect(spanOf(twice, run, 70_000)).toEqual({ beginMs: 45_000, endMs: 95_000 });
+  expect(spanOf(twice, run, 101_000)).toEqual({ beginMs: 51_000, endMs: 101_000 });
+  expect(zoomOverview(shown, run, 0.5, 26_000)).toBe(WHOLE_RUN);
+  // At most so far that a second is shown.
+  const { beginMs, endMs } = spanOf(zoomOverview(run, run, 1e9, 2_000), run, 2_000);
+  expect(endMs - beginMs).toBeCloseTo(1_000);
 });

@@ -75,11 +75,12 @@ function takeToken(): string | null {
 function receive(store: Store, message: StreamMessage): void {
   switch (message.type) {
     case "hello":
+      store.mode = message.mode;
+      store.pastLeft = message.past;
       // The same server goes on after a break where it was; another one sends everything again.
       if (store.server !== message.server) store.begin(message.facts, message.gaps);
       store.server = message.server;
       store.trouble = "";
-      store.mode = message.mode;
       store.mayCommand = message.mayCommand;
       if (message.mode === "live") {
         const isFirst = !store.playback.canFollow;
@@ -91,7 +92,8 @@ function receive(store: Store, message: StreamMessage): void {
       break;
     case "entries":
       store.add(message.entries);
-      if (!message.isPast) store.isLoading = false;
+      store.pastLeft -= message.entries.length;
+      if (store.pastLeft <= 0) store.isLoading = false;
       break;
     case "snapshot":
       store.isLoading = false;

@@ -10,6 +10,7 @@ export const KEYS: readonly (readonly [string, string])[] = [
   ["Home, End", "go to the beginning, to the end (or live)"],
   [", .", "slower, faster"],
   ["+ −", "zoom in, out"],
+  ["z, Shift z", "zoom the timeline in, out"],
   ["n, p", "next, previous mark on the timeline"],
   ["L", "follow the live run"],
   ["1 … 5", "open a panel"],
@@ -37,7 +38,7 @@ function needsKey(element: HTMLElement, key: string): boolean {
 
 /** @returns whether the key means anything */
 export function act(store: Store, key: string, withShift: boolean): boolean {
-  const { playback, history, bounds } = store;
+  const { playback, bounds } = store;
   switch (key) {
     case " ":
       store.togglePlay();
@@ -72,15 +73,14 @@ export function act(store: Store, key: string, withShift: boolean): boolean {
     case "-":
       store.zoom(2);
       return true;
-    case "n":
-    case "p": {
-      const mark =
-        key === "n"
-          ? history.marks.all.find((candidate) => candidate.atMs > store.atMs + 0.5)
-          : history.marks.all.findLast((candidate) => candidate.atMs < store.atMs - 0.5);
-      if (mark !== undefined) store.seek(mark.atMs);
+    case "z":
+    case "Z":
+      store.zoomOverview(withShift ? 0.5 : 2);
       return true;
-    }
+    case "n":
+    case "p":
+      seekMark(store, key === "n");
+      return true;
     case "l":
     case "L":
       store.follow();
@@ -103,6 +103,14 @@ export function act(store: Store, key: string, withShift: boolean): boolean {
       return true;
     }
   }
+}
+
+function seekMark(store: Store, forwards: boolean): void {
+  const { all } = store.history.marks;
+  const mark = forwards
+    ? all.find(({ atMs }) => atMs > store.atMs + 0.5)
+    : all.findLast(({ atMs }) => atMs < store.atMs - 0.5);
+  if (mark !== undefined) store.seek(mark.atMs);
 }
 
 /** The next or previous instant at which something happened, datagrams aside. */

@@ -12,7 +12,8 @@ import type { PlayBug, PlayReport, PlaySpec, StepOutcome } from "../../play/play
 import { type Cone, findCone } from "../model/causality.ts";
 import type { ClusterState } from "../model/cluster-state.ts";
 import type { Copy } from "../model/copies.ts";
-import { History } from "../model/history.ts";
+import { History, KEEP_STORED } from "../model/history.ts";
+import { type Span, spanOf, WHOLE_RUN, zoomOverview } from "../model/overview.ts";
 import { Playback } from "../model/playback.ts";
 import type { RunAbout } from "../model/run-inside.ts";
 import { findEntry } from "../model/violations.ts";
@@ -99,6 +100,8 @@ export class Store {
   mayCommand = false;
   connection: StreamState = { state: "connecting" };
   isLoading = true;
+  /** Lines of the past that the server still has to send. */
+  pastLeft = 0;
   trouble = "";
   /** Name of the server process that the run came from. */
   server = "";
@@ -136,6 +139,7 @@ export class Store {
   line: { readonly nodes: string; readonly to: number | null } = { nodes: "all", to: null };
   /** Height of the space-time diagram in time. */
   windowMs = 8_000;
+  #overview = WHOLE_RUN;
   /** Raised when the pictures need to be drawn again, and when they need to be drawn from scratch. */
   version = 0;
   sheetVersion = 0;
@@ -187,6 +191,7 @@ export class Store {
 
   /** Lines are missing before the first one. */
   get beginsLate(): boolean {
+    if (this.history.begin > 0) return true;
     return this.mode === "live" && this.world === null && beginsLate(this.history.story);
   }
 
@@ -199,7 +204,7 @@ export class Store {
   begin(facts: RunFacts, gaps: readonly Gap[]): void {
     this.facts = facts;
     this.gaps = gaps;
-    this.history = new History(facts);
+    this.history = new History(facts, this.mode === "replay" ? { keep: KEEP_STORED } : {});
     this.snapshots.length = 0;
     this.cone = null;
     this.isLoading = true;
@@ -310,5 +315,23 @@ export class Store {
   zoom(factor: number): void {
     this.windowMs = Math.min(Math.max(this.windowMs * factor, 20), 600_000);
     this.changed(true);
+  }
+
+  /** What the time line shows of the run. */
+  get overview(): Span {
+    const { beginMs, endMs } = this.bounds;
+    return spanOf(this.#overview, { beginMs, endMs: Math.max(endMs, this.atMs) }, this.atMs);
+  }
+
+  /** @param fixedMs stays where it is */
+  zoomOverview(factor: number, fixedMs = this.atMs): void {
+    const { beginMs, endMs } = this.bounds;
+    const run = { beginMs, endMs: Math.max(endMs, this.atMs) };
+    this.#overview = zoomOverview(this.overview, run, factor, fixedMs);
+    this.changed();
+  }
+
+  get isOverviewWhole(): boolean {
+    return this.#overview.zoom === 1;
   }
 }

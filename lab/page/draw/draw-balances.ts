@@ -2,7 +2,7 @@
  * Balances over time, one stepped line a node, each named at its end: who has what can be read without telling colours apart.
  */
 import type { History } from "../model/history.ts";
-import { formatOffset, niceStep } from "./draw-timeline.ts";
+import { formatOffset, niceStep, niceTimeStep } from "./draw-timeline.ts";
 import type { Palette } from "./palette.ts";
 
 export interface BalancesFrame {
@@ -94,7 +94,7 @@ function drawGrid(
   }
   ctx.textAlign = "center";
   ctx.textBaseline = "alphabetic";
-  const stepMs = niceStep(spanMs / 3);
+  const stepMs = niceTimeStep(spanMs / 3);
   for (let ms = 0; ms <= spanMs; ms += stepMs) ctx.fillText(formatOffset(ms, stepMs), xOf(ms), height - 6);
 }
 

@@ -13,8 +13,10 @@ export interface TimelineFrame {
   readonly history: History;
   readonly width: number;
   readonly height: number;
+  /** What is shown, and where the run begins. */
   readonly beginMs: number;
   readonly endMs: number;
+  readonly zeroMs: number;
 }
 
 export const TIMELINE_PAD = 14;
@@ -56,17 +58,17 @@ export function drawTimeline(frame: TimelineFrame): void {
 }
 
 function drawAxis(frame: TimelineFrame): void {
-  const { ctx, palette, width, beginMs, endMs } = frame;
+  const { ctx, palette, width, beginMs, endMs, zeroMs } = frame;
   ctx.strokeStyle = palette.faint;
   ctx.fillStyle = palette.soft;
   ctx.font = `12px ${palette.mono}`;
   ctx.textBaseline = "alphabetic";
   ctx.textAlign = "center";
   ctx.lineWidth = 1;
-  const step = niceStep((endMs - beginMs) / Math.max(2, width / 110));
+  const step = niceTimeStep((endMs - beginMs) / Math.max(2, width / 110));
   ctx.beginPath();
-  for (let at = 0; at <= endMs - beginMs; at += step) {
-    const x = Math.round(timelineX(frame, beginMs + at)) + 0.5;
+  for (let at = Math.ceil((beginMs - zeroMs) / step) * step; at <= endMs - zeroMs; at += step) {
+    const x = Math.round(timelineX(frame, zeroMs + at)) + 0.5;
     ctx.moveTo(x, 20);
     ctx.lineTo(x, ROW.axis - 7);
     ctx.fillText(formatOffset(at, step), Math.min(Math.max(x, 20), width - 22), ROW.axis + 4);
@@ -217,9 +219,17 @@ export function niceStep(ms: number): number {
   return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= ms) ?? power * 10;
 }
 
+const MINUTES_MS = [15, 30, 60, 120, 300, 600, 900, 1_800, 3_600].map((seconds) => seconds * 1_000);
+
+/** The same for time: from a quarter of a minute on as on a clock. */
+export function niceTimeStep(ms: number): number {
+  return ms <= 10_000 ? niceStep(ms) : (MINUTES_MS.find((step) => step >= ms) ?? niceStep(ms / 3_600_000) * 3_600_000);
+}
+
 export function formatOffset(ms: number, step: number): string {
   if (ms === 0) return "0";
   if (step < 1_000) return `${(ms / 1_000).toFixed(step < 10 ? 3 : step < 100 ? 2 : 1)} s`;
   const seconds = Math.round(ms / 1_000);
-  return seconds < 120 ? `${seconds} s` : `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  if (seconds < 120 && step < 15_000) return `${seconds} s`;
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }

@@ -26,7 +26,9 @@ export interface HistoryOptions {
 }
 
 const STRIDE = 2_000;
+/** Of a live run. A stored one has an end, and is kept whole unless the tab would run out of memory: a line takes about half a kB. */
 const KEEP = 400_000;
+export const KEEP_STORED = 2_000_000;
 
 export class History {
   readonly story: Story;

@@ -113,5 +113,13 @@ function drawAges({ ctx, height }: Surface, sheet: SpaceTimeSheet, palette: Pale
   }
   // As fine as the most stretched span needs, and the same for all: 5.80 beside 5.8 reads like two different times.
   const digits = stepMs < 8 ? 3 : stepMs < 80 ? 2 : 1;
-  for (const { y, atMs } of ages) ctx.fillText((atMs / 1_000).toFixed(digits), 4, y);
+  ctx.lineJoin = "round";
+  ctx.lineWidth = 3;
+  ctx.strokeStyle = palette.panel;
+  for (const { y, atMs } of ages) {
+    const text = (atMs / 1_000).toFixed(digits);
+    // Long ones lie over the first column.
+    ctx.strokeText(text, 4, y);
+    ctx.fillText(text, 4, y);
+  }
 }

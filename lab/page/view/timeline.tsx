@@ -7,6 +7,7 @@ import { drawTimeline, TIMELINE_PAD, type TimelineFrame, timelineMs, timelineX }
 import type { Palette } from "../draw/palette.ts";
 import { formatClock, formatSpeed } from "../model/format-time.ts";
 import type { History } from "../model/history.ts";
+import type { Span } from "../model/overview.ts";
 import { SPEEDS } from "../model/playback.ts";
 import type { Shared } from "./app.tsx";
 import { Canvas, type Surface } from "./canvas.tsx";
@@ -20,8 +21,8 @@ interface Drawn {
   readonly key: string;
   /** The frame in which it was drawn. */
   readonly atMs: number;
-  /** The moment of the run up to which it reaches. */
-  readonly endMs: number;
+  /** The part of the run that it shows. */
+  readonly span: Span;
 }
 
 type TimelineView = Pick<TimelineFrame, "width" | "beginMs" | "endMs">;
@@ -77,12 +78,42 @@ function Transport({ store }: Shared) {
       </label>
       <output class="clock">{formatClock(store.atMs - bounds.beginMs)}</output>
       {store.beginsLate && (
-        <small class="late" title="Older lines aren't shown. What the journal doesn't tell, the nodes say themselves.">
+        <small
+          class="late"
+          title="Older lines aren't shown. What the journal doesn't tell, the nodes of a live lab say themselves."
+        >
           since {new Date(bounds.beginMs).toLocaleTimeString()}
         </small>
       )}
       <span class="of">of {formatClock(Math.max(bounds.endMs, store.atMs) - bounds.beginMs)}</span>
+      <OverviewZoom store={store} />
     </div>
+  );
+}
+
+function OverviewZoom({ store }: Pick<Shared, "store">) {
+  return (
+    <span class="overview-zoom">
+      <button
+        type="button"
+        class="plain"
+        title="More of the run (Shift z)"
+        aria-label="Zoom the timeline out"
+        disabled={store.isOverviewWhole}
+        onClick={() => store.zoomOverview(0.5)}
+      >
+        −
+      </button>
+      <button
+        type="button"
+        class="plain"
+        title="Less of the run, larger (z)"
+        aria-label="Zoom the timeline in"
+        onClick={() => store.zoomOverview(2)}
+      >
+        +
+      </button>
+    </span>
   );
 }
 
@@ -92,7 +123,7 @@ function Scrubber({ store, loop, palette }: Shared) {
   const { paint, drawn } = useTimelinePaint(store, palette);
   const scrubbing = useRef(false);
   const offsetMs = store.atMs - bounds.beginMs;
-  const viewOf = (width: number): TimelineView => ({ width, beginMs: bounds.beginMs, endMs: drawn.current.endMs });
+  const viewOf = (width: number): TimelineView => ({ width, ...drawn.current.span });
   const seek = (x: number, width: number): void => store.seek(timelineMs(viewOf(width), x));
   return (
     <div
@@ -120,7 +151,13 @@ function Scrubber({ store, loop, palette }: Shared) {
           const canvas = event.currentTarget as HTMLElement;
           if (event.buttons === 0) scrubbing.current = false;
           if (scrubbing.current) seek(x, canvas.clientWidth);
-          else canvas.title = y < 20 ? nameMarks(history, viewOf(canvas.clientWidth), x) : "";
+          else canvas.title = y < 20 ? nameMarks(history, viewOf(canvas.clientWidth), bounds.beginMs, x) : "";
+        }}
+        onWheel={(event) => {
+          event.preventDefault();
+          const canvas = event.currentTarget as HTMLElement;
+          const x = event.clientX - canvas.getBoundingClientRect().left;
+          store.zoomOverview(event.deltaY > 0 ? 0.8 : 1.25, timelineMs(viewOf(canvas.clientWidth), x));
         }}
       />
     </div>
@@ -130,21 +167,22 @@ function Scrubber({ store, loop, palette }: Shared) {
 /** The run is drawn on a canvas of its own, since it changes seldom; each frame copies it and adds the playhead. */
 function useTimelinePaint(store: Store, palette: Palette) {
   const strip = useMemo(() => document.createElement("canvas"), []);
-  const drawn = useRef<Drawn>({ key: "", atMs: 0, endMs: 0 });
+  const drawn = useRef<Drawn>({ key: "", atMs: 0, span: { beginMs: 0, endMs: 1 } });
   const paint = useMemo(
     () => (surface: Surface) => {
       const { ctx, width, height, scale, frameMs } = surface;
-      const endMs = Math.max(store.bounds.endMs, store.atMs);
+      const span = store.overview;
       const old = drawn.current;
       const key = [width, height, scale, store.sheetVersion, store.checks.length].join();
-      const hasGrown = endMs !== old.endMs && frameMs - old.atMs > GROWTH_MS;
-      if (key !== old.key || hasGrown) {
-        drawStrip(strip, surface, { palette, history: store.history, beginMs: store.bounds.beginMs, endMs });
-        drawn.current = { key, atMs: frameMs, endMs };
+      const hasMoved = span.beginMs !== old.span.beginMs;
+      const hasGrown = span.endMs !== old.span.endMs && frameMs - old.atMs > GROWTH_MS;
+      if (key !== old.key || hasMoved || hasGrown) {
+        drawStrip(strip, surface, { palette, history: store.history, zeroMs: store.bounds.beginMs, ...span });
+        drawn.current = { key, atMs: frameMs, span };
       }
       ctx.clearRect(0, 0, width, height);
       ctx.drawImage(strip, 0, 0, width, height);
-      const view = { width, beginMs: store.bounds.beginMs, endMs: drawn.current.endMs };
+      const view = { width, ...drawn.current.span };
       drawPlayhead(surface, palette, Math.min(timelineX(view, store.atMs), width - TIMELINE_PAD));
       return false;
     },
@@ -175,10 +213,10 @@ function drawPlayhead({ ctx, height }: Surface, palette: Palette, x: number): vo
   ctx.fill();
 }
 
-function nameMarks(history: History, view: TimelineView, x: number): string {
+function nameMarks(history: History, view: TimelineView, zeroMs: number, x: number): string {
   const near = history.marks.all.filter((mark) => Math.abs(timelineX(view, mark.atMs) - x) < 6);
   return near
     .slice(0, 6)
-    .map((mark) => `${formatClock(mark.atMs - view.beginMs)}  ${mark.text}`)
+    .map((mark) => `${formatClock(mark.atMs - zeroMs)}  ${mark.text}`)
     .join("\n");
 }
