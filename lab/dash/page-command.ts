@@ -53,6 +53,6 @@ export function commandWords(command: LabCommand): readonly string[] {
 export function formatCommand(command: DashCommand, lab: string): string {
   const flag = lab === "lab" ? [] : ["--name", lab];
   if (isLabCommand(command)) return ["lab", ...commandWords(command), ...flag].join(" ");
-  if (command.verb === "scenario") return `lab run compose/scenarios/${command.file} --on ${lab}`;
+  if (command.verb === "scenario") return `lab run compose/scenarios/${command.file}`;
   return "";
 }

@@ -43,6 +43,9 @@ export type StreamMessage =
   /** Nothing more comes, also after connecting again. */
   | { readonly type: "end"; readonly why: "replayed" | "lab-gone" | "server-ends"; readonly text: string };
 
+/** The run of a StreamRequest that is the lab of the experiment which is played, or was played last. */
+export const LESSON_RUN = "lesson:";
+
 export interface Hello {
   readonly type: "hello";
   readonly protocol: number;

@@ -26,19 +26,23 @@ export async function runCommand(command: LabCommand, { lab, runtime, runLine }:
 /** The output of `-o json` as a reply: data on stdout; on stderr the error, steps of progress, and sentences for people. */
 export function describeReply(line: string, { exitCode, stdout, stderr }: LineResult): CommandReply {
   const exitName = Object.entries(EXIT).find(([, code]) => code === exitCode)?.[0] ?? "failed";
-  const said = stderr.split("\n").filter((text) => text.trim() !== "");
-  const errors = said.map(readError).filter((error) => error !== null);
-  const [error] = errors;
-  if (error !== undefined) return { ok: false, line, exit: exitName, ...error };
+  const lines = stderr.split("\n").filter((text) => text.trim() !== "");
+  const fields = lines.map(readFields);
+  const error = fields.find((one) => one?.error !== undefined)?.error;
+  if (error !== undefined) return { ok: false, line, exit: exitName, message: error.message, hint: error.hint };
   if (exitName !== "ok") return { ok: false, line, exit: exitName, message: `it ended with "${exitName}"`, hint: "" };
-  return { ok: true, line, data: readData(stdout), said: said.filter((text) => !text.startsWith("{")) };
+  return { ok: true, line, data: readData(stdout), said: lines.filter((_, n) => fields[n] === null) };
 }
 
-function readError(text: string): { message: string; hint: string } | null {
-  if (!text.startsWith('{"error":')) return null;
+interface ErrorLine {
+  readonly error?: { readonly message: string; readonly hint: string };
+}
+
+/** Null: a sentence for people. */
+function readFields(text: string): ErrorLine | null {
   try {
-    const { error } = JSON.parse(text) as { error: { message: string; hint: string } };
-    return { message: error.message, hint: error.hint };
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" ? value : null;
   } catch {
     return null;
   }

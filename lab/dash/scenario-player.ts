@@ -1,6 +1,6 @@
 /**
- * Plays a scenario on the lab that is shown: as a whole, or one step each time that somebody at the page says so. What happens is told
- * to all readers; one at a time.
+ * Plays a scenario: as a whole, or one step each time that somebody at the page says so. It has a fresh lab of its own beside the one that
+ * is shown, which may have been used for anything, and which it leaves alone. What happens is told to the readers of both; one at a time.
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,9 +11,14 @@ import type { StepResult } from "../scenario/result.ts";
 import { runScenario } from "../scenario/run-scenario.ts";
 import type { Scenario, ScenarioRuntime } from "../scenario/scenario-schema.ts";
 import type { Feed } from "./feed.ts";
+import { type LiveFeed, openLiveFeed } from "./live-source.ts";
 import type { CommandReply, DashCommand, ScenarioProgress } from "./protocol.ts";
 
+const NAME_MAX = 40;
+const LESSON = "-lesson";
+
 export interface PlayerOptions {
+  /** The lab that is shown. In virtual time, which only one lab has, it is played on that. */
   readonly lab: string;
   readonly runtime: ScenarioRuntime;
   /** The folder of the scenarios. */
@@ -29,6 +34,8 @@ interface Playing {
   readonly file: string;
   readonly stop: AbortController;
   readonly done: Promise<void>;
+  /** Its lab is there. */
+  readonly ready: PromiseWithResolvers<void>;
   /** Lets the step that waits begin; null: none waits. */
   begin: (() => void) | null;
 }
@@ -36,9 +43,15 @@ interface Playing {
 export class ScenarioPlayer {
   readonly #options: PlayerOptions;
   #playing: Playing | null = null;
+  #lesson: LiveFeed | null = null;
 
   constructor(options: PlayerOptions) {
     this.#options = options;
+  }
+
+  /** Of the lab that is played on, or was; null: none yet. */
+  get lessonFeed(): Feed | null {
+    return this.#lesson?.feed ?? null;
   }
 
   async obey(command: ScenarioCommand, line: string): Promise<CommandReply> {
@@ -72,9 +85,10 @@ export class ScenarioPlayer {
     const stop = new AbortController();
     const started = Promise.withResolvers<Playing>();
     const done = started.promise.then((playing) => this.#play(playing, pace, AbortSignal.any([signal, stop.signal])));
-    const playing: Playing = { scenario, file, stop, done, begin: null };
+    const playing: Playing = { scenario, file, stop, done, begin: null, ready: Promise.withResolvers() };
     this.#playing = playing;
     started.resolve(playing);
+    await Promise.race([playing.ready.promise, done]);
   }
 
   #next(): void {
@@ -91,18 +105,39 @@ export class ScenarioPlayer {
 
   /** Never throws: what goes wrong is the scenario's outcome. */
   async #play(playing: Playing, pace: "step" | "whole", signal: AbortSignal): Promise<void> {
-    const { lab, runtime } = this.#options;
+    const { lab, runtime, folder } = this.#options;
     const { scenario, file } = playing;
     let step = 0;
-    const tell = (state: ScenarioProgress["state"], text: string, detail = ""): void =>
-      this.#options.feed.say({ type: "scenario", file, state, step, steps: scenario.steps.length, text, detail });
+    const following = new AbortController();
+    const tell = (state: ScenarioProgress["state"], text: string, detail = ""): void => {
+      for (const feed of [this.#options.feed, ...(following.signal.aborted ? [] : [this.#lesson?.feed])])
+        feed?.say({ type: "scenario", file, state, step, steps: scenario.steps.length, text, detail });
+    };
+    const isFresh = runtime !== "sim";
+    this.#lesson = null;
     const textOf = (index: number): string => {
       const found = scenario.steps[index];
       return found === undefined ? "" : describeStep(found);
     };
     try {
-      const result = await runScenario(scenario, {
-        ...{ runtime, on: lab, file, signal },
+      await runScenario(scenario, {
+        ...{ runtime, file: join(folder, file), signal },
+        ...(isFresh ? { name: lessonLabOf(lab) } : { on: lab }),
+        onLab: async (own) => {
+          if (isFresh) this.#lesson = await openLiveFeed(own, following.signal);
+          playing.ready.resolve();
+        },
+        onJudged: (result) => {
+          if (result.verdict === "interrupted") tell("stopped", textOf(step), "ended before its last step");
+          else if (result.verdict === "failed" || result.verdict === "invalid")
+            tell("failed", textOf(step), result.reason);
+          else {
+            step = scenario.steps.length;
+            tell("passed", "", result.reason);
+          }
+          // Before its lab goes: that is no news.
+          this.#endLesson(file, following);
+        },
         beforeStep: async ({ path, text }) => {
           if (/[.#]/.test(path)) return;
           step = Number(path) - 1;
@@ -118,19 +153,30 @@ export class ScenarioPlayer {
           else if (state === "failed") tell("running", text, seen);
         },
       });
-      if (result.verdict === "interrupted") tell("stopped", textOf(step), "ended before its last step");
-      else if (result.verdict === "failed" || result.verdict === "invalid") tell("failed", textOf(step), result.reason);
-      else {
-        step = scenario.steps.length;
-        tell("passed", "", result.reason);
-      }
     } catch (error) {
       const isStopped = signal.aborted;
       tell(isStopped ? "stopped" : "failed", textOf(step), error instanceof Error ? error.message : String(error));
     } finally {
+      this.#endLesson(file, following);
+      await this.#lessonOver();
       this.#playing = null;
     }
   }
+
+  async #lessonOver(): Promise<void> {
+    await this.#lesson?.ended;
+  }
+
+  #endLesson(file: string, following: AbortController): void {
+    if (following.signal.aborted) return;
+    this.#lesson?.feed.say({ type: "end", why: "replayed", text: `all of ${file}` });
+    following.abort();
+  }
+}
+
+/** Beside the lab that is shown. */
+function lessonLabOf(lab: string): string {
+  return `${lab.slice(0, NAME_MAX - LESSON.length)}${LESSON}`;
 }
 
 /** @throws LabError("interrupted") */

@@ -14,7 +14,14 @@ import { admit, BODY_BYTES_MAX, type Route, SAFE_HEADERS } from "./gate.ts";
 import { limitConnections } from "./limit-connections.ts";
 import { CONTENT_TYPE as METRICS_TYPE } from "./metrics-text.ts";
 import { MISSING_PAGE, type PageFile } from "./page-file.ts";
-import type { Catalogue, CommandReply, DashCommand, DashError, StreamRequest } from "./protocol.ts";
+import {
+  type Catalogue,
+  type CommandReply,
+  type DashCommand,
+  type DashError,
+  LESSON_RUN,
+  type StreamRequest,
+} from "./protocol.ts";
 import { type Sink, writeStream } from "./stream.ts";
 
 export interface DashSource {
@@ -178,7 +185,7 @@ async function stream(
   const setup = {
     server,
     mayCommand: run === null && source.mayCommand,
-    resume: run === null ? resume : null,
+    resume: run === null || run === LESSON_RUN ? resume : null,
     signal: AbortSignal.any([gone.signal, closing]),
   };
   try {

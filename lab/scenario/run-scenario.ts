@@ -53,6 +53,10 @@ export interface RunOptions {
   /** In virtual time: a known bug that all nodes have (lab/sim/bugs). */
   readonly bug?: string;
   readonly onStep?: OnStep;
+  /** The lab is there and agrees; the first step waits for it. */
+  readonly onLab?: (lab: LabHandle) => Promise<void>;
+  /** The run is judged; a lab of its own is still there. */
+  readonly onJudged?: (result: ScenarioResult) => void;
   /** Somebody decides when each step begins, those inside others too. */
   readonly beforeStep?: (step: StepResult) => Promise<void>;
 }
@@ -93,6 +97,7 @@ async function runOn(scenario: Scenario, seed: number, options: RunOptions): Pro
   const lab = await openLab(scenario, options, signal);
   try {
     const { onStep = () => {}, beforeStep } = options;
+    await options.onLab?.(lab);
     const gate = beforeStep === undefined ? {} : { beforeStep };
     const play = beginPlay(lab, { runtime: options.runtime, seed, signal, onStep, ...gate });
     const { clock, loads } = play.context;
@@ -105,7 +110,9 @@ async function runOn(scenario: Scenario, seed: number, options: RunOptions): Pro
     const summary = { scenario, file: options.file ?? null, runtime: options.runtime, seed, lab: lab.name };
     const bug = options.bug ?? null;
     const ran = { steps: play.results, loads: loads.summaries(), startedAtMs, tookMs };
-    return { ...summary, bug, verdict, reason, ...ran, ...found };
+    const result = { ...summary, bug, verdict, reason, ...ran, ...found };
+    options.onJudged?.(result);
+    return result;
   } finally {
     ending.abort();
     if (isOwn && options.keep === true) await disown(lab.state);

@@ -181,6 +181,9 @@ describe("the page on a lab that lives", { timeout: 90_000 }, () => {
     await page.getByRole("button", { name: "That is my prediction" }).click();
     await takePicture(page, "live-5-predicted");
     await page.getByRole("button", { name: "Run it step by step" }).click();
+    // In a lab of its own: the one that is shown may have been used for anything.
+    await until("a fresh lab", async () => (await textOf(page, "header h1")).includes("lab-lesson"), 30_000);
+    await until("its coordinator", async () => (await textOf(page, "header")).includes("elected"), 30_000);
     const next = page.getByRole("button", { name: "Next step" });
     const current = () => panel.locator('[aria-current="step"]').innerText();
     for (const { say } of lesson.steps) {
@@ -192,6 +195,10 @@ describe("the page on a lab that lives", { timeout: 90_000 }, () => {
     await until("the comparison", async () => (await panel.innerText()).includes("It came out otherwise"), 40_000);
     for (const text of [because, lesson.explain, lesson.more]) expect(await panel.innerText()).toContain(text);
     await takePicture(page, "live-6-compared");
+    await page.getByRole("button", { name: "← All experiments" }).click();
+    await until("the lab again", async () => !(await textOf(page, "header h1")).includes("lesson"), 30_000);
+    expect(await textOf(page, "header .badge")).toContain("LIVE");
+    await until("no lab of the lesson", async () => (await home.json<{ name: string }[]>("ls")).length === 1, 30_000);
     await page.reload();
     await page.getByRole("tab", { name: "Course" }).click();
     await until("the result, still there", async () => (await panel.innerText()).includes("1 of 16 done"));

@@ -11,6 +11,7 @@ import { openMetricsServer } from "../../dash/metrics-server.ts";
 import { renderMetrics } from "../../dash/metrics-text.ts";
 import { formatCommand, isLabCommand } from "../../dash/page-command.ts";
 import { loadPage } from "../../dash/page-file.ts";
+import { LESSON_RUN } from "../../dash/protocol.ts";
 import { findRun, listRuns, openRunFeed } from "../../dash/replay-source.ts";
 import { runCommand } from "../../dash/run-command.ts";
 import { ScenarioPlayer } from "../../dash/scenario-player.ts";
@@ -86,7 +87,11 @@ function liveSource(
     feed,
     mayCommand: true,
     metrics,
-    openRun: async (name) => openRunFeed(await findRun(runs, name)),
+    openRun: async (name) => {
+      if (name !== LESSON_RUN) return await openRunFeed(await findRun(runs, name));
+      if (player.lessonFeed !== null) return player.lessonFeed;
+      throw new LabError("notFound", "no experiment has been played here", "choose one of the course");
+    },
     command: async (command) => {
       if (isLabCommand(command)) return await runCommand(command, target);
       return await player.obey(command, formatCommand(command, lab.name));

@@ -2,7 +2,7 @@
  * Where a run comes from: the server that the page was opened at, or the page itself (report.html).
  */
 import { type DashServer, readCatalogue, readStream, readToken, sendCommand } from "../../dash/client.ts";
-import type { StreamMessage } from "../../dash/protocol.ts";
+import { LESSON_RUN, type StreamMessage } from "../../dash/protocol.ts";
 import type { Entry } from "../../journal/entry.ts";
 import { INSIDE_ID, JOURNAL_ID, type RunInside } from "../model/run-inside.ts";
 import { markViolations } from "../model/violations.ts";
@@ -36,9 +36,32 @@ export async function openSource(store: Store): Promise<CommandTaker | null> {
     // The stream says what is wrong.
     () => {},
   );
+  let stream = follow(store, server, run);
+  const show = (what: "lesson" | "lab"): void => {
+    if (store.shows === what) return;
+    store.shows = what;
+    stream.abort();
+    store.server = "";
+    store.playback.endLive();
+    stream = follow(store, server, what === "lesson" ? LESSON_RUN : run);
+  };
+  return {
+    show,
+    async send(command) {
+      const reply = await sendCommand(server, command);
+      // In virtual time there is no other lab to be shown: the experiment goes on in this one.
+      if (reply.ok && command.verb === "scenario" && store.facts.runtime !== "sim") show("lesson");
+      return reply;
+    },
+  };
+}
+
+/** Reads one run until it ends or something else is shown. */
+function follow(store: Store, server: DashServer, run: string | null): AbortController {
+  const stop = new AbortController();
   void readStream(server, {
     run,
-    signal: new AbortController().signal,
+    signal: stop.signal,
     onMessage: (message) => receive(store, message),
     onState: (state) => {
       store.connection = state;
@@ -50,7 +73,7 @@ export async function openSource(store: Store): Promise<CommandTaker | null> {
       store.changed();
     },
   });
-  return { send: (command) => sendCommand(server, command) };
+  return stop;
 }
 
 /**

@@ -103,6 +103,8 @@ export class Store {
   /** Lines of the past that the server still has to send. */
   pastLeft = 0;
   trouble = "";
+  /** What the page reads: the lab that it was opened for, or the fresh one of an experiment. */
+  shows: "lab" | "lesson" = "lab";
   /** Name of the server process that the run came from. */
   server = "";
   readonly snapshots: Snapshot[] = [];

@@ -14,13 +14,14 @@ import { CommandRow } from "./command-row.tsx";
 type CardProperties = Shared & { readonly lesson: Lesson };
 
 export function Card(properties: CardProperties) {
-  const { store, lesson } = properties;
+  const { store, lesson, server } = properties;
   const progress = store.progress?.file === lesson.file ? store.progress : null;
   const isOn = isPlaying(progress);
   const record = store.course.of(lesson.file);
   const isAsked = lesson.predict === null || record !== null;
   const close = (): void => {
     store.lesson = null;
+    server?.show?.("lab");
     store.changed();
   };
   return (
@@ -153,6 +154,11 @@ function Buttons({ store, server, lesson, progress }: CardProperties & { readonl
         <button type="button" onClick={() => send({ verb: "end-scenario" })}>
           End it
         </button>
+        {server?.show !== undefined && store.shows === "lab" && store.facts.runtime !== "sim" && (
+          <button type="button" onClick={() => server.show?.("lesson")}>
+            Show its lab
+          </button>
+        )}
       </div>
     );
   return (
