@@ -57,14 +57,6 @@ export function nodeStillRuns(id: NodeId): LabError {
   return new LabError("failed", `node ${id} is still running`, NEXT.stopNode(id));
 }
 
-export function nodeIsDown(id: NodeId): LabError {
-  return new LabError("failed", `node ${id} isn't running`, NEXT.startNodes([id]));
-}
-
-export function noNodeRuns(lab: string): LabError {
-  return new LabError("failed", `no node of lab "${lab}" is running`, NEXT.startAllNodes());
-}
-
 /** The command was interrupted, by Ctrl-C or because something beside it failed. */
 export function interrupted(hints: Hints = "", cause?: unknown): LabError {
   return new LabError("interrupted", "interrupted", hints, { cause });
