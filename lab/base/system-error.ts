@@ -21,18 +21,25 @@ const REASONS: Readonly<Record<string, readonly [why: string, hint: string]>> = 
 
 /** What is wrong with a path that a user named; of our own paths the same would be a bug. */
 const PATHS: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such folder",
+  ENAMETOOLONG: "its name is too long",
+  ELOOP: "its links lead in a circle",
   EISDIR: "it is a folder",
   EEXIST: "something else has that name",
 };
+
+/** What the system has against a path that a user named. @param absent what to say when nothing is there */
+export function whyNot(error: unknown, absent: string): string {
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  return code === "ENOENT" ? absent : (REASONS[code]?.[0] ?? PATHS[code] ?? message);
+}
 
 /**
  * What a user named can't be written.
  * @param subject begins the sentence: a path, or "the report"
  */
 export function cantWrite(subject: string, error: unknown, hint: string): LabError {
-  const { code = "", message } = error as NodeJS.ErrnoException;
-  const [why] = REASONS[code] ?? [PATHS[code] ?? message];
+  const { code = "" } = error as NodeJS.ErrnoException;
+  const why = whyNot(error, "there is no such folder");
   return new LabError("failed", `${subject} can't be written: ${why}`, hint, { cause: error, details: { code } });
 }
 

@@ -5,9 +5,12 @@ import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import type { Hints } from "./hint.ts";
 import { LabError } from "./lab-error.ts";
+import { whyNot } from "./system-error.ts";
 
 /** Scenarios and lab files are written by hand. */
 export const BY_HAND_BYTES_MAX = 4 * 1024 * 1024;
+/** One that a program gets (`files:`). */
+export const GIVEN_BYTES_MAX = 64 * 1024 * 1024;
 /** A saved disk. */
 export const DISK_BYTES_MAX = 1024 ** 3;
 /** A string can't be longer. */
@@ -39,7 +42,7 @@ export async function readUserBytes(path: string, bytesMax: number, hint: Hints)
     if (bytes.length > bytesMax) throw refuse(`it has more than ${bytesMax / 1024 / 1024} MB`);
     return bytes;
   } catch (error) {
-    throw error instanceof LabError ? error : refusal(path, (error as Error).message, hint, error);
+    throw error instanceof LabError ? error : refusal(path, whyNot(error, "there is no such file"), hint, error);
   }
 }
 

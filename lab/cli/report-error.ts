@@ -23,7 +23,7 @@ export function reportError(
       const hint = renderHints(hints, caller);
       printer.say(JSON.stringify({ error: { exit: EXIT[exit], name: exit, message, hint, ...details } }));
     } else {
-      printer.say(`lab: ${failure.message}`);
+      printer.say(`lab: ${shorten(failure.message)}`);
       sayHints(printer, failure.hints, caller, "  ");
     }
     if (verbose) printer.say(describeStack(failure));
@@ -39,6 +39,11 @@ export function reportError(
   return EXIT.failed;
 }
 
+/** Somebody's five thousand digits would hide what is wrong with them. */
+function shorten(message: string): string {
+  return message.replaceAll(/\S{400,}/g, (word) => `${word.slice(0, 60)}… (${word.length} characters)`);
+}
+
 /** Commander's complaint in our form; null for what isn't one (help was shown). */
 function explainUsage(error: CommanderError & { readonly of?: string }): LabError | null {
   if (error.exitCode === 0) return null;
@@ -48,7 +53,7 @@ function explainUsage(error: CommanderError & { readonly of?: string }): LabErro
   const message = first.replaceAll("'", '"');
   const suggestion = /\(Did you mean (.+)\?\)/.exec(rest.join(" "))?.[1];
   if (suggestion !== undefined) return new LabError("usage", message, `did you mean "${suggestion}"?`);
-  const choice = /^(.*"(\S+)" is invalid(?: for [^.]*)?)\. Allowed choices are (.*)\.$/.exec(message);
+  const choice = /^(?:command-)?(.*"([^"]*)" is invalid(?: for [^.]*)?)\. Allowed choices are (.*)\.$/s.exec(message);
   if (choice !== null) {
     const [, what = message, word = "", allowed = ""] = choice;
     return new LabError("usage", what, didYouMean(word, allowed.split(", "), `allowed are: ${allowed}`));

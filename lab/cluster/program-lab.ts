@@ -27,10 +27,12 @@ export function programHost(engine: Engine): ProgramHost {
   throw new LabError("unsupported", `${where} can't run a program that isn't ours (node:)`, "use --runtime docker");
 }
 
+const ONLY_PROGRAMS = "questions and orders are of programs of one's own: `node:` in a lab file";
+
 /** @throws LabError("unsupported") when its nodes are our own */
 export function programOf(lab: LabHandle): Program {
   if (lab.info.program != null) return lab.info.program;
-  throw new LabError("unsupported", `the nodes of lab "${lab.name}" are the lab's own peers`, NEXT.readAllStatus());
+  throw new LabError("unsupported", `the nodes of lab "${lab.name}" are the lab's own peers`, ONLY_PROGRAMS);
 }
 
 function placeIn(lab: LabHandle, id: NodeId, args: readonly string[] = []): Place {

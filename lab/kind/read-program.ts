@@ -1,8 +1,9 @@
 /** Reads what a program's description names: the files for its nodes, and the folder that its image is built from. */
 import { createHash } from "node:crypto";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { LabError } from "../base/lab-error.ts";
+import { GIVEN_BYTES_MAX, readUserBytes } from "../base/user-file.ts";
 import type { Program, ProgramFields } from "./program-spec.ts";
 
 /** Repository of the images that are built from folders; the tag is a content hash of 12 hex digits. */
@@ -46,15 +47,7 @@ export async function readProgram(fields: ProgramFields, folder: string): Promis
 }
 
 async function readNamed(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw new LabError(
-      "usage",
-      `${path} can't be read: ${(error as NodeJS.ErrnoException).code}`,
-      "correct the path in node:",
-    );
-  }
+  return Buffer.from(await readUserBytes(path, GIVEN_BYTES_MAX, "correct the path in node:"));
 }
 
 async function hashFolder(folder: string): Promise<string> {

@@ -97,7 +97,7 @@ describe("files of others", () => {
     ...FILES.map(([name, , said]) => [name, said] as const),
     ["a folder", / can't be read: it is a folder/] as const,
     ["endless", / can't be read: it is no regular file/] as const,
-    ["absent", / can't be read: ENOENT/] as const,
+    ["absent", / can't be read: there is no such file/] as const,
   ])("%s must be %s", (name, said) => {
     const file = join(home.path, `${name}.yaml`);
     const found = findings.find((finding) => finding.file === file);
@@ -118,7 +118,7 @@ describe("files of others", () => {
     ["check", "a run whose journal is endless", /journal\.jsonl can't be read: it is no regular file/],
     ["check", "an endless file", /holds no run/],
     ["disk restore 1", "an endless disk", /an endless disk can't be read: it is no regular file/],
-    ["disk restore 1", "an absent disk", /an absent disk can't be read: ENOENT/],
+    ["disk restore 1", "an absent disk", /an absent disk can't be read: there is no such file/],
   ] as const)("`lab %s` must refuse %s", async (verb, what, said) => {
     const folder = join(home.path, what);
     if (what.startsWith("an endless")) await symlink("/dev/zero", folder);

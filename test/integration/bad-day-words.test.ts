@@ -53,9 +53,14 @@ test.each([
   ["up --memory 6MB", "write 64MB to 1024GB"],
   ["grade compose/scenarios/20-ring.yaml --node . --memory 256", "write 256MB"],
   ["grade compose/scenarios/20-ring.yaml --node . --processes 1e2", "write a whole number from 6 to"],
+  ["scale 1e1", "write for example: lab scale 7"],
+  ["play /nonexistent.yaml", "name a scenario, a report's folder, or a link"],
+  ["keys show", "allowed are: rotate"],
+  [`up --name ${"9".repeat(5_000)}`, "use 1 to 40 of"],
   ["up --pids 3", "write a number from 32 to"],
 ])("`lab %s` must be refused, and say %j", async (args, hint) => {
   const { code, stdout, stderr } = await home.lab(...args.split(" "));
   expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: "", stderr: expect.stringContaining(`\n  ${hint}`) });
   expect(stderr.startsWith("lab: ")).toBe(true);
+  expect(stderr.length).toBeLessThan(1_000);
 });

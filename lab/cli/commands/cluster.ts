@@ -288,7 +288,7 @@ async function scale(context: CommandContext, text: string, flags: { wait: boole
     import("../../cluster/plan-lab.ts"),
   ]);
   const count = Number(text);
-  if (!Number.isInteger(count)) throw new LabError("usage", `"${text}" isn't a number of nodes`, NEXT.scaleExample());
+  if (!/^\d+$/.test(text)) throw new LabError("usage", `"${text}" isn't a number of nodes`, NEXT.scaleExample());
   const timeoutMs = parseDuration(flags.timeout, "--timeout");
   context.finishOnInterrupt();
   await context.withLab(async (lab) => {

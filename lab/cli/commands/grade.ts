@@ -97,12 +97,12 @@ async function grade(context: CommandContext, files: readonly string[], flags: G
 
 /** After each submission: what is there when the command is interrupted counts. */
 async function write(folder: string, grades: readonly Grade[]): Promise<void> {
-  const [{ renderGrade, sum }, { renderCases }, { mkdir, writeFile }, { join }, { LabError }] = await Promise.all([
+  const [{ renderGrade, sum }, { renderCases }, { mkdir, writeFile }, { join }, { cantWrite }] = await Promise.all([
     import("../../report/submissions.ts"),
     import("../../report/junit.ts"),
     import("node:fs/promises"),
     import("node:path"),
-    import("../../base/lab-error.ts"),
+    import("../../base/system-error.ts"),
   ]);
   const quote = (text: string): string => `"${text.replaceAll('"', '""').replaceAll("\n", " ")}"`;
   const lines = grades.map(({ submission, tests }) =>
@@ -124,8 +124,6 @@ async function write(folder: string, grades: readonly Grade[]): Promise<void> {
     await writeFile(join(folder, "junit.xml"), renderCases("grades", cases));
     for (const one of grades) await writeFile(join(folder, `${one.submission}.html`), renderGrade(one));
   } catch (error) {
-    throw new LabError("failed", `${folder} can't be written: ${(error as Error).message}`, "name another folder", {
-      cause: error,
-    });
+    throw cantWrite(folder, error, "name another folder");
   }
 }

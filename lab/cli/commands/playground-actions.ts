@@ -28,9 +28,15 @@ export async function runPlay({ printer }: CommandContext, given: string | null,
   openBrowser(url, (why) => printer.say(`the browser can't be opened (${why}): open the file yourself`));
 }
 
+const NAME_ONE = "name a scenario, a report's folder, or a link";
+
 /** @param given a link, the folder of a report, or a scenario's file */
 async function findLink(given: string): Promise<string> {
-  if (!existsSync(given)) return /#?run=([\w-]+)/.exec(given)?.[1] ?? given;
+  if (!existsSync(given)) {
+    const link = /#?run=([\w-]+)/.exec(given)?.[1] ?? /^[\w-]+$/.exec(given)?.[0];
+    if (link !== undefined) return link;
+    throw new LabError("usage", `"${given}" is no link, and no such file is there`, NAME_ONE);
+  }
   if (statSync(given).isDirectory()) {
     const { results, path } = await readReport(given);
     if (results.link !== null) return results.link;
@@ -40,7 +46,7 @@ async function findLink(given: string): Promise<string> {
       "play its scenario with --runtime sim --report",
     );
   }
-  const text = await readUserFile(given, BY_HAND_BYTES_MAX, "name a scenario, a report's folder, or a link");
+  const text = await readUserFile(given, BY_HAND_BYTES_MAX, NAME_ONE);
   const scenario = parseScenario(text, given);
   const nodes = readLesson(given, scenario).nodes ?? 5;
   return await writeLink({ seed: scenario.seed ?? 1, nodes, bug: null, scenario: text, steps: [] }, 0);

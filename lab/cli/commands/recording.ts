@@ -26,10 +26,10 @@ export function registerRecordCommand(program: Command, context: CommandContext)
 }
 
 async function record(context: CommandContext, file: string | null): Promise<void> {
-  const [{ writeFile }, { LabError }, { NEXT }, { collectEvidence }, { formatScenario }, { recordLab }] =
+  const [{ writeFile }, { cantWrite }, { NEXT }, { collectEvidence }, { formatScenario }, { recordLab }] =
     await Promise.all([
       import("node:fs/promises"),
-      import("../../base/lab-error.ts"),
+      import("../../base/system-error.ts"),
       import("../../base/next.ts"),
       import("../../cluster/evidence.ts"),
       import("../../scenario/format-scenario.ts"),
@@ -44,8 +44,8 @@ async function record(context: CommandContext, file: string | null): Promise<voi
       printer.data(scenario, text.trimEnd());
       return;
     }
-    await writeFile(file, text).catch((error: Error) => {
-      throw new LabError("usage", `${file} can't be written: ${error.message}`, "name another file", { cause: error });
+    await writeFile(file, text).catch((error: unknown) => {
+      throw cantWrite(file, error, "name another file");
     });
     printer.data({ file, steps: scenario.steps.length }, `${scenario.steps.length} steps in ${file}`);
     context.next(NEXT.playInVirtualTime(file));
