@@ -4,29 +4,18 @@ import { type Command, Option } from "commander";
 import { PROFILE_NAMES } from "../../../node/wire/profile.ts";
 import { renderHint } from "../../base/hint.ts";
 import { NEXT } from "../../base/next.ts";
-import { didYouMean } from "../../base/suggest.ts";
 import type { UpResult } from "../../cluster/execute-up.ts";
 import type { LabHandle } from "../../cluster/lab-handle.ts";
-import type { LabRequest } from "../../cluster/plan-lab.ts";
-import type { LabSpec, SwarmWishes } from "../../engine/engine.ts";
-import { describeAsEnv, JOURNAL_DETAILS, type JournalDetail } from "../../journal/detail.ts";
+import type { LabSpec } from "../../engine/engine.ts";
+import { JOURNAL_DETAILS, type JournalDetail } from "../../journal/detail.ts";
 import type { CommandContext } from "./context.ts";
 import { down, sayUnasked } from "./down.ts";
+import { type LabFlags, readRequest } from "./read-request.ts";
 
-interface UpFlags {
-  nodes?: string;
-  profile?: string;
-  file?: string;
+interface UpFlags extends LabFlags {
   wait: boolean;
   timeout: string;
   dryRun?: boolean;
-  journal?: JournalDetail;
-  memory?: string;
-  pids?: string;
-  hosts?: string;
-  multicast?: SwarmWishes["multicast"];
-  encrypted?: boolean;
-  messages?: boolean;
 }
 
 export function registerClusterCommands(program: Command, context: CommandContext): void {
@@ -128,80 +117,6 @@ async function sayOtherDetail(context: CommandContext, lab: LabHandle, wanted: J
   if (detail === wanted) return;
   context.printer.say(`the lab keeps the journal it was made with: ${detail}`);
   context.next(NEXT.removeLabFirst(lab.name));
-}
-
-/** Defaults, then the file, then the command line. */
-async function readRequest(
-  context: CommandContext,
-  flags: UpFlags,
-): Promise<{ request: LabRequest; runtime: CommandContext["options"]["runtime"] }> {
-  const [
-    { loadLabConfig },
-    { parseCount },
-    { NODES_MAX },
-    { parseMemory, parsePids },
-    { projectRoot },
-    { LabError },
-    { join },
-  ] = await Promise.all([
-    import("../../cluster/lab-file.ts"),
-    import("../../base/numbers.ts"),
-    import("../../cluster/plan-lab.ts"),
-    import("../../cluster/limits.ts"),
-    import("../../engine/node-bundle.ts"),
-    import("../../base/lab-error.ts"),
-    import("node:path"),
-  ]);
-  const [defaults, file] = await Promise.all([
-    loadLabConfig(join(projectRoot(), "compose", "lab.yaml")),
-    flags.file === undefined ? null : loadLabConfig(flags.file),
-  ]);
-  const { options } = context;
-  const profile = flags.profile ?? file?.profile ?? defaults.profile ?? "default";
-  if (!PROFILE_NAMES.some((name) => name === profile)) {
-    throw new LabError(
-      "usage",
-      `there is no profile "${profile}"`,
-      didYouMean(profile, PROFILE_NAMES, `profiles: ${PROFILE_NAMES.join(", ")}`),
-    );
-  }
-  const count = flags.nodes === undefined ? undefined : parseCount(flags.nodes, "--nodes", 1, NODES_MAX);
-  const { checkLabName } = await import("../../base/state-dir.ts");
-  const { loadProgram } = await import("../../cluster/load-program.ts");
-  const program = file?.node === undefined ? null : await loadProgram(file.node, flags.file ?? ".");
-  const name = checkLabName(options.isNamed ? options.name : (file?.name ?? options.name));
-  return {
-    runtime: options.isRuntimeNamed ? options.runtime : (file?.runtime ?? defaults.runtime ?? "auto"),
-    request: {
-      name,
-      profile,
-      nodes: count ?? file?.nodes ?? defaults.nodes ?? 5,
-      // A count on the command line makes other nodes than the file's voters speak of.
-      voters: count === undefined ? (file?.voters ?? null) : null,
-      program: program === null || flags.messages !== true ? program : { ...program, tap: true },
-      limits: {
-        ...defaults.limits,
-        ...file?.limits,
-        ...(flags.memory !== undefined && { memoryBytes: parseMemory(flags.memory, "--memory") }),
-        ...(flags.pids !== undefined && { pids: parsePids(flags.pids, "--pids") }),
-      },
-      ...readWishes(flags, file?.swarm),
-      ...(file?.latencies !== undefined && { latencies: file.latencies }),
-      env: { ...defaults.env, ...file?.env, ...(flags.journal === undefined ? {} : describeAsEnv(flags.journal)) },
-    },
-  };
-}
-
-/** The command line's words win over the file's, one by one. */
-function readWishes(flags: UpFlags, file: Partial<SwarmWishes> = {}): { swarm?: SwarmWishes } {
-  const said = {
-    ...file,
-    ...(flags.hosts !== undefined && { hosts: flags.hosts.split(",").map((host) => host.trim()) }),
-    ...(flags.multicast !== undefined && { multicast: flags.multicast }),
-    ...(flags.encrypted !== undefined && { encrypted: flags.encrypted }),
-  };
-  if (Object.keys(said).length === 0) return {};
-  return { swarm: { hosts: null, multicast: "helper", encrypted: false, ...said } };
 }
 
 async function printUp(context: CommandContext, { lab, agreed }: UpResult, tookMs: number): Promise<void> {

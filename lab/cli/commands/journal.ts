@@ -26,6 +26,7 @@ const EXPORT_NOTES: readonly Note[] = [
     ["perfetto", "trace for https://ui.perfetto.dev"],
     ["otlp", "OpenTelemetry traces (JSON), a trace for each trade"],
     ["csv", "every line of the journal as a row"],
+    ["kubernetes", "manifests of the lab that --file describes, keys included; no lab has to run"],
   ],
   "Arrows need a lab that records messages: up --journal wire.",
 ];
@@ -51,7 +52,7 @@ export function registerJournalCommands(program: Command, context: CommandContex
     program
       .command("export")
       .helpGroup("Look:")
-      .description("export the journal as a picture, or for another tool")
+      .description("export the journal as a picture or for another tool, or a lab for Kubernetes")
       .addArgument(new Argument("<format>", "format of the export").choices(FORMAT_NAMES))
       .option("--from <time>", "begin this long after the journal's first line: 10s")
       .option("--to <time>", "end this long after the journal's first line")
@@ -59,14 +60,20 @@ export function registerJournalCommands(program: Command, context: CommandContex
       .option("--heartbeats", "in svg and mermaid: draw heartbeats and probes too")
       .option("--no-heartbeats", "leave out heartbeats and probes (in svg: don't count them either)")
       .option("--run <folder>", "read a stored run instead of a lab")
+      .option("-f, --file <path>", "for kubernetes: the lab, in a file like compose/lab.yaml")
       .option("-O, --out <file>", "write to a file instead of stdout")
-      .action((format: string, flags: ExportFlags) => exportJournal(context, format, flags)),
+      .action(async (format: string, flags: ExportFlags) => {
+        const isLab = format === "kubernetes";
+        const text = await (isLab ? exportLab(context, flags) : exportJournal(context, format, flags));
+        await write(context, flags.out, text, isLab ? 0o600 : 0o666);
+      }),
     "",
     EXPORT_NOTES,
   );
 }
 
-const FORMAT_NAMES = ["svg", "mermaid", "shiviz", "tsviz", "perfetto", "otlp", "csv"];
+const JOURNAL_FORMATS = ["svg", "mermaid", "shiviz", "tsviz", "perfetto", "otlp", "csv"];
+const FORMAT_NAMES = [...JOURNAL_FORMATS, "kubernetes"];
 
 interface ExportFlags {
   from?: string;
@@ -74,16 +81,47 @@ interface ExportFlags {
   nodes?: string;
   heartbeats?: boolean;
   run?: string;
+  file?: string;
   out?: string;
 }
 
-async function exportJournal(context: CommandContext, name: string, flags: ExportFlags): Promise<void> {
+/** Of a lab that may not exist. */
+async function exportLab(context: CommandContext, { file, out: _out, ...selection }: ExportFlags): Promise<string> {
+  const [{ LabError }, { readRequest }, { planFor }, { renderKubernetes }, { planImage }, { REAL_WORLD }] =
+    await Promise.all([
+      import("../../base/lab-error.ts"),
+      import("./read-request.ts"),
+      import("../../cluster/execute-up.ts"),
+      import("../../cluster/kubernetes.ts"),
+      import("../../engine/docker/docker-image.ts"),
+      import("../../control/real-world.ts"),
+    ]);
+  const [unfit] = Object.keys(selection);
+  if (unfit !== undefined)
+    throw new LabError("usage", `--${unfit} chooses a part of a journal`, "write export kubernetes --file LAB.yaml");
+  // How it would lie on a swarm says nothing about a cluster.
+  const { swarm: _swarm, ...request } = (await readRequest(context, file === undefined ? {} : { file })).request;
+  const plan = planFor({ name: "docker", world: REAL_WORLD }, request);
+  if ((request.latencies ?? []).length > 0)
+    context.printer.say("latency: is left out: faults are set on a lab that runs");
+  const { tag } = await planImage(context.progress);
+  const text = renderKubernetes(plan, tag);
+  context.printer.clear();
+  context.printer.say("never run on a cluster by its authors: try kubectl apply --dry-run=server first");
+  if (!process.env.LAB_NODE_IMAGE)
+    context.printer.say(`push ${tag} to a registry of the cluster, and name it there in LAB_NODE_IMAGE`);
+  return text;
+}
+
+async function exportJournal(context: CommandContext, name: string, flags: ExportFlags): Promise<string> {
   const [{ FORMATS }, { requireSome }, { LabError }, { parseDuration }] = await Promise.all([
     import("../../export/formats.ts"),
     import("../../export/export-options.ts"),
     import("../../base/lab-error.ts"),
     import("../../base/duration.ts"),
   ]);
+  if (flags.file !== undefined)
+    throw new LabError("usage", `--file is for kubernetes: ${name} shows a journal`, "name a lab, or --run FOLDER");
   const [fromMs, toMs] = [flags.from, flags.to].map((text, i) =>
     text === undefined ? undefined : text === "0" ? 0 : parseDuration(text, i === 0 ? "--from" : "--to"),
   );
@@ -102,24 +140,27 @@ async function exportJournal(context: CommandContext, name: string, flags: Expor
   const journal = await openJournal(context, flags.run);
   const format = FORMATS[name];
   if (format === undefined)
-    throw new LabError("usage", `there is no format "${name}"`, `use ${FORMAT_NAMES.join(", ")}`);
+    throw new LabError("usage", `there is no format "${name}"`, `use ${JOURNAL_FORMATS.join(", ")}`);
   requireSome(journal, options, format.shows);
   if (format.shows === "messages" && !journal.entries.some(({ kind }) => kind === "send")) {
     context.printer.say("there are no arrows: the nodes of this lab write down no messages");
     context.next(NEXT.journalWire());
   }
-  const text = format.render(journal, options);
-  if (flags.out === undefined) {
+  return format.render(journal, options);
+}
+
+async function write(context: CommandContext, out: string | undefined, text: string, mode: number): Promise<void> {
+  if (out === undefined) {
     context.printer.write(text);
     return;
   }
   const { writeFile } = await import("node:fs/promises");
   try {
-    await writeFile(flags.out, text);
+    await writeFile(out, text, { mode });
   } catch (error) {
-    throw (await import("../../base/system-error.ts")).cantWrite(flags.out, error, "name another file");
+    throw (await import("../../base/system-error.ts")).cantWrite(out, error, "name another file");
   }
-  context.printer.say(`wrote ${flags.out}`);
+  context.printer.say(`wrote ${out}`);
 }
 
 async function openJournal(context: CommandContext, folder: string | undefined): Promise<Journal> {
