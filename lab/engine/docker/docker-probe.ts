@@ -13,6 +13,7 @@ import * as z from "zod";
 import { LabError } from "../../base/lab-error.ts";
 import { stateRoot } from "../../base/state-dir.ts";
 import type { KernelFaults, Progress } from "../engine.ts";
+import { endpointOf } from "./docker-attach.ts";
 import { findAnyImage } from "./docker-image.ts";
 import { DOCKER_LABELS, maker } from "./docker-labels.ts";
 import { removeContainer } from "./docker-nodes.ts";
@@ -73,7 +74,15 @@ export async function kernelFaultsOf(docker: Docker, progress: Progress): Promis
  */
 export async function runProbe(
   docker: Docker,
-  options: { image: string; probe: string; command: readonly string[]; network: string; timeoutMs?: number },
+  options: {
+    image: string;
+    probe: string;
+    command: readonly string[];
+    network: string;
+    /** On that network; absent: any. */
+    address?: string;
+    timeoutMs?: number;
+  },
 ): Promise<{ exitCode: number; output: string }> {
   const container = await docker.createContainer({
     Image: options.image,
@@ -87,6 +96,9 @@ export async function runProbe(
       CapAdd: ["NET_ADMIN"],
       LogConfig: { Type: "json-file", Config: { "max-size": "1m" } },
     },
+    ...(options.address !== undefined && {
+      NetworkingConfig: { EndpointsConfig: { [options.network]: endpointOf(options.address) } },
+    }),
   });
   try {
     await container.start();

@@ -40,6 +40,7 @@ import { describeHosts } from "./host-rows.ts";
 import { interleave } from "./interleave.ts";
 import { startHelper } from "./multicast-helper.ts";
 import { createOverlay, type Overlay } from "./overlay.ts";
+import { hostsWithoutIpsec } from "./overlay-probe.ts";
 import { type Placement, place, readPlacements, writePlacement } from "./placement.ts";
 import { hostsWithout, pullEverywhere, spreadImage } from "./spread-image.ts";
 import { chooseHosts, HostPool, hostIsAway, type SwarmHost } from "./swarm-hosts.ts";
@@ -134,7 +135,8 @@ export class SwarmEngine implements Engine {
         .flat()
         .some(({ info }) => !gone.has(info.Labels["energy-lab.run"] ?? ""));
       if (foreign || describeSwarmLab(spec.name, parts) !== null) throw labExists(spec.name);
-      await this.#rooms(wishesOf(spec));
+      const rooms = await this.#rooms(wishesOf(spec));
+      if (wishesOf(spec).encrypted) await this.#assertEncryption(rooms);
       signal.throwIfAborted();
       progress({ step: "network", state: "start" });
       const overlay = await createOverlay(this.pool.manager.docker, spec, [...ranges.values()].flat());
@@ -325,8 +327,11 @@ export class SwarmEngine implements Engine {
   }
 
   async doctor(): Promise<readonly Finding[]> {
-    const { examineSwarm } = await import("./swarm-doctor.ts");
-    return await examineSwarm(this.pool);
+    const [{ examineSwarm }, { tag }] = await Promise.all([
+      import("./swarm-doctor.ts"),
+      planImage(() => {}, this.#environment),
+    ]);
+    return await examineSwarm(this.pool, tag);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -383,6 +388,22 @@ export class SwarmEngine implements Engine {
       if (missing !== undefined) throw hostIsAway(name, await this.pool.awayness(missing));
     }
     return here.filter(({ name }) => chosen.includes(name));
+  }
+
+  /** A host without IPsec drops what the others send: the lab would never agree. @throws LabError("unsupported") */
+  async #assertEncryption(rooms: readonly SwarmHost[]): Promise<void> {
+    const { tag } = await planImage(() => {}, this.#environment);
+    const engines = new Map(
+      await Promise.all(rooms.map(async (host) => [host, await this.pool.engineOf(host)] as const)),
+    );
+    const without = await hostsWithoutIpsec(engines, tag);
+    if (without.length === 0) return;
+    const message = `the kernel of ${without.join(", ")} has no IPsec, which an encrypted network takes`;
+    const hints = [
+      "leave --encrypted out: the nodes' datagrams are sealed all the same",
+      "or leave that host out: --hosts",
+    ];
+    throw new LabError("unsupported", message, hints);
   }
 
   async #ensureHelper(spec: LabSpec, network: Overlay, progress: Progress): Promise<void> {
