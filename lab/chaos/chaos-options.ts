@@ -30,6 +30,8 @@ export interface ChaosFlags {
 export interface ExistingLab {
   readonly ids: readonly NodeId[];
   readonly profile: string;
+  /** The nodes of each host; empty: they are all on one. */
+  readonly hosts?: readonly (readonly NodeId[])[];
 }
 
 const NODES_MAX = 100;
@@ -47,6 +49,11 @@ export function parseChaosFlags(flags: ChaosFlags, drawn: number, existing: Exis
   const count = existing?.ids.length ?? parseCount(flags.nodes ?? "5", "--nodes", 2, NODES_MAX);
   const profile = flags.profile ?? PROFILE_NAMES.find((name) => name === existing?.profile) ?? "fast";
   const kinds = readKinds(flags);
+  const hosts = existing?.hosts ?? [];
+  if (kinds.includes("host") && hosts.length < 2) {
+    const message = "host among the --kinds: that takes a lab whose nodes are on several hosts";
+    throw new LabError("usage", message, "start one first (up --runtime swarm), and name it: --on LAB");
+  }
   const spanMs = flags.for === undefined ? SPAN_MS : parseDuration(flags.for, "--for");
   return {
     seed: flags.seed === undefined ? drawn : parseSeed(flags.seed, "--seed"),
@@ -59,6 +66,7 @@ export function parseChaosFlags(flags: ChaosFlags, drawn: number, existing: Exis
     maxDown: flags.maxDown === undefined ? defaultMaxDown(count) : parseCount(flags.maxDown, "--max-down", 0, count),
     tradesPerSecond: flags.load === undefined ? TRADES_PER_SECOND : parsePerSecond(flags.load, "--load", 10_000, 0),
     ...(flags.network === undefined ? {} : { network: parseNetwork(flags.network) }),
+    ...(kinds.includes("host") ? { hosts } : {}),
   };
 }
 

@@ -22,6 +22,8 @@ export const CHAOS_KINDS = [
   "election",
   "unplug",
   "restore",
+  // Drawn as a kill, a pause or a partition of all nodes of one host.
+  "host",
 ] as const;
 export type ChaosKind = (typeof CHAOS_KINDS)[number];
 

@@ -34,11 +34,16 @@ export interface ChaosOptions {
   readonly tradesPerSecond: number;
   /** As in the schedule. */
   readonly network?: string;
+  /** The nodes of each host, for faults of that kind. */
+  readonly hosts?: readonly (readonly NodeId[])[];
 }
 
-/** All that every runtime can do and that promises hold under: `unplug` is Docker's alone, and a backup put back may spend money twice. */
+/**
+ * All that every runtime can do and that promises hold under: `unplug` takes containers, `host` a swarm, and a backup put back may spend money
+ * twice.
+ */
 export const DEFAULT_KINDS: readonly ChaosKind[] = CHAOS_KINDS.filter(
-  (kind) => kind !== "unplug" && kind !== "restore",
+  (kind) => kind !== "unplug" && kind !== "restore" && kind !== "host",
 );
 
 /** How often a kind is tried beside the others. */
@@ -55,6 +60,7 @@ const WEIGHTS: Readonly<Record<ChaosKind, number>> = {
   election: 1,
   unplug: 2,
   restore: 1,
+  host: 3,
 };
 
 /** Times in schedules are multiples of this: people read them. */
@@ -81,7 +87,7 @@ export function planChaos(options: ChaosOptions): ChaosSchedule {
   let schedule: ChaosSchedule = { seed, nodes, profile, spanMs, tradesPerSecond, ...network, maxDown, events: [] };
   for (let atMs = gap(draw, gapMs); atMs < spanMs; atMs += gap(draw, gapMs)) {
     for (let tries = 0; tries < TRIES; tries++) {
-      const event = drawEvent(draw, draw.pick(bag), roundTime(atMs), schedule);
+      const event = drawEvent(draw, draw.pick(bag), roundTime(atMs), schedule, options.hosts);
       if (event === null || !fits(schedule, event)) continue;
       schedule = { ...schedule, events: [...schedule.events, event] };
       break;
@@ -119,7 +125,13 @@ function drawSpan(draw: Draw, profile: ProfileName): number {
 }
 
 /** Null: nothing of that kind can happen here. */
-function drawEvent(draw: Draw, kind: ChaosKind, atMs: number, schedule: ChaosSchedule): ChaosEvent | null {
+function drawEvent(
+  draw: Draw,
+  kind: ChaosKind,
+  atMs: number,
+  schedule: ChaosSchedule,
+  hosts: ChaosOptions["hosts"] = [],
+): ChaosEvent | null {
   const ids = Array.from({ length: nodesAt(schedule, atMs) }, (_, i) => i + 1);
   const lastsMs = drawSpan(draw, schedule.profile);
   switch (kind) {
@@ -144,7 +156,21 @@ function drawEvent(draw: Draw, kind: ChaosKind, atMs: number, schedule: ChaosSch
     }
     case "election":
       return { kind, atMs, lastsMs: 0, node: draw.pick(ids) };
+    case "host":
+      return hosts.length < 2 ? null : drawHostFault(draw, ids, draw.pick(hosts), { atMs, lastsMs });
   }
+}
+
+/** What a host's failure does to its nodes: all at once are gone, stand still, or are cut off from those of the other hosts. */
+function drawHostFault(
+  draw: Draw,
+  ids: readonly NodeId[],
+  nodes: readonly NodeId[],
+  when: { atMs: number; lastsMs: number },
+): ChaosEvent {
+  const kind = draw.pick(["kill", "pause", "partition"] as const);
+  if (kind !== "partition") return { kind, ...when, nodes };
+  return { kind, ...when, groups: [nodes, ids.filter((id) => !nodes.includes(id))], oneWay: false };
 }
 
 function drawProcessFault(

@@ -4,14 +4,16 @@
 import type { NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
+import type { LabHandle } from "../cluster/lab-handle.ts";
 import { chooseEngine, type RuntimeChoice } from "../cluster/open-engine.ts";
 import { openHandle } from "../cluster/open-handle.ts";
 import type { ScenarioRuntime } from "../scenario/scenario-schema.ts";
+import type { ExistingLab } from "./chaos-options.ts";
 
 export interface ChaosTarget {
   readonly runtime: ScenarioRuntime;
   /** Null: a lab is made. */
-  readonly existing: { readonly name: string; readonly ids: readonly NodeId[]; readonly profile: string } | null;
+  readonly existing: (ExistingLab & { readonly name: string }) | null;
 }
 
 export interface TargetOptions {
@@ -40,5 +42,10 @@ async function describeExisting(name: string, runtime: RuntimeChoice, signal: Ab
     const which = missing.length === 1 ? `node ${missing[0]} doesn't` : `nodes ${missing.join(", ")} don't`;
     throw new LabError("failed", `${which} run: chaos begins with a lab whose nodes all do`, NEXT.startAllNodes());
   }
-  return { runtime: lab.info.runtime, existing: { name, ids: lab.ids, profile } };
+  return { runtime: lab.info.runtime, existing: { name, ids: lab.ids, profile, hosts: groupByHost(lab) } };
+}
+
+function groupByHost({ info }: LabHandle): readonly (readonly NodeId[])[] {
+  const placed = info.nodes.filter(({ host }) => host !== undefined);
+  return [...Map.groupBy(placed, ({ host }) => host).values()].map((nodes) => nodes.map(({ id }) => id));
 }

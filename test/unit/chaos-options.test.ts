@@ -32,6 +32,7 @@ describe("options of a chaos run", () => {
   });
 
   test.each<[ChaosFlags, RegExp]>([
+    [{ kinds: "kill,host" }, /several hosts/],
     [{ kinds: "kill,pouse" }, /there is no kind "pouse"/],
     [{ rate: "often" }, /--rate: "often"/],
     [{ rate: "2" }, /--rate: 2 has no unit/],

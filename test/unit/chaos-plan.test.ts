@@ -49,6 +49,24 @@ describe("a planned schedule", () => {
     }
   });
 
+  test("must hit all nodes of a host at once where hosts fail, and keep its laws", () => {
+    const hosts = [
+      [1, 4],
+      [2, 5],
+      [3, 6, 7],
+    ];
+    const kinds = new Set<string>();
+    for (const seed of seeds.slice(0, 200)) {
+      const schedule = planChaos(optionsOf(seed, { nodes: 7, kinds: ["host"], hosts }));
+      expect([seed, findBreach(schedule)]).toEqual([seed, null]);
+      for (const event of schedule.events) {
+        kinds.add(event.kind);
+        expect(hosts).toContainEqual(event.kind === "partition" ? event.groups[0] : namedIds(event));
+      }
+    }
+    expect([...kinds].toSorted()).toEqual(["kill", "partition", "pause"]);
+  });
+
   test("must end every fault inside its span", () => {
     for (const seed of seeds) {
       const { events, spanMs } = planChaos(optionsOf(seed));

@@ -48,7 +48,7 @@ export function registerChaosCommands(program: Command, context: CommandContext)
       .addOption(new Option("--profile <name>", "timing of that lab (default: fast)").choices(PROFILE_NAMES))
       .option(
         "--kinds <list>",
-        "kill, stop, restart, leave, pause, partition, isolate, netem, scale, election, unplug, restore (default: all but the last two)",
+        "kill, stop, restart, leave, pause, partition, isolate, netem, scale, election, unplug, restore, host: all nodes of a host at once, on a swarm (default: all but the last three)",
       )
       .option("--rate <n/s>", "faults a second (default: 0.5/s)")
       .option("--max-down <n>", "most nodes that are down or paused at once (default: a minority)")
