@@ -13,7 +13,7 @@ const timeFactor = Number(process.env.LAB_TEST_TIME_FACTOR ?? 1);
 function project(
   name: string,
   folder: string,
-  options: { testTimeoutMs: number; parallel: boolean; exclude?: string },
+  options: { testTimeoutMs: number; parallel: boolean; exclude?: string; globalSetup?: string },
 ) {
   return {
     test: {
@@ -24,6 +24,7 @@ function project(
       hookTimeout: options.testTimeoutMs * timeFactor,
       fileParallelism: options.parallel,
       retry: 0,
+      globalSetup: options.globalSetup ?? [],
     },
   };
 }
@@ -39,6 +40,7 @@ export default defineConfig({
         testTimeoutMs: 120_000,
         parallel: sideBySide,
         exclude: "test/docker/netem/**",
+        globalSetup: "test/support/on-swarm.ts",
       }),
       project("browser", "test/browser", { testTimeoutMs: 30_000, parallel: false }),
       project("swarm", "test/swarm", { testTimeoutMs: 120_000, parallel: false }),

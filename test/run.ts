@@ -131,7 +131,19 @@ await timed("lint and types", 30, async () => {
     tally("types of the page", await run("node_modules/typescript/bin/tsc", "--noEmit", "-p", "lab/page"));
   }
 });
-for (const suite of suites) await runSuite(suite);
+/** What isn't about one engine's details. */
+const onSwarm: Suite = {
+  name: "docker's tests on a swarm",
+  projects: ["docker"],
+  files: ["chaos", "cluster-scenarios", "scenarios"].map((name) => `test/docker/${name}.test.ts`),
+  budgetS: 900,
+  prepare: () => {
+    process.env.LAB_TEST_RUNTIME = "swarm";
+    return prepareSwarmTests();
+  },
+  requiredBy: "LAB_TEST_SWARM",
+};
+for (const suite of selection.all ? [...suites, onSwarm] : suites) await runSuite(suite);
 
 for (const line of closingLines) console.log(line);
 printDurations();

@@ -5,6 +5,7 @@
  *   npm run bench -- up failover        only these: step, cli, recovery, up, failover, detection, faults,
  *                                       trades, footprint, scenario, sim-speed
  *   npm run bench -- chaos --minutes 10 only when asked for: faults all the time, and what is left of them (10 nodes)
+ *   npm run bench -- swarm              only when asked for: three hosts of a swarm on this machine (root on Linux)
  *   npm run bench -- --runtime local    without Docker
  *   npm run bench -- --quick            fewer rounds and sizes
  *   npm run bench -- -o json            a JSON line for each row
@@ -27,6 +28,7 @@ import { Report } from "./report.ts";
 import { benchScenario } from "./scenario.ts";
 import { benchSimSpeed } from "./sim-speed.ts";
 import { benchStep } from "./step.ts";
+import { benchSwarm } from "./swarm.ts";
 import { benchThroughput } from "./throughput.ts";
 import { benchUp } from "./up.ts";
 
@@ -83,6 +85,12 @@ if (wanted("trades")) {
   const sizes = values.quick ? [5] : [2, 5, 20];
   await benchThroughput(report, { runtime, sizes, seconds: values.quick ? 10 : 30 });
 }
+if (positionals.includes("swarm") && docker.available)
+  await benchSwarm(report, {
+    image: docker.image,
+    sizes: values.quick ? [9] : [9, 30, 60],
+    rounds: values.quick ? 3 : 5,
+  });
 if (positionals.includes("chaos")) {
   const { minutes, nodes, seed, profile, rate, kinds, network } = values;
   const numbers = { minutes: Number(minutes), nodes: Number(nodes), seed: Number(seed) };

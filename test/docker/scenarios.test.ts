@@ -1,4 +1,4 @@
-// Scenarios on containers: a chosen few always, all of them with the extended tests.
+// Scenarios in containers, of one engine or of a swarm (LAB_TEST_RUNTIME): a chosen few always, all of them with the extended tests.
 import { afterAll, describe, expect, it } from "vitest";
 import { CliLab, removeStateHome } from "../support/cli-lab.ts";
 import { SCENARIO_NAMES, scenarioPath } from "../support/scenario-files.ts";
@@ -8,19 +8,12 @@ const CHOSEN = ["01-basic-trading", "06-split-brain", "22-cable-pull", "30-lost-
 
 afterAll(removeStateHome);
 
-describe("a scenario must be valid on Docker, and leave nothing", () => {
+describe("a scenario must be valid in containers, and leave nothing", () => {
   it.each(extended ? SCENARIO_NAMES : CHOSEN)("%s", async (name) => {
     await using lab = await CliLab.named("t-scenario");
-    const { code, stdout, stderr } = await lab.run(
-      "run",
-      scenarioPath(name),
-      "--runtime",
-      "docker",
-      "--name",
-      lab.name,
-    );
+    const { code, stdout, stderr } = await lab.run("run", scenarioPath(name), "--name", lab.name);
     expect(`${stdout}\n${stderr}`).toContain("valid: every step did what was expected, and every promise was kept");
     expect(code).toBe(0);
-    expect(await lab.run("ps", "--name", lab.name, "--runtime", "docker")).toMatchObject({ code: 3 });
+    expect(await lab.run("ps")).toMatchObject({ code: 3 });
   });
 });

@@ -36,7 +36,7 @@ export class CliLab implements AsyncDisposable {
   /** A name that nobody else uses; nothing is started. */
   static async named(
     prefix: string,
-    runtime: "docker" | "swarm" | "local" = "docker",
+    runtime: "docker" | "swarm" | "local" = containersHere(),
     more: NodeJS.ProcessEnv = {},
   ): Promise<CliLab> {
     stateHome ??= mkdtemp(join(tmpdir(), "lab-test-state-"));
@@ -45,7 +45,7 @@ export class CliLab implements AsyncDisposable {
 
   /** Starts the nodes and waits until they agree. */
   static async up(prefix: string, nodes: number, ...options: string[]): Promise<CliLab> {
-    const lab = await CliLab.named(prefix, options.includes("local") ? "local" : "docker");
+    const lab = await CliLab.named(prefix, options.includes("local") ? "local" : containersHere());
     try {
       const profile = options.includes("--profile") ? [] : ["--profile", "fast"];
       await lab.ok("up", "--nodes", `${nodes}`, ...profile, ...options);
@@ -142,6 +142,11 @@ export class CliLab implements AsyncDisposable {
       ...this.#more,
     };
   }
+}
+
+/** Where labs of containers lie: on one engine, or on the swarm that on-swarm.ts made. */
+function containersHere(): "docker" | "swarm" {
+  return process.env.LAB_TEST_RUNTIME === "swarm" ? "swarm" : "docker";
 }
 
 /** Removes what the labs of this file kept on disk. */
