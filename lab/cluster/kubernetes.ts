@@ -62,7 +62,7 @@ export function renderKubernetes({ spec, nodes }: LabPlan, image: string): strin
   const first = sets[0]?.name ?? spec.name;
   const at = `kubectl exec ${first}-${nodes[0]?.id} -- node /app/node.js control`;
   return [
-    `# The lab "${spec.name}": ${nodes.length} nodes for Kubernetes 1.28 or newer, made by \`lab export kubernetes\`.`,
+    `# The lab "${spec.name}": ${nodes.length} nodes for Kubernetes 1.28 or newer, made from a lab file.`,
     "# Its authors have checked it against the published schemas, and never run it on a cluster. Try it first:",
     "#   kubectl apply --dry-run=server -f FILE",
     `# The cluster must be able to pull the image ${image}.`,

@@ -89,7 +89,7 @@ export function judgeOverlay({ deaf, mtu, helperTrouble }: OverlayReport, names:
       ...{ check: "multicast across hosts", level: "warn" },
       found: helperTrouble ?? `it doesn't arrive: ${deaf.group.join(", ")}`,
       consequence: "nodes on different hosts don't find each other by multicast",
-      cure: "do without it: lab up --runtime swarm --multicast unicast",
+      cure: "do without it: --multicast unicast",
     },
   ];
 }
@@ -98,7 +98,7 @@ function judgeIpsec(without: readonly string[], names: string): Finding {
   if (without.length === 0) return { ...FINE, check: "encryption", found: `the kernels of ${names} have IPsec` };
   return {
     ...{ check: "encryption", level: "info", found: `the kernel of ${without.join(", ")} has no IPsec` },
-    consequence: "`lab up --encrypted` is refused; the nodes' datagrams are sealed with the lab's key either way",
+    consequence: "--encrypted is refused; the nodes' datagrams are sealed with the lab's key either way",
     cure: "",
   };
 }
