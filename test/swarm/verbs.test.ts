@@ -122,12 +122,15 @@ describe.skipIf(process.env.LAB_TEST_ALL !== "1")("every verb, and hosts that fa
 
   it("must say in doctor what hosts hear of each other, and refuse what a kernel can't", async () => {
     await using lab = await named("t-swarm-doctor");
+    // It brings the image to all hosts.
+    await lab.ok("up", "--nodes", "3", "--profile", "fast");
     const { stdout } = await lab.run("doctor", "-o", "json");
     const findings = JSON.parse(stdout) as Finding[];
     const level = (check: string) => findings.find((finding) => finding.check === check)?.level;
     expect(level("overlay"), stdout).toBe("ok");
     expect(level("multicast across hosts"), stdout).toBe("ok");
     expect((await hosts.things()).filter((thing) => thing.includes("doctor"))).toEqual([]);
+    await lab.ok("down");
     if (level("encryption") === "ok") return;
     expect((await lab.run("up", "--encrypted")).stderr).toContain("has no IPsec");
     expect(await hosts.things(lab.name)).toEqual([]);
