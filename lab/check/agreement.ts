@@ -46,18 +46,20 @@ export const agreement: Checker = {
         const { agreeMs } = ending.bounds;
         const { calms, tail, tooEarly } = findCalms(ending, agreeMs);
         const unseen: Violation[] = [];
-        let slowestMs = 0;
-        for (const calm of calms) {
+        const tookMs: number[] = [];
+        let isOpen = false;
+        for (const calm of [...calms, ...(tail === null ? [] : [tail])]) {
           if (calm.present.length < 2) continue;
-          const tookMs = findAgreement(claims, calm, agreeMs);
-          if (tookMs === null) unseen.push(describeDiscord(claims, calm, agreeMs));
-          else slowestMs = Math.max(slowestMs, tookMs);
+          // The run ended before the tail's bound, so it can only agree.
+          const found = findAgreement(claims, calm, calm === tail ? Number.POSITIVE_INFINITY : agreeMs);
+          if (found !== null) tookMs.push(found);
+          else if (calm === tail) isOpen = true;
+          else unseen.push(describeDiscord(claims, calm, agreeMs));
         }
-        const counted = `${calms.length} calm times, agreed after ${seconds(slowestMs)} at most, bound ${seconds(agreeMs)}`;
-        const judged = calms.length + (tail === null ? 0 : 1);
+        const judged = tookMs.length + unseen.length + (isOpen ? 1 : 0);
+        const after = tookMs.length === 0 ? "" : ` after ${seconds(Math.max(...tookMs))} at most`;
+        const counted = `agreed in ${tookMs.length} of ${judged} calm times${after}, bound ${seconds(agreeMs)}`;
         if (ending.doubt !== null) return { counted, judged, open: ending.doubt };
-        const isOpen =
-          tail !== null && tail.present.length > 1 && findAgreement(claims, tail, Number.POSITIVE_INFINITY) === null;
         return { unseen, counted, judged, open: isOpen ? tooEarly : null };
       },
     };

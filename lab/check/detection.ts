@@ -30,17 +30,20 @@ export const detection: Checker = {
         let noticed = 0;
         for (const calm of calms) {
           for (const { life, id, view } of findViews(views, calm, down, calm.fromMs + detectMs)) {
-            noticed += 1;
-            if (isNoticed(view)) continue;
+            if (isNoticed(view)) {
+              noticed += 1;
+              continue;
+            }
             const what = `node ${life.node} holds node ${id} for ${String(view.state)}, more than ${seconds(detectMs)} after its end`;
             unseen.push({ what, proof: [view] });
           }
         }
-        const counted = `${formatCount(noticed)} ends noticed, bound ${seconds(detectMs)}`;
         const late = tail === null ? [] : findViews(views, tail, down, tail.toMs);
-        const judged = noticed + late.length;
+        const lateNoticed = late.filter(({ view }) => isNoticed(view)).length;
+        const counted = `${formatCount(noticed + lateNoticed)} ends noticed, bound ${seconds(detectMs)}`;
+        const judged = noticed + unseen.length + late.length;
         if (ending.doubt !== null) return { counted, judged, open: ending.doubt };
-        return { unseen, counted, judged, open: late.every(({ view }) => isNoticed(view)) ? null : tooEarly };
+        return { unseen, counted, judged, open: lateNoticed === late.length ? null : tooEarly };
       },
     };
   },

@@ -48,10 +48,12 @@ export const joining: Checker = {
             }
           }
         }
-        const counted = `${formatCount(ready)} nodes READY, bound ${seconds(joinMs)}`;
-        const judged = ready + unseen.length + (tail?.present.length ?? 0);
+        // The run ended before the tail's bound, so its nodes can only arrive.
+        const arrived = tail?.present.filter((life) => hasArrived(life, tail.toMs)).length ?? 0;
+        const isOpen = tail !== null && arrived < tail.present.length;
+        const counted = `${formatCount(ready + arrived)} nodes READY, bound ${seconds(joinMs)}`;
+        const judged = ready + arrived + unseen.length + (isOpen ? 1 : 0);
         if (ending.doubt !== null) return { counted, judged, open: ending.doubt };
-        const isOpen = tail?.present.some((life) => !hasArrived(life, tail.toMs)) ?? false;
         return { unseen, counted, judged, open: isOpen ? tooEarly : null };
       },
     };

@@ -20,8 +20,8 @@ export const noFalseFailures: Checker = {
           what: `node ${entry.node} declares node ${peer} FAILED, which runs and can be reached`,
           proof: [entry],
         }));
-      const counted = `${formatCount(failures.length)} nodes declared FAILED, ${formatCount(suspicions.length)} false suspicions`;
       const judged = story.lives.all.length;
+      const counted = `${formatCount(judged)} processes, ${formatCount(failures.length)} nodes declared FAILED, ${formatCount(suspicions.length)} false suspicions`;
       return { unseen, counted, judged, open: doubt };
     },
   }),

@@ -19,6 +19,9 @@ describe(`every scenario must be valid in virtual time (SCENARIO_SEED=${seed})`,
   test.each(SCENARIO_NAMES)("%s", async (name) => {
     const result = await runScenario(readScenario(name), { runtime: "sim", seed });
     expect(describeOutcome(result)).toEqual({ verdict: "valid", reason: "", failed: [], violations: [] });
+    // A check that looked at none of what it judges has nothing to judge.
+    const empty = result.checks.filter(({ verdict, detail }) => verdict === "valid" && /^(agreed in )?0 /.test(detail));
+    expect(empty.map(({ check, detail }) => `${check}: ${detail}`)).toEqual([]);
   });
 });
 
