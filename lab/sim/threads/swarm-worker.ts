@@ -45,7 +45,7 @@ function hunt(task: HuntTask): Hunted {
   return { task, found, alarms };
 }
 
-function play(seed: number, choice: WorldChoice): Played {
+export function play(seed: number, choice: WorldChoice): Played {
   try {
     return {
       seed,
