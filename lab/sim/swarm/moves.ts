@@ -10,7 +10,8 @@ import { type SimOptions, votersOf } from "../cluster/sim-options.ts";
 import { Draw } from "../world/draw.ts";
 import type { DiskImage } from "../world/sim-disk.ts";
 import type { Premises } from "./premises.ts";
-import { askInName, fillGroup, loseTail, payEarly, spendTwice, startTwin } from "./staged-moves.ts";
+import { askEverything, orderOddly } from "./questions.ts";
+import { askInName, fillGroup, fillTable, loseTail, payEarly, spendTwice, startTwin } from "./staged-moves.ts";
 
 /** Share of the schedules in which each move is made. */
 export const MOVES = {
@@ -59,6 +60,10 @@ export const MOVES = {
   "early-debits": 0.03,
   /** A member tells of so many accounts that there is no room for a newcomer. */
   "full-group": 0.01,
+  /** People ask every question, and give orders that make no sense. */
+  questions: 0.15,
+  /** A node was told another initial amount for new accounts. */
+  "other-credits": 0.04,
   /** Copies of datagrams, whole and damaged, to anybody from anywhere (world/stranger.ts). */
   stranger: 0.15,
 } as const satisfies Record<string, number>;
@@ -325,7 +330,21 @@ const DRAWN: Readonly<Record<MoveName, (draft: Draft) => void>> = {
     draft.world.initialCredits = 1_000;
     happen(draft, "early-debits", (sim) => payEarly(sim, payer, payee, victim));
   },
-  "full-group": (draft) => happen(draft, "full-group", fillGroup),
+  "full-group": (draft) => {
+    const ofAccounts = draft.draw.chance(0.5);
+    happen(draft, "full-group", ofAccounts ? fillGroup : fillTable);
+  },
+  questions: (draft) => {
+    const { draw } = draft;
+    for (let n = draw.integer(5, 15); n > 0; n--) {
+      const id = draw.pick(draft.ids);
+      happen(draft, "questions", (sim) => askEverything(sim, id) + orderOddly(sim, id, draw));
+    }
+  },
+  "other-credits": ({ draw, ids, options, configs, counts }) => {
+    set(configs, draw.pick(ids), { initialCredits: (options.initialCredits ?? 100) + draw.pick([-40, 50]) });
+    counts["other-credits"] = 1;
+  },
   stranger: ({ draw, world }) => {
     world.hostile = draw.pick([0.01, 0.1, 0.4]);
   },

@@ -5,14 +5,14 @@
 import { HELD_PER_ORIGIN_MAX } from "../../../node/core/causal/holdback.ts";
 import type { Origin } from "../../../node/core/kernel/types.ts";
 import { MEMBERS_MAX } from "../../../node/wire/ids.ts";
-import type { Genesis, Message } from "../../../node/wire/message.ts";
+import type { Message, Payload } from "../../../node/wire/message.ts";
 import type { SimCluster } from "../cluster/sim-cluster.ts";
 import type { Premises } from "./premises.ts";
 
 /** Slots of second processes, beyond all ids. */
 const TWINS_FROM = 10_000;
 const PATIENCE_MS = 3_000;
-const ACCOUNTS_PER_CHUNK = 32;
+const TOLD_PER_CHUNK = 32;
 
 /** A second process with that id. endFaults (play-schedule.ts) removes it. */
 export function startTwin(sim: SimCluster, premises: Premises, id: number, isCopy: boolean): number {
@@ -117,23 +117,14 @@ export function payEarly(sim: SimCluster, payer: number, payee: number, victim: 
 
 /** A member tells all others of accounts until there is no room, and a newcomer is turned away. */
 export function fillGroup(sim: SimCluster, premises: Premises): number {
-  const [teller, ...others] = sim.running().flatMap(({ state }) => state?.self ?? []);
-  if (teller === undefined || others.length === 0) return 0;
-  premises.onFullGroup();
-  const from: Origin = { ...teller, sender: teller.id, address: teller.address ?? "" };
-  const ids = Array.from({ length: MEMBERS_MAX - sim.ids.length }, (_, index) => Math.max(...sim.ids) + 100 + index);
-  for (let at = 0; at < ids.length; at += ACCOUNTS_PER_CHUNK) {
-    const accounts = ids.slice(at, at + ACCOUNTS_PER_CHUNK).map(
-      (id): Genesis => ({
-        id,
-        epoch: 1,
-        nonce: id.toString(16).padStart(16, "0"),
-        initial: sim.config.initialCredits,
+  const tell = (ids: readonly number[], sender: number): Message =>
+    chunkOf(sender, {
+      accounts: ids.map((id) => {
+        const nonce = id.toString(16).padStart(16, "0");
+        return { id, epoch: 1, nonce, initial: sim.config.initialCredits };
       }),
-    );
-    for (const { id } of others) sim.inject(id, chunkOf(teller.id, accounts), from);
-    sim.runFor(5);
-  }
+    });
+  if (!tellOfMany(sim, premises, tell)) return 0;
   // It would take the place of a node that isn't known yet.
   if (!sim.running().every(({ state }) => sim.ids.every((id) => state?.ledger.accounts.has(id) === true))) return 1;
   const newcomer = sim.add(Math.max(...sim.ids) + 20);
@@ -143,8 +134,37 @@ export function fillGroup(sim: SimCluster, premises: Premises): number {
   return 1;
 }
 
-function chunkOf(sender: number, accounts: readonly Genesis[]): Message {
-  const payload = { index: 0, next: null, last: true, members: [], accounts: [...accounts], records: [] };
+/** A member tells all others of members that it made up, until there is no room: a newcomer that speaks takes the place of one. */
+export function fillTable(sim: SimCluster, premises: Premises): number {
+  const tell = (ids: readonly number[], sender: number): Message =>
+    chunkOf(sender, { members: ids.map((id) => ({ id, state: "LEFT", inc: 1, rinc: 0, addr: null })) });
+  if (!tellOfMany(sim, premises, tell)) return 0;
+  const newcomer = sim.add(Math.max(...sim.ids) + 20);
+  sim.start(newcomer.slot);
+  wait(sim, () => newcomer.state?.phase === "READY");
+  return 1;
+}
+
+/** Tells all but the teller of so many ids that there is no room for another one. False: nobody is there to be told. */
+function tellOfMany(
+  sim: SimCluster,
+  premises: Premises,
+  tell: (ids: readonly number[], sender: number) => Message,
+): boolean {
+  const [teller, ...others] = sim.running().flatMap(({ state }) => state?.self ?? []);
+  if (teller === undefined || others.length === 0) return false;
+  premises.onFullGroup();
+  const from: Origin = { ...teller, sender: teller.id, address: teller.address ?? "" };
+  const ids = Array.from({ length: MEMBERS_MAX - sim.ids.length }, (_, index) => Math.max(...sim.ids) + 100 + index);
+  for (let at = 0; at < ids.length; at += TOLD_PER_CHUNK) {
+    for (const { id } of others) sim.inject(id, tell(ids.slice(at, at + TOLD_PER_CHUNK), teller.id), from);
+    sim.runFor(5);
+  }
+  return true;
+}
+
+function chunkOf(sender: number, part: Partial<Payload<"STATE_CHUNK">>): Message {
+  const payload = { index: 0, next: null, last: true, members: [], accounts: [], records: [], ...part };
   return { ...headOf(sender), message_type: "STATE_CHUNK", payload };
 }
 
