@@ -158,7 +158,8 @@ function faultOf(
 ): { reason: DropReason; detail: string } | null {
   const { sender, incarnation } = header;
   const type = decoded.ok ? decoded.message.message_type : null;
-  if (incarnation < known && type !== "JOIN")
+  // JOIN is answered with what to exceed; PONG may be the answer of a rival that the core has asked.
+  if (incarnation < known && type !== "JOIN" && type !== "PONG")
     return { reason: "stale_incarnation", detail: `${incarnation}, known ${known}` };
   if (!decoded.ok) return decoded;
   const { sender_id, message_type } = decoded.message;

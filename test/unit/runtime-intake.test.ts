@@ -227,6 +227,12 @@ describe("intake", () => {
     expect(intake.accept(datagram, "10.0.0.2:6002")[0]?.from.incarnation).toBe(1);
   });
 
+  test("must let a PONG of an older incarnation through: a rival may answer what it was asked", () => {
+    const { intake, keyring } = setUp();
+    const datagram = sealDatagram(header({ incarnation: 1 }), encodeMessage(pong(AWAITED)), keyring, SELF);
+    expect(intake.accept(datagram, "10.0.0.9:6002")[0]?.message.message_type).toBe("PONG");
+  });
+
   test("must not move the replay window for a forged packet number", () => {
     const { intake, keyring } = setUp();
     const forged = sealDatagram(header({ packetSeq: 2 ** 40 }), encodeMessage(leave(2)), keyring);
