@@ -20,7 +20,7 @@ import { type Excuses, Judge, type Property } from "./judge.ts";
 export class Invariants {
   readonly detection: Detection;
   private readonly judge: Judge;
-  private readonly datagrams: Datagrams;
+  readonly datagrams: Datagrams;
   private readonly books: Books;
   private readonly disks: Disks;
   private readonly bounds: Bounds;

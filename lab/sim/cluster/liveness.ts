@@ -116,7 +116,7 @@ function tradeOnce(sim: SimCluster): void {
 
 /** L4: nothing happens, so nobody fails. */
 function stayCalm(sim: SimCluster, spanMs: number): void {
-  sim.invariants.detection.watch(() => true);
+  sim.invariants.detection.watch((_, peer) => sim.ids.includes(peer));
   sim.runFor(spanMs);
   sim.invariants.detection.watch(null);
 }
@@ -143,14 +143,15 @@ function knowEachOther(sim: SimCluster): boolean {
     (state) =>
       state?.phase === "READY" &&
       state.join.confirmed &&
-      sim.ids.every((id) => id === state.self.id || knows(state, id, sim.node(id).incarnation)),
+      sim.ids.every((id) => id === state.self.id || knows(sim, state, id)),
   );
 }
 
-/** As the process that it is now: a trade with the one before is refused, rightly (STALE). */
-function knows(state: NodeState, id: number, incarnation: number): boolean {
+/** As the process that it is now, and where it is: a trade with the one before is refused, rightly (STALE). */
+function knows(sim: SimCluster, state: NodeState, id: number): boolean {
   const member = state.members.get(id);
-  return member?.state === "ALIVE" && member.incarnation === incarnation;
+  if (member?.state !== "ALIVE" || member.incarnation !== sim.node(id).incarnation) return false;
+  return sim.moves === 0 || member.address === sim.network.addressOf(id);
 }
 
 function followOne(sim: SimCluster): boolean {

@@ -10,7 +10,7 @@ import type { SimCluster } from "../cluster/sim-cluster.ts";
 
 /** A person looks so many times, so far apart (milliseconds, `fast` timing). */
 const LOOKS = 12;
-const LOOK_MS = 2_500;
+const LOOK_MS = 4_000;
 /** A node with an empty disk is RECOVERING or READY after this. */
 const WAY_IN_MS = 12_000;
 

@@ -13,7 +13,8 @@ export function addLiar(sim: SimCluster, id: number, chance: number, mayTell: (m
   const liar = new Liar(id, chance, new Draw(sim.seed, `liar ${id}`), {
     processes: () => sim.running().flatMap(({ state }) => state?.self ?? []),
     mayTell,
-    send: (datagram, to) => {
+    send: (datagram, to, addressee) => {
+      invariants.datagrams.onSend(addressee);
       invariants.onSealed(datagram, to);
       network.send(id, datagram, { multicast: false, addresses: [network.addressOf(to)] });
     },

@@ -189,7 +189,9 @@ export function endFaults(sim: SimCluster): void {
       sim.restart(id);
     }
     // What a person would do: a node whose disk failed has stopped trading until it is started again.
-    if (sim.node(id).state?.phase === "HALTED") sim.restart(id);
+    // A slow process may not have got to the failure yet.
+    const { state, store } = sim.node(id);
+    if (state?.phase === "HALTED" || (state !== null && store.hasFailed)) sim.restart(id);
   }
 }
 

@@ -168,6 +168,11 @@ export class SimStore {
     this.restore(createDisk());
   }
 
+  /** The process has seen a write fail, or will as soon as it gets to it. */
+  get hasFailed(): boolean {
+    return this.stoppedBy !== null;
+  }
+
   get term(): number {
     return this.disk.term;
   }

@@ -102,9 +102,19 @@ function whyOpen(state: NodeState, id: NodeId, stage: "ask" | "promise"): string
 export function waitingText(state: NodeState): string {
   const witnesses = awaitedText(awaitedWitnesses(state));
   if (witnesses !== "") return witnesses;
-  if (!isRecovering(state)) return abstentionText(state);
+  if (!isRecovering(state)) return abstentionText(state) || debitsText(state);
   if (state.phase !== "RECOVERING") return "waits for somebody who knows its account";
   return awaitedText(awaited(state, "ask")) || "waits for the last promises";
+}
+
+const NAMED_MAX = 8;
+
+/** A node without a disk whose account isn't new goes on when it has all that others have named. */
+function debitsText({ phase, join, ledger, causal }: NodeState): string {
+  if (phase !== "SYNCING" || !join.lostDisk || !join.isOverdue) return "";
+  const missing = [...(causal.sync?.target ?? [])].filter(([id, seq]) => seq > entry(ledger.durable, id));
+  const names = missing.slice(0, NAMED_MAX).map(([id, seq]) => `Node ${id} up to ${seq}`);
+  return names.length === 0 ? "" : `waits for debits that others have named, in the logs of ${names.join(", ")}`;
 }
 
 /** Empty: nobody is waited for. */
