@@ -13,6 +13,8 @@ import { MOVE_NAMES, type MoveName } from "./moves.ts";
 /** The largest seed: seeds stay exact in every number that is made of them. */
 export const SEED_MAX = 2_147_483_647;
 
+export const RULE_NAMES = Object.keys(RULES) as readonly Rule[];
+
 export interface SeedRange {
   readonly from: number;
   /** Included. */
@@ -50,7 +52,7 @@ export function parseSeedRange(text: string, option: string): SeedRange {
 
 /** `causalDelivery,nak`. @throws LabError("usage") that names the rules that there are */
 export function parseRules(text: string): readonly Rule[] {
-  return pickWords(text, Object.keys(RULES) as Rule[], "rule");
+  return pickWords(text, RULE_NAMES, "rule");
 }
 
 /** `stranger,lost-disks`, or `none`. @throws LabError("usage") that names the moves that there are */
