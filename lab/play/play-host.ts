@@ -5,6 +5,7 @@
 
 import { LabError } from "../base/lab-error.ts";
 import { CHECKERS } from "../check/checkers.ts";
+import { compareRuns } from "../journal/compare-runs.ts";
 import type { Entry } from "../journal/entry.ts";
 import type { Lesson } from "../scenario/lesson.ts";
 import { parseScenario } from "../scenario/parse-scenario.ts";
@@ -20,6 +21,7 @@ import { readLink, readSteps, writeLink } from "./run-link.ts";
 /** Longest stretch of time that one question may play: 10 minutes. */
 const ADVANCE_MS_MAX = 600_000;
 const EVENTS_A_STEP_MAX = 2_000;
+const DIFFERENCES_MAX = 40;
 const NODES_DEFAULT = 5;
 const OTHER_VERSION = "This link is of another version of the lab: it may play another run here.";
 
@@ -33,7 +35,7 @@ interface Played {
   readonly lab: PlayedLab;
 }
 
-type Extra = Partial<Pick<PlayReport, "entries" | "acted" | "hash" | "saved" | "notice" | "lessons">> & {
+type Extra = Partial<Pick<PlayReport, "entries" | "acted" | "hash" | "compared" | "saved" | "notice" | "lessons">> & {
   readonly isNew?: boolean;
 };
 
@@ -88,6 +90,8 @@ class PlayHost {
         const report = this.#report();
         return { ...report, hash: lab.hash() };
       }
+      case "compare":
+        return await this.#compare(readSteps(asked.spec));
       case "save": {
         const { spec, lab } = this.#current;
         const shownMs = asked.untilMs ?? lab.nowMs - lab.beganMs;
@@ -127,15 +131,21 @@ class PlayHost {
     const { nowMs, beganMs, broken, ended, outcomes, script, traffic } = lab;
     const opened = isNew ? { facts: lab.facts, bugs: KNOWN_BUGS } : null;
     const state = { opened, spec, entries, nowMs, beganMs, broken, ended, outcomes, script, ...traffic };
-    return { ...state, acted: null, hash: null, saved: null, notice: null, lessons: null, ...told };
+    return { ...state, acted: null, hash: null, compared: null, saved: null, notice: null, lessons: null, ...told };
   }
 
   async #reopen(spec: PlaySpec, untilMs: number): Promise<void> {
-    const { steps, ...world } = spec;
-    const lab = await PlayedLab.open(world);
-    for (const step of steps) lab.schedule(step);
-    this.#played = { spec, lab };
-    await lab.advance(lab.beganMs + Math.min(Math.max(0, untilMs), ADVANCE_MS_MAX));
+    this.#played = { spec, lab: await playAgain(spec, untilMs) };
+  }
+
+  async #compare(spec: PlaySpec): Promise<PlayReport> {
+    const { lab } = this.#current;
+    const other = await playAgain(spec, lab.nowMs - lab.beganMs);
+    const report = this.#report();
+    const { facts, entries } = other.journal();
+    const { differences, ...comparison } = compareRuns(lab.journal(), other.journal());
+    const first = { ...comparison, differences: differences.slice(0, DIFFERENCES_MAX) };
+    return { ...report, compared: { facts, entries, beganMs: other.beganMs, comparison: first } };
   }
 
   async #act(wanted: Step, atMs: number | null): Promise<PlayReport> {
@@ -164,6 +174,13 @@ class PlayHost {
     }
     return this.#report({ entries });
   }
+}
+
+async function playAgain({ steps, ...world }: PlaySpec, untilMs: number): Promise<PlayedLab> {
+  const lab = await PlayedLab.open(world);
+  for (const step of steps) lab.schedule(step);
+  await lab.advance(lab.beganMs + Math.min(Math.max(0, untilMs), ADVANCE_MS_MAX));
+  return lab;
 }
 
 function readStep(step: Step): Step {

@@ -3,6 +3,7 @@
  * can be cloned.
  */
 import type { CheckResult } from "../check/verdict.ts";
+import type { Comparison } from "../journal/compare-runs.ts";
 import type { Entry } from "../journal/entry.ts";
 import type { RunFacts } from "../journal/journal.ts";
 import type { Lesson } from "../scenario/lesson.ts";
@@ -15,6 +16,8 @@ export interface PlaySpec {
   readonly nodes: number;
   /** A known bug that all nodes have (lab/sim/bugs); null: none. */
   readonly bug: string | null;
+  /** Timing of the nodes; absent: `default`, or the scenario's own. */
+  readonly profile?: "fast" | undefined;
   /** A scenario that plays by itself from the beginning, as its file has it (YAML); absent: none. */
   readonly scenario?: string | undefined;
   /** The actions so far, in order: each with its instant (`at`) and in the background. */
@@ -37,6 +40,8 @@ export type PlayAsk =
   /** Something is done at the instant that is shown. In the past, that is where the run branches: what was done later is gone. */
   | { readonly ask: "act"; readonly step: Step /** Null: now. */; readonly atMs: number | null }
   | { readonly ask: "hash" }
+  /** Plays another run as long as this one, and compares the two. */
+  | { readonly ask: "compare"; readonly spec: PlaySpec }
   /** The run as a link and as a scenario. @param untilMs since the first step could begin; null: until now */
   | { readonly ask: "save"; readonly untilMs: number | null };
 
@@ -69,6 +74,15 @@ export interface PlayBug {
   readonly recipe: readonly Step[];
 }
 
+/** Another run, and where the two part: A is the one that is played. */
+export interface PlayCompared {
+  readonly facts: RunFacts;
+  readonly entries: readonly Entry[];
+  readonly beganMs: number;
+  /** The first differences only. */
+  readonly comparison: Comparison;
+}
+
 export interface PlayReport {
   /** Of a world that is new: what was told before is of another one. Null: the world goes on. */
   readonly opened: {
@@ -91,6 +105,8 @@ export interface PlayReport {
   readonly acted: number | null;
   /** Of `hash`: names the journal up to now. */
   readonly hash: string | null;
+  /** Of `compare`. */
+  readonly compared: PlayCompared | null;
   /** Of `save`; no link: the run is too long for an address. */
   readonly saved: { readonly link: string | null; readonly scenario: string } | null;
   /** Of the spec's scenario; null: there is none. */

@@ -13,7 +13,7 @@ export function labNameOf(): string {
 }
 
 /** Of a run with a scenario of its own, that is the first step: it plays beside what somebody does. */
-export function scenarioOf({ seed, nodes, scenario, steps }: PlaySpec): Scenario {
+export function scenarioOf({ seed, nodes, scenario, steps, profile }: PlaySpec): Scenario {
   const only = steps.every((step) => whyNotOn(step, "local") === null) ? {} : { runtimes: ["sim" as const] };
   if (scenario !== undefined) {
     const own = parseScenario(scenario, "scenario.yaml");
@@ -25,9 +25,17 @@ export function scenarioOf({ seed, nodes, scenario, steps }: PlaySpec): Scenario
       throw new LabError("unsupported", message, "run it on Docker or as local processes", { cause });
     }
     const script: Step = { at: "1ms", background: true, sequence: own.steps };
-    return { ...own, ...only, name: NAME, seed, steps: [script, ...steps] };
+    return { ...own, ...(profile !== undefined && { profile }), ...only, name: NAME, seed, steps: [script, ...steps] };
   }
-  return { name: NAME, title: "What somebody did in the playground", nodes, profile: "default", seed, ...only, steps };
+  return {
+    name: NAME,
+    title: "What somebody did in the playground",
+    nodes,
+    profile: profile ?? "default",
+    seed,
+    ...only,
+    steps,
+  };
 }
 
 /** The file, with the command that plays it again. @param shownMs how long the run was looked at: so long it lasts */

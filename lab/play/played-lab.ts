@@ -14,7 +14,7 @@ import type { LabHandle } from "../cluster/lab-handle.ts";
 import { EPOCH_MS } from "../engine/sim/sim-clock.ts";
 import { SimEngine } from "../engine/sim/sim-engine.ts";
 import { type Entry, parseEntry } from "../journal/entry.ts";
-import type { RunFacts } from "../journal/journal.ts";
+import type { Journal, RunFacts } from "../journal/journal.ts";
 import { hashJournal } from "../journal/journal-hash.ts";
 import { labOf } from "../scenario/lab-of.ts";
 import { beginPlay, type Play, playSteps } from "../scenario/play.ts";
@@ -142,14 +142,12 @@ export class PlayedLab {
   async #judge(): Promise<void> {
     this.#isJudged = true;
     const { clock } = this.#engine;
-    const journal = () => ({ facts: this.facts, entries: this.#entries, gaps: [] });
     for (let round = 0; round < QUIET_ROUNDS_MAX && clock.failure === null; round++) {
-      this.#pending.push(...this.take());
-      const missingMs = missingQuietMs(journal());
+      const missingMs = missingQuietMs(this.journal());
       if (missingMs === null) break;
       await clock.playTo(clock.nowMs() + missingMs);
     }
-    this.#verdict = judgeJournal(journal(), CHECKERS).find(({ verdict }) => verdict === "invalid") ?? null;
+    this.#verdict = judgeJournal(this.journal(), CHECKERS).find(({ verdict }) => verdict === "invalid") ?? null;
   }
 
   /** No line breaks a promise that takes time: it is judged once nothing has disturbed the run for as long as it may take. */
@@ -157,12 +155,11 @@ export class PlayedLab {
     const nowMs = this.#engine.clock.nowMs();
     if (nowMs < this.#lookAtMs || this.broken !== null) return;
     this.#lookAtMs = nowMs + LOOK_EVERY_MS;
-    this.#pending.push(...this.take());
+    const journal = this.journal();
     const left = quietLeftMs(this.facts, this.#judging.story);
     if (left === null || left.allMs > 0) return;
     // The longer the run, the longer that takes, and the more seldom it is done.
     this.#lookAtMs = nowMs + Math.max(LOOK_EVERY_MS, (nowMs - this.#play.startedMs) / 2);
-    const journal = { facts: this.facts, entries: this.#entries, gaps: [] };
     this.#verdict = judgeJournal(journal, CHECKERS).find(({ verdict }) => verdict === "invalid") ?? null;
   }
 
@@ -243,6 +240,12 @@ export class PlayedLab {
     const traffic = this.#engine.traffic(labNameOf());
     const onWall = <Due extends { readonly dueMs: number }>(due: Due): Due => ({ ...due, dueMs: EPOCH_MS + due.dueMs });
     return { flights: traffic.flights().map(onWall), timers: traffic.timers().slice(0, TIMERS_MAX).map(onWall) };
+  }
+
+  /** All lines up to now. */
+  journal(): Journal {
+    this.#pending.push(...this.take());
+    return { facts: this.facts, entries: this.#entries, gaps: [] };
   }
 
   /** Of the lines that were taken. */

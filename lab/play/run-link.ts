@@ -35,6 +35,7 @@ const Link = z.object({
     .max(2 ** 31),
   nodes: z.int().min(1).max(PLAY_NODES_MAX),
   bug: z.string().nullable(),
+  profile: z.literal("fast").optional(),
   scenario: z.string().max(JSON_BYTES_MAX).optional(),
   until: z.number().min(0).max(UNTIL_MS_MAX),
   steps: z.array(z.unknown()).max(1_000),
@@ -44,7 +45,7 @@ const AGAIN = "ask for the link once more, or start a run of your own";
 
 /** @throws LabError("failed") for a run that is too long for an address, or too large for a page: it can be saved as a scenario */
 export async function writeLink(spec: PlaySpec, untilMs: number): Promise<string> {
-  const { seed, nodes, bug, scenario, steps } = spec;
+  const { seed, nodes, bug, profile, scenario, steps } = spec;
   if (nodes > PLAY_NODES_MAX)
     throw new LabError(
       "failed",
@@ -56,6 +57,7 @@ export async function writeLink(spec: PlaySpec, untilMs: number): Promise<string
     seed,
     nodes,
     bug,
+    profile,
     scenario,
     until: Math.round(Math.min(untilMs, UNTIL_MS_MAX) * 1_000) / 1_000,
     steps,
@@ -71,10 +73,11 @@ export async function readLink(link: string): Promise<LinkedRun> {
   if (link.length > LINK_CHARS_MAX) throw new LabError("usage", "this link is too long to be a run", AGAIN);
   const parsed = Link.safeParse(await unpack(link));
   if (!parsed.success) throw new LabError("usage", "this link doesn't hold a run", AGAIN);
-  const { v, seed, nodes, bug, scenario, until, steps } = parsed.data;
+  const { v, until, steps, ...world } = parsed.data;
+  const { bug, scenario } = world;
   if (bug !== null && !BUGS.some(({ name }) => name === bug))
     throw new LabError("usage", `this link wants a bug that this version doesn't know: ${bug.slice(0, 40)}`, AGAIN);
-  const spec = readSteps({ seed, nodes, bug, scenario, steps: steps as PlaySpec["steps"] });
+  const spec = readSteps({ ...world, steps: steps as PlaySpec["steps"] });
   // A scenario that can't be read, or needs a cable or a kernel, says so itself.
   if (scenario !== undefined) scenarioOf(spec);
   return { spec, untilMs: until, isOtherVersion: v !== LINK_VERSION };

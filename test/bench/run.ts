@@ -3,7 +3,7 @@
  *
  *   npm run bench                       everything that this machine can run (about 40 minutes on two cores)
  *   npm run bench -- up failover        only these: step, cli, recovery, up, failover, detection, faults,
- *                                       trades, footprint, scenario, sim-speed
+ *                                       trades, footprint, scenario, sim-speed, playground
  *   npm run bench -- chaos --minutes 10 only when asked for: faults all the time, and what is left of them (10 nodes)
  *   npm run bench -- swarm              only when asked for: three hosts of a swarm on this machine (root on Linux)
  *   npm run bench -- --runtime local    without Docker
@@ -23,6 +23,7 @@ import { benchSimulatedDetection } from "./detection/simulated.ts";
 import { benchFailover } from "./failover.ts";
 import { benchFaults } from "./faults.ts";
 import { benchCli, benchFootprint } from "./footprint.ts";
+import { benchPlayground } from "./playground.ts";
 import { benchRecovery } from "./recovery.ts";
 import { Report } from "./report.ts";
 import { benchScenario } from "./scenario.ts";
@@ -97,6 +98,7 @@ if (positionals.includes("chaos")) {
   await benchChaos(report, { runtime, profile, ...numbers, rate, kinds, network });
 }
 if (wanted("scenario")) await benchScenario(report, { runtime, rounds: values.quick ? 2 : 5 });
+if (wanted("playground")) await benchPlayground(report, values.quick ? 3 : 5);
 if (wanted("sim-speed")) {
   for (const [profile, rate, nodes, goal] of [
     ["default", 1, 5, 1_000],

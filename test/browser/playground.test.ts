@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildPlayground, readScenarios } from "../../build.mjs";
 import { openPlayHost } from "../../lab/play/play-host.ts";
 import type { PlaySpec } from "../../lab/play/play-protocol.ts";
-import { findBarriersOnPanels, openBrowser, takePicture } from "../support/browser.ts";
+import { findBarriers, findBarriersOnPanels, openBrowser, takePicture } from "../support/browser.ts";
 import { drawLogs, hashRuns, listLessons } from "../support/played-runs.ts";
 
 const LAB_TEST_ALL = process.env.LAB_TEST_ALL !== undefined;
@@ -303,6 +303,30 @@ describe("five nodes in a page from the disk", () => {
     await page.getByRole("button", { name: "Hint 4 of 4" }).click();
     await expect.poll(async () => (await look(page)).checks.length, { timeout: 10_000 }).toBe(1);
     expect(await panel.locator(".won").count()).toBe(0);
+    await closeQuietly(page);
+  });
+
+  it("must show two runs side by side, and mark in both where they part", async () => {
+    const page = await open();
+    await page.getByLabel("Bug").selectOption("amnesia");
+    await expect.poll(async () => (await look(page)).spec.bug).toBe("amnesia");
+    for (const name of ["Pay somebody", "Kill the leader", "Bring 5 back"])
+      await page.getByRole("button", { name }).click();
+    await setSpeed(page, 10);
+    await expect.poll(async () => (await look(page)).checks.length, { timeout: 10_000 }).toBe(1);
+    await page.getByRole("tab", { name: "Try" }).click();
+    await page.getByLabel("Compare this run with").selectOption("without its bug");
+    const compared = page.getByRole("group", { name: "Two runs side by side" });
+    await expect
+      .poll(() => compared.innerText(), { timeout: 10_000 })
+      .toMatch(/They part in the step “start 5”[\s\S]*(here|there) only, node 5/);
+    expect(await page.locator(".stage .other-run").innerText()).toBe("without its bug");
+    expect(await page.locator("canvas").count()).toBeGreaterThan(1);
+    await compared.scrollIntoViewIfNeeded();
+    await takePicture(page, "playground-9-split");
+    expect(await findBarriers(page)).toEqual([]);
+    await compared.getByRole("button", { name: "Show one run only" }).click();
+    expect(await page.locator(".other-run").count()).toBe(0);
     await closeQuietly(page);
   });
 

@@ -267,6 +267,23 @@ describe("a known bug", () => {
   });
 });
 
+test("a run beside another one must go on as it was, and be told where they part", async () => {
+  const player = new Player();
+  const steps = recipeOf("amnesia");
+  await player.open({ bug: "amnesia", steps }, 3_000);
+  const hash = await player.hash();
+  const { compared } = await player.ask({ ask: "compare", spec: { ...SPEC, steps } });
+  const [first] = compared?.comparison.differences ?? [];
+  expect(compared?.comparison).toMatchObject({ isEqual: false, isSameWorld: true, step: "start 1" });
+  expect(first?.entry.node).toBe(1);
+  expect(compared?.entries.at(-1)?.time).toBeGreaterThan((compared?.beganMs ?? 0) + 2_000);
+  expect(await player.hash()).toBe(hash);
+  const same = await player.ask({ ask: "compare", spec: player.last.spec });
+  expect(same.compared?.comparison).toMatchObject({ isEqual: true, differences: [] });
+  const fast = await player.ask({ ask: "compare", spec: { ...SPEC, profile: "fast" } });
+  expect(fast.compared?.facts.profile).toBe("fast");
+});
+
 describe("find it", () => {
   /** Plays a bug's recipe as its last hint does. @param bug null: the same in sound nodes */
   async function playRecipe(name: string, bug: string | null): Promise<string | null> {

@@ -8,7 +8,7 @@ import type { Catalogue, CommandReply, DashCommand, ScenarioProgress, Snapshot }
 import type { Entry } from "../../journal/entry.ts";
 import type { Gap, RunFacts } from "../../journal/journal.ts";
 import type { MessageKind } from "../../journal/message-kinds.ts";
-import type { PlayBug, PlayReport, PlaySpec, StepOutcome } from "../../play/play-protocol.ts";
+import type { PlayBug, PlayCompared, PlayReport, PlaySpec, StepOutcome } from "../../play/play-protocol.ts";
 import { type Cone, findCone } from "../model/causality.ts";
 import type { ClusterState } from "../model/cluster-state.ts";
 import type { Copy } from "../model/copies.ts";
@@ -29,6 +29,11 @@ export interface Branch {
   readonly spec: PlaySpec;
   /** How long it was, since its first step could begin. */
   readonly untilMs: number;
+}
+
+export interface ComparedRun extends PlayCompared {
+  /** "with seed 2" */
+  readonly name: string;
 }
 
 /** Questions of views to a world in the page. */
@@ -64,6 +69,10 @@ export interface HandledWorld {
   /** Begins a game about this bug. */
   play(bug: string): void;
   hint(): void;
+  /** Another run beside this one; null: none. */
+  readonly compared: ComparedRun | null;
+  compare(spec: PlaySpec, name: string): void;
+  endCompare(): void;
 }
 
 type Playing = ScenarioProgress & { readonly state: "waiting" | "running" };
@@ -129,6 +138,8 @@ export class Store {
     readonly reply: CommandReply | null;
   } | null = null;
 
+  /** The first event that a run beside this one doesn't have; null: there is none. */
+  parting: number | null = null;
   selectedNode: number | null = null;
   cone: Cone | null = null;
   tab: Tab = "inspect";

@@ -16,6 +16,8 @@ export interface OverlayFrame {
   readonly cone: Cone | null;
   /** Numbers of the events that prove a broken promise, in their order. */
   readonly proof: readonly number[];
+  /** Number of the event at which the run parts from another one; null: it doesn't. */
+  readonly parting: number | null;
 }
 
 /** Sheet, shade of the future, line of now, highlights. */
@@ -37,6 +39,30 @@ export function drawSpaceTime(frame: OverlayFrame): void {
   }
   if (cone !== null) drawCone(frame, cone);
   if (frame.proof.length > 0) drawProof(frame);
+  if (frame.parting !== null) drawParting(frame, frame.parting);
+}
+
+function drawParting({ ctx, look, geometry, sheet }: OverlayFrame, index: number): void {
+  const { history, palette } = look;
+  const y = sheet.rowOf(index);
+  ctx.strokeStyle = palette.warn;
+  ctx.fillStyle = palette.warn;
+  ctx.lineWidth = 2;
+  ctx.setLineDash([6, 4]);
+  ctx.beginPath();
+  ctx.moveTo(0, y);
+  ctx.lineTo(geometry.width, y);
+  ctx.stroke();
+  ctx.setLineDash([]);
+  ctx.font = `bold 12px ${palette.font}`;
+  ctx.textAlign = "right";
+  ctx.textBaseline = "bottom";
+  ctx.fillText("they part here", geometry.width - 6, y - 3);
+  const node = history.entry(index)?.node ?? 0;
+  if (node === 0) return;
+  ctx.beginPath();
+  traceDot(ctx, columnOf(geometry, node), y, PROOF_RADIUS);
+  ctx.stroke();
 }
 
 const PROOF_RADIUS = 9;

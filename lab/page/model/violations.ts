@@ -2,6 +2,7 @@
  * Where in the journal the lines are that prove a checker's violations.
  */
 import type { CheckResult } from "../../check/verdict.ts";
+import type { Comparison } from "../../journal/compare-runs.ts";
 import type { Entry } from "../../journal/entry.ts";
 import type { History } from "./history.ts";
 
@@ -30,6 +31,12 @@ export function markViolations(history: History, checks: readonly CheckResult[])
 export function findEntry(history: History, entry: Entry): number | null {
   const key = keyOfEntry(entry);
   return findEntries(history, [key]).get(key) ?? null;
+}
+
+/** Number of the first event of this run that the other one doesn't have; null: it has none. */
+export function findParting(history: History, { differences }: Comparison, run: "A" | "B"): number | null {
+  const first = differences.find((difference) => difference.run === run);
+  return first === undefined ? null : findEntry(history, first.entry);
 }
 
 function findEntries(history: History, keys: readonly string[]): ReadonlyMap<string, number> {

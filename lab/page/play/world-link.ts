@@ -12,7 +12,7 @@ import type { CommandTaker } from "../app/command-taker.ts";
 import { type Branch, type HandledWorld, isPlaying, type Store } from "../app/page-store.ts";
 import { nameStep } from "../model/branches.ts";
 import type { PlayedWorld } from "../model/playback.ts";
-import { findEntry, markViolations } from "../model/violations.ts";
+import { findEntry, findParting, markViolations } from "../model/violations.ts";
 
 const BRANCHES_MAX = 12;
 /** Before the one that plays the recipe. */
@@ -25,6 +25,7 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
   beganMs = 0;
   spec: PlaySpec | null = null;
   bugs: HandledWorld["bugs"] = [];
+  compared: HandledWorld["compared"] = null;
   game: HandledWorld["game"] = null;
   won: HandledWorld["won"] = null;
   /** Somebody else's run: nothing in it is done by the viewer's hand. */
@@ -136,6 +137,26 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
       this.#store.playback.follow();
       this.#store.changed();
     });
+  }
+
+  compare(spec: PlaySpec, name: string): void {
+    const store = this.#store;
+    store.playback.pause();
+    void this.#tell({ ask: "compare", spec }).then((report) => {
+      if (report?.compared == null) return;
+      this.compared = { ...report.compared, name };
+      store.parting = findParting(store.history, this.compared.comparison, "A");
+      const [first] = report.compared.comparison.differences;
+      const beganMs = first?.run === "B" ? this.compared.beganMs : this.beganMs;
+      if (first !== undefined) store.seek(this.beganMs + first.entry.time - beganMs);
+      store.changed(true);
+    });
+  }
+
+  endCompare(): void {
+    this.compared = null;
+    this.#store.parting = null;
+    this.#store.changed(true);
   }
 
   save(): void {
@@ -272,6 +293,8 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
       store.isLoading = false;
       this.bugs = opened.bugs;
       this.won = null;
+      this.compared = null;
+      store.parting = null;
       if (store.catalogue === null) void this.#tell({ ask: "lessons" });
     }
     if (spec !== this.spec && opened !== null) this.saved = null;

@@ -13,6 +13,7 @@ import { useStore } from "./hooks.ts";
 import { Legend } from "./legend.tsx";
 import { SidePanel } from "./side-panel.tsx";
 import { SpaceTime } from "./space-time.tsx";
+import { OtherRun } from "./split.tsx";
 import { Stage } from "./stage.tsx";
 import { Timeline } from "./timeline.tsx";
 
@@ -39,13 +40,14 @@ export function App({ store, loop, server }: Omit<Shared, "palette">) {
     return () => prefersDark.removeEventListener("change", follow);
   }, [store]);
   useEffect(() => store.changed(true), [store, palette]);
+  const compared = store.world?.compared ?? null;
   const shared: Shared = { store, loop, palette, server };
   return (
     <>
       <Header {...shared} />
       <main>
-        <section class="stage" aria-label="Ring of nodes">
-          <Stage {...shared} />
+        <section class="stage" aria-label={compared === null ? "Ring of nodes" : "The other run"}>
+          {compared === null ? <Stage {...shared} /> : <OtherRun {...shared} compared={compared} />}
           <Legend {...shared} />
         </section>
         <section class="space-time" aria-label="Space-time diagram">

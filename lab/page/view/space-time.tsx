@@ -37,6 +37,7 @@ export function SpaceTime({ store, loop, palette }: Shared) {
         isLive,
         cone: store.cone,
         proof: store.proof,
+        parting: store.parting,
       });
       drawAges(surface, sheet, palette, store.history.beginMs);
       setGeometry((old) =>

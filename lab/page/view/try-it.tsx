@@ -13,6 +13,7 @@ import { CommandRow } from "./command-row.tsx";
 import { Do } from "./do.tsx";
 import { FindIt } from "./find-it.tsx";
 import { Outcome } from "./outcome.tsx";
+import { Compare } from "./split.tsx";
 import { Tray } from "./tray.tsx";
 
 export function TryIt(shared: Shared) {
@@ -26,6 +27,7 @@ export function TryIt(shared: Shared) {
       <Tray store={store} />
       <Done store={store} />
       <Branches store={store} />
+      <Compare {...shared} />
       <FindIt store={store} />
       {world.game === null && <Rules store={store} />}
       <Keep store={store} />
