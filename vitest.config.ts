@@ -13,7 +13,7 @@ const timeFactor = Number(process.env.LAB_TEST_TIME_FACTOR ?? 1);
 function project(
   name: string,
   folder: string,
-  options: { testTimeoutMs: number; parallel: boolean; exclude?: string; globalSetup?: string },
+  options: { testTimeoutMs: number; parallel: boolean; exclude?: string; globalSetup?: string; pollMs?: number },
 ) {
   return {
     test: {
@@ -22,6 +22,8 @@ function project(
       exclude: options.exclude === undefined ? [] : [options.exclude],
       testTimeout: options.testTimeoutMs * timeFactor,
       hookTimeout: options.testTimeoutMs * timeFactor,
+      // How long `expect.poll` waits for what it expects.
+      expect: { poll: { timeout: (options.pollMs ?? 1_000) * timeFactor } },
       fileParallelism: options.parallel,
       retry: 0,
       globalSetup: options.globalSetup ?? [],
@@ -42,7 +44,7 @@ export default defineConfig({
         exclude: "test/docker/netem/**",
         globalSetup: "test/support/on-swarm.ts",
       }),
-      project("browser", "test/browser", { testTimeoutMs: 30_000, parallel: false }),
+      project("browser", "test/browser", { testTimeoutMs: 30_000, parallel: false, pollMs: 5_000 }),
       project("swarm", "test/swarm", { testTimeoutMs: 120_000, parallel: false }),
       project("netem", "test/docker/netem", { testTimeoutMs: 120_000, parallel: false }),
     ],

@@ -45,7 +45,9 @@ interface Told {
 export function compareRuns(a: Journal, b: Journal): Comparison {
   const isEqual = hashJournal(withoutRun(a)) === hashJournal(withoutRun(b));
   const isSameWorld = a.facts.runtime === "sim" && b.facts.runtime === "sim" && a.facts.seed === b.facts.seed;
-  const [first, second] = [tell(a), tell(b)];
+  // What only a detailed journal has tells nothing beside one that isn't.
+  const isDetailed = a.facts.isDetailed && b.facts.isDetailed;
+  const [first, second] = [tell(a, isDetailed), tell(b, isDetailed)];
   const [onlyA, onlyB] = findLone(first, second);
   const differences = merge(differencesOf("A", a, onlyA), differencesOf("B", b, onlyB));
   const head = differences[0];
@@ -86,13 +88,13 @@ const OF_CHANCE: ReadonlySet<string> = new Set([
   ...["detail", "boot", "boot_id", "tookMs", "nonce", "hash", "ledger_hash", "address", "ip"],
 ]);
 
-function tell({ entries }: Journal): readonly Told[] {
+function tell({ entries }: Journal, isDetailed: boolean): readonly Told[] {
   const told: Told[] = [];
   const lives = new Map<number, string[]>();
   let step: string | null = null;
   let part = 0;
   for (const entry of entries) {
-    if (OF_DATAGRAMS.has(entry.kind)) continue;
+    if (OF_DATAGRAMS.has(entry.kind) || (!isDetailed && entry.level === "debug")) continue;
     if (entry.node === 0 && entry.action === "step" && entry.state === "begin") {
       step = String(entry.detail ?? entry.path);
       part += 1;

@@ -71,6 +71,9 @@ class PlayHost {
         await this.#reopen(spec, untilMs);
         return this.#report({ isNew: true, notice: isOtherVersion ? OTHER_VERSION : null });
       }
+      case "open-file":
+        await this.#reopen(specOf(asked.name, asked.text, true), 0);
+        return this.#report({ isNew: true });
       case "open-lesson":
         await this.#reopen(this.#specOf(asked.file, asked.isCured), 0);
         return this.#report({ isNew: true });
@@ -104,9 +107,7 @@ class PlayHost {
   #specOf(file: string, isCured: boolean): PlaySpec {
     const text = this.#scenarios[file];
     if (text === undefined) throw new LabError("notFound", `there is no scenario ${file}`, "choose one of the list");
-    const { nodes, bug } = readLesson(file, parseScenario(text, file));
-    const { seed = 1 } = parseScenario(text, file);
-    return { seed, nodes: nodes ?? NODES_DEFAULT, bug: isCured ? null : (bug?.bug ?? null), scenario: text, steps: [] };
+    return specOf(file, text, isCured);
   }
 
   /** The course first, in its order; those that need a cable or a kernel aren't there. */
@@ -174,6 +175,14 @@ class PlayHost {
     }
     return this.#report({ entries });
   }
+}
+
+/** @param isCured without the bug that it is about, if it is about one */
+function specOf(file: string, text: string, isCured: boolean): PlaySpec {
+  const scenario = parseScenario(text, file);
+  const { nodes, bug } = readLesson(file, scenario);
+  const world = { seed: scenario.seed ?? 1, nodes: nodes ?? NODES_DEFAULT, bug: isCured ? null : (bug?.bug ?? null) };
+  return { ...world, scenario: text, steps: [] };
 }
 
 async function playAgain({ steps, ...world }: PlaySpec, untilMs: number): Promise<PlayedLab> {

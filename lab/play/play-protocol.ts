@@ -29,6 +29,8 @@ export type PlayAsk =
   | { readonly ask: "open"; readonly spec: PlaySpec; readonly untilMs: number }
   /** The same from what stands behind the # of an address. */
   | { readonly ask: "open-link"; readonly link: string }
+  /** A scenario's file. */
+  | { readonly ask: "open-file"; readonly name: string; readonly text: string }
   /** A lesson of the course, in a new world. Its bug, if it is about one, is left out when it is cured. */
   | { readonly ask: "open-lesson"; readonly file: string; readonly isCured: boolean }
   /** What there is to open. */

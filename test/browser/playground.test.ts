@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { gzipSync } from "node:zlib";
+import { deflateRawSync, gzipSync } from "node:zlib";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildPlayground, readScenarios } from "../../build.mjs";
@@ -115,6 +115,10 @@ async function hashInNode({
   const ask = openPlayHost();
   await ask({ ask: "open", spec, untilMs: headMs - beganMs });
   return (await ask({ ask: "hash" })).hash ?? "";
+}
+
+function pack(run: object): string {
+  return deflateRawSync(JSON.stringify(run)).toString("base64url");
 }
 
 function headline(page: Page) {
@@ -342,6 +346,38 @@ describe("five nodes in a page from the disk", () => {
     });
     await expect.poll(() => page.locator(".notice").innerText()).toContain("this link is damaged");
     expect((await look(page)).spec.steps.length).toBe(1);
+    await closeQuietly(page);
+    const other = pack({ v: 99, seed: 1, nodes: 3, bug: null, until: 10, steps: [] });
+    const newer = await open(`#run=${other}`);
+    await expect.poll(() => newer.locator(".notice").innerText()).toContain("another version");
+    expect((await look(newer)).spec.nodes).toBe(3);
+    await closeQuietly(newer);
+  });
+
+  it("must open a scenario's file, and say what is wrong with another one, without losing the run", async () => {
+    const page = await open();
+    await page.getByRole("button", { name: "Pay somebody" }).click();
+    await expect.poll(async () => (await look(page)).spec.steps.length).toBe(1);
+    const choose = (name: string, text: string | Buffer) =>
+      page.getByLabel("Open a scenario").setInputFiles({ name, mimeType: "text/yaml", buffer: Buffer.from(text) });
+    for (const [name, text, sentence] of [
+      ["disk.yaml", Buffer.from([0xff, 0xfe, 0, 1]), "disk.yaml is no text"],
+      ["long.yaml", "#".repeat((1 << 20) + 1), "long.yaml is too large"],
+      ["typo.yaml", "steps:\n  - kil leader\n", "typo.yaml:2"],
+      ["cable.yaml", "runtimes: [docker]\nsteps: [unplug 3]\n", "needs a kernel or a cable"],
+    ] as const) {
+      await choose(name, text);
+      await expect.poll(() => page.locator(".notice").innerText()).toContain(sentence);
+      expect((await look(page)).spec.steps.length).toBe(1);
+    }
+    // Dropped on the page, a file must not take its place.
+    await page.evaluate(() => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File(["nodes: 3\nsteps: [kill leader]\n"], "day.yaml"));
+      document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+    });
+    await expect.poll(async () => (await look(page)).spec.nodes).toBe(3);
+    expect((await look(page)).spec.scenario).toContain("kill leader");
     await closeQuietly(page);
   });
 

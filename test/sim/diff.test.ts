@@ -25,6 +25,13 @@ test("two worlds in which the same happens must differ by clocks and datagrams o
   expect(compared.common).toBeGreaterThan(100);
 });
 
+test("what only a detailed journal has must tell nothing beside one that isn't", async () => {
+  const [detailed, other] = [await play(), await play({ seed: 2 })];
+  const entries = other.entries.filter(({ level, kind }) => level !== "debug" && kind !== "send" && kind !== "recv");
+  const plain = { ...other, facts: { ...other.facts, isDetailed: false, hasWire: false }, entries };
+  expect(compareRuns(detailed, plain)).toMatchObject({ isEqual: false, differences: [] });
+});
+
 test("a bug must part from its cure where it first shows, after causes that both runs have", async () => {
   const [cured, broken] = [await play(), await play({ bug: "heartbeats-tick" })];
   const { differences, step, before, common } = compareRuns(cured, broken);

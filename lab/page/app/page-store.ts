@@ -66,6 +66,8 @@ export interface HandledWorld {
   /** Begins again with another world. */
   restart(change: Partial<PlaySpec>): void;
   save(): void;
+  /** A scenario's file; what can't be read is said, and the run that is there stays. */
+  openFile(file: File): void;
   /** Begins a game about this bug. */
   play(bug: string): void;
   hint(): void;

@@ -22,6 +22,13 @@ export async function openPlayground(): Promise<void> {
   render(<App store={store} loop={loop} server={world} />, document.getElementById("page") as HTMLElement);
   // For tests that measure, and compare runs.
   Object.assign(window, { energyLab: { store, world, place, openWorld, frames: loop.frames, paints: loop.paints } });
+  // Without this, a dropped file would take the page's place.
+  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    const file = event.dataTransfer?.files[0];
+    if (file !== undefined) void world.openFile(file);
+  });
   await world.open(readFragment());
   // Another link in the same tab.
   addEventListener("hashchange", () => {

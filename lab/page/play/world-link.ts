@@ -18,6 +18,9 @@ const BRANCHES_MAX = 12;
 /** Before the one that plays the recipe. */
 const HINTS_MAX = 3;
 
+/** Of a scenario's file. */
+const FILE_BYTES_MAX = 1 << 20;
+
 export const FIRST_SPEC: PlaySpec = { seed: 1, nodes: 5, bug: null, steps: [] };
 
 export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
@@ -74,6 +77,18 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
     playback.follow();
     if (trouble !== "") this.#store.trouble = `${trouble}. A new run begins instead.`;
     this.#store.changed();
+  }
+
+  async openFile(file: File): Promise<void> {
+    const store = this.#store;
+    try {
+      const asked = { ask: "open-file", name: file.name, text: await readScenarioFile(file) } as const;
+      this.#endLesson();
+      if ((await this.#tell(asked)) !== null) store.playback.follow();
+    } catch (error) {
+      store.trouble = error instanceof Error ? error.message : String(error);
+    }
+    store.changed();
   }
 
   /** Time passes up to this instant, which is soon shown. */
@@ -321,4 +336,15 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
 /** What is done to a single message is done while time stands still, and so it stays. */
 function isOfTray(step: Step): boolean {
   return "deliver" in step || "drop" in step || "duplicate" in step || "delay" in step;
+}
+
+/** @throws with a sentence for people */
+async function readScenarioFile(file: File): Promise<string> {
+  if (file.size > FILE_BYTES_MAX) throw new Error(`${file.name} is too large to be a scenario: it has more than 1 MB`);
+  const bytes = await file.arrayBuffer();
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new Error(`${file.name} is no text. A scenario is a YAML file, as “Save playground.yaml” makes it`);
+  }
 }

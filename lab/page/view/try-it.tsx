@@ -233,6 +233,17 @@ function Keep({ store }: { readonly store: Store }) {
           Keep this run
         </button>
       </div>
+      <label>
+        Open a scenario{" "}
+        <input
+          type="file"
+          accept=".yaml,.yml"
+          onChange={({ currentTarget: { files } }) => {
+            const file = files?.[0];
+            if (file !== undefined) world.openFile(file);
+          }}
+        />
+      </label>
       {saved !== null && <Saved store={store} link={saved.link} scenario={saved.scenario} />}
     </fieldset>
   );
