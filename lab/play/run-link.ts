@@ -12,7 +12,7 @@ import type { PlaySpec } from "./play-protocol.ts";
 import { scenarioOf } from "./play-scenario.ts";
 
 /** Raised when an older page would play another run from the same link. */
-export const LINK_VERSION = 2;
+export const LINK_VERSION = 3;
 const LINK_CHARS_MAX = 8_192;
 const JSON_BYTES_MAX = 1 << 20;
 /** An hour of virtual time. */

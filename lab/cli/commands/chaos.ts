@@ -146,6 +146,7 @@ async function tell(context: CommandContext, outcome: ChaosOutcome, written: Wri
   }
   const told = describeWritten(written);
   if (told !== null) printer.say(told);
+  if (report !== null && written.isPlayable) context.next(NEXT.playRun(report));
   const code = EXIT[exitOf(result.verdict)];
   context.setExitCode(code === EXIT.ok && trouble !== null ? EXIT.failed : code);
 }

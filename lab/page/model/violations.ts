@@ -2,7 +2,6 @@
  * Where in the journal the lines are that prove a checker's violations.
  */
 import type { CheckResult } from "../../check/verdict.ts";
-import type { Comparison } from "../../journal/compare-runs.ts";
 import type { Entry } from "../../journal/entry.ts";
 import type { History } from "./history.ts";
 
@@ -34,7 +33,11 @@ export function findEntry(history: History, entry: Entry): number | null {
 }
 
 /** Number of the first event of this run that the other one doesn't have; null: it has none. */
-export function findParting(history: History, { differences }: Comparison, run: "A" | "B"): number | null {
+export function findParting<Run extends string>(
+  history: History,
+  differences: readonly { readonly run: Run; readonly entry: Entry }[],
+  run: Run,
+): number | null {
   const first = differences.find((difference) => difference.run === run);
   return first === undefined ? null : findEntry(history, first.entry);
 }

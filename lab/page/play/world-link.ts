@@ -160,7 +160,7 @@ export class WorldLink implements HandledWorld, PlayedWorld, CommandTaker {
     void this.#tell({ ask: "compare", spec }).then((report) => {
       if (report?.compared == null) return;
       this.compared = { ...report.compared, name };
-      store.parting = findParting(store.history, this.compared.comparison, "A");
+      store.parting = findParting(store.history, this.compared.comparison.differences, "A");
       const [first] = report.compared.comparison.differences;
       const beganMs = first?.run === "B" ? this.compared.beganMs : this.beganMs;
       if (first !== undefined) store.seek(this.beganMs + first.entry.time - beganMs);

@@ -3,7 +3,6 @@
  * part first is marked in both.
  */
 import { useEffect, useMemo } from "preact/hooks";
-import type { Difference } from "../../journal/compare-runs.ts";
 import { type ComparedRun, Store } from "../app/page-store.ts";
 import { formatClock } from "../model/format-time.ts";
 import { findParting } from "../model/violations.ts";
@@ -19,7 +18,7 @@ export function OtherRun({ compared, ...shared }: Shared & { readonly compared: 
     const made = new Store();
     made.begin(compared.facts, []);
     made.add(compared.entries);
-    made.parting = findParting(made.history, compared.comparison, "B");
+    made.parting = findParting(made.history, compared.comparison.differences, "B");
     return made;
   }, [compared]);
   useEffect(() => {
@@ -112,7 +111,13 @@ function Compared({ store, compared }: { readonly store: Store; readonly compare
   );
 }
 
-function Only(properties: { readonly store: Store; readonly compared: ComparedRun; readonly difference: Difference }) {
+interface OnlyProperties {
+  readonly store: Store;
+  readonly compared: ComparedRun;
+  readonly difference: ComparedRun["comparison"]["differences"][number];
+}
+
+function Only(properties: OnlyProperties) {
   const { store, compared, difference } = properties;
   const { run, entry } = difference;
   const { beganMs = 0 } = store.world ?? {};
