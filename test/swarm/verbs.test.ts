@@ -121,7 +121,7 @@ describe.skipIf(process.env.LAB_TEST_ALL !== "1")("every verb, and hosts that fa
   });
 
   it("must say in doctor what hosts hear of each other, and refuse what a kernel can't", async () => {
-    await using lab = await named("t-swarm-doctor");
+    await using lab = await named("t-swarm-exam");
     // It brings the image to all hosts.
     await lab.ok("up", "--nodes", "3", "--profile", "fast");
     const { stdout } = await lab.run("doctor", "-o", "json");

@@ -20,7 +20,7 @@ const PATIENCE_MS = 8_000;
 /** Others may have begun later. */
 const LINGER_MS = 1_500;
 
-const SCRIPT = (me: string, others: readonly (readonly [name: string, address: string])[]): string => `
+const SCRIPT = (me: string, own: string, others: readonly (readonly [name: string, address: string])[]): string => `
 const others = ${JSON.stringify(others)};
 const heard = { group: new Set(), address: new Set() };
 const socket = require("node:dgram").createSocket({ type: "udp4", reuseAddr: true });
@@ -38,7 +38,9 @@ socket.on("message", (data) => {
   setTimeout(end, ${LINGER_MS});
 });
 socket.bind(${PORT}, () => {
-  socket.addMembership("${GROUP}");
+  // The default route leaves by another interface than the overlay's.
+  socket.addMembership("${GROUP}", "${own}");
+  socket.setMulticastInterface("${own}");
   const say = (way, address) => socket.send(JSON.stringify([way, ${JSON.stringify(me)}]), ${PORT}, address, () => {});
   setInterval(() => {
     say("group", "${GROUP}");
@@ -78,8 +80,8 @@ export async function tryOverlay(pool: HostPool, hosts: Reachable, image: string
     const heard = await Promise.all(
       homes.map(async ({ host, reached, place }) => {
         const others = addressed.filter(([name]) => name !== host.name);
-        const command = ["node", "-e", SCRIPT(host.name, others)];
         const address = addressOf(overlay.subnet, place);
+        const command = ["node", "-e", SCRIPT(host.name, address, others)];
         const how = { image, probe: "overlay", command, network: overlay.name, address };
         const { output } = await runProbe(reached.docker, how);
         return { name: host.name, ...parse(output) };
