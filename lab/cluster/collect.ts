@@ -28,10 +28,10 @@ export interface CollectOptions {
 export async function collectJournal(lab: LabHandle, options: CollectOptions = {}): Promise<Journal> {
   const [own, present, removed] = await Promise.all([
     readLabEntries(lab.state),
-    readNodeEntries(lab, lab.ids, options),
+    readNodeLines(lab, lab.ids, options),
     readKeptEntries(lab),
   ]);
-  const others = [...removed, ...present].filter((entry) => isOfRun(entry, lab.info.run));
+  const others = [...removed, ...present.entries].filter((entry) => isOfRun(entry, lab.info.run));
   const since = options.sinceMs ?? Number.NEGATIVE_INFINITY;
   const entries = [...own.filter((entry) => entry.time >= since), ...others];
   const { name, run, runtime, profile, voters } = lab.info;
@@ -47,6 +47,7 @@ export async function collectJournal(lab: LabHandle, options: CollectOptions = {
     seed: options.seed ?? null,
     ...readDetail(env),
     ...(lab.info.program != null && { isForeign: true, isDetailed: true, hasWire: lab.info.program.tap === true }),
+    ...(present.unseen !== "" && { unseen: present.unseen }),
   };
   return assembleJournal(facts, entries);
 }
@@ -54,7 +55,7 @@ export async function collectJournal(lab: LabHandle, options: CollectOptions = {
 /** A node's lines go with it: the command that removes it keeps them first. */
 export async function keepEntries(lab: LabHandle, id: NodeId): Promise<void> {
   try {
-    const entries = await readNodeEntries(lab, [id]);
+    const { entries } = await readNodeLines(lab, [id]);
     await lab.state.append(REMOVED, entries.map((entry) => `${formatEntry(entry)}\n`).join(""));
   } catch (error) {
     // Nothing depends on it but the verdict of a later check, which says what is missing.
@@ -67,11 +68,11 @@ async function readKeptEntries(lab: LabHandle): Promise<readonly Entry[]> {
   return lines.map(parseEntry).filter((entry) => entry !== null);
 }
 
-async function readNodeEntries(
+async function readNodeLines(
   lab: LabHandle,
   nodes: readonly NodeId[],
   options: CollectOptions = {},
-): Promise<readonly Entry[]> {
+): Promise<{ readonly entries: readonly Entry[]; readonly unseen: string }> {
   const signal = options.signal ?? new AbortController().signal;
   const entries: Entry[] = [];
   const output: LogLine[] = [];
@@ -84,7 +85,7 @@ async function readNodeEntries(
     const entry = read(line);
     if (entry !== null) entries.push(entry);
   }
-  if (program?.tap !== true) return entries;
+  if (program?.tap !== true) return { entries, unseen: "" };
   // Loaded for labs that need it: a browser's labs don't.
   return await (await import("./tapped.ts")).readTapped(lab, program, output);
 }

@@ -58,7 +58,7 @@ export async function waitForReady(
   for (let missing = ids, why = ""; ; ) {
     await lab.refresh();
     const gone = ids.filter((id) => !isAlive(lab.node(id)));
-    if (gone.length > 0) throw await explainExit(lab, gone);
+    if (gone.length > 0) throw withCause(await explainExit(lab, gone));
     const looks = await Promise.all(
       missing.map(async (id) => ({ id, why: await whyNotReady(lab, id, clock.nowMs() - beganMs) })),
     );
@@ -69,6 +69,30 @@ export async function waitForReady(
     if (clock.nowMs() - beganMs > timeoutMs) throw await notReady(lab, missing, why, timeoutMs);
     await sleep(clock, LOOK_MS, signal);
   }
+}
+
+/** What a program's last words mean here. */
+const CAUSES: readonly (readonly [words: RegExp, cause: string])[] = [
+  [
+    /not permitted|permission denied|must be superuser|EPERM|EACCES/i,
+    "a node's program has no capability: do that in the image, or do without",
+  ],
+  [
+    /EADDRNOTAVAIL|cannot assign requested address/i,
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: as files write it
+    "a node has one address, ${ip}, of IPv4: bind to that, or to all",
+  ],
+  [
+    /EADDRINUSE|address already in use/i,
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: as files write it
+    "another process has the port: local nodes share this machine, so bind to ${ip}",
+  ],
+];
+
+function withCause(error: LabError): LabError {
+  const [, cause] = CAUSES.find(([words]) => words.test(error.message)) ?? [];
+  if (cause === undefined) return error;
+  return new LabError(error.exit, `${error.message}\n  ${cause}`, error.hints, { details: error.details });
 }
 
 async function notReady(lab: LabHandle, ids: readonly NodeId[], why: string, timeoutMs: number): Promise<LabError> {
@@ -130,7 +154,7 @@ async function whyNotListening(lab: LabHandle, id: NodeId): Promise<string | nul
     if (other === undefined) return `it doesn't listen on UDP port ${port}`;
     return other.protocol.startsWith("tcp")
       ? `it listens on TCP port ${port} only, not on UDP`
-      : `it listens on ${other.address}:${port}, where no other node reaches it`;
+      : `it listens on ${other.address}:${port}, ${other.protocol === "udp6" ? "and the lab's network has IPv4 only" : "where no other node reaches it"}`;
   }
   return null;
 }

@@ -4,20 +4,23 @@ import type { LogLine } from "../engine/engine.ts";
 import type { Entry } from "../journal/entry.ts";
 import { readPcap } from "../kind/pcap.ts";
 import type { Program } from "../kind/program-spec.ts";
-import { matchDatagrams } from "../kind/tap.ts";
+import { isOverwritten, matchDatagrams } from "../kind/tap.ts";
 import type { LabHandle } from "./lab-handle.ts";
 import { openLines } from "./program-facts.ts";
 import { programHost } from "./program-lab.ts";
 
-/** @param output what the nodes wrote */
+/**
+ * @param output what the nodes wrote
+ * @returns also which messages it doesn't know of, in words
+ */
 export async function readTapped(
   lab: LabHandle,
   program: Program,
   output: readonly LogLine[],
-): Promise<readonly Entry[]> {
+): Promise<{ readonly entries: readonly Entry[]; readonly unseen: string }> {
   const host = programHost(lab.engine);
-  const files = await host.captures(lab.name);
-  const captures = files.map(({ node, isDrop, file }) => ({ node, isDrop, datagrams: readPcap(file) }));
+  const { files, lost } = await host.captures(lab.name);
+  const captures = files.map(({ file, ...of }) => ({ ...of, datagrams: readPcap(file) }));
   const addresses = new Map(
     lab.info.nodes.flatMap(({ id, ip }): [string, NodeId][] => (ip === null ? [] : [[ip, id]])),
   );
@@ -40,5 +43,12 @@ export async function readTapped(
       write: () => lines.message(event, decoded[at] ?? { type: "datagram", summary: "" }, lives.get(event.send) ?? 1),
     })),
   ];
-  return all.sort((a, b) => a.atMs - b.atMs).map(({ write }) => write());
+  const unseen = [
+    ...(lost > 0 ? [`${lost} datagrams came too fast for the tap`] : []),
+    ...(isOverwritten(captures) ? ["the tap's oldest messages were overwritten"] : []),
+  ];
+  return {
+    entries: all.sort((a, b) => a.atMs - b.atMs).map(({ write }) => write()),
+    unseen: unseen.join("; "),
+  };
 }

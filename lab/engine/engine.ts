@@ -184,6 +184,21 @@ export interface Finding {
   readonly isUnreachable?: boolean;
 }
 
+/** What the taps of a lab have seen until now. */
+export interface Captures {
+  readonly files: readonly {
+    readonly node: NodeId;
+    /** It is of what rules dropped. */
+    readonly isDrop: boolean;
+    /** Of tcpdump: each of its lives has a ring of them, and writes the first again when the last is full. */
+    readonly file: Uint8Array;
+    readonly ring: string;
+    readonly place: number;
+  }[];
+  /** Datagrams that the kernel couldn't hand over, because they came too fast. */
+  readonly lost: number;
+}
+
 /** Runs programs that aren't ours (lab/kind). What these methods throw is as with `Engine`. */
 export interface ProgramHost {
   /** @throws LabError("failed") for an image that can be had neither here nor elsewhere, or can't be built; LabError("usage") without one */
@@ -196,10 +211,7 @@ export interface ProgramHost {
   /** Whether the node has a helper: then it may have faults. */
   hasHelper(lab: string, id: NodeId): Promise<boolean>;
   dropHelper(lab: string, id: NodeId): Promise<void>;
-  /** What the tap of each node has seen until now: files of tcpdump, and whether they are of what rules dropped. */
-  captures(
-    lab: string,
-  ): Promise<readonly { readonly node: NodeId; readonly isDrop: boolean; readonly file: Uint8Array }[]>;
+  captures(lab: string): Promise<Captures>;
   /** Type and summary of each payload, by what the program says of its messages. Never fails. */
   decode(payloads: readonly Uint8Array[], program: Program): Promise<readonly Decoded[]>;
   /** The node was started while it had faults, and waits until they are in force: it goes on. */

@@ -20,6 +20,8 @@ export interface RunFacts {
   readonly isDetailed: boolean;
   /** Its nodes ran a program that isn't ours: our own promises aren't its own. */
   readonly isForeign?: boolean | undefined;
+  /** Messages that its tap doesn't know of, in words; absent: none. */
+  readonly unseen?: string | undefined;
   /** Whether every datagram was (DS_JOURNAL=wire); exporters draw arrows from them. */
   readonly hasWire: boolean;
 }

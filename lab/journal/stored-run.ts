@@ -22,6 +22,7 @@ const Facts = z.looseObject({
   isDetailed: z.boolean(),
   hasWire: z.boolean(),
   isForeign: z.boolean().optional(),
+  unseen: z.string().optional(),
   /** How many the journal had when it was written; absent: an older version wrote it. */
   lines: z.int().optional(),
 });

@@ -1,5 +1,6 @@
-/** What a datagram's content is, in words: as JSON, or by a module of the user. */
+/** What a datagram's content is, in words: as JSON or MessagePack (https://msgpack.org), or by a module of the user. */
 import { resolve } from "node:path";
+import { decode as decodeMsgpack } from "@msgpack/msgpack";
 import * as z from "zod";
 import { callModule } from "./call-module.ts";
 import type { Program } from "./program-spec.ts";
@@ -15,20 +16,30 @@ export async function decodeAll(
   payloads: readonly Uint8Array[],
   { messages, folder }: Program,
 ): Promise<readonly Decoded[]> {
-  const how = messages?.decode ?? "none";
-  if (how === "json") return payloads.map((bytes) => decodeJson(bytes) ?? asBytes(bytes));
+  const how: string = messages?.decode ?? "none";
+  const read = READERS[how];
+  if (read !== undefined) return payloads.map((bytes) => describe(bytes, read) ?? asBytes(bytes));
   if (how === "none") return payloads.map(asBytes);
   const answer = await callModule(resolve(folder, how), payloads, DECODE_MS_MAX, "each").catch(() => []);
   const decoded = FromModule.safeParse(answer);
   return payloads.map((bytes, at) => (decoded.success ? decoded.data[at] : null) ?? asBytes(bytes));
 }
 
-function decodeJson(bytes: Uint8Array): Decoded | null {
+const readJson = (bytes: Uint8Array): unknown => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+const readMsgpack = (bytes: Uint8Array): unknown => decodeMsgpack(bytes, { useBigInt64: true });
+const READERS: Readonly<Record<string, (bytes: Uint8Array) => unknown>> = { json: readJson, msgpack: readMsgpack };
+/** JSON knows neither of them. */
+const writable = (_key: string, value: unknown): unknown =>
+  typeof value === "bigint" ? String(value) : value instanceof Uint8Array ? `${value.length} bytes` : value;
+
+function describe(bytes: Uint8Array, read: (bytes: Uint8Array) => unknown): Decoded | null {
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    const value = JSON.parse(text) as Record<string, unknown> | null;
+    const value = read(bytes) as Record<string, unknown> | null;
     const type = [value?.type, value?.message_type, value?.kind, value?.op].find((name) => typeof name === "string");
-    return { type: String(type ?? "message").slice(0, 60), summary: text.slice(0, CHARS_MAX) };
+    return {
+      type: String(type ?? "message").slice(0, 60),
+      summary: JSON.stringify(value, writable).slice(0, CHARS_MAX),
+    };
   } catch {
     return null;
   }

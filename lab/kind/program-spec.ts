@@ -98,7 +98,7 @@ export const ProgramFields = z
       .optional()
       .meta({ description: "lines of the output that become events and columns of `lab ps`" }),
     messages: z
-      .strictObject({ decode: z.string().meta({ description: "none, json, or a module ./decode.js" }) })
+      .strictObject({ decode: z.string().meta({ description: "none, json, msgpack, or a module ./decode.js" }) })
       .optional(),
     memory: BytesField(parseProgramMemory).optional().meta({ description: "limit: 256MB (default: 1GB)" }),
     processes: z.int().min(1).max(65_536).optional().meta({ description: "limit (default: 1024)" }),

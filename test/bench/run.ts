@@ -6,6 +6,7 @@
  *                                       trades, footprint, scenario, sim-speed, playground
  *   npm run bench -- chaos --minutes 10 only when asked for: faults all the time, and what is left of them (10 nodes)
  *   npm run bench -- swarm              only when asked for: three hosts of a swarm on this machine (root on Linux)
+ *   npm run bench -- peers              only when asked for: serf beside our own nodes
  *   npm run bench -- --runtime local    without Docker
  *   npm run bench -- --quick            fewer rounds and sizes
  *   npm run bench -- -o json            a JSON line for each row
@@ -23,6 +24,7 @@ import { benchSimulatedDetection } from "./detection/simulated.ts";
 import { benchFailover } from "./failover.ts";
 import { benchFaults } from "./faults.ts";
 import { benchCli, benchFootprint } from "./footprint.ts";
+import { benchPeers } from "./peers.ts";
 import { benchPlayground } from "./playground.ts";
 import { benchRecovery } from "./recovery.ts";
 import { Report } from "./report.ts";
@@ -97,6 +99,8 @@ if (positionals.includes("chaos")) {
   const numbers = { minutes: Number(minutes), nodes: Number(nodes), seed: Number(seed) };
   await benchChaos(report, { runtime, profile, ...numbers, rate, kinds, network });
 }
+if (positionals.includes("peers"))
+  await benchPeers(report, { rounds: values.quick ? 2 : 10, lossSeconds: values.quick ? 20 : 120 });
 if (wanted("scenario")) await benchScenario(report, { runtime, rounds: values.quick ? 2 : 5 });
 if (wanted("playground")) await benchPlayground(report, values.quick ? 3 : 5);
 if (wanted("sim-speed")) {

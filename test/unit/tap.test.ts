@@ -1,8 +1,9 @@
 /** The tap: what tcpdump writes, and which receives, drops and duplicates belong to which send. */
+import { encode } from "@msgpack/msgpack";
 import { describe, expect, test } from "vitest";
 import { decodeAll } from "../../lab/kind/decode.ts";
 import { type Datagram, readPcap } from "../../lab/kind/pcap.ts";
-import { matchDatagrams } from "../../lab/kind/tap.ts";
+import { isOverwritten, matchDatagrams } from "../../lab/kind/tap.ts";
 
 const SECOND = 1_700_000_000;
 
@@ -117,6 +118,23 @@ describe("matching", () => {
     const seen = { node: 2, isDrop: false, datagrams: [datagram(101), datagram(102), datagram(103, false, 9)] };
     expect(tell([sent, seen])).toEqual(["send 1 at 1", "recv 1 at 2", "duplicate 1 at 2"]);
   });
+});
+
+test("a ring of files must be told when it has overwritten its beginning", () => {
+  const at = (...times: readonly number[]) =>
+    times.map((atMs, place) => ({ node: 1, isDrop: false, ring: "1", place, datagrams: [{ atMs } as Datagram] }));
+  expect(isOverwritten(at(1, 2, 3))).toBe(false);
+  expect(isOverwritten(at(5, 2, 3))).toBe(true);
+  expect(isOverwritten([...at(5), ...at(2).map((file) => ({ ...file, ring: "2" }))])).toBe(false);
+});
+
+test("payloads must be told as MessagePack", async () => {
+  const program = { files: {}, build: null, folder: "/", messages: { decode: "msgpack" } };
+  const payloads = [encode({ type: "PING", at: 2n ** 60n, raw: new Uint8Array(3) }), new Uint8Array([0xc1])];
+  expect(await decodeAll(payloads, program)).toEqual([
+    { type: "PING", summary: '{"type":"PING","at":"1152921504606846976","raw":"3 bytes"}' },
+    { type: "datagram", summary: "1 bytes" },
+  ]);
 });
 
 test("payloads must be told as JSON where they are, and by their size elsewhere", async () => {

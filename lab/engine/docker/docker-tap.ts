@@ -8,9 +8,10 @@ import type Docker from "dockerode";
 import type { NodeId } from "../../../node/wire/ids.ts";
 import { LabError } from "../../base/lab-error.ts";
 import { PROGRAM_REPOSITORY } from "../../kind/read-program.ts";
-import { type Progress, TAP_GROUP } from "../engine.ts";
+import { type Captures, type Progress, TAP_GROUP } from "../engine.ts";
 import { unpackTar } from "../tar.ts";
 import { LOCAL_INSTEAD } from "./docker-errors.ts";
+import { execInHelper } from "./docker-exec.ts";
 import { hasImage, runBuild } from "./docker-image.ts";
 import { DOCKER_LABELS, labelled } from "./docker-labels.ts";
 
@@ -44,15 +45,23 @@ export async function ensureTapImage(docker: Docker, tools: string, progress: Pr
   return tag;
 }
 
-/** The helper's main process with a tap: it says when both listen. Names have the instant, so that no life overwrites another's. */
+/** How tcpdump says what it missed, at its end and when it is asked. */
+const LOST = /^(\d+) packets? dropped by kernel$/gm;
+/** What earlier lives of the node missed, a line each. */
+const EARLIER = "lost";
+
+/**
+ * The helper's main process with a tap: it says when both listen. Names have the instant, so that no life overwrites another's. SIGUSR1 makes
+ * both say what they missed.
+ */
 export function tapScript(id: NodeId): string {
   const start = (what: string, source: string, filter = "") =>
     `tcpdump -Z root -n -U --immediate-mode -s ${BYTES_OF_DATAGRAM} ${source} ${FILES} -w ${FOLDER}/${id}.${what}.$at ${filter} 2>${FOLDER}/${id}.${what}.err & `;
   return (
-    `at=$(date +%s%3N); rm -f ${FOLDER}/${id}.*.err; ` +
+    `at=$(date +%s%3N); for file in ${FOLDER}/${id}.*.err; do grep 'dropped by kernel' $file | tail -n 1 >>${FOLDER}/${id}.${EARLIER}; rm -f $file; done 2>/dev/null; ` +
     start("seen", "-i any -y LINUX_SLL2", "'udp and not net 127.0.0.0/8'") +
     start("drop", `-i nflog:${TAP_GROUP}`) +
-    "trap 'kill $(jobs -p); exit 0' TERM; wait"
+    "trap 'kill $(jobs -p); wait; exit 0' TERM; trap 'kill -USR1 $(jobs -p)' USR1; while ! wait; do :; done"
   );
 }
 
@@ -67,20 +76,24 @@ export function tapMount(lab: string): Docker.MountSettings {
   return { Type: "volume", Source: `energy-lab-${lab}-tap`, Target: FOLDER, VolumeOptions: options };
 }
 
-export interface CaptureFile {
-  readonly node: NodeId;
-  readonly isDrop: boolean;
-  readonly file: Uint8Array;
-}
-
 /** By any helper of the lab. Empty: there is none. */
-export async function readCaptures(docker: Docker, lab: string): Promise<readonly CaptureFile[]> {
-  const [helper] = await docker.listContainers({ filters: labelled([DOCKER_LABELS.lab, lab], DOCKER_LABELS.helper) });
-  if (helper === undefined) return [];
+export async function readCaptures(docker: Docker, lab: string): Promise<Captures> {
+  const helpers = await docker.listContainers({ filters: labelled([DOCKER_LABELS.lab, lab], DOCKER_LABELS.helper) });
+  const [helper] = helpers;
+  if (helper === undefined) return { files: [], lost: 0 };
+  const script = "kill -USR1 1; sleep 0.1";
+  await Promise.all(helpers.map(({ Id }) => execInHelper(docker, Id, script, {}).catch(() => null)));
   const archive = await docker.getContainer(helper.Id).getArchive({ path: FOLDER });
   const files = await unpackTar(archive as Readable);
-  return files.flatMap(({ path, content }) => {
-    const [, id, what] = /(?:^|\/)(\d+)\.(seen|drop)\.\d+$/.exec(path) ?? [];
-    return id === undefined ? [] : [{ node: Number(id), isDrop: what === "drop", file: content }];
+  const captures = files.flatMap(({ path, content }) => {
+    const [, id, what, ring = "", place] = /(?:^|\/)(\d+)\.(seen|drop)\.(\d{13})(\d+)$/.exec(path) ?? [];
+    const isDrop = what === "drop";
+    return id === undefined ? [] : [{ node: Number(id), isDrop, file: content, ring, place: Number(place) }];
   });
+  const lost = files.map(({ path, content }) => {
+    const counts = [...Buffer.from(content).toString().matchAll(LOST)].map(([, count]) => Number(count));
+    if (path.endsWith(".err")) return counts.at(-1) ?? 0;
+    return path.endsWith(`.${EARLIER}`) ? counts.reduce((sum, count) => sum + count, 0) : 0;
+  });
+  return { files: captures, lost: lost.reduce((sum, count) => sum + count, 0) };
 }
