@@ -183,9 +183,7 @@ export async function buildPlayground() {
     jsxImportSource: "preact",
     logLevel: "silent",
     define: { SHIPPED_SCENARIOS: JSON.stringify(await readScenarios()) },
-    // No programs of one's own run in a browser, so nothing evaluates expressions over their answers.
-    alias: { jsonata: "./lab/play/no-expressions.ts" },
-    plugins: [fitPackages()],
+    plugins: [fitPackages(), withoutPrograms()],
   });
   /** @param {string} ending */
   const read = (ending) => outputFiles.find(({ path }) => path.endsWith(ending))?.text.trim() ?? "";
@@ -311,6 +309,18 @@ export function fixRules() {
         return { errors: [{ text, location: { file: relative(root, path) } }] };
       });
     },
+  };
+}
+
+/**
+ * No programs of one's own run in a browser.
+ * @returns {import("esbuild").Plugin}
+ */
+function withoutPrograms() {
+  const path = join(root, "lab/play/no-programs.ts");
+  return {
+    name: "without-programs",
+    setup: (build) => build.onResolve({ filter: /\/program-kind\.ts$/ }, () => ({ path })),
   };
 }
 

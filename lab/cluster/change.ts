@@ -14,7 +14,6 @@ import { reapplyFaults } from "../faults/service.ts";
 import { keepEntries } from "./collect.ts";
 import type { LabHandle } from "./lab-handle.ts";
 import { planScale, type ScalePlan } from "./plan-lab.ts";
-import { programHost } from "./program-lab.ts";
 
 /** Long enough to flush the store, say LEAVE and let the payees acknowledge (node/protocol/joining.md#leaving). */
 const LEAVE_MS_MAX = 6_000;
@@ -34,7 +33,6 @@ export async function prepareScale(lab: LabHandle, count: number): Promise<{ pla
 
 /** Removed nodes stay in every member's table, so any node that runs can tell. */
 async function idsEverUsed(lab: LabHandle): Promise<readonly NodeId[]> {
-  if (lab.info.program != null) return [];
   const tables = await Promise.all(
     lab.running.map(async (id) => {
       try {
@@ -58,9 +56,7 @@ export async function scale(
   const { plan, spec } = prepared;
   if (plan.add.length > 0) {
     const nodes = [...lab.ids, ...plan.add.map((node) => node.id)];
-    const { program = null } = spec;
-    if (program === null) await lab.engine.prepare(lab.progress, signal);
-    else await programHost(lab.engine).prepare(program, lab.progress, signal);
+    await lab.kind.prepare(lab.engine, lab.progress, signal);
     await lab.engine.addNodes({ ...spec, nodes }, plan.add, lab.progress, signal);
     await reapplyFaults(
       lab,
@@ -69,7 +65,7 @@ export async function scale(
   }
   for (const id of plan.remove) {
     lab.progress({ step: "scale", state: "info", detail: `node ${id} leaves` });
-    if (spec.program != null) await stop(lab, [id], LEAVE_MS_MAX);
+    if (!lab.kind.hasControl) await stop(lab, [id], LEAVE_MS_MAX);
     else if (isUp(lab.node(id))) await leave(lab, id).catch(() => {});
     await removeNode(lab, id);
   }
@@ -122,8 +118,8 @@ export async function start(lab: LabHandle, ids: readonly NodeId[]): Promise<voi
   try {
     await reapplyFaults(lab, ids);
   } finally {
-    const { programs } = lab.engine;
-    if (lab.info.program != null) await Promise.all(ids.map((id) => programs?.release(lab.name, id)));
+    const { helpers } = lab;
+    await Promise.all(ids.map((id) => helpers?.release(lab.name, id)));
   }
   await lab.note({ action: "start", nodes: ids }, `start ${ids.join(",")}`);
 }

@@ -5,12 +5,10 @@
 import type { NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../base/lab-error.ts";
 import type { LogLine } from "../engine/engine.ts";
-import { readDetail } from "../journal/detail.ts";
 import { type Entry, formatEntry, isOfRun, parseEntry } from "../journal/entry.ts";
 import { assembleJournal, type Journal } from "../journal/journal.ts";
 import { readLabEntries } from "../journal/lab-journal.ts";
 import type { LabHandle } from "./lab-handle.ts";
-import { lineReader } from "./program-facts.ts";
 
 /** Lines of nodes that were removed, in the lab's folder. */
 const REMOVED = "removed.jsonl";
@@ -45,8 +43,7 @@ export async function collectJournal(lab: LabHandle, options: CollectOptions = {
     voters,
     nodes: [...new Set([...lab.ids, ...others.map((entry) => entry.node)])].sort((a, b) => a - b),
     seed: options.seed ?? null,
-    ...readDetail(env),
-    ...(lab.info.program != null && { isForeign: true, isDetailed: true, hasWire: lab.info.program.tap === true }),
+    ...lab.kind.facts(env),
     ...(present.unseen !== "" && { unseen: present.unseen }),
   };
   return assembleJournal(facts, entries);
@@ -76,16 +73,13 @@ async function readNodeLines(
   const signal = options.signal ?? new AbortController().signal;
   const entries: Entry[] = [];
   const output: LogLine[] = [];
-  const { program = null } = lab.info;
   const request = { follow: false, tail: null, sinceMs: options.sinceMs ?? null, signal };
-  const read = await lineReader(lab);
+  const read = await lab.kind.lineReader(lab);
   for await (const line of lab.engine.logs(lab.name, nodes, request)) {
     options.onLine?.(line);
-    output.push(...(program?.tap === true ? [line] : []));
+    if (lab.isTapped) output.push(line);
     const entry = read(line);
     if (entry !== null) entries.push(entry);
   }
-  if (program?.tap !== true) return { entries, unseen: "" };
-  // Loaded for labs that need it: a browser's labs don't.
-  return await (await import("./tapped.ts")).readTapped(lab, program, output);
+  return (await lab.kind.readTap(lab, output)) ?? { entries, unseen: "" };
 }

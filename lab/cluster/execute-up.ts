@@ -14,13 +14,13 @@ import { EMPTY_FAULT_LIST } from "../faults/fault.ts";
 import { FAULTS_FILE } from "../faults/fault-store.ts";
 import { noteAction } from "../journal/lab-journal.ts";
 import { start } from "./change.ts";
+import { kindOf } from "./kind.ts";
 import { LabHandle } from "./lab-handle.ts";
 import { MADE_FILE } from "./made-record.ts";
 import { describeMinted } from "./minted.ts";
 import { type LabPlan, type LabRequest, planLab } from "./plan-lab.ts";
 import type { UpPlan, UpStep } from "./plan-up.ts";
-import { programHost, waitForReady } from "./program-lab.ts";
-import { type Agreed, waitForAgreement } from "./wait-for.ts";
+import type { Agreed } from "./wait-for.ts";
 
 export interface ExecuteOptions {
   readonly timeoutMs: number;
@@ -99,9 +99,7 @@ async function createNodes(
   { progress, signal }: ExecuteOptions,
 ): Promise<readonly NodeInfo[]> {
   const { run, nodes: ids, voters, profile } = spec;
-  const { program = null } = spec;
-  const prepared =
-    program === null ? engine.prepare(progress, signal) : programHost(engine).prepare(program, progress, signal);
+  const prepared = kindOf(spec).prepare(engine, progress, signal);
   await allDone([prepared, engine.createLab(spec, progress, signal)]);
   throwIfAborted(signal);
   const notebook = { state, clock: engine.world.clock, run };
@@ -115,17 +113,14 @@ async function createNodes(
 
 async function waitIf(steps: readonly UpStep[], lab: LabHandle, options: ExecuteOptions): Promise<Agreed | null> {
   if (!steps.some((step) => step.do === "wait")) return null;
-  if (lab.info.program != null) {
-    await waitForReady(lab, lab.running, options);
-    return null;
-  }
-  options.progress({ step: "agree", state: "start" });
-  const agreed = await waitForAgreement(lab, {
+  if (lab.kind.hasControl) options.progress({ step: "agree", state: "start" });
+  const agreed = await lab.kind.waitUntilUp(lab, {
     timeoutMs: options.timeoutMs,
     signal: options.signal,
     onReason: (detail) => options.progress({ step: "agree", state: "info", detail }),
   });
-  options.progress({ step: "agree", state: "done", detail: `coordinator is ${agreed.agreement.coordinator}` });
+  const detail = `coordinator is ${agreed?.agreement.coordinator}`;
+  if (agreed !== null) options.progress({ step: "agree", state: "done", detail });
   return agreed;
 }
 

@@ -8,7 +8,6 @@ import { LabError } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
 import type { NodeInfo } from "../engine/engine.ts";
 import { kill } from "./change.ts";
-import { findCoordinator } from "./judge-agreement.ts";
 import type { Chosen, LabHandle } from "./lab-handle.ts";
 import type { Agreed, WaitOptions } from "./wait-for.ts";
 import { waitForAgreement } from "./wait-for.ts";
@@ -28,7 +27,7 @@ export async function killNodes(
   signal: string,
   eligible: (node: NodeInfo) => boolean,
 ): Promise<Killed> {
-  const before = lab.info.program == null ? findCoordinator(await lab.ping()) : await lab.coordinator();
+  const before = await lab.coordinator();
   const resolved = await lab.resolve(selector, eligible);
   const chosen = resolved.map(
     (node): Chosen => ({ ...node, role: before === null ? null : node.id === before ? "coordinator" : "follower" }),

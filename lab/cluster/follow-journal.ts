@@ -9,7 +9,6 @@ import { type Entry, isOfRun, processOf } from "../journal/entry.ts";
 import { LabJournalTail } from "../journal/lab-journal.ts";
 import { TimeOrder } from "../journal/time-order.ts";
 import type { LabHandle } from "./lab-handle.ts";
-import { lineReader } from "./program-facts.ts";
 
 export interface FollowOptions {
   /** Lines of each node from before now; null: all. */
@@ -88,7 +87,7 @@ async function followNode(
     const sinceMs: number | null = lastMs;
     const request = { follow: true, tail: sinceMs === null ? tail : null, sinceMs, signal };
     try {
-      const read = await lineReader(lab);
+      const read = await lab.kind.lineReader(lab);
       for await (const line of lab.engine.logs(lab.name, [id], request)) {
         if (isTroubled) onTrouble?.(null);
         isTroubled = false;

@@ -26,7 +26,7 @@ export function parseCondition(text: string): Condition {
   const parsed = parseConditionText(text);
   return {
     text,
-    look: (lab, answers) => (lab.info.program == null ? look(parsed, lab, answers) : lookAtStranger(parsed, lab)),
+    look: (lab, answers) => lab.kind.look(parsed, lab, answers),
   };
 }
 
@@ -39,12 +39,8 @@ export async function lookAtAll(conditions: readonly Condition[], lab: LabHandle
   return { done: true, seen: "" };
 }
 
-/** Loaded for labs that need it: a browser's labs don't. */
-async function lookAtStranger(condition: ParsedCondition, lab: LabHandle): Promise<View> {
-  return await (await import("./program-conditions.ts")).lookAtProgram(lab, condition);
-}
-
-function look(condition: ParsedCondition, lab: LabHandle, answers: Answers): View | Promise<View> {
+/** Of our own peers. @throws LabError("unsupported") for what only programs of one's own tell */
+export function lookAtPeers(condition: ParsedCondition, lab: LabHandle, answers: Answers): View | Promise<View> {
   switch (condition.word) {
     case "fact":
     case "log":

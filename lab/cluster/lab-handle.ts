@@ -12,15 +12,22 @@ import type { LabState } from "../base/lab-state.ts";
 import { NEXT } from "../base/next.ts";
 import { type CallOptions, type ControlBody, ControlClient, type ControlTarget } from "../control/control-client.ts";
 import { drawFraction } from "../control/world.ts";
-import { type Engine, hasContainers, type LabInfo, type NodeInfo, type Progress } from "../engine/engine.ts";
+import {
+  type Engine,
+  hasContainers,
+  type LabInfo,
+  type NodeInfo,
+  type ProgramHost,
+  type Progress,
+} from "../engine/engine.ts";
 import { describeExit, isUp } from "../engine/node-status.ts";
 import { FaultList } from "../faults/fault.ts";
 import { FAULTS_FILE } from "../faults/fault-store.ts";
 import type { LabAction } from "../journal/lab-entry.ts";
 import { noteAction } from "../journal/lab-journal.ts";
 import { DeathWatch } from "./deaths.ts";
-import { type Agreement, type Answers, findCoordinator, judgeAgreement, judgeConvergence } from "./judge-agreement.ts";
-import { findHolder, readFacts } from "./program-facts.ts";
+import { type Agreement, type Answers, judgeAgreement, judgeConvergence } from "./judge-agreement.ts";
+import { type Kind, kindOf } from "./kind.ts";
 import { needsCoordinator, parseSelector, resolveGroups } from "./selectors.ts";
 import { findSides } from "./sides.ts";
 
@@ -64,6 +71,19 @@ export class LabHandle implements AsyncDisposable {
   /** Writes down the ends of nodes that the lab did not bring about. */
   noteDeaths(): Promise<void> {
     return this.#deaths.look(this.#info, this.#locks > 0);
+  }
+
+  /** What its nodes are. */
+  get kind(): Kind {
+    return kindOf(this.#info);
+  }
+
+  get helpers(): ProgramHost | null {
+    return this.kind.helpers(this.engine);
+  }
+
+  get isTapped(): boolean {
+    return this.kind.isTapped;
   }
 
   get name(): string {
@@ -134,7 +154,7 @@ export class LabHandle implements AsyncDisposable {
    * @throws LabError with the node's refusal, or with the reason why it can't answer (paused, exited, silent)
    */
   async call(id: NodeId, body: ControlBody, options: CallOptions = {}): Promise<{ data: unknown; text: string }> {
-    if (this.#info.program != null) {
+    if (!this.kind.hasControl) {
       const message = `the nodes of lab "${this.name}" run another program, which doesn't know "${body.op}"`;
       throw new LabError("unsupported", message, "ask it what its lab file describes under ask:");
     }
@@ -153,25 +173,20 @@ export class LabHandle implements AsyncDisposable {
 
   /** Each of these nodes' word about itself; null: no answer. Default: all that run and aren't paused. */
   async ping(ids: readonly NodeId[] = this.running, options: CallOptions = {}): Promise<Answers> {
-    if (this.#info.program != null) return new Map(ids.map((id) => [id, null]));
     const all = this.#withSignal({ timeoutMs: PING_TIMEOUT_MS, ...options });
-    const answers = await Promise.all(
-      ids.map((id) => {
-        const target = this.target(id);
-        // A command inside a container takes as long as Node takes to start.
-        return this.#control.ping(target, target.address === null ? { ...all, timeoutMs: EXEC_TIMEOUT_MS } : all);
-      }),
-    );
-    return new Map(ids.map((id, i) => [id, answers[i] ?? null]));
+    return await this.kind.answers(ids, async (id) => {
+      const target = this.target(id);
+      // A command inside a container takes as long as Node takes to start.
+      return await this.#control.ping(target, target.address === null ? { ...all, timeoutMs: EXEC_TIMEOUT_MS } : all);
+    });
   }
 
   async pingOne(id: NodeId, options: CallOptions = {}): Promise<PingData | null> {
     return (await this.ping([id], options)).get(id) ?? null;
   }
 
-  async coordinator(): Promise<NodeId | null> {
-    if (this.#info.program != null) return findHolder(await readFacts(this), "leader");
-    return findCoordinator(await this.ping());
+  coordinator(): Promise<NodeId | null> {
+    return this.kind.coordinator(this);
   }
 
   async judge(what: "agree" | "converged"): Promise<Agreement> {

@@ -8,7 +8,6 @@ import { describeExit } from "../engine/node-status.ts";
 import type { Facts } from "../kind/program-lines.ts";
 import type { Answers } from "./judge-agreement.ts";
 import type { LabHandle } from "./lab-handle.ts";
-import { readFacts } from "./program-facts.ts";
 
 export interface NodeRow {
   readonly id: NodeId;
@@ -40,10 +39,8 @@ export interface NodeRow {
 /** Asks the engine and the nodes. */
 export async function reportNodes(lab: LabHandle): Promise<readonly NodeRow[]> {
   await lab.refresh();
-  const rows = describeNodes(lab, await lab.ping());
-  if (lab.info.program == null) return rows;
-  const facts = await readFacts(lab);
-  return rows.map((row) => ({ ...row, address: lab.node(row.id).ip, facts: facts.get(row.id) ?? {} }));
+  const [answers, columns] = await Promise.all([lab.ping(), lab.kind.columns(lab)]);
+  return describeNodes(lab, answers).map((row) => ({ ...row, ...columns.get(row.id) }));
 }
 
 export function describeNodes(lab: LabHandle, answers: Answers): readonly NodeRow[] {

@@ -1,21 +1,13 @@
 /** Facts of nodes that run a program which isn't ours, as their output tells them. */
 import type { NodeId } from "../../node/wire/ids.ts";
 import type { LogLine } from "../engine/engine.ts";
-import { type Entry, parseEntry } from "../journal/entry.ts";
+import type { Entry } from "../journal/entry.ts";
 import { readLabEntries } from "../journal/lab-journal.ts";
 import { type Facts, foldFacts, isHolder, ProgramLines } from "../kind/program-lines.ts";
 import type { LabHandle } from "./lab-handle.ts";
 
 /** A look reads no more of each node's output: who floods it is judged by the end. */
 const LINES_MAX = 5_000;
-
-/** How lines of this lab's nodes become lines of the journal; null: a line is none. */
-export async function lineReader(lab: LabHandle): Promise<(line: LogLine) => Entry | null> {
-  const { program = null } = lab.info;
-  if (program === null) return ({ text }) => parseEntry(text);
-  const lines = await openLines(lab);
-  return (line) => lines.read({ ...line, atMs: line.atMs ?? lab.clock.wallMs() });
-}
 
 export async function openLines(lab: LabHandle): Promise<ProgramLines> {
   return new ProgramLines(

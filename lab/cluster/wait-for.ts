@@ -129,7 +129,7 @@ export async function waitUntil(
         },
       );
     }
-    const everyMs = lab.info.program == null ? askEveryMs(lab.running.length) : LOOK_MS / 2;
+    const everyMs = lab.kind.lookEveryMs(lab.running.length);
     await sleep(clock, everyMs, options.signal);
   }
 }
@@ -222,7 +222,7 @@ export async function explainExit(lab: LabHandle, ids: readonly NodeId[]): Promi
   });
 }
 
-function askEveryMs(count: number): number {
+export function askEveryMs(count: number): number {
   return Math.min(ASK_MS_MAX, ASK_MS_MIN + ASK_MS_PER_NODE * count);
 }
 

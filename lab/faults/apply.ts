@@ -157,16 +157,15 @@ interface NodeTask {
 async function applyToNode(lab: FaultableLab, task: NodeTask): Promise<FaultReport> {
   const { compiled, kernel, list, known, tellShim } = task;
   const { generation } = list;
-  const isTapped = lab.info.program?.tap === true;
+  const { helpers, isTapped } = lab;
   const application = { compiled, kernel, generation, known: known.kernel, nowMs: lab.clock.wallMs(), isTapped };
-  const helpers = lab.info.program == null ? undefined : lab.engine.programs;
   const isClear = compiled.faults.length === 0;
   // A node of somebody else's program has a helper while it has faults, and none before and after.
-  const isUntouched = helpers !== undefined && isClear && !(await helpers.hasHelper(lab.name, compiled.node));
+  const isUntouched = helpers !== null && isClear && !(await helpers.hasHelper(lab.name, compiled.node));
   // Both to their ends, so that no work goes on after an error was reported.
   const [inKernel, inShim] = await Promise.allSettled([
     hasTools(kernel) && !isUntouched ? applyToKernel(lab, application, list) : Promise.resolve(null),
-    tellShim && helpers === undefined ? applyToShim(lab, compiled, generation, known.shim) : Promise.resolve(null),
+    tellShim && helpers === null ? applyToShim(lab, compiled, generation, known.shim) : Promise.resolve(null),
   ]);
   if (inKernel.status === "rejected") throw inKernel.reason;
   if (inShim.status === "rejected") throw inShim.reason;

@@ -6,7 +6,7 @@ import type { NodeId } from "../../node/wire/ids.ts";
 import type { LabClock } from "../base/lab-clock.ts";
 import type { LabState } from "../base/lab-state.ts";
 import type { CallOptions, ControlBody } from "../control/control-client.ts";
-import type { Engine, LabInfo, NodeInfo, Progress } from "../engine/engine.ts";
+import type { Engine, LabInfo, NodeInfo, ProgramHost, Progress } from "../engine/engine.ts";
 import type { LabAction } from "../journal/lab-entry.ts";
 
 /** A node as a selector found it. */
@@ -22,6 +22,10 @@ export interface FaultableLab {
   readonly state: LabState;
   readonly clock: LabClock;
   readonly progress: Progress;
+  /** Those that bring faults about beside a node, which can't do it itself; null: the node can. */
+  readonly helpers: ProgramHost | null;
+  /** What a fault drops is logged for a tap. */
+  readonly isTapped: boolean;
   /** As the engine saw it last; `refresh` asks again. */
   readonly info: LabInfo;
   /** Ids of all nodes, ascending. */

@@ -36,8 +36,8 @@ export async function readShim(
 
 async function readContainer(lab: FaultableLab, id: NodeId): Promise<NodeCopy | null> {
   // A node of somebody else's program without a helper has no faults, and gets none of it by being asked.
-  const helpers = lab.info.program == null ? undefined : lab.engine.programs;
-  if (helpers !== undefined && !(await helpers.hasHelper(lab.name, id)))
+  const { helpers } = lab;
+  if (helpers !== null && !(await helpers.hasHelper(lab.name, id)))
     return { node: id, generation: 0, nextId: 1, faults: [] };
   const script = `cat ${FAULTS_VERSION} 2>/dev/null || echo 0; cat ${FAULTS_DIR}/state.json 2>/dev/null; true`;
   const { exitCode, stdout } = await lab.engine.rootExec(lab.name, id, script);

@@ -69,7 +69,7 @@ export function setFault(lab: FaultableLab, request: FaultRequest): Promise<Faul
 
 /** Only our own nodes can delay datagrams by themselves. @throws LabError("unsupported") */
 function assertWithoutShim(lab: FaultableLab, { impairment, egress }: FaultRequest, kernel: KernelFaults): void {
-  if (lab.info.program == null) return;
+  if (lab.helpers === null) return;
   const fault = {
     id: "f1",
     cause: "",

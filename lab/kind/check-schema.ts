@@ -1,5 +1,6 @@
 /** Checks that a scenario asks for where nodes run somebody else's program. Pure. */
 import * as z from "zod";
+import type { Program } from "./program-spec.ts";
 
 const Span = z.string().regex(/^\d+(\.\d+)?(ms|s|m)$/, "must be a span of time, such as 10s");
 const Fact = z.string().regex(/^[a-z][a-z0-9-]*$/, "must be the name of a fact");
@@ -24,3 +25,8 @@ export const ProgramCheck = z.union([
   }),
 ]);
 export type ProgramCheck = z.output<typeof ProgramCheck>;
+
+/** Without a word of a file: one leader at a time, on whom all agree, where the program tells who leads. */
+export function standardChecks({ facts = [] }: Pick<Program, "facts">): readonly ProgramCheck[] {
+  return facts.some(({ kind }) => kind === "leader") ? [{ "one-holder": "leader" }, { agree: "leader" }] : [];
+}

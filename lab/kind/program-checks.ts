@@ -11,16 +11,10 @@ import type { Journal } from "../journal/journal.ts";
 import { callModule } from "./call-module.ts";
 import type { ProgramCheck } from "./check-schema.ts";
 import { isTrue, parseExpression } from "./expression.ts";
-import type { Program } from "./program-spec.ts";
 import { type Moment, timelineOf } from "./timeline.ts";
 
 const MODULE_MS_MAX = 30_000;
 const VIOLATIONS_MAX = 20;
-
-/** Without a word of a file: one leader at a time, on whom all agree, where the program tells who leads. */
-export function standardChecks({ facts = [] }: Pick<Program, "facts">): readonly ProgramCheck[] {
-  return facts.some(({ kind }) => kind === "leader") ? [{ "one-holder": "leader" }, { agree: "leader" }] : [];
-}
 
 /** @param folder of the file that names modules. @throws LabError("usage") for an expression that can't be read */
 export async function runProgramChecks(

@@ -5,7 +5,6 @@ import { didYouMean } from "../base/suggest.ts";
 import { CHECKERS, runChecks } from "../check/checkers.ts";
 import { type CheckResult, worstOf } from "../check/verdict.ts";
 import type { Journal } from "../journal/journal.ts";
-import type { Program } from "../kind/program-spec.ts";
 import type { CheckReport } from "./public-types.ts";
 
 /**
@@ -22,13 +21,7 @@ export function judge(journal: Journal, names: readonly string[]): CheckReport {
   return describeResults(journal, names.length === 0 ? runChecks(journal) : runChecks(journal, names));
 }
 
-/** Of a program that isn't ours: one leader at a time, on whom all agree, where it tells who leads. */
-export async function judgeProgram(journal: Journal, program: Program): Promise<CheckReport> {
-  const { runProgramChecks, standardChecks } = await import("../kind/program-checks.ts");
-  return describeResults(journal, await runProgramChecks(journal, standardChecks(program), program.folder));
-}
-
-function describeResults(journal: Journal, results: readonly CheckResult[]): CheckReport {
+export function describeResults(journal: Journal, results: readonly CheckResult[]): CheckReport {
   return {
     verdict: worstOf(results),
     results,

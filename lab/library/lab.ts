@@ -28,7 +28,7 @@ import { heal, setFault } from "../faults/service.ts";
 import type { Journal } from "../journal/journal.ts";
 import { type CollectedRun, judgeRun } from "../report/judged-run.ts";
 import { writeReport } from "../report/write-report.ts";
-import { judge, judgeProgram } from "./judge-run.ts";
+import { describeResults, judge } from "./judge-run.ts";
 import { LabNode } from "./node.ts";
 import { openLab } from "./open.ts";
 import type {
@@ -234,8 +234,9 @@ export class Lab implements AsyncDisposable {
     // When somebody looked: until then at least the run went on.
     await this.#inner.note({ action: "check" }, "check");
     const journal = await this.journal();
-    const { program = null } = this.#inner.info;
-    return program === null ? judge(journal, names) : await judgeProgram(journal, program);
+    const { kind } = this.#inner;
+    if (kind.hasControl) return judge(journal, names);
+    return describeResults(journal, await kind.judge(journal, names.length === 0 ? "all" : names, "."));
   }
 
   /**

@@ -9,10 +9,9 @@
 import { formatDuration } from "../base/duration.ts";
 import { sleep } from "../base/lab-clock.ts";
 import { LabError, noSuchLab } from "../base/lab-error.ts";
-import { runChecks } from "../check/checkers.ts";
-import { missingQuietMs } from "../check/quiet.ts";
 import { type CheckResult, worstOf } from "../check/verdict.ts";
 import { collectEvidence } from "../cluster/evidence.ts";
+import type { WantedChecks } from "../cluster/kind.ts";
 import { LabHandle } from "../cluster/lab-handle.ts";
 import { openHandle } from "../cluster/open-handle.ts";
 import type { Evidence } from "../cluster/run-record.ts";
@@ -219,10 +218,7 @@ async function judgeInTime(
 ): Promise<Found> {
   for (let round = 1; ; round++) {
     const found = await judge(lab, scenario, seed, file);
-    const { program = null } = lab.info;
-    const graceMs = program === null || round > 1 ? 0 : (await forPrograms()).graceOf(scenario, program, found.checks);
-    const isOpen = lab.info.program == null && found.checks.some((check) => check.verdict === "inconclusive");
-    const missingMs = isOpen ? missingQuietMs(found.journal) : graceMs || null;
+    const missingMs = lab.kind.missingMs(found.journal, wantedChecks(scenario), found.checks, round);
     if (patience === null || patience.aborted || missingMs === null || round === QUIET_ROUNDS_MAX) return found;
     lab.progress({
       step: "quiet",
@@ -244,14 +240,11 @@ async function judge(
   const lab = new LabHandle(engine, info, { progress });
   await lab.note({ action: "check" }, "check");
   const { journal, evidence } = await collectEvidence(lab, { seed });
-  const { checks = "all" } = scenario;
-  if (info.program != null) {
-    const { runProgramChecks } = await import("../kind/program-checks.ts");
-    const wanted = (await forPrograms()).checksOfProgram(scenario, info.program);
-    return { journal, evidence, checks: await runProgramChecks(journal, wanted, dirnameOf(file)) };
-  }
-  const names = checks === "all" ? undefined : checks === "none" ? [] : (checks as readonly string[]);
-  return { journal, evidence, checks: runChecks(journal, names) };
+  return { journal, evidence, checks: await lab.kind.judge(journal, wantedChecks(scenario), dirnameOf(file)) };
+}
+
+function wantedChecks({ checks = "all" }: Scenario): WantedChecks {
+  return checks as WantedChecks;
 }
 
 function dirnameOf(file = "."): string {

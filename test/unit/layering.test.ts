@@ -215,6 +215,13 @@ describe("sources", () => {
     expect(readdirSync(join(PROJECT_ROOT, "lab")).sort()).toEqual(["README.md", ...rooms].sort());
   });
 
+  test("a lab must ask its kind how nodes differ, and not look at the program that they run", () => {
+    const knowing = /^lab\/(engine\/|kind\/|cluster\/(kind|program-[\w-]+|plan-[\w-]+|execute-up)\.ts$)/;
+    const others = listSources().filter((path) => path.startsWith("lab/") && !knowing.test(path));
+    const looking = others.filter((path) => /\binfo\.program\b/.test(readFileSync(join(PROJECT_ROOT, path), "utf8")));
+    expect(looking).toEqual([]);
+  });
+
   test("folders must not import each other in a circle", () => {
     const edges = new Map<string, Set<string>>();
     for (const { file, text } of sources) {

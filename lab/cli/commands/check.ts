@@ -4,7 +4,6 @@ import { NEXT } from "../../base/next.ts";
 import type { CheckResult, Verdict } from "../../check/verdict.ts";
 import type { LabHandle } from "../../cluster/lab-handle.ts";
 import type { Journal } from "../../journal/journal.ts";
-import type { Program } from "../../kind/program-spec.ts";
 import { addNotes, type Note } from "../ui/notes.ts";
 import type { CommandContext } from "./context.ts";
 
@@ -53,16 +52,9 @@ async function check(context: CommandContext, folder: string | undefined, flags:
   }
   await context.withLab(async (lab) => {
     const journal = await collectNow(context, lab);
-    const { program = null } = lab.info;
-    const results = program === null ? runChecks(journal, names) : await checkProgram(journal, program);
+    const results = await lab.kind.judge(journal, names ?? "all", ".");
     await show(context, journal, results, folder);
   });
-}
-
-/** What can be judged without knowing the program; a scenario names more. */
-async function checkProgram(journal: Journal, program: Program): Promise<readonly CheckResult[]> {
-  const { runProgramChecks, standardChecks } = await import("../../kind/program-checks.ts");
-  return await runProgramChecks(journal, standardChecks(program), program.folder);
 }
 
 /** @throws LabError("usage") for a name that no checker has */

@@ -121,7 +121,7 @@ async function sayOtherDetail(context: CommandContext, lab: LabHandle, wanted: J
 
 async function printUp(context: CommandContext, { lab, agreed }: UpResult, tookMs: number): Promise<void> {
   const { printer } = context;
-  if (lab.info.program != null) {
+  if (!lab.kind.hasControl) {
     await printPrograms(context, lab, tookMs);
     return;
   }
@@ -189,7 +189,6 @@ async function scale(context: CommandContext, text: string, flags: { wait: boole
     change,
     { LabError },
     { parseDuration },
-    { waitForAgreement },
     { describeNodes, reportNodes },
     { renderNodes },
     { warnAboutMinting },
@@ -197,7 +196,6 @@ async function scale(context: CommandContext, text: string, flags: { wait: boole
     import("../../cluster/change.ts"),
     import("../../base/lab-error.ts"),
     import("../../base/duration.ts"),
-    import("../../cluster/wait-for.ts"),
     import("../../cluster/node-rows.ts"),
     import("../ui/node-table.ts"),
     import("../../cluster/plan-lab.ts"),
@@ -216,14 +214,8 @@ async function scale(context: CommandContext, text: string, flags: { wait: boole
       await change.scale(lab, prepared, context.signal);
       return prepared.plan;
     });
-    if (lab.info.program != null) {
-      const { waitForReady } = await import("../../cluster/program-lab.ts");
-      if (flags.wait) await waitForReady(lab, lab.running, { timeoutMs, signal: context.signal });
-    }
-    const agreed =
-      flags.wait && lab.info.program == null
-        ? await waitForAgreement(lab, { timeoutMs, signal: context.signal, onReason: context.onReason("agree") })
-        : null;
+    const patience = { timeoutMs, signal: context.signal, onReason: context.onReason("agree") };
+    const agreed = flags.wait ? await lab.kind.waitUntilUp(lab, patience) : null;
     printer.clear();
     const rows = agreed === null ? await reportNodes(lab) : describeNodes(lab, agreed.answers);
     printer.data(

@@ -119,10 +119,12 @@ async function kill(context: CommandContext, selector: string, flags: KillFlags)
     const takesAway = !["none", "resumes"].includes(effectOfSignal(signal, lab.info.runtime));
     const killed = chosen.map((node) => ({ id: node.id, role: node.role }));
     const survivors = lab.running.filter((id) => !takesAway || !chosen.some((node) => node.id === id));
-    const lostLeader = takesAway && lab.info.program == null && chosen.some((node) => node.role === "coordinator");
+    const lostLeader = takesAway && lab.kind.hasControl && chosen.some((node) => node.role === "coordinator");
     // The answer of -o json is one value, so it comes when everything is known.
     if (!printer.json) {
-      printer.data(null, describe(verb, chosen, { lostLeader, before }));
+      // Only our own peers are known to keep a leader that they don't lose.
+      const still = lab.kind.hasControl ? before : null;
+      printer.data(null, describe(verb, chosen, { lostLeader, before: still }));
       if (!lostLeader && before !== null) context.next(NEXT.killLeader());
     }
     const shallWait = flags.wait ?? (!printer.json && lostLeader);
@@ -190,11 +192,10 @@ async function start(
   selector: string,
   flags: { wait?: boolean; timeout: string },
 ): Promise<void> {
-  const [change, { isAlive, isUp }, { parseDuration }, { waitForAgreement }] = await Promise.all([
+  const [change, { isAlive, isUp }, { parseDuration }] = await Promise.all([
     import("../../cluster/change.ts"),
     import("../../engine/node-status.ts"),
     import("../../base/duration.ts"),
-    import("../../cluster/wait-for.ts"),
   ]);
   const timeoutMs = parseDuration(flags.timeout, "--timeout");
   const eligible = (node: NodeInfo) => verb === "restart" || !isAlive(node);
@@ -208,21 +209,16 @@ async function start(
     },
     async (lab) => {
       if (flags.wait !== true) {
-        if (lab.info.program == null) context.next(NEXT.waitForAgreement());
+        if (lab.kind.hasControl) context.next(NEXT.waitForAgreement());
         return;
       }
       await lab.refresh();
-      if (lab.info.program != null) {
-        const { waitForReady } = await import("../../cluster/program-lab.ts");
-        await waitForReady(lab, lab.running, { timeoutMs, signal: context.signal });
-        return;
-      }
-      const { agreement } = await waitForAgreement(lab, {
+      const agreed = await lab.kind.waitUntilUp(lab, {
         timeoutMs,
         signal: context.signal,
         onReason: context.onReason("agree"),
       });
-      context.printer.say(`all agree on coordinator ${agreement.coordinator}`);
+      if (agreed !== null) context.printer.say(`all agree on coordinator ${agreed.agreement.coordinator}`);
     },
   );
 }
