@@ -316,7 +316,7 @@ export function fixRules() {
  * No programs of one's own run in a browser.
  * @returns {import("esbuild").Plugin}
  */
-function withoutPrograms() {
+export function withoutPrograms() {
   const path = join(root, "lab/play/no-programs.ts");
   return {
     name: "without-programs",

@@ -102,14 +102,18 @@ function checkAgreement(moments: readonly Moment[], fact: string, graceMs: numbe
   let calmSince: number | null = null;
   let isTold = false;
   let judged = 0;
+  let known = 0;
   for (const { atMs, entry, isWhole, running, saidBy } of moments) {
     if (
       !isWhole ||
       calmSince === null ||
+      // One that is heard for the first time has to find out.
+      running.size > known ||
       (entry?.node === 0 && typeof entry.action === "string" && !["step", "check", "tell"].includes(entry.action))
     ) {
       calmSince = isWhole ? atMs : null;
       isTold = false;
+      known = running.size;
       continue;
     }
     if (isTold || atMs - calmSince <= graceMs || running.size === 0) continue;

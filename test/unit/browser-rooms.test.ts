@@ -4,6 +4,7 @@
  */
 import { build, type Metafile } from "esbuild";
 import { expect, test } from "vitest";
+import { withoutPrograms } from "../../build.mjs";
 import { PROJECT_ROOT } from "../support/sources.ts";
 
 /** The module with which the world in a page begins. */
@@ -23,6 +24,7 @@ test("the simulated lab must run without Node", async () => {
     metafile: true,
     logLevel: "silent",
     plugins: [
+      withoutPrograms(),
       {
         name: "note-node",
         setup: ({ onResolve }) => onResolve({ filter: /^node:/ }, ({ path }) => ({ path, external: true })),
