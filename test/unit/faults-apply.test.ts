@@ -60,6 +60,8 @@ class PlayedLab {
       state,
       clock: { wallMs: () => this.wallMs },
       progress: () => undefined,
+      helpers: null,
+      isTapped: false,
       get info() {
         return { runtime: "docker", run: "now", nodes: played.nodes };
       },
