@@ -30,6 +30,8 @@ const REGRESSIONS: Readonly<Record<number, string>> = {
   15017: "names of trades that nobody remembered after a lost disk",
   200158: "a process too slow to see that its disk had failed before it was repaired",
   201230: "a lie that the judge took for a message of the node that spoke before",
+  201894: "a node that waited for its own debit, which a promise to its former process held back everywhere",
+  202165: "the same with another fault between",
   300248: "a rival of a lower incarnation that couldn't answer whether it is there",
   300770: "a liar that was missed after its end",
   15714: "a joiner in the longest pause between two JOINs, who heard the others and was heard by none",

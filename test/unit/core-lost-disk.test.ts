@@ -35,6 +35,21 @@ function ask(node: CoreNode, stage: "ask" | "promise", at: number, accept_loss =
 const has = (node: CoreNode, id = 3): number | undefined => node.state.ledger.clock.get(id);
 
 describe("a member, asked by a node that lost its disk,", () => {
+  test("must not wait for a debit that an earlier promise holds back: its fence gives that up", () => {
+    const node = member();
+    const log = new PayerLog(genesisOf(3));
+    receive(node, log.pay(2, 10, "3-2-1.1"));
+    expect(ask(node, "promise", 1)).toMatchObject({ payload: { promised: true } });
+    node.store();
+    // The first process, which had made the promise needless, has sent this; a later one has lost its disk as well.
+    receive(node, log.pay(2, 10, "3-2-1.2"));
+    expect(has(node)).toBe(1);
+    expect(ask(node, "ask", 1)?.payload).toMatchObject({ have: 2, next: false });
+    node.clear().receive(OWNER, "FENCE_REQUEST", { stage: "promise", at: 1, accept_loss: false });
+    node.store();
+    expect(node.sent("FENCE_RESPONSE").at(-1)?.payload).toMatchObject({ promised: true });
+  });
+
   test("must tell the highest debit that it has seen, held ones included unless their loss is accepted", () => {
     const node = member();
     const log = new PayerLog(genesisOf(3));
@@ -63,10 +78,10 @@ describe("a member, asked by a node that lost its disk,", () => {
     expect(ask(node, "promise", 0)?.payload).toMatchObject({ have: 3, next: true, promised: false });
     expect(ask(node, "promise", 1)?.payload).toMatchObject({ have: 3, next: false, promised: true });
     node.store();
-    // A late copy of what was missing changes nothing any more: it is promised away, and the next question hears of it.
+    // A late copy of what was missing changes nothing any more: it is promised away, and nobody can fetch it here.
     receive(node, missing);
     expect(has(node)).toBe(1);
-    expect(ask(node, "promise", 1)?.payload).toMatchObject({ have: 3, next: true, promised: false });
+    expect(ask(node, "promise", 1)?.payload).toMatchObject({ have: 3, next: false, promised: true });
     receive(node, log.after(1).fence(2), OWNER);
     expect(has(node)).toBe(2);
     expect([...node.state.recovery.lost.values()].map(({ seq }) => seq)).toEqual([2, 3]);

@@ -206,8 +206,9 @@ export function onFenceRequest(state: NodeState, message: MessageOf<"FENCE_REQUE
   const { sender: account } = from;
   const delivered = entry(state.ledger.clock, account);
   const have = Math.max(delivered, acceptLoss ? 0 : highestHeld(state, account));
-  // Debits that are held behind a missing one can't be delivered before it: they are no reason to refuse the promise.
-  const next = delivered > at || (!acceptLoss && isHeld(state, account, at + 1));
+  // Debits that are held behind a missing one, or by an earlier promise, can't be delivered before the fence: they are no reason to refuse.
+  const following = state.causal.holdback.get(account)?.get(at + 1);
+  const next = delivered > at || (!acceptLoss && following !== undefined && !isFencedOff(state, following));
   const promised = stage === "promise" && !next && !isNeedless(state, from);
   const { phase } = state;
   const absent = absentIds(state, account);
