@@ -103,6 +103,8 @@ describe("a lesson in a fresh world", () => {
   test("must say why when there is none, or when it can't run here", async () => {
     await expect(openLesson("99-none.yaml")).rejects.toThrow("there is no scenario 99-none.yaml");
     const ask = openPlayHost({ "cable.yaml": "runtimes: [docker]\nsteps: [unplug 3]\n" });
-    await expect(ask({ ask: "open-lesson", file: "cable.yaml", isCured: false })).rejects.toThrow("isn't for sim");
+    await expect(ask({ ask: "open-lesson", file: "cable.yaml", isCured: false })).rejects.toThrow(
+      "it needs a kernel or a cable",
+    );
   });
 });
