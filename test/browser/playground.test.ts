@@ -140,7 +140,7 @@ it("a card of the course must ask, run the bug and its cure in fresh worlds, com
   const panel = page.getByRole("tabpanel");
   await page.getByRole("tab", { name: "Course" }).click();
   await page.getByRole("button", { name: "Two winners of one election" }).click();
-  expect(await page.getByRole("button", { name: "Run it with the bug" }).count()).toBe(0);
+  await expect.poll(() => page.getByRole("button", { name: "Run it with the bug" }).count()).toBe(0);
   await page.getByLabel("Your number").fill("2");
   await page.getByRole("button", { name: "That is my prediction" }).click();
   await page.getByRole("button", { name: "Run it with the bug" }).click();
@@ -299,14 +299,14 @@ describe("five nodes in a page from the disk", () => {
     await page.getByRole("button", { name: "Find another one" }).click();
     await page.getByRole("tab", { name: "Try" }).click();
     await expect.poll(async () => (await look(page)).spec.bug).toBe("no-incarnation");
-    expect(await page.getByLabel("Bug").count()).toBe(0);
+    await expect.poll(() => page.getByLabel("Bug").count()).toBe(0);
     for (const hint of [1, 2, 3]) await page.getByRole("button", { name: `Hint ${hint} of 4` }).click();
     const recipe = "Do this: netem 3 delay 4s jitter 2s, then restart 3";
     await expect.poll(() => panel.locator(".hints").innerText()).toContain(recipe);
     await takePicture(page, "playground-8-hints");
     await page.getByRole("button", { name: "Hint 4 of 4" }).click();
     await expect.poll(async () => (await look(page)).checks.length, { timeout: 10_000 }).toBe(1);
-    expect(await panel.locator(".won").count()).toBe(0);
+    await expect.poll(() => panel.locator(".won").count()).toBe(0);
     await closeQuietly(page);
   });
 
@@ -330,7 +330,7 @@ describe("five nodes in a page from the disk", () => {
     await takePicture(page, "playground-9-split");
     expect(await findBarriers(page)).toEqual([]);
     await compared.getByRole("button", { name: "Show one run only" }).click();
-    expect(await page.locator(".other-run").count()).toBe(0);
+    await expect.poll(() => page.locator(".other-run").count()).toBe(0);
     await closeQuietly(page);
   });
 

@@ -1,5 +1,5 @@
 /** The adversary's moves: drawn at their rates, without a change to anything else that is drawn, and each of them made. */
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { Excuses, Judge } from "../../lab/sim/checks/judge.ts";
 import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
 import { drawWorld } from "../../lab/sim/cluster/sim-world.ts";
@@ -50,16 +50,22 @@ it.each(FIRST)("the move %s must be made alone in schedule %i", (name, seed) => 
 });
 
 describe("what seldom happens", () => {
+  /** Short schedules that reached it all when this was written; where the protocol has changed since, the others are searched. */
+  const KNOWN = [421, 202, 195, 274, 109, 321, 40, 404, 372, 29, 442, 216, 496, 129, 184, 188];
   const reached = new Set<string>();
+  const play = (seed: number): void => {
+    for (const event of Object.keys(runSwarm(seed).rare)) reached.add(event);
+  };
+  beforeAll(() => KNOWN.forEach(play), 120_000);
+
   it.each(RARE_EVENT_NAMES)("must be reached within 500 schedules: %s", { timeout: 120_000 }, (event) => {
-    if (reached.has(event)) return;
     const move = RARE_EVENTS[event];
     for (const seed of move === null ? [1, 2, 3, 4, 5, 6, 7, 8] : seedsWith(move)) {
-      if (seed > 500) break;
-      for (const other of Object.keys(runSwarm(seed).rare)) reached.add(other);
       if (reached.has(event)) return;
+      if (seed > 500) break;
+      play(seed);
     }
-    expect.fail(`the move ${move} doesn't lead there`);
+    expect(reached, `the move ${move} doesn't lead there`).toContain(event);
   });
 });
 
