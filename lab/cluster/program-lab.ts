@@ -111,7 +111,13 @@ async function notReady(lab: LabHandle, ids: readonly NodeId[], why: string, tim
 
 /** Null: it is ready. */
 async function whyNotReady(lab: LabHandle, id: NodeId, forMs: number): Promise<string | null> {
-  return (await whyNoSign(lab, id, forMs)) ?? (await whyNotListening(lab, id));
+  try {
+    return (await whyNoSign(lab, id, forMs)) ?? (await whyNotListening(lab, id));
+  } catch (error) {
+    // It may have ended since: the next look says so.
+    if (error instanceof LabError) return error.message;
+    throw error;
+  }
 }
 
 async function whyNoSign(lab: LabHandle, id: NodeId, forMs: number): Promise<string | null> {
@@ -127,11 +133,8 @@ async function whyNoSign(lab: LabHandle, id: NodeId, forMs: number): Promise<str
     const lines = await readOutput(lab, [id]);
     return lines.some(({ text }) => pattern.test(text)) ? null : `no line of its output matches /${ready.log}/`;
   }
-  const answer = await ask(lab, id, ready, []).catch((error: unknown) => {
-    if (error instanceof LabError) return error;
-    throw error;
-  });
-  return answer instanceof LabError ? answer.message : null;
+  await ask(lab, id, ready, []);
+  return null;
 }
 
 interface Socket {
