@@ -57,7 +57,8 @@ describe("one node from the image", () => {
       .start();
     const two = await node(2, { DS_NODES: "1,2" }).start();
     try {
-      expect(await control(one, "status")).toContain("Coordinator: Node 2");
+      // Node 1 leads provisionally until the election that node 2 wins.
+      await eventually(async () => expect(await control(one, "status")).toContain("Coordinator: Node 2"));
       expect(await control(one, "sell", "2", "30")).toContain("SELL 30 credits to Node 2 [100 -> 70]");
       await two.stop({ timeout: 10_000, remove: true });
       const nodes = await control(one, "nodes");

@@ -92,13 +92,18 @@ function planScenes(journal: Journal): readonly Scene[] {
   ];
 }
 
+interface Shown {
+  readonly energyLab?: { readonly store: { readonly isLoading: boolean } };
+}
+
 /** @param report a run inside the page, as one file */
 export async function recordPage(browser: Browser, report: string, scenes: readonly Scene[]): Promise<Uint8Array> {
   const page = await browser.newPage({ viewport: VIEWPORT, colorScheme: "light", reducedMotion: "no-preference" });
   const decoder = await browser.newPage();
   try {
     await page.setContent(report, { waitUntil: "load" });
-    await page.waitForFunction("globalThis.energyLab?.store.isLoading === false");
+    // A function, because the page's policy lets no text be run as code later on.
+    await page.waitForFunction(() => (globalThis as unknown as Shown).energyLab?.store.isLoading === false);
     await page.evaluate(`globalThis.energyLab.store.playback.setSpeed(0.01);
       globalThis.energyLab.store.windowMs = ${WINDOW_MS}`);
     const film = new Film();

@@ -8,7 +8,7 @@ import { LabError } from "../../base/lab-error.ts";
 import type { Connection } from "./docker-connect.ts";
 import { LOCAL_INSTEAD, statusOf, unreachable } from "./docker-errors.ts";
 
-const QUIET_MS = 3_000;
+const QUIET_MS = 2_000;
 const PING_MS = 6_000;
 
 /** Engines that didn't answer a moment ago: the next command of this process needn't wait for the same again. */
