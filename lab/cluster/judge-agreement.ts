@@ -21,6 +21,8 @@ export interface Agreement {
   readonly elected: boolean;
   /** The condition that is missing; empty when agreed. */
   readonly reason: string;
+  /** Where faults cut the group and each side agrees: `nodes 1,2,3 on 3; nodes 4,5 on 5 provisionally`. */
+  readonly apart?: string;
 }
 
 export interface JudgeOptions {
@@ -40,7 +42,19 @@ export function judgeAgreement(answers: Answers, options: JudgeOptions = {}): Ag
     .filter((side) => side.length > 0)
     .sort((a, b) => b.length - a.length);
   const verdicts = groups.map((side) => judgeSide(answers, side, options.voters ?? []));
-  return verdicts.find((verdict) => !verdict.agreed) ?? verdicts[0] ?? disagree("no node is running");
+  const [first = disagree("no node is running"), ...others] = verdicts;
+  const missing = verdicts.find((verdict) => !verdict.agreed);
+  if (missing !== undefined || others.length === 0) return missing ?? first;
+  return { ...first, apart: groups.map((side, at) => describeSide(side, verdicts[at] as Agreement)).join("; ") };
+}
+
+/** `all agree on 5`; where faults cut the group, whom each side follows. */
+export function describeAgreed({ coordinator, apart }: Pick<Agreement, "coordinator" | "apart">): string {
+  return apart === undefined ? `all agree on ${coordinator}` : `each side agrees: ${apart}`;
+}
+
+function describeSide(side: readonly NodeId[], { coordinator, elected }: Agreement): string {
+  return `${list(side)} on ${coordinator}${elected ? "" : " provisionally"}`;
 }
 
 /** Like judgeAgreement, and the ledgers are equal and at rest. */

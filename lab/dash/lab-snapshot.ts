@@ -47,13 +47,13 @@ export async function takeSnapshot(lab: LabHandle, signal?: AbortSignal): Promis
   const answers = new Map(
     nodes.filter((node) => node.status === "running").map((node): [NodeId, PingData | null] => [node.id, node.says]),
   );
-  const { agreed, coordinator, term, elected, reason } = judgeAgreement(answers, { sides: await lab.sides() });
+  const agreement = judgeAgreement(answers, { sides: await lab.sides() });
   return {
     type: "snapshot",
     atMs: lab.clock.wallMs(),
     nodes,
     faults: describeFaults(faults.faults),
-    agreement: { agreed, coordinator, term, elected, reason },
+    agreement,
   };
 }
 

@@ -90,6 +90,8 @@ export interface Snapshot {
     readonly elected: boolean;
     /** What is missing; empty when agreed. */
     readonly reason: string;
+    /** In a partition where each side agrees: on whom. */
+    readonly apart?: string;
   };
 }
 

@@ -10,6 +10,8 @@ const VOTERS = { DS_VOTERS: "1,2,3", DS_NODES: "1,2,3" };
 async function startThree(lab: TestLab, env: Record<string, string> = VOTERS): Promise<[TestNode, TestNode, TestNode]> {
   const nodes: [TestNode, TestNode, TestNode] = [lab.start(1, { env }), lab.start(2, { env }), lab.start(3, { env })];
   await lab.agree(nodes, 3);
+  // Before the vote, all may follow the highest provisionally.
+  await until("node 3 is elected", async () => (await nodes[0].ping())?.elected === true);
   return nodes;
 }
 

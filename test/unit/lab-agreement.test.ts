@@ -1,5 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { findCoordinator, judgeAgreement, judgeConvergence } from "../../lab/cluster/judge-agreement.ts";
+import {
+  describeAgreed,
+  findCoordinator,
+  judgeAgreement,
+  judgeConvergence,
+} from "../../lab/cluster/judge-agreement.ts";
 import { findSides } from "../../lab/cluster/sides.ts";
 import type { PingData } from "../../node/wire/control.ts";
 
@@ -58,7 +63,10 @@ describe("agree (node/protocol/words.md)", () => {
     const side = { coordinator: 2, term: 5, elected: false };
     const seen = answers(ping(1, side), ping(2, { ...side, role: "COORDINATOR" }), ping(3, { term: 2 }));
     expect(judgeAgreement(seen).agreed).toBe(false);
-    expect(judgeAgreement(seen, { sides: [[1, 2], [3]] }).agreed).toBe(true);
+    const verdict = judgeAgreement(seen, { sides: [[3], [1, 2]] });
+    expect(verdict).toMatchObject({ agreed: true, coordinator: 2 });
+    expect(describeAgreed(verdict)).toBe("each side agrees: nodes 1,2 on 2 provisionally; node 3 on 3");
+    expect(describeAgreed(judgeAgreement(answers(ping(1), ping(3))))).toBe("all agree on 3");
   });
 
   test("must wait for an election where voters can make one, when asked to", () => {

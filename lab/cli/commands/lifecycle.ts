@@ -218,7 +218,9 @@ async function start(
         signal: context.signal,
         onReason: context.onReason("agree"),
       });
-      if (agreed !== null) context.printer.say(`all agree on coordinator ${agreed.agreement.coordinator}`);
+      if (agreed === null) return;
+      const { describeAgreed } = await import("../../cluster/judge-agreement.ts");
+      context.printer.say(describeAgreed(agreed.agreement));
     },
   );
 }

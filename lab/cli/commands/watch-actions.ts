@@ -1,6 +1,7 @@
 /** What `lab watch` does: one screen in a terminal, lines elsewhere. */
 import { REAL_CLOCK, sleep } from "../../base/lab-clock.ts";
 import { parseCount } from "../../base/numbers.ts";
+import { describeAgreed } from "../../cluster/judge-agreement.ts";
 import type { LabHandle } from "../../cluster/lab-handle.ts";
 import type { Feed } from "../../dash/feed.ts";
 import { openLiveFeed } from "../../dash/live-source.ts";
@@ -174,8 +175,8 @@ function describeEvent({ time, node, msg }: Entry): string {
 
 /** The facts whose change is worth a line: leader, running nodes, faults, equal sums. */
 function summarise({ nodes, agreement, faults }: Snapshot): string {
-  const { agreed, coordinator, term, reason } = agreement;
-  const claim = agreed ? `all agree on ${coordinator} (term ${term})` : `no agreement: ${plainText(reason)}`;
+  const { agreed, term, reason } = agreement;
+  const claim = agreed ? `${describeAgreed(agreement)} (term ${term})` : `no agreement: ${plainText(reason)}`;
   const away = nodes.filter(({ says }) => says === null).map(({ id, status }) => `${id} ${status}`);
   const sums = new Set(nodes.flatMap(({ says }) => (says === null ? [] : [says.sum])));
   const parts = [

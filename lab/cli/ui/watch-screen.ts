@@ -5,6 +5,7 @@
  * somebody sees otherwise stands out as a letter, and a `!` below a column says that views of that node differ. Colour only underlines.
  * When there are more nodes than lines, the calm ones are summed up and those with something to see are shown.
  */
+import { describeAgreed } from "../../cluster/judge-agreement.ts";
 import type { FaultView, NodeView, Snapshot } from "../../dash/protocol.ts";
 import type { Entry } from "../../journal/entry.ts";
 import { formatTime, plainText } from "../../journal/notable.ts";
@@ -60,10 +61,10 @@ export function renderWatch(view: WatchView, size: Size, color: boolean): readon
 
 function renderTitle({ lab, runtime, profile, snapshot }: WatchView): Line {
   const { agreement, nodes, atMs } = snapshot;
-  const { agreed, coordinator, term, elected, reason } = agreement;
+  const { agreed, term, elected, reason } = agreement;
   const up = nodes.filter((node) => node.says !== null).length;
   const claim = agreed
-    ? span(`all agree on ${coordinator} (${elected ? "elected" : "provisional"}, term ${term})`, "green")
+    ? span(`${describeAgreed(agreement)} (${elected ? "elected" : "provisional"}, term ${term})`, "green")
     : span(`no agreement: ${plainText(reason)}`, "yellow");
   const where = `lab ${lab}  ${runtime}, ${profile}  ${formatTime(atMs).slice(0, 8)} UTC  ${up} of ${nodes.length} up  `;
   return [span(where, "bold"), claim];
