@@ -4,7 +4,7 @@ import type { LogLine } from "../engine/engine.ts";
 import type { Entry } from "../journal/entry.ts";
 import { readPcap } from "../kind/pcap.ts";
 import type { Program } from "../kind/program-spec.ts";
-import { isOverwritten, matchDatagrams } from "../kind/tap.ts";
+import { matchDatagrams } from "../kind/tap.ts";
 import type { LabHandle } from "./lab-handle.ts";
 import { openLines } from "./program-facts.ts";
 import { programHost } from "./program-lab.ts";
@@ -19,7 +19,7 @@ export async function readTapped(
   output: readonly LogLine[],
 ): Promise<{ readonly entries: readonly Entry[]; readonly unseen: string }> {
   const host = programHost(lab.engine);
-  const { files, lost } = await host.captures(lab.name);
+  const { files, lost, overwritten } = await host.captures(lab.name);
   const captures = files.map(({ file, ...of }) => ({ ...of, datagrams: readPcap(file) }));
   const addresses = new Map(
     lab.info.nodes.flatMap(({ id, ip }): [string, NodeId][] => (ip === null ? [] : [[ip, id]])),
@@ -45,7 +45,7 @@ export async function readTapped(
   ];
   const unseen = [
     ...(lost > 0 ? [`${lost} datagrams came too fast for the tap`] : []),
-    ...(isOverwritten(captures) ? ["the tap's oldest messages were overwritten"] : []),
+    ...(overwritten > 0 ? [`the tap's oldest ${overwritten} datagrams were overwritten`] : []),
   ];
   return {
     entries: all.sort((a, b) => a.atMs - b.atMs).map(({ write }) => write()),

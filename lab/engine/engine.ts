@@ -190,13 +190,13 @@ export interface Captures {
     readonly node: NodeId;
     /** It is of what rules dropped. */
     readonly isDrop: boolean;
-    /** Of tcpdump: each of its lives has a ring of them, and writes the first again when the last is full. */
+    /** As tcpdump writes it. */
     readonly file: Uint8Array;
-    readonly ring: string;
-    readonly place: number;
   }[];
   /** Datagrams that the kernel couldn't hand over, because they came too fast. */
   readonly lost: number;
+  /** Datagrams that were recorded, and overwritten by later ones. */
+  readonly overwritten: number;
 }
 
 /** Runs programs that aren't ours (lab/kind). What these methods throw is as with `Engine`. */

@@ -25,31 +25,49 @@ const OUTGOING = 4;
 const NFULA_PAYLOAD = 9;
 const NFULA_TIMESTAMP = 3;
 
+interface PcapRecord {
+  readonly atMs: number;
+  readonly frame: Uint8Array;
+}
+
 /** A file that is cut off gives what is whole. */
 export function readPcap(file: Uint8Array): readonly Datagram[] {
+  const { link, records } = openPcap(file);
+  const unwrap = link === SLL2 ? unwrapSll2 : link === NFLOG ? unwrapNflog : () => NOTHING;
+  return [...records].flatMap(({ atMs, frame }) => {
+    const { ip, isOutgoing, stampMs = atMs } = unwrap(frame);
+    const datagram = ip === null ? null : readDatagram(ip, { atMs: stampMs, isOutgoing });
+    return datagram === null ? [] : [datagram];
+  });
+}
+
+/** How many packets of any kind the file has. */
+export function countRecords(file: Uint8Array): number {
+  let count = 0;
+  for (const _ of openPcap(file).records) count++;
+  return count;
+}
+
+function openPcap(file: Uint8Array): { readonly link: number; readonly records: Iterable<PcapRecord> } {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
-  if (file.length < 24) return [];
+  if (file.length < 24) return { link: -1, records: [] };
   const isLittle = [MAGIC_US, MAGIC_NS].includes(view.getUint32(0, true));
   const magic = view.getUint32(0, isLittle);
-  if (magic !== MAGIC_US && magic !== MAGIC_NS) return [];
-  const fraction = magic === MAGIC_NS ? 1e6 : 1e3;
-  const link = view.getUint32(20, isLittle) & 0xffff;
-  const found: Datagram[] = [];
+  if (magic !== MAGIC_US && magic !== MAGIC_NS) return { link: -1, records: [] };
+  const perMs = magic === MAGIC_NS ? 1e6 : 1e3;
+  return { link: view.getUint32(20, isLittle) & 0xffff, records: recordsOf(file, isLittle, perMs) };
+}
+
+function* recordsOf(file: Uint8Array, isLittle: boolean, perMs: number): Generator<PcapRecord> {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   for (let at = 24; at + 16 <= file.length; ) {
-    const atMs = view.getUint32(at, isLittle) * 1_000 + view.getUint32(at + 4, isLittle) / fraction;
+    const atMs = view.getUint32(at, isLittle) * 1_000 + view.getUint32(at + 4, isLittle) / perMs;
     const length = view.getUint32(at + 8, isLittle);
     const frame = file.subarray(at + 16, at + 16 + length);
-    if (frame.length < length) break;
-    const {
-      ip,
-      isOutgoing,
-      stampMs = atMs,
-    } = link === SLL2 ? unwrapSll2(frame) : link === NFLOG ? unwrapNflog(frame) : NOTHING;
-    const datagram = ip === null ? null : readDatagram(ip, { atMs: stampMs, isOutgoing });
-    if (datagram !== null) found.push(datagram);
+    if (frame.length < length) return;
+    yield { atMs, frame };
     at += 16 + length;
   }
-  return found;
 }
 
 interface Unwrapped {

@@ -36,18 +36,6 @@ const SLACK_MS = 5;
 /** A datagram that is delayed longer isn't known again. */
 const TRIP_MS_MAX = 60_000;
 
-/** Whether a ring of files has overwritten its beginning: its first file begins later than another. */
-export function isOverwritten(
-  captures: readonly (Capture & { readonly ring: string; readonly place: number })[],
-): boolean {
-  return [...Map.groupBy(captures, ({ node, isDrop, ring }) => `${node} ${isDrop} ${ring}`).values()].some((files) => {
-    const begins = files
-      .toSorted((a, b) => a.place - b.place)
-      .map(({ datagrams }) => datagrams[0]?.atMs ?? Number.POSITIVE_INFINITY);
-    return begins.some((atMs) => atMs < (begins[0] ?? 0));
-  });
-}
-
 export function matchDatagrams(
   captures: readonly Capture[],
   addresses: ReadonlyMap<string, NodeId>,

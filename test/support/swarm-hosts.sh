@@ -24,7 +24,7 @@ power_on() {
     mkdir -p /etc/docker; mount --bind /mnt/h$n/etc /etc/docker
     mount -t tmpfs tmpfs /run
     ip link set lo up
-    while ! [ -e /sys/class/net/eth0 ] && ! ip link show eth0 >/dev/null 2>&1; do sleep 0.02; done
+    while ! ip link show eth0 >/dev/null 2>&1; do sleep 0.02; done
     ip addr add $prefix.$n/24 dev eth0; ip link set eth0 up
     exec docker-init -- dockerd -H unix:///var/run/docker.sock -H tcp://$prefix.$n:2375 --storage-driver overlay2 --tls=false \
       --cgroup-parent $cgroup/h$n" >/mnt/h"$n"/log 2>&1 </dev/null &

@@ -2,8 +2,8 @@
 import { encode } from "@msgpack/msgpack";
 import { describe, expect, test } from "vitest";
 import { decodeAll } from "../../lab/kind/decode.ts";
-import { type Datagram, readPcap } from "../../lab/kind/pcap.ts";
-import { isOverwritten, matchDatagrams } from "../../lab/kind/tap.ts";
+import { countRecords, type Datagram, readPcap } from "../../lab/kind/pcap.ts";
+import { matchDatagrams } from "../../lab/kind/tap.ts";
 
 const SECOND = 1_700_000_000;
 
@@ -59,6 +59,7 @@ describe("a file of tcpdump", () => {
     expect(sent?.atMs).toBe(SECOND * 1_000 + 1.5);
     expect(received?.isOutgoing).toBe(false);
     for (let end = 0; end < file.length; end++) expect(readPcap(file.subarray(0, end)).length).toBeLessThan(2);
+    expect([file, file.subarray(0, -1), file.subarray(0, 3)].map(countRecords)).toEqual([2, 1, 0]);
   });
 
   test("of rules must have the instants of the kernel, whatever the batch", () => {
@@ -118,14 +119,6 @@ describe("matching", () => {
     const seen = { node: 2, isDrop: false, datagrams: [datagram(101), datagram(102), datagram(103, false, 9)] };
     expect(tell([sent, seen])).toEqual(["send 1 at 1", "recv 1 at 2", "duplicate 1 at 2"]);
   });
-});
-
-test("a ring of files must be told when it has overwritten its beginning", () => {
-  const at = (...times: readonly number[]) =>
-    times.map((atMs, place) => ({ node: 1, isDrop: false, ring: "1", place, datagrams: [{ atMs } as Datagram] }));
-  expect(isOverwritten(at(1, 2, 3))).toBe(false);
-  expect(isOverwritten(at(5, 2, 3))).toBe(true);
-  expect(isOverwritten([...at(5), ...at(2).map((file) => ({ ...file, ring: "2" }))])).toBe(false);
 });
 
 test("payloads must be told as MessagePack", async () => {

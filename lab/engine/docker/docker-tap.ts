@@ -7,6 +7,7 @@ import type { Readable } from "node:stream";
 import type Docker from "dockerode";
 import type { NodeId } from "../../../node/wire/ids.ts";
 import { LabError } from "../../base/lab-error.ts";
+import { countRecords } from "../../kind/pcap.ts";
 import { PROGRAM_REPOSITORY } from "../../kind/read-program.ts";
 import { type Captures, type Progress, TAP_GROUP } from "../engine.ts";
 import { unpackTar } from "../tar.ts";
@@ -45,23 +46,25 @@ export async function ensureTapImage(docker: Docker, tools: string, progress: Pr
   return tag;
 }
 
-/** How tcpdump says what it missed, at its end and when it is asked. */
-const LOST = /^(\d+) packets? dropped by kernel$/gm;
-/** What earlier lives of the node missed, a line each. */
+/** How tcpdump says what it has seen and missed: on one line when it is asked, on two at its end. The last word counts. */
+const CAPTURED = /(\d+) packets? captured/g;
+const DROPPED = /(\d+) packets? dropped by kernel/g;
+/** What earlier lives of the node said, a part each. */
 const EARLIER = "lost";
+const LIFE = "life\n";
 
 /**
  * The helper's main process with a tap: it says when both listen. Names have the instant, so that no life overwrites another's. SIGUSR1 makes
- * both say what they missed.
+ * both say what they missed. (In a trap, dash's `jobs -p` names none of them.)
  */
 export function tapScript(id: NodeId): string {
   const start = (what: string, source: string, filter = "") =>
-    `tcpdump -Z root -n -U --immediate-mode -s ${BYTES_OF_DATAGRAM} ${source} ${FILES} -w ${FOLDER}/${id}.${what}.$at ${filter} 2>${FOLDER}/${id}.${what}.err & `;
+    `tcpdump -Z root -n -U --immediate-mode -s ${BYTES_OF_DATAGRAM} ${source} ${FILES} -w ${FOLDER}/${id}.${what}.$at ${filter} 2>${FOLDER}/${id}.${what}.err & all="$all $!"; `;
   return (
-    `at=$(date +%s%3N); for file in ${FOLDER}/${id}.*.err; do grep 'dropped by kernel' $file | tail -n 1 >>${FOLDER}/${id}.${EARLIER}; rm -f $file; done 2>/dev/null; ` +
+    `at=$(date +%s%3N); all=; for file in ${FOLDER}/${id}.*.err; do { echo life; grep -E 'captured|dropped by kernel' $file | tail -n 2; } >>${FOLDER}/${id}.${EARLIER}; rm -f $file; done 2>/dev/null; ` +
     start("seen", "-i any -y LINUX_SLL2", "'udp and not net 127.0.0.0/8'") +
     start("drop", `-i nflog:${TAP_GROUP}`) +
-    "trap 'kill $(jobs -p); wait; exit 0' TERM; trap 'kill -USR1 $(jobs -p)' USR1; while ! wait; do :; done"
+    "trap 'kill $all; wait; exit 0' TERM; trap 'kill -USR1 $all' USR1; while ! wait; do :; done"
   );
 }
 
@@ -80,20 +83,32 @@ export function tapMount(lab: string): Docker.MountSettings {
 export async function readCaptures(docker: Docker, lab: string): Promise<Captures> {
   const helpers = await docker.listContainers({ filters: labelled([DOCKER_LABELS.lab, lab], DOCKER_LABELS.helper) });
   const [helper] = helpers;
-  if (helper === undefined) return { files: [], lost: 0 };
+  if (helper === undefined) return { files: [], lost: 0, overwritten: 0 };
   const script = "kill -USR1 1; sleep 0.1";
   await Promise.all(helpers.map(({ Id }) => execInHelper(docker, Id, script, {}).catch(() => null)));
   const archive = await docker.getContainer(helper.Id).getArchive({ path: FOLDER });
   const files = await unpackTar(archive as Readable);
   const captures = files.flatMap(({ path, content }) => {
-    const [, id, what, ring = "", place] = /(?:^|\/)(\d+)\.(seen|drop)\.(\d{13})(\d+)$/.exec(path) ?? [];
-    const isDrop = what === "drop";
-    return id === undefined ? [] : [{ node: Number(id), isDrop, file: content, ring, place: Number(place) }];
+    const [, id, what] = /(?:^|\/)(\d+)\.(seen|drop)\.\d{13}\d+$/.exec(path) ?? [];
+    return id === undefined ? [] : [{ node: Number(id), isDrop: what === "drop", file: content }];
   });
-  const lost = files.map(({ path, content }) => {
-    const counts = [...Buffer.from(content).toString().matchAll(LOST)].map(([, count]) => Number(count));
-    if (path.endsWith(".err")) return counts.at(-1) ?? 0;
-    return path.endsWith(`.${EARLIER}`) ? counts.reduce((sum, count) => sum + count, 0) : 0;
-  });
-  return { files: captures, lost: lost.reduce((sum, count) => sum + count, 0) };
+  const words = files
+    .filter(({ path }) => path.endsWith(".err") || path.endsWith(`.${EARLIER}`))
+    .flatMap(({ content }) => Buffer.from(content).toString().split(LIFE));
+  const captured = sum(words.map((said) => lastCount(said, CAPTURED)));
+  // Each life has a ring of files, and writes the first again when the last is full.
+  const kept = sum(captures.map(({ file }) => countRecords(file)));
+  return {
+    files: captures,
+    lost: sum(words.map((said) => lastCount(said, DROPPED))),
+    overwritten: Math.max(0, captured - kept),
+  };
+}
+
+function lastCount(said: string, counts: RegExp): number {
+  return Number([...said.matchAll(counts)].at(-1)?.[1] ?? 0);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }

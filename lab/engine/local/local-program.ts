@@ -132,7 +132,7 @@ export const LOCAL_PROGRAMS: ProgramHost = {
   exec: runInNode,
   hasHelper: () => Promise.resolve(false),
   dropHelper: () => Promise.resolve(),
-  captures: () => Promise.resolve({ files: [], lost: 0 }),
+  captures: () => Promise.resolve({ files: [], lost: 0, overwritten: 0 }),
   decode: decodeAll,
   release: () => Promise.resolve(),
 };
