@@ -1,7 +1,8 @@
 // Test projects, one a folder of tests. No retries anywhere: a test that passes the second time is a finding.
 //
 // Unit and simulator tests are pure and share the two cores. Integration and docker tests wait for real sockets, processes
-// and containers: their files run one at a time, or several where test/run.ts knows that they leave each other alone.
+// and containers: their files run one at a time, or several where test/run.ts knows that they leave each other alone. It also lets whole
+// projects run side by side, each in a Vitest of its own.
 import { defineConfig } from "vitest/config";
 
 const workers = Number(process.env.LAB_TEST_WORKERS ?? 2);

@@ -12,6 +12,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { buildPage } from "../../build.mjs";
 import { renderReport } from "../../lab/page/render-report.ts";
 import { findBarriersOnPanels, openBrowser, takePicture } from "../support/browser.ts";
+import { isExtended } from "../support/extended.ts";
 import { makeJournal } from "../support/page-journal.ts";
 import { findMisplaced } from "./find-misplaced.ts";
 
@@ -36,7 +37,7 @@ afterAll(async () => {
 });
 
 /** Three and twenty have the same page with more room. */
-const COUNTS = process.env.LAB_TEST_ALL === "1" ? [3, 5, 20, 50] : [5, 50];
+const COUNTS = isExtended ? [3, 5, 20, 50] : [5, 50];
 
 it.each(COUNTS)("%i nodes must have room at every size, on every panel", async (nodes) => {
   const path = join(folder, `${nodes}.html`);

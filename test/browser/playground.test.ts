@@ -13,9 +13,8 @@ import { buildPlayground, readScenarios } from "../../build.mjs";
 import { openPlayHost } from "../../lab/play/play-host.ts";
 import type { PlaySpec } from "../../lab/play/play-protocol.ts";
 import { findBarriers, findBarriersOnPanels, openBrowser, takePicture } from "../support/browser.ts";
+import { isExtended } from "../support/extended.ts";
 import { drawLogs, hashRuns, listLessons } from "../support/played-runs.ts";
-
-const LAB_TEST_ALL = process.env.LAB_TEST_ALL !== undefined;
 
 /** Questions of a test to the page: its own parts (lab/page/play/playground.tsx). */
 interface Played {
@@ -165,7 +164,7 @@ it("a card of the course must ask, run the bug and its cure in fresh worlds, com
 it("every engine must give the same journals: random actions, and scenarios", { timeout: 120_000 }, async () => {
   const ask = openPlayHost(await readScenarios());
   // All scenarios take a minute.
-  const lessons = (await listLessons(ask)).filter(({ name }) => LAB_TEST_ALL || name.includes("heartbeats"));
+  const lessons = (await listLessons(ask)).filter(({ name }) => isExtended || name.includes("heartbeats"));
   const runs = [...drawLogs(), ...lessons];
   const page = await open();
   // The page's own world would take a part of the processor.

@@ -3,6 +3,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { Lab } from "../../lab/library/lab.ts";
 import { CliLab } from "../support/cli-lab.ts";
 import { eventually } from "../support/eventually.ts";
+import { isExtended } from "../support/extended.ts";
 import { PROJECT_ROOT } from "../support/sources.ts";
 import { containersOf, ELECTION, helpersOf, openFolder } from "./program-fixture.ts";
 
@@ -83,8 +84,6 @@ describe("the library", () => {
     await expect(lab.balances()).resolves.toEqual({});
   });
 });
-
-const isExtended = process.env.LAB_TEST_ALL === "1";
 
 describe.runIf(isExtended)("a program from elsewhere", () => {
   it("must be broken from outside: serf, as Debian has it", async () => {

@@ -5,12 +5,12 @@ import { describe, expect, test } from "vitest";
 import { checkLedger } from "../../node/runtime/ledger-check.ts";
 import { arm, hasCrashed, Promises, readLog, settleAndAudit, startCrashing } from "../support/crash/crash-lab.ts";
 import { until } from "../support/eventually.ts";
+import { isExtended } from "../support/extended.ts";
 import { TestLab, type TestNode } from "../support/node-process.ts";
 import { testSeed } from "../support/test-seed.ts";
 
-const extended = process.env.LAB_TEST_ALL === "1";
 /** By default every fourth point, from the first on; all of them with `npm test -- --all`. */
-const stride = Number(process.env.CRASH_STRIDE ?? (extended ? 1 : 4));
+const stride = Number(process.env.CRASH_STRIDE ?? (isExtended ? 1 : 4));
 const first = Number(process.env.CRASH_FIRST ?? 1);
 const seed = testSeed("CRASH_SEED", 1);
 const AGREE_MS = 30_000;
@@ -138,7 +138,7 @@ describe("kill -9 while trades go on", () => {
     const promises = new Promises();
     let nodes = ids.map((id) => lab.start(id, { env }));
     await lab.agree(nodes, undefined, AGREE_MS);
-    for (let round = 0; round < (extended ? 12 : 2); round++) {
+    for (let round = 0; round < (isExtended ? 12 : 2); round++) {
       const load = trade(lab, random, promises, 60, `round-${round}`);
       const enough = promises.done.size + 5 + random(20);
       await until("some trades are done", () => promises.done.size >= enough);
@@ -159,7 +159,7 @@ describe("kill -9 while trades go on", () => {
     const start = (id: number): TestNode =>
       startCrashing(lab, id, { at: 1 + random(400), only: /sql|persist|send|reply/, from: "start" }, { env });
     const nodes = ids.map(start);
-    const load = trade(lab, random, promises, extended ? 1_500 : 80, "random");
+    const load = trade(lab, random, promises, isExtended ? 1_500 : 80, "random");
     let isOver = false;
     let crashes = 0;
     void load.finally(() => {

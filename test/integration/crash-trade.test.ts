@@ -7,6 +7,7 @@ import { AMOUNT_MAX } from "../../node/wire/ids.ts";
 import { CRASH_MARK } from "../support/crash/bundle.ts";
 import { arm, hasCrashed, Promises, readLog, settleAndAudit, startCrashing } from "../support/crash/crash-lab.ts";
 import { until } from "../support/eventually.ts";
+import { isExtended } from "../support/extended.ts";
 import { TestLab, type TestNode } from "../support/node-process.ts";
 
 const INITIATOR = 1;
@@ -14,7 +15,7 @@ const PEER = 2;
 const ONLY = /sql|persist|reply|TRADE_|ACK/;
 
 /** By default every other point, from the first on; all of them with `npm test -- --all`, or from CRASH_FIRST on with CRASH_STRIDE. */
-const stride = Number(process.env.CRASH_STRIDE ?? (process.env.LAB_TEST_ALL === "1" ? 1 : 2));
+const stride = Number(process.env.CRASH_STRIDE ?? (isExtended ? 1 : 2));
 const first = Number(process.env.CRASH_FIRST ?? 1);
 
 test("the bundle that is shipped must know nothing of crash points", async () => {

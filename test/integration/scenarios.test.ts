@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { openLabHome } from "../support/cli.ts";
 import { eventually } from "../support/eventually.ts";
+import { isExtended } from "../support/extended.ts";
 import { SCENARIO_NAMES, scenarioPath } from "../support/scenario-files.ts";
 
-const extended = process.env.LAB_TEST_ALL === "1";
 const CHOSEN = ["01-basic-trading", "06-split-brain", "15-flapping-node", "22-cable-pull"];
 
 describe("a scenario must be valid on local processes, and leave nothing", () => {
-  test.each(extended ? SCENARIO_NAMES : CHOSEN)("%s", async (name) => {
+  test.each(isExtended ? SCENARIO_NAMES : CHOSEN)("%s", async (name) => {
     await using home = await openLabHome();
     const { code, stdout, stderr } = await home.lab("run", scenarioPath(name));
     expect(`${stdout}\n${stderr}`).toContain("valid: every step did what was expected, and every promise was kept");

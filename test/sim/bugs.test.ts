@@ -5,12 +5,12 @@ import { CHECKERS } from "../../lab/check/checkers.ts";
 import { BUGS, withoutBug } from "../../lab/sim/bugs/bug-cases.ts";
 import { findAlarms, huntBug, playHunt } from "../../lab/sim/bugs/hunt.ts";
 import { RULES } from "../../node/core/kernel/rules.ts";
+import { isExtended } from "../support/extended.ts";
 
-const isAll = process.env.LAB_TEST_ALL === "1";
 /** Those that take more than a few schedules are hunted with `--all`. */
 const SLOW: readonly string[] = ["two-votes", "no-refutation", "rival-leaders", "dead-halves", "no-suspicion"];
-const HUNTED = BUGS.filter(({ name }) => isAll || !SLOW.includes(name));
-const CONTROLS = isAll ? 60 : 10;
+const HUNTED = BUGS.filter(({ name }) => isExtended || !SLOW.includes(name));
+const CONTROLS = isExtended ? 60 : 10;
 
 describe("a bug", () => {
   it.each(HUNTED)("$name must be named by $check within $within schedules", { timeout: 120_000 }, (bug) => {

@@ -6,11 +6,12 @@ import { assembleJournal, type Journal } from "../../lab/journal/journal.ts";
 import { runSwarm } from "../../lab/sim/swarm/play-schedule.ts";
 import { Draw } from "../../lab/sim/world/draw.ts";
 import type { SimJournalLine } from "../../lab/sim/world/sim-journal.ts";
+import { isExtended } from "../support/extended.ts";
 import { findShivizComplaints } from "../support/shiviz-rules.ts";
 import { testSeed } from "../support/test-seed.ts";
 
 const FIRST = testSeed("EXPORT_SIM_SEED", 1);
-const SEEDS = Array.from({ length: 6 }, (_, i) => FIRST + i);
+const SEEDS = Array.from({ length: isExtended ? 6 : 3 }, (_, i) => FIRST + i);
 
 it.each(SEEDS)(
   "must be accepted by ShiViz for a run with every fault, also when killed nodes lost their last lines (seed %i)",

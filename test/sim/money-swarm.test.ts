@@ -5,8 +5,9 @@ import { Draw } from "../../lab/sim/world/draw.ts";
 import { balanceOf, conservation, durableClock, ledgerHash } from "../../node/core/ledger/ledger.ts";
 import type { NodeState } from "../../node/core/state.ts";
 import { pendingTrades } from "../../node/core/trading/outcomes.ts";
+import { isExtended } from "../support/extended.ts";
 
-const SEEDS = 60;
+const SEEDS = isExtended ? 60 : 20;
 const IDS = [1, 2, 3, 4];
 
 /** With a disk and a network as bad as the seed says, from the first agreement on. */

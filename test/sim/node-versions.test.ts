@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import { expect, it } from "vitest";
 import { readScenarios } from "../../build.mjs";
+import { isExtended } from "../support/extended.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const SEEDS = [1, 7, 42];
@@ -29,7 +30,7 @@ function playByHand(command: string, args: readonly string[]): string {
 /** Older versions don't know all of the sources' language. */
 const BUNDLE = join(ROOT, ".test-artifacts/played-runs.mjs");
 
-it.skipIf(process.env.LAB_TEST_ALL === undefined).each(["22", "24"])(
+it.skipIf(!isExtended).each(["22", "24"])(
   "Node %s must play them as this one does",
   { timeout: 300_000 },
   async (version) => {

@@ -17,6 +17,7 @@ import type { Step } from "../../lab/scenario/scenario-schema.ts";
 import { BUGS } from "../../lab/sim/bugs/bug-cases.ts";
 import type { Flight } from "../../lab/sim/cluster/traffic.ts";
 import { Draw } from "../../lab/sim/world/draw.ts";
+import { isExtended } from "../support/extended.ts";
 import { drawAction } from "../support/played-runs.ts";
 
 const SPEC: PlaySpec = { seed: 1, nodes: 5, bug: null, steps: [] };
@@ -304,7 +305,7 @@ describe("find it", () => {
   });
 
   // A promise that takes time is judged when nothing has disturbed the run for so long: not before, and not wrongly.
-  const inSound = process.env.LAB_TEST_ALL === undefined ? ["rival-leaders", "no-repair"] : withRecipe;
+  const inSound = isExtended ? withRecipe : ["rival-leaders", "no-repair"];
   test.each(inSound)("the recipe for %s must break no promise of sound nodes", async (name) => {
     expect(await playRecipe(name, null)).toBeNull();
   });

@@ -4,11 +4,11 @@
 import { expect, it } from "vitest";
 import { replayCommand } from "../../lab/sim/swarm/choice.ts";
 import { runSwarm, type SwarmResult } from "../../lab/sim/swarm/play-schedule.ts";
+import { isExtended } from "../support/extended.ts";
 
 /** A schedule with its moves and its aftermath takes a quarter of a second; the nights play thousands. */
-const isAll = process.env.LAB_TEST_ALL === "1";
-const SEEDS = isAll ? 300 : 60;
-const SEEDS_PER_TEST = 30;
+const SEEDS = isExtended ? 300 : 40;
+const SEEDS_PER_TEST = 20;
 
 /** Seeds beyond those above that found a bug, each with what it was. */
 const REGRESSIONS: Readonly<Record<number, string>> = {
@@ -79,7 +79,7 @@ const LARGE = [
   [2, 24],
   [4, 24],
 ] as const;
-it.each(isAll ? LARGE : LARGE.slice(0, 3))(
+it.each(isExtended ? LARGE : LARGE.slice(0, 3))(
   "every promise must hold in schedule %i with %i nodes, whose debits name their direct causes only",
   {
     timeout: 120_000,

@@ -3,12 +3,13 @@ import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CliLab, removeStateHome } from "../support/cli-lab.ts";
 import { eventually } from "../support/eventually.ts";
+import { isExtended } from "../support/extended.ts";
 import { SwarmHosts } from "../support/swarm-hosts.ts";
 
 let hosts: SwarmHosts;
 const named = (prefix: string) => CliLab.named(prefix, "swarm", { DOCKER_HOST: hosts.endpoint(1) });
 
-describe.skipIf(process.env.LAB_TEST_ALL !== "1")("a lab on a swarm, at length", () => {
+describe.skipIf(!isExtended)("a lab on a swarm, at length", () => {
   beforeAll(async () => {
     hosts = await SwarmHosts.up(3, process.env.LAB_TEST_IMAGE);
   }, 90_000);

@@ -7,6 +7,7 @@ import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CliLab, removeStateHome } from "../support/cli-lab.ts";
 import { eventually } from "../support/eventually.ts";
+import { isExtended } from "../support/extended.ts";
 import { SwarmHosts } from "../support/swarm-hosts.ts";
 
 const LIBRARY = pathToFileURL(join(import.meta.dirname, "../../dist/energy-lab.js")).href;
@@ -21,7 +22,7 @@ interface Finding {
   readonly found: string;
 }
 
-describe.skipIf(process.env.LAB_TEST_ALL !== "1")("every verb, and hosts that fail", () => {
+describe.skipIf(!isExtended)("every verb, and hosts that fail", () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "swarm-verbs-"));
     hosts = await SwarmHosts.up(3, process.env.LAB_TEST_IMAGE);

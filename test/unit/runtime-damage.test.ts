@@ -11,12 +11,12 @@ import { rowSum } from "../../node/runtime/ledger-schema.ts";
 import { openLedgerStore } from "../../node/runtime/ledger-store.ts";
 import type { Store } from "../../node/runtime/store.ts";
 import { hashDirectory } from "../support/directory-hash.ts";
+import { isExtended } from "../support/extended.ts";
 import { testSeed } from "../support/test-seed.ts";
 
 const root = mkdtempSync(join(tmpdir(), "energy-lab-damage-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-const extended = process.env.LAB_TEST_ALL === "1";
 const seed = testSeed("DAMAGE_SEED", 1);
 const COMMITS = 40;
 
@@ -236,7 +236,7 @@ describe("a ledger that is read before it is written to", () => {
     expect(read(directory)).toEqual(content);
   });
 
-  const flips = extended ? 4_000 : 120;
+  const flips = isExtended ? 4_000 : 120;
   test.each([
     ["closed", closed],
     ["killed", killed],
