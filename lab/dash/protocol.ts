@@ -11,9 +11,11 @@
  * The client for all three is lab/dash/client.ts; the `lab` line that a command equals is made by lab/dash/page-command.ts. Both run in
  * browsers too.
  */
+
 import type { PingData, StateData } from "../../node/wire/control.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
 import type { CheckResult } from "../check/verdict.ts";
+import type { Agreement } from "../cluster/judge-agreement.ts";
 import type { NodeStatus } from "../engine/engine.ts";
 import type { Entry } from "../journal/entry.ts";
 import type { Gap, RunFacts } from "../journal/journal.ts";
@@ -83,16 +85,7 @@ export interface Snapshot {
   readonly atMs: number;
   readonly nodes: readonly NodeView[];
   readonly faults: readonly FaultView[];
-  readonly agreement: {
-    readonly agreed: boolean;
-    readonly coordinator: NodeId | null;
-    readonly term: number;
-    readonly elected: boolean;
-    /** What is missing; empty when agreed. */
-    readonly reason: string;
-    /** In a partition where each side agrees: on whom. */
-    readonly apart?: string;
-  };
+  readonly agreement: Agreement;
 }
 
 export interface NodeView {
