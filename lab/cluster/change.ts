@@ -10,7 +10,7 @@ import { LabError } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
 import type { LabSpec } from "../engine/engine.ts";
 import { isAlive, isUp } from "../engine/node-status.ts";
-import { reapplyFaults } from "../faults/service.ts";
+import { leaveFaults, reapplyFaults } from "../faults/service.ts";
 import { keepEntries } from "./collect.ts";
 import type { LabHandle } from "./lab-handle.ts";
 import { planScale, type ScalePlan } from "./plan-lab.ts";
@@ -114,6 +114,7 @@ export async function stop(lab: LabHandle, ids: readonly NodeId[], graceMs: numb
 }
 
 export async function start(lab: LabHandle, ids: readonly NodeId[]): Promise<void> {
+  await leaveFaults(lab, ids);
   await Promise.all(ids.map((id) => lab.engine.start(lab.name, id)));
   try {
     await reapplyFaults(lab, ids);

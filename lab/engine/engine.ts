@@ -6,6 +6,7 @@
  * its labels (docker) or its directory (local), so `down` and `gc` work after any crash of the CLI.
  * Errors are LabErrors with a cause and a cure; raw engine errors never reach a user.
  */
+import type { ImpairmentSet } from "../../node/runtime/fault-desk.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
 import type { Hint, Hints } from "../base/hint.ts";
 import type { World } from "../control/world.ts";
@@ -267,6 +268,11 @@ export interface Engine extends AsyncDisposable {
   writeKeys(lab: string, keys: string): Promise<void>;
   /** @throws LabError("failed") for a paused node, which has to be resumed first, and when its process can't be made */
   start(lab: string, id: NodeId): Promise<void>;
+  /**
+   * Rules that a node which doesn't run has in force when it starts, before its first packet. Absent where a node can't be reached before it
+   * starts.
+   */
+  leaveFaults?(lab: string, id: NodeId, set: ImpairmentSet): Promise<void>;
   /** SIGTERM, then SIGKILL after `graceMs`. A paused node is resumed first. @throws LabError("failed") when its process doesn't end */
   stop(lab: string, id: NodeId, graceMs: number): Promise<void>;
   /**

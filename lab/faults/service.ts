@@ -5,14 +5,15 @@
  * whatever a killed command left half done. The rooms on that way: request.ts (what is asked for), list.ts (the desired state),
  * compile.ts (one node's share of it), apply.ts (bring it about), verify.ts (read it back).
  *
- * A command that starts, adds or resumes nodes calls `reapplyFaults` for them while it holds the lab's lock.
+ * A command that starts, adds or resumes nodes calls `reapplyFaults` for them while it holds the lab's lock, and `leaveFaults` before it
+ * starts them.
  */
 import type { NodeId } from "../../node/wire/ids.ts";
 import { LabError } from "../base/lab-error.ts";
 import { NEXT } from "../base/next.ts";
 import { hasContainers, type KernelFaults } from "../engine/engine.ts";
 import { applyFaults, assertApplied } from "./apply.ts";
-import { chooseBackends, whyNoEgress, withReorderDelay } from "./compile.ts";
+import { chooseBackends, compileNode, whyNoEgress, withReorderDelay } from "./compile.ts";
 import { adopt, keepUnhealed, takeBack } from "./failed.ts";
 import type { Fault, FaultList, FaultReport } from "./fault.ts";
 import { adoptForeign, readFaults, writeFaults } from "./fault-store.ts";
@@ -196,6 +197,23 @@ export async function reapplyFaults(lab: FaultableLab, ids: readonly NodeId[]): 
   const again = await applyFaults(lab, adopted, kernel, { previous: applied.list, force: ids });
   assertApplied(again);
   return again.reports;
+}
+
+/**
+ * Nodes that are about to start have their faults in force before their first packet, where the engine can do that; elsewhere a moment
+ * later, by `reapplyFaults`. The caller holds the lab's lock.
+ */
+export async function leaveFaults(lab: FaultableLab, ids: readonly NodeId[]): Promise<void> {
+  const { engine } = lab;
+  if (engine.leaveFaults === undefined) return;
+  const nowMs = lab.clock.wallMs();
+  const list = fitToNodes(await readFaults(lab, nowMs), lab.ids);
+  if (list.generation === 0) return;
+  const kernel = await engine.kernelFaults(lab.progress);
+  for (const id of ids) {
+    const { rules } = compileNode(list, lab.node(id), lab.info.nodes, kernel, nowMs);
+    await engine.leaveFaults(lab.name, id, { generation: list.generation, rules });
+  }
 }
 
 /** The faults that hold now, with those that somebody else set. */

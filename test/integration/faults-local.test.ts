@@ -89,6 +89,19 @@ describe("faults between local processes", () => {
     expect(await rulesOf(2)).toEqual([]);
   });
 
+  it("must be there before the first packet of a node that was down when they were set", async () => {
+    await lab.ok("stop", "2");
+    await lab.ok("wipe", "2");
+    await lab.ok("isolate", "2");
+    await lab.ok("start", "2");
+    const said = (await lab.ok("logs", "2")).split("\n");
+    const life = said.slice(said.findLastIndex((line) => line.includes("Faults back in force: 2")));
+    expect(life.join("\n")).toMatch(/Faults in force: 2/);
+    expect(life.join("\n")).not.toMatch(/Discovered|JOIN_RESPONSE|Accepted/);
+    await lab.ok("heal");
+    await lab.ok("wait", "agree", "--timeout", "30s");
+  });
+
   it("must refuse what needs a network of a node's own, and say what to do instead", async () => {
     const { code, stderr } = await lab.run("unplug", "2");
     expect(stderr).toMatch(/no network cable[\s\S]*isolate/);
