@@ -6,7 +6,7 @@
  * its labels (docker) or its directory (local), so `down` and `gc` work after any crash of the CLI.
  * Errors are LabErrors with a cause and a cure; raw engine errors never reach a user.
  */
-import type { ImpairmentSet } from "../../node/runtime/fault-desk.ts";
+import type { ImpairmentSet } from "../../node/wire/control.ts";
 import type { NodeId } from "../../node/wire/ids.ts";
 import type { Hint, Hints } from "../base/hint.ts";
 import type { World } from "../control/world.ts";

@@ -212,7 +212,7 @@ export async function leaveFaults(lab: FaultableLab, ids: readonly NodeId[]): Pr
   const kernel = await engine.kernelFaults(lab.progress);
   for (const id of ids) {
     const { rules } = compileNode(list, lab.node(id), lab.info.nodes, kernel, nowMs);
-    await engine.leaveFaults(lab.name, id, { generation: list.generation, rules });
+    await engine.leaveFaults(lab.name, id, { generation: list.generation, rules: [...rules] });
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * Pure: the simulator's nodes have the same.
  */
-import type { ControlRequest, ControlResult, ImpairmentRule } from "../wire/control.ts";
+import type { ControlRequest, ControlResult, ImpairmentRule, ImpairmentSet } from "../wire/control.ts";
 import type { JournalEvent } from "../wire/journal.ts";
 import { refusal } from "./control-server.ts";
 import { messageOf } from "./errors.ts";
@@ -15,11 +15,6 @@ export interface FaultDesk {
   /** Puts the faults of the last run in force. */
   restore(): void;
   onImpair(request: ImpairRequest): ControlResult;
-}
-
-export interface ImpairmentSet {
-  readonly generation: number;
-  readonly rules: readonly ImpairmentRule[];
 }
 
 export type LoadedImpairments = { ok: true; set: ImpairmentSet } | { ok: false; message: string };
@@ -66,7 +61,7 @@ export function createFaultDesk(options: FaultDeskOptions): FaultDesk {
     impairments.replace(generation, rules);
     noteFaults("Faults in force");
     try {
-      shelf?.save({ generation, rules });
+      shelf?.save({ generation, rules: [...rules] });
     } catch (error) {
       note("warn", `Faults won't survive a restart: ${messageOf(error)}`);
       return done(generation, rules.length, false);

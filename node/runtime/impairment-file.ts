@@ -4,10 +4,9 @@
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import * as z from "zod";
-import { IMPAIRMENT_RULES_MAX, ImpairmentRule } from "../wire/control.ts";
+import { ImpairmentSet } from "../wire/control.ts";
 import { codeOf, messageOf } from "./errors.ts";
-import type { ImpairmentSet, ImpairmentShelf, LoadedImpairments } from "./fault-desk.ts";
+import type { ImpairmentShelf, LoadedImpairments } from "./fault-desk.ts";
 
 const NOTHING: LoadedImpairments = { ok: true, set: { generation: 0, rules: [] } };
 
@@ -23,9 +22,8 @@ export function loadImpairments(path: string): LoadedImpairments {
   } catch (error) {
     return codeOf(error) === "ENOENT" ? NOTHING : { ok: false, message: `${path}: ${messageOf(error)}` };
   }
-  const schema = z.object({ generation: z.int().min(0), rules: z.array(ImpairmentRule).max(IMPAIRMENT_RULES_MAX) });
   try {
-    const parsed = schema.safeParse(JSON.parse(text));
+    const parsed = ImpairmentSet.safeParse(JSON.parse(text));
     return parsed.success ? { ok: true, set: parsed.data } : { ok: false, message: `${path} is no list of faults` };
   } catch {
     return { ok: false, message: `${path} is no JSON` };

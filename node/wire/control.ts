@@ -36,6 +36,13 @@ export const ImpairmentRule = z.object({
 export const IMPAIRMENT_RULES_MAX = 2 * MEMBERS_MAX;
 export type ImpairmentRule = z.infer<typeof ImpairmentRule>;
 
+/** All rules of a node, as it and the lab write them to its disk. A later list has a greater generation. */
+export const ImpairmentSet = z.object({
+  generation: z.int().min(0),
+  rules: z.array(ImpairmentRule).max(IMPAIRMENT_RULES_MAX),
+});
+export type ImpairmentSet = z.infer<typeof ImpairmentSet>;
+
 const Trade = {
   peer: NodeId,
   amount: Amount,

@@ -5,10 +5,9 @@
  * own block of ports, so labs don't hear each other. Kernel faults and cable pulls need a network of one's own and don't exist here.
  */
 import { mkdir, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ImpairmentSet } from "../../../node/runtime/fault-desk.ts";
-import { loadImpairments, saveImpairments } from "../../../node/runtime/impairment-file.ts";
+import type { ImpairmentSet } from "../../../node/wire/control.ts";
 import type { NodeId } from "../../../node/wire/ids.ts";
 import type { Hint } from "../../base/hint.ts";
 import { LabError, nodeStillRuns, noSuchLab, noSuchNode } from "../../base/lab-error.ts";
@@ -53,6 +52,7 @@ import {
   findNodeProcesses,
   type LabRecord,
   labDir,
+  leaveFaultsOf,
   listLabs,
   listNodes,
   makeNodeDir,
@@ -164,10 +164,7 @@ export class LocalEngine implements Engine {
   async leaveFaults(lab: string, id: NodeId, set: ImpairmentSet): Promise<void> {
     await this.#recordOf(lab, id);
     if ((await runningProcess(lab, id)) !== null) return;
-    const path = join(nodeDir(lab, id), "data", "faults.json");
-    const kept = loadImpairments(path);
-    // A newer list is of somebody else.
-    if (!kept.ok || kept.set.generation <= set.generation) saveImpairments(path, set);
+    await leaveFaultsOf(lab, id, set);
   }
 
   async stop(lab: string, id: NodeId, graceMs: number): Promise<void> {

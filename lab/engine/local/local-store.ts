@@ -12,6 +12,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { ImpairmentSet } from "../../../node/wire/control.ts";
 import type { NodeId } from "../../../node/wire/ids.ts";
 import { findByEnvironment, type ProcessMark } from "../../base/process-table.ts";
 import { stateRoot } from "../../base/state-dir.ts";
@@ -157,6 +158,13 @@ export async function emptyDisk(lab: string, id: NodeId): Promise<void> {
   const data = join(nodeDir(lab, id), "data");
   await rm(data, { recursive: true, force: true, maxRetries: 3 });
   await mkdir(data, { mode: 0o700 });
+}
+
+/** As the node itself keeps it (node/runtime/impairment-file.ts). A newer list than this one is somebody else's, and stays. */
+export async function leaveFaultsOf(lab: string, id: NodeId, set: ImpairmentSet): Promise<void> {
+  const path = join(nodeDir(lab, id), "data", "faults.json");
+  const kept = ImpairmentSet.safeParse(await readJson(path)).data;
+  if (kept === undefined || kept.generation <= set.generation) await writeJson(path, set);
 }
 
 /** Throws LabError("failed") when there is no ledger. */
