@@ -55,6 +55,27 @@ describe("a new account", () => {
     expect(told.map(({ msg }) => msg)).toEqual([expect.stringContaining("move its data directory away (keep it)")]);
   });
 
+  it("must be given up by its owner when all others turn out to know an older one that has paid nothing", () => {
+    underSeeds(FILE, 20, (seed) => {
+      const sim = new SimCluster({ nodes: 3, seed });
+      sim.startAll();
+      sim.runUntil(() => sim.converged(), 10_000, "the first agreement");
+      for (const id of [1, 3]) sim.kill(id);
+      sim.loseDisk(2);
+      sim.start(2);
+      sim.runFor(2_000);
+      sim.command(2, { op: "recover", acceptLoss: true });
+      sim.runUntil(() => stateOf(sim, 2).phase === "READY", 5_000, "another account");
+      for (const id of [1, 3]) sim.start(id);
+      sim.runUntil(() => stateOf(sim, 2).phase === "CONFLICT", 15_000, "its end");
+      const told = sim.journal.lines.find(({ node, msg }) => node === 2 && msg.startsWith("CONFLICT"));
+      expect(told?.msg).toContain("most nodes know another account of Node 2");
+      sim.loseDisk(2);
+      sim.start(2);
+      sim.runUntil(() => sim.converged(), 15_000, "one account again");
+    });
+  });
+
   it("must be opened without the voters that are away when a person says so, and used", () => {
     const sim = new SimCluster({ nodes: 3, seed: 1 });
     for (const id of [1, 3]) sim.start(id);

@@ -6,6 +6,7 @@
 import type { NodeId } from "../../wire/ids.ts";
 import { persist } from "../kernel/outbox.ts";
 import { isNewcomer } from "../kernel/phase.ts";
+import { isHere } from "../membership/members.ts";
 import type { NodeState } from "../state.ts";
 import { adoptTerm } from "./claims.ts";
 import { endCandidacy, isVoter, majorityOfOthers, tell, voteRow } from "./roles.ts";
@@ -19,14 +20,29 @@ export function mayVote(state: NodeState): boolean {
   return !isNewcomer(state) && !state.election.abstaining;
 }
 
-/** A voter that may vote itself has told the highest term that it has seen. A strict majority of the other voters ends the abstention. */
+/**
+ * True when this voter tells the term that it has seen. One that opened its account by a person's word does so although it abstains: several
+ * such may begin a group.
+ */
+export function mayVouch(state: NodeState): boolean {
+  return mayVote(state) || (!isNewcomer(state) && state.join.lossAccepted);
+}
+
+/**
+ * A voter has told the highest term that it has seen. A strict majority of the other voters ends the abstention; after a person has accepted
+ * what absent nodes may hold, those that are here.
+ */
 export function noteSeenTerm(state: NodeState, from: NodeId, seenTerm: number): void {
   const { election } = state;
   if (!election.abstaining || !isVoter(state, from)) return;
   adoptTerm(state, seenTerm);
   if (seenTerm > election.term || election.termsHeardFrom.includes(from)) return;
   election.termsHeardFrom.push(from);
-  if (termsMissing(state) <= 0) endAbstention(state);
+  if (termsMissing(state) <= 0 || (state.join.lossAccepted && haveAllHereTold(state))) endAbstention(state);
+}
+
+function haveAllHereTold(state: NodeState): boolean {
+  return awaitedTerms(state).every((id) => !isHere(state, id));
 }
 
 /** Also by order of a person, who knows that no voter that is away has elected anybody with a vote of this node. */

@@ -7,7 +7,7 @@
 import { type Clock, encodeClock } from "../../wire/clock.ts";
 import type { NodeId } from "../../wire/ids.ts";
 import type { Payload } from "../../wire/message.ts";
-import { mayVote } from "../election/abstention.ts";
+import { mayVouch } from "../election/abstention.ts";
 import { claimOf, isVoter } from "../election/roles.ts";
 import { nextMsgId, placeOf, unicast, unicastTo } from "../kernel/outbox.ts";
 import { takeTurn } from "../kernel/timers.ts";
@@ -29,7 +29,7 @@ export function answerJoin(state: NodeState, joiner: Member, nonce: string): voi
   const payload: Payload<"JOIN_RESPONSE"> = { ...emptyResponse(state, joiner.id, nonce), ...fencesOf(state) };
   if (joiner.address !== null) payload.your_addr = joiner.address;
   // A voter that can't know in which terms it has voted must not vouch for them.
-  if (isVoter(state, state.self.id) && mayVote(state)) payload.seen_term = state.election.term;
+  if (isVoter(state, state.self.id) && mayVouch(state)) payload.seen_term = state.election.term;
   const fenceChars = payload.fences === undefined ? 0 : encodeClock(payload.fences).length;
   const room = state.config.bodyBytesMax - FRAME_BYTES - JSON.stringify(payload).length - fenceChars;
   const rows = fitRows(durableClock(state), knownIds(state), joiner.id, room);

@@ -33,14 +33,20 @@ export function mint(state: NodeState): void {
   const hasVoters = config.voters.length > 0;
   const isSure = !state.rules.majorityMint || majorityOfOthers(state) === 0 || join.lossAccepted;
   join.confirmed = hasVoters ? isSure : join.answers.size > 0;
-  join.mintWriteId = mintAccount(
-    state,
-    join.confirmed || !hasVoters ? [] : [{ table: "own", standing: "unconfirmed" }],
-  );
+  // An older disk may have voted.
+  if (join.lossAccepted) abstain(state);
+  join.mintWriteId = mintAccount(state, [
+    ...(join.confirmed || !hasVoters ? [] : [{ table: "own", standing: "unconfirmed" } as const]),
+    ...(state.election.abstaining ? [voteRow(state)] : []),
+  ]);
   const note = join.confirmed ? describeRisk(state) : ", unconfirmed until other nodes have taken note of it";
   const msg = `New account with ${config.initialCredits} credits${note}`;
   const level = join.confirmed && note !== "" ? "warn" : "info";
   journal(state, { kind: "state", level, msg, balance: config.initialCredits });
+}
+
+function abstain(state: NodeState): void {
+  state.election.abstaining = isVoter(state, state.self.id) && state.rules.voterAbstains;
 }
 
 /** Of a sole voter that others should be there beside, and nobody answered. */
@@ -56,7 +62,7 @@ export function compareAccounts(state: NodeState, known: Genesis | null, from: N
   if (known === null || known.id !== state.self.id) return;
   if (own === undefined) {
     state.join.lostDisk = true;
-    state.election.abstaining = isVoter(state, state.self.id) && state.rules.voterAbstains;
+    abstain(state);
     adoptAccount(state, known, [{ table: "own", standing: "lost" }, voteRow(state)]);
     const msg = `The account of Node ${state.self.id} is known to others and this store was empty: getting it back`;
     journal(state, { kind: "state", level: "warn", msg });
@@ -104,9 +110,8 @@ export function tellAwaited(state: NodeState): void {
 export function settleAccountConflict(state: NodeState): void {
   const own = accountOf(state, state.self.id)?.genesis.nonce;
   if (own === undefined) return;
-  const counts = new Map<string, number>([[own, 1]]);
-  for (const { account } of state.join.answers.values())
-    if (account !== null) counts.set(account.nonce, (counts.get(account.nonce) ?? 0) + 1);
+  const counts = new Map<string, number>();
+  for (const nonce of [own, ...nonceByPeer(state, own).values()]) counts.set(nonce, (counts.get(nonce) ?? 0) + 1);
   const [winner] = [...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))[0] ?? [own];
   const { id } = state.self;
   if (winner === own) {
@@ -118,6 +123,16 @@ export function settleAccountConflict(state: NodeState): void {
     state,
     `CONFLICT: most nodes know another account of Node ${id}; this process stops taking part. To bring it back: stop it, move its data directory away (keep it), start it again`,
   );
+}
+
+/** Which account of this node the others know: by what they answered, or by their ledger, which is equal to this one now. */
+function nonceByPeer(state: NodeState, own: string): Map<NodeId, string> {
+  const known = new Map<NodeId, string>();
+  for (const [id, { account }] of state.join.answers) if (account !== null) known.set(id, account.nonce);
+  const hash = ledgerHash(state);
+  for (const member of state.members.values())
+    if (isLive(member) && member.ledgerHash === hash) known.set(member.id, own);
+  return known;
 }
 
 /** A payee may be the only node that knows a debit: a lost log is complete when every live member's vector is covered. */

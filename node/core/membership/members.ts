@@ -60,6 +60,11 @@ export function isLive(member: Member): boolean {
   return member.state === "ALIVE" || member.state === "SUSPECTED";
 }
 
+export function isHere(state: NodeState, id: NodeId): boolean {
+  const member = state.members.get(id);
+  return member !== undefined && isLive(member);
+}
+
 /** Ids of the whole group, the own one included, ascending; LEFT and FAILED ones too. */
 export function knownIds(state: NodeState): NodeId[] {
   return [...idsIn(state, (member) => member.state !== "UNKNOWN"), state.self.id].sort((a, b) => a - b);

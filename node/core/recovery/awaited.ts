@@ -8,7 +8,7 @@ import { abstentionText, awaitedTerms } from "../election/abstention.ts";
 import { majority } from "../election/roles.ts";
 import { entry } from "../kernel/vector-clock.ts";
 import { balanceOf, durableClock } from "../ledger/ledger.ts";
-import { aliveIds, isLive } from "../membership/members.ts";
+import { aliveIds, isHere, isLive } from "../membership/members.ts";
 import type { NodeState } from "../state.ts";
 import { isCovered, isHeld } from "./fence.ts";
 import type { FenceAnswer } from "./recovery-state.ts";
@@ -74,11 +74,6 @@ function requiredIds(state: NodeState): NodeId[] {
   return [...ids].filter((id) => isHere(state, id) || !(covered.has(id) || isCovered(state, id))).sort((a, b) => a - b);
 }
 
-export function isHere(state: NodeState, id: NodeId): boolean {
-  const member = state.members.get(id);
-  return member !== undefined && isLive(member);
-}
-
 /** Why that member is waited for; null: it isn't. */
 function whyOpen(state: NodeState, id: NodeId, stage: "ask" | "promise"): string | null {
   const member = state.members.get(id);
@@ -100,6 +95,8 @@ function whyOpen(state: NodeState, id: NodeId, stage: "ask" | "promise"): string
 
 /** `waits for Node 4 (FAILED; start it)`, for status, nodes, journal and refusals; empty: for nothing. An abstaining voter says so. */
 export function waitingText(state: NodeState): string {
+  // It has stopped for good.
+  if (state.phase === "CONFLICT" || state.phase === "HALTED") return "";
   const witnesses = awaitedText(awaitedWitnesses(state));
   if (witnesses !== "") return witnesses;
   if (!isRecovering(state)) return abstentionText(state) || debitsText(state);

@@ -6,8 +6,9 @@ import { journal, reply } from "../kernel/outbox.ts";
 import { isNewcomer } from "../kernel/phase.ts";
 import { setTimer } from "../kernel/timers.ts";
 import type { Command, CommandResult } from "../kernel/types.ts";
+import { isHere } from "../membership/members.ts";
 import type { NodeState } from "../state.ts";
-import { awaited, describeRecovery, isHere, waitingText } from "./awaited.ts";
+import { awaited, describeRecovery, waitingText } from "./awaited.ts";
 import { awaitedWitnesses } from "./witnesses.ts";
 
 type RecoverCommand = Extract<Command, { op: "recover" }>;
@@ -83,7 +84,7 @@ function recoveryText(state: NodeState): string {
   if (isNewcomer(state))
     return `The account of Node ${id} isn't confirmed.\nIt ${waitingText(state)}.\nWith --accept-loss it opens its account without them: if it had one before that only they know, it is issued a second time.`;
   if (state.phase === "READY")
-    return `Node ${id} lost its disk and ${abstentionText(state)}.\nWith --accept-loss it votes again: a term in which it voted before may then have two elected coordinators.`;
+    return `Node ${id} had another disk before, or may have had one. It ${abstentionText(state)}.\nWith --accept-loss it votes again: a term in which it voted before may then have two elected coordinators.`;
   const { at, balance, at_risk } = describeRecovery(state);
   const risk =
     at_risk.length === 0

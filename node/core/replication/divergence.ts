@@ -6,6 +6,7 @@
  * it (equivocation.ts); a hash alone proves nothing. All others go on. Nobody can tell which of the two records counts until the owner has
  * got its log back from the others and fenced it: then the nodes with the other one stop as well (recovery/fence.ts).
  */
+import type { Clock } from "../../wire/clock.ts";
 import type { NodeId } from "../../wire/ids.ts";
 import type { MessageOf, Payload, TradeRecord } from "../../wire/message.ts";
 import { count, journal, unicast } from "../kernel/outbox.ts";
@@ -14,6 +15,7 @@ import type { Origin } from "../kernel/types.ts";
 import { entry, sortedIds } from "../kernel/vector-clock.ts";
 import { hashAfter } from "../ledger/account.ts";
 import { accountOf } from "../ledger/ledger.ts";
+import { sendJoin } from "../membership/introduction.ts";
 import { durableAt } from "../membership/members.ts";
 import { askForFence } from "../recovery/fence.ts";
 import type { NodeState } from "../state.ts";
@@ -25,15 +27,19 @@ const ROWS_MAX = 12;
 const COMPARE_GAP_MS = 5_000;
 const REPORT_GAP_MS = 60_000;
 
-/** The peer's ledger differs from ours. If its vector doesn't, the hashes are sent to it, and it answers with its own that differ. */
-export function compareLedgers(state: NodeState, peer: NodeId): void {
+/**
+ * The peer's ledger differs from ours. If its vector doesn't, the hashes are sent to it, and it answers with its own that differ.
+ * @param named rows of its vector: it has an account without debits if it names it
+ */
+export function compareLedgers(state: NodeState, peer: NodeId, named: Clock): void {
   const { durable } = state.ledger;
   const member = state.members.get(peer);
   if (member === undefined) return;
   for (const [id, seq] of durable) if (durableAt(member, id) !== seq) return;
   if (!takeTurn(state, "compared", peer, COMPARE_GAP_MS)) return;
   count(state, "ledgers_compared");
-  const rows = sortedIds(durable).flatMap((id) => rowOf(state, id, entry(durable, id)) ?? []);
+  const known = sortedIds(durable).filter((id) => entry(durable, id) > 0 || named.has(id));
+  const rows = known.flatMap((id) => rowOf(state, id, entry(durable, id)) ?? []);
   for (let at = 0; at < rows.length; at += ROWS_MAX) {
     unicast(state, peer, "HASHES", { rows: rows.slice(at, at + ROWS_MAX), answer: false });
   }
@@ -53,7 +59,8 @@ export function onHashes(state: NodeState, message: MessageOf<"HASHES">, from: O
     // With another fence the numbers mean other debits, and the fence decides.
     if (known === null || known.hash === row.hash || known.fenced !== row.fenced) continue;
     differing.push(known);
-    noteDivergence(state, known, row.hash, from.sender);
+    if (row.seq === 0) noteTwoAccounts(state, row.id, from.sender);
+    else noteDivergence(state, known, row.hash, from.sender);
   }
   if (differing.length > 0 && !message.payload.answer)
     unicast(state, from.sender, "HASHES", { rows: differing, answer: true });
@@ -65,11 +72,20 @@ export function restsOnDiverged({ causal }: NodeState, record: TradeRecord): Nod
   return null;
 }
 
-/** Null: no debit, not known here, or compacted. Two accounts for one id are settled by their nonces (lifecycle/own-account.ts). */
+/** Null: not known here, or compacted. */
 function rowOf(state: NodeState, id: NodeId, seq: number): HashRow | null {
-  const account = seq === 0 ? undefined : accountOf(state, id);
+  const account = accountOf(state, id);
   const hash = account === undefined ? undefined : hashAfter(account, seq);
   return account === undefined || hash === undefined ? null : { id, seq, hash, fenced: account.fencedAt };
+}
+
+/** Its owner asks what the peer knows, and the nonces decide (lifecycle/own-account.ts). */
+function noteTwoAccounts(state: NodeState, id: NodeId, peer: NodeId): void {
+  if (id === state.self.id) sendJoin(state, peer);
+  if (!takeTurn(state, "diverged", id, REPORT_GAP_MS)) return;
+  count(state, "account_conflicts");
+  const msg = `Node ${id} has two accounts: Node ${peer} knows another one than this node. Node ${id} asks which of them more nodes know`;
+  journal(state, { kind: "drop", level: "error", msg, from: peer, diverged: id });
 }
 
 function noteDivergence(state: NodeState, { id, seq, hash }: HashRow, theirs: string, peer: NodeId): void {

@@ -71,7 +71,7 @@ export function onDigest(state: NodeState, from: NodeId, rows: Clock, hash: stri
   abortDoubts(state, from);
   wakeDoubts(state, from);
   if (isEqual || !state.rules.digest) return;
-  compareLedgers(state, from);
+  compareLedgers(state, from, rows);
   for (const fence of missedFences(state, from, rows))
     unicast(state, from, "TRADE_CONFIRM", confirmPayload(fence), { clock: fence.deps });
   for (const [id, seq] of digest) {
