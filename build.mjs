@@ -328,7 +328,7 @@ export function withoutPrograms() {
  * What the packages need before they fit into a bundle.
  * - Three modules of dockerode's can't live in one: they load native add-ons (ssh2) or .proto files from their own folder
  *   (BuildKit sessions), and cost more start-up time than everything else together. They are required from node_modules
- *   at the moment that they are first called.
+ *   at the moment that they are first called. It packs folders with tar-fs, which nothing here asks it to do.
  * - zod carries its messages in fifty languages, a third of the node's bundle; English stays.
  * - yaml offers Node its CommonJS build; imported dynamically from a bundle that has no named exports, its ES build does.
  * @returns {import("esbuild").Plugin}
@@ -338,17 +338,21 @@ function fitPackages() {
   const stubs = {
     "docker-modem/lib/ssh.js": `module.exports = (options) => require("docker-modem/lib/ssh.js")(options);`,
     "dockerode/lib/session.js": `module.exports = (...args) => require("dockerode/lib/session.js")(...args);`,
+    "tar-fs/index.js": `module.exports.pack = () => { throw new Error("the lab packs its archives itself"); };`,
     "dockerode/lib/buildkit.js": `module.exports.followProgress = (...args) => require("dockerode/lib/buildkit.js").followProgress(...args);`,
   };
   const names = Object.keys(stubs);
   return {
     name: "fit-packages",
     setup(build) {
-      build.onLoad({ filter: /[\\/](docker-modem|dockerode)[\\/]lib[\\/](ssh|session|buildkit)\.js$/ }, (args) => {
-        const path = args.path.replaceAll("\\", "/");
-        const name = names.find((candidate) => path.endsWith(`/${candidate}`));
-        return name === undefined ? undefined : { contents: stubs[name] ?? "", loader: "js" };
-      });
+      build.onLoad(
+        { filter: /[\\/](?:(?:docker-modem|dockerode)[\\/]lib[\\/](?:ssh|session|buildkit)|tar-fs[\\/]index)\.js$/ },
+        (args) => {
+          const path = args.path.replaceAll("\\", "/");
+          const name = names.find((candidate) => path.endsWith(`/${candidate}`));
+          return name === undefined ? undefined : { contents: stubs[name] ?? "", loader: "js" };
+        },
+      );
       build.onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({
         contents: `export { default as en } from "./en.js";`,
         loader: "js",

@@ -1,7 +1,7 @@
 /** Amounts of memory as people type them: `256m`, `1.5GB`, in powers of 1024 as Docker's own. A number without a unit is refused. */
 import * as z from "zod";
+import { checkedBy } from "./checked-by.ts";
 import { LabError } from "./lab-error.ts";
-import { checkedBy } from "./yaml-file.ts";
 
 const UNIT_BYTES: Readonly<Record<string, number>> = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 const BYTES_MAX = 1024 ** 4;

@@ -123,18 +123,6 @@ function withoutExtensions(json: unknown): unknown {
   return Object.fromEntries(Object.entries(json).filter(([key]) => !key.startsWith("x-")));
 }
 
-/** Runs a parser of the lab on a text, and makes its LabError a complaint about this place of the file. */
-export function checkedBy(check: (text: string) => unknown): (text: string, context: z.core.$RefinementCtx) => void {
-  return (text, context) => {
-    try {
-      check(text);
-    } catch (error) {
-      if (!(error instanceof LabError)) throw error;
-      context.addIssue({ code: "custom", message: error.message, params: { hint: error.hint } });
-    }
-  };
-}
-
 type Issue = z.core.$ZodIssue;
 
 interface Explaining {

@@ -3,7 +3,7 @@
  * `lab netem`, set when the lab is up: `lab faults` shows it, and `lab heal` ends it.
  */
 import * as z from "zod";
-import { checkedBy } from "../base/yaml-file.ts";
+import { checkedBy } from "../base/checked-by.ts";
 import { NO_IMPAIRMENT } from "../faults/fault.ts";
 import type { FaultableLab } from "../faults/faultable-lab.ts";
 import { parseDelayMs } from "../faults/parse-fault.ts";

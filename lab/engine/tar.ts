@@ -4,7 +4,6 @@
  */
 import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import tar from "tar-stream";
 
 export interface TarFile {
   readonly path: string;
@@ -15,7 +14,8 @@ export interface TarFile {
 }
 
 export async function packTar(files: readonly TarFile[]): Promise<Buffer> {
-  const pack = tar.pack();
+  const { pack: packer } = await loadTar();
+  const pack = packer();
   for (const { path, content, mode, group = 0 } of files) {
     pack.entry({ name: path, mode, uid: 0, gid: group, mtime: new Date(0) }, Buffer.from(content));
   }
@@ -27,7 +27,8 @@ export async function packTar(files: readonly TarFile[]): Promise<Buffer> {
 export async function unpackTar(archive: Readable): Promise<readonly TarFile[]> {
   const files: TarFile[] = [];
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const extract = tar.extract();
+  const { extract: extractor } = await loadTar();
+  const extract = extractor();
   extract.on("entry", ({ name, type, mode = 0 }, content, next) => {
     buffer(content).then((bytes) => {
       if (type === "file") files.push({ path: name, content: bytes, mode });
@@ -40,4 +41,9 @@ export async function unpackTar(archive: Readable): Promise<readonly TarFile[]> 
   archive.pipe(extract);
   await promise;
   return files;
+}
+
+/** When the first archive is made or read: most commands have none. */
+async function loadTar() {
+  return (await import("tar-stream")).default;
 }

@@ -1,6 +1,5 @@
 /** What a datagram's content is, in words: as JSON or MessagePack (https://msgpack.org), or by a module of the user. */
 import { resolve } from "node:path";
-import { decode as decodeMsgpack } from "@msgpack/msgpack";
 import * as z from "zod";
 import { callModule } from "./call-module.ts";
 import type { Program } from "./program-spec.ts";
@@ -17,7 +16,7 @@ export async function decodeAll(
   { messages, folder }: Program,
 ): Promise<readonly Decoded[]> {
   const how: string = messages?.decode ?? "none";
-  const read = READERS[how];
+  const read = await READERS[how]?.();
   if (read !== undefined) return payloads.map((bytes) => describe(bytes, read) ?? asBytes(bytes));
   if (how === "none") return payloads.map(asBytes);
   const answer = await callModule(resolve(folder, how), payloads, DECODE_MS_MAX, "each").catch(() => []);
@@ -26,8 +25,18 @@ export async function decodeAll(
 }
 
 const readJson = (bytes: Uint8Array): unknown => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-const readMsgpack = (bytes: Uint8Array): unknown => decodeMsgpack(bytes, { useBigInt64: true });
-const READERS: Readonly<Record<string, (bytes: Uint8Array) => unknown>> = { json: readJson, msgpack: readMsgpack };
+
+/** The package is loaded with the first lab that speaks it. */
+async function openMsgpack(): Promise<Read> {
+  const { decode } = await import("@msgpack/msgpack");
+  return (bytes) => decode(bytes, { useBigInt64: true });
+}
+
+type Read = (bytes: Uint8Array) => unknown;
+const READERS: Readonly<Record<string, () => Promise<Read>>> = {
+  json: () => Promise.resolve(readJson),
+  msgpack: openMsgpack,
+};
 /** JSON knows neither of them. */
 const writable = (_key: string, value: unknown): unknown =>
   typeof value === "bigint" ? String(value) : value instanceof Uint8Array ? `${value.length} bytes` : value;

@@ -6,9 +6,9 @@
  */
 import * as z from "zod";
 import { AMOUNT_MAX } from "../../node/wire/ids.ts";
+import { checkedBy } from "../base/checked-by.ts";
 import { parseDuration } from "../base/duration.ts";
 import { parsePerSecond } from "../base/numbers.ts";
-import { checkedBy } from "../base/yaml-file.ts";
 import { parseConditionText } from "../cluster/condition-text.ts";
 import { parseSelector } from "../cluster/selectors.ts";
 import { parseChance, parseDelayMs, parseRateBps } from "../faults/parse-fault.ts";

@@ -28,7 +28,7 @@ const builtin = /^node:/;
 
 /** The lab's pure modules: what they say depends on what they are given only. */
 const pureLab =
-  /^lab\/base\/(bytes|duration|hint|lab-error|memory|next|numbers|suggest|yaml-alias|yaml-file)\.ts$|^lab\/cluster\/(condition-text|judge-agreement|lab-fields|limits|plan-lab|selectors|sides)\.ts$|^lab\/scenario\/(actions|condition-schema|course-order|describe-step|format-scenario|lesson|parse-scenario|read-lesson|scenario-schema|values)\.ts$|^lab\/(check|export)\/|^lab\/kind\/(check-schema|pcap|program-spec|program-lines|tap|timeline)\.ts$|^lab\/journal\/(detail|entry|filter|journal|lab-entry|message-kinds|order|time-order)\.ts$|^lab\/journal\/story\/|^lab\/faults\/(compile[\w-]*|expand|fault|list|netem-flags|parse-fault|shapes|verify)\.ts$/;
+  /^lab\/base\/(bytes|checked-by|duration|hint|lab-error|memory|next|numbers|suggest|yaml-alias|yaml-file)\.ts$|^lab\/cluster\/(condition-text|judge-agreement|lab-fields|limits|plan-lab|selectors|sides)\.ts$|^lab\/scenario\/(actions|condition-schema|course-order|describe-step|format-scenario|lesson|parse-scenario|read-lesson|scenario-schema|values)\.ts$|^lab\/(check|export)\/|^lab\/kind\/(check-schema|pcap|program-spec|program-lines|tap|timeline)\.ts$|^lab\/journal\/(detail|entry|filter|journal|lab-entry|message-kinds|order|time-order)\.ts$|^lab\/journal\/story\/|^lab\/faults\/(compile[\w-]*|expand|fault|list|netem-flags|parse-fault|shapes|verify)\.ts$/;
 
 /** The runtime's pure modules, which the simulator's nodes share. */
 const pureRuntime =
