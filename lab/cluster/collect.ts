@@ -32,9 +32,7 @@ export async function collectJournal(lab: LabHandle, options: CollectOptions = {
   const others = [...removed, ...present.entries].filter((entry) => isOfRun(entry, lab.info.run));
   const since = options.sinceMs ?? Number.NEGATIVE_INFINITY;
   const entries = [...own.filter((entry) => entry.time >= since), ...others];
-  const { name, run, runtime, profile, voters } = lab.info;
-  const spec = await lab.engine.readSpec(name);
-  const env = spec?.env ?? {};
+  const { name, run, runtime, profile, voters, env } = lab.info;
   const facts = {
     lab: name,
     run,

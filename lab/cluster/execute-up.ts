@@ -163,7 +163,7 @@ function throwIfAborted(signal: AbortSignal): void {
 }
 
 function describeLab(spec: LabSpec): Omit<LabInfo, "nodes"> {
-  const { name, runtime, run, profile, voters, token, program = null } = spec;
+  const { name, runtime, run, profile, voters, token, env, program = null } = spec;
   return {
     name,
     runtime,
@@ -171,6 +171,7 @@ function describeLab(spec: LabSpec): Omit<LabInfo, "nodes"> {
     profile,
     voters,
     token: program === null ? token : null,
+    env,
     program,
     createdAtMs: Date.now(),
     network: null,

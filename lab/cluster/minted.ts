@@ -3,7 +3,7 @@
  */
 import * as z from "zod";
 import type { NodeId } from "../../node/wire/ids.ts";
-import type { LabSpec, NodeSpec } from "../engine/engine.ts";
+import type { NodeSpec } from "../engine/engine.ts";
 import type { LabHandle } from "./lab-handle.ts";
 import { MADE_FILE } from "./made-record.ts";
 
@@ -25,10 +25,7 @@ export function describeMinted(nodes: readonly NodeSpec[]): MintedRecord {
 
 /** By account. */
 export async function mintedCredits(lab: LabHandle): Promise<(id: NodeId) => number> {
-  const [spec, record]: [LabSpec | null, MintedRecord | null] = await Promise.all([
-    lab.engine.readSpec(lab.name),
-    lab.state.readJson(MADE_FILE, Record.parse),
-  ]);
-  const usual = Number(spec?.env[VARIABLE] ?? CREDITS_DEFAULT);
+  const record: MintedRecord | null = await lab.state.readJson(MADE_FILE, Record.parse);
+  const usual = Number(lab.info.env[VARIABLE] ?? CREDITS_DEFAULT);
   return (id) => record?.credits[id] ?? usual;
 }

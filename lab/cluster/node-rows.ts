@@ -39,6 +39,11 @@ export interface NodeRow {
 /** Asks the engine and the nodes. */
 export async function reportNodes(lab: LabHandle): Promise<readonly NodeRow[]> {
   await lab.refresh();
+  return await askNodes(lab);
+}
+
+/** Asks the nodes alone: for a handle that has just been opened, and so knows what the engine says. */
+export async function askNodes(lab: LabHandle): Promise<readonly NodeRow[]> {
   const [answers, columns] = await Promise.all([lab.ping(), lab.kind.columns(lab)]);
   return describeNodes(lab, answers).map((row) => ({ ...row, ...columns.get(row.id) }));
 }

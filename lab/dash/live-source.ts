@@ -8,6 +8,7 @@ import { REAL_CLOCK, sleep } from "../base/lab-clock.ts";
 import { LabError } from "../base/lab-error.ts";
 import { followJournal } from "../cluster/follow-journal.ts";
 import type { LabHandle } from "../cluster/lab-handle.ts";
+import { readDetail } from "../journal/detail.ts";
 import type { RunFacts } from "../journal/journal.ts";
 import { Feed } from "./feed.ts";
 import { takeSnapshot } from "./lab-snapshot.ts";
@@ -29,8 +30,8 @@ const ROWS_A_SECOND = 800;
 const RETRY_MS = 1_000;
 
 /** @param tail lines of each node from before now */
-export async function openLiveFeed(lab: LabHandle, signal: AbortSignal, tail = PAST_LINES): Promise<LiveFeed> {
-  const feed = new Feed({ mode: "live", facts: await describeFacts(lab), nowMs: () => lab.clock.wallMs() });
+export function openLiveFeed(lab: LabHandle, signal: AbortSignal, tail = PAST_LINES): LiveFeed {
+  const feed = new Feed({ mode: "live", facts: describeFacts(lab), nowMs: () => lab.clock.wallMs() });
   const over = new AbortController();
   const either = AbortSignal.any([signal, over.signal]);
   const following = followJournal(lab, {
@@ -95,12 +96,7 @@ async function passTime(lab: LabHandle, signal: AbortSignal): Promise<void> {
   }
 }
 
-async function describeFacts(lab: LabHandle): Promise<RunFacts> {
-  const { name, run, runtime, profile, voters } = lab.info;
-  const env = (await lab.engine.readSpec(name).catch(() => null))?.env ?? {};
-  return {
-    ...{ lab: name, run, runtime, profile, voters, nodes: lab.ids, seed: null },
-    isDetailed: env.DS_LOG_LEVEL?.toUpperCase() === "DEBUG",
-    hasWire: env.DS_JOURNAL === "wire",
-  };
+function describeFacts(lab: LabHandle): RunFacts {
+  const { name, run, runtime, profile, voters, env } = lab.info;
+  return { ...{ lab: name, run, runtime, profile, voters, nodes: lab.ids, seed: null }, ...readDetail(env) };
 }

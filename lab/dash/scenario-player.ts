@@ -123,8 +123,8 @@ export class ScenarioPlayer {
       await runScenario(scenario, {
         ...{ runtime, file: join(folder, file), signal },
         ...(isFresh ? { name: lessonLabOf(lab) } : { on: lab }),
-        onLab: async (own) => {
-          if (isFresh) this.#lesson = await openLiveFeed(own, following.signal);
+        onLab: (own) => {
+          if (isFresh) this.#lesson = openLiveFeed(own, following.signal);
           playing.ready.resolve();
         },
         onJudged: (result) => {

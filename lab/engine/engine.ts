@@ -127,6 +127,8 @@ export interface LabInfo {
   readonly createdAtMs: number | null;
   /** Subnet (docker) or `127.0.0.1:base` (local). */
   readonly network: string | null;
+  /** Variables (`DS_*`) that all its nodes were given, without the secrets; those of one node alone aren't among them. */
+  readonly env: Readonly<Record<string, string>>;
   /** What its nodes run; absent or null: our own peers. */
   readonly program?: Program | null;
   readonly nodes: readonly NodeInfo[];

@@ -53,7 +53,7 @@ export interface RunOptions {
   readonly bug?: string;
   readonly onStep?: OnStep;
   /** The lab is there and agrees; the first step waits for it. */
-  readonly onLab?: (lab: LabHandle) => Promise<void>;
+  readonly onLab?: (lab: LabHandle) => void;
   /** The run is judged; a lab of its own is still there. */
   readonly onJudged?: (result: ScenarioResult) => void;
   /** Somebody decides when each step begins, those inside others too. */
@@ -96,7 +96,7 @@ async function runOn(scenario: Scenario, seed: number, options: RunOptions): Pro
   const lab = await openLab(scenario, options, signal);
   try {
     const { onStep = () => {}, beforeStep } = options;
-    await options.onLab?.(lab);
+    options.onLab?.(lab);
     const gate = beforeStep === undefined ? {} : { beforeStep };
     const play = beginPlay(lab, { runtime: options.runtime, seed, signal, onStep, ...gate });
     const { clock, loads } = play.context;

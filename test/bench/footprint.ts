@@ -14,7 +14,10 @@ const NAME = "bench-idle";
 const BASE = "node:24-bookworm-slim";
 const IDLE_MS = 20_000;
 
-export async function benchCli(report: Report, rounds: number): Promise<void> {
+export async function benchCli(
+  report: Report,
+  { rounds, runtimes }: { rounds: number; runtimes: readonly ("docker" | "local")[] },
+): Promise<void> {
   report.heading("the CLI itself");
   const samples: number[] = [];
   for (let round = 0; round <= rounds; round++) {
@@ -26,18 +29,23 @@ export async function benchCli(report: Report, rounds: number): Promise<void> {
   for (let round = 0; round < rounds; round++)
     ofNpx.push((await run("npx", ["lab", "--help"])).ms - (await cli("--help")).ms);
   report.row({ what: "  npx's own share of a command", unit: "ms", samples: ofNpx, goal: null });
-  await benchLooks(report, rounds);
+  for (const runtime of runtimes) await benchLooks(report, runtime, rounds);
 }
 
 /** Commands that only look at a lab, without npx. */
-async function benchLooks(report: Report, rounds: number): Promise<void> {
-  const place = ["--name", "bench-looks", "--runtime", "local"];
+async function benchLooks(report: Report, runtime: "docker" | "local", rounds: number): Promise<void> {
+  const place = ["--name", "bench-looks", "--runtime", runtime];
   await cli("up", "--nodes", "5", ...place);
   try {
     for (const verb of ["ps", "status", "balance"]) {
       const samples: number[] = [];
       for (let round = 0; round < rounds; round++) samples.push((await cli(verb, ...place)).ms);
-      report.row({ what: `lab ${verb}, five local nodes`, unit: "ms", samples, goal: { of: "median", atMost: 250 } });
+      report.row({
+        what: `lab ${verb}, five nodes (${runtime})`,
+        unit: "ms",
+        samples,
+        goal: { of: "median", atMost: 250 },
+      });
     }
   } finally {
     await cli("down", ...place);

@@ -64,7 +64,7 @@ const wanted = (section: string): boolean => positionals.length === 0 || positio
 const rounds = values.quick ? 3 : 10;
 
 if (wanted("step")) await benchStep(report, { seconds: values.quick ? 10 : 60, tradesPerSecond: 200 });
-if (wanted("cli")) await benchCli(report, rounds);
+if (wanted("cli")) await benchCli(report, { rounds, runtimes: runtime === "docker" ? ["docker", "local"] : ["local"] });
 if (wanted("recovery")) await benchRecovery(report, { records: 100_000, rounds: values.quick ? 3 : 10 });
 if (wanted("up") && runtime === "docker")
   await benchUp(report, { sizes: values.quick ? [5] : [5, 20, 50], rounds: values.quick ? 3 : 5 });

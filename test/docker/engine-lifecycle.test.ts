@@ -38,6 +38,9 @@ describe("a lab on Docker", () => {
     const env = { DS_LOG_LEVEL: "INFO", DS_INITIAL_CREDITS: "7" };
     await using lab = await TestLab.up(engine, [1, 2, 3], { env, limits });
     await engine.addNodes(lab.spec, [{ id: 7, env: { DS_INITIAL_CREDITS: "9" } }], quiet, never);
+    // Its own number of credits hides the lab's from a look into this one alone.
+    await engine.remove(lab.spec.name, 1);
+    await engine.addNodes(lab.spec, [{ id: 1, env: { DS_INITIAL_CREDITS: "8" } }], quiet, never);
     await using stranger = await openStandInEngine();
     const info = await stranger.lab(lab.spec.name);
     expect(info).toMatchObject({
@@ -47,6 +50,7 @@ describe("a lab on Docker", () => {
       profile: "fast",
       run: lab.spec.run,
     });
+    expect(info?.env).toEqual(env);
     expect(info?.nodes.map((node) => [node.id, node.status, node.unplugged])).toEqual([
       [1, "running", false],
       [2, "running", false],

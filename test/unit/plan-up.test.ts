@@ -13,7 +13,7 @@ const wanted = (nodes: number) =>
 function labOf(statuses: readonly NodeStatus[], change: Partial<LabInfo> = {}): LabInfo {
   const nodes = statuses.map((status, i) => ({ id: i + 1, status }) as LabInfo["nodes"][number]);
   const common = { name: "shop", runtime: "local", run: "shop-0", profile: "fast", voters: [1, 2, 3] } as const;
-  return { ...common, token: "old", createdAtMs: 0, network: null, nodes, ...change };
+  return { ...common, token: "old", createdAtMs: 0, network: null, env: {}, nodes, ...change };
 }
 
 describe("what up does", () => {

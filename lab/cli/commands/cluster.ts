@@ -113,7 +113,7 @@ async function up(context: CommandContext, flags: UpFlags): Promise<void> {
 /** Nodes record what they were made to record: `--journal` can't change it later. */
 async function sayOtherDetail(context: CommandContext, lab: LabHandle, wanted: JournalDetail): Promise<void> {
   const { nameDetail, readDetail } = await import("../../journal/detail.ts");
-  const detail = nameDetail(readDetail((await lab.engine.readSpec(lab.name))?.env ?? {}));
+  const detail = nameDetail(readDetail(lab.info.env));
   if (detail === wanted) return;
   context.printer.say(`the lab keeps the journal it was made with: ${detail}`);
   context.next(NEXT.removeLabFirst(lab.name));

@@ -54,7 +54,7 @@ export async function runDash(context: CommandContext, flags: DashFlags, runCapt
   }
   await context.withLab(async (lab) => {
     const stop = new AbortController();
-    const live = await openLiveFeed(lab, AbortSignal.any([context.signal, stop.signal]));
+    const live = openLiveFeed(lab, AbortSignal.any([context.signal, stop.signal]));
     try {
       const metrics = async () => renderMetrics(describeMetrics({ lab: lab.name, ...lab.info }, await live.snapshot()));
       const { runtime } = lab.info;

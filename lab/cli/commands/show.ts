@@ -50,7 +50,7 @@ export function registerShowCommands(program: Command, context: CommandContext):
 }
 
 async function ps(context: CommandContext, watch: boolean): Promise<void> {
-  const [{ reportNodes }, { renderNodes }] = await Promise.all([
+  const [{ askNodes, reportNodes }, { renderNodes }] = await Promise.all([
     import("../../cluster/node-rows.ts"),
     import("../ui/node-table.ts"),
   ]);
@@ -59,7 +59,7 @@ async function ps(context: CommandContext, watch: boolean): Promise<void> {
   const { printer } = context;
   await context.withLab(async (lab) => {
     if (!watch) {
-      const rows = await reportNodes(lab);
+      const rows = await askNodes(lab);
       printer.data(rows, renderNodes(rows, printer.color));
       await sayDetail(context, lab);
       const exited = rows.filter((row) => row.status === "exited").map((row) => row.id);
@@ -206,8 +206,7 @@ async function sayWhyExited(context: CommandContext, lab: LabHandle, exited: rea
 /** A journal that holds more than usual costs trades per second: one should know. */
 async function sayDetail(context: CommandContext, lab: LabHandle): Promise<void> {
   const { nameDetail, readDetail } = await import("../../journal/detail.ts");
-  const spec = await lab.engine.readSpec(lab.name).catch(() => null);
-  const detail = nameDetail(readDetail(spec?.env ?? {}));
+  const detail = nameDetail(readDetail(lab.info.env));
   if (detail !== "events") context.printer.say(`journal: ${detail}`);
 }
 

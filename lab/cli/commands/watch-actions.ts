@@ -28,7 +28,7 @@ export async function runWatch(context: CommandContext, flags: WatchFlags, run: 
   await context.withLab(async (lab) => {
     const stop = new AbortController();
     const signal = AbortSignal.any([context.signal, stop.signal]);
-    const { feed, ended } = await openLiveFeed(lab, signal, past);
+    const { feed, ended } = openLiveFeed(lab, signal, past);
     try {
       const { printer } = context;
       const isScreen = printer.redraws && process.stdin.isTTY === true;

@@ -85,7 +85,7 @@ export async function examine(connection: Connection, plan: () => Promise<ImageP
   if (engine.some((finding) => finding.level === "fail")) return engine;
   const rest = await Promise.all([
     attempt("engine's settings", "", () => describeHost(docker)),
-    attempt("images", "`lab up` can't start nodes on Docker", () => describeImages(docker, plan)),
+    attempt("images", "`lab up` can't start nodes on Docker", () => describeImages(connection, plan)),
     attempt("subnets", "", () => describeSubnets(docker)),
   ]);
   return [...engine, ...rest.flat()];
@@ -137,7 +137,11 @@ async function describeDisk(folder: string): Promise<Finding> {
   }
 }
 
-async function describeImages(docker: Docker, planImage: () => Promise<ImagePlan>): Promise<readonly Finding[]> {
+async function describeImages(
+  connection: Connection,
+  planImage: () => Promise<ImagePlan>,
+): Promise<readonly Finding[]> {
+  const { docker } = connection;
   const plan = await planImage();
   const [node, base] = await Promise.all([hasImage(docker, plan.tag), hasImage(docker, plan.base)]);
   const images = [
@@ -154,7 +158,7 @@ async function describeImages(docker: Docker, planImage: () => Promise<ImagePlan
   }
   const [multicast, kernel] = await Promise.all([
     describeMulticast(docker, image),
-    node ? describeKernel(docker) : [untried("nftables, netem, htb, ifb")],
+    node ? describeKernel(connection) : [untried("nftables, netem, htb, ifb")],
   ]);
   return [...images, multicast, ...kernel];
 }
@@ -180,8 +184,8 @@ async function describeMulticast(docker: Docker, image: string): Promise<Finding
   };
 }
 
-async function describeKernel(docker: Docker): Promise<readonly Finding[]> {
-  const can = await kernelFaultsOf(docker, () => {});
+async function describeKernel(connection: Connection): Promise<readonly Finding[]> {
+  const can = await kernelFaultsOf(connection, () => {});
   const byNode = "the node's own receive-side shim does it instead";
   const modules = "on another kernel: a distribution's standard one has it (`modprobe`, package linux-modules-extra)";
   return [

@@ -135,7 +135,7 @@ export class DockerEngine implements Engine {
   prepare(progress: Progress, signal: AbortSignal): Promise<void> {
     return this.#do("build the node image", async () => {
       // While the user waits anyway: the first fault then finds the answer on disk.
-      if (await this.#build(progress, signal)) await kernelFaultsOf(this.#docker, progress);
+      if (await this.#build(progress, signal)) await kernelFaultsOf(this.#connection, progress);
     });
   }
 
@@ -277,7 +277,7 @@ export class DockerEngine implements Engine {
     return this.#do("try the kernel's fault tools", async () => {
       // A lab of somebody else's program runs without our image until its first fault.
       if (this.#strangers.size > 0) await this.#ensureTools(progress);
-      return await kernelFaultsOf(this.#docker, progress);
+      return await kernelFaultsOf(this.#connection, progress);
     });
   }
 

@@ -87,14 +87,6 @@ export async function readLabSpec(docker: Docker, lab: string): Promise<LabSpec 
   if (secrets === null || found === undefined || container === undefined) return null;
   const labels = container.info.Labels;
   const { HostConfig: host } = await docker.getContainer(container.id).inspect();
-  const env: Record<string, string> = {};
-  for (const [i, environment] of environments.entries()) {
-    // A variable that a node has for itself says nothing about the lab's.
-    const own = new Set((containers[i]?.info.Labels[DOCKER_LABELS.nodeEnv] ?? "").split(","));
-    for (const [name, value] of Object.entries(environment)) {
-      if (!GIVEN.has(name) && !own.has(name)) env[name] ??= value;
-    }
-  }
   return {
     name: lab,
     runtime: runtimeOf(labels),
@@ -104,7 +96,7 @@ export async function readLabSpec(docker: Docker, lab: string): Promise<LabSpec 
     nodes: parseIds(labels[DOCKER_LABELS.nodes] ?? found.DS_NODES),
     ...secrets,
     limits: { memoryBytes: host.Memory ?? 0, pids: host.PidsLimit ?? 0 },
-    env,
+    env: sharedOf(containers.map((each, i) => ({ container: each, environment: environments[i] ?? {} }))),
   };
 }
 
@@ -132,8 +124,10 @@ function runtimeOf(labels: Readonly<Record<string, string>>): "docker" | "swarm"
   return isOfRuntime(labels, "swarm") ? "swarm" : "docker";
 }
 
-/** Variables that addNodes sets for every node; all others are the lab's own. */
+/** Variables that addNodes sets for every node, and secrets that compose may have given; all others are the lab's own. */
 const GIVEN = new Set([
+  "DS_KEYS",
+  "DS_CONTROL_TOKEN",
   "DS_NODE_ID",
   "DS_NODES",
   "DS_VOTERS",
@@ -154,8 +148,8 @@ async function describeLab(
   const [first] = containers;
   const labels = { ...network?.labels, ...first?.info.Labels };
   const run = labels[DOCKER_LABELS.run] ?? null;
-  const [environment, token, ends] = await Promise.all([
-    readAnyEnvironment(docker, containers),
+  const [{ one: environment, shared }, token, ends] = await Promise.all([
+    readLabEnvironment(docker, containers),
     findToken(docker, name, run, containers),
     Promise.all(containers.map((container) => readEnd(docker, container))),
   ]);
@@ -171,6 +165,7 @@ async function describeLab(
     token: environment.DS_CONTROL_TOKEN ?? token,
     createdAtMs: network?.createdAtMs ?? (first ? first.info.Created * 1000 : null),
     network: network?.subnet ?? null,
+    env: shared,
     program,
     nodes: containers.map((container, i) => ({ ...describeNode(name, container, portBase, direct), ...ends[i] })),
   };
@@ -231,19 +226,54 @@ function statusFrom(state: string): NodeStatus {
   return state === "restarting" ? "starting" : "exited";
 }
 
-/** The lab's variables are the same in all containers; one that is being removed doesn't tell any more. */
-async function readAnyEnvironment(
+type Environment = Readonly<Record<string, string>>;
+
+/**
+ * What the nodes have in common: all variables of one, and those that the lab gave to all. One container tells both, unless it has
+ * variables of its own, which hide the lab's. A container that is being removed doesn't tell any more.
+ */
+async function readLabEnvironment(
   docker: Docker,
   containers: readonly NodeContainer[],
-): Promise<Record<string, string>> {
+): Promise<{ one: Environment; shared: Environment }> {
+  const read: ReadContainer[] = [];
   for (const container of containers) {
     const environment = await readEnvironment(docker, container);
-    if (Object.keys(environment).length > 0) return environment;
+    if (Object.keys(environment).length === 0) continue;
+    read.push({ container, environment });
+    if (hiddenBy(read).length === 0) break;
   }
-  return {};
+  return { one: read[0]?.environment ?? {}, shared: sharedOf(read) };
 }
 
-async function readEnvironment(docker: Docker, container: NodeContainer): Promise<Record<string, string>> {
+interface ReadContainer {
+  readonly container: NodeContainer;
+  readonly environment: Environment;
+}
+
+/** Names that each of these nodes has for itself: they say nothing about the lab's value. */
+function hiddenBy(read: readonly ReadContainer[]): readonly string[] {
+  const [first = [], ...others] = read.map(({ container }) => ownNames(container));
+  return first.filter((name) => others.every((names) => names.includes(name)));
+}
+
+function sharedOf(read: readonly ReadContainer[]): Record<string, string> {
+  const shared: Record<string, string> = {};
+  for (const { container, environment } of read) {
+    const own = ownNames(container);
+    for (const [name, value] of Object.entries(environment)) {
+      if (!GIVEN.has(name) && !own.includes(name)) shared[name] ??= value;
+    }
+  }
+  return shared;
+}
+
+/** Variables that this node has for itself. */
+function ownNames({ info }: NodeContainer): readonly string[] {
+  return (info.Labels[DOCKER_LABELS.nodeEnv] ?? "").split(",").filter((name) => name !== "");
+}
+
+async function readEnvironment(docker: Docker, container: NodeContainer): Promise<Environment> {
   const info = await allow([404], docker.getContainer(container.id).inspect());
   const pairs = (info?.Config.Env ?? []).map((line) => {
     const at = line.indexOf("=");

@@ -2,11 +2,12 @@
  * Finds out what the engine's kernel can do to packets, by doing it: a throw-away container without a network tries each tool on its
  * own loopback. Module lists lie in both directions (built in, or there but not loadable from a container).
  *
- * A kernel doesn't change while it runs, so the answer is kept on disk under the engine's id and the kernel's version; a fault
+ * A kernel doesn't change while it runs, so the answer is kept on disk under the engine's address and the kernel's version; a fault
  * costs no probe.
  */
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import type Docker from "dockerode";
 import * as z from "zod";
@@ -14,6 +15,7 @@ import { LabError } from "../../base/lab-error.ts";
 import { stateRoot } from "../../base/state-dir.ts";
 import type { KernelFaults, Progress } from "../engine.ts";
 import { endpointOf } from "./docker-attach.ts";
+import type { Connection } from "./docker-connect.ts";
 import { findAnyImage } from "./docker-image.ts";
 import { DOCKER_LABELS, maker } from "./docker-labels.ts";
 import { removeContainer } from "./docker-nodes.ts";
@@ -37,8 +39,12 @@ ip link add probe0 type ifb && ip link set probe0 up && tc qdisc add dev lo hand
 exit 0
 `;
 
-export async function kernelFaultsOf(docker: Docker, progress: Progress): Promise<KernelFaults> {
-  const file = await answerFile(docker);
+/** @param connection its `endpoint.host` tells engines of one kernel apart: what is loadable differs between machines */
+export async function kernelFaultsOf(
+  { docker, endpoint }: Pick<Connection, "docker" | "endpoint">,
+  progress: Progress,
+): Promise<KernelFaults> {
+  const file = await answerFile(docker, endpoint.host);
   const known = await readAnswer(file);
   if (known !== null) return known;
   const image = await findAnyImage(docker);
@@ -113,12 +119,10 @@ export async function runProbe(
   }
 }
 
-async function answerFile(docker: Docker): Promise<string> {
-  const info = (await docker.info()) as { ID?: string; Name?: string; KernelVersion?: string };
-  const key = createHash("sha256")
-    .update(`${info.ID ?? info.Name} ${info.KernelVersion}`)
-    .digest("hex")
-    .slice(0, 16);
+/** Not by the engine's own id: that is in its long report about itself, for which it starts three programs (40 ms). */
+async function answerFile(docker: Docker, host: string): Promise<string> {
+  const { KernelVersion: kernel, Version: version } = await docker.version();
+  const key = createHash("sha256").update(`${hostname()} ${host} ${version} ${kernel}`).digest("hex").slice(0, 16);
   return join(stateRoot(), `kernel-${key}.json`);
 }
 

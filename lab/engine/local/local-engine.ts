@@ -100,6 +100,7 @@ export class LocalEngine implements Engine {
       profile: record?.spec.profile ?? "default",
       voters: record?.spec.voters ?? [],
       token: record?.spec.token || null,
+      env: record?.spec.env ?? {},
       program: record?.spec.program ?? null,
       createdAtMs: record?.createdAtMs ?? null,
       network: record === null ? null : `127.0.0.1:${record.portBase}`,

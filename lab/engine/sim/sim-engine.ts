@@ -147,6 +147,7 @@ export class SimEngine implements Engine {
       // Virtual time has no age.
       createdAtMs: null,
       network: "virtual",
+      env: spec.env,
       nodes: nodes.map((node) => describeNode(name, node)),
     };
   }

@@ -75,6 +75,7 @@ export function describeSwarmLab(name: string, parts: Parts): LabInfo | null {
     token: ours.find(({ info }) => info.token !== null)?.info.token ?? null,
     createdAtMs: placement?.createdAtMs ?? (Date.parse(overlay?.Created ?? "") || null),
     network: placement?.network.subnet ?? overlay?.IPAM?.Config?.[0]?.Subnet ?? null,
+    env: ours[0]?.info.env ?? {},
     nodes: [...present, ...absent].toSorted((a, b) => a.id - b.id),
   };
 }
