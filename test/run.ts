@@ -86,7 +86,7 @@ const rounds: readonly (readonly Suite[])[] = [
     },
   ],
   [
-    { name: "docker", ...docker, files: dockerTests.filter(isShared), budgetS: 240, workers: 4 },
+    { name: "docker", ...docker, files: dockerTests.filter(isShared), budgetS: 280, workers: 3 },
     {
       name: "swarm",
       projects: ["swarm"],

