@@ -8,8 +8,11 @@ import { SimCluster } from "../../lab/sim/cluster/sim-cluster.ts";
 import { runSwarm } from "../../lab/sim/swarm/play-schedule.ts";
 import { JournalLine } from "../../node/wire/journal.ts";
 
+const FINGERPRINT = /^[0-9a-f]{16}$/;
+
 function run(seed: number): SimCluster {
-  const sim = new SimCluster({ nodes: 5, seed, loss: 0.1, duplicate: 0.05, reorder: 0.1, wire: true });
+  const links = { loss: 0.1, duplicate: 0.05, reorder: 0.1 };
+  const sim = new SimCluster({ nodes: 5, seed, ...links, wire: true, fingerprint: true });
   sim.startAll(40);
   sim.runFor(1_000);
   for (let i = 0; i < 20; i++) {
@@ -34,7 +37,9 @@ function hashOf(sim: SimCluster): string {
 it("two runs of one seed must have the same journal and the same datagrams", () => {
   const [first, second, other] = [run(11), run(11), run(12)];
   expect(hashOf(second)).toBe(hashOf(first));
+  expect(first.journal.fingerprint()).toMatch(FINGERPRINT);
   expect(second.journal.fingerprint()).toBe(first.journal.fingerprint());
+  expect(other.journal.fingerprint()).not.toBe(first.journal.fingerprint());
   expect(hashOf(other)).not.toBe(hashOf(first));
 });
 
@@ -50,5 +55,7 @@ it("the journal must have the format that real nodes print, without gaps", () =>
 });
 
 it("two swarm runs of one seed must be the same", () => {
-  expect(runSwarm(5).fingerprint).toBe(runSwarm(5).fingerprint);
+  const [first, second] = [runSwarm(5, { fingerprint: true }), runSwarm(5, { fingerprint: true })];
+  expect(first.fingerprint).toMatch(FINGERPRINT);
+  expect(second).toEqual(first);
 });

@@ -139,7 +139,7 @@ async function playOne(context: CommandContext, seed: number, choice: WorldChoic
     };
     const result = runSwarm(
       seed,
-      { ...optionsOf(choice), wire: trace, onLine },
+      { ...optionsOf(choice), wire: trace, fingerprint: true, onLine },
       { only: choice.only, moves: choice.moves },
     );
     const { formatDuration } = await import("../../base/duration.ts");

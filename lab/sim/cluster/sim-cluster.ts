@@ -72,7 +72,7 @@ export class SimCluster {
         this.watch.take(line);
         options.onLine?.(line);
       },
-      fingerprint: options.control === undefined,
+      fingerprint: options.fingerprint ?? false,
     });
     this.network = new Network(this.queue, new Draw(this.seed, "network"), linkOf(options));
     this.network.multicastWorks = options.multicast ?? true;

@@ -56,6 +56,8 @@ export interface SimOptions extends Partial<LinkModel> {
   readonly isDetailed?: boolean;
   /** Journal every datagram (`--trace`). */
   readonly wire?: boolean;
+  /** Make a fingerprint of lines and datagrams, which two runs of one seed must share. Default: no, it costs as much as all checks. */
+  readonly fingerprint?: boolean;
   /** Called with every journal line as it is written. */
   readonly onLine?: (line: SimJournalLine) => void;
 }

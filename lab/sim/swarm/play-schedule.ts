@@ -32,8 +32,8 @@ const HEALTHY: Partial<LinkModel> = {
 export interface SwarmResult {
   /** Null: what it lost can't be had back, and the nodes said so. */
   readonly recovery: Recovery | null;
-  /** Of journal and datagrams: equal for equal seeds. */
-  readonly fingerprint: string;
+  /** Of journal and datagrams: equal for equal seeds. Null: it wasn't asked for (SimOptions). */
+  readonly fingerprint: string | null;
   readonly nodes: number;
   readonly faults: number;
   readonly moves: MoveCounts;

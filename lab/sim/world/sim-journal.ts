@@ -34,18 +34,17 @@ export class SimJournal {
   private readonly details = new Map<number, JournalDetail>();
   private readonly onLine: ((line: SimJournalLine) => void) | null;
 
-  /** Nobody asks for the fingerprint of a session: making it would cost as much as writing the line. */
+  /** Whether somebody wants the fingerprint: making it costs more than writing the line. */
   private readonly isMixed: boolean;
 
   constructor(options: {
     readonly wire: boolean;
     readonly onLine: ((line: SimJournalLine) => void) | null;
-    /** Default: yes. */
-    readonly fingerprint?: boolean;
+    readonly fingerprint: boolean;
   }) {
     this.standard = { level: "debug", wire: options.wire };
     this.onLine = options.onLine;
-    this.isMixed = options.fingerprint ?? true;
+    this.isMixed = options.fingerprint;
   }
 
   /** What one node writes, other than the rest. */
@@ -87,7 +86,9 @@ export class SimJournal {
     this.mixNumber(bytes);
   }
 
-  fingerprint(): string {
+  /** Of all lines and datagrams so far; null: nobody wanted it when the run began. */
+  fingerprint(): string | null {
+    if (!this.isMixed) return null;
     return hex32(this.a) + hex32(this.b);
   }
 
