@@ -62,7 +62,14 @@ async function openDash(...args: string[]): Promise<{ dash: RunningCli; url: str
 describe("lab dash on a lab that runs", () => {
   test("must show the cluster, do what the page asks, and end with the lab", { timeout: 90_000 }, async () => {
     await home.lab("up", "--nodes", "3", "--profile", "fast", "--name", "shown");
-    const { dash, url } = await openDash("--name", "shown", "--metrics-port", "0");
+    const { dash, url } = await openDash(
+      "--name",
+      "shown",
+      "--metrics-port",
+      "0",
+      "--runs",
+      join(home.path, "runs", "none"),
+    );
     await dash.saw("metrics, without a token");
     await using page = new Page(url);
 
