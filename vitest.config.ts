@@ -1,9 +1,9 @@
 // Test projects, one a folder of tests. No retries anywhere: a test that passes the second time is a finding.
 //
 // Unit and simulator tests are pure and share the two cores. The files of a worker share its modules too: loading and compiling them
-// again for each file would take a third of the unit tests' time. So a module that keeps state between two tests is a finding as well. Integration and docker tests wait for real sockets, processes
-// and containers: their files run one at a time, or several where test/run.ts knows that they leave each other alone. It also lets whole
-// projects run side by side, each in a Vitest of its own.
+// again for each file would take a third of the unit tests' time. So a module that keeps state between two tests is a finding as well.
+// Integration and docker tests wait for real sockets, processes and containers: their files run one at a time, or several where
+// test/run.ts knows that they leave each other alone.
 import { defineConfig } from "vitest/config";
 
 const workers = Number(process.env.LAB_TEST_WORKERS ?? 2);

@@ -57,56 +57,47 @@ const integrationTests = listTests("test/integration");
 const dockerTests = listTests("test/docker").filter((file) => !file.startsWith("test/docker/netem/"));
 const docker = { projects: ["docker"], prepare: prepareDockerTests, requiredBy: "LAB_TEST_DOCKER" };
 
-/** The suites of a round run at the same time: what one of them waits for, the other can use. */
-const rounds: readonly (readonly Suite[])[] = [
-  [{ name: "unit and sim", projects: ["unit", "sim"], files: listTests("test/unit", "test/sim"), budgetS: 150 }],
-  [
-    {
-      name: "integration",
-      projects: ["integration"],
-      files: integrationTests.filter(isShared),
-      budgetS: 240,
-      workers: 3,
-    },
-    {
-      name: "browser",
-      projects: ["browser"],
-      files: listTests("test/browser"),
-      budgetS: 120,
-      prepare: () => Promise.resolve(probeBrowser()),
-      requiredBy: "LAB_TEST_BROWSER",
-    },
-  ],
-  [
-    {
-      name: "integration, one at a time",
-      projects: ["integration"],
-      files: integrationTests.filter(isAlone),
-      budgetS: 50,
-    },
-  ],
-  [
-    { name: "docker", ...docker, files: dockerTests.filter(isShared), budgetS: 280, workers: 3 },
-    {
-      name: "swarm",
-      projects: ["swarm"],
-      files: listTests("test/swarm"),
-      budgetS: 120,
-      prepare: prepareSwarmTests,
-      requiredBy: "LAB_TEST_SWARM",
-    },
-  ],
-  [{ name: "docker, one at a time", ...docker, files: dockerTests.filter(isAlone), budgetS: 60 }],
-  [
-    {
-      name: "netem",
-      projects: ["netem"],
-      files: listTests("test/docker/netem"),
-      budgetS: 60,
-      prepare: prepareNetemTests,
-      requiredBy: "LAB_TEST_NETEM",
-    },
-  ],
+const suites: readonly Suite[] = [
+  { name: "unit and sim", projects: ["unit", "sim"], files: listTests("test/unit", "test/sim"), budgetS: 150 },
+  {
+    name: "integration",
+    projects: ["integration"],
+    files: integrationTests.filter(isShared),
+    budgetS: 130,
+    workers: 3,
+  },
+  {
+    name: "integration, one at a time",
+    projects: ["integration"],
+    files: integrationTests.filter(isAlone),
+    budgetS: 50,
+  },
+  {
+    name: "browser",
+    projects: ["browser"],
+    files: listTests("test/browser"),
+    budgetS: 30,
+    prepare: () => Promise.resolve(probeBrowser()),
+    requiredBy: "LAB_TEST_BROWSER",
+  },
+  { name: "docker", ...docker, files: dockerTests.filter(isShared), budgetS: 180, workers: 4 },
+  { name: "docker, one at a time", ...docker, files: dockerTests.filter(isAlone), budgetS: 60 },
+  {
+    name: "netem",
+    projects: ["netem"],
+    files: listTests("test/docker/netem"),
+    budgetS: 60,
+    prepare: prepareNetemTests,
+    requiredBy: "LAB_TEST_NETEM",
+  },
+  {
+    name: "swarm",
+    projects: ["swarm"],
+    files: listTests("test/swarm"),
+    budgetS: 90,
+    prepare: prepareSwarmTests,
+    requiredBy: "LAB_TEST_SWARM",
+  },
 ];
 
 /** What this file reads of vitest's JSON report. */
@@ -130,14 +121,14 @@ rmSync(artifacts, { recursive: true, force: true });
 mkdirSync(artifacts, { recursive: true });
 
 await timed("build", 15, async () => {
-  if ((await run(["build.mjs"])) !== 0) fail("build");
+  if ((await run("build.mjs")) !== 0) fail("build");
 });
 await timed("lint and types", 30, async () => {
   if (selection.has("lint"))
-    tally("lint", await run(["node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings"]));
+    tally("lint", await run("node_modules/@biomejs/biome/bin/biome", "check", "--error-on-warnings"));
   if (selection.has("types")) {
-    tally("types", await run(["node_modules/typescript/bin/tsc", "--noEmit"]));
-    tally("types of the page", await run(["node_modules/typescript/bin/tsc", "--noEmit", "-p", "lab/page"]));
+    tally("types", await run("node_modules/typescript/bin/tsc", "--noEmit"));
+    tally("types of the page", await run("node_modules/typescript/bin/tsc", "--noEmit", "-p", "lab/page"));
   }
 });
 /** What isn't about one engine's details. */
@@ -152,14 +143,7 @@ const onSwarm: Suite = {
   },
   requiredBy: "LAB_TEST_SWARM",
 };
-for (const round of selection.all ? [...rounds, [onSwarm]] : rounds) {
-  const ready: (() => Promise<void>)[] = [];
-  for (const suite of round) {
-    const work = await prepareSuite(suite, ready.length === 0);
-    if (work !== null) ready.push(work);
-  }
-  await Promise.all(ready.map((work) => work()));
-}
+for (const suite of selection.all ? [...suites, onSwarm] : suites) await runSuite(suite);
 
 for (const line of closingLines) console.log(line);
 printDurations();
@@ -183,49 +167,44 @@ function printDurations(): void {
   }
 }
 
-/**
- * Null: there is nothing to run.
- * @param isShown its output is shown as it comes, else when it has ended
- */
-async function prepareSuite(suite: Suite, isShown: boolean): Promise<(() => Promise<void>) | null> {
+async function runSuite(suite: Suite): Promise<void> {
   const projects = suite.projects.filter((project) => selection.has(project));
   const files = suite.files.filter(
     (file) => projects.length > 0 || selection.paths.some((path) => file.includes(path)),
   );
-  if (files.length === 0) return null;
-  const scope = [...projects.map((project) => `--project=${project}`), ...files];
-  if (!(await isAvailable(suite, scope))) return null;
-  return () => timed(suite.name, suite.budgetS, () => runFiles(suite, scope, isShown));
+  if (files.length === 0) return;
+  await timed(suite.name, suite.budgetS, () => runFiles(suite, files, projects));
 }
 
-/** Says so if not. */
-async function isAvailable({ name, files, prepare, requiredBy }: Suite, scope: readonly string[]): Promise<boolean> {
+async function runFiles(suite: Suite, files: readonly string[], projects: readonly string[]): Promise<void> {
+  const { name } = suite;
+  const scope = [...projects.map((project) => `--project=${project}`), ...files];
+
   let availability: Availability = { available: true };
   try {
-    if (prepare !== undefined) availability = await prepare();
+    if (suite.prepare !== undefined) availability = await suite.prepare();
   } catch (error) {
     const message = String(error);
     console.error(message);
     fail(`${name}: ${message.split("\n")[0]}`);
-    return false;
+    return;
   }
-  if (availability.available) return true;
-  if (requiredBy !== undefined && process.env[requiredBy] === "required") {
-    fail(`${name}: ${availability.reason}, and ${requiredBy}=required`);
-    return false;
+  if (!availability.available) {
+    if (suite.requiredBy !== undefined && process.env[suite.requiredBy] === "required") {
+      fail(`${name}: ${availability.reason}, and ${suite.requiredBy}=required`);
+      return;
+    }
+    const tests = await countTests(name, scope, files.length);
+    counts.skipped += tests;
+    closingLines.push(`skipped: ${name} (${tests} tests): ${availability.reason}`);
+    return;
   }
-  const tests = await countTests(name, scope, files.length);
-  counts.skipped += tests;
-  closingLines.push(`skipped: ${name} (${tests} tests): ${availability.reason}`);
-  return false;
-}
 
-async function runFiles({ name, workers }: Suite, scope: readonly string[], isShown: boolean): Promise<void> {
   const report = join(artifacts, `${name.replaceAll(/\W+/g, "-")}.json`);
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const { LAB_TEST_WORKERS: _, ...environment } = process.env;
-  const env = workers === undefined ? environment : { ...environment, LAB_TEST_WORKERS: `${workers}` };
-  countReport(name, report, await run([vitest, "run", ...scope, ...reporters], { env, isShown }));
+  if (suite.workers === undefined) delete process.env.LAB_TEST_WORKERS;
+  else process.env.LAB_TEST_WORKERS = `${suite.workers}`;
+  countReport(name, report, await run(vitest, "run", ...scope, ...reporters));
 }
 
 /** Engine and image for the tests that want them; the image's name reaches the tests as LAB_TEST_IMAGE. */
@@ -289,7 +268,7 @@ function readReport(path: string): z.infer<typeof reportSchema> {
 /** How many tests a suite that can't run here has; its files, where they can't even be loaded. */
 async function countTests(name: string, scope: readonly string[], fileCount: number): Promise<number> {
   const path = join(artifacts, `${name}-list.json`);
-  await run([vitest, "list", ...scope, `--json=${path}`]);
+  await run(vitest, "list", ...scope, `--json=${path}`);
   try {
     return z.array(z.unknown()).parse(JSON.parse(readFileSync(path, "utf8"))).length;
   } catch {
@@ -307,22 +286,10 @@ function fail(what: string): void {
   closingLines.push(`failed: ${what}`);
 }
 
-interface Running {
-  readonly env?: NodeJS.ProcessEnv;
-  /** Absent: yes. Else its output is shown when it has ended. */
-  readonly isShown?: boolean;
-}
-
-/** Runs a JavaScript program of the project in this Node; resolves to its exit code. */
-async function run(command: readonly string[], { env = process.env, isShown = true }: Running = {}): Promise<number> {
-  const output = isShown ? "inherit" : "pipe";
-  const child = spawn(process.execPath, command, { cwd: root, env, stdio: ["ignore", output, output] });
-  const said: Buffer[] = [];
-  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => said.push(chunk));
-  const exitCode = await new Promise<number | null>((resolve, reject) =>
-    child.on("error", reject).on("close", resolve),
-  );
-  process.stdout.write(Buffer.concat(said));
+/** Runs a JavaScript program of the project in this Node, its output shown; resolves to its exit code. */
+async function run(script: string, ...args: readonly string[]): Promise<number> {
+  const child = spawn(process.execPath, [script, ...args], { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+  const exitCode = await new Promise<number | null>((resolve, reject) => child.on("error", reject).on("exit", resolve));
   return exitCode ?? 1;
 }
 
