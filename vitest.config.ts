@@ -54,7 +54,7 @@ export default defineConfig({
         exclude: "test/docker/netem/**",
         globalSetup: "test/support/on-swarm.ts",
       }),
-      project("browser", "test/browser", { testTimeoutMs: 30_000, parallel: false, pollMs: 5_000 }),
+      project("browser", "test/browser", { testTimeoutMs: 30_000, parallel: sideBySide, pollMs: 5_000 }),
       project("swarm", "test/swarm", { testTimeoutMs: 120_000, parallel: false }),
       project("netem", "test/docker/netem", { testTimeoutMs: 120_000, parallel: false }),
     ],

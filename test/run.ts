@@ -63,7 +63,7 @@ const suites: readonly Suite[] = [
     name: "integration",
     projects: ["integration"],
     files: integrationTests.filter(isShared),
-    budgetS: 130,
+    budgetS: 240,
     workers: 3,
   },
   {
@@ -76,11 +76,12 @@ const suites: readonly Suite[] = [
     name: "browser",
     projects: ["browser"],
     files: listTests("test/browser"),
-    budgetS: 30,
+    budgetS: 80,
+    workers: 2,
     prepare: () => Promise.resolve(probeBrowser()),
     requiredBy: "LAB_TEST_BROWSER",
   },
-  { name: "docker", ...docker, files: dockerTests.filter(isShared), budgetS: 180, workers: 4 },
+  { name: "docker", ...docker, files: dockerTests.filter(isShared), budgetS: 200, workers: 4 },
   { name: "docker, one at a time", ...docker, files: dockerTests.filter(isAlone), budgetS: 60 },
   {
     name: "netem",
