@@ -65,7 +65,7 @@ describe("an account without debits", () => {
     expect([rowsSent(node), node.lines()]).toEqual([[], []]);
   });
 
-  test("must not be told of when the hash is the same, or the account isn't known here", () => {
+  test("must be let alone when the hash is the same, or the account isn't known here", () => {
     const node = rested();
     node.beat(2, { digest: new Map([[1, 0]]), ledger_hash: "a".repeat(16) });
     const rows = node.sent("HASHES").flatMap(({ payload }) => payload.rows);
