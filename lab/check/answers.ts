@@ -4,7 +4,7 @@
  */
 import type { Entry } from "../journal/entry.ts";
 import { readLabAction } from "../journal/lab-entry.ts";
-import { type Delivery, nameOf } from "../journal/story/deliveries.ts";
+import { type Delivery, nameOf, readVector } from "../journal/story/deliveries.ts";
 import { type Checker, formatCount } from "./checker.ts";
 
 export const answers: Checker = {
@@ -17,15 +17,17 @@ export const answers: Checker = {
     const refused = new Map<string, Answer>();
     const done: Answer[] = [];
     let told = 0;
+    /** By account: the debits that some delivery named, and the last one that any books had. */
+    const named = new Map<number, Set<number>>();
+    const last = new Map<number, number>();
+    /** A process that was killed between its disk and its journal names a debit nowhere: the next one boots with it, others get it as a sum. */
+    const isUnnamed = (trade: string): boolean =>
+      payersOf(trade).some((id) => (last.get(id) ?? 0) > (named.get(id)?.size ?? 0));
     /**
      * A disk that had it was taken away: an answer is as durable as its payer's disk, and a node that asks with a new disk may give the name
      * of a refused trade to another one (node/protocol/limits.md).
      */
-    const isExcused = (trade: string): boolean =>
-      trade
-        .split("-")
-        .slice(0, 2)
-        .some((id) => story.lives.wiped.has(Number(id)));
+    const isExcused = (trade: string): boolean => payersOf(trade).some((id) => story.lives.wiped.has(id));
     const compare = (answer: Answer | undefined, delivery: Delivery | undefined): void => {
       if (answer === undefined || delivery === undefined || isExcused(delivery.trade)) return;
       report(
@@ -36,7 +38,11 @@ export const answers: Checker = {
     };
     return {
       take({ entry, delivery }) {
+        if (typeof entry.books === "string")
+          for (const [id, seq] of readVector(entry.vc)) last.set(id, Math.max(seq, last.get(id) ?? 0));
         if (delivery !== null) {
+          const numbers = named.get(delivery.origin) ?? new Set();
+          named.set(delivery.origin, numbers.add(delivery.seq));
           const names = [delivery.trade, ...(delivery.request === null ? [] : [delivery.request])];
           compare(
             names.map((name) => refused.get(name)).find((answer) => answer !== undefined),
@@ -54,7 +60,7 @@ export const answers: Checker = {
         }
       },
       finish: () => {
-        const lost = done.filter(({ trade }) => trade !== null && !isExcused(trade));
+        const lost = done.filter(({ trade }) => trade !== null && !isExcused(trade) && !isUnnamed(trade));
         const unseen = lost
           .filter((answer) => findIn(executed, answer) === undefined)
           .map(({ name, entry }) => ({
@@ -66,6 +72,11 @@ export const answers: Checker = {
     };
   },
 };
+
+/** The two nodes of a trade: one of them pays. */
+function payersOf(trade: string): readonly number[] {
+  return trade.split("-").slice(0, 2).map(Number);
+}
 
 interface Answer {
   readonly entry: Entry;

@@ -34,6 +34,8 @@ const REGRESSIONS: Readonly<Record<number, string>> = {
   201894: "a node that waited for its own debit, which a promise to its former process held back everywhere",
   202165: "the same with another fault between",
   300248: "a rival of a lower incarnation that couldn't answer whether it is there",
+  301159: "a second account that a person opened, whose numbers the judge took for the first one's",
+  301352: "a debit that its payer was killed before naming, which the judge took for none",
   300993: "two accounts that had paid nothing, which no comparison of ledgers named",
   300770: "a liar that was missed after its end",
   15714: "a joiner in the longest pause between two JOINs, who heard the others and was heard by none",

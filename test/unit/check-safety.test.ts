@@ -236,6 +236,14 @@ describe("requests-once and answers", () => {
     );
   });
 
+  test("must let a debit be that its payer had on disk, and was killed before it could name it", () => {
+    const told = { kind: "reply" as const, request: "r1", id: "1-2-1.1", ok: true, outcome: "settled" as const };
+    const known = new MadeJournal().boot(1, THREE).boot(2, THREE).books(2, "snapshot", { 1: 1, 2: 0, 3: 0 });
+    expectValid("answers", known.line(2, told));
+    const named = new MadeJournal().boot(1, THREE).deliver(1, { from: 1, seq: 1, to: 3, trade: "1-3-1.1" });
+    expectBreach("answers", named.books(1, "boot", { 1: 1, 2: 0, 3: 0 }).line(1, told), /is in no node's books/);
+  });
+
   test("must see the same in the lab's own orders", () => {
     const order = { action: "order", request: "r1", op: "sell", by: 1, peer: 2, amount: 10 } as const;
     const made = new MadeJournal().boot(1, THREE).deliver(1, { from: 1, seq: 1, to: 2 }, { request: "r1" });

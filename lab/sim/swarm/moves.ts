@@ -179,7 +179,7 @@ const DRAWN: Readonly<Record<MoveName, (draft: Draft) => void>> = {
     for (let n = draft.draw.integer(4, 12); n > 0; n--)
       happen(draft, "accept-loss", (sim, premises) => {
         const waiting = sim.running().filter(({ state }) => state?.phase === "RECOVERING");
-        if (waiting.length > 0) premises.onLossAccepted();
+        if (waiting.length > 0) premises.onLossAccepted(waiting.map(({ id }) => id));
         for (const { id } of waiting) sim.command(id, { op: "recover", acceptLoss: true });
         return waiting.length;
       });

@@ -58,9 +58,16 @@ export class Premises {
     if (isVoted && this.isVoter(id)) this.sim.excuse(VOTES, `the disk of voter ${id} is older than its votes`);
   }
 
-  /** A person gives up what absent nodes may have. Those who have it stop (CONFLICT), and need another disk. */
-  onLossAccepted(): void {
+  /**
+   * A person gives up what absent nodes may have. Those who have it stop (CONFLICT), and need another disk.
+   * @param ids those who are told so. Whoever has no account opens one, beside an older one that others may have on their disks
+   */
+  onLossAccepted(ids: readonly number[]): void {
     this.needsDecision = true;
+    const isElsewhere = (id: number): boolean =>
+      [...this.sim.nodes.values()].some(({ id: other, store }) => other !== id && store.genesisOf(id) !== undefined);
+    const doubled = ids.filter((id) => this.sim.node(id).store.genesisOf(id) === undefined && isElsewhere(id));
+    if (doubled.length > 0) this.excuseAccounts(doubled, `node ${doubled.join(", ")} opens a second account`);
   }
 
   /** Before a second process with that id starts. */

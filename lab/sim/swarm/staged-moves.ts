@@ -38,7 +38,7 @@ export function loseTail(sim: SimCluster, premises: Premises, payer: number, pay
   sim.start(payer);
   const phase = () => sim.node(payer).state?.phase;
   wait(sim, () => phase() === "RECOVERING");
-  premises.onLossAccepted();
+  premises.onLossAccepted([payer]);
   wait(sim, () => sim.command(payer, { op: "recover", acceptLoss: true }).final?.ok === true || phase() === "READY");
   sim.start(payee);
   return 1;
