@@ -60,7 +60,7 @@ export class Premises {
 
   /**
    * A person gives up what absent nodes may have. Those who have it stop (CONFLICT), and need another disk.
-   * @param ids those who are told so. Whoever has no account opens one, beside an older one that others may have on their disks
+   * @param ids those who are told so. A node without an account opens one, beside an older one that others may have on their disks
    */
   onLossAccepted(ids: readonly number[]): void {
     this.needsDecision = true;
